@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// A lowered variant: everything that emission, compilation, launch and export need to know.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rankone/dsl/variant.hpp>
+#include <rankone/dtype.hpp>
+#include <rankone/options.hpp>
+
+#include "codegen/schedule.hpp"
+
+namespace rankone {
+
+// One tensor of a pass, as `show` lists it.
+struct TensorPlan {
+  std::string name;               // "q", "x", "A_log", "final_state", ...
+  std::string role;               // "input", "gate", "parameter", "state", "output", "packing"
+  std::vector<std::string> axes;  // of "B", "T", "H", "HV", "K", "V", "N", "N+1"
+  dtype type = dtype::f32;
+  bool optional = false;
+};
+
+enum class KernelRole : unsigned char {
+  scan,    // serial level: one pass, state on chip
+  states,  // writes the state before each chunk, and the final one; also the public state-only pass
+  output,  // chunks in parallel, from those states
+  combine  // joins the states of two spans
+};
+
+struct KernelPlan {
+  std::string entry;  // extern "C" name
+  KernelRole role = KernelRole::scan;
+  int threads = 0;
+  int shared_bytes = 0;
+};
+
+// Order in `inputs`, `parameters`, `scalars` is the order in Arguments.
+struct Plan {
+  Variant variant{};
+  CompileOptions options{};
+  Schedule schedule{};
+  std::string arch;
+  int key_padded = 0;    // K rounded up to 16
+  int value_tiles = 0;   // ceil(V / value_tile)
+  bool reads_key = true; // false where the key expression does not use k
+  std::vector<TensorPlan> inputs, parameters;
+  std::vector<std::string> scalars;
+  std::vector<KernelPlan> kernels;  // in launch order for forward, then the state-only pass and combine
+};
+
+struct ArchLimits {
+  std::string arch;             // "sm_90a"
+  int shared_bytes_per_block;   // opt-in maximum
+};
+const std::vector<ArchLimits>& known_archs();            // sm_80, 86, 89, 90a, 100a, 120a
+ArchLimits arch_limits(std::string_view arch);           // throws Error for an unknown one
+
+// Every legal schedule of the search space for these dims on this architecture, in a fixed order.
+std::vector<Schedule> legal_schedules(const Variant&, const CompileOptions&, std::string_view arch);
+// The untuned choice. Throws Error where nothing legal fits, or where what is pinned is not legal.
+Schedule default_schedule(const Variant&, const CompileOptions&, std::string_view arch);
+
+Plan lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch);  // variant + schedule -> plan
+std::string emit(const Plan&);                                                              // plan -> CUDA text
+
+std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
+std::int64_t chunk_slots(const Plan&, const Shape&);       // ceil(T / C) * B, or ceil(T / C) + N when packed
+std::size_t workspace_bytes(const Plan&, const Shape&);
+
+std::string to_string(const Schedule&);                    // "portable/serial chunk=64 value_tile=64 warps=4 stages=2"
+
+}  // namespace rankone

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// Elementwise formulas over token inputs and parameters, as a small graph in a fixed-size array.
+#pragma once
+
+#include <array>
+
+#include <rankone/dsl/name.hpp>
+
+namespace rankone {
+
+enum class Operation : unsigned char {
+  constant,   // value
+  input,      // a token input, by name
+  parameter,  // a learned parameter, by name
+  scalar,     // a named run-time scalar
+  element,    // the argument of a feature map
+  key,        // the key tensor k, in a key expression
+  decay,      // exp(log-decay) of the token, in a key expression
+  head,       // index of the value head
+  heads,      // number of value heads
+  position,   // index of the token in its sequence
+  negate, exp, log, sigmoid, log_sigmoid, softplus, tanh, silu, relu, sqrt, square,  // one operand: left
+  add, subtract, multiply, divide, minimum, maximum                                  // two operands: left, right
+};
+
+// Which dimensions a tensor of the expression runs over; `automatic` takes those of the gate it stands in.
+// A token input always has [B, T] in front; `head` stands for the key heads H, `value_head` for HV.
+struct Axes {
+  static constexpr unsigned char head = 1, value_head = 2, key = 4, value = 8, automatic = 128;
+  unsigned char bits = automatic;
+  friend constexpr bool operator==(Axes, Axes) = default;
+};
+
+struct Node {
+  Operation operation = Operation::constant;
+  short left = -1, right = -1;  // indices of earlier nodes
+  double value = 0;             // of a constant
+  Name name{};                  // of an input, parameter or scalar
+  Axes axes{};                  // of an input or parameter
+  friend constexpr bool operator==(const Node&, const Node&) = default;
+};
+
+inline constexpr int max_nodes = 64;
+
+// Nodes stand in evaluation order; the last one is the result. `size == 0` means "not given".
+struct Expression {
+  std::array<Node, max_nodes> nodes{};
+  int size = 0;
+
+  constexpr bool empty() const { return size == 0; }
+  constexpr const Node& root() const { return nodes[static_cast<std::size_t>(size - 1)]; }
+};
+
+}  // namespace rankone

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// A linear-attention variant: decay, write, feature map and what may be pinned of its schedule.
+#pragma once
+
+#include <rankone/dsl/expression.hpp>
+
+namespace rankone {
+
+// S_t = decay_t * S_{t-1} + key_t^T (write_t v_t),   o_t = scale * phi(q_t) S_t
+enum class DecayKind : unsigned char { none, constant, per_head, per_key };
+
+// Materialization level: state on chip, one serial pass; or chunk states in memory and chunks in parallel.
+enum class Level : unsigned char { automatic, serial, chunk };
+
+struct Decay {
+  DecayKind kind = DecayKind::none;
+  Expression log_decay{};  // natural logarithm, <= 0; -inf is a legal reset
+};
+
+struct Variant {
+  Name name{};
+  Decay decay_{};
+  Expression key_{};          // of key() and decay(); empty: the tensor k, after the feature map
+  Expression write_scale_{};  // per head and token, multiplies the written key; empty: 1
+  Expression feature_map_{};  // of element(), applied to q and k; empty: identity
+  double scale_ = 0;          // of the read; 0: K^-0.5
+  int chunk_ = 0;             // pinned chunk size, 16 to 128; 0: left to the schedule
+  Level level_ = Level::automatic;
+};
+
+}  // namespace rankone

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Where kernels run: a CUDA GPU through its driver, or the CPU by emulation, thread by thread.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+namespace rankone {
+
+class DeviceBackend;  // private: runtime/backend.hpp
+
+// A cheap handle; copies refer to the same device. All members are safe from many threads.
+class Device {
+ public:
+  static Device best();                          // the first GPU, or the CPU where there is none
+  static Device cpu();                           // schedule seed from RANKONE_SEED, else 1
+  static Device cuda(int ordinal = 0);           // throws Error(no_device)
+  static Device named(std::string_view name);    // "auto", "cpu", "cuda" or "cuda:N"
+
+  bool is_cpu() const;
+  std::string name() const;                      // "NVIDIA H200", or "cpu"
+  std::string arch() const;                      // "sm_90a"; the CPU names the architecture that it stands for
+  std::size_t shared_memory_per_block() const;   // bytes a block may use
+  int multiprocessors() const;
+
+  // Plain device memory. `stream` is a CUstream; null is the default stream. The CPU device runs at once.
+  void* allocate(std::size_t bytes) const;
+  void release(void* pointer) const noexcept;
+  void upload(void* to, const void* from, std::size_t bytes, void* stream = nullptr) const;
+  void download(void* to, const void* from, std::size_t bytes, void* stream = nullptr) const;
+  void synchronize(void* stream = nullptr) const;
+
+  DeviceBackend& backend() const { return *backend_; }
+  explicit Device(std::shared_ptr<DeviceBackend> backend) : backend_(std::move(backend)) {}
+
+ private:
+  std::shared_ptr<DeviceBackend> backend_;
+};
+
+}  // namespace rankone

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+// A compiled variant: launch it, ask what it needs, export it.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <rankone/device.hpp>
+#include <rankone/dsl/variant.hpp>
+#include <rankone/dtype.hpp>
+#include <rankone/options.hpp>
+#include <rankone/tensor.hpp>
+
+namespace rankone {
+
+
+class OperatorImpl;  // private: runtime/operator_impl.hpp
+
+// Immutable once compiled; a const operator may be launched from many threads.
+class Operator {
+ public:
+  // Asynchronous on `stream` (a CUstream). Throws Error before anything is launched when an argument does not fit.
+  void forward(const ForwardArguments& arguments, void* stream = nullptr) const;
+  // The state-only pass: reads k, v and gates, writes final_state and, if given, the summed log-decay
+  // ([N, HV] or [N, HV, K] float32), which combine() needs. `o` and `q` are not used.
+  void states(const ForwardArguments& arguments, Tensor log_decay_total, void* stream = nullptr) const;
+  // state := exp(log_decay_total) * earlier + state, exactly as if the two spans had been one.
+  void combine(Tensor state, Tensor log_decay_total, Tensor earlier, void* stream = nullptr) const;
+
+  std::size_t workspace_bytes(const Shape& shape) const;  // for forward
+  std::string schedule() const;                           // "portable/serial chunk=64 ..." and where it came from
+  std::string source() const;                             // the emitted CUDA text
+  const Variant& variant() const;
+  const CompileOptions& options() const;
+  const Device& device() const;
+  const OperatorImpl& impl() const { return *impl_; }
+  explicit Operator(std::shared_ptr<const OperatorImpl> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<const OperatorImpl> impl_;
+};
+
+// declare -> lower -> emit -> compile, cached. Throws Error; never a fallback in silence.
+Operator compile(const Variant& variant, const CompileOptions& options, const Device& device);
+
+struct ExportedFiles {
+  std::string source, cubin, manifest;  // paths; cubin is empty where NVRTC is missing
+};
+// Writes NAME.cu, NAME.ARCH.cubin and NAME.json into `directory`, each whole or not at all.
+ExportedFiles export_kernel(const Operator& op, const std::string& directory);
+
+}  // namespace rankone

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: MIT
+// The whole public interface.
+#pragma once
+
+#include <rankone/dsl.hpp>
+#include <rankone/device.hpp>
+#include <rankone/dtype.hpp>
+#include <rankone/error.hpp>
+#include <rankone/operator.hpp>
+#include <rankone/tensor.hpp>

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: MIT
+// A view of the caller's memory: pointer, type, shape and strides in elements.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <rankone/dtype.hpp>
+#include <rankone/options.hpp>
+
+namespace rankone {
+
+inline constexpr int max_rank = 4;
+
+struct Tensor {
+  void* data = nullptr;
+  dtype type = dtype::f32;
+  int rank = 0;
+  std::array<std::int64_t, max_rank> shape{};
+  std::array<std::int64_t, max_rank> strides{};  // in elements
+
+  Tensor() = default;
+  // A contiguous, row-major tensor.
+  Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape);
+  Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape, std::initializer_list<std::int64_t> strides);
+  Tensor(void* data, dtype type, const std::vector<std::int64_t>& shape);
+
+  explicit operator bool() const { return data != nullptr; }
+  std::int64_t elements() const;
+  bool contiguous() const;
+};
+
+struct NamedTensor {
+  std::string name;
+  Tensor tensor;
+};
+struct NamedScalar {
+  std::string name;
+  double value = 0;
+};
+
+// Everything a forward launch reads and writes. Shapes and strides: README, "Tensors".
+// An absent tensor is default-constructed; `scale` 0 takes the variant's own.
+struct ForwardArguments {
+  Tensor q{}, k{}, v{};                // [B, T, H, K], [B, T, H, K], [B, T, HV, V]
+  std::vector<NamedTensor> inputs{};   // the variant's token inputs and parameters, by name
+  std::vector<NamedScalar> scalars{};  // the variant's named scalars
+  double scale = 0;
+  Tensor initial_state{};              // [N, HV, K, V] float32
+  Tensor cu_seqlens{};                 // int32 or int64 [N + 1], on the device; then B = 1
+  Tensor o{};                          // [B, T, HV, V]
+  Tensor final_state{};                // [N, HV, K, V] float32
+  Tensor workspace{};                  // at least workspace_bytes(...) bytes, 16-byte aligned
+};
+
+}  // namespace rankone

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// What a launch passes: one struct by value, the same bytes on every device and on the host.
+#pragma once
+
+namespace rankone {
+
+// Strides in elements; the last dimension is contiguous.
+struct TensorArgument {
+  void* data;
+  long long batch_stride, token_stride, head_stride;
+};
+
+constexpr int max_inputs = 6, max_parameters = 8, max_scalars = 8;
+
+struct Arguments {
+  TensorArgument query, key, value;  // [B, T, H, K], [B, T, H, K], [B, T, HV, V]
+  TensorArgument output;             // [B, T, HV, V]
+  TensorArgument inputs[max_inputs];       // in the order of the plan
+  const void* parameters[max_parameters];  // contiguous, in the order of the plan
+  float scalars[max_scalars];              // in the order of the plan
+  const void* initial_state;  // [N, HV, K, V] float32, contiguous; null: zeros
+  void* final_state;          // likewise; null: not wanted
+  void* chunk_states;         // workspace of the chunk level: state before each chunk slot
+  float* log_decay_total;     // state-only pass: sum of each sequence's log-decays, [N, HV] or [N, HV, K]; null: not wanted
+  const void* cu_seqlens;     // [N + 1] on the device; null: N = B sequences of T tokens
+  long long tokens;           // T of a batch row
+  long long sequences;        // N
+  int heads, value_heads;     // H, HV
+  float scale;
+  unsigned flags;             // ArgumentFlag bits
+};
+
+enum ArgumentFlag : unsigned {
+  cu_seqlens_are_64_bit = 1u << 0,
+  query_is_vectorized = 1u << 1,  // base and strides are multiples of 16 bytes
+  key_is_vectorized = 1u << 2,
+  value_is_vectorized = 1u << 3,
+  output_is_vectorized = 1u << 4,
+  first_input_is_vectorized = 1u << 8  // one bit for each input
+};
+
+}  // namespace rankone

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// Scalar functions of gates, in float32; the derived ones are safe over the whole range, infinities included.
+#pragma once
+
+#include "device/common.cuh"
+
+namespace rankone {
+
+constexpr float log2_of_e = 1.4426950408889634f, log_of_2 = 0.6931471805599453f;
+constexpr float lowest_log2_decay = -150.0f;  // 2^-150 is zero in float32: a reset that sums without NaN
+
+#ifndef RANKONE_HOST
+// 2^x; results under 2^-126 are zero.
+RK_DEVICE float exp2(float x) {
+  float result;
+  asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+RK_DEVICE float log(float x) { return ::logf(x); }
+RK_DEVICE float sqrt(float x) { return ::sqrtf(x); }
+RK_DEVICE float reciprocal(float x) {
+  float result;
+  asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+// log2(x) for x in [1, 2], absolute error about 1e-7.
+RK_DEVICE float log2_near_one(float x) {
+  float result;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
+// Correctly rounded division.
+RK_DEVICE float divide(float a, float b) { return a / b; }
+#endif
+
+RK_DEVICE float minimum(float a, float b) { return a < b ? a : b; }
+RK_DEVICE float maximum(float a, float b) { return a > b ? a : b; }
+RK_DEVICE float absolute(float x) { return x < 0.0f ? -x : x; }
+RK_DEVICE float exp(float x) { return exp2(x * log2_of_e); }
+// log(1 + u) for u in [0, 1]; the series keeps small u exact.
+RK_DEVICE float log1p_unit(float u) {
+  return u < 0.01f ? u * (1.0f - u * (0.5f - u * (0.33333333f - u * 0.25f))) : log2_near_one(1.0f + u) * log_of_2;
+}
+RK_DEVICE float sigmoid(float x) { return reciprocal(1.0f + exp(-x)); }
+RK_DEVICE float log_sigmoid(float x) { return minimum(x, 0.0f) - log1p_unit(exp(-absolute(x))); }
+RK_DEVICE float softplus(float x) { return maximum(x, 0.0f) + log1p_unit(exp(-absolute(x))); }
+RK_DEVICE float silu(float x) { return x * sigmoid(x); }
+RK_DEVICE float relu(float x) { return maximum(x, 0.0f); }
+RK_DEVICE float square(float x) { return x * x; }
+RK_DEVICE float tanh(float x) {
+  const float magnitude = absolute(x);
+  const float u = exp(-2.0f * magnitude);
+  // Near zero 1 - u cancels; the odd series takes over.
+  const float value = magnitude < 0.1f ? magnitude * (1.0f - magnitude * magnitude * (0.33333333f - magnitude * magnitude * (0.13333333f - magnitude * magnitude * 0.053968254f)))
+                                       : divide(1.0f - u, 1.0f + u);
+  return x < 0.0f ? -value : value;
+}
+
+}  // namespace rankone
