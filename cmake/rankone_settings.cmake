@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: MIT
+# Compiler and linker flags for our own targets.
+add_library(rankone_settings INTERFACE)
+target_compile_features(rankone_settings INTERFACE cxx_std_20)
+set_target_properties(rankone_settings PROPERTIES EXPORT_NAME settings)
+target_compile_options(rankone_settings INTERFACE -Wall -Wextra -Wpedantic)
+
+if(RANKONE_SANITIZE)
+  target_compile_options(rankone_settings INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer
+                                                    -fno-sanitize-recover=undefined)
+  target_link_options(rankone_settings INTERFACE -fsanitize=address,undefined)
+endif()
+if(RANKONE_STATIC_RUNTIME)
+  target_link_options(rankone_settings INTERFACE -static-libstdc++ -static-libgcc)
+endif()

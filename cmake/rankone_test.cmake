@@ -1,0 +1,17 @@
+# SPDX-License-Identifier: MIT
+# rankone_test(NAME SOURCES...): a test program, each of its cases known to ctest as NAME.SUITE.CASE.
+find_package(GTest 1.12 REQUIRED)
+include(GoogleTest)
+
+function(rankone_test name)
+  add_executable(${name} ${ARGN})
+  target_link_libraries(${name} PRIVATE rankone::rankone rankone_settings rankone_private GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE RANKONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                             RANKONE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  gtest_discover_tests(
+    ${name}
+    TEST_PREFIX ${name}.
+    DISCOVERY_MODE PRE_TEST
+    DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${name} TIMEOUT 600)
+endfunction()
