@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// Where each tile of a block stands in shared memory; the kernel and the host compute it by this one function.
+#pragma once
+
+namespace rankone {
+
+constexpr int sub_chunk = 16;     // tokens that one step of the recurrence takes
+constexpr int row_padding = 16;   // bytes after each row of a tile: eight rows then start in eight different bank groups
+constexpr int max_layout_inputs = 6;
+
+struct LayoutSizes {
+  int chunk, stages;
+  int key_padded;                        // K rounded up to 16
+  int value_tile;
+  int storage_bytes, operand_bytes;      // of an element of q, k, v, and of a tensor-core operand
+  bool per_key;                          // a decay for each key column
+  bool reads_output;                     // false in the state-only role: no queries, no scores
+  int input_bytes[max_layout_inputs];    // of an element of each per-key token input; 0: not staged
+};
+
+struct Layout {
+  // Within a stage, from its start.
+  int query, key, value, inputs[max_layout_inputs], stage_bytes;
+  // After the stages, from the start of the block's memory.
+  int scaled_query, scaled_key;  // operands of the recurrence; equal to query, key when those are rewritten in place
+  int decay;                     // per key: float [chunk][key_padded]; else float [chunk]
+  int write;                     // float [chunk]: write scale of each token
+  int span_decay;                // decay over a sub-chunk: float [chunk / 16][key_padded], or [chunk / 16]
+  int span_log;                  // its logarithm, in the state-only role
+  int row_decay, factors;        // scalar decays: float [chunk], float [chunk / 16][16][16]
+  int scores;                    // operands [chunk / 16][16][16]
+  int bytes;
+  bool in_place;
+};
+
+constexpr int tile_bytes(int rows, int columns, int element_bytes) {
+  return rows * (columns * element_bytes + row_padding);
+}
+
+constexpr Layout make_layout(const LayoutSizes& sizes) {
+  Layout layout{};
+  const int rows = sizes.chunk, keys = sizes.key_padded, spans = sizes.chunk / sub_chunk;
+  int offset = 0;
+  layout.query = offset;
+  if (sizes.reads_output) offset += tile_bytes(rows, keys, sizes.storage_bytes);
+  layout.key = offset;
+  offset += tile_bytes(rows, keys, sizes.storage_bytes);
+  layout.value = offset;
+  offset += tile_bytes(rows, sizes.value_tile, sizes.storage_bytes);
+  for (int i = 0; i < max_layout_inputs; ++i) {
+    layout.inputs[i] = offset;
+    if (sizes.input_bytes[i] != 0) offset += tile_bytes(rows, keys, sizes.input_bytes[i]);
+  }
+  layout.stage_bytes = offset;
+  offset *= sizes.stages;
+
+  layout.in_place = !sizes.per_key || sizes.storage_bytes == sizes.operand_bytes;
+  layout.scaled_query = offset;
+  if (!layout.in_place && sizes.reads_output) offset += tile_bytes(rows, keys, sizes.operand_bytes);
+  layout.scaled_key = offset;
+  if (!layout.in_place) offset += tile_bytes(rows, keys, sizes.operand_bytes);
+
+  layout.decay = offset;
+  offset += sizes.per_key ? tile_bytes(rows, keys, 4) : rows * 4;
+  layout.write = offset;
+  offset += rows * 4;
+  layout.span_decay = offset;
+  offset += spans * (sizes.per_key ? keys : 4) * 4;
+  layout.span_log = offset;
+  if (!sizes.reads_output) offset += spans * (sizes.per_key ? keys : 4) * 4;
+  layout.row_decay = offset;
+  if (!sizes.per_key) offset += rows * 4;
+  layout.factors = offset;
+  if (!sizes.per_key) offset += rows * sub_chunk * 4;
+  layout.scores = offset;
+  if (sizes.reads_output) offset += tile_bytes(rows, sub_chunk, sizes.operand_bytes);
+  layout.bytes = offset;
+  return layout;
+}
+
+}  // namespace rankone

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// The words in which a Policy is written, and what follows from one.
+#pragma once
+
+#include "device/arguments.cuh"
+#include "device/types.cuh"
+#include "kernels/layout.cuh"
+
+namespace rankone {
+
+enum class DecayKind : unsigned char { none, constant, per_head, per_key };
+enum class ElementType : unsigned char { bf16, f16, f32 };
+
+// What a kernel does with the recurrence: all of it; only the states; or one chunk from its saved state.
+enum class Role : unsigned char { scan, states, output };
+
+template <ElementType type> struct TypeOf;
+template <> struct TypeOf<ElementType::bf16> { using Type = bf16; };
+template <> struct TypeOf<ElementType::f16> { using Type = f16; };
+template <> struct TypeOf<ElementType::f32> { using Type = float; };
+
+constexpr int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
+
+template <class Policy, Role role>
+constexpr LayoutSizes layout_sizes() {
+  LayoutSizes sizes{};
+  sizes.chunk = Policy::chunk;
+  sizes.stages = Policy::stages;
+  sizes.key_padded = (Policy::key_dim + 15) / 16 * 16;
+  sizes.value_tile = Policy::value_tile;
+  sizes.storage_bytes = static_cast<int>(sizeof(typename Policy::Storage));
+  sizes.operand_bytes = static_cast<int>(sizeof(typename Policy::Operand));
+  sizes.per_key = Policy::decay == DecayKind::per_key;
+  sizes.reads_output = role != Role::states;
+  for (int i = 0; i < Policy::input_count; ++i) {
+    sizes.input_bytes[i] = Policy::input_is_per_key[i] ? bytes_of(Policy::input_types[i]) : 0;
+  }
+  return sizes;
+}
+
+// Everything a skeleton derives from its Policy, in one place.
+template <class Policy, Role role_>
+struct Traits : Policy {
+  using Storage = typename Policy::Storage;
+  using Operand = typename Policy::Operand;
+  static constexpr Role role = role_;
+  static constexpr Layout layout = make_layout(layout_sizes<Policy, role_>());
+  static constexpr int threads = Policy::warps * 32;
+  static constexpr int key_padded = (Policy::key_dim + 15) / 16 * 16;
+  static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
+  static constexpr int columns = Policy::value_tile / Policy::warps;  // of the state, that a warp owns
+  static constexpr int column_blocks = columns / 16;
+  static constexpr int spans = Policy::chunk / sub_chunk;
+  static constexpr bool per_key = Policy::decay == DecayKind::per_key;
+  static constexpr bool has_decay = Policy::decay != DecayKind::none;
+  // Whether q or k tiles are rewritten before use.
+  static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
+  static_assert(Policy::chunk % sub_chunk == 0, "a chunk is a multiple of 16 tokens");
+  static_assert(columns % 16 == 0, "a warp owns a multiple of 16 columns");
+};
+
+}  // namespace rankone
