@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: MIT
+// Parses formulas by recursive descent, one function for each rule of the grammar.
+#include "codegen/formula.hpp"
+
+#include <charconv>
+#include <map>
+
+#include <rankone/error.hpp>
+
+#include "codegen/operations.hpp"
+#include "codegen/render.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr int max_depth = 100;  // of parentheses, calls and signs
+constexpr std::string_view functions_accepted =
+    "exp, log, sigmoid, log_sigmoid, softplus, tanh, silu, relu, sqrt, square, min, max, input(NAME), param(NAME), "
+    "scalar(NAME), element(), key(), decay(), head(), heads(), position()";
+
+bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+
+class Parser {
+ public:
+  Parser(std::string_view text, std::string_view where) : text_(text), where_(where) {}
+
+  Expression run() {
+    while (binding()) {}
+    const short root = sum();
+    skip_space();
+    if (at_ < text_.size()) refuse("the formula goes on after its end", at_, "an operator or the end");
+    return finish(root);
+  }
+
+ private:
+  using Index = short;
+
+  // A name followed by '=' binds it; anything else is left for sum().
+  bool binding() {
+    const std::size_t begin = at_;
+    skip_space();
+    const std::size_t name_at = at_;
+    const std::string_view name = identifier();
+    if (name.empty() || !take('=')) {
+      at_ = begin;
+      return false;
+    }
+    if (bindings_.count(name)) refuse("a name is bound twice", name_at, "each name bound once", name);
+    const Index value = sum();
+    expect(';', "the binding");
+    bindings_[name] = value;
+    return true;
+  }
+
+  Index sum() {
+    Index left = product();
+    for (;;) {
+      if (take('+')) left = add({.operation = Operation::add, .left = left, .right = product()});
+      else if (take('-')) left = add({.operation = Operation::subtract, .left = left, .right = product()});
+      else return left;
+    }
+  }
+
+  Index product() {
+    Index left = factor();
+    for (;;) {
+      if (take('*')) left = add({.operation = Operation::multiply, .left = left, .right = factor()});
+      else if (take('/')) left = add({.operation = Operation::divide, .left = left, .right = factor()});
+      else return left;
+    }
+  }
+
+  Index factor() {
+    if (++depth_ > max_depth) refuse("the formula is nested too deeply", at_, "100 levels");
+    const Index result = signed_factor();
+    --depth_;
+    return result;
+  }
+
+  Index signed_factor() {
+    if (take('-')) {
+      if (skip_space(), at_number()) return number(-1);
+      return add({.operation = Operation::negate, .left = factor()});
+    }
+    if (take('(')) {
+      const Index inner = sum();
+      expect(')', "the parenthesis");
+      return inner;
+    }
+    if (skip_space(), at_number()) return number(1);
+    const std::size_t begin = at_;
+    const std::string_view name = identifier();
+    if (name.empty()) refuse("a value is missing", at_, "a number, a name, '(' or '-'");
+    if (take('(')) return call(name, begin);
+    const auto found = bindings_.find(name);
+    if (found == bindings_.end())
+      refuse("unknown name", begin, "input(NAME), param(NAME) or scalar(NAME) for a tensor or scalar, or a name bound "
+             "before by 'NAME = ...;'", name);
+    return found->second;
+  }
+
+  Index call(std::string_view function, std::size_t begin) {
+    Node node;
+    if (const auto leaf = find_operation(plain_leaves, function)) {
+      node.operation = *leaf;
+    } else if (const auto tensor = find_operation(named_leaves, function)) {
+      node.operation = *tensor;
+      node.name = tensor_name();
+      if (*tensor != Operation::scalar && take(',')) node.axes = axes();
+    } else if (const auto unary = find_operation(unary_functions, function)) {
+      node = {.operation = *unary, .left = sum()};
+    } else if (const auto binary = find_operation(binary_functions, function)) {
+      node = {.operation = *binary, .left = sum()};
+      expect(',', function);
+      node.right = sum();
+    } else {
+      refuse("unknown function", begin, functions_accepted, function);
+    }
+    expect(')', function);
+    return add(node);
+  }
+
+  Name tensor_name() {
+    const bool quoted = take('"');
+    skip_space();
+    const std::size_t begin = at_;
+    const std::string_view name = identifier();
+    if (name.empty()) refuse("a name is missing", begin, "a letter or '_', then letters, digits or '_'");
+    if (name.size() > max_name) refuse("a name is too long", begin, "at most 31 characters", name);
+    if (quoted) expect('"', "the name");
+    return Name(name);
+  }
+
+  Axes axes() {
+    Axes result{.bits = 0};
+    do {
+      skip_space();
+      const std::size_t begin = at_;
+      const std::string_view axis = identifier();
+      result.bits |= axis == "H"    ? Axes::head
+                     : axis == "HV" ? Axes::value_head
+                     : axis == "K"  ? Axes::key
+                     : axis == "V"  ? Axes::value
+                                    : 0;
+      if (axis != "H" && axis != "HV" && axis != "K" && axis != "V")
+        refuse("unknown axis", begin, "H, HV, K, V, joined by '|'", axis.empty() ? rest() : axis);
+    } while (take('|'));
+    return result;
+  }
+
+  bool at_number() const {
+    return at_ < text_.size() &&
+           (is_digit(text_[at_]) || (text_[at_] == '.' && at_ + 1 < text_.size() && is_digit(text_[at_ + 1])));
+  }
+
+  Index number(double sign) {
+    double value = 0;
+    const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
+    if (error != std::errc{}) refuse("a number is out of range", at_, "a finite number", rest());
+    at_ = static_cast<std::size_t>(end - text_.data());
+    return add({.operation = Operation::constant, .value = sign * value});
+  }
+
+  std::string_view identifier() {
+    skip_space();
+    const std::size_t begin = at_;
+    if (at_ < text_.size() && is_letter(text_[at_]))
+      while (at_ < text_.size() && (is_letter(text_[at_]) || is_digit(text_[at_]))) ++at_;
+    return text_.substr(begin, at_ - begin);
+  }
+
+  // Equal nodes are one node.
+  Index add(const Node& node) {
+    for (int i = 0; i < graph_.size; ++i)
+      if (graph_.nodes[static_cast<std::size_t>(i)] == node) return static_cast<Index>(i);
+    if (graph_.size == max_nodes) refuse("the formula is too large", at_, "at most 64 different nodes");
+    graph_.nodes[static_cast<std::size_t>(graph_.size)] = node;
+    return static_cast<Index>(graph_.size++);
+  }
+
+  // The root comes last, and bindings that nothing uses go.
+  Expression finish(Index root) {
+    Expression result = graph_;
+    result.size = root + 1;
+    return canonical(result);
+  }
+
+  void skip_space() {
+    while (at_ < text_.size() && (text_[at_] == ' ' || text_[at_] == '\t' || text_[at_] == '\n')) ++at_;
+  }
+  bool take(char c) {
+    skip_space();
+    if (at_ == text_.size() || text_[at_] != c) return false;
+    ++at_;
+    return true;
+  }
+  void expect(char c, std::string_view what) {
+    if (!take(c)) refuse(std::string(what) + " is not closed", at_, std::string("'") + c + "'");
+  }
+  std::string_view rest() const { return text_.substr(at_, 20); }
+
+  [[noreturn]] void refuse(std::string message, std::size_t position, std::string_view accepted,
+                           std::string_view given = {}) const {
+    if (given.empty()) given = position < text_.size() ? text_.substr(position, 20) : "the end of the formula";
+    throw Error(ErrorCode::invalid_argument, std::move(message),
+                "'" + std::string(given) + "' at position " + std::to_string(position + 1) + " of '" +
+                    std::string(text_) + "'",
+                std::string(accepted), std::string(where_));
+  }
+
+  std::string_view text_, where_;
+  std::size_t at_ = 0;
+  int depth_ = 0;
+  std::map<std::string_view, Index> bindings_;
+  Expression graph_;
+};
+
+}  // namespace
+
+Expression parse_formula(std::string_view text, std::string_view where) { return Parser(text, where).run(); }
+
+}  // namespace rankone
