@@ -19,8 +19,9 @@ enum class Operation : unsigned char {
   head,       // index of the value head
   heads,      // number of value heads
   position,   // index of the token in its sequence
-  negate, exp, log, sigmoid, log_sigmoid, softplus, tanh, silu, relu, sqrt, square,  // one operand: left
-  add, subtract, multiply, divide, minimum, maximum                                  // two operands: left, right
+  // One operand, left. `step` is 1 above zero, else 0: the slope of relu.
+  negate, exp, log, sigmoid, log_sigmoid, softplus, tanh, silu, relu, sqrt, square, step,
+  add, subtract, multiply, divide, minimum, maximum  // two operands: left, right
 };
 
 // Which dimensions a tensor of the expression runs over; `automatic` takes those of the gate it stands in.
@@ -28,8 +29,12 @@ enum class Operation : unsigned char {
 struct Axes {
   static constexpr unsigned char head = 1, value_head = 2, key = 4, value = 8, automatic = 128;
   unsigned char bits = automatic;
+
+  constexpr bool has(unsigned char axis) const { return (bits & axis) != 0; }
   friend constexpr bool operator==(Axes, Axes) = default;
+  friend constexpr Axes operator|(Axes a, Axes b) { return {static_cast<unsigned char>(a.bits | b.bits)}; }
 };
+inline constexpr Axes head_axis{Axes::head}, value_head_axis{Axes::value_head}, key_axis{Axes::key};
 
 struct Node {
   Operation operation = Operation::constant;
@@ -47,8 +52,27 @@ struct Expression {
   std::array<Node, max_nodes> nodes{};
   int size = 0;
 
+  constexpr Expression() = default;
+  constexpr Expression(double constant) : size(1) { nodes[0].value = constant; }  // implicit: numbers mix with expressions
+
   constexpr bool empty() const { return size == 0; }
   constexpr const Node& root() const { return nodes[static_cast<std::size_t>(size - 1)]; }
+  constexpr const Node* begin() const { return nodes.data(); }
+  constexpr const Node* end() const { return nodes.data() + size; }
 };
+
+constexpr bool reads(const Expression& expression, Operation leaf) {
+  for (const Node& node : expression)
+    if (node.operation == leaf) return true;
+  return false;
+}
+
+// The same graph, node for node.
+constexpr bool operator==(const Expression& a, const Expression& b) {
+  if (a.size != b.size) return false;
+  for (std::size_t i = 0; i < static_cast<std::size_t>(a.size); ++i)
+    if (a.nodes[i] != b.nodes[i]) return false;
+  return true;
+}
 
 }  // namespace rankone
