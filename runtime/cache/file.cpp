@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: MIT
+// Files that are there whole or not at all, and advisory locks between processes.
+#include "runtime/cache/file.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <random>
+#include <system_error>
+#include <thread>
+
+#include <rankone/error.hpp>
+
+namespace rankone {
+namespace {
+
+[[noreturn]] void fail(const char* what, const std::filesystem::path& file, int error) {
+  throw Error(ErrorCode::io, what, std::generic_category().message(error), "a folder with room that can be written",
+              file.string());
+}
+
+// Unique among processes, threads and machines that share the folder.
+std::filesystem::path staging_name(const std::filesystem::path& file) {
+  static const unsigned long long salt = [] {
+    std::random_device device;
+    return (static_cast<unsigned long long>(device()) << 32) | device();
+  }();
+  static std::atomic<unsigned> counter = 0;
+  return file.parent_path() / (std::string(staging_prefix) + std::to_string(getpid()) + "-" + std::to_string(salt) + "-" +
+                               std::to_string(counter++));
+}
+
+int write_all(int descriptor, std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t written = ::write(descriptor, bytes.data(), bytes.size());
+    if (written < 0 && errno == EINTR) continue;
+    if (written < 0) return errno;
+    if (written == 0) return ENOSPC;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+  return 0;
+}
+
+bool same_file(int descriptor, const std::filesystem::path& file) {
+  struct stat held {}, named {};
+  return fstat(descriptor, &held) == 0 && stat(file.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
+         held.st_ino == named.st_ino;
+}
+
+}  // namespace
+
+Descriptor& Descriptor::operator=(Descriptor&& other) noexcept {
+  std::swap(value_, other.value_);
+  return *this;
+}
+Descriptor::~Descriptor() {
+  if (value_ >= 0) ::close(value_);
+}
+
+std::optional<std::string> read_file(const std::filesystem::path& file) {
+  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  struct stat status {};
+  if (!descriptor || fstat(descriptor.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
+  std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
+  std::size_t have = 0;
+  while (have < bytes.size()) {
+    const ssize_t got = ::read(descriptor.get(), bytes.data() + have, bytes.size() - have);
+    if (got < 0 && errno == EINTR) continue;
+    if (got < 0) return std::nullopt;
+    if (got == 0) break;
+    have += static_cast<std::size_t>(got);
+  }
+  bytes.resize(have);
+  return bytes;
+}
+
+void publish_file(const std::filesystem::path& file, std::initializer_list<std::string_view> parts) {
+  const auto staged = staging_name(file);
+  int error = 0;
+  {
+    const Descriptor descriptor(::open(staged.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!descriptor) fail("cannot create a file", file, errno);
+    for (std::string_view part : parts)
+      if (error == 0) error = write_all(descriptor.get(), part);
+    if (error == 0 && fsync(descriptor.get()) != 0) error = errno;
+  }
+  if (error == 0 && ::rename(staged.c_str(), file.c_str()) != 0) error = errno;
+  if (error != 0) {
+    ::unlink(staged.c_str());
+    fail("cannot write a file", file, error);
+  }
+}
+
+std::optional<FileLock> FileLock::acquire(const std::filesystem::path& file, std::chrono::milliseconds patience) {
+  using namespace std::chrono_literals;
+  const auto deadline = std::chrono::steady_clock::now() + patience;
+  auto pause = 1ms;
+  while (true) {
+    Descriptor descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+    if (!descriptor) return std::nullopt;
+    // Locks of the open file description, not of the process: threads exclude each other too, and closing another
+    // descriptor of the same file does not drop the lock.
+    struct flock request {};
+    request.l_type = F_WRLCK;
+    request.l_whence = SEEK_SET;
+    while (fcntl(descriptor.get(), F_OFD_SETLK, &request) != 0) {
+      if (errno != EAGAIN && errno != EACCES && errno != EINTR) return std::nullopt;
+      if (std::chrono::steady_clock::now() > deadline) return std::nullopt;
+      std::this_thread::sleep_for(pause);
+      pause = std::min(pause * 2, std::chrono::milliseconds(20));
+    }
+    // The holder before us has removed the file: the lock we got guards a name that nobody else will open.
+    if (same_file(descriptor.get(), file)) return FileLock(file, std::move(descriptor));
+  }
+}
+
+FileLock::~FileLock() {
+  if (descriptor_) ::unlink(file_.c_str());
+}
+
+}  // namespace rankone
