@@ -38,6 +38,9 @@ constexpr LayoutSizes layout_sizes() {
   return sizes;
 }
 
+template <bool condition, class Then, class Otherwise> struct Choose { using Type = Then; };
+template <class Then, class Otherwise> struct Choose<false, Then, Otherwise> { using Type = Otherwise; };
+
 // Everything a skeleton derives from its Policy, in one place.
 template <class Policy, Role role_>
 struct Traits : Policy {
@@ -52,7 +55,10 @@ struct Traits : Policy {
   static constexpr int column_blocks = columns / 16;
   static constexpr int spans = Policy::chunk / sub_chunk;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
-  static constexpr bool has_decay = Policy::decay != DecayKind::none;
+  // Whether a token's weight differs from 1; a write scale alone counts as a scalar decay of 1.
+  static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
+  // Element type of the q and k tiles that the recurrence reads.
+  using Factor = typename Choose<per_key, Operand, Storage>::Type;
   // Whether q or k tiles are rewritten before use.
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
   static_assert(Policy::chunk % sub_chunk == 0, "a chunk is a multiple of 16 tokens");

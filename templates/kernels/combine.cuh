@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// Joins two spans of a sequence: the state after both from the state after each and the second one's summed log-decay.
+#pragma once
+
+#include "device/math.cuh"
+#include "kernels/policy.cuh"
+
+namespace rankone {
+
+constexpr int combine_threads = 256;
+
+// final_state (of the second span, in and out) += exp(log_decay_total) * initial_state (of the first). One block a
+// (sequence, head).
+template <class Policy>
+RK_DEVICE void combine(const Arguments& arguments) {
+  constexpr int keys = Policy::key_dim, values = Policy::value_dim;
+  const long long matrix = block_index();
+  float* const state = static_cast<float*>(arguments.final_state) + matrix * keys * values;
+  const float* const earlier = static_cast<const float*>(arguments.initial_state) + matrix * keys * values;
+  for (int i = thread_index(); i < keys * values; i += combine_threads) {
+    float log_decay = 0.0f;
+    if constexpr (Policy::decay == DecayKind::per_key) {
+      log_decay = arguments.log_decay_total[matrix * keys + (Policy::value_major_state ? i % keys : i / values)];
+    } else if constexpr (Policy::decay != DecayKind::none) {
+      log_decay = arguments.log_decay_total[matrix];
+    }
+    const float decay = exp2(maximum(log_decay * log2_of_e, lowest_log2_decay));
+    state[i] += decay * earlier[i];
+  }
+}
+
+}  // namespace rankone

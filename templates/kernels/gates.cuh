@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: MIT
+// Evaluates the variant's expressions on a chunk: decays, write scales, keys and feature maps.
+//
+// Decays become factors in [0, 1] and are multiplied within a sub-chunk, never divided: nothing can overflow, and a
+// reset leaves exact zeros. Over a whole sub-chunk, whose factors meet again in every later token, the base-2
+// logarithms are summed instead, each clamped at -150: one rounding for 16 tokens.
+#pragma once
+
+#include "device/math.cuh"
+#include "kernels/stage.cuh"
+
+namespace rankone {
+
+// What an expression can read, at one token and, in a per-key formula, one key column.
+template <class Traits>
+struct At {
+  const Arguments& arguments;
+  const Work& work;
+  int stage;              // where the chunk's tiles start
+  long long first_token;  // of the chunk, from work.start
+  int row, column;
+  float key_value = 0.0f, decay_value = 1.0f;
+
+  RK_DEVICE float key() const { return key_value; }
+  RK_DEVICE float decay() const { return decay_value; }
+  RK_DEVICE float head() const { return static_cast<float>(work.head); }
+  RK_DEVICE float heads() const { return static_cast<float>(arguments.value_heads); }
+  RK_DEVICE float position() const { return static_cast<float>(work.position + first_token + row); }
+  template <int index> RK_DEVICE float scalar() const { return arguments.scalars[index]; }
+  template <int index> RK_DEVICE float parameter() const {
+    using T = typename TypeOf<Traits::parameter_types[index]>::Type;
+    constexpr unsigned axes = Traits::parameter_axes[index];
+    long long element = 0;
+    if constexpr ((axes & 1u) != 0) element = work.query_head;
+    if constexpr ((axes & 2u) != 0) element = work.head;
+    if constexpr ((axes & 4u) != 0) element = element * Traits::key_dim + column;
+    return to_float(static_cast<const T*>(arguments.parameters[index])[element]);
+  }
+  template <int index> RK_DEVICE float input() const {
+    using T = typename TypeOf<Traits::input_types[index]>::Type;
+    if constexpr (Traits::input_is_per_key[index]) {
+      constexpr int offset = Traits::layout.inputs[index];
+      return Tile<T, Traits::key_padded>{stage + offset}.load(row, column);
+    } else {
+      const TensorArgument& tensor = arguments.inputs[index];
+      const int head = Traits::input_has_key_heads[index] ? work.query_head : work.head;
+      return to_float(static_cast<const T*>(tensor.data)[work.batch * tensor.batch_stride +
+                                                         (work.start + first_token + row) * tensor.token_stride +
+                                                         head * tensor.head_stride]);
+    }
+  }
+};
+
+template <class Traits>
+struct ChunkPlace {
+  const Arguments& arguments;
+  const Work& work;
+  int stage;
+  long long first_token;
+  int rows;  // tokens of the chunk that exist
+  RK_DEVICE At<Traits> at(int row, int column) const { return {arguments, work, stage, first_token, row, column}; }
+};
+
+RK_DEVICE float log2_decay(float log_decay) { return maximum(log_decay * log2_of_e, lowest_log2_decay); }
+
+// Per-head gates of a chunk, in two steps: their inputs are fetched early and wait in registers, so that the latency of
+// global memory hides behind the work in between; the values go to shared memory later. One thread a token.
+template <class Traits>
+struct TokenGates {
+  static constexpr bool needed = (Traits::weighted && !Traits::per_key) || Traits::has_write_scale;
+  static constexpr int tokens = (Traits::chunk + Traits::threads - 1) / Traits::threads;
+  static constexpr int inputs = Traits::input_count > 0 ? Traits::input_count : 1;
+  float raw[tokens][inputs];
+
+  // The same view as At, over the fetched inputs.
+  struct Fetched : At<Traits> {
+    const float* fetched;
+    RK_DEVICE Fetched(const At<Traits>& at, const float* values) : At<Traits>(at), fetched(values) {}
+    template <int index> RK_DEVICE float input() const { return fetched[index]; }
+  };
+
+  template <int index = 0>
+  RK_DEVICE void fetch_inputs(const At<Traits>& at, float (&values)[inputs]) {
+    if constexpr (index < Traits::input_count) {
+      if constexpr (!Traits::input_is_per_key[index]) values[index] = at.template input<index>();
+      fetch_inputs<index + 1>(at, values);
+    }
+  }
+  RK_DEVICE void fetch(const ChunkPlace<Traits>& place) {
+    if constexpr (needed) {
+#pragma unroll
+      for (int i = 0; i < tokens; ++i) {
+        const int row = thread_index() + i * Traits::threads;
+        if (row < place.rows) fetch_inputs(place.at(row, 0), raw[i]);
+      }
+    }
+  }
+  template <class Gate>
+  RK_DEVICE void write(const ChunkPlace<Traits>& place) {
+    if constexpr (needed) {
+#pragma unroll
+      for (int i = 0; i < tokens; ++i) {
+        const int row = thread_index() + i * Traits::threads;
+        if (row >= Traits::chunk) break;
+        const Fetched at(place.at(row, 0), raw[i]);
+        if constexpr (!Traits::per_key) {
+          shared_store<float>(Traits::layout.decay + row * 4, row < place.rows ? Gate::log_decay(at) : 0.0f);
+        }
+        if constexpr (Traits::has_write_scale) {
+          shared_store<float>(Traits::layout.write + row * 4, row < place.rows ? Gate::write_scale(at) : 0.0f);
+        }
+      }
+    }
+  }
+};
+
+template <class Traits>
+RK_DEVICE float write_scale_of(int row) {
+  if constexpr (Traits::has_write_scale) return shared_load<float>(Traits::layout.write + row * 4);
+  return 1.0f;
+}
+
+// From the token's log-decays: factors[j][t] = product of decays after j up to t, times j's write scale; each row's
+// decay since the sub-chunk's start; and the sub-chunk's own. One thread a token j.
+template <class Traits>
+RK_DEVICE void write_scalar_factors() {
+  if constexpr (Traits::weighted) {
+    for (int token = thread_index(); token < Traits::chunk; token += Traits::threads) {
+      const int span = token / sub_chunk, first = span * sub_chunk, column = token - first;
+      float sum = 0.0f, log_sum = 0.0f, factor = write_scale_of<Traits>(token), own_row = 0.0f;
+#pragma unroll
+      for (int t = 0; t < sub_chunk; ++t) {
+        const float log_decay = shared_load<float>(Traits::layout.decay + (first + t) * 4);
+        const float step = log2_decay(log_decay);
+        sum += step;
+        log_sum += log_decay;
+        if (t > column) factor *= exp2(step);
+        if (t == column) own_row = sum;
+        shared_store<float>(Traits::layout.factors + ((span * sub_chunk + column) * sub_chunk + t) * 4,
+                            t >= column ? factor : 0.0f);
+      }
+      shared_store<float>(Traits::layout.row_decay + token * 4, exp2(own_row));
+      if (column == 0) {
+        shared_store<float>(Traits::layout.span_decay + span * 16, exp2(sum));
+        if constexpr (Traits::role == Role::states) shared_store<float>(Traits::layout.span_log + span * 16, log_sum);
+      }
+    }
+  }
+}
+
+// Rewrites q and k tiles through the feature map and the key expression, where the decay is not per key.
+template <class Traits, class Gate>
+RK_DEVICE void rewrite_tiles(const ChunkPlace<Traits>& place) {
+  const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
+  for (int item = thread_index(); item < Traits::chunk * Traits::key_padded; item += Traits::threads) {
+    const int row = item / Traits::key_padded, column = item % Traits::key_padded;
+    if (row >= place.rows || column >= Traits::key_dim) {
+      if constexpr (!Traits::reads_key) key.store(row, column, 0.0f);
+      continue;  // loaded as zero
+    }
+    if constexpr (Traits::role != Role::states && Traits::has_feature_map) {
+      query.store(row, column, Gate::feature_map(query.load(row, column)));
+    }
+    At<Traits> at = place.at(row, column);
+    if constexpr (Traits::reads_key) at.key_value = Gate::feature_map(key.load(row, column));
+    key.store(row, column, Gate::key(at));
+  }
+}
+
+// Per-key decays: the decay tile, each sub-chunk's decay, and q and k through their expressions. One thread a column
+// of a sub-chunk.
+template <class Traits, class Gate>
+RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
+  const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
+  const Tile<float, Traits::key_padded> decay{Traits::layout.decay};
+  for (int item = thread_index(); item < Traits::spans * Traits::key_padded; item += Traits::threads) {
+    const int span = item / Traits::key_padded, column = item % Traits::key_padded;
+    float sum = 0.0f, log_sum = 0.0f;
+#pragma unroll 4
+    for (int t = 0; t < sub_chunk; ++t) {
+      const int row = span * sub_chunk + t;
+      const bool exists = row < place.rows && column < Traits::key_dim;
+      At<Traits> at = place.at(row, column);
+      const float log_decay = exists ? Gate::log_decay(at) : 0.0f;
+      const float step = log2_decay(log_decay);
+      sum += step;
+      if constexpr (Traits::role == Role::states) log_sum += log_decay;
+      at.decay_value = exp2(step);
+      decay.store(row, column, at.decay_value);
+      if constexpr (Traits::rewrites) {
+        if (exists) {
+          if constexpr (Traits::reads_key) at.key_value = Gate::feature_map(key.load(row, column));
+          key.store(row, column, Gate::key(at));
+          if constexpr (Traits::role != Role::states && Traits::has_feature_map) {
+            query.store(row, column, Gate::feature_map(query.load(row, column)));
+          }
+        } else if constexpr (!Traits::reads_key) {
+          key.store(row, column, 0.0f);
+        }
+      }
+    }
+    shared_store<float>(Traits::layout.span_decay + item * 4, exp2(sum));
+    if constexpr (Traits::role == Role::states) shared_store<float>(Traits::layout.span_log + item * 4, log_sum);
+  }
+}
+
+// Per-key decays: q times the decay since the sub-chunk's start, k times the decay up to its end and the write scale.
+template <class Traits>
+RK_DEVICE void write_scaled_operands(const ChunkPlace<Traits>& place) {
+  using Operand = typename Traits::Operand;
+  constexpr Layout layout = Traits::layout;
+  const QueryTile<Traits> query{place.stage + layout.query}, key{place.stage + layout.key};
+  const Tile<Operand, Traits::key_padded> scaled_query{layout.in_place ? place.stage + layout.query : layout.scaled_query};
+  const Tile<Operand, Traits::key_padded> scaled_key{layout.in_place ? place.stage + layout.key : layout.scaled_key};
+  const Tile<float, Traits::key_padded> decay{layout.decay};
+  for (int item = thread_index(); item < Traits::spans * Traits::key_padded / 2; item += Traits::threads) {
+    const int first = item / (Traits::key_padded / 2) * sub_chunk, column = item % (Traits::key_padded / 2) * 2;
+    float even = 1.0f, odd = 1.0f, decay_even, decay_odd, low, high;
+    if constexpr (Traits::role != Role::states) {
+#pragma unroll 4
+      for (int row = first; row < first + sub_chunk; ++row) {
+        load_pair(decay, row, column, decay_even, decay_odd);
+        load_pair(query, row, column, low, high);
+        even *= decay_even;
+        odd *= decay_odd;
+        store_pair(scaled_query, row, column, low * even, high * odd);
+      }
+    }
+    even = odd = 1.0f;
+#pragma unroll 4
+    for (int row = first + sub_chunk - 1; row >= first; --row) {
+      const float write = write_scale_of<Traits>(row);
+      load_pair(key, row, column, low, high);
+      store_pair(scaled_key, row, column, low * even * write, high * odd * write);
+      load_pair(decay, row, column, decay_even, decay_odd);
+      even *= decay_even;
+      odd *= decay_odd;
+    }
+  }
+}
+
+}  // namespace rankone

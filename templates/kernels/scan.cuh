@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// The forward pass of the portable family (sm_80 and later), for every decay, in three roles.
+//
+// A block walks the chunks of one sequence, value head and tile of value columns. A chunk is what is staged in shared
+// memory at once; within it the recurrence advances by sub-chunks of 16 tokens, with the state in registers. Scores
+// inside a sub-chunk are the only thing that the warps compute for each other.
+//   scan    reads everything once and writes the output: one serial pass
+//   states  writes the state before each chunk instead of outputs
+//   output  starts from such a state and works on one chunk, all chunks in parallel
+#pragma once
+
+#include "kernels/recurrence.cuh"
+
+namespace rankone {
+
+// Sums of log-decays of a whole sequence, for the state-only role. A thread owns every `threads`-th key column.
+template <class Traits>
+struct DecayTotal {
+  static constexpr int width = Traits::per_key ? Traits::key_padded : 1;
+  static constexpr int owned = (width + Traits::threads - 1) / Traits::threads;
+  float sums[owned] = {};
+
+  RK_DEVICE void add_chunk() {
+    if constexpr (Traits::weighted) {
+#pragma unroll
+      for (int i = 0; i < owned; ++i) {
+        const int column = thread_index() + i * Traits::threads;
+        if (column >= width) break;
+        for (int span = 0; span < Traits::spans; ++span) {
+          sums[i] += shared_load<float>(Traits::layout.span_log + (Traits::per_key ? span * width + column : span * 4) * 4);
+        }
+      }
+    }
+  }
+  RK_DEVICE void store(const Arguments& arguments, const Work& work) const {
+    if (arguments.log_decay_total == nullptr || work.value_tile != 0) return;
+    constexpr int keys = Traits::per_key ? Traits::key_dim : 1;
+    float* const target = arguments.log_decay_total + (work.sequence * arguments.value_heads + work.head) * keys;
+#pragma unroll
+    for (int i = 0; i < owned; ++i) {
+      const int column = thread_index() + i * Traits::threads;
+      if (column < keys) target[column] = sums[i];
+    }
+  }
+};
+
+template <class Policy, class Gate, Role role>
+RK_DEVICE void scan(const Arguments& arguments) {
+  using T = Traits<Policy, role>;
+  const Work work = find_work<T>(arguments);
+  if (role == Role::output && work.length == 0) return;
+  const long long chunks = (work.length + T::chunk - 1) / T::chunk;
+
+  State<T> state;
+  if constexpr (role == Role::output) state.restore(arguments, work, work.first_slot);
+  else state.load_initial(arguments, work);
+  DecayTotal<T> total;
+  TokenGates<T> gates;
+
+  const auto place_of = [&](long long chunk) {
+    const long long first_token = chunk * T::chunk;
+    return ChunkPlace<T>{arguments, work, static_cast<int>(chunk % T::stages) * T::layout.stage_bytes, first_token,
+                         static_cast<int>(clamp(work.length - first_token, 0, T::chunk))};
+  };
+  if (chunks > 0) {
+    load_chunk<T>(arguments, work, 0, 0);
+    gates.fetch(place_of(0));
+    gates.template write<Gate>(place_of(0));
+  }
+  for (long long chunk = 0; chunk < chunks; ++chunk) {
+    const ChunkPlace<T> place = place_of(chunk);
+    if (T::stages == 1 && chunk > 0) {
+      sync_block();  // the only stage is free once every warp has left it
+      load_chunk<T>(arguments, work, place.first_token, place.stage);
+    }
+    copy_wait<0>();
+    sync_block();  // the stage and the tokens' gates are there, and nobody is in the chunk before
+    const bool more = chunk + 1 < chunks;
+    if (T::stages == 2 && more) load_chunk<T>(arguments, work, place.first_token + T::chunk, place_of(chunk + 1).stage);
+
+    if constexpr (T::per_key) {
+      write_key_gates<T, Gate>(place);
+      sync_block();  // decays, and q and k through their expressions
+      if constexpr (role != Role::states) {
+        write_key_scores<T>(place);
+        if constexpr (T::layout.in_place) sync_block();  // the scores have read what is now overwritten
+      }
+      write_scaled_operands<T>(place);
+      sync_block();  // scores and operands
+    } else {
+      write_scalar_factors<T>();
+      if constexpr (T::rewrites) rewrite_tiles<T, Gate>(place);
+      if constexpr (T::weighted || T::rewrites) sync_block();  // factors, and q and k through their expressions
+      if constexpr (role != Role::states) {
+        write_scalar_scores<T>(place);
+        sync_block();  // scores
+      }
+    }
+
+    if constexpr (role == Role::states) {
+      total.add_chunk();
+      if (arguments.chunk_states != nullptr) state.save(arguments, work, work.first_slot + chunk);
+    }
+    if (more) gates.fetch(place_of(chunk + 1));
+    for (int span = 0; span < T::spans && span * sub_chunk < place.rows; ++span) {
+      step_sub_chunk<T>(place, span, role != Role::output || (span + 1) * sub_chunk < place.rows, state);
+    }
+    if (more) gates.template write<Gate>(place_of(chunk + 1));
+  }
+  if constexpr (role != Role::output) state.store_final(arguments, work);
+  if constexpr (role == Role::states) total.store(arguments, work);
+}
+
+}  // namespace rankone

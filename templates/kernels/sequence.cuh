@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: MIT
+// Which value columns, head, sequence and tokens a block works on, with equal or packed lengths.
+#pragma once
+
+#include "kernels/policy.cuh"
+
+namespace rankone {
+
+struct Work {
+  int value_column;     // first column of the block's tile
+  int value_tile;
+  int head, query_head; // of HV, of H
+  long long sequence;   // of N
+  long long batch;      // row of the tensors
+  long long start;      // first token, in the row
+  long long length;     // tokens
+  long long first_slot; // of the workspace: the slot of the chunk that starts at `start`
+  long long position;   // index of the first token within its sequence
+};
+
+RK_DEVICE long long clamp(long long value, long long low, long long high) {
+  return value < low ? low : value > high ? high : value;
+}
+
+// Offsets come from the caller's device memory: whatever they hold, no token outside [0, T) is touched.
+RK_DEVICE long long sequence_offset(const Arguments& arguments, long long index) {
+  const long long offset = arguments.flags & cu_seqlens_are_64_bit
+                               ? static_cast<const long long*>(arguments.cu_seqlens)[index]
+                               : static_cast<const int*>(arguments.cu_seqlens)[index];
+  return clamp(offset, 0, arguments.tokens);
+}
+
+// Packed sequence n starts at slot floor(start / chunk) + n: never fewer slots than chunks, known without a scan, and
+// in all at most ceil(T / chunk) + N.
+RK_DEVICE long long packed_slot(const Arguments& arguments, long long index, int chunk) {
+  return sequence_offset(arguments, index) / chunk + index;
+}
+
+// The sequence as a whole, for the roles that walk it.
+template <class Policy>
+RK_DEVICE void place_sequence(const Arguments& arguments, long long index, Work& work) {
+  work.sequence = index;
+  work.position = 0;
+  if (arguments.cu_seqlens != nullptr) {
+    work.batch = 0;
+    work.start = sequence_offset(arguments, index);
+    const long long end = sequence_offset(arguments, index + 1);
+    work.length = end > work.start ? end - work.start : 0;
+    work.first_slot = packed_slot(arguments, index, Policy::chunk);
+  } else {
+    work.batch = index;
+    work.start = 0;
+    work.length = arguments.tokens;
+    work.first_slot = index * ((arguments.tokens + Policy::chunk - 1) / Policy::chunk);
+  }
+}
+
+// One chunk, for the role that runs them in parallel; a slot that holds none gets length 0.
+template <class Policy>
+RK_DEVICE void place_chunk(const Arguments& arguments, long long slot, Work& work) {
+  long long sequence, chunk;
+  if (arguments.cu_seqlens != nullptr) {
+    long long low = 0, high = arguments.sequences;  // the last sequence that starts at or before `slot`
+    while (high - low > 1) {
+      const long long middle = (low + high) / 2;
+      if (packed_slot(arguments, middle, Policy::chunk) <= slot) low = middle; else high = middle;
+    }
+    sequence = low;
+    chunk = slot - packed_slot(arguments, sequence, Policy::chunk);
+  } else {
+    const long long chunks = (arguments.tokens + Policy::chunk - 1) / Policy::chunk;
+    sequence = slot / chunks;
+    chunk = slot % chunks;
+  }
+  place_sequence<Policy>(arguments, sequence, work);
+  const long long before = chunk * Policy::chunk;
+  work.first_slot = slot;
+  work.start += before;
+  work.position = before;
+  work.length = clamp(work.length - before, 0, Policy::chunk);
+}
+
+// Blocks with the same head and tokens stand side by side, so that the second finds queries and keys in L2.
+template <class Traits>
+RK_DEVICE Work find_work(const Arguments& arguments) {
+  long long block = block_index();
+  Work work;
+  work.value_tile = static_cast<int>(block % Traits::value_tiles);
+  work.value_column = work.value_tile * Traits::value_tile;
+  block /= Traits::value_tiles;
+  work.head = static_cast<int>(block % arguments.value_heads);
+  work.query_head = static_cast<int>(static_cast<long long>(work.head) * arguments.heads / arguments.value_heads);
+  block /= arguments.value_heads;
+  if constexpr (Traits::role == Role::output) {
+    place_chunk<Traits>(arguments, block, work);
+  } else {
+    place_sequence<Traits>(arguments, block, work);
+  }
+  return work;
+}
+
+}  // namespace rankone

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// The state of a block: each warp holds all key columns of its value columns, transposed, in float32 registers.
+#pragma once
+
+#include "kernels/fragment.cuh"
+#include "kernels/sequence.cuh"
+
+namespace rankone {
+
+// values[block][n][..]: an accumulator of m = 16 value columns by n = 8 keys. It becomes the right operand of q S in
+// place, so the state never passes through shared memory.
+template <class Traits>
+struct State {
+  static constexpr int key_tiles = Traits::key_padded / 8;
+  float values[Traits::column_blocks][key_tiles][4];
+
+  // Calls visit(element, key, value column of the tensor) for each.
+  template <class Visit>
+  RK_DEVICE void for_each(const Work& work, const Visit& visit) {
+    const LanePlace lane = lane_place();
+    const int first = work.value_column + warp_index() * Traits::columns;
+#pragma unroll
+    for (int block = 0; block < Traits::column_blocks; ++block) {
+#pragma unroll
+      for (int tile = 0; tile < key_tiles; ++tile) {
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          visit(values[block][tile][i], tile * 8 + 2 * lane.pair + i % 2, first + block * 16 + lane.group + i / 2 * 8);
+        }
+      }
+    }
+  }
+
+  static RK_DEVICE long long element(const Arguments& arguments, const Work& work, int key, int column) {
+    const long long matrix = (work.sequence * arguments.value_heads + work.head) * Traits::key_dim * Traits::value_dim;
+    return matrix + (Traits::value_major_state ? static_cast<long long>(column) * Traits::key_dim + key
+                                               : static_cast<long long>(key) * Traits::value_dim + column);
+  }
+  RK_DEVICE void load_initial(const Arguments& arguments, const Work& work) {
+    const float* const initial = static_cast<const float*>(arguments.initial_state);
+    for_each(work, [&](float& value, int key, int column) {
+      value = 0.0f;
+      if (initial != nullptr && key < Traits::key_dim && column < Traits::value_dim) {
+        value = initial[element(arguments, work, key, column)];
+      }
+    });
+  }
+  RK_DEVICE void store_final(const Arguments& arguments, const Work& work) {
+    float* const target = static_cast<float*>(arguments.final_state);
+    if (target == nullptr) return;
+    for_each(work, [&](float& value, int key, int column) {
+      if (key < Traits::key_dim && column < Traits::value_dim) target[element(arguments, work, key, column)] = value;
+    });
+  }
+
+  // A slot of the workspace holds operands in the order of the registers that hold them: both sides of it are blocks
+  // of the same shape, and each access is 16 bytes a lane, side by side.
+  static constexpr int operand_bytes = static_cast<int>(sizeof(typename Traits::Operand));
+  static constexpr int vectors = Traits::column_blocks * Traits::key_padded * operand_bytes / 32;
+  static RK_DEVICE Vector16* slot(const Arguments& arguments, const Work& work, long long index) {
+    const long long block = (index * arguments.value_heads + work.head) * Traits::value_tiles + work.value_tile;
+    return static_cast<Vector16*>(arguments.chunk_states) + block * vectors * Traits::threads + thread_index();
+  }
+  RK_DEVICE void save(const Arguments& arguments, const Work& work, long long index) const {
+    Vector16* const target = slot(arguments, work, index);
+#pragma unroll
+    for (int i = 0; i < vectors; ++i) target[i * Traits::threads] = pack(i);
+  }
+  RK_DEVICE void restore(const Arguments& arguments, const Work& work, long long index) {
+    const Vector16* const source = slot(arguments, work, index);
+#pragma unroll
+    for (int i = 0; i < vectors; ++i) unpack(i, source[i * Traits::threads]);
+  }
+
+ private:
+  RK_DEVICE Vector16 pack(int i) const {
+    Vector16 vector;
+    if constexpr (operand_bytes == 2) {
+      const auto& tiles = values[i / (key_tiles / 2)];
+      const int tile = i % (key_tiles / 2) * 2;
+#pragma unroll
+      for (int j = 0; j < 4; ++j) vector.word[j] = pack_bf16(tiles[tile + j / 2][j % 2 * 2], tiles[tile + j / 2][j % 2 * 2 + 1]);
+    } else {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) vector.word[j] = as_bits(values[i / key_tiles][i % key_tiles][j]);
+    }
+    return vector;
+  }
+  RK_DEVICE void unpack(int i, const Vector16& vector) {
+    if constexpr (operand_bytes == 2) {
+      auto& tiles = values[i / (key_tiles / 2)];
+      const int tile = i % (key_tiles / 2) * 2;
+#pragma unroll
+      for (int j = 0; j < 4; ++j) {
+        Element<bf16>::unpack(vector.word[j], tiles[tile + j / 2][j % 2 * 2], tiles[tile + j / 2][j % 2 * 2 + 1]);
+      }
+    } else {
+#pragma unroll
+      for (int j = 0; j < 4; ++j) values[i / key_tiles][i % key_tiles][j] = as_float(vector.word[j]);
+    }
+  }
+};
+
+}  // namespace rankone
