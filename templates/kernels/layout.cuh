@@ -2,6 +2,12 @@
 // Where each tile of a block stands in shared memory; the kernel and the host compute it by this one function.
 #pragma once
 
+#ifdef __CUDACC__
+#define RK_CONSTEXPR __host__ __device__ constexpr
+#else
+#define RK_CONSTEXPR constexpr
+#endif
+
 namespace rankone {
 
 constexpr int sub_chunk = 16;     // tokens that one step of the recurrence takes
@@ -33,11 +39,11 @@ struct Layout {
   bool in_place;
 };
 
-constexpr int tile_bytes(int rows, int columns, int element_bytes) {
+RK_CONSTEXPR int tile_bytes(int rows, int columns, int element_bytes) {
   return rows * (columns * element_bytes + row_padding);
 }
 
-constexpr Layout make_layout(const LayoutSizes& sizes) {
+RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   Layout layout{};
   const int rows = sizes.chunk, keys = sizes.key_padded, spans = sizes.chunk / sub_chunk;
   int offset = 0;

@@ -19,10 +19,10 @@ template <> struct TypeOf<ElementType::bf16> { using Type = bf16; };
 template <> struct TypeOf<ElementType::f16> { using Type = f16; };
 template <> struct TypeOf<ElementType::f32> { using Type = float; };
 
-constexpr int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
+RK_CONSTEXPR int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
 
 template <class Policy, Role role>
-constexpr LayoutSizes layout_sizes() {
+RK_CONSTEXPR LayoutSizes layout_sizes() {
   LayoutSizes sizes{};
   sizes.chunk = Policy::chunk;
   sizes.stages = Policy::stages;

@@ -44,6 +44,37 @@ struct DecayTotal {
   }
 };
 
+// Everything between a chunk's arrival and the next one's.
+template <class T, class Gate>
+RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayTotal<T>& total, State<T>& state) {
+  if constexpr (T::per_key) {
+    write_key_gates<T, Gate>(place);
+    sync_block();  // decays, and q and k through their expressions
+    if constexpr (T::role != Role::states) {
+      write_key_scores<T>(place);
+      if constexpr (T::layout.in_place) sync_block();  // the scores have read what is now overwritten
+    }
+    write_scaled_operands<T>(place);
+    sync_block();  // scores and operands
+  } else {
+    write_scalar_factors<T>();
+    if constexpr (T::rewrites) rewrite_tiles<T, Gate>(place);
+    if constexpr (T::weighted || T::rewrites) sync_block();  // factors, and q and k through their expressions
+    if constexpr (T::role != Role::states) {
+      write_scalar_scores<T>(place);
+      sync_block();  // scores
+    }
+  }
+  if constexpr (T::role == Role::states) {
+    total.add_chunk();
+    if (place.arguments.chunk_states != nullptr) state.save(place.arguments, place.work, place.work.first_slot + chunk);
+  }
+#pragma unroll 1
+  for (int span = 0; span < T::spans && span * sub_chunk < place.rows; ++span) {
+    step_sub_chunk<T>(place, span, T::role != Role::output || (span + 1) * sub_chunk < place.rows, state);
+  }
+}
+
 template <class Policy, class Gate, Role role>
 RK_DEVICE void scan(const Arguments& arguments) {
   using T = Traits<Policy, role>;
@@ -59,53 +90,29 @@ RK_DEVICE void scan(const Arguments& arguments) {
 
   const auto place_of = [&](long long chunk) {
     const long long first_token = chunk * T::chunk;
-    return ChunkPlace<T>{arguments, work, static_cast<int>(chunk % T::stages) * T::layout.stage_bytes, first_token,
+    return ChunkPlace<T>{arguments, work, static_cast<int>(chunk & (T::stages - 1)) * T::layout.stage_bytes, first_token,
                          static_cast<int>(clamp(work.length - first_token, 0, T::chunk))};
   };
-  if (chunks > 0) {
-    load_chunk<T>(arguments, work, 0, 0);
-    gates.fetch(place_of(0));
-    gates.template write<Gate>(place_of(0));
-  }
-  for (long long chunk = 0; chunk < chunks; ++chunk) {
-    const ChunkPlace<T> place = place_of(chunk);
-    if (T::stages == 1 && chunk > 0) {
-      sync_block();  // the only stage is free once every warp has left it
-      load_chunk<T>(arguments, work, place.first_token, place.stage);
-    }
-    copy_wait<0>();
-    sync_block();  // the stage and the tokens' gates are there, and nobody is in the chunk before
+  // Turn -1 only starts what turn 0 needs: each step below stands once in the kernel, which halves its compile time.
+#pragma unroll 1
+  for (long long chunk = -1; chunk < chunks; ++chunk) {
+    const ChunkPlace<T> place = place_of(chunk), next = place_of(chunk + 1);
     const bool more = chunk + 1 < chunks;
-    if (T::stages == 2 && more) load_chunk<T>(arguments, work, place.first_token + T::chunk, place_of(chunk + 1).stage);
-
-    if constexpr (T::per_key) {
-      write_key_gates<T, Gate>(place);
-      sync_block();  // decays, and q and k through their expressions
-      if constexpr (role != Role::states) {
-        write_key_scores<T>(place);
-        if constexpr (T::layout.in_place) sync_block();  // the scores have read what is now overwritten
+    if constexpr (T::stages == 2) {
+      if (chunk >= 0) {
+        copy_wait<0>();
+        sync_block();  // the stage and the tokens' gates are there, and nobody is in the chunk before
       }
-      write_scaled_operands<T>(place);
-      sync_block();  // scores and operands
-    } else {
-      write_scalar_factors<T>();
-      if constexpr (T::rewrites) rewrite_tiles<T, Gate>(place);
-      if constexpr (T::weighted || T::rewrites) sync_block();  // factors, and q and k through their expressions
-      if constexpr (role != Role::states) {
-        write_scalar_scores<T>(place);
-        sync_block();  // scores
-      }
+      if (more) load_chunk<T>(arguments, work, next.first_token, next.stage);
+    } else if (chunk >= 0) {
+      if (chunk > 0) sync_block();  // the only stage is free once every warp has left it
+      load_chunk<T>(arguments, work, place.first_token, place.stage);
+      copy_wait<0>();
+      sync_block();  // the stage and the tokens' gates are there
     }
-
-    if constexpr (role == Role::states) {
-      total.add_chunk();
-      if (arguments.chunk_states != nullptr) state.save(arguments, work, work.first_slot + chunk);
-    }
-    if (more) gates.fetch(place_of(chunk + 1));
-    for (int span = 0; span < T::spans && span * sub_chunk < place.rows; ++span) {
-      step_sub_chunk<T>(place, span, role != Role::output || (span + 1) * sub_chunk < place.rows, state);
-    }
-    if (more) gates.template write<Gate>(place_of(chunk + 1));
+    if (more) gates.fetch(next);
+    if (chunk >= 0) work_on_chunk<T, Gate>(place, chunk, total, state);
+    if (more) gates.template write<Gate>(next);
   }
   if constexpr (role != Role::output) state.store_final(arguments, work);
   if constexpr (role == Role::states) total.store(arguments, work);

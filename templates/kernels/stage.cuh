@@ -29,7 +29,7 @@ RK_DEVICE void load_tile(const Tile<T, columns>& tile, const TensorArgument& ten
       copy_async_16(tile.at(row, first), count > 0 ? static_cast<const void*>(source) : tensor.data,
                     count * static_cast<int>(sizeof(T)));
     } else {
-#pragma unroll
+#pragma unroll 1
       for (int i = 0; i < per_unit; ++i) shared_store<T>(tile.at(row, first + i), i < count ? source[i] : Element<T>::from(0.0f));
     }
   }
