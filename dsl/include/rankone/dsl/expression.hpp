@@ -53,7 +53,8 @@ struct Expression {
   int size = 0;
 
   constexpr Expression() = default;
-  constexpr Expression(double constant) : size(1) { nodes[0].value = constant; }  // implicit: numbers mix with expressions
+  // Implicit, so that numbers mix with expressions.
+  constexpr Expression(double constant) : size(1) { nodes[0].value = constant; }
 
   constexpr bool empty() const { return size == 0; }
   constexpr const Node& root() const { return nodes[static_cast<std::size_t>(size - 1)]; }

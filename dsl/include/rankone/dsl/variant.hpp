@@ -15,6 +15,7 @@ enum class Level : unsigned char { automatic, serial, chunk };
 struct Decay {
   DecayKind kind = DecayKind::none;
   Expression log_decay{};  // natural logarithm, <= 0; -inf is a legal reset
+  friend constexpr bool operator==(const Decay&, const Decay&) = default;
 };
 
 struct Variant {
@@ -26,6 +27,20 @@ struct Variant {
   double scale_ = 0;          // of the read; 0: K^-0.5
   int chunk_ = 0;             // pinned chunk size, 16 to 128; 0: left to the schedule
   Level level_ = Level::automatic;
+
+  // How a declaration says the same; each returns a changed copy. Defined in declare.hpp.
+  constexpr Variant decay(const Decay& decay) const;
+  constexpr Variant key(const Expression& expression) const;
+  constexpr Variant write_scale(const Expression& expression) const;
+  constexpr Variant feature_map(const Expression& expression) const;
+  constexpr Variant feature_map(Expression (*function)(const Expression&)) const;
+  constexpr Variant scale(double factor) const;
+  constexpr Variant chunk(int tokens) const;
+  constexpr Variant level(Level level) const;
+  // Ends a declaration: a wrong one does not compile, and the compiler prints why.
+  consteval Variant checked() const;
+
+  friend constexpr bool operator==(const Variant&, const Variant&) = default;
 };
 
 }  // namespace rankone

@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Declaring variants: everything that needs the standard library alone.
+#pragma once
+
+#include <rankone/dsl/catalogue.hpp>
+#include <rankone/dsl/declare.hpp>
+#include <rankone/dsl/describe.hpp>
+#include <rankone/dsl/differentiate.hpp>
+#include <rankone/dsl/evaluate.hpp>
+#include <rankone/dsl/formula.hpp>
+#include <rankone/dsl/leaves.hpp>
+#include <rankone/dsl/validate.hpp>
