@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: MIT
+// Fibers of a block: starting, choosing the next, rendezvous, ending.
+#include "runtime/cpu/block.hpp"
+
+#include <bit>
+#include <cstring>
+
+namespace rankone {
+namespace {
+
+namespace context = boost::context::detail;
+
+constexpr unsigned char poison = 0xff;             // a NaN in every element type
+constexpr std::uint32_t last_tick = 0x7fffffffu;   // then the clock starts anew over a cleared shadow
+
+std::uint64_t mixed(std::uint64_t x) {  // the finalizer of splitmix64
+  x += 0x9e3779b97f4a7c15u;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+// One of the set bits, starting the search at a random place.
+int some_bit(std::uint32_t mask, unsigned random) {
+  const int turn = static_cast<int>(random % 32);
+  return (std::countr_zero(std::rotr(mask, turn)) + turn) % 32;
+}
+
+}  // namespace
+
+void Block::prepare(const BlockLaunch& launch) {
+  launch_ = launch;
+  arena_.reserve(launch.threads);
+  fibers_.resize(static_cast<std::size_t>(launch.threads));
+  shared_.resize(static_cast<std::size_t>(launch.shared_bytes));
+  shadow_.resize(launch.shared_bytes, launch.granule);
+  visited_.fill(0);
+}
+
+std::string Block::run(std::int64_t block) {
+  begin(block);
+  Fiber* const first = pick();
+  context::jump_fcontext(first->context, &main_);
+  std::string result;
+  if (failure_.kind != FailureKind::none) {
+    result = report();
+    shadow_.clear();
+  }
+  abandon_copies();
+  return result;
+}
+
+void Block::begin(std::int64_t block) {
+  if (clock_ > last_tick) {
+    shadow_.clear();
+    clock_ = 1;
+  }
+  random_ = mixed(launch_.seed ^ mixed(static_cast<std::uint64_t>(block))) | 1;
+  // How long the schedule stays with one warp: some blocks shuffle all threads, in others a warp runs far ahead.
+  constexpr std::uint64_t masks[] = {0, 1, 15, 255};
+  stay_mask_ = masks[draw() % 4];
+  failure_ = {};
+  if (!shared_.empty()) std::memset(shared_.data(), poison, shared_.size());
+  ++clock_;
+  shadow_.begin_block(clock_);
+  arena_.unpoison(launch_.threads);
+  ready_warps_ = 0;
+  warps_at_barrier_ = 0;
+  running_ = launch_.threads;
+  for (int i = 0; i < launch_.threads; ++i) {
+    arena_.record(i) = {block, i, this};
+    Fiber& fiber = fibers_[static_cast<std::size_t>(i)];
+    fiber.context = context::make_fcontext(arena_.stack_top(i), arena_.stack_bytes(i), &Block::start);
+    fiber.index = i;
+    fiber.word = Word::none;
+    fiber.exited = false;
+    fiber.group = 0;
+  }
+  for (int w = 0; w < launch_.threads / host_warp_size; ++w) {
+    warps_[static_cast<std::size_t>(w)] = {.time = clock_};
+    make_ready(w, ~0u);
+  }
+}
+
+// Copies that nobody waited for must not reach into the next block.
+void Block::abandon_copies() {
+  for (Fiber& fiber : fibers_) {
+    for (const PendingCopy& copy : fiber.copies) shadow_.end_copy(copy.offset, 16, Access{});
+    fiber.copies.clear();
+  }
+}
+
+std::uint64_t Block::draw() {  // xorshift64*
+  random_ ^= random_ >> 12;
+  random_ ^= random_ << 25;
+  random_ ^= random_ >> 27;
+  return random_ * 0x2545f4914f6cdd1du;
+}
+
+// The next thread to run, taken off the ready ones; null where all are waiting or gone.
+Fiber* Block::pick() {
+  if (ready_warps_ == 0) return nullptr;
+  const std::uint64_t random = draw() >> 16;
+  const bool stays = (ready_warps_ >> current_warp_ & 1) && (random & stay_mask_) != 0;
+  if (!stays) current_warp_ = some_bit(ready_warps_, static_cast<unsigned>(random >> 8));
+  Warp& warp = warps_[static_cast<std::size_t>(current_warp_)];
+  const int lane = some_bit(warp.ready, static_cast<unsigned>(random >> 16));
+  warp.ready &= ~(1u << lane);
+  if (warp.ready == 0) ready_warps_ &= ~(1u << current_warp_);
+  return &fibers_[static_cast<std::size_t>(current_warp_ * host_warp_size + lane)];
+}
+
+void Block::make_ready(int warp, std::uint32_t lanes) {
+  warps_[static_cast<std::size_t>(warp)].ready |= lanes;
+  if (lanes) ready_warps_ |= 1u << warp;
+}
+
+// A fiber that is resumed stores the other's context where that one asked for it.
+void Block::switch_to(Fiber& to, context::fcontext_t* saved) {
+  const auto from = context::jump_fcontext(to.context, saved);
+  *static_cast<context::fcontext_t*>(from.data) = from.fctx;
+}
+
+void Block::start(context::transfer_t from) {
+  *static_cast<context::fcontext_t*>(from.data) = from.fctx;
+  HostThread& thread = host_thread();
+  Block& block = *static_cast<Block*>(thread.emulator);
+  block.launch_.entry(*block.launch_.arguments);
+  block.finish(block.fibers_[static_cast<std::size_t>(thread.index)]);
+}
+
+// `me` waits: another runs until `me` is picked again.
+void Block::leave(Fiber& me) {
+  Fiber* const next = pick();
+  if (next == nullptr) fail({.kind = FailureKind::deadlock});
+  if (next != &me) switch_to(*next, &me.context);
+  if (!me.copies.empty()) deliver_some(me);
+}
+
+void Block::finish(Fiber& me) {
+  me.exited = true;
+  --running_;
+  Fiber* const next = pick();
+  if (next != nullptr) {
+    switch_to(*next, &discarded_);  // never comes back
+  } else if (running_ != 0) {
+    fail({.kind = FailureKind::deadlock});
+  }
+  context::jump_fcontext(main_, nullptr);
+}
+
+void Block::fail(const Failure& failure) {
+  failure_ = failure;
+  context::jump_fcontext(main_, nullptr);
+}
+
+// Whether `me` completes its warp at this word.
+bool Block::arrive(Fiber& me, Word word, int line) {
+  Warp& warp = warps_[static_cast<std::size_t>(me.index / host_warp_size)];
+  me.word = word;
+  me.line = line;
+  if (warp.arrived == 0) {
+    warp.word = word;
+    warp.line = line;
+  } else if (warp.word != word || warp.line != line) {
+    fail({.kind = FailureKind::disagreement, .word = word, .thread = me.index, .line = line});
+  }
+  if (++warp.arrived < host_warp_size) return false;
+  warp.arrived = 0;
+  return true;
+}
+
+void Block::release_warp(const Fiber& me) {
+  const int first = me.index / host_warp_size * host_warp_size;
+  for (int i = first; i < first + host_warp_size; ++i) fibers_[static_cast<std::size_t>(i)].word = Word::none;
+  make_ready(first / host_warp_size, ~(1u << me.index % host_warp_size));
+}
+
+bool Block::skipped(int line) {
+  const std::uint16_t place = clamped(line);
+  visited_[place / 64] |= std::uint64_t{1} << place % 64;
+  return line == launch_.dropped_line;
+}
+
+void Block::sync_warp(HostThread& thread, int line) {
+  if (skipped(line)) return;
+  collective(thread, Word::sync_warp, line, nullptr, [](Block& block, Fiber* lanes) {
+    ++block.clock_;
+    block.warps_[static_cast<std::size_t>(lanes->index / host_warp_size)].time = block.clock_;
+  });
+}
+
+void Block::sync_block(HostThread& thread, int line) {
+  if (skipped(line)) return;
+  Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
+  const int warps = launch_.threads / host_warp_size;
+  if (arrive(me, Word::sync_block, line) && ++warps_at_barrier_ == warps) {
+    warps_at_barrier_ = 0;
+    ++clock_;
+    shadow_.block_synchronized(clock_);
+    for (Fiber& fiber : fibers_) fiber.word = Word::none;
+    for (int w = 0; w < warps; ++w) {
+      warps_[static_cast<std::size_t>(w)].time = clock_;
+      make_ready(w, ~0u);
+    }
+  }
+  leave(me);
+}
+
+}  // namespace rankone

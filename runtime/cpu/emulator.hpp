@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// The CPU device: emitted text as a host module, and its kernels run one fiber a thread, checked as they go.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "templates/device/arguments.cuh"
+
+namespace rankone {
+
+// Emitted text, compiled by the host compiler and loaded. Builds are cached; the same text is loaded once.
+class HostModule {
+ public:
+  static std::shared_ptr<HostModule> build(const std::string& emitted_text);  // throws Error(compile_failed)
+  ~HostModule();
+  HostModule(const HostModule&) = delete;
+  HostModule& operator=(const HostModule&) = delete;
+
+  void* entry(const std::string& name) const;     // throws Error(not_found)
+  int granule() const { return granule_; }        // bytes of shared memory that are tracked together: 1, 2 or 4
+  bool cached() const { return cached_; }         // read from the cache, not compiled
+  double build_ms() const { return build_ms_; }
+
+ private:
+  HostModule() = default;
+  void load(const std::string& path);
+  void load_from_memory(const std::string& bytes);
+
+  void* library_ = nullptr;
+  int descriptor_ = -1;  // of a module without a file
+  int granule_ = 4;
+  bool cached_ = false;
+  double build_ms_ = 0;
+};
+
+struct EmulationOptions {
+  std::uint64_t seed = 1;   // of the order in which threads run and copies arrive
+  int max_workers = 0;      // operating-system threads; 0: one for each core
+  bool check_races = true;  // the happens-before check of shared memory; all other checks stay
+  int dropped_line = 0;     // calls of sync_block, sync_warp, copy_commit and copy_wait on this line do nothing; 0: none
+};
+
+struct EmulationReport {
+  std::vector<int> visited_lines;  // lines of the sync sites that some thread came to, ascending
+};
+
+// Runs blocks 0 to `blocks` - 1 to their end. Throws Error(check_failed) for a race, a deadlock, a read of memory never
+// written, an access outside the block's shared memory, or lanes that disagree on a warp-wide word.
+EmulationReport emulate(const HostModule& module, const std::string& entry, const Arguments& arguments,
+                        std::int64_t blocks, int threads, int shared_bytes, const EmulationOptions& options = {});
+
+// A place in emitted text that orders threads or copies: what a test may remove.
+struct SyncSite {
+  int line = 0;      // from 1
+  std::string word;  // "sync_block", "sync_warp", "copy_commit" or "copy_wait"
+  friend bool operator==(const SyncSite&, const SyncSite&) = default;
+};
+std::vector<SyncSite> list_sync_sites(std::string_view emitted_text);
+
+}  // namespace rankone

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: MIT
+// Runs the host compiler on emitted text, without a shell, in a folder of its own.
+#include "runtime/cpu/host_compiler.hpp"
+
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include <rankone/error.hpp>
+
+#include "codegen/amalgamate.hpp"
+#include "runtime/cache/file.hpp"
+#include "runtime/paths.hpp"
+
+extern char** environ;
+
+namespace rankone {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Hidden symbols keep what inline and templated code defines apart between modules; contraction is off so that results
+// do not depend on the compiler.
+constexpr const char* flags[] = {"-std=c++20", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions",
+                                 "-fno-rtti", "-fno-math-errno", "-ffp-contract=off", "-fno-strict-aliasing", "-w"};
+
+// A folder that goes away with everything in it.
+class TemporaryFolder {
+ public:
+  TemporaryFolder() {
+    std::error_code failed;
+    fs::path base = fs::temp_directory_path(failed);
+    if (failed) base = "/tmp";
+    std::string pattern = (base / "rankone-host-XXXXXX").string();
+    if (::mkdtemp(pattern.data()) == nullptr)
+      throw Error(ErrorCode::io, std::string("no temporary folder can be made (") + std::strerror(errno) + ")", {},
+                  "a TMPDIR that can be written", base.string());
+    path_ = pattern;
+  }
+  ~TemporaryFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  TemporaryFolder(const TemporaryFolder&) = delete;
+  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
+  const fs::path& path() const { return path_; }
+
+ private:
+  fs::path path_;
+};
+
+std::vector<std::string> words_of(const std::string& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> words;
+  for (std::string word; stream >> word;) words.push_back(word);
+  return words;
+}
+
+// The full path of a program, as a shell would find it; empty where there is none.
+std::string find_program(const std::string& name) {
+  if (name.find('/') != name.npos) return ::access(name.c_str(), X_OK) == 0 ? name : std::string();
+  std::istringstream folders(environment("PATH").value_or("/usr/bin:/bin"));
+  for (std::string folder; std::getline(folders, folder, ':');) {
+    const fs::path candidate = fs::path(folder.empty() ? "." : folder) / name;
+    std::error_code ignored;
+    if (::access(candidate.c_str(), X_OK) == 0 && fs::is_regular_file(candidate, ignored)) return candidate.string();
+  }
+  return {};
+}
+
+// The program's file behind all links, its size and its time: no process is needed to notice another compiler.
+std::string identity_of(const std::string& program) {
+  std::error_code ignored;
+  const fs::path real = fs::canonical(program, ignored);
+  struct stat status {};
+  if (::stat(real.c_str(), &status) != 0) return program;
+  return real.string() + " " + std::to_string(status.st_size) + " " + std::to_string(status.st_mtim.tv_sec) + "." +
+         std::to_string(status.st_mtim.tv_nsec);
+}
+
+// Starts a program with its output in `log` and waits for it; its exit status, or -1 where it did not exit by itself.
+int run(const std::vector<std::string>& command, const fs::path& log) {
+  std::vector<char*> arguments;
+  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  posix_spawn_file_actions_t actions;
+  ::posix_spawn_file_actions_init(&actions);
+  ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
+  ::posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  ::posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  pid_t child = 0;
+  const int failed = ::posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  ::posix_spawn_file_actions_destroy(&actions);
+  if (failed)
+    throw Error(ErrorCode::compile_failed, std::string("the host compiler cannot be started (") + std::strerror(failed) + ")",
+                command[0], {}, "CPU device");
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+// The first errors say what is wrong; templates make the rest long.
+std::string shortened(std::string log) {
+  constexpr std::size_t most = 4000;
+  if (log.size() > most) log = log.substr(0, log.rfind('\n', most)) + "\n...";
+  while (!log.empty() && log.back() == '\n') log.pop_back();
+  return log;
+}
+
+}  // namespace
+
+HostCompiler find_host_compiler() {
+  const Setting setting = host_compiler();
+  HostCompiler compiler;
+  compiler.command = words_of(setting.value);
+  compiler.origin = setting.origin;
+  const std::string program = compiler.command.empty() ? std::string() : find_program(compiler.command[0]);
+  if (program.empty())
+    throw Error(ErrorCode::not_found,
+                "the CPU device needs a C++20 compiler (g++ 11 or clang++ 14 and later) to build kernels, and there is none",
+                setting.value + (setting.origin == "default" ? "" : " from " + setting.origin),
+                "a compiler in PATH as c++, or named by RANKONE_CXX or CXX", "CPU device");
+  compiler.command[0] = program;
+  compiler.identity = identity_of(program);
+  return compiler;
+}
+
+const std::string& host_prelude() {
+  static const std::string text = amalgamate({"host/prelude.hpp"});
+  return text;
+}
+
+std::string host_flags() {
+  std::string joined;
+  for (const char* flag : flags) joined += std::string(flag) + " ";
+  return joined;
+}
+
+std::string compile_on_host(const HostCompiler& compiler, const std::string& emitted_text) {
+  const TemporaryFolder folder;
+  const fs::path source = folder.path() / "kernel.cpp", object = folder.path() / "kernel.so", log = folder.path() / "log";
+  {
+    std::ofstream file(source, std::ios::binary);
+    // Lines count from the emitted text's own first one.
+    file << host_prelude() << "#line 1 \"kernel.cu\"\n" << emitted_text;
+    file.close();
+    if (!file) throw Error(ErrorCode::io, "the kernel's text cannot be written", {}, "space for it", source.string());
+  }
+  std::vector<std::string> command = compiler.command;
+  for (const char* flag : flags) command.emplace_back(flag);
+  for (const std::string& word : {std::string("-o"), object.string(), source.string(), std::string("-lm")})
+    command.push_back(word);
+  const int status = run(command, log);
+  const std::string words = shortened(read_file(log).value_or(""));
+  if (status != 0)
+    throw Error(ErrorCode::compile_failed,
+                "the host compiler refused the kernel (" +
+                    (status < 0 ? std::string("it was killed") : "exit status " + std::to_string(status)) + "):\n" + words,
+                compiler.command[0], {}, "CPU device");
+  auto bytes = read_file(object);
+  if (!bytes || bytes->empty())
+    throw Error(ErrorCode::compile_failed, "the host compiler left no shared object" + (words.empty() ? "" : ":\n" + words),
+                compiler.command[0], "a C++ compiler", "CPU device");
+  return std::move(*bytes);
+}
+
+}  // namespace rankone

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Sentences for what went wrong in a block.
+#include <map>
+
+#include "runtime/cpu/block.hpp"
+
+namespace rankone {
+namespace {
+
+std::string at_line(int line) { return " at line " + std::to_string(line); }
+
+std::string bytes_at(int offset, int bytes) {
+  return bytes == 1 ? "byte " + std::to_string(offset)
+                    : "bytes " + std::to_string(offset) + " to " + std::to_string(offset + bytes - 1);
+}
+
+std::string race_report(const Failure& failure) {
+  const std::string now = "thread " + std::to_string(failure.thread) + " (" + name_of(failure.word) + at_line(failure.line) + ")";
+  const std::string earlier = "thread " + std::to_string(failure.other.thread);
+  const std::string place = " shared memory " + bytes_at(failure.offset, failure.bytes);
+  const std::string line = at_line(failure.other.line);
+  switch (failure.conflict) {
+    case Conflict::write_read:
+      return "write-read race: " + now + " reads" + place + ", which " + earlier + " wrote" + line +
+             ", with no barrier between them";
+    case Conflict::write_write:
+      return "write-write race: " + now + " writes" + place + ", which " + earlier + " wrote" + line +
+             ", with no barrier between them";
+    case Conflict::read_write:
+      return "read-write race: " + now + " writes" + place + ", which " + earlier + " read" + line +
+             ", with no barrier between them";
+    case Conflict::unwritten:
+      return "unwritten memory: " + now + " reads" + place + ", which nobody wrote in this block";
+    case Conflict::copy_under_way:
+      return "copy under way: " + now + " touches" + place + ", which the asynchronous copy of " + earlier + line +
+             " is still to write";
+    case Conflict::none: break;
+  }
+  return {};
+}
+
+}  // namespace
+
+const char* name_of(Word word) {
+  switch (word) {
+    case Word::none: return "no word";
+    case Word::sync_block: return "sync_block";
+    case Word::sync_warp: return "sync_warp";
+    case Word::shuffle: return "shuffle";
+    case Word::load_matrix: return "load_matrix_x4";
+    case Word::load_matrix_transposed: return "load_matrix_x4_transposed";
+    case Word::multiply_bf16: return "mma_bf16";
+    case Word::multiply_f16: return "mma_f16";
+    case Word::multiply_tf32: return "mma_tf32";
+    case Word::load: return "shared_load";
+    case Word::store: return "shared_store";
+    case Word::copy_async: return "copy_async_16";
+  }
+  return "?";
+}
+
+// Threads by what they do, as ranges: "threads 0-30: in sync_warp at line 12; threads 31: exited".
+std::string Block::where_threads_are(int first, int last) const {
+  std::map<std::string, std::string> groups;
+  for (int i = first; i < last;) {
+    const auto state = [this](int thread) {
+      const Fiber& fiber = fibers_[static_cast<std::size_t>(thread)];
+      if (fiber.exited) return std::string("exited");
+      if (fiber.word == Word::none) return std::string("on the way");
+      return std::string("in ") + name_of(fiber.word) + at_line(fiber.line);
+    };
+    const std::string here = state(i);
+    int end = i + 1;
+    while (end < last && state(end) == here) ++end;
+    std::string& ranges = groups[here];
+    if (!ranges.empty()) ranges += ", ";
+    ranges += std::to_string(i);
+    if (end - i > 1) ranges.append("-").append(std::to_string(end - 1));
+    i = end;
+  }
+  std::string text;
+  for (const auto& [state, ranges] : groups) {
+    if (!text.empty()) text += "; ";
+    text += "threads " + ranges + ": " + state;
+  }
+  return text;
+}
+
+std::string Block::report() const {
+  const Failure& failure = failure_;
+  const std::string who = "thread " + std::to_string(failure.thread) + " (" + name_of(failure.word) + at_line(failure.line) + ")";
+  switch (failure.kind) {
+    case FailureKind::race: return race_report(failure);
+    case FailureKind::out_of_range:
+      return "out of range: " + who + " touches shared memory " + bytes_at(failure.offset, failure.bytes) + " of a block that has " +
+             std::to_string(launch_.shared_bytes);
+    case FailureKind::misaligned:
+      return "misaligned: " + who + " touches shared memory at byte " + std::to_string(failure.offset) +
+             ", which is no multiple of " + std::to_string(failure.bytes);
+    case FailureKind::misaligned_source:
+      return "misaligned: " + who + " copies from global memory at an address that is no multiple of 16";
+    case FailureKind::bad_copy_size:
+      return "copy size: " + who + " copies " + std::to_string(failure.bytes) + " bytes where 0 to 16 are legal";
+    case FailureKind::disagreement: {
+      const int first = failure.thread / host_warp_size * host_warp_size;
+      return "divergence: the lanes of a warp must come to the same word: " + where_threads_are(first, first + host_warp_size);
+    }
+    case FailureKind::deadlock: return "deadlock: " + where_threads_are(0, launch_.threads);
+    case FailureKind::none: break;
+  }
+  return {};
+}
+
+}  // namespace rankone

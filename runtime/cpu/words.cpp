@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: MIT
+// Shared memory and asynchronous copies, checked; and the table of words that modules are bound to.
+#include <cstring>
+
+#include "runtime/cpu/block.hpp"
+#include "runtime/cpu/collective.hpp"
+
+namespace rankone {
+
+void Block::check_place(Word word, int thread, int offset, int bytes, int line) {
+  if (offset < 0 || offset > launch_.shared_bytes - bytes)
+    fail({.kind = FailureKind::out_of_range, .word = word, .thread = thread, .line = line, .offset = offset, .bytes = bytes});
+  if (offset % bytes != 0)
+    fail({.kind = FailureKind::misaligned, .word = word, .thread = thread, .line = line, .offset = offset, .bytes = bytes});
+}
+
+void Block::check_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line, Access other) {
+  if (conflict != Conflict::none)
+    fail({FailureKind::race, conflict, word, thread, line, offset, bytes, other});
+}
+
+const unsigned char* Block::checked_load(Word word, int thread, int offset, int bytes, int line) {
+  check_place(word, thread, offset, bytes, line);
+  Access other;
+  if (launch_.check_races)
+    check_order(shadow_.read(offset, bytes, stamp(thread, line), other), word, thread, offset, bytes, line, other);
+  return shared_.data() + offset;
+}
+
+const void* Block::load(HostThread& thread, int offset, int bytes, int line) {
+  return checked_load(Word::load, thread.index, offset, bytes, line);
+}
+
+void* Block::store(HostThread& thread, int offset, int bytes, int line) {
+  check_place(Word::store, thread.index, offset, bytes, line);
+  Access other;
+  if (launch_.check_races)
+    check_order(shadow_.write(offset, bytes, stamp(thread.index, line), other), Word::store, thread.index, offset, bytes,
+                line, other);
+  return shared_.data() + offset;
+}
+
+void Block::copy_async(HostThread& thread, int offset, const void* source, int bytes, int line) {
+  constexpr int size = 16;
+  const int index = thread.index;
+  check_place(Word::copy_async, index, offset, size, line);
+  if (bytes < 0 || bytes > size)
+    fail({.kind = FailureKind::bad_copy_size, .word = Word::copy_async, .thread = index, .line = line, .bytes = bytes});
+  if (reinterpret_cast<std::uintptr_t>(source) % size != 0)
+    fail({.kind = FailureKind::misaligned_source, .word = Word::copy_async, .thread = index, .line = line});
+  Access other;
+  if (launch_.check_races)
+    check_order(shadow_.begin_copy(offset, size, stamp(index, line), other), Word::copy_async, index, offset, size, line,
+                other);
+  Fiber& me = fibers_[static_cast<std::size_t>(index)];
+  me.copies.push_back({source, offset, bytes, line, me.group, false});
+  deliver_some(me);
+}
+
+void Block::copy_commit(HostThread& thread, int line) {
+  if (!skipped(line)) ++fibers_[static_cast<std::size_t>(thread.index)].group;
+}
+
+void Block::copy_wait(HostThread& thread, int pending, int line) {
+  if (skipped(line)) return;
+  Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
+  const int first_pending = me.group - pending;
+  std::size_t kept = 0;
+  for (PendingCopy& copy : me.copies) {
+    if (copy.group < first_pending) {
+      deliver(copy);
+      // From here on it is as if this thread had written the bytes.
+      if (launch_.check_races) shadow_.end_copy(copy.offset, 16, stamp(me.index, copy.line));
+    } else {
+      me.copies[kept++] = copy;
+    }
+  }
+  me.copies.resize(kept);
+}
+
+// The source is read now: what the kernel writes to it between issue and delivery may or may not arrive.
+void Block::deliver(PendingCopy& copy) {
+  if (copy.delivered) return;
+  copy.delivered = true;
+  unsigned char* const target = shared_.data() + copy.offset;
+  if (copy.bytes > 0) std::memcpy(target, copy.source, static_cast<std::size_t>(copy.bytes));
+  std::memset(target + copy.bytes, 0, static_cast<std::size_t>(16 - copy.bytes));
+}
+
+// Sometimes one of the copies under way arrives.
+void Block::deliver_some(Fiber& me) {
+  const std::uint64_t random = draw() >> 32;
+  if (random % 4 == 0) deliver(me.copies[(random >> 2) % me.copies.size()]);
+}
+
+namespace {
+
+Block& block_of(HostThread& thread) { return *static_cast<Block*>(thread.emulator); }
+
+}  // namespace
+
+const HostInterface host_words = {
+    .sync_block = [](HostThread& t, int line) { block_of(t).sync_block(t, line); },
+    .sync_warp = [](HostThread& t, int line) { block_of(t).sync_warp(t, line); },
+    .shuffle = [](HostThread& t, float value, int source, int line) {
+      return collective_shuffle(block_of(t), t, value, source, line);
+    },
+    .load = [](HostThread& t, int offset, int bytes, int line) { return block_of(t).load(t, offset, bytes, line); },
+    .store = [](HostThread& t, int offset, int bytes, int line) { return block_of(t).store(t, offset, bytes, line); },
+    .copy_async = [](HostThread& t, int offset, const void* source, int bytes, int line) {
+      block_of(t).copy_async(t, offset, source, bytes, line);
+    },
+    .copy_commit = [](HostThread& t, int line) { block_of(t).copy_commit(t, line); },
+    .copy_wait = [](HostThread& t, int pending, int line) { block_of(t).copy_wait(t, pending, line); },
+    .load_matrix = [](HostThread& t, unsigned* r, int offset, bool transposed, int line) {
+      collective_load_matrix(block_of(t), t, r, offset, transposed, line);
+    },
+    .multiply = [](HostThread& t, HostProduct product, float* c, const unsigned* a, unsigned b0, unsigned b1, int line) {
+      collective_multiply(block_of(t), t, product, c, a, b0, b1, line);
+    },
+};
+
+}  // namespace rankone

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// What a host-compiled kernel and the emulator know of each other: one record a thread and one table of functions.
+#pragma once
+
+namespace rankone {
+
+// Fiber stacks are the slots of an aligned arena whose first slot holds the records, one a slot. A thread thus finds its
+// own record from its stack pointer alone: no thread-local storage, and nothing to restore when fibers switch.
+constexpr unsigned long host_slot_bytes = 128ul << 10;
+constexpr unsigned long host_arena_slots = 2048;
+constexpr unsigned long host_arena_bytes = host_slot_bytes * host_arena_slots;
+
+struct HostThread {
+  long long block;  // block_index()
+  int index;        // thread_index()
+  void* emulator;   // what runs this block
+};
+
+inline HostThread& host_thread() {
+  const unsigned long here = reinterpret_cast<unsigned long>(__builtin_frame_address(0));
+  return reinterpret_cast<HostThread*>(here & ~(host_arena_bytes - 1))[here / host_slot_bytes % host_arena_slots];
+}
+
+enum class HostProduct { bf16, f16, tf32 };
+
+// `line` is the calling line of the emitted text: the identity of a word in reports, and of what a test removes.
+struct HostInterface {
+  void (*sync_block)(HostThread&, int line);
+  void (*sync_warp)(HostThread&, int line);
+  float (*shuffle)(HostThread&, float value, int source, int line);
+  const void* (*load)(HostThread&, int offset, int bytes, int line);  // checked; the bytes to read
+  void* (*store)(HostThread&, int offset, int bytes, int line);       // checked; the bytes to write
+  void (*copy_async)(HostThread&, int offset, const void* source, int bytes, int line);
+  void (*copy_commit)(HostThread&, int line);
+  void (*copy_wait)(HostThread&, int pending, int line);
+  void (*load_matrix)(HostThread&, unsigned* r, int offset, bool transposed, int line);
+  void (*multiply)(HostThread&, HostProduct, float* c, const unsigned* a, unsigned b0, unsigned b1, int line);
+};
+
+}  // namespace rankone

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+// CUDA's keywords for a host compiler. `__noinline__` stays alone: the standard library uses it as an attribute's name.
+#pragma once
+
+#define RANKONE_HOST 1
+
+#define __global__ __attribute__((visibility("default")))
+#define __device__
+#define __host__
+#define __constant__ __attribute__((visibility("default")))
+#define __forceinline__ inline __attribute__((always_inline))
+#define __launch_bounds__(...)
+#define __grid_constant__
+#define __align__(bytes) __attribute__((aligned(bytes)))

@@ -1,0 +1,8 @@
+// SPDX-License-Identifier: MIT
+// The vocabulary's host voice: stands in front of emitted text when the CPU device compiles it, never in an export.
+#pragma once
+
+#include "host/interface.hpp"
+#include "host/keywords.hpp"
+#include "host/numbers.hpp"
+#include "host/words.hpp"

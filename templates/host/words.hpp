@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: MIT
+// Host forms of the words that touch shared memory, other lanes, the tensor cores and asynchronous copies.
+//
+// Each hands over to the emulator; `line` is filled in where the word is called.
+#pragma once
+
+#include "host/interface.hpp"
+#include "host/keywords.hpp"
+
+namespace rankone {
+
+inline const HostInterface* host_interface = nullptr;
+
+// The smallest access of this kernel decides how finely its shared memory is tracked; each size notes itself at load.
+inline int host_smallest_access = 16;
+template <int bytes>
+inline const bool host_access_noted = [] {
+  static_assert(bytes == 1 || bytes == 2 || bytes == 4 || bytes == 8 || bytes == 16);
+  if (bytes < host_smallest_access) host_smallest_access = bytes;
+  return true;
+}();
+
+__device__ __forceinline__ int thread_index() { return host_thread().index; }
+__device__ __forceinline__ long long block_index() { return host_thread().block; }
+
+__device__ __forceinline__ void sync_block(int line = __builtin_LINE()) {
+  host_interface->sync_block(host_thread(), line);
+}
+__device__ __forceinline__ void sync_warp(int line = __builtin_LINE()) {
+  host_interface->sync_warp(host_thread(), line);
+}
+
+__device__ __forceinline__ float shuffle(float value, int source, int line = __builtin_LINE()) {
+  return host_interface->shuffle(host_thread(), value, source & 31, line);
+}
+__device__ __forceinline__ float shuffle_xor(float value, int mask, int line = __builtin_LINE()) {
+  return shuffle(value, thread_index() ^ mask, line);
+}
+__device__ __forceinline__ float shuffle_up(float value, int distance, int line = __builtin_LINE()) {
+  const int lane = thread_index() & 31;
+  return shuffle(value, lane < distance ? lane : lane - distance, line);
+}
+
+template <class T>
+__device__ __forceinline__ T shared_load(int offset, int line = __builtin_LINE()) {
+  (void)host_access_noted<sizeof(T)>;
+  T value;
+  __builtin_memcpy(&value, host_interface->load(host_thread(), offset, sizeof(T), line), sizeof(T));
+  return value;
+}
+template <class T>
+__device__ __forceinline__ void shared_store(int offset, T value, int line = __builtin_LINE()) {
+  (void)host_access_noted<sizeof(T)>;
+  __builtin_memcpy(host_interface->store(host_thread(), offset, sizeof(T), line), &value, sizeof(T));
+}
+
+__device__ __forceinline__ void copy_async_16(int offset, const void* source, int bytes, int line = __builtin_LINE()) {
+  host_interface->copy_async(host_thread(), offset, source, bytes, line);
+}
+__device__ __forceinline__ void copy_commit(int line = __builtin_LINE()) {
+  host_interface->copy_commit(host_thread(), line);
+}
+template <int pending>
+__device__ __forceinline__ void copy_wait(int line = __builtin_LINE()) {
+  host_interface->copy_wait(host_thread(), pending, line);
+}
+
+// A lane receives pairs of adjacent elements, or with `transposed` single ones.
+__device__ __forceinline__ void load_matrix_x4(unsigned (&r)[4], int offset, int line = __builtin_LINE()) {
+  host_interface->load_matrix(host_thread(), r, offset, false, line);
+}
+template <int element_bytes = 2>
+__device__ __forceinline__ void load_matrix_x4_transposed(unsigned (&r)[4], int offset, int line = __builtin_LINE()) {
+  (void)host_access_noted<element_bytes>;
+  host_interface->load_matrix(host_thread(), r, offset, true, line);
+}
+
+__device__ __forceinline__ void mma_bf16(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1,
+                                         int line = __builtin_LINE()) {
+  host_interface->multiply(host_thread(), HostProduct::bf16, c, a, b0, b1, line);
+}
+__device__ __forceinline__ void mma_f16(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1,
+                                        int line = __builtin_LINE()) {
+  host_interface->multiply(host_thread(), HostProduct::f16, c, a, b0, b1, line);
+}
+__device__ __forceinline__ void mma_tf32(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1,
+                                         int line = __builtin_LINE()) {
+  host_interface->multiply(host_thread(), HostProduct::tf32, c, a, b0, b1, line);
+}
+
+}  // namespace rankone
+
+// The emulator binds the table once, after loading, and asks how finely to track.
+extern "C" __global__ int rankone_host_bind(const rankone::HostInterface* table) {
+  rankone::host_interface = table;
+  return rankone::host_smallest_access < 4 ? rankone::host_smallest_access : 4;
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// Small kernels in the vocabulary, built and run on the CPU device.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "runtime/cpu/emulator.hpp"
+
+namespace rankone {
+
+// The whole vocabulary and an entry `kernel` with this body, where `a` stands for the arguments, `t` for thread_index().
+std::string kernel_text(const std::string& body);
+
+struct TestKernel {
+  std::string text;
+  std::shared_ptr<HostModule> module;
+  int threads, shared_bytes;
+  std::int64_t blocks = 1;
+  Arguments arguments{};  // `query.data` and `output.data` by convention
+
+  TestKernel(const std::string& body, int threads, int shared_bytes);
+  EmulationReport run(const EmulationOptions& options = {}) const {
+    return emulate(*module, "kernel", arguments, blocks, threads, shared_bytes, options);
+  }
+  // What run() reports, or empty.
+  std::string failure(const EmulationOptions& options = {}) const;
+  // The line of the text that contains `piece`, counted from 1.
+  int line_of(const std::string& piece) const;
+};
+
+}  // namespace rankone
