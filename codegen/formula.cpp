@@ -5,18 +5,15 @@
 #include <charconv>
 #include <map>
 
+#include <rankone/dsl/graph.hpp>
 #include <rankone/error.hpp>
 
-#include "codegen/operations.hpp"
 #include "codegen/render.hpp"
 
 namespace rankone {
 namespace {
 
 constexpr int max_depth = 100;  // of parentheses, calls and signs
-constexpr std::string_view functions_accepted =
-    "exp, log, sigmoid, log_sigmoid, softplus, tanh, silu, relu, sqrt, square, min, max, input(NAME), param(NAME), "
-    "scalar(NAME), element(), key(), decay(), head(), heads(), position()";
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -30,7 +27,7 @@ class Parser {
     const short root = sum();
     skip_space();
     if (at_ < text_.size()) refuse("the formula goes on after its end", at_, "an operator or the end");
-    return finish(root);
+    return canonical(graph_.take(root));
   }
 
  private:
@@ -56,18 +53,24 @@ class Parser {
   Index sum() {
     Index left = product();
     for (;;) {
-      if (take('+')) left = add({.operation = Operation::add, .left = left, .right = product()});
-      else if (take('-')) left = add({.operation = Operation::subtract, .left = left, .right = product()});
-      else return left;
+      if (take('+'))
+        left = add({.operation = Operation::add, .left = left, .right = product()});
+      else if (take('-'))
+        left = add({.operation = Operation::subtract, .left = left, .right = product()});
+      else
+        return left;
     }
   }
 
   Index product() {
     Index left = factor();
     for (;;) {
-      if (take('*')) left = add({.operation = Operation::multiply, .left = left, .right = factor()});
-      else if (take('/')) left = add({.operation = Operation::divide, .left = left, .right = factor()});
-      else return left;
+      if (take('*'))
+        left = add({.operation = Operation::multiply, .left = left, .right = factor()});
+      else if (take('/'))
+        left = add({.operation = Operation::divide, .left = left, .right = factor()});
+      else
+        return left;
     }
   }
 
@@ -95,30 +98,36 @@ class Parser {
     if (take('(')) return call(name, begin);
     const auto found = bindings_.find(name);
     if (found == bindings_.end())
-      refuse("unknown name", begin, "input(NAME), param(NAME) or scalar(NAME) for a tensor or scalar, or a name bound "
-             "before by 'NAME = ...;'", name);
+      refuse("unknown name", begin,
+             "input(NAME), param(NAME) or scalar(NAME) for a tensor or scalar, or a name bound "
+             "before by 'NAME = ...;'",
+             name);
     return found->second;
   }
 
   Index call(std::string_view function, std::size_t begin) {
-    Node node;
-    if (const auto leaf = find_operation(plain_leaves, function)) {
-      node.operation = *leaf;
-    } else if (const auto tensor = find_operation(named_leaves, function)) {
-      node.operation = *tensor;
+    Node node{.operation = function_named(function, begin)};
+    if (is_named(node.operation)) {
       node.name = tensor_name();
-      if (*tensor != Operation::scalar && take(',')) node.axes = axes();
-    } else if (const auto unary = find_operation(unary_functions, function)) {
-      node = {.operation = *unary, .left = sum()};
-    } else if (const auto binary = find_operation(binary_functions, function)) {
-      node = {.operation = *binary, .left = sum()};
-      expect(',', function);
+      if (node.operation != Operation::scalar && take(',')) node.axes = axes();
+    }
+    if (operand_count(node.operation) > 0) node.left = sum();
+    if (operand_count(node.operation) > 1) {
+      if (!take(',')) refuse(std::string(function) + " takes two operands", at_, "','");
       node.right = sum();
-    } else {
-      refuse("unknown function", begin, functions_accepted, function);
     }
     expect(')', function);
     return add(node);
+  }
+
+  Operation function_named(std::string_view name, std::size_t begin) const {
+    for (const OperationTraits& each : operation_traits)
+      if (each.name == name && each.operation != Operation::constant) return each.operation;
+    std::string accepted;
+    for (const OperationTraits& each : operation_traits)
+      if (is_letter(each.name[0]) && each.operation != Operation::constant)
+        accepted += (accepted.empty() ? "" : ", ") + std::string(each.name);
+    refuse("unknown function", begin, accepted, name);
   }
 
   Name tensor_name() {
@@ -172,18 +181,9 @@ class Parser {
 
   // Equal nodes are one node.
   Index add(const Node& node) {
-    for (int i = 0; i < graph_.size; ++i)
-      if (graph_.nodes[static_cast<std::size_t>(i)] == node) return static_cast<Index>(i);
-    if (graph_.size == max_nodes) refuse("the formula is too large", at_, "at most 64 different nodes");
-    graph_.nodes[static_cast<std::size_t>(graph_.size)] = node;
-    return static_cast<Index>(graph_.size++);
-  }
-
-  // The root comes last, and bindings that nothing uses go.
-  Expression finish(Index root) {
-    Expression result = graph_;
-    result.size = root + 1;
-    return canonical(result);
+    const Index index = graph_.add(node);
+    if (graph_.size() > max_nodes) refuse("the formula is too large", at_, "at most 64 different nodes");
+    return index;
   }
 
   void skip_space() {
@@ -203,17 +203,17 @@ class Parser {
   [[noreturn]] void refuse(std::string message, std::size_t position, std::string_view accepted,
                            std::string_view given = {}) const {
     if (given.empty()) given = position < text_.size() ? text_.substr(position, 20) : "the end of the formula";
-    throw Error(ErrorCode::invalid_argument, std::move(message),
-                "'" + std::string(given) + "' at position " + std::to_string(position + 1) + " of '" +
-                    std::string(text_) + "'",
-                std::string(accepted), std::string(where_));
+    throw Error(
+        ErrorCode::invalid_argument, std::move(message),
+        "'" + std::string(given) + "' at position " + std::to_string(position + 1) + " of '" + std::string(text_) + "'",
+        std::string(accepted), std::string(where_));
   }
 
   std::string_view text_, where_;
   std::size_t at_ = 0;
   int depth_ = 0;
   std::map<std::string_view, Index> bindings_;
-  Expression graph_;
+  Graph<max_nodes + 1> graph_;
 };
 
 }  // namespace

@@ -2,8 +2,9 @@
 // Prints expressions as formulas.
 #include <charconv>
 
+#include <rankone/dsl/operations.hpp>
+
 #include "codegen/formula.hpp"
-#include "codegen/operations.hpp"
 #include "codegen/render.hpp"
 
 namespace rankone {
@@ -29,21 +30,15 @@ std::string axes_text(Axes axes) {
 
 std::string leaf(const Node& node) {
   if (node.operation == Operation::constant) return number(node.value);
-  if (const std::string_view name = find_name(plain_leaves, node.operation); !name.empty())
-    return std::string(name) + "()";
-  return std::string(find_name(named_leaves, node.operation)) + "(" + std::string(node.name.view()) +
-         axes_text(node.axes) + ")";
+  return std::string(name_of(node.operation)) + "(" + std::string(node.name.view()) + axes_text(node.axes) + ")";
 }
 
 std::string bare_leaf(const Node& node) {
   if (node.operation == Operation::constant) return number(node.value);
-  if (!node.name.empty()) return std::string(node.name.view());
-  return std::string(find_name(plain_leaves, node.operation));
+  return std::string(is_named(node.operation) ? node.name.view() : name_of(node.operation));
 }
 
-std::string function(Operation operation) {
-  return std::string(is_binary(operation) ? find_name(binary_functions, operation) : find_name(unary_functions, operation));
-}
+std::string function(Operation operation) { return std::string(name_of(operation)); }
 
 std::string text(const Expression& expression, std::string (*leaf_text)(const Node&)) {
   if (expression.empty()) return {};

@@ -45,9 +45,10 @@ struct Plan {
   CompileOptions options{};
   Schedule schedule{};
   std::string arch;
-  int key_padded = 0;    // K rounded up to 16
-  int value_tiles = 0;   // ceil(V / value_tile)
-  bool reads_key = true; // false where the key expression does not use k
+  int key_padded = 0;     // K rounded up to 16
+  int value_tiles = 0;    // ceil(V / value_tile)
+  int operand_bytes = 0;  // of an element of tensor-core products, and of a saved state
+  bool reads_key = true;  // false where the key expression does not use k
   std::vector<TensorPlan> inputs, parameters;
   std::vector<std::string> scalars;
   std::vector<KernelPlan> kernels;  // in launch order for forward, then the state-only pass and combine
@@ -58,7 +59,7 @@ struct ArchLimits {
   int shared_bytes_per_block;   // opt-in maximum
 };
 const std::vector<ArchLimits>& known_archs();            // sm_80, 86, 89, 90a, 100a, 120a
-ArchLimits arch_limits(std::string_view arch);           // throws Error for an unknown one
+ArchLimits arch_limits(std::string_view arch);           // these and their close relatives; else throws Error
 
 // Every legal schedule of the search space for these dims on this architecture, in a fixed order.
 std::vector<Schedule> legal_schedules(const Variant&, const CompileOptions&, std::string_view arch);
@@ -70,7 +71,7 @@ std::string emit(const Plan&);                                                  
 
 std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
 std::int64_t chunk_slots(const Plan&, const Shape&);       // ceil(T / C) * B, or ceil(T / C) + N when packed
-std::size_t workspace_bytes(const Plan&, const Shape&);
+std::size_t workspace_bytes(const Plan&, const Shape&);    // of chunk_states; 0 at the serial level
 
 std::string to_string(const Schedule&);                    // "portable/serial chunk=64 value_tile=64 warps=4 stages=2"
 

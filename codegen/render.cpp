@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "codegen/operations.hpp"
+#include <rankone/dsl/graph.hpp>
 
 namespace rankone {
 namespace {
@@ -46,7 +46,7 @@ class Renderer {
   bool is_bound(int i) const {
     const Operation operation = node(i).operation;
     if (uses_[index(i)] < 2) return false;
-    if (!is_leaf(operation)) return true;
+    if (operand_count(operation) > 0) return true;
     return style_.binds_leaves && (operation == Operation::input || operation == Operation::parameter);
   }
 
@@ -62,7 +62,7 @@ class Renderer {
   Text text(const Node& n) const {
     if (n.operation == Operation::constant)
       return {style_.leaf(n), n.value < 0 || std::signbit(n.value) ? factor : atom};
-    if (is_leaf(n.operation)) return {style_.leaf(n), atom};
+    if (operand_count(n.operation) == 0) return {style_.leaf(n), atom};
     const Text& left = operand(n.left);
     switch (n.operation) {
       case Operation::negate: {
@@ -77,7 +77,7 @@ class Renderer {
       default: break;
     }
     std::string call = style_.function(n.operation) + "(" + left.text;
-    if (is_binary(n.operation)) call += ", " + operand(n.right).text;
+    if (operand_count(n.operation) == 2) call += ", " + operand(n.right).text;
     return {call + ")", atom};
   }
 
@@ -108,33 +108,28 @@ class Renderer {
 class Canonicalizer {
  public:
   explicit Canonicalizer(const Expression& source) : source_(source) { placed_.fill(-1); }
-
-  Expression run() {
-    if (!source_.empty()) place(static_cast<short>(source_.size - 1));
-    return result_;
-  }
+  Expression run() { return graph_.take(place(source_.size - 1)); }
 
  private:
-  short place(short at) {
+  short place(int at) {
     short& known = placed_[static_cast<std::size_t>(at)];
     if (known >= 0) return known;
     Node node = source_.nodes[static_cast<std::size_t>(at)];
     if (node.left >= 0) node.left = place(node.left);
     if (node.right >= 0) node.right = place(node.right);
-    const auto end = result_.nodes.begin() + result_.size;
-    const auto found = std::find(result_.nodes.begin(), end, node);
-    if (found == end) *found = node, ++result_.size;
-    return known = static_cast<short>(found - result_.nodes.begin());
+    return known = graph_.add(node);
   }
 
   const Expression& source_;
   std::array<short, max_nodes> placed_{};
-  Expression result_;
+  Graph<> graph_;
 };
 
 }  // namespace
 
-Expression canonical(const Expression& expression) { return Canonicalizer(expression).run(); }
+Expression canonical(const Expression& expression) {
+  return expression.empty() ? expression : Canonicalizer(expression).run();
+}
 
 Rendering render(const Expression& expression, const RenderStyle& style) { return Renderer(expression, style).run(); }
 

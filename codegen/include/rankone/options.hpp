@@ -36,7 +36,7 @@ struct Shape {
   std::int64_t tokens = 1;       // T
   std::int64_t heads = 1;        // H
   std::int64_t value_heads = 0;  // HV; 0: H
-  std::int64_t sequences = 0;    // N; 0: B
+  std::int64_t sequences = 0;    // N where sequences are packed (cu_seqlens); 0: not packed, N = B
 };
 
 }  // namespace rankone

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Emission: a plan becomes one self-contained CUDA text.
+#include <rankone/dsl/describe.hpp>
+#include <rankone/version.hpp>
+
+#include "codegen/amalgamate.hpp"
+#include "codegen/gate_text.hpp"
+#include "codegen/manifest.hpp"
+#include "codegen/plan.hpp"
+#include "codegen/variant_json.hpp"
+
+namespace rankone {
+namespace {
+
+std::string comment_lines(const std::string& text) {
+  std::string result;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    result += "//   " + text.substr(begin, end - begin) + "\n";
+    begin = end + 1;
+  }
+  return result;
+}
+
+std::string sizes_text(const Plan& plan) {
+  const CompileOptions& options = plan.options;
+  std::string text = "K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) +
+                     "; q, k, v, o " + name_of(options.dtype);
+  for (const auto* list : {&plan.inputs, &plan.parameters})
+    for (const TensorPlan& tensor : *list) text += "; " + tensor.name + " " + name_of(tensor.type);
+  for (const std::string& scalar : plan.scalars) text += "; scalar " + scalar;
+  return text;
+}
+
+std::string banner(const Plan& plan) {
+  const Variant& variant = plan.variant;
+  std::string text = "// SPDX-License-Identifier: MIT\n// " + std::string(variant.name.view()) +
+                     ": the forward pass of a linear attention, written by Rankone " RANKONE_VERSION ".\n//\n" +
+                     comment_lines(describe(variant)) + "//\n";
+  text += "// sizes     " + sizes_text(plan) + "\n";
+  text += "// schedule  " + to_string(plan.schedule) + "\n";
+  for (const KernelPlan& kernel : plan.kernels)
+    text += "// kernel    " + kernel.entry + ": " + std::to_string(kernel.threads) + " threads, " +
+            std::to_string(kernel.shared_bytes) + " bytes of dynamic shared memory\n";
+  text += "// spec      " + variant_to_json(variant) + "\n//\n";
+  text += "// Stands alone, for sm_80 and later: nvcc -std=c++20 -arch=sm_80 -c, or NVRTC with -std=c++20.\n";
+  return text;
+}
+
+const char* role_name(KernelRole role) {
+  switch (role) {
+    case KernelRole::scan: return "scan";
+    case KernelRole::states: return "states";
+    case KernelRole::output: return "output";
+    case KernelRole::combine: return "combine";
+  }
+  return "";
+}
+
+// The host counted shared memory by the same function; a disagreement must not survive compilation.
+std::string entry_text(const KernelPlan& kernel) {
+  const std::string role = std::string("rankone::Role::") + role_name(kernel.role);
+  std::string text, call = "rankone::combine<rankone::Policy>(arguments);";
+  if (kernel.role == KernelRole::combine) {
+    text = "static_assert(rankone::combine_threads == " + std::to_string(kernel.threads) + ");\n";
+  } else {
+    text = "static_assert(rankone::Traits<rankone::Policy, " + role +
+           ">::layout.bytes == " + std::to_string(kernel.shared_bytes) + ");\n";
+    call = "rankone::scan<rankone::Policy, rankone::Gate, " + role + ">(arguments);";
+  }
+  return text + "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(kernel.threads) + ")\n" +
+         kernel.entry + "(const __grid_constant__ rankone::Arguments arguments) {\n  " + call + "\n}\n\n";
+}
+
+std::string quoted(const std::string& text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') result += '\\';
+    result += c;
+  }
+  return result + "\"";
+}
+
+}  // namespace
+
+std::string emit(const Plan& plan) {
+  std::string text = banner(plan) + "\n" + amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"});
+  text += "// ---- this variant ----\n\nnamespace rankone {\n\n" + policy_text(plan) + "\n" + gate_text(plan) +
+          "\n}  // namespace rankone\n\n";
+  for (const KernelPlan& kernel : plan.kernels) text += entry_text(kernel);
+  text += "// What a loader of the cubin needs to know.\nextern \"C\" __constant__ char " +
+          std::string(plan.variant.name.view()) + "_manifest[] =\n    " + quoted(launch_manifest(plan)) + ";\n";
+  return text;
+}
+
+}  // namespace rankone

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// Writes struct Gate: a variant's formulas as CUDA.
+#include "codegen/gate_text.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+
+#include <rankone/dsl/operations.hpp>
+#include <rankone/error.hpp>
+
+#include "codegen/formula.hpp"
+#include "codegen/render.hpp"
+
+namespace rankone {
+namespace {
+
+std::string literal(double value) {
+  const float rounded = static_cast<float>(value);
+  if (!std::isfinite(rounded))
+    throw Error(ErrorCode::invalid_argument, "a constant does not fit float32", std::to_string(value),
+                "magnitudes up to 3.4e38");
+  char buffer[32];
+  std::string text(buffer, std::to_chars(buffer, buffer + sizeof buffer, rounded).ptr);
+  if (text.find_first_of(".e") == std::string::npos) text += ".0";
+  return text + "f";
+}
+
+std::string function(Operation operation) {
+  switch (operation) {
+    case Operation::minimum: return "minimum";
+    case Operation::maximum: return "maximum";
+    default: return std::string(name_of(operation));
+  }
+}
+
+class GateWriter {
+ public:
+  explicit GateWriter(const Plan& plan) : plan_(plan) {}
+
+  std::string run() {
+    const Variant& variant = plan_.variant;
+    text_ = "struct Gate {\n";
+    formula("log_decay", "log-decay", variant.decay_.log_decay, "0.0f");
+    formula("key", "written key", variant.key_, "at.key()");
+    formula("write_scale", "write scale", variant.write_scale_, "1.0f");
+    feature_map(variant.feature_map_);
+    return text_ + "};\n";
+  }
+
+ private:
+  void formula(const char* name, const char* caption, const Expression& expression, const char* absent) {
+    comment(caption, expression);
+    const std::string body = expression.empty() ? returning(absent) : returning(expression);
+    const bool reads = body.find("at.") != std::string::npos;
+    text_ += std::string("  template <class At> static RK_DEVICE float ") + name + "(const At&" + (reads ? " at" : "") +
+             ") " + body;
+  }
+
+  void feature_map(const Expression& expression) {
+    comment("feature map of q and k", expression);
+    text_ += "  static RK_DEVICE float feature_map(float element) ";
+    text_ += expression.empty() ? returning("element") : returning(expression);
+  }
+
+  void comment(const char* caption, const Expression& expression) {
+    if (!expression.empty()) text_ += std::string("  // ") + caption + " = " + formula_caption(expression) + "\n";
+  }
+
+  static std::string returning(const char* value) { return std::string("{ return ") + value + "; }\n"; }
+
+  std::string returning(const Expression& expression) const {
+    const Rendering rendering = render(canonical(expression), style());
+    std::string body = "{\n";
+    for (const auto& [name, value] : rendering.bindings) body += "    const float " + name + " = " + value + ";\n";
+    return body + "    return " + rendering.result + ";\n  }\n";
+  }
+
+  RenderStyle style() const {
+    return {.leaf = [this](const Node& node) { return leaf(node); },
+            .function = function,
+            .exact_reciprocal = [](double value) { return literal(1 / value); },
+            .divides_by_call = true,
+            .binds_leaves = true};
+  }
+
+  std::string leaf(const Node& node) const {
+    const auto of_tensor = [&](const std::vector<TensorPlan>& list) {
+      const auto named = [&](const TensorPlan& tensor) { return tensor.name == node.name.view(); };
+      return std::to_string(std::find_if(list.begin(), list.end(), named) - list.begin());
+    };
+    switch (node.operation) {
+      case Operation::constant: return literal(node.value);
+      case Operation::element: return "element";
+      case Operation::input: return "at.template input<" + of_tensor(plan_.inputs) + ">()";
+      case Operation::parameter: return "at.template parameter<" + of_tensor(plan_.parameters) + ">()";
+      case Operation::scalar: {
+        const auto found = std::find(plan_.scalars.begin(), plan_.scalars.end(), node.name.view());
+        return "at.template scalar<" + std::to_string(found - plan_.scalars.begin()) + ">()";
+      }
+      default: return "at." + std::string(name_of(node.operation)) + "()";
+    }
+  }
+
+  const Plan& plan_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string gate_text(const Plan& plan) { return GateWriter(plan).run(); }
+
+}  // namespace rankone

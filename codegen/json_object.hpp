@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// Reads a JSON object strictly: unknown, doubled and ill-typed members are refused with what is accepted.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+#include <string_view>
+
+#include <nlohmann/json.hpp>
+
+#include "codegen/names.hpp"
+
+namespace rankone {
+
+nlohmann::json parse_json(std::string_view text, std::string_view where);
+
+class JsonObject {
+ public:
+  JsonObject(const nlohmann::json& value, std::string where, std::initializer_list<std::string_view> accepted);
+
+  bool has(const char* key) const { return value_.contains(key); }
+  const nlohmann::json& at(const char* key) const;  // throws where it is missing
+  std::string string(const char* key) const;
+  double number(const char* key) const;
+  int integer(const char* key) const;
+  std::string where(const char* key) const { return where_ + "." + key; }
+
+  template <class Value, std::size_t n> Value named(const char* key, const NamedValue<Value> (&table)[n]) const {
+    const std::string name = string(key);
+    if (const auto value = value_in(table, name)) return *value;
+    refuse(key, "unknown name", "'" + name + "'", list_of(table));
+  }
+  [[noreturn]] void refuse(const char* key, std::string message, std::string given, std::string accepted) const;
+
+ private:
+  const nlohmann::json& value_;
+  std::string where_, accepted_;
+};
+
+}  // namespace rankone

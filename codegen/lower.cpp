@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// Lowering: a variant and a schedule become a plan.
+#include <rankone/dsl.hpp>
+#include <rankone/error.hpp>
+
+#include "codegen/plan.hpp"
+#include "codegen/space.hpp"
+#include "codegen/tensors.hpp"
+#include "templates/kernels/layout.cuh"
+
+namespace rankone {
+namespace {
+
+constexpr int combine_threads = 256;  // as in templates/kernels/combine.cuh
+
+int round_up(int value, int step) { return (value + step - 1) / step * step; }
+
+// f16 products run in tf32, which holds every f16 number and whose range no product or decay leaves.
+int operand_bytes(const CompileOptions& options) { return options.dtype == dtype::bf16 ? 2 : 4; }
+
+const char* suffix_of(KernelRole role) {
+  switch (role) {
+    case KernelRole::scan: return "_forward";
+    case KernelRole::states: return "_states";
+    case KernelRole::output: return "_output";
+    case KernelRole::combine: return "_combine";
+  }
+  return "";
+}
+
+std::vector<KernelRole> roles_of(Level level) {
+  if (level == Level::serial) return {KernelRole::scan, KernelRole::states, KernelRole::combine};
+  return {KernelRole::states, KernelRole::output, KernelRole::combine};
+}
+
+}  // namespace
+
+int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role) {
+  if (role == KernelRole::combine) return 0;
+  LayoutSizes sizes{.chunk = schedule.chunk,
+                    .stages = schedule.stages,
+                    .key_padded = round_up(options.key_dim, 16),
+                    .value_tile = schedule.value_tile,
+                    .storage_bytes = static_cast<int>(size_of(options.dtype)),
+                    .operand_bytes = operand_bytes(options),
+                    .per_key = variant.decay_.kind == DecayKind::per_key,
+                    .reads_output = role != KernelRole::states,
+                    .input_bytes = {}};
+  const std::vector<TensorPlan> inputs = gate_inputs(variant, options);
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].axes.back() == "K") sizes.input_bytes[i] = static_cast<int>(size_of(inputs[i].type));
+  return make_layout(sizes).bytes;
+}
+
+Plan lower(const Variant& variant, const CompileOptions& options, const Schedule& schedule, std::string_view arch) {
+  validate(variant);
+  check_options(variant, options);
+  const ArchLimits limits = arch_limits(arch);
+  if (const std::string reason = why_illegal(variant, options, schedule, limits); !reason.empty())
+    throw Error(ErrorCode::invalid_argument,
+                "this schedule is not legal for '" + std::string(variant.name.view()) + "': " + reason,
+                to_string(schedule));
+
+  Plan plan{.variant = variant,
+            .options = options,
+            .schedule = schedule,
+            .arch = limits.arch,
+            .key_padded = round_up(options.key_dim, 16),
+            .value_tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile,
+            .operand_bytes = operand_bytes(options),
+            .reads_key = reads_key(variant),
+            .inputs = gate_inputs(variant, options),
+            .parameters = parameters(variant, options),
+            .scalars = {},
+            .kernels = {}};
+  for (const Leaf& leaf : scalars_of(variant)) plan.scalars.emplace_back(leaf.name.view());
+  for (const KernelRole role : roles_of(schedule.level))
+    plan.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role),
+                            .role = role,
+                            .threads = role == KernelRole::combine ? combine_threads : 32 * schedule.warps,
+                            .shared_bytes = shared_bytes(variant, options, schedule, role)});
+  return plan;
+}
+
+}  // namespace rankone

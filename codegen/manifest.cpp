@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: MIT
+// Manifests of emitted kernels.
+#include "codegen/manifest.hpp"
+
+#include <nlohmann/json.hpp>
+
+#include <rankone/dsl/describe.hpp>
+#include <rankone/version.hpp>
+
+#include "codegen/schedule_json.hpp"
+#include "codegen/tensors.hpp"
+#include "codegen/variant_json.hpp"
+#include "templates/device/arguments.cuh"
+
+namespace rankone {
+namespace {
+
+using json = nlohmann::ordered_json;
+
+constexpr int schema = 1;
+
+const char* role_name(KernelRole role) {
+  switch (role) {
+    case KernelRole::scan: return "forward";
+    case KernelRole::states: return "states";
+    case KernelRole::output: return "output";
+    case KernelRole::combine: return "combine";
+  }
+  return "";
+}
+
+// The formulas of codegen/geometry.cpp, for readers.
+std::string blocks_text(const Plan& plan, KernelRole role) {
+  const std::string tiles = std::to_string(plan.value_tiles);
+  if (role == KernelRole::combine) return "N * HV";
+  return (role == KernelRole::output ? "slots * HV * " : "N * HV * ") + tiles;
+}
+
+json kernels_json(const Plan& plan) {
+  json list = json::array();
+  for (const KernelPlan& kernel : plan.kernels)
+    list.push_back({{"entry", kernel.entry},
+                    {"role", role_name(kernel.role)},
+                    {"threads", kernel.threads},
+                    {"shared_bytes", kernel.shared_bytes},
+                    {"blocks", blocks_text(plan, kernel.role)}});
+  return list;
+}
+
+json tensor_json(const TensorPlan& tensor) {
+  json axes = json::array();
+  for (const std::string& axis : tensor.axes) axes.push_back(axis);
+  json result{{"name", tensor.name}, {"role", tensor.role}, {"axes", axes}, {"dtype", name_of(tensor.type)}};
+  if (tensor.optional) result["optional"] = true;
+  return result;
+}
+
+json names_json(const std::vector<TensorPlan>& tensors) {
+  json list = json::array();
+  for (const TensorPlan& tensor : tensors) list.push_back(tensor.name);
+  return list;
+}
+
+#define RANKONE_FIELD(member, type)                                                                                    \
+  json {                                                                                                               \
+    {"name", #member}, {"offset", offsetof(Arguments, member)}, {"bytes", sizeof(Arguments::member)}, { "type", type } \
+  }
+
+json arguments_json(const Plan& plan) {
+  json fields = {RANKONE_FIELD(query, "tensor"),
+                 RANKONE_FIELD(key, "tensor"),
+                 RANKONE_FIELD(value, "tensor"),
+                 RANKONE_FIELD(output, "tensor"),
+                 RANKONE_FIELD(inputs, "tensor[6]"),
+                 RANKONE_FIELD(parameters, "pointer[8]"),
+                 RANKONE_FIELD(scalars, "float[8]"),
+                 RANKONE_FIELD(initial_state, "pointer"),
+                 RANKONE_FIELD(final_state, "pointer"),
+                 RANKONE_FIELD(chunk_states, "pointer"),
+                 RANKONE_FIELD(log_decay_total, "pointer"),
+                 RANKONE_FIELD(cu_seqlens, "pointer"),
+                 RANKONE_FIELD(tokens, "int64"),
+                 RANKONE_FIELD(sequences, "int64"),
+                 RANKONE_FIELD(heads, "int32"),
+                 RANKONE_FIELD(value_heads, "int32"),
+                 RANKONE_FIELD(scale, "float"),
+                 RANKONE_FIELD(flags, "uint32")};
+  return {{"passing", "one struct by value"},
+          {"bytes", sizeof(Arguments)},
+          {"fields", std::move(fields)},
+          {"tensor", "pointer, then int64 strides of batch, token and head in elements"},
+          {"inputs", names_json(plan.inputs)},
+          {"parameters", names_json(plan.parameters)},
+          {"scalars", plan.scalars},
+          {"flags",
+           {{"cu_seqlens_are_64_bit", static_cast<unsigned>(cu_seqlens_are_64_bit)},
+            {"query_is_vectorized", static_cast<unsigned>(query_is_vectorized)},
+            {"key_is_vectorized", static_cast<unsigned>(key_is_vectorized)},
+            {"value_is_vectorized", static_cast<unsigned>(value_is_vectorized)},
+            {"output_is_vectorized", static_cast<unsigned>(output_is_vectorized)},
+            {"first_input_is_vectorized", static_cast<unsigned>(first_input_is_vectorized)}}}};
+}
+
+#undef RANKONE_FIELD
+
+static_assert(sizeof(TensorArgument) == 32 && max_inputs == 6 && max_parameters == 8 && max_scalars == 8);
+
+json launch_json(const Plan& plan) {
+  const std::string chunk = std::to_string(plan.schedule.chunk);
+  json launch{{"grid", "one-dimensional, `blocks` of the kernel"},
+              {"forward", json::array()},
+              {"slots", "ceil(T / " + chunk + ") * B, or ceil(T / " + chunk + ") + N with cu_seqlens"}};
+  for (const KernelPlan& kernel : plan.kernels) {
+    const bool both = plan.schedule.level == Level::chunk && kernel.role == KernelRole::states;
+    if (both || kernel.role == KernelRole::scan || kernel.role == KernelRole::output)
+      launch["forward"].push_back(kernel.entry);
+  }
+  if (plan.schedule.level == Level::chunk) {
+    const int bytes = plan.value_tiles * plan.schedule.value_tile * plan.key_padded * plan.operand_bytes;
+    launch["workspace_bytes"] = "slots * HV * " + std::to_string(bytes) + ", at chunk_states, 16-byte aligned";
+  } else {
+    launch["workspace_bytes"] = "0";
+  }
+  return launch;
+}
+
+double scale_of(const Plan& plan) {
+  return plan.variant.scale_ != 0 ? plan.variant.scale_ : 1 / std::sqrt(static_cast<double>(plan.options.key_dim));
+}
+
+}  // namespace
+
+std::string launch_manifest(const Plan& plan) {
+  return json{{"schema", schema},
+              {"rankone", RANKONE_VERSION},
+              {"variant", json::parse(variant_to_json(plan.variant))},
+              {"K", plan.options.key_dim},
+              {"V", plan.options.value_dim},
+              {"dtype", name_of(plan.options.dtype)},
+              {"schedule", json::parse(schedule_to_json(plan.schedule))},
+              {"kernels", kernels_json(plan)}}
+      .dump();
+}
+
+std::string manifest_json(const Plan& plan, const std::string& key) {
+  json tensors = json::array();
+  for (const TensorPlan& tensor : tensors_of(plan.variant, plan.options)) tensors.push_back(tensor_json(tensor));
+  json result{{"schema", schema},
+              {"rankone", RANKONE_VERSION},
+              {"name", plan.variant.name.view()},
+              {"pass", "forward"},
+              {"recurrence", describe(plan.variant)},
+              {"variant", json::parse(variant_to_json(plan.variant))},
+              {"arch", plan.arch},
+              {"K", plan.options.key_dim},
+              {"V", plan.options.value_dim},
+              {"default_scale", scale_of(plan)},
+              {"schedule", json::parse(schedule_to_json(plan.schedule))},
+              {"kernels", kernels_json(plan)},
+              {"launch", launch_json(plan)},
+              {"arguments", arguments_json(plan)},
+              {"tensors", std::move(tensors)}};
+  if (!key.empty()) result["key"] = key;
+  return result.dump(2) + "\n";
+}
+
+}  // namespace rankone

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: MIT
+// Writes struct Policy: what is fixed of a kernel, as constants that the templates read.
+#include <rankone/dsl/variant.hpp>
+
+#include "codegen/gate_text.hpp"
+#include "codegen/names.hpp"
+
+namespace rankone {
+namespace {
+
+const char* element_name(dtype type) { return type == dtype::f32 ? "float" : name_of(type); }
+
+bool has_axis(const TensorPlan& tensor, std::string_view axis) {
+  for (const std::string& each : tensor.axes)
+    if (each == axis) return true;
+  return false;
+}
+
+unsigned axes_bits(const TensorPlan& tensor) {
+  return (has_axis(tensor, "H") ? Axes::head : 0u) | (has_axis(tensor, "HV") ? Axes::value_head : 0u) |
+         (has_axis(tensor, "K") ? Axes::key : 0u);
+}
+
+std::string names_of(const std::vector<TensorPlan>& tensors) {
+  std::string list;
+  for (const TensorPlan& tensor : tensors) list += (list.empty() ? "  // " : ", ") + tensor.name;
+  return list;
+}
+
+class PolicyWriter {
+ public:
+  explicit PolicyWriter(const Plan& plan) : plan_(plan) {}
+
+  std::string run() {
+    const Variant& variant = plan_.variant;
+    const CompileOptions& options = plan_.options;
+    const Schedule& schedule = plan_.schedule;
+    text_ = "struct Policy {\n";
+    line(std::string("using Storage = ") + element_name(options.dtype) + ";");
+    line(std::string("using Operand = ") + (plan_.operand_bytes == 2 ? "bf16" : "float") + ";");
+    flags({{"split_products", options.precision == Precision::f32}});
+    line("static constexpr DecayKind decay = DecayKind::" + std::string(name_in(decay_names, variant.decay_.kind)) +
+         ";");
+    integers({{"key_dim", options.key_dim}, {"value_dim", options.value_dim}});
+    integers({{"chunk", schedule.chunk},
+              {"value_tile", schedule.value_tile},
+              {"warps", schedule.warps},
+              {"stages", schedule.stages}});
+    flags({{"has_feature_map", !variant.feature_map_.empty()},
+           {"has_key", !variant.key_.empty()},
+           {"has_write_scale", !variant.write_scale_.empty()},
+           {"reads_key", plan_.reads_key}});
+    flags({{"value_major_state", options.value_major_state}});
+
+    integers({{"input_count", static_cast<int>(plan_.inputs.size())}}, names_of(plan_.inputs));
+    array("ElementType input_types", plan_.inputs, element_type, "ElementType::f32");
+    array(
+        "bool input_is_per_key", plan_.inputs, [](const TensorPlan& t) { return boolean(has_axis(t, "K")); }, "false");
+    array(
+        "bool input_has_key_heads", plan_.inputs, [](const TensorPlan& t) { return boolean(has_axis(t, "H")); },
+        "false");
+    integers({{"parameter_count", static_cast<int>(plan_.parameters.size())}}, names_of(plan_.parameters));
+    array("ElementType parameter_types", plan_.parameters, element_type, "ElementType::f32");
+    array(
+        "unsigned char parameter_axes", plan_.parameters,
+        [](const TensorPlan& t) { return std::to_string(axes_bits(t)); }, "0");
+    return text_ + "};\n";
+  }
+
+ private:
+  static std::string boolean(bool value) { return value ? "true" : "false"; }
+  static std::string element_type(const TensorPlan& tensor) {
+    return std::string("ElementType::") + name_of(tensor.type);
+  }
+
+  void line(const std::string& content) { text_ += "  " + content + "\n"; }
+
+  template <class Value> using List = std::initializer_list<std::pair<const char*, Value>>;
+  void integers(List<int> list, const std::string& comment = {}) {
+    std::string content;
+    for (const auto& [name, value] : list)
+      content += std::string(content.empty() ? "static constexpr int " : ", ") + name + " = " + std::to_string(value);
+    line(content + ";" + comment);
+  }
+  void flags(List<bool> list) {
+    std::string content;
+    for (const auto& [name, value] : list)
+      content += std::string(content.empty() ? "static constexpr bool " : ", ") + name + " = " + boolean(value);
+    line(content + ";");
+  }
+  // Never empty: C++ has no arrays of length zero.
+  template <class Text>
+  void array(const char* declaration, const std::vector<TensorPlan>& tensors, const Text& text, const char* dummy) {
+    std::string content;
+    for (const TensorPlan& tensor : tensors) content += (content.empty() ? "" : ", ") + text(tensor);
+    line(std::string("static constexpr ") + declaration + "[] = {" + (content.empty() ? dummy : content) + "};");
+  }
+
+  const Plan& plan_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string policy_text(const Plan& plan) { return PolicyWriter(plan).run(); }
+
+}  // namespace rankone

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: MIT
+// Enumerates legal schedules under what is pinned.
+#include "codegen/space.hpp"
+
+#include <algorithm>
+#include <set>
+
+#include <rankone/error.hpp>
+
+#include "codegen/names.hpp"
+#include "codegen/preference.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr Level levels[] = {Level::serial, Level::chunk};
+constexpr int chunks[] = {16, 32, 64, 128};
+constexpr int value_tiles[] = {16, 32, 64, 128};
+constexpr int columns_of_a_warp[] = {16, 32};
+constexpr int stage_counts[] = {1, 2};
+constexpr int max_warps = 8, max_value_tile = 256;
+constexpr int max_state_registers = 128;  // of a thread's 255
+
+// The pinned value alone, or else the candidates.
+template <class T, std::size_t n> std::vector<T> choices(T pinned, T unpinned, const T (&candidates)[n]) {
+  if (pinned != unpinned) return {pinned};
+  return {std::begin(candidates), std::end(candidates)};
+}
+
+template <class T>
+T agreed(T of_options, T of_variant, T unpinned, const char* what, const std::string& options_text,
+         const std::string& variant_text) {
+  if (of_options == unpinned) return of_variant;
+  if (of_variant != unpinned && of_variant != of_options)
+    throw Error(ErrorCode::invalid_argument, std::string(what) + " is pinned twice, and differently", options_text,
+                "the variant's own " + variant_text + ", or none");
+  return of_options;
+}
+
+std::string why_unfit(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
+                      const ArchLimits& limits) {
+  if (schedule.level == Level::automatic) return "its level is serial or chunk";
+  if (schedule.chunk < 16 || schedule.chunk > 128 || schedule.chunk % 16 != 0)
+    return "a chunk is a multiple of 16 tokens from 16 to 128";
+  if (schedule.value_tile < 16 || schedule.value_tile > max_value_tile || schedule.value_tile % 16 != 0)
+    return "a value tile is a multiple of 16 columns from 16 to 256";
+  if (schedule.stages < 1 || schedule.stages > 2) return "it has 1 or 2 stages";
+  if (schedule.warps < 1 || schedule.warps > max_warps) return "it has 1 to 8 warps";
+  if (schedule.value_tile != 16 * schedule.warps && schedule.value_tile != 32 * schedule.warps)
+    return "a warp owns 16 or 32 columns of the value tile";
+  const int key_padded = (options.key_dim + 15) / 16 * 16;
+  if (key_padded * schedule.value_tile / (32 * schedule.warps) > max_state_registers)
+    return "the state of a thread takes more than 128 registers";
+  for (const KernelRole role : {KernelRole::scan, KernelRole::states}) {
+    const int bytes = shared_bytes(variant, options, schedule, role);
+    if (bytes > limits.shared_bytes_per_block)
+      return "a block takes " + std::to_string(bytes) + " bytes of shared memory, and " + limits.arch + " has " +
+             std::to_string(limits.shared_bytes_per_block);
+  }
+  return {};
+}
+
+std::vector<Schedule> enumerate(const Variant& variant, const CompileOptions& options, const Pins& pins,
+                                const ArchLimits& limits) {
+  std::vector<Schedule> legal;
+  for (const Level level : choices(pins.level, Level::automatic, levels))
+    for (const int chunk : choices(pins.chunk, 0, chunks))
+      for (const int value_tile : choices(pins.value_tile, 0, value_tiles))
+        for (const int columns : columns_of_a_warp)
+          for (const int stages : choices(pins.stages, 0, stage_counts)) {
+            const Schedule schedule{.level = level,
+                                    .chunk = chunk,
+                                    .value_tile = value_tile,
+                                    .warps = value_tile / columns,
+                                    .stages = stages};
+            if (pins.warps != 0 && pins.warps != schedule.warps) continue;
+            // A tile beyond the last column only adds work; it is there for those who ask for it.
+            if (pins.value_tile == 0 && value_tile > 16 && value_tile / 2 >= options.value_dim) continue;
+            if (why_unfit(variant, options, schedule, limits).empty()) legal.push_back(schedule);
+          }
+  return legal;
+}
+
+std::string pinned_text(const Pins& pins) {
+  std::string text;
+  const auto add = [&](const char* name, const std::string& value) {
+    text += (text.empty() ? "" : " ") + std::string(name) + "=" + value;
+  };
+  if (pins.level != Level::automatic) add("level", std::string(name_in(level_names, pins.level)));
+  if (pins.chunk != 0) add("chunk", std::to_string(pins.chunk));
+  if (pins.value_tile != 0) add("value_tile", std::to_string(pins.value_tile));
+  if (pins.warps != 0) add("warps", std::to_string(pins.warps));
+  if (pins.stages != 0) add("stages", std::to_string(pins.stages));
+  return text;
+}
+
+// The values that each knob takes in legal schedules.
+std::string accepted_text(const std::vector<Schedule>& legal) {
+  std::string text;
+  const auto add = [&](const char* name, int Schedule::*member) {
+    std::set<int> values;
+    for (const Schedule& schedule : legal) values.insert(schedule.*member);
+    text += std::string(text.empty() ? "" : ", ") + name + " of";
+    for (const int value : values) text += " " + std::to_string(value);
+  };
+  add("chunk", &Schedule::chunk);
+  add("value_tile", &Schedule::value_tile);
+  add("warps", &Schedule::warps);
+  add("stages", &Schedule::stages);
+  return text + ", in combinations that fit";
+}
+
+[[noreturn]] void refuse_all(const Variant& variant, const CompileOptions& options, const Pins& pins,
+                             const ArchLimits& limits) {
+  const std::vector<Schedule> others = enumerate(variant, options, {}, limits);
+  const std::string memory =
+      std::to_string(limits.shared_bytes_per_block) + " bytes of shared memory on " + limits.arch;
+  if (others.empty())
+    throw Error(ErrorCode::unsupported, "no schedule of '" + std::string(variant.name.view()) + "' fits",
+                "K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) + ", " +
+                    name_of(options.dtype),
+                "what fits " + memory);
+  throw Error(ErrorCode::invalid_argument, "no schedule fits what is pinned, with " + memory, pinned_text(pins),
+              accepted_text(others));
+}
+
+}  // namespace
+
+Pins pins_of(const Variant& variant, const CompileOptions& options) {
+  const auto level_text = [](Level level) { return std::string(name_in(level_names, level)); };
+  return {.level = agreed(options.level, variant.level_, Level::automatic, "the level", level_text(options.level),
+                          level_text(variant.level_)),
+          .chunk = agreed(options.chunk, variant.chunk_, 0, "the chunk size", std::to_string(options.chunk),
+                          std::to_string(variant.chunk_)),
+          .value_tile = options.value_tile,
+          .warps = options.warps,
+          .stages = options.stages};
+}
+
+std::string why_illegal(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
+                        const ArchLimits& limits) {
+  const Pins pins = pins_of(variant, options);
+  const auto differs = [](auto pinned, auto unpinned, auto value) { return pinned != unpinned && pinned != value; };
+  if (differs(pins.level, Level::automatic, schedule.level) || differs(pins.chunk, 0, schedule.chunk) ||
+      differs(pins.value_tile, 0, schedule.value_tile) || differs(pins.warps, 0, schedule.warps) ||
+      differs(pins.stages, 0, schedule.stages))
+    return "it differs from what is pinned: " + pinned_text(pins);
+  return why_unfit(variant, options, schedule, limits);
+}
+
+std::vector<Schedule> legal_schedules(const Variant& variant, const CompileOptions& options, std::string_view arch) {
+  check_options(variant, options);
+  return enumerate(variant, options, pins_of(variant, options), arch_limits(arch));
+}
+
+Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
+  const std::vector<Schedule> legal = legal_schedules(variant, options, arch);
+  if (legal.empty()) refuse_all(variant, options, pins_of(variant, options), arch_limits(arch));
+  std::vector<int> bytes;
+  for (const Schedule& schedule : legal)
+    bytes.push_back(std::max(shared_bytes(variant, options, schedule, KernelRole::scan),
+                             shared_bytes(variant, options, schedule, KernelRole::states)));
+  return preferred(legal, bytes);
+}
+
+std::string to_string(const Schedule& schedule) {
+  return std::string(name_in(family_names, schedule.family)) + "/" + std::string(name_in(level_names, schedule.level)) +
+         " chunk=" + std::to_string(schedule.chunk) + " value_tile=" + std::to_string(schedule.value_tile) +
+         " warps=" + std::to_string(schedule.warps) + " stages=" + std::to_string(schedule.stages);
+}
+
+}  // namespace rankone

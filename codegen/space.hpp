@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Which schedules are legal, and why others are not.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "codegen/plan.hpp"
+
+namespace rankone {
+
+// Throws Error where K, V or a type is out of range, or names a tensor that the variant lacks.
+void check_options(const Variant& variant, const CompileOptions& options);
+
+// Shared memory of a block of this role.
+int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);
+
+// Why this schedule cannot run; empty where it can. Pins of the variant and the options count as well.
+std::string why_illegal(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
+                        const ArchLimits& limits);
+
+// What is pinned, by the options or else the variant; 0 and automatic: nothing. Throws Error where they disagree.
+struct Pins {
+  Level level = Level::automatic;
+  int chunk = 0, value_tile = 0, warps = 0, stages = 0;
+};
+Pins pins_of(const Variant& variant, const CompileOptions& options);
+
+}  // namespace rankone
