@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <utility>
 
 #include <rankone/device.hpp>
+#include <rankone/tensor.hpp>
 
 namespace support {
 
@@ -27,6 +29,10 @@ class Buffer {
 
   void* data() const { return data_; }
   std::size_t bytes() const { return bytes_; }
+  // As operators take their workspace.
+  rankone::Tensor tensor() const {
+    return bytes_ ? rankone::Tensor(data_, rankone::dtype::f32, {std::int64_t(bytes_ / 4)}) : rankone::Tensor();
+  }
   void upload(const void* from) const { device_.upload(data_, from, bytes_); }
   void download(void* to) const {
     device_.download(to, data_, bytes_);
