@@ -40,21 +40,20 @@ inline std::uint16_t to_f16(double value) {
 }
 inline double from_f16(std::uint16_t bits) {
   const int exponent = bits >> 10 & 31, fraction = bits & 1023;
-  const double magnitude = exponent == 31  ? (fraction != 0 ? NAN : HUGE_VAL)
-                           : exponent == 0 ? fraction * 0x1p-24
-                                           : std::bit_cast<double>(std::uint64_t(exponent - 15 + 1023) << 52 |
-                                                                   std::uint64_t(fraction) << 42);
+  double magnitude = fraction * 0x1p-24;  // subnormal: units of 2^-24
+  if (exponent == 31)
+    magnitude = fraction != 0 ? NAN : HUGE_VAL;
+  else if (exponent != 0)
+    magnitude = std::ldexp(1024 + fraction, exponent - 25);
   return bits & 0x8000 ? -magnitude : magnitude;
 }
 
-template <class T>
-T read(const void* data, std::int64_t index) {
+template <class T> T read(const void* data, std::int64_t index) {
   T value;
   std::memcpy(&value, static_cast<const char*>(data) + index * static_cast<std::int64_t>(sizeof(T)), sizeof(T));
   return value;
 }
-template <class T>
-void write(void* data, std::int64_t index, T value) {
+template <class T> void write(void* data, std::int64_t index, T value) {
   std::memcpy(static_cast<char*>(data) + index * static_cast<std::int64_t>(sizeof(T)), &value, sizeof(T));
 }
 

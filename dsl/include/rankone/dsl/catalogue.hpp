@@ -19,8 +19,8 @@
 namespace rankone {
 
 namespace variants {
-inline constexpr std::array all{linear, retnet, lightning,   gated_retention, simple_gla,
-                                mamba2, gla,    gla_sigmoid, hgrn2};
+inline constexpr std::array all{linear, retnet,      lightning, gated_retention, simple_gla, mamba2,
+                                gla,    gla_sigmoid, hgrn2};
 }
 
 // In the order of what they add: no decay, constant, per head, per key.

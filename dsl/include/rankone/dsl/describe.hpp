@@ -30,8 +30,7 @@ inline std::string name_of_leaf(const Node& node) {
   return is_named(node.operation) ? std::string(node.name.view()) : std::string(name_of(node.operation));
 }
 
-template <class LeafText>
-Text write(const Expression& expression, int index, const LeafText& leaf) {
+template <class LeafText> Text write(const Expression& expression, int index, const LeafText& leaf) {
   const Node& node = expression.nodes[static_cast<std::size_t>(index)];
   if (node.operation == Operation::constant) return {to_string(node.value), node.value < 0 ? prefix : atom};
   if (operand_count(node.operation) == 0) return leaf(node);

@@ -19,9 +19,26 @@ enum class Operation : unsigned char {
   head,       // index of the value head
   heads,      // number of value heads
   position,   // index of the token in its sequence
-  // One operand, left. `step` is 1 above zero, else 0: the slope of relu.
-  negate, exp, log, sigmoid, log_sigmoid, softplus, tanh, silu, relu, sqrt, square, step,
-  add, subtract, multiply, divide, minimum, maximum  // two operands: left, right
+  // One operand, left.
+  negate,
+  exp,
+  log,
+  sigmoid,
+  log_sigmoid,
+  softplus,
+  tanh,
+  silu,
+  relu,
+  sqrt,
+  square,
+  step,  // 1 above zero, else 0: the slope of relu
+  // Two operands, left and right.
+  add,
+  subtract,
+  multiply,
+  divide,
+  minimum,
+  maximum
 };
 
 // Which dimensions a tensor of the expression runs over; `automatic` takes those of the gate it stands in.

@@ -9,8 +9,7 @@
 namespace rankone {
 
 // `capacity` may exceed that of an Expression while a graph is being worked on.
-template <int capacity = max_nodes>
-class Graph {
+template <int capacity = max_nodes> class Graph {
  public:
   constexpr int size() const { return size_; }
   constexpr const Node& operator[](int index) const { return nodes_[static_cast<std::size_t>(index)]; }

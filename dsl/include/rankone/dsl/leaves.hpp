@@ -60,8 +60,6 @@ constexpr Leaves parameters_of(const Variant& variant) { return leaves_of(varian
 constexpr Leaves scalars_of(const Variant& variant) { return leaves_of(variant, Operation::scalar); }
 
 // False where the key is a formula that does not use the tensor k.
-constexpr bool reads_key(const Variant& variant) {
-  return variant.key_.empty() || reads(variant.key_, Operation::key);
-}
+constexpr bool reads_key(const Variant& variant) { return variant.key_.empty() || reads(variant.key_, Operation::key); }
 
 }  // namespace rankone

@@ -37,8 +37,9 @@ constexpr double exp(double x) {
   if (x < -745.2) return 0;
   const int n = static_cast<int>(x / ln2 + (x < 0 ? -0.5 : 0.5));
   const double result = 1 + expm1_small((x - n * ln2_high) - n * ln2_low);
-  return n < -1000 ? result * power_of_two(n + 100) * power_of_two(-100)
-                   : n > 1000 ? result * power_of_two(n - 100) * power_of_two(100) : result * power_of_two(n);
+  return n < -1000  ? result * power_of_two(n + 100) * power_of_two(-100)
+         : n > 1000 ? result * power_of_two(n - 100) * power_of_two(100)
+                    : result * power_of_two(n);
 }
 constexpr double expm1(double x) { return x > -0.5 && x < 0.5 ? expm1_small(x) : exp(x) - 1; }
 

@@ -22,8 +22,7 @@ enum class Place { constant_decay, head_decay, key_decay, key, write_scale, feat
 constexpr bool is_per_key(Place place) { return place == Place::key_decay || place == Place::key; }
 
 constexpr void check_graph(const Expression& expression) {
-  if (expression.size < 0 || expression.size > max_nodes)
-    refuse("an expression has at most 64 nodes", expression.size);
+  if (expression.size < 0 || expression.size > max_nodes) refuse("an expression has at most 64 nodes", expression.size);
   std::array<bool, max_nodes> used{};
   for (int i = 0; i < expression.size; ++i) {
     const Node& node = expression.nodes[static_cast<std::size_t>(i)];
@@ -43,13 +42,12 @@ constexpr void check_graph(const Expression& expression) {
 
 constexpr void check_name(std::string_view name) {
   if (!is_identifier(name)) refuse("a name starts with a letter; letters, digits and underscores follow", name);
-  constexpr std::string_view taken[] = {"q",  "k",  "v",  "o",     "scale",      "cu_seqlens",  "cu_seqlens_k",
-                                        "dq", "dk", "dv", "do",    "state",      "state_read",  "state_write"};
+  constexpr std::string_view taken[] = {"q",  "k",  "v",  "o",  "scale", "cu_seqlens", "cu_seqlens_k",
+                                        "dq", "dk", "dv", "do", "state", "state_read", "state_write"};
   constexpr std::string_view prefixes[] = {"initial_state", "final_state", "dinitial_state", "dfinal_state"};
   bool clashes = std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
   for (const std::string_view prefix : prefixes) clashes |= name.starts_with(prefix);
-  if (clashes)
-    refuse("q, k, v, o, scale, cu_seqlens, states and their gradients are taken: choose another name", name);
+  if (clashes) refuse("q, k, v, o, scale, cu_seqlens, states and their gradients are taken: choose another name", name);
 }
 
 constexpr void check_axes(const Node& node, Place place) {
@@ -74,8 +72,7 @@ constexpr void check_leaf(const Node& node, Place place) {
     refuse("a constant is a finite number", node.value);
   if (place == Place::feature_map) {
     const bool fits = node.operation == Operation::element || node.operation == Operation::constant;
-    if (!fits)
-      refuse("a feature map is a formula of element() and numbers alone", name);
+    if (!fits) refuse("a feature map is a formula of element() and numbers alone", name);
     return;
   }
   if (node.operation == Operation::element) refuse("element() stands in feature maps alone");
@@ -163,8 +160,7 @@ constexpr void validate(const Variant& variant) {
   const int chunk = variant.chunk_;
   if (chunk != 0 && (chunk < 16 || chunk > 128 || chunk % 16 != 0))
     refuse("a chunk is a multiple of 16 tokens, from 16 to 128", chunk);
-  if (variant.level_ > Level::chunk)
-    refuse("a level is automatic, serial or chunk", static_cast<int>(variant.level_));
+  if (variant.level_ > Level::chunk) refuse("a level is automatic, serial or chunk", static_cast<int>(variant.level_));
 }
 
 }  // namespace rankone

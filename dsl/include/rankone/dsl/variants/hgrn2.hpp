@@ -8,9 +8,10 @@ namespace rankone::variants {
 
 // S_t = Diag(a_t) S_{t-1} + (1 - a_t)^T v_t,   a_t = c + (1 - c) sigmoid(x_t),   c = lower_bound
 // Qin et al., HGRN2, arXiv 2404.07904.
-inline constexpr auto hgrn2 = [] {
-  const auto bound = param("lower_bound");
-  return variant("hgrn2").decay(per_key(log(bound + (1 - bound) * sigmoid(input("x"))))).key(1 - decay());
-}().checked();
+inline constexpr auto hgrn2 =
+    variant("hgrn2")
+        .decay(per_key(log(param("lower_bound") + (1 - param("lower_bound")) * sigmoid(input("x")))))
+        .key(1 - decay())
+        .checked();
 
 }  // namespace rankone::variants

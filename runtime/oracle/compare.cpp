@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// Relative errors, of the whole tensor and row by row.
+#include "runtime/oracle/compare.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include <rankone/error.hpp>
+
+#include "runtime/convert.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr double row_factor = 5;        // a row may be off by this many bounds
+constexpr double floor_element = 1e-6;  // a reference smaller than this on average counts as this
+
+// Where row `index` of the tensor starts.
+std::int64_t row_offset(const Tensor& tensor, std::int64_t index) {
+  std::int64_t offset = 0;
+  for (int axis = tensor.rank - 2; axis >= 0; --axis) {
+    const auto i = static_cast<std::size_t>(axis);
+    offset += index % tensor.shape[i] * tensor.strides[i];
+    index /= tensor.shape[i];
+  }
+  return offset;
+}
+
+struct Row {
+  double error = 0, norm = 0;  // squared
+};
+
+Row measure(const Tensor& result, const Tensor& reference, std::int64_t index, std::int64_t length) {
+  const auto last = static_cast<std::size_t>(std::max(result.rank - 1, 0));
+  const std::int64_t at = row_offset(result, index), reference_at = row_offset(reference, index);
+  Row row;
+  for (std::int64_t i = 0; i < length; ++i) {
+    const double x = load(result.data, result.type, at + i * result.strides[last]);
+    const double r = load(reference.data, reference.type, reference_at + i * reference.strides[last]);
+    row.error += (x - r) * (x - r);
+    row.norm += r * r;
+  }
+  return row;
+}
+
+}  // namespace
+
+Comparison compare(const Tensor& result, const Tensor& reference, double bound) {
+  if (result.rank != reference.rank ||
+      !std::equal(result.shape.begin(), result.shape.begin() + result.rank, reference.shape.begin()))
+    throw Error(ErrorCode::invalid_argument, "tensors that are compared have different shapes");
+  std::int64_t elements = 1;
+  for (int axis = 0; axis < result.rank; ++axis) elements *= result.shape[static_cast<std::size_t>(axis)];
+  Comparison comparison{.ok = true};
+  if (elements == 0) return comparison;
+  const std::int64_t length = result.rank == 0 ? 1 : result.shape[static_cast<std::size_t>(result.rank - 1)];
+  std::vector<Row> rows;
+  Row whole;
+  for (std::int64_t i = 0; i < elements / length; ++i) {
+    rows.push_back(measure(result, reference, i, length));
+    whole.error += rows.back().error;
+    whole.norm += rows.back().norm;
+  }
+  const double n = static_cast<double>(elements);
+  comparison.relative_error = std::sqrt(whole.error) / std::max(std::sqrt(whole.norm), floor_element * std::sqrt(n));
+
+  const double typical = std::max(std::sqrt(whole.norm / static_cast<double>(rows.size())),
+                                  floor_element * std::sqrt(static_cast<double>(length)));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const double error = std::sqrt(rows[i].error) / std::max(std::sqrt(rows[i].norm), typical);
+    // Written so that a NaN counts as worst and stays.
+    if (std::isnan(comparison.worst_row) || error <= comparison.worst_row) continue;
+    comparison.worst_row = error;
+    comparison.worst_index = static_cast<std::int64_t>(i);
+  }
+  comparison.ok = comparison.relative_error <= bound && comparison.worst_row <= row_factor * bound;
+  return comparison;
+}
+
+}  // namespace rankone

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: MIT
+// Row-wise evaluation of expressions.
+#include "runtime/oracle/formula_rows.hpp"
+
+#include <algorithm>
+
+#include <rankone/dsl/evaluate.hpp>
+#include <rankone/dsl/leaves.hpp>
+
+#include "runtime/convert.hpp"
+#include "runtime/oracle/bind.hpp"
+
+namespace rankone::oracle {
+
+void load_row(const Tensor& tensor, std::int64_t offset, std::int64_t stride, std::int64_t count, double* row) {
+  for (std::int64_t i = 0; i < count; ++i) row[i] = load(tensor.data, tensor.type, offset + i * stride);
+}
+
+FormulaRows::FormulaRows(const Expression& expression, bool per_key, std::int64_t width,
+                         const ForwardArguments& arguments)
+    : expression_(expression), width_(width), sources_(static_cast<std::size_t>(expression.size)),
+      values_(static_cast<std::size_t>(expression.size * width)) {
+  for (std::size_t i = 0; i < sources_.size(); ++i) {
+    const Node& node = expression.nodes[i];
+    Source& source = sources_[i];
+    if (node.operation == Operation::scalar) source.scalar = find(arguments.scalars, node.name.view())->value;
+    if (node.operation != Operation::input && node.operation != Operation::parameter) continue;
+    source.tensor = find(arguments.inputs, node.name.view());
+    const Axes axes = resolve(node.axes, per_key);
+    std::size_t axis = 0;
+    const auto next_stride = [&] { return source.tensor->strides[axis++]; };
+    if (node.operation == Operation::input) source.batch = next_stride(), source.token = next_stride();
+    if (axes.has(Axes::head)) source.key_head = next_stride();
+    if (axes.has(Axes::value_head)) source.head = next_stride();
+    if (axes.has(Axes::key)) source.key = next_stride();
+  }
+}
+
+void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& place, double* row) const {
+  const auto all = [&](double value) { std::fill_n(row, width_, value); };
+  const auto copy = [&](const double* values) { std::copy_n(values, width_, row); };
+  switch (node.operation) {
+    case Operation::constant: return all(node.value);
+    case Operation::scalar: return all(source.scalar);
+    case Operation::element: return copy(place.element);
+    case Operation::key: return copy(place.key);
+    case Operation::decay: return copy(place.decay);
+    case Operation::head: return all(static_cast<double>(place.head));
+    case Operation::heads: return all(static_cast<double>(place.heads));
+    case Operation::position: return all(static_cast<double>(place.position));
+    default: break;
+  }
+  const std::int64_t offset = place.batch * source.batch + place.token * source.token + place.head * source.head +
+                              place.key_head * source.key_head;
+  load_row(*source.tensor, offset, source.key, width_, row);
+}
+
+const double* FormulaRows::operator()(const Place& place) {
+  for (std::size_t n = 0; n < sources_.size(); ++n) {
+    const Node& node = expression_.nodes[n];
+    const auto row_of = [&](std::int64_t index) { return values_.data() + index * width_; };
+    double* row = row_of(static_cast<std::int64_t>(n));
+    if (operand_count(node.operation) == 0) {
+      leaf_row(node, sources_[n], place, row);
+      continue;
+    }
+    const double* left = row_of(node.left);
+    const double* right = operand_count(node.operation) == 2 ? row_of(node.right) : left;
+    for (std::int64_t i = 0; i < width_; ++i) row[i] = evaluate(node.operation, left[i], right[i]);
+  }
+  return values_.data() + (expression_.size - 1) * width_;
+}
+
+}  // namespace rankone::oracle

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Expressions over one row of the key dimension at a time, straight from the graph.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <rankone/dsl/expression.hpp>
+#include <rankone/tensor.hpp>
+
+namespace rankone::oracle {
+
+// Where in the call a formula is evaluated.
+struct Place {
+  std::int64_t batch = 0, token = 0;               // row and column of [B, T]
+  std::int64_t position = 0;                       // of the token in its sequence
+  std::int64_t head = 0, key_head = 0, heads = 1;  // value head, the head of q and k it reads, HV
+  const double* element = nullptr;                 // rows that element(), key() and decay() stand for
+  const double* key = nullptr;
+  const double* decay = nullptr;
+};
+
+// `width` is K, or 1 for a formula that is per head.
+class FormulaRows {
+ public:
+  FormulaRows(const Expression& expression, bool per_key, std::int64_t width, const ForwardArguments& arguments);
+  bool given() const { return !expression_.empty(); }
+  // The row of results; valid until the next call.
+  const double* operator()(const Place& place);
+
+ private:
+  // How a leaf's elements lie in memory; a stride is 0 along an axis that it lacks.
+  struct Source {
+    const Tensor* tensor = nullptr;
+    std::int64_t batch = 0, token = 0, head = 0, key_head = 0, key = 0;
+    double scalar = 0;
+  };
+  void leaf_row(const Node& node, const Source& source, const Place& place, double* row) const;
+
+  Expression expression_;
+  std::int64_t width_;
+  std::vector<Source> sources_;
+  std::vector<double> values_;  // one row for each node
+};
+
+// Elements of `tensor` from `offset` on, `stride` apart.
+void load_row(const Tensor& tensor, std::int64_t offset, std::int64_t stride, std::int64_t count, double* row);
+
+}  // namespace rankone::oracle

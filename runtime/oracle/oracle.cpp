@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+// The recurrence in float64.
+#include "runtime/oracle/oracle.hpp"
+
+#include <cmath>
+
+#include <rankone/dsl/leaves.hpp>
+#include <rankone/dsl/validate.hpp>
+
+#include "runtime/convert.hpp"
+#include "runtime/oracle/bind.hpp"
+#include "runtime/oracle/formula_rows.hpp"
+
+namespace rankone {
+namespace {
+
+using oracle::FormulaRows;
+using oracle::Place;
+using oracle::Sizes;
+using oracle::Span;
+
+class Recurrence {
+ public:
+  Recurrence(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments)
+      : arguments_(arguments), sizes_(oracle::bind(variant, options, arguments)), decay_kind_(variant.decay_.kind),
+        reads_key_(reads_key(variant)), value_major_(options.value_major_state),
+        log_decay_(variant.decay_.log_decay, is_per_key(variant.decay_),
+                   is_per_key(variant.decay_) ? sizes_.key_dim : 1, arguments),
+        key_(variant.key_, true, sizes_.key_dim, arguments), write_scale_(variant.write_scale_, false, 1, arguments),
+        feature_map_(variant.feature_map_, true, sizes_.key_dim, arguments) {
+    const auto row = [](std::int64_t size) { return std::vector<double>(static_cast<std::size_t>(size)); };
+    q_ = row(sizes_.key_dim), k_ = row(sizes_.key_dim), decay_ = row(sizes_.key_dim);
+    v_ = row(sizes_.value_dim), o_ = row(sizes_.value_dim);
+    state_ = row(sizes_.key_dim * sizes_.value_dim);
+    scale_ = arguments.scale != 0  ? arguments.scale
+             : variant.scale_ != 0 ? variant.scale_
+                                   : 1 / std::sqrt(static_cast<double>(sizes_.key_dim));
+  }
+
+  void run() {
+    for (std::size_t n = 0; n < sizes_.sequences.size(); ++n)
+      for (std::int64_t head = 0; head < sizes_.value_heads; ++head) run(static_cast<std::int64_t>(n), head);
+  }
+
+ private:
+  void run(std::int64_t n, std::int64_t head) {
+    const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
+    load_state(n, head);
+    Place place{.batch = span.batch,
+                .head = head,
+                .key_head = head / (sizes_.value_heads / sizes_.heads),
+                .heads = sizes_.value_heads};
+    for (place.token = span.begin; place.token < span.end; ++place.token) {
+      place.position = place.token - span.begin;
+      step(place);
+    }
+    store_state(n, head);
+  }
+
+  void step(Place place) {
+    set_decay(place);
+    const double* key = written_key(place);
+    const double write = write_scale_.given() ? *write_scale_(place) : 1;
+    load_token(arguments_.v, place, place.head, v_);
+    for (std::int64_t i = 0; i < sizes_.key_dim; ++i) {
+      const double decay = decay_[static_cast<std::size_t>(i)], coefficient = write * key[i];
+      double* row = state_.data() + i * sizes_.value_dim;
+      for (std::int64_t j = 0; j < sizes_.value_dim; ++j)
+        row[j] = decay * row[j] + coefficient * v_[static_cast<std::size_t>(j)];
+    }
+    if (arguments_.o) read(place);
+  }
+
+  void set_decay(const Place& place) {
+    if (decay_kind_ == DecayKind::none) return void(decay_.assign(decay_.size(), 1));
+    const double* log_decay = log_decay_(place);
+    const bool per_key = decay_kind_ == DecayKind::per_key;
+    for (std::size_t i = 0; i < decay_.size(); ++i) decay_[i] = i == 0 || per_key ? std::exp(log_decay[i]) : decay_[0];
+  }
+
+  const double* written_key(Place place) {
+    if (reads_key_) {
+      load_token(arguments_.k, place, place.key_head, k_);
+      map_features(place, k_);
+    }
+    if (!key_.given()) return k_.data();
+    place.key = k_.data(), place.decay = decay_.data();
+    return key_(place);
+  }
+
+  void read(const Place& place) {
+    load_token(arguments_.q, place, place.key_head, q_);
+    map_features(place, q_);
+    o_.assign(o_.size(), 0);
+    for (std::int64_t i = 0; i < sizes_.key_dim; ++i) {
+      const double query = q_[static_cast<std::size_t>(i)];
+      const double* row = state_.data() + i * sizes_.value_dim;
+      for (std::int64_t j = 0; j < sizes_.value_dim; ++j) o_[static_cast<std::size_t>(j)] += query * row[j];
+    }
+    const Tensor& o = arguments_.o;
+    const std::int64_t offset = place.batch * o.strides[0] + place.token * o.strides[1] + place.head * o.strides[2];
+    for (std::int64_t j = 0; j < sizes_.value_dim; ++j)
+      store(o.data, o.type, offset + j * o.strides[3], scale_ * o_[static_cast<std::size_t>(j)]);
+  }
+
+  static void load_token(const Tensor& tensor, const Place& place, std::int64_t head, std::vector<double>& row) {
+    const std::int64_t offset =
+        place.batch * tensor.strides[0] + place.token * tensor.strides[1] + head * tensor.strides[2];
+    oracle::load_row(tensor, offset, tensor.strides[3], static_cast<std::int64_t>(row.size()), row.data());
+  }
+  void map_features(Place place, std::vector<double>& row) {
+    if (!feature_map_.given()) return;
+    place.element = row.data();
+    const double* mapped = feature_map_(place);
+    row.assign(mapped, mapped + row.size());
+  }
+
+  template <class Element>
+  void each_state_element(const Tensor& tensor, std::int64_t n, std::int64_t head, const Element& element) {
+    const std::int64_t key_stride = tensor.strides[value_major_ ? 3 : 2],
+                       value_stride = tensor.strides[value_major_ ? 2 : 3];
+    const std::int64_t offset = n * tensor.strides[0] + head * tensor.strides[1];
+    for (std::int64_t i = 0; i < sizes_.key_dim; ++i)
+      for (std::int64_t j = 0; j < sizes_.value_dim; ++j)
+        element(state_[static_cast<std::size_t>(i * sizes_.value_dim + j)], offset + i * key_stride + j * value_stride);
+  }
+  void load_state(std::int64_t n, std::int64_t head) {
+    const Tensor& tensor = arguments_.initial_state;
+    if (!tensor) return void(state_.assign(state_.size(), 0));
+    each_state_element(tensor, n, head,
+                       [&](double& value, std::int64_t at) { value = load(tensor.data, tensor.type, at); });
+  }
+  void store_state(std::int64_t n, std::int64_t head) {
+    const Tensor& tensor = arguments_.final_state;
+    if (!tensor) return;
+    each_state_element(tensor, n, head,
+                       [&](double& value, std::int64_t at) { store(tensor.data, tensor.type, at, value); });
+  }
+
+  const ForwardArguments& arguments_;
+  Sizes sizes_;
+  DecayKind decay_kind_;
+  bool reads_key_, value_major_;
+  FormulaRows log_decay_, key_, write_scale_, feature_map_;
+  std::vector<double> q_, k_, v_, o_, decay_, state_;
+  double scale_ = 1;
+};
+
+}  // namespace
+
+void oracle_forward(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
+  validate(variant);
+  Recurrence(variant, options, arguments).run();
+}
+
+}  // namespace rankone
