@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One declaration all the way: a kernel compiled, run, compared with the definition, exported.
-#include <cmath>
+// One declaration all the way: a kernel compiled, run, compared with the oracle, exported.
 #include <cstdint>
 #include <cstdio>
 #include <exception>
@@ -11,7 +10,8 @@
 #include <rankone/rankone.hpp>
 
 #include "../support/floats.hpp"
-#include "definition.hpp"
+#include "runtime/oracle/compare.hpp"
+#include "runtime/oracle/oracle.hpp"
 
 using namespace rankone;
 
@@ -22,7 +22,7 @@ constexpr auto my_gla = variant("my_gla")
 
 constexpr std::int64_t T = 200, H = 2, K = 64, V = 64;
 
-// What a bf16 kernel may be off by, relative to the float64 definition on the same bf16 inputs.
+// What a bf16 kernel may be off by, relative to the oracle on the same bf16 inputs.
 constexpr double bound = 4e-3;
 
 std::vector<float> random(std::int64_t size, unsigned seed) {
@@ -39,8 +39,8 @@ int run(const std::string& device_name, const std::string& folder) {
   std::printf("compiled for   %s, %s\nschedule       %s\n", device.name().c_str(), device.arch().c_str(),
               op.schedule().c_str());
 
-  const auto q = random(T * H * K, 1), k = random(T * H * K, 2), v = random(T * H * V, 3), x = random(T * H * K, 4);
-  const auto bias = random(H * K, 5);
+  auto q = random(T * H * K, 1), k = random(T * H * K, 2), v = random(T * H * V, 3), x = random(T * H * K, 4);
+  auto bias = random(H * K, 5);
   const auto there = [&](const std::vector<float>& values, dtype type = dtype::bf16) {
     return support::upload(device, values, type);
   };
@@ -49,7 +49,7 @@ int run(const std::string& device_name, const std::string& folder) {
   const support::Buffer o_there(device, v_there.bytes());
   const support::Buffer workspace(device, op.workspace_bytes({.batch = 1, .tokens = T, .heads = H}));
 
-  const auto tensor = [&](const support::Buffer& buffer, std::int64_t dim) {
+  const auto tensor = [](const support::Buffer& buffer, std::int64_t dim) {
     return Tensor(buffer.data(), dtype::bf16, {1, T, H, dim});
   };
   op.forward({.q = tensor(q_there, K),
@@ -58,24 +58,29 @@ int run(const std::string& device_name, const std::string& folder) {
               .inputs = {{"x", tensor(x_there, K)}, {"bias", Tensor(bias_there.data(), dtype::f32, {H, K})}},
               .o = tensor(o_there, V),
               .workspace = workspace.tensor()});
+  auto o = support::download(o_there, dtype::bf16);
 
-  const auto o = support::download(o_there, dtype::bf16);
-  const auto expected = quickstart::definition({T, H, K, V}, q, k, v, x, bias);
-  double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < expected.size(); ++i) {
-    difference += std::pow(o[i] - expected[i], 2);
-    norm += std::pow(expected[i], 2);
-  }
-  const double error = std::sqrt(difference / norm);
-  const bool right = error <= bound;  // false for a NaN
-  std::printf("relative error %.1e against the recurrence in float64 (bound %.0e)%s\n", error, bound,
-              right ? "" : "  WRONG");
+  // The same call, on the host and in float64, token by token.
+  std::vector<double> expected(o.size());
+  const Tensor reference(expected.data(), dtype::f64, {1, T, H, V});
+  const auto here = [](std::vector<float>& values, std::int64_t dim) {
+    return Tensor(values.data(), dtype::f32, {1, T, H, dim});
+  };
+  oracle_forward(my_gla, op.options(),
+                 {.q = here(q, K),
+                  .k = here(k, K),
+                  .v = here(v, V),
+                  .inputs = {{"x", here(x, K)}, {"bias", Tensor(bias.data(), dtype::f32, {H, K})}},
+                  .o = reference});
+  const auto comparison = compare(Tensor(o.data(), dtype::f32, {1, T, H, V}), reference, bound);
+  std::printf("relative error %.1e against the float64 oracle (bound %.0e)%s\n", comparison.relative_error, bound,
+              comparison.ok ? "" : "  WRONG");
 
   const auto files = export_kernel(op, folder);
   std::printf("exported       %s\n", files.source.c_str());
   if (!files.cubin.empty()) std::printf("               %s\n", files.cubin.c_str());
   std::printf("               %s\n", files.manifest.c_str());
-  return right ? 0 : 1;
+  return comparison.ok ? 0 : 1;
 }
 
 int main(int count, char** words) {
