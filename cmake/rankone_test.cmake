@@ -8,10 +8,12 @@ function(rankone_test name)
   target_link_libraries(${name} PRIVATE rankone::rankone rankone_settings rankone_private GTest::gtest_main)
   target_compile_definitions(${name} PRIVATE RANKONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
                                              RANKONE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+  # Kernels that tests build and schedules that they tune stay out of the user's folders.
   gtest_discover_tests(
     ${name}
     TEST_PREFIX ${name}.
-    DISCOVERY_MODE PRE_TEST
     DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${name} TIMEOUT 600)
+    PROPERTIES LABELS ${name} TIMEOUT 600
+               ENVIRONMENT "RANKONE_CACHE_DIR=${PROJECT_BINARY_DIR}/test-cache"
+               ENVIRONMENT_MODIFICATION "RANKONE_DATA_DIR=set:${PROJECT_BINARY_DIR}/test-data")
 endfunction()
