@@ -65,6 +65,7 @@ void Block::begin(std::int64_t block) {
   shadow_.begin_block(clock_);
   arena_.unpoison(launch_.threads);
   ready_warps_ = 0;
+  current_warp_ = 0;
   warps_at_barrier_ = 0;
   running_ = launch_.threads;
   for (int i = 0; i < launch_.threads; ++i) {
