@@ -18,6 +18,7 @@ RK_DEVICE float exp2(float x) {
 }
 RK_DEVICE float log(float x) { return ::logf(x); }
 RK_DEVICE float sqrt(float x) { return ::sqrtf(x); }
+RK_DEVICE float floor(float x) { return ::floorf(x); }
 RK_DEVICE float reciprocal(float x) {
   float result;
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Evaluates the variant's expressions on a chunk: decays, write scales, keys and feature maps.
 //
-// Decays become factors in [0, 1] and are multiplied within a sub-chunk, never divided: nothing can overflow, and a
-// reset leaves exact zeros. Over a whole sub-chunk, whose factors meet again in every later token, the base-2
-// logarithms are summed instead, each clamped at -150: one rounding for 16 tokens.
+// Every factor is a product of decays in [0, 1], never a quotient: nothing can overflow, and a reset leaves exact zeros.
+// Base-2 logarithms are clamped at -150 a token before they are summed. Over a whole sub-chunk, whose factor meets
+// every earlier token again, the sum is rounded to a factor once.
 #pragma once
 
 #include "device/math.cuh"
@@ -61,7 +61,11 @@ struct ChunkPlace {
   RK_DEVICE At<Traits> at(int row, int column) const { return {arguments, work, stage, first_token, row, column}; }
 };
 
-RK_DEVICE float log2_decay(float log_decay) { return maximum(log_decay * log2_of_e, lowest_log2_decay); }
+// NaN stays NaN.
+RK_DEVICE float log2_decay(float log_decay) {
+  const float value = log_decay * log2_of_e;
+  return value < lowest_log2_decay ? lowest_log2_decay : value;
+}
 
 // Per-head gates of a chunk, in two steps: their inputs are fetched early and wait in registers, so that the latency of
 // global memory hides behind the work in between; the values go to shared memory later. One thread a token.
@@ -120,32 +124,60 @@ RK_DEVICE float write_scale_of(int row) {
   return 1.0f;
 }
 
-// From the token's log-decays: factors[j][t] = product of decays after j up to t, times j's write scale; each row's
-// decay since the sub-chunk's start; and the sub-chunk's own. One thread a token j.
+// A sum of base-2 logarithms as an exact whole part and a fraction in [0, 16): differences of two such sums keep their
+// digits even where a reset lies before both.
+struct Exponent {
+  float whole, fraction;
+};
+RK_DEVICE float exp2_of_difference(const Exponent& a, const Exponent& b) {
+  return exp2((a.whole - b.whole) + (a.fraction - b.fraction));
+}
+
+// The scalar decays of one sub-chunk, summed up to each token: lane t holds token t % 16. Warp-wide.
 template <class Traits>
-RK_DEVICE void write_scalar_factors() {
-  if constexpr (Traits::weighted) {
-    for (int token = thread_index(); token < Traits::chunk; token += Traits::threads) {
-      const int span = token / sub_chunk, first = span * sub_chunk, column = token - first;
-      float sum = 0.0f, log_sum = 0.0f, factor = write_scale_of<Traits>(token), own_row = 0.0f;
+struct SpanDecay {
+  Exponent sum;
+  float log_sum;  // of natural logarithms, unclamped
+
+  RK_DEVICE explicit SpanDecay(int span) {
+    const int lane = lane_index();
+    log_sum = shared_load<float>(Traits::layout.decay + (span * sub_chunk + lane % sub_chunk) * 4);
+    const float step = log2_decay(log_sum);
+    sum.whole = floor(step);
+    sum.fraction = step - sum.whole;
 #pragma unroll
-      for (int t = 0; t < sub_chunk; ++t) {
-        const float log_decay = shared_load<float>(Traits::layout.decay + (first + t) * 4);
-        const float step = log2_decay(log_decay);
-        sum += step;
-        log_sum += log_decay;
-        if (t > column) factor *= exp2(step);
-        if (t == column) own_row = sum;
-        shared_store<float>(Traits::layout.factors + ((span * sub_chunk + column) * sub_chunk + t) * 4,
-                            t >= column ? factor : 0.0f);
-      }
-      shared_store<float>(Traits::layout.row_decay + token * 4, exp2(own_row));
-      if (column == 0) {
-        shared_store<float>(Traits::layout.span_decay + span * 16, exp2(sum));
-        if constexpr (Traits::role == Role::states) shared_store<float>(Traits::layout.span_log + span * 16, log_sum);
+    for (int distance = 1; distance < sub_chunk; distance *= 2) {
+      const float whole = shuffle_up(sum.whole, distance), fraction = shuffle_up(sum.fraction, distance);
+      const float log = Traits::role == Role::states ? shuffle_up(log_sum, distance) : 0.0f;
+      if (lane % sub_chunk >= distance) {
+        sum.whole += whole;
+        sum.fraction += fraction;
+        log_sum += log;
       }
     }
   }
+  RK_DEVICE Exponent at(int token) const { return {shuffle(sum.whole, token), shuffle(sum.fraction, token)}; }
+
+  // For the recurrence: each token's decay since the start, what its write keeps until the end, and the whole.
+  RK_DEVICE void write(int span) const {
+    const int lane = lane_index(), token = span * sub_chunk + lane;
+    const Exponent end = at(sub_chunk - 1), start{0.0f, 0.0f};
+    if (lane < sub_chunk) {
+      shared_store<float>(Traits::layout.row_decay + token * 4, exp2_of_difference(sum, start));
+      shared_store<float>(Traits::layout.column_decay + token * 4,
+                          exp2_of_difference(end, sum) * write_scale_of<Traits>(token));
+    }
+    if (lane == sub_chunk - 1) {
+      shared_store<float>(Traits::layout.span_decay + span * 16, exp2_of_difference(end, start));
+      if constexpr (Traits::role == Role::states) shared_store<float>(Traits::layout.span_log + span * 16, log_sum);
+    }
+  }
+};
+
+// The same where no scores are wanted. A warp a sub-chunk.
+template <class Traits>
+RK_DEVICE void write_span_decays() {
+  for (int span = warp_index(); span < Traits::spans; span += Traits::warps) SpanDecay<Traits>(span).write(span);
 }
 
 // Rewrites q and k tiles through the feature map and the key expression, where the decay is not per key.

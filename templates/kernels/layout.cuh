@@ -33,7 +33,7 @@ struct Layout {
   int write;                     // float [chunk]: write scale of each token
   int span_decay;                // decay over a sub-chunk: float [chunk / 16][key_padded], or [chunk / 16]
   int span_log;                  // its logarithm, in the state-only role
-  int row_decay, factors;        // scalar decays: float [chunk], float [chunk / 16][16][16]
+  int row_decay, column_decay;   // scalar decays, within the sub-chunk: up to each token, and after it; float [chunk]
   int scores;                    // operands [chunk / 16][16][16]
   int bytes;
   bool in_place;
@@ -76,8 +76,8 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   if (!sizes.reads_output) offset += spans * (sizes.per_key ? keys : 4) * 4;
   layout.row_decay = offset;
   if (!sizes.per_key) offset += rows * 4;
-  layout.factors = offset;
-  if (!sizes.per_key) offset += rows * sub_chunk * 4;
+  layout.column_decay = offset;
+  if (!sizes.per_key) offset += rows * 4;
   layout.scores = offset;
   if (sizes.reads_output) offset += tile_bytes(rows, sub_chunk, sizes.operand_bytes);
   layout.bytes = offset;

@@ -51,7 +51,9 @@ struct Traits : Policy {
   static constexpr int threads = Policy::warps * 32;
   static constexpr int key_padded = (Policy::key_dim + 15) / 16 * 16;
   static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
-  static constexpr int columns = Policy::value_tile / Policy::warps;  // of the state, that a warp owns
+  // Each of the first `state_warps` warps owns `columns` columns of the state; the others help with gates and scores.
+  static constexpr int columns = Policy::value_tile / Policy::warps < 16 ? 16 : Policy::value_tile / Policy::warps;
+  static constexpr int state_warps = Policy::value_tile / columns;
   static constexpr int column_blocks = columns / 16;
   static constexpr int spans = Policy::chunk / sub_chunk;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
@@ -62,7 +64,7 @@ struct Traits : Policy {
   // Whether q or k tiles are rewritten before use.
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
   static_assert(Policy::chunk % sub_chunk == 0, "a chunk is a multiple of 16 tokens");
-  static_assert(columns % 16 == 0, "a warp owns a multiple of 16 columns");
+  static_assert(columns % 16 == 0 && state_warps * columns == Policy::value_tile, "a warp owns a multiple of 16 columns");
 };
 
 }  // namespace rankone

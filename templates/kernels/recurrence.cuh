@@ -72,6 +72,7 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
   // What the state written before this sub-chunk says.
   float o[Traits::column_blocks][2][4] = {};
   if constexpr (Traits::role != Role::states) {
+    float odd_steps[Traits::column_blocks][2][4] = {};  // a second chain of products
 #pragma unroll
     for (int tile = 0; tile < Traits::key_padded / 16; ++tile) {
 #pragma unroll
@@ -83,10 +84,16 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
           Fragment s;
           if constexpr (key_steps == 1) s = quad_of(tiles[2 * tile], tiles[2 * tile + 1]);
           else s = quad_of(tiles[2 * tile + step]);
-          multiply<split>(o[block][0], q, s, 0);
-          multiply<split>(o[block][1], q, s, 1);
+          auto& chain = (tile * key_steps + step) % 2 == 0 ? o : odd_steps;
+          multiply<split>(chain[block][0], q, s, 0);
+          multiply<split>(chain[block][1], q, s, 1);
         }
       }
+    }
+#pragma unroll
+    for (int block = 0; block < Traits::column_blocks; ++block) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) o[block][i / 4][i % 4] += odd_steps[block][i / 4][i % 4];
     }
     if constexpr (!Traits::per_key && Traits::weighted) {
       const float low = shared_load<float>(layout.row_decay + (first + lane.group) * 4);
@@ -125,7 +132,7 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
       for (int block = 0; block < Traits::column_blocks; ++block) {
         scale_steps(v[block][step], [&](int token) {
           const int j = first + step * Fragment::depth + token;
-          return shared_load<float>(layout.factors + (j * sub_chunk + sub_chunk - 1) * 4);
+          return shared_load<float>(layout.column_decay + j * 4);
         });
       }
     }

@@ -57,16 +57,17 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
     write_scaled_operands<T>(place);
     sync_block();  // scores and operands
   } else {
-    write_scalar_factors<T>();
-    if constexpr (T::rewrites) rewrite_tiles<T, Gate>(place);
-    if constexpr (T::weighted || T::rewrites) sync_block();  // factors, and q and k through their expressions
-    if constexpr (T::role != Role::states) {
-      write_scalar_scores<T>(place);
-      sync_block();  // scores
+    if constexpr (T::rewrites) {
+      rewrite_tiles<T, Gate>(place);
+      sync_block();  // q and k through their expressions
     }
+    if constexpr (T::role != Role::states) write_scalar_scores<T>(place);
+    else if constexpr (T::weighted) write_span_decays<T>();
+    if constexpr (T::role != Role::states || T::weighted) sync_block();  // scores and decays
   }
+  if constexpr (T::role == Role::states) total.add_chunk();
+  if (warp_index() >= T::state_warps) return;
   if constexpr (T::role == Role::states) {
-    total.add_chunk();
     if (place.arguments.chunk_states != nullptr) state.save(place.arguments, place.work, place.work.first_slot + chunk);
   }
 #pragma unroll 1
@@ -83,8 +84,11 @@ RK_DEVICE void scan(const Arguments& arguments) {
   const long long chunks = (work.length + T::chunk - 1) / T::chunk;
 
   State<T> state;
-  if constexpr (role == Role::output) state.restore(arguments, work, work.first_slot);
-  else state.load_initial(arguments, work);
+  const bool holds_state = warp_index() < T::state_warps;
+  if (holds_state) {
+    if constexpr (role == Role::output) state.restore(arguments, work, work.first_slot);
+    else state.load_initial(arguments, work);
+  }
   DecayTotal<T> total;
   TokenGates<T> gates;
 
@@ -114,7 +118,9 @@ RK_DEVICE void scan(const Arguments& arguments) {
     if (chunk >= 0) work_on_chunk<T, Gate>(place, chunk, total, state);
     if (more) gates.template write<Gate>(next);
   }
-  if constexpr (role != Role::output) state.store_final(arguments, work);
+  if constexpr (role != Role::output) {
+    if (holds_state) state.store_final(arguments, work);
+  }
   if constexpr (role == Role::states) total.store(arguments, work);
 }
 

@@ -9,41 +9,41 @@ namespace rankone {
 
 template <class Traits> using ScoreTile = Tile<typename Traits::Operand, sub_chunk>;
 
-// Scalar decays: q k^T on the tensor cores, then one factor an element. A warp a sub-chunk.
+// Scalar decays: q k^T on the tensor cores, then one factor an element. A warp takes the 16 queries and 8 of the keys.
 template <class Traits>
 RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
   using Operand = typename Traits::Operand;
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
   const ScoreTile<Traits> scores{Traits::layout.scores};
   const LanePlace lane = lane_place();
-  for (int span = warp_index(); span < Traits::spans; span += Traits::warps) {
-    const int first = span * sub_chunk;
+  for (int unit = warp_index(); unit < 2 * Traits::spans; unit += Traits::warps) {
+    const int span = unit / 2, half = unit % 2, first = span * sub_chunk;
     if (first >= place.rows) break;
-    float c[2][4] = {};
+    float c[2][4] = {};  // two chains, so that one product need not wait for the one before
 #pragma unroll
     for (int step = 0; step < Traits::key_padded / Quad<Operand>::depth; ++step) {
       const Quad<Operand> a = load_quad<Operand>(query, first, step * Quad<Operand>::depth);
       const Quad<Operand> b = load_quad<Operand>(key, first, step * Quad<Operand>::depth);
-      multiply<Traits::split_products>(c[0], a, b, 0);
-      multiply<Traits::split_products>(c[1], a, b, 1);
+      multiply<Traits::split_products>(c[step % 2], a, b, half);
+    }
+    const int column = half * 8 + 2 * lane.pair;
+    float factor[4] = {1.0f, 1.0f, 1.0f, 1.0f};
+    if constexpr (Traits::weighted) {
+      const SpanDecay<Traits> decay(span);
+      if (half == 0) decay.write(span);
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
+        factor[i] = exp2_of_difference(decay.at(lane.group + i / 2 * 8), decay.at(column + i % 2)) *
+                    write_scale_of<Traits>(first + column + i % 2);
+      }
     }
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-#pragma unroll
-      for (int side = 0; side < 2; ++side) {
-        const int row = lane.group + 8 * side, column = half * 8 + 2 * lane.pair;
-        float value[2];
-#pragma unroll
-        for (int i = 0; i < 2; ++i) {
-          float factor = 1.0f;
-          if constexpr (Traits::weighted) {
-            factor = shared_load<float>(Traits::layout.factors + ((first + column + i) * sub_chunk + row) * 4);
-          }
-          // A future key's product is dropped, not multiplied by zero: it may be infinite.
-          value[i] = row >= column + i ? c[half][2 * side + i] * factor : 0.0f;
-        }
-        store_pair(scores, first + row, column, value[0], value[1]);
-      }
+    for (int side = 0; side < 2; ++side) {
+      const int row = lane.group + 8 * side;
+      // A future key's product is dropped, not multiplied by zero: it may be infinite.
+      store_pair(scores, first + row, column,
+                 row >= column ? (c[0][2 * side] + c[1][2 * side]) * factor[2 * side] : 0.0f,
+                 row >= column + 1 ? (c[0][2 * side + 1] + c[1][2 * side + 1]) * factor[2 * side + 1] : 0.0f);
     }
   }
 }
@@ -70,9 +70,9 @@ RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
         if (row >= first_key) {
           float q[8];
           load_eight(query, first + row, slice * 8, q);
+          float factor[8];
+          load_eight(decay, first + row, slice * 8, factor);
           if (row > column) {
-            float factor[8];
-            load_eight(decay, first + row, slice * 8, factor);
 #pragma unroll
             for (int i = 0; i < 8; ++i) decayed[i] *= factor[i];
           }

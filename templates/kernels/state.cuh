@@ -56,20 +56,21 @@ struct State {
   // A slot of the workspace holds operands in the order of the registers that hold them: both sides of it are blocks
   // of the same shape, and each access is 16 bytes a lane, side by side.
   static constexpr int operand_bytes = static_cast<int>(sizeof(typename Traits::Operand));
+  static constexpr int threads = Traits::state_warps * warp_size;
   static constexpr int vectors = Traits::column_blocks * Traits::key_padded * operand_bytes / 32;
   static RK_DEVICE Vector16* slot(const Arguments& arguments, const Work& work, long long index) {
     const long long block = (index * arguments.value_heads + work.head) * Traits::value_tiles + work.value_tile;
-    return static_cast<Vector16*>(arguments.chunk_states) + block * vectors * Traits::threads + thread_index();
+    return static_cast<Vector16*>(arguments.chunk_states) + block * vectors * threads + thread_index();
   }
   RK_DEVICE void save(const Arguments& arguments, const Work& work, long long index) const {
     Vector16* const target = slot(arguments, work, index);
 #pragma unroll
-    for (int i = 0; i < vectors; ++i) target[i * Traits::threads] = pack(i);
+    for (int i = 0; i < vectors; ++i) target[i * threads] = pack(i);
   }
   RK_DEVICE void restore(const Arguments& arguments, const Work& work, long long index) {
     const Vector16* const source = slot(arguments, work, index);
 #pragma unroll
-    for (int i = 0; i < vectors; ++i) unpack(i, source[i * Traits::threads]);
+    for (int i = 0; i < vectors; ++i) unpack(i, source[i * threads]);
   }
 
  private:
