@@ -63,7 +63,8 @@ struct Environment {
 };
 
 // `leaf` gives the value of an input, parameter, scalar or other leaf node: an Environment, or any callable.
-template <class LeafValue> constexpr double evaluate(const Expression& expression, const LeafValue& leaf) {
+template <class LeafValue = Environment>
+constexpr double evaluate(const Expression& expression, const LeafValue& leaf) {
   if (expression.empty()) refuse("an expression that is evaluated is not empty");
   std::array<double, max_nodes> values{};
   std::size_t i = 0;

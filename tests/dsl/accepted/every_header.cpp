@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: MIT
+// Each header serves alone and in any order: this one includes the last link of each chain first.
+#include <rankone/dsl/variant.hpp>
+//
+#include <rankone/dsl/describe.hpp>
+//
+#include <rankone/dsl/variants/hgrn2.hpp>
+//
+#include <rankone/dsl/differentiate.hpp>
+
+static_assert(rankone::variants::hgrn2.decay_.kind == rankone::DecayKind::per_key);
+static_assert(rankone::differentiate(rankone::input("x"), rankone::input("x")) == rankone::Expression(1));

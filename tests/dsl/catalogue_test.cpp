@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// What each variant of the catalogue reads, and the values of its formulas.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <string>
+
+#include <rankone/dsl.hpp>
+
+using namespace rankone;
+
+namespace {
+
+static_assert(catalogue().size() == 9);
+static_assert(find_variant("gla") == &catalogue()[6] && find_variant("nothing") == nullptr);
+static_assert(*find_variant("mamba2") == variants::mamba2);
+
+constexpr bool reads_one_input(const Variant& variant, const char* name, Axes axes) {
+  const Leaves inputs = inputs_of(variant);
+  return inputs.size == 1 && inputs[0].view() == name && inputs[0].axes == axes;
+}
+static_assert(reads_one_input(variants::gated_retention, "x", value_head_axis));
+static_assert(reads_one_input(variants::simple_gla, "g", value_head_axis));
+static_assert(reads_one_input(variants::gla, "g", value_head_axis | key_axis));
+static_assert(reads_one_input(variants::gla_sigmoid, "x", value_head_axis | key_axis));
+static_assert(reads_one_input(variants::mamba2, "dt", value_head_axis));
+static_assert(reads_one_input(variants::hgrn2, "x", value_head_axis | key_axis));
+static_assert(inputs_of(variants::linear).empty() && inputs_of(variants::retnet).empty());
+
+// In the order of first use: decay, key, write scale.
+static_assert(parameters_of(variants::mamba2)[0].view() == "A_log" &&
+              parameters_of(variants::mamba2)[1].view() == "dt_bias");
+static_assert(parameters_of(variants::hgrn2)[0].axes == (value_head_axis | key_axis));
+static_assert(scalars_of(variants::lightning).index_of("layer") == 0 &&
+              scalars_of(variants::lightning).index_of("layers") == 1);
+static_assert(!reads_key(variants::hgrn2) && reads_key(variants::gla));
+static_assert(variants::mamba2.scale_ == 1 && variants::gla.scale_ == 0);
+
+TEST(Catalogue, LogDecays) {
+  const auto of = [](const char* name) { return find_variant(name)->decay_.log_decay; };
+  for (int h = 0; h < 16; ++h)
+    EXPECT_NEAR(evaluate(of("retnet"), {.head = double(h)}), std::log(1 - std::pow(2.0, -5 - h)), 1e-16) << h;
+  EXPECT_DOUBLE_EQ(evaluate(of("lightning"), {.named = {{"layer", 3}, {"layers", 24}}, .head = 5, .heads = 16}),
+                   -8.0 / 16 * (1 - 3.0 / 24) * 5);
+  EXPECT_DOUBLE_EQ(evaluate(of("gated_retention"), {.named = {{"x", 0.5}}}), std::log(1 / (1 + std::exp(-0.5))) / 16);
+  EXPECT_DOUBLE_EQ(evaluate(of("gla_sigmoid"), {.named = {{"x", -2}}}), std::log(1 / (1 + std::exp(2.0))) / 16);
+  EXPECT_DOUBLE_EQ(evaluate(of("gla"), {.named = {{"g", -0.25}}}), -0.25);
+  EXPECT_DOUBLE_EQ(evaluate(of("mamba2"), {.named = {{"A_log", 0.7}, {"dt", 0.2}, {"dt_bias", -1}}}),
+                   -std::exp(0.7) * std::log1p(std::exp(-0.8)));
+  EXPECT_DOUBLE_EQ(evaluate(of("hgrn2"), {.named = {{"lower_bound", 0.3}, {"x", 1}}}),
+                   std::log(0.3 + 0.7 / (1 + std::exp(-1.0))));
+}
+
+TEST(Catalogue, AnUnknownNameIsRefusedWithTheList) {
+  try {
+    (void)variant_named("glaa");
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::not_found);
+    EXPECT_EQ(error.given(), "glaa");
+    for (const Variant& variant : catalogue()) EXPECT_NE(error.accepted().find(variant.name.text), std::string::npos);
+  }
+}
+
+}  // namespace

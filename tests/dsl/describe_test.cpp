@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Formulas and recurrences as people read them.
+#include <gtest/gtest.h>
+
+#include <rankone/dsl.hpp>
+
+using namespace rankone;
+
+namespace {
+
+TEST(Describe, FormulasWithTheFewestParentheses) {
+  const auto a = input("a"), b = param("b"), c = scalar("c");
+  EXPECT_EQ(to_string(a + b + c), "a + b + c");
+  EXPECT_EQ(to_string(a + (b + c)), "a + (b + c)");
+  EXPECT_EQ(to_string(a - (b - c)), "a - (b - c)");
+  EXPECT_EQ(to_string(a * (b + c) / 16), "a * (b + c) / 16");
+  EXPECT_EQ(to_string(a / (b * c)), "a / (b * c)");
+  EXPECT_EQ(to_string(-a * b), "-a * b");
+  EXPECT_EQ(to_string(-(a * b)), "-(a * b)");
+  EXPECT_EQ(to_string(a - -b), "a - (-b)");
+  EXPECT_EQ(to_string(a * -2), "a * (-2)");
+  EXPECT_EQ(to_string(min(a, b + 1) * exp(-c)), "min(a, b + 1) * exp(-c)");
+  EXPECT_EQ(to_string(head() / heads() + position() * 0.1), "head / heads + position * 0.1");
+  EXPECT_EQ(to_string(Expression()), "");
+}
+
+TEST(Describe, Recurrences) {
+  const auto of = [](const char* name) { return describe(variant_named(name)); };
+  EXPECT_EQ(of("linear"), "S_t = S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t");
+  EXPECT_EQ(of("retnet"),
+            "S_t = (1 - exp(-0.6931471805599453 * (5 + head))) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t");
+  EXPECT_EQ(of("gla_sigmoid"), "S_t = Diag(exp(log_sigmoid(x) / 16)) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t");
+  EXPECT_EQ(
+      of("mamba2"),
+      "S_t = exp(-exp(A_log) * softplus(dt + dt_bias)) S_{t-1} + softplus(dt + dt_bias) k_t^T v_t; o_t = q_t S_t");
+  EXPECT_EQ(of("hgrn2"),
+            "S_t = Diag(a_t) S_{t-1} + (1 - a_t)^T v_t; a_t = lower_bound + (1 - lower_bound) * sigmoid(x); "
+            "o_t = K^-0.5 q_t S_t");
+  const Variant mapped =
+      variant("mapped").feature_map(relu(element()) + 1).key(key() * input("b")).write_scale(param("w") + 1).scale(0.5);
+  EXPECT_EQ(describe(mapped), "S_t = S_{t-1} + (w + 1) ((relu(k_t) + 1) * b)^T v_t; o_t = 0.5 (relu(q_t) + 1) S_t");
+}
+
+}  // namespace

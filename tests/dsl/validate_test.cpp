@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// What is refused at run time: the same declarations, by the same sentences, as at compile time.
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include <rankone/dsl.hpp>
+
+namespace {
+
+struct WrongDeclaration {
+  const char* file;
+  rankone::Variant (*declare)();
+};
+std::vector<WrongDeclaration>& wrong_declarations() {
+  static std::vector<WrongDeclaration> all;
+  return all;
+}
+struct Registration {
+  Registration(const char* file, rankone::Variant (*declare)()) { wrong_declarations().push_back({file, declare}); }
+};
+
+}  // namespace
+
+#define RANKONE_JOIN_(a, b) a##b
+#define RANKONE_JOIN(a, b) RANKONE_JOIN_(a, b)
+#define REFUSED(...)                                                           \
+  static const Registration RANKONE_JOIN(registration_, __COUNTER__)(__FILE__, \
+                                                                     [] { return rankone::Variant(__VA_ARGS__); });
+#include "refused_declarations.inc"
+
+namespace {
+
+std::string line_after(const char* file, const std::string& start) {
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);)
+    if (line.rfind(start, 0) == 0) return line.substr(start.size());
+  ADD_FAILURE() << file << " has no line '" << start << "'";
+  return {};
+}
+
+TEST(Validate, RefusesAtRunTimeBySameSentences) {
+  EXPECT_GE(wrong_declarations().size(), 30u);
+  for (const auto& [file, declare] : wrong_declarations()) {
+    const std::string given = line_after(file, "// Given: ");
+    try {
+      validate(declare());
+      ADD_FAILURE() << file << " is accepted";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.message(), line_after(file, "// Must not compile: "));
+      EXPECT_EQ(error.given(), given == "nothing" ? "" : given) << file;
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    }
+  }
+}
+
+std::string sentence(const Variant& variant) {
+  try {
+    validate(variant);
+    return "accepted";
+  } catch (const Error& error) {
+    return error.message();
+  }
+}
+
+// Graphs that the builders cannot make, but data can.
+TEST(Validate, RefusesMalformedGraphs) {
+  const Variant good = variant("good").decay(per_head(log_sigmoid(input("x"))));
+  EXPECT_EQ(sentence(good), "accepted");
+  const auto changed = [&](auto change) {
+    Variant wrong = good;
+    change(wrong.decay_.log_decay);
+    return sentence(wrong);
+  };
+  const std::string operands = "an operation has all of its operands, and they stand before it";
+  EXPECT_EQ(changed([](Expression& e) { e.nodes[1].left = 1; }), operands);
+  EXPECT_EQ(changed([](Expression& e) { e.nodes[1].left = -1; }), operands);
+  EXPECT_EQ(changed([](Expression& e) { e.nodes[1].right = 0; }), operands);
+  EXPECT_EQ(changed([](Expression& e) { e.nodes[0].left = 0; }), operands);
+  EXPECT_EQ(changed([](Expression& e) { e.nodes[1].operation = static_cast<Operation>(99); }),
+            "an operation is one that the enumeration lists");
+  EXPECT_EQ(changed([](Expression& e) { e.size = 65; }), "an expression has at most 64 nodes");
+  EXPECT_EQ(changed([](Expression& e) { e.nodes[2] = {.value = 1}, e.size = 3; }),
+            "every node of an expression but its last is an operand of another");
+}
+
+TEST(Validate, RefusesEnumeratorsThatDoNotExist) {
+  Variant wrong = variant("wrong");
+  wrong.level_ = static_cast<Level>(7);
+  EXPECT_EQ(sentence(wrong), "a level is automatic, serial or chunk");
+  wrong = variant("wrong");
+  wrong.decay_.kind = static_cast<DecayKind>(7);
+  EXPECT_EQ(sentence(wrong), "a decay is none, constant, per_head or per_key");
+  wrong.decay_ = {DecayKind::none, Expression(-1)};
+  EXPECT_EQ(sentence(wrong), "a decay of kind none has no formula");
+}
+
+// The edges of what is accepted.
+constexpr auto sums = input("a") + input("b") + input("c") + input("d") + input("e") + input("f");
+static_assert(inputs_of(variant("six").decay(per_head(sums)).checked()).size == 6);
+static_assert(variant("small").chunk(16).checked().chunk_ == 16 && variant("large").chunk(128).checked().chunk_ == 128);
+static_assert(variant("reset").decay(constant(0)).checked().decay_.kind == DecayKind::constant);
+static_assert(variant("negative").scale(-2).checked().scale_ == -2);
+static_assert(variant("mixed")
+                  .decay(per_key(input("x", value_head_axis) + param("b", key_axis) + param("c", head_axis)))
+                  .checked()
+                  .name == Name("mixed"));
+static_assert(inputs_of(variant("named").decay(per_key(input("x", value_head_axis))).write_scale(input("x")).checked())
+                  .size == 1);
+
+}  // namespace
