@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+// What a device does: memory, and kernels from emitted text.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include <rankone/device.hpp>
+
+#include "codegen/plan.hpp"
+#include "templates/device/arguments.cuh"
+
+namespace rankone {
+
+// The kernels of one plan, ready to launch; safe from many threads.
+class LoadedKernels {
+ public:
+  virtual ~LoadedKernels() = default;
+  // `kernel` is an index into Plan::kernels. `blocks` is 1 to 2^31 - 1.
+  virtual void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void* stream) const = 0;
+};
+
+class DeviceBackend {
+ public:
+  virtual ~DeviceBackend() = default;
+  virtual bool is_cpu() const = 0;
+  virtual std::string name() const = 0;
+  virtual std::string arch() const = 0;
+  virtual std::size_t shared_memory_per_block() const = 0;
+  virtual int multiprocessors() const = 0;
+
+  virtual void* allocate(std::size_t bytes) = 0;
+  virtual void release(void* pointer) noexcept = 0;
+  virtual void upload(void* to, const void* from, std::size_t bytes, void* stream) = 0;
+  virtual void download(void* to, const void* from, std::size_t bytes, void* stream) = 0;
+  virtual void synchronize(void* stream) = 0;
+
+  // Built at most once for the same text, here and by way of the cache.
+  virtual std::shared_ptr<const LoadedKernels> load(const Plan& plan, const std::string& text) = 0;
+};
+
+std::shared_ptr<DeviceBackend> make_cpu_backend(std::uint64_t seed);
+std::shared_ptr<DeviceBackend> make_cuda_backend(int ordinal);  // throws Error(no_device)
+int cuda_device_count();                                        // 0 where there is no driver
+
+// The CPU device under another schedule seed.
+Device cpu_device(std::uint64_t seed);
+
+}  // namespace rankone

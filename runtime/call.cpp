@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: MIT
+// One call's tensors, checked and laid out as kernels read them.
+#include "runtime/call.hpp"
+
+#include <cmath>
+#include <limits>
+
+#include <rankone/error.hpp>
+
+namespace rankone {
+namespace {
+
+// Strides in elements; those of dimensions that the tensor lacks are never used.
+TensorArgument argument_of(const Tensor& tensor) {
+  return {tensor.data, tensor.strides[0], tensor.strides[1], tensor.strides[2]};
+}
+
+template <class Named>
+const Named* find(const std::vector<Named>& all, const std::string& name) {
+  for (const Named& each : all)
+    if (each.name == name) return &each;
+  return nullptr;
+}
+
+template <class Names>
+std::string joined(const Names& first, const Names& second) {
+  std::string text;
+  for (const Names* names : {&first, &second})
+    for (const auto& each : *names) text += (text.empty() ? "" : ", ") + each.name;
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+CallChecker::CallChecker(const Plan& plan, bool offsets_are_readable)
+    : plan_(plan), offsets_are_readable_(offsets_are_readable), where_(plan.variant.name.view()) {
+  const dtype type = plan.options.dtype;
+  const auto form = [](const char* name, std::vector<std::string> axes, dtype of) {
+    return form_of({name, {}, std::move(axes), of, false});
+  };
+  const std::vector<std::string> query_axes = {"B", "T", "H", "K"}, value_axes = {"B", "T", "HV", "V"};
+  const bool value_major = plan.options.value_major_state;
+  const std::vector<std::string> state_axes = {"N", "HV", value_major ? "V" : "K", value_major ? "K" : "V"};
+  query_ = form("q", query_axes, type);
+  key_ = form("k", query_axes, type);
+  value_ = form("v", value_axes, type);
+  output_ = form("o", value_axes, type);
+  initial_state_ = form("initial_state", state_axes, dtype::f32);
+  final_state_ = form("final_state", state_axes, dtype::f32);
+  state_ = form("state", state_axes, dtype::f32);
+  earlier_ = form("earlier", state_axes, dtype::f32);
+  std::vector<std::string> total_axes = {"N", "HV"};
+  if (plan.variant.decay_.kind == DecayKind::per_key) total_axes.push_back("K");
+  total_ = form("log_decay_total", total_axes, dtype::f32);
+  for (const TensorPlan& input : plan.inputs) inputs_.push_back(form_of(input));
+  for (const TensorPlan& parameter : plan.parameters) parameters_.push_back(form_of(parameter));
+}
+
+Sizes CallChecker::known_sizes() const {
+  Sizes sizes(where_);
+  sizes.set(Axis::key, plan_.options.key_dim);
+  sizes.set(Axis::value, plan_.options.value_dim);
+  return sizes;
+}
+
+void CallChecker::bind_gates(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const NamedTensor* const found = find(given.inputs, inputs_[i].name);
+    const Tensor tensor = found != nullptr ? found->tensor : Tensor();
+    sizes.check(inputs_[i], tensor);
+    arguments.inputs[i] = argument_of(tensor);
+    if (is_vectorized(tensor)) arguments.flags |= first_input_is_vectorized << i;
+  }
+  for (std::size_t i = 0; i < parameters_.size(); ++i) {
+    const NamedTensor* const found = find(given.inputs, parameters_[i].name);
+    const Tensor tensor = found != nullptr ? found->tensor : Tensor();
+    // A parameter that runs over no axis is one number, in any shape.
+    const bool number = parameters_[i].rank == 0 && is_given(tensor) && tensor.elements() == 1;
+    sizes.check_contiguous(parameters_[i], number ? Tensor(tensor.data, tensor.type, {}) : tensor);
+    arguments.parameters[i] = tensor.data;
+  }
+  if (given.inputs.size() == inputs_.size() + parameters_.size()) return;  // each was found, so these are all
+  for (const NamedTensor& each : given.inputs) {
+    if (find(inputs_, each.name) == nullptr && find(parameters_, each.name) == nullptr)
+      sizes.refuse(each.name, "the variant does not read this tensor", each.name, joined(inputs_, parameters_));
+    if (find(given.inputs, each.name) != &each) sizes.refuse(each.name, "the tensor is given twice");
+  }
+}
+
+void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& arguments) const {
+  const auto refuse = [&](const char* message, const std::string& name, const std::string& accepted) {
+    throw Error(ErrorCode::invalid_argument, message, name, accepted, where_);
+  };
+  for (std::size_t i = 0; i < plan_.scalars.size(); ++i) {
+    const NamedScalar* const found = find(given.scalars, plan_.scalars[i]);
+    if (found == nullptr) refuse("a scalar is missing", "none", plan_.scalars[i]);
+    arguments.scalars[i] = static_cast<float>(found->value);
+  }
+  if (given.scalars.size() != plan_.scalars.size())
+    for (const NamedScalar& each : given.scalars) {
+      std::string accepted;
+      bool known = false;
+      for (const std::string& name : plan_.scalars) {
+        accepted += (accepted.empty() ? "" : ", ") + name;
+        known = known || name == each.name;
+      }
+      if (!known) refuse("the variant does not read this scalar", each.name, accepted.empty() ? "none" : accepted);
+      if (find(given.scalars, each.name) != &each) refuse("a scalar is given twice", each.name, "one value");
+    }
+  double scale = given.scale != 0 ? given.scale : plan_.variant.scale_;
+  if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(plan_.options.key_dim));
+  if (!std::isfinite(scale)) refuse("the scale is not a number", std::to_string(scale), "a finite number, or 0 for the variant's own");
+  arguments.scale = static_cast<float>(scale);
+}
+
+void CallChecker::bind_packing(const ForwardArguments& given, Sizes& sizes, Call& call) const {
+  const Tensor& offsets = given.cu_seqlens;
+  if (!is_given(offsets)) return sizes.set(Axis::sequences, sizes[Axis::batch]);
+  if (sizes[Axis::batch] != 1)
+    sizes.refuse("cu_seqlens", "packed sequences stand in one row", "B = " + std::to_string(sizes[Axis::batch]), "B = 1");
+  if (offsets.type != dtype::i32 && offsets.type != dtype::i64)
+    sizes.refuse("cu_seqlens", "another type is wanted", name_of(offsets.type), "i32, i64");
+  const TensorForm form{"cu_seqlens", offsets.type, 1, {Axis::offsets}};
+  sizes.check_contiguous(form, offsets);
+  if (sizes[Axis::offsets] < 1) sizes.refuse("cu_seqlens", "there is no offset", shape_text(offsets), "[N + 1]");
+  sizes.set(Axis::sequences, sizes[Axis::offsets] - 1);
+  if (offsets_are_readable_) check_cu_seqlens(offsets, sizes[Axis::tokens], where_);
+  call.arguments.cu_seqlens = offsets.data;
+  if (offsets.type == dtype::i64) call.arguments.flags |= cu_seqlens_are_64_bit;
+}
+
+void CallChecker::bind_states(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const {
+  if (is_given(given.initial_state)) sizes.check_contiguous(initial_state_, given.initial_state);
+  if (is_given(given.final_state)) sizes.check_contiguous(final_state_, given.final_state);
+  arguments.initial_state = given.initial_state.data;
+  arguments.final_state = given.final_state.data;
+}
+
+void CallChecker::set_shape(Sizes& sizes, Call& call) const {
+  const auto refuse = [&](const char* message, const std::string& heads) {
+    throw Error(ErrorCode::invalid_argument, message, heads, "H from 1, and HV a multiple of H, below 2^31", where_);
+  };
+  const std::int64_t heads = sizes[Axis::heads], value_heads = sizes[Axis::value_heads];
+  const std::string text = "H = " + std::to_string(heads) + ", HV = " + std::to_string(value_heads);
+  if (heads < 1 || value_heads < 1 || value_heads > std::numeric_limits<int>::max()) refuse("heads are out of range", text);
+  if (value_heads % heads != 0) refuse("value heads do not share the key heads evenly", text);
+  call.arguments.heads = static_cast<int>(heads);
+  call.arguments.value_heads = static_cast<int>(value_heads);
+  call.arguments.tokens = sizes[Axis::tokens];
+  call.arguments.sequences = sizes[Axis::sequences];
+  const bool packed = call.arguments.cu_seqlens != nullptr;
+  call.shape = {sizes[Axis::batch], sizes[Axis::tokens], heads, value_heads, packed ? sizes[Axis::sequences] : 0};
+}
+
+void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const {
+  const std::size_t wanted = workspace_bytes(plan_, call.shape);
+  if (wanted == 0) return;
+  const Tensor& space = given.workspace;
+  const std::string accepted = std::to_string(wanted) + " bytes of the device's memory, contiguous and 16-byte aligned";
+  if (!is_given(space)) sizes.refuse("workspace", "the tensor is missing", {}, accepted);
+  const std::size_t bytes = static_cast<std::size_t>(space.elements()) * size_of(space.type);
+  if (bytes < wanted) sizes.refuse("workspace", "the workspace is too small", std::to_string(bytes) + " bytes", accepted);
+  if (!space.contiguous() || reinterpret_cast<std::uintptr_t>(space.data) % 16 != 0)
+    sizes.refuse("workspace", "the workspace does not serve", "gaps, or another alignment", accepted);
+  call.arguments.chunk_states = space.data;
+}
+
+Call CallChecker::forward(const ForwardArguments& given) const {
+  Call call;
+  Arguments& arguments = call.arguments;
+  Sizes sizes = known_sizes();
+  const auto take = [&](const TensorForm& form, const Tensor& tensor, TensorArgument& to, unsigned flag) {
+    sizes.check(form, tensor);
+    to = argument_of(tensor);
+    if (is_vectorized(tensor)) arguments.flags |= flag;
+  };
+  take(query_, given.q, arguments.query, query_is_vectorized);
+  if (plan_.reads_key) take(key_, given.k, arguments.key, key_is_vectorized);
+  take(value_, given.v, arguments.value, value_is_vectorized);
+  bind_gates(given, sizes, arguments);
+  bind_scalars(given, arguments);
+  bind_packing(given, sizes, call);
+  bind_states(given, sizes, arguments);
+  sizes.check_writable(output_, given.o);
+  arguments.output = argument_of(given.o);
+  if (is_vectorized(given.o)) arguments.flags |= output_is_vectorized;
+  set_shape(sizes, call);
+  bind_workspace(given, sizes, call);
+  // Without tokens there is no output, but the final state still is the initial one.
+  call.empty = arguments.sequences == 0 || (arguments.tokens == 0 && arguments.final_state == nullptr);
+  return call;
+}
+
+Call CallChecker::states(const ForwardArguments& given, const Tensor& log_decay_total) const {
+  Call call;
+  Arguments& arguments = call.arguments;
+  Sizes sizes = known_sizes();
+  if (plan_.reads_key) {
+    sizes.check(key_, given.k);
+    arguments.key = argument_of(given.k);
+    if (is_vectorized(given.k)) arguments.flags |= key_is_vectorized;
+  }
+  sizes.check(value_, given.v);
+  arguments.value = argument_of(given.v);
+  if (is_vectorized(given.v)) arguments.flags |= value_is_vectorized;
+  bind_gates(given, sizes, arguments);
+  bind_scalars(given, arguments);
+  // Where neither k nor a gate has key heads, nothing depends on their number.
+  if (!sizes.knows(Axis::heads)) sizes.set(Axis::heads, sizes[Axis::value_heads]);
+  bind_packing(given, sizes, call);
+  bind_states(given, sizes, arguments);
+  if (is_given(log_decay_total)) {
+    sizes.check_contiguous(total_, log_decay_total);
+    arguments.log_decay_total = static_cast<float*>(log_decay_total.data);
+  }
+  if (arguments.final_state == nullptr && arguments.log_decay_total == nullptr)
+    sizes.refuse("final_state", "there is nothing to write", {}, "final_state, log_decay_total, or both");
+  set_shape(sizes, call);
+  call.empty = arguments.sequences == 0;
+  return call;
+}
+
+Call CallChecker::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const {
+  Call call;
+  Sizes sizes = known_sizes();
+  sizes.check_contiguous(state_, state);
+  sizes.check_contiguous(earlier_, earlier);
+  sizes.check_contiguous(total_, log_decay_total);
+  sizes.set(Axis::heads, sizes[Axis::value_heads]);
+  sizes.set(Axis::batch, sizes[Axis::sequences]);
+  sizes.set(Axis::tokens, 0);
+  call.arguments.final_state = state.data;
+  call.arguments.initial_state = earlier.data;
+  call.arguments.log_decay_total = static_cast<float*>(log_decay_total.data);
+  set_shape(sizes, call);
+  call.empty = call.arguments.sequences == 0;
+  return call;
+}
+
+}  // namespace rankone

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// One call's tensors, checked and laid out as kernels read them.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <rankone/operator.hpp>
+
+#include "codegen/plan.hpp"
+#include "runtime/tensor_check.hpp"
+#include "templates/device/arguments.cuh"
+
+namespace rankone {
+
+struct Call {
+  Arguments arguments{};
+  Shape shape{};
+  bool empty = false;  // nothing to compute, nothing to write
+};
+
+// What the calls of one plan have to look like; made once, used by every launch.
+class CallChecker {
+ public:
+  CallChecker(const Plan& plan, bool offsets_are_readable);  // readable: cu_seqlens lie in host memory
+
+  Call forward(const ForwardArguments& given) const;
+  Call states(const ForwardArguments& given, const Tensor& log_decay_total) const;
+  Call combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const;
+
+ private:
+  const Plan& plan_;
+  bool offsets_are_readable_;
+  std::string where_;
+  TensorForm query_, key_, value_, output_, initial_state_, final_state_, total_, earlier_, state_;
+  std::vector<TensorForm> inputs_, parameters_;
+
+  Sizes known_sizes() const;
+  void bind_gates(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const;
+  void bind_scalars(const ForwardArguments& given, Arguments& arguments) const;
+  void bind_packing(const ForwardArguments& given, Sizes& sizes, Call& call) const;
+  void bind_states(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const;
+  void bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const;
+  void set_shape(Sizes& sizes, Call& call) const;
+};
+
+}  // namespace rankone

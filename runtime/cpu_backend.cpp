@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// The CPU device: host memory, and kernels by emulation.
+#include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <thread>
+
+#include <rankone/error.hpp>
+
+#include "runtime/backend.hpp"
+#include "runtime/cpu/emulator.hpp"
+
+namespace rankone {
+namespace {
+
+// It stands for the GPU that the project is tuned on, so that what was checked here is what runs there.
+constexpr const char* stands_for = "sm_90a";
+constexpr std::size_t alignment = 256;  // as cuMemAlloc gives
+
+class CpuKernels final : public LoadedKernels {
+ public:
+  CpuKernels(std::shared_ptr<HostModule> module, std::vector<KernelPlan> kernels, std::uint64_t seed)
+      : module_(std::move(module)), kernels_(std::move(kernels)), seed_(seed) {}
+
+  void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void*) const override {
+    const KernelPlan& plan = kernels_[kernel];
+    EmulationOptions options;
+    options.seed = seed_;
+    emulate(*module_, plan.entry, arguments, blocks, plan.threads, plan.shared_bytes, options);
+  }
+
+ private:
+  std::shared_ptr<HostModule> module_;
+  std::vector<KernelPlan> kernels_;
+  std::uint64_t seed_;
+};
+
+class CpuBackend final : public DeviceBackend {
+ public:
+  explicit CpuBackend(std::uint64_t seed) : seed_(seed) {}
+  bool is_cpu() const override { return true; }
+  std::string name() const override { return "cpu"; }
+  std::string arch() const override { return stands_for; }
+  std::size_t shared_memory_per_block() const override {
+    return static_cast<std::size_t>(arch_limits(stands_for).shared_bytes_per_block);
+  }
+  int multiprocessors() const override { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
+
+  // Filled with NaNs of every float type, so that a read of what was never written shows.
+  void* allocate(std::size_t bytes) override {
+    const std::size_t size = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
+    void* const pointer = std::aligned_alloc(alignment, size);
+    if (pointer == nullptr)
+      throw Error(ErrorCode::launch_failed, "out of memory", std::to_string(bytes) + " bytes", "what this machine has left", "cpu");
+    std::memset(pointer, 0xff, size);
+    return pointer;
+  }
+  void release(void* pointer) noexcept override { std::free(pointer); }
+  void upload(void* to, const void* from, std::size_t bytes, void*) override { std::memcpy(to, from, bytes); }
+  void download(void* to, const void* from, std::size_t bytes, void*) override { std::memcpy(to, from, bytes); }
+  void synchronize(void*) override {}
+
+  std::shared_ptr<const LoadedKernels> load(const Plan& plan, const std::string& text) override {
+    return std::make_shared<CpuKernels>(HostModule::build(text), plan.kernels, seed_);
+  }
+
+ private:
+  std::uint64_t seed_;
+};
+
+}  // namespace
+
+std::shared_ptr<DeviceBackend> make_cpu_backend(std::uint64_t seed) { return std::make_shared<CpuBackend>(seed); }
+
+}  // namespace rankone

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// A cubin that is loaded into a GPU's primary context.
+#include "runtime/cuda/kernels.hpp"
+
+#include <rankone/error.hpp>
+
+#include "runtime/cuda/context.hpp"
+
+namespace rankone::cuda {
+
+CudaKernels::CudaKernels(const Driver& driver, Context context, const Plan& plan, const std::string& cubin)
+    : driver_(driver), context_(context) {
+  const CurrentContext current(driver, context);
+  if (const Result result = driver.cuModuleLoadData(&module_, cubin.data()); result != success)
+    throw Error(ErrorCode::launch_failed, "the CUDA driver does not load the cubin for " + plan.arch,
+                error_name(driver, result) + ", from driver " + std::to_string(driver.version / 1000) + "." +
+                    std::to_string(driver.version % 1000 / 10),
+                "a driver at least as new as NVRTC, and a GPU of that architecture", "cuModuleLoadData");
+  try {
+    for (const KernelPlan& kernel : plan.kernels) {
+      Entry entry{nullptr, static_cast<unsigned>(kernel.threads), static_cast<unsigned>(kernel.shared_bytes), kernel.entry};
+      // Asking for the function loads its code, so that no launch has to, inside a captured graph least of all.
+      check(driver, driver.cuModuleGetFunction(&entry.function, module_, kernel.entry.c_str()), "cuModuleGetFunction");
+      check(driver, driver.cuFuncSetAttribute(entry.function, max_dynamic_shared_bytes, kernel.shared_bytes),
+            "cuFuncSetAttribute");
+      entries_.push_back(std::move(entry));
+    }
+  } catch (...) {
+    driver.cuModuleUnload(module_);
+    throw;
+  }
+}
+
+CudaKernels::~CudaKernels() {
+  // Results do not matter: at the end of the process the driver may be gone before us.
+  if (driver_.cuCtxPushCurrent(context_) != success) return;
+  driver_.cuModuleUnload(module_);
+  Context popped = nullptr;
+  driver_.cuCtxPopCurrent(&popped);
+}
+
+void CudaKernels::launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void* stream) const {
+  const Entry& entry = entries_[kernel];
+  const CurrentContext current(driver_, context_);
+  void* parameters[] = {const_cast<Arguments*>(&arguments)};
+  const Result result = driver_.cuLaunchKernel(entry.function, static_cast<unsigned>(blocks), 1, 1, entry.threads, 1, 1,
+                                               entry.shared_bytes, static_cast<Stream>(stream), parameters, nullptr);
+  if (result != success) [[unlikely]]
+    throw Error(ErrorCode::launch_failed, "the CUDA driver refused a launch", error_name(driver_, result), {}, entry.name);
+}
+
+}  // namespace rankone::cuda

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// Devices by name.
+#include <rankone/device.hpp>
+
+#include <charconv>
+#include <map>
+#include <mutex>
+
+#include <rankone/error.hpp>
+
+#include "runtime/backend.hpp"
+#include "runtime/log.hpp"
+#include "runtime/paths.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr const char* accepted_names = "auto, cpu, cuda, cuda:N";
+
+template <class Number>
+bool parse(std::string_view text, Number& number) {
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return failed == std::errc() && end == text.data() + text.size();
+}
+
+std::uint64_t seed_from_environment() {
+  const auto given = environment("RANKONE_SEED");
+  std::uint64_t seed = 1;
+  if (given && !parse(*given, seed))
+    throw Error(ErrorCode::invalid_argument, "not a seed", *given, "a number from 0 to 2^64 - 1", "RANKONE_SEED");
+  return seed;
+}
+
+}  // namespace
+
+Device cpu_device(std::uint64_t seed) { return Device(make_cpu_backend(seed)); }
+
+Device Device::cpu() {
+  static const std::shared_ptr<DeviceBackend> backend = make_cpu_backend(seed_from_environment());
+  return Device(backend);
+}
+
+Device Device::cuda(int ordinal) {
+  // Never destroyed: the driver shuts down in an order of its own when the process ends.
+  static auto* const mutex = new std::mutex;
+  static auto* const devices = new std::map<int, std::shared_ptr<DeviceBackend>>;
+  const std::lock_guard guard(*mutex);
+  auto& backend = (*devices)[ordinal];
+  if (backend == nullptr) backend = make_cuda_backend(ordinal);
+  return Device(backend);
+}
+
+Device Device::best() {
+  const int count = cuda_device_count();
+  for (int ordinal = 0; ordinal < count; ++ordinal) {
+    try {
+      return cuda(ordinal);
+    } catch (const Error& error) {
+      log(LogLevel::warn, error.what());
+    }
+  }
+  log(LogLevel::info, "no GPU that serves: kernels run on the CPU device, which is right but slow");
+  return cpu();
+}
+
+Device Device::named(std::string_view name) {
+  if (name == "auto") return best();
+  if (name == "cpu") return cpu();
+  if (name == "cuda") return cuda(0);
+  int ordinal = 0;
+  if (name.starts_with("cuda:") && parse(name.substr(5), ordinal) && ordinal >= 0) return cuda(ordinal);
+  throw Error(ErrorCode::invalid_argument, "unknown device", "'" + std::string(name) + "'", accepted_names);
+}
+
+bool Device::is_cpu() const { return backend_->is_cpu(); }
+std::string Device::name() const { return backend_->name(); }
+std::string Device::arch() const { return backend_->arch(); }
+std::size_t Device::shared_memory_per_block() const { return backend_->shared_memory_per_block(); }
+int Device::multiprocessors() const { return backend_->multiprocessors(); }
+
+void* Device::allocate(std::size_t bytes) const { return backend_->allocate(bytes); }
+void Device::release(void* pointer) const noexcept { backend_->release(pointer); }
+void Device::upload(void* to, const void* from, std::size_t bytes, void* stream) const {
+  if (bytes != 0) backend_->upload(to, from, bytes, stream);
+}
+void Device::download(void* to, const void* from, std::size_t bytes, void* stream) const {
+  if (bytes != 0) backend_->download(to, from, bytes, stream);
+}
+void Device::synchronize(void* stream) const { backend_->synchronize(stream); }
+
+}  // namespace rankone

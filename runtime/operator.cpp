@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: MIT
+// declare -> lower -> emit -> compile.
+#include <rankone/operator.hpp>
+
+#include <rankone/error.hpp>
+
+#include "codegen/space.hpp"
+#include "runtime/operator_impl.hpp"
+#include "runtime/tuned.hpp"
+
+namespace rankone {
+namespace {
+
+// "sm_86" runs on "sm_89", but what ends in "a" runs nowhere else.
+bool runs_on(std::string_view asked, std::string_view own) {
+  if (asked == own) return true;
+  const auto chip = [](std::string_view arch) { return arch.ends_with('a') ? arch.substr(0, arch.size() - 1) : arch; };
+  const std::string_view a = chip(asked), b = chip(own);
+  if (asked.ends_with('a') || a.size() != b.size() || a.size() < 2) return a == b;
+  return a.substr(0, a.size() - 1) == b.substr(0, b.size() - 1) && a.back() <= b.back();
+}
+
+std::string arch_for(const CompileOptions& options, const Device& device) {
+  const std::string own = device.arch();
+  if (options.arch.empty()) return arch_limits(own).arch;
+  const std::string asked = arch_limits(options.arch).arch;
+  if (!device.is_cpu() && !runs_on(asked, own))
+    throw Error(ErrorCode::unsupported, "code for this architecture does not run on the device", asked,
+                own + ", or none to take the device's own", device.name());
+  return asked;
+}
+
+struct Choice {
+  Schedule schedule;
+  std::string origin;
+};
+
+Choice choose(const Variant& variant, const CompileOptions& options, const Device& device, const std::string& arch) {
+  const Pins pins = pins_of(variant, options);
+  const bool pinned = pins.level != Level::automatic || pins.chunk != 0 || pins.value_tile != 0 || pins.warps != 0 ||
+                      pins.stages != 0;
+  if (!device.is_cpu())
+    if (auto tuned = tuned_schedule(variant, options, device, arch);
+        tuned && why_illegal(variant, options, tuned->schedule, arch_limits(arch)).empty())
+      return {tuned->schedule, tuned->origin};
+  return {default_schedule(variant, options, arch), pinned ? "pinned" : "default"};
+}
+
+Operator make(const Variant& variant, const CompileOptions& options, const Choice& choice, const Device& device,
+              const std::string& arch) {
+  Plan plan = lower(variant, options, choice.schedule, arch);
+  std::string text = emit(plan);
+  return Operator(std::make_shared<const OperatorImpl>(std::move(plan), std::move(text), choice.origin, device));
+}
+
+}  // namespace
+
+Operator compile(const Variant& variant, const CompileOptions& options, const Device& device) {
+  check_options(variant, options);
+  const std::string arch = arch_for(options, device);
+  return make(variant, options, choose(variant, options, device, arch), device, arch);
+}
+
+Operator compile_schedule(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
+                          const Device& device, const std::string& origin) {
+  return make(variant, options, {schedule, origin}, device, arch_for(options, device));
+}
+
+void Operator::forward(const ForwardArguments& arguments, void* stream) const { impl_->forward(arguments, stream); }
+void Operator::states(const ForwardArguments& arguments, Tensor log_decay_total, void* stream) const {
+  impl_->states(arguments, log_decay_total, stream);
+}
+void Operator::combine(Tensor state, Tensor log_decay_total, Tensor earlier, void* stream) const {
+  impl_->combine(state, log_decay_total, earlier, stream);
+}
+std::size_t Operator::workspace_bytes(const Shape& shape) const { return impl_->workspace_bytes(shape); }
+std::string Operator::schedule() const { return to_string(impl_->plan().schedule) + " (" + impl_->origin() + ")"; }
+std::string Operator::source() const { return impl_->text(); }
+const Variant& Operator::variant() const { return impl_->plan().variant; }
+const CompileOptions& Operator::options() const { return impl_->plan().options; }
+const Device& Operator::device() const { return impl_->device(); }
+
+}  // namespace rankone

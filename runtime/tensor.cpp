@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+// A view of the caller's memory: pointer, type, shape and strides in elements.
+#include <rankone/tensor.hpp>
+
+#include <algorithm>
+
+#include <rankone/error.hpp>
+
+namespace rankone {
+namespace {
+
+void set_shape(Tensor& tensor, const std::int64_t* shape, std::size_t rank) {
+  if (rank > static_cast<std::size_t>(max_rank))
+    throw Error(ErrorCode::invalid_argument, "a tensor has too many dimensions", std::to_string(rank), "at most 4");
+  tensor.rank = static_cast<int>(rank);
+  std::int64_t stride = 1;
+  for (std::size_t i = rank; i-- > 0;) {
+    tensor.shape[i] = shape[i];
+    tensor.strides[i] = stride;
+    // A size of 0 or below leaves no element to address; a product past 64 bits is refused where it is used.
+    if (__builtin_mul_overflow(stride, std::max<std::int64_t>(shape[i], 1), &stride)) stride = 0;
+  }
+}
+
+}  // namespace
+
+Tensor::Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape) : data(data), type(type) {
+  set_shape(*this, shape.begin(), shape.size());
+}
+
+Tensor::Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape,
+               std::initializer_list<std::int64_t> strides)
+    : Tensor(data, type, shape) {
+  if (strides.size() != shape.size())
+    throw Error(ErrorCode::invalid_argument, "a tensor needs one stride for each dimension",
+                std::to_string(strides.size()), std::to_string(shape.size()));
+  std::copy(strides.begin(), strides.end(), this->strides.begin());
+}
+
+Tensor::Tensor(void* data, dtype type, const std::vector<std::int64_t>& shape) : data(data), type(type) {
+  set_shape(*this, shape.data(), shape.size());
+}
+
+std::int64_t Tensor::elements() const {
+  std::int64_t count = 1;
+  for (int i = 0; i < rank; ++i)
+    if (__builtin_mul_overflow(count, shape[static_cast<std::size_t>(i)], &count))
+      throw Error(ErrorCode::invalid_argument, "a tensor has more elements than 64 bits count");
+  return count;
+}
+
+bool Tensor::contiguous() const {
+  std::int64_t expected = 1;
+  for (std::size_t i = static_cast<std::size_t>(rank); i-- > 0;) {
+    if (shape[i] == 0) return true;
+    if (shape[i] != 1 && strides[i] != expected) return false;
+    expected *= shape[i];
+  }
+  return true;
+}
+
+}  // namespace rankone
