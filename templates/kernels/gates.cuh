@@ -19,6 +19,7 @@ struct At {
   int stage;              // where the chunk's tiles start
   long long first_token;  // of the chunk, from work.start
   int row, column;
+  int last_row;           // of the chunk's tokens; formulas are evaluated after it too, and dropped
   float key_value = 0.0f, decay_value = 1.0f;
 
   RK_DEVICE float key() const { return key_value; }
@@ -33,7 +34,9 @@ struct At {
     long long element = 0;
     if constexpr ((axes & 1u) != 0) element = work.query_head;
     if constexpr ((axes & 2u) != 0) element = work.head;
-    if constexpr ((axes & 4u) != 0) element = element * Traits::key_dim + column;
+    if constexpr ((axes & 4u) != 0) {
+      element = element * Traits::key_dim + (column < Traits::key_dim ? column : Traits::key_dim - 1);
+    }
     return to_float(static_cast<const T*>(arguments.parameters[index])[element]);
   }
   template <int index> RK_DEVICE float input() const {
@@ -45,7 +48,8 @@ struct At {
       const TensorArgument& tensor = arguments.inputs[index];
       const int head = Traits::input_has_key_heads[index] ? work.query_head : work.head;
       return to_float(static_cast<const T*>(tensor.data)[work.batch * tensor.batch_stride +
-                                                         (work.start + first_token + row) * tensor.token_stride +
+                                                         (work.start + first_token + (row < last_row ? row : last_row)) *
+                                                             tensor.token_stride +
                                                          head * tensor.head_stride]);
     }
   }
@@ -58,7 +62,9 @@ struct ChunkPlace {
   int stage;
   long long first_token;
   int rows;  // tokens of the chunk that exist
-  RK_DEVICE At<Traits> at(int row, int column) const { return {arguments, work, stage, first_token, row, column}; }
+  RK_DEVICE At<Traits> at(int row, int column) const {
+    return {arguments, work, stage, first_token, row, column, rows - 1};
+  }
 };
 
 // NaN stays NaN.
@@ -213,7 +219,7 @@ RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
       const int row = span * sub_chunk + t;
       const bool exists = row < place.rows && column < Traits::key_dim;
       At<Traits> at = place.at(row, column);
-      const float log_decay = exists ? Gate::log_decay(at) : 0.0f;
+      const float evaluated = Gate::log_decay(at), log_decay = exists ? evaluated : 0.0f;
       const float step = log2_decay(log_decay);
       sum += step;
       if constexpr (Traits::role == Role::states) log_sum += log_decay;

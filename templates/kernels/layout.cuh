@@ -16,6 +16,7 @@ constexpr int max_layout_inputs = 6;
 
 struct LayoutSizes {
   int chunk, stages;
+  int warps;
   int key_padded;                        // K rounded up to 16
   int value_tile;
   int storage_bytes, operand_bytes;      // of an element of q, k, v, and of a tensor-core operand
@@ -34,13 +35,23 @@ struct Layout {
   int span_decay;                // decay over a sub-chunk: float [chunk / 16][key_padded], or [chunk / 16]
   int span_log;                  // its logarithm, in the state-only role
   int row_decay, column_decay;   // scalar decays, within the sub-chunk: up to each token, and after it; float [chunk]
-  int scores;                    // operands [chunk / 16][16][16]
+  int scores;                    // operands [score_parts][chunk / 16][16][16]
+  int score_parts;               // summed by whoever reads them
   int bytes;
   bool in_place;
 };
 
 RK_CONSTEXPR int tile_bytes(int rows, int columns, int element_bytes) {
   return rows * (columns * element_bytes + row_padding);
+}
+
+// Per-key scores are sums over the key columns: warps that no sub-chunk is left for take a part of the columns each.
+RK_CONSTEXPR int count_score_parts(const LayoutSizes& sizes) {
+  if (!sizes.per_key) return 1;
+  const int most = sizes.key_padded / 32;
+  int parts = 1;
+  while (2 * parts * (sizes.chunk / sub_chunk) <= sizes.warps && 2 * parts <= most) parts *= 2;
+  return parts;
 }
 
 RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
@@ -79,7 +90,8 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   layout.column_decay = offset;
   if (!sizes.per_key) offset += rows * 4;
   layout.scores = offset;
-  if (sizes.reads_output) offset += tile_bytes(rows, sub_chunk, sizes.operand_bytes);
+  layout.score_parts = count_score_parts(sizes);
+  if (sizes.reads_output) offset += layout.score_parts * tile_bytes(rows, sub_chunk, sizes.operand_bytes);
   layout.bytes = offset;
   return layout;
 }

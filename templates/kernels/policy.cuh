@@ -26,6 +26,7 @@ RK_CONSTEXPR LayoutSizes layout_sizes() {
   LayoutSizes sizes{};
   sizes.chunk = Policy::chunk;
   sizes.stages = Policy::stages;
+  sizes.warps = Policy::warps;
   sizes.key_padded = (Policy::key_dim + 15) / 16 * 16;
   sizes.value_tile = Policy::value_tile;
   sizes.storage_bytes = static_cast<int>(sizeof(typename Policy::Storage));

@@ -13,34 +13,34 @@ template <class Traits>
 RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long long first_token, int first, int rows,
                             const float (&o)[Traits::column_blocks][2][4]) {
   using Storage = typename Traits::Storage;
+  struct alignas(2 * sizeof(Storage)) Pair { Storage low, high; };
   const LanePlace lane = lane_place();
   const int first_column = work.value_column + warp_index() * Traits::columns + 2 * lane.pair;
+  const bool whole = (arguments.flags & output_is_vectorized) != 0 &&
+                     work.value_column + Traits::value_tile <= Traits::value_dim;
+  Storage* target = static_cast<Storage*>(arguments.output.data) + work.batch * arguments.output.batch_stride +
+                    (work.start + first_token + first + lane.group) * arguments.output.token_stride +
+                    work.head * arguments.output.head_stride + first_column;
 #pragma unroll
   for (int side = 0; side < 2; ++side) {
-    const int row = first + lane.group + 8 * side;
-    if (row >= rows) continue;
-    Storage* const target = static_cast<Storage*>(arguments.output.data) + work.batch * arguments.output.batch_stride +
-                            (work.start + first_token + row) * arguments.output.token_stride +
-                            work.head * arguments.output.head_stride;
+    if (first + lane.group + 8 * side < rows) {
 #pragma unroll
-    for (int block = 0; block < Traits::column_blocks; ++block) {
+      for (int block = 0; block < Traits::column_blocks; ++block) {
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        const int column = first_column + block * 16 + half * 8;
-        const float low = o[block][half][2 * side] * arguments.scale, high = o[block][half][2 * side + 1] * arguments.scale;
-        if ((arguments.flags & output_is_vectorized) != 0 && column + 1 < Traits::value_dim) {
-          if constexpr (sizeof(Storage) == 2) {
-            *reinterpret_cast<unsigned*>(target + column) = Element<Storage>::pack(low, high);
+        for (int half = 0; half < 2; ++half) {
+          const int column = block * 16 + half * 8;
+          const Pair pair{Element<Storage>::from(o[block][half][2 * side] * arguments.scale),
+                          Element<Storage>::from(o[block][half][2 * side + 1] * arguments.scale)};
+          if (whole) {
+            *reinterpret_cast<Pair*>(target + column) = pair;
           } else {
-            struct alignas(8) Pair { float low, high; };
-            *reinterpret_cast<Pair*>(target + column) = Pair{low, high};
+            if (first_column + column < Traits::value_dim) target[column] = pair.low;
+            if (first_column + column + 1 < Traits::value_dim) target[column + 1] = pair.high;
           }
-        } else {
-          if (column < Traits::value_dim) target[column] = Element<Storage>::from(low);
-          if (column + 1 < Traits::value_dim) target[column + 1] = Element<Storage>::from(high);
         }
       }
     }
+    target += 8 * arguments.output.token_stride;
   }
 }
 
@@ -110,14 +110,16 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
       }
     }
     // What this sub-chunk's own tokens say.
-    const ScoreTile<Traits> scores{layout.scores};
 #pragma unroll
-    for (int step = 0; step < token_steps; ++step) {
-      const Fragment p = load_quad<Operand>(scores, first, step * Fragment::depth);
+    for (int part = 0; part < layout.score_parts; ++part) {
 #pragma unroll
-      for (int block = 0; block < Traits::column_blocks; ++block) {
-        multiply<split>(o[block][0], p, v[block][step], 0);
-        multiply<split>(o[block][1], p, v[block][step], 1);
+      for (int step = 0; step < token_steps; ++step) {
+        const Fragment p = load_quad<Operand>(score_tile<Traits>(part), first, step * Fragment::depth);
+#pragma unroll
+        for (int block = 0; block < Traits::column_blocks; ++block) {
+          multiply<split>(o[block][0], p, v[block][step], 0);
+          multiply<split>(o[block][1], p, v[block][step], 1);
+        }
       }
     }
     store_output<Traits>(place.arguments, place.work, place.first_token, first, place.rows, o);

@@ -8,13 +8,17 @@
 namespace rankone {
 
 template <class Traits> using ScoreTile = Tile<typename Traits::Operand, sub_chunk>;
+template <class Traits>
+RK_DEVICE ScoreTile<Traits> score_tile(int part) {
+  return {Traits::layout.scores + part * tile_bytes(Traits::chunk, sub_chunk, static_cast<int>(sizeof(typename Traits::Operand)))};
+}
 
 // Scalar decays: q k^T on the tensor cores, then one factor an element. A warp takes the 16 queries and 8 of the keys.
 template <class Traits>
 RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
   using Operand = typename Traits::Operand;
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
-  const ScoreTile<Traits> scores{Traits::layout.scores};
+  const ScoreTile<Traits> scores = score_tile<Traits>(0);
   const LanePlace lane = lane_place();
   for (int unit = warp_index(); unit < 2 * Traits::spans; unit += Traits::warps) {
     const int span = unit / 2, half = unit % 2, first = span * sub_chunk;
@@ -48,46 +52,80 @@ RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
   }
 }
 
-// Per-key decays, in float32: key j's row is decayed from token to token, and each query takes its dot product with it.
-// A warp takes 8 keys and the queries from the first of them on; a lane one key and every fourth slice of 8 columns.
+// Sums rows 4 i + quarter over the four quarters of a warp (lanes 8 apart); each quarter keeps its own rows.
+template <int rows>
+RK_DEVICE void sum_quarters(const float (&sum)[rows], float (&own)[rows / 4]) {
+  const int quarter = lane_index() / 8;
+  float half[rows / 2];
+#pragma unroll
+  for (int i = 0; i < rows / 2; ++i) {
+    const float keep = quarter % 2 == 0 ? sum[2 * i] : sum[2 * i + 1], give = quarter % 2 == 0 ? sum[2 * i + 1] : sum[2 * i];
+    half[i] = keep + shuffle_xor(give, 8);
+  }
+#pragma unroll
+  for (int i = 0; i < rows / 4; ++i) {
+    const float keep = quarter < 2 ? half[2 * i] : half[2 * i + 1], give = quarter < 2 ? half[2 * i + 1] : half[2 * i];
+    own[i] = keep + shuffle_xor(give, 16);
+  }
+}
+
+// Per-key decays, in float32: a key's row is decayed from token to token, and each query takes its dot product with it.
+// A lane follows two keys, 8 tokens apart, through every fourth slice of 8 columns; a warp takes a part of the slices.
 template <class Traits>
 RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
-  constexpr int slices = Traits::key_padded / 8, quarters = 4;
+  constexpr int slices = Traits::key_padded / 8, quarters = 4, parts = Traits::layout.score_parts, near = sub_chunk / 2;
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
   const Tile<float, Traits::key_padded> decay{Traits::layout.decay};
-  const ScoreTile<Traits> scores{Traits::layout.scores};
-  const int lane = lane_index(), quarter = lane / 8;
-  for (int unit = warp_index(); unit < 2 * Traits::spans; unit += Traits::warps) {
-    const int first_key = unit / Traits::spans * 8, first = unit % Traits::spans * sub_chunk;
+  const int quarter = lane_index() / 8, column = lane_index() % 8;
+#pragma unroll 1
+  for (int unit = warp_index(); unit < parts * Traits::spans; unit += Traits::warps) {
+    const int first = unit % Traits::spans * sub_chunk, part = unit / Traits::spans;
     if (first >= place.rows) continue;
-    const int column = first_key + lane % 8;
-    float sum[sub_chunk] = {};
-    for (int slice = quarter; slice < slices; slice += quarters) {
-      float decayed[8];
+    float sum[sub_chunk] = {}, later_sum[near] = {};
+#pragma unroll 1
+    for (int slice = part * quarters + quarter; slice < slices; slice += parts * quarters) {
+      float decayed[8], later[8], q[8], factor[8];
       load_eight(key, first + column, slice * 8, decayed);
+      load_eight(key, first + near + column, slice * 8, later);
 #pragma unroll
-      for (int row = 0; row < sub_chunk; ++row) {
-        if (row >= first_key) {
-          float q[8];
-          load_eight(query, first + row, slice * 8, q);
-          float factor[8];
-          load_eight(decay, first + row, slice * 8, factor);
-          if (row > column) {
+      for (int row = 0; row < near; ++row) {
+        load_eight(query, first + row, slice * 8, q);
+        load_eight(decay, first + row, slice * 8, factor);
 #pragma unroll
-            for (int i = 0; i < 8; ++i) decayed[i] *= factor[i];
-          }
+        for (int i = 0; i < 8; ++i) {
+          decayed[i] *= row > column ? factor[i] : 1.0f;
+          sum[row] += q[i] * decayed[i];
+        }
+      }
 #pragma unroll
-          for (int i = 0; i < 8; ++i) sum[row] += q[i] * decayed[i];
+      for (int row = 0; row < near; ++row) {
+        load_eight(query, first + near + row, slice * 8, q);
+        load_eight(decay, first + near + row, slice * 8, factor);
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+          decayed[i] *= factor[i];
+          later[i] *= row > column ? factor[i] : 1.0f;
+          sum[near + row] += q[i] * decayed[i];
+          later_sum[row] += q[i] * later[i];
         }
       }
     }
-    const float write = write_scale_of<Traits>(first + column);
+    float own[sub_chunk / 4], own_later[near / 4];
+    sum_quarters(sum, own);
+    sum_quarters(later_sum, own_later);
+    const ScoreTile<Traits> scores = score_tile<Traits>(part);
+    const float write = write_scale_of<Traits>(first + column), later_write = write_scale_of<Traits>(first + near + column);
+    // A future key's product is dropped, not multiplied by zero: it may be infinite.
 #pragma unroll
-    for (int row = 0; row < sub_chunk; ++row) {
-      float total = sum[row];
-      total += shuffle_xor(total, 8);
-      total += shuffle_xor(total, 16);
-      if (row % quarters == quarter) scores.store(first + row, column, row >= column ? total * write : 0.0f);
+    for (int i = 0; i < sub_chunk / 4; ++i) {
+      const int row = 4 * i + quarter;
+      scores.store(first + row, column, row >= column ? own[i] * write : 0.0f);
+      if (row < near) scores.store(first + row, near + column, 0.0f);
+    }
+#pragma unroll
+    for (int i = 0; i < near / 4; ++i) {
+      const int row = 4 * i + quarter;
+      scores.store(first + near + row, near + column, row >= column ? own_later[i] * later_write : 0.0f);
     }
   }
 }
