@@ -39,6 +39,7 @@ int shared_bytes(const Variant& variant, const CompileOptions& options, const Sc
   if (role == KernelRole::combine) return 0;
   LayoutSizes sizes{.chunk = schedule.chunk,
                     .stages = schedule.stages,
+                    .warps = schedule.warps,
                     .key_padded = round_up(options.key_dim, 16),
                     .value_tile = schedule.value_tile,
                     .storage_bytes = static_cast<int>(size_of(options.dtype)),

@@ -6,7 +6,7 @@
 
 namespace rankone {
 
-// The best of `legal`, which is not empty. `bytes[i]` is the shared memory of schedule i.
-Schedule preferred(const std::vector<Schedule>& legal, const std::vector<int>& bytes);
+// The best of `legal`, which is not empty; of equals the first.
+Schedule preferred(const std::vector<Schedule>& legal);
 
 }  // namespace rankone

@@ -16,10 +16,11 @@ namespace {
 constexpr Level levels[] = {Level::serial, Level::chunk};
 constexpr int chunks[] = {16, 32, 64, 128};
 constexpr int value_tiles[] = {16, 32, 64, 128};
-constexpr int columns_of_a_warp[] = {16, 32};
+constexpr int columns_of_a_warp[] = {8, 16, 32};  // 8: of two warps, one owns 16 and the other helps
 constexpr int stage_counts[] = {1, 2};
-constexpr int max_warps = 8, max_value_tile = 256;
-constexpr int max_state_registers = 128;  // of a thread's 255
+constexpr int max_warps = 16, max_value_tile = 256;
+constexpr int multiprocessor_registers = 65536, thread_registers = 255;
+constexpr int working_registers = 64;  // that a thread needs beside its part of the state
 
 // The pinned value alone, or else the candidates.
 template <class T, std::size_t n> std::vector<T> choices(T pinned, T unpinned, const T (&candidates)[n]) {
@@ -45,12 +46,14 @@ std::string why_unfit(const Variant& variant, const CompileOptions& options, con
   if (schedule.value_tile < 16 || schedule.value_tile > max_value_tile || schedule.value_tile % 16 != 0)
     return "a value tile is a multiple of 16 columns from 16 to 256";
   if (schedule.stages < 1 || schedule.stages > 2) return "it has 1 or 2 stages";
-  if (schedule.warps < 1 || schedule.warps > max_warps) return "it has 1 to 8 warps";
-  if (schedule.value_tile != 16 * schedule.warps && schedule.value_tile != 32 * schedule.warps)
-    return "a warp owns 16 or 32 columns of the value tile";
+  if (schedule.warps < 1 || schedule.warps > max_warps) return "it has 1 to 16 warps";
+  if (schedule.value_tile != 8 * schedule.warps && schedule.value_tile != 16 * schedule.warps &&
+      schedule.value_tile != 32 * schedule.warps)
+    return "a value tile has 8, 16 or 32 columns a warp";
   const int key_padded = (options.key_dim + 15) / 16 * 16;
-  if (key_padded * schedule.value_tile / (32 * schedule.warps) > max_state_registers)
-    return "the state of a thread takes more than 128 registers";
+  const int state = key_padded * std::max(schedule.value_tile / schedule.warps, 16) / 32;
+  if (state + working_registers > std::min(thread_registers, multiprocessor_registers / (32 * schedule.warps)))
+    return "the state leaves a thread fewer than 64 of its registers";
   for (const KernelRole role : {KernelRole::scan, KernelRole::states}) {
     const int bytes = shared_bytes(variant, options, schedule, role);
     if (bytes > limits.shared_bytes_per_block)
@@ -156,11 +159,7 @@ std::vector<Schedule> legal_schedules(const Variant& variant, const CompileOptio
 Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const std::vector<Schedule> legal = legal_schedules(variant, options, arch);
   if (legal.empty()) refuse_all(variant, options, pins_of(variant, options), arch_limits(arch));
-  std::vector<int> bytes;
-  for (const Schedule& schedule : legal)
-    bytes.push_back(std::max(shared_bytes(variant, options, schedule, KernelRole::scan),
-                             shared_bytes(variant, options, schedule, KernelRole::states)));
-  return preferred(legal, bytes);
+  return preferred(legal);
 }
 
 std::string to_string(const Schedule& schedule) {
