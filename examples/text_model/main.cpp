@@ -21,7 +21,7 @@ using rankone::ErrorCode;
 constexpr const char* usage = R"(text_model [--device auto|cpu|cuda[:N]] [--dtype f32|bf16] [--bytes N] [--data DIR]
   --device   where attention runs (default auto: the GPU, or the CPU where there is none)
   --dtype    element type of q, k, v, x and o in the kernel (default f32)
-  --bytes    how many bytes to write after the first 64 of the held-out text (default 100)
+  --bytes    how many bytes to write after the first 64 of the held-out text (default 106)
   --data     the folder of gla-text-model.safetensors and held-out.txt
 Exit code 1: the bits per byte are further than 0.0005 from the recorded ones.
 )";
@@ -29,7 +29,7 @@ Exit code 1: the bits per byte are further than 0.0005 from the recorded ones.
 struct Options {
   std::string device = "auto", data = RANKONE_EXAMPLES_DATA;
   rankone::dtype type = rankone::dtype::f32;
-  std::size_t bytes = 100;
+  std::size_t bytes = 106;
 };
 
 std::size_t parse_count(const std::string& text) {
