@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 # Compiles one wrong declaration and looks for the words it must fail with.
 # cmake -D COMPILER= -D INCLUDE= -D SOURCE= -P refuse.cmake
-file(STRINGS "${SOURCE}" expected REGEX "^// Must not compile: ")
-string(REPLACE "// Must not compile: " "" expected "${expected}")
+file(READ "${SOURCE}" text)
+string(REGEX MATCH "// Must not compile: ([^\n]*)" line "${text}")
+set(expected "${CMAKE_MATCH_1}")
 if(expected STREQUAL "")
   message(FATAL_ERROR "${SOURCE} does not say what it must fail with")
 endif()

@@ -18,12 +18,18 @@ inline std::string to_string(double number) {
 
 namespace description {
 
+template <class... Parts> std::string join(const Parts&... parts) {
+  std::string text;
+  ((text += parts), ...);
+  return text;
+}
+
 enum Precedence { sum = 1, product = 2, prefix = 3, atom = 4 };
 
 struct Text {
   std::string text;
   int precedence = atom;
-  std::string within(int least) const { return precedence < least ? "(" + text + ")" : text; }
+  std::string within(int least) const { return precedence < least ? join("(", text, ")") : text; }
 };
 
 inline std::string name_of_leaf(const Node& node) {
@@ -36,15 +42,15 @@ template <class LeafText> Text write(const Expression& expression, int index, co
   if (operand_count(node.operation) == 0) return leaf(node);
   const std::string name(name_of(node.operation));
   const Text a = write(expression, node.left, leaf);
-  if (node.operation == Operation::negate) return {"-" + a.within(prefix), prefix};
-  if (node.right < 0) return {name + "(" + a.text + ")"};
+  if (node.operation == Operation::negate) return {join("-", a.within(prefix)), prefix};
+  if (node.right < 0) return {join(name, "(", a.text, ")")};
   const Text b = write(expression, node.right, leaf);
   if (node.operation == Operation::minimum || node.operation == Operation::maximum)
-    return {name + "(" + a.text + ", " + b.text + ")"};
+    return {join(name, "(", a.text, ", ", b.text, ")")};
   const int own = node.operation == Operation::add || node.operation == Operation::subtract ? sum : product;
   // All four group to the left; on the right a sign stands in parentheses, too.
   const std::string right = b.precedence == prefix ? b.within(atom) : b.within(own + 1);
-  return {a.within(own) + " " + name + " " + right, own};
+  return {join(a.within(own), " ", name, " ", right), own};
 }
 
 }  // namespace description
@@ -58,7 +64,7 @@ inline std::string to_string(const Expression& expression) {
 
 // "S_t = Diag(exp(log_sigmoid(x) / 16)) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t"
 inline std::string describe(const Variant& variant) {
-  using description::Text;
+  using description::join, description::Text;
   const auto mapped = [&](const char* name) {
     const auto leaf = [&](const Node&) { return Text{name}; };
     const Expression& map = variant.feature_map_;
@@ -72,24 +78,22 @@ inline std::string describe(const Variant& variant) {
   // exp(log(a)) reads as a.
   const auto decay_text = [&](const Expression& e) {
     if (e.root().operation == Operation::log) return description::write(e, e.root().left, leaf);
-    return Text{"exp(" + text(e).text + ")"};
+    return Text{join("exp(", text(e).text, ")")};
   };
 
   const bool per_key = variant.decay_.kind == DecayKind::per_key, names_decay = reads(variant.key_, Operation::decay);
   std::string decay, definition;
   if (variant.decay_.kind != DecayKind::none) {
     const Text value = decay_text(variant.decay_.log_decay), shown = names_decay ? Text{"a_t"} : value;
-    decay = (per_key ? "Diag(" + shown.text + ")" : shown.within(description::atom)) + " ";
-    if (names_decay) definition = "; a_t = " + value.text;
+    decay = per_key ? join("Diag(", shown.text, ") ") : join(shown.within(description::atom), " ");
+    if (names_decay) definition = join("; a_t = ", value.text);
   }
-  const std::string write_scale =
-      variant.write_scale_.empty() ? "" : text(variant.write_scale_).within(description::product) + " ";
+  std::string write, scale = "K^-0.5 ";
+  if (!variant.write_scale_.empty()) write = join(text(variant.write_scale_).within(description::product), " ");
+  if (variant.scale_ != 0) scale = variant.scale_ == 1 ? "" : join(to_string(variant.scale_), " ");
   const Text key = variant.key_.empty() ? mapped("k_t") : text(variant.key_);
-  const std::string scale = variant.scale_ == 0   ? "K^-0.5 "
-                            : variant.scale_ == 1 ? ""
-                                                  : to_string(variant.scale_) + " ";
-  return "S_t = " + decay + "S_{t-1} + " + write_scale + key.within(description::atom) + "^T v_t" + definition +
-         "; o_t = " + scale + mapped("q_t").within(description::atom) + " S_t";
+  return join("S_t = ", decay, "S_{t-1} + ", write, key.within(description::atom), "^T v_t", definition,
+              "; o_t = ", scale, mapped("q_t").within(description::atom), " S_t");
 }
 
 }  // namespace rankone

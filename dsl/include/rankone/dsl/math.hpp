@@ -13,6 +13,8 @@ namespace rankone::math {
 inline constexpr double infinity = std::numeric_limits<double>::infinity();
 inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
+constexpr bool is_finite(double x) { return x > -infinity && x < infinity; }
+
 // Series for constant expressions, good to a few units in the last place.
 namespace series {
 

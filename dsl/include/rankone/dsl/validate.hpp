@@ -68,7 +68,7 @@ constexpr void check_leaf(const Node& node, Place place) {
   const bool named = is_named(node.operation);
   const bool varies = node.operation == Operation::input || node.operation == Operation::position;
   const std::string_view name = named ? node.name.view() : name_of(node.operation);
-  if (node.operation == Operation::constant && !(node.value - node.value == 0))
+  if (node.operation == Operation::constant && !math::is_finite(node.value))
     refuse("a constant is a finite number", node.value);
   if (place == Place::feature_map) {
     const bool fits = node.operation == Operation::element || node.operation == Operation::constant;
@@ -156,7 +156,7 @@ constexpr void validate(const Variant& variant) {
   if (!variant.feature_map_.empty() && !reads(variant.feature_map_, Operation::element))
     refuse("a feature map reads element()", name);
   validation::check_names(variant);
-  if (!(variant.scale_ - variant.scale_ == 0)) refuse("a scale is a finite number", variant.scale_);
+  if (!math::is_finite(variant.scale_)) refuse("a scale is a finite number", variant.scale_);
   const int chunk = variant.chunk_;
   if (chunk != 0 && (chunk < 16 || chunk > 128 || chunk % 16 != 0))
     refuse("a chunk is a multiple of 16 tokens, from 16 to 128", chunk);
