@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: MIT
+// How far a tensor of one safetensors file is from a tensor of another.
+#include <algorithm>
+#include <cstddef>
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include <rankone/error.hpp>
+#include <rankone/tensor.hpp>
+
+#include "runtime/oracle/compare.hpp"
+#include "runtime/safetensors.hpp"
+
+using namespace rankone;
+
+// Holds a copy, aligned for its elements.
+struct Loaded {
+  std::vector<double> storage;
+  Tensor tensor;
+};
+
+Loaded load(const std::string& path, const std::string& name) {
+  const auto file = SafetensorsFile::open(path);
+  const auto* entry = file.find(name);
+  if (!entry || !entry->type || entry->shape.size() > max_rank)
+    throw Error(ErrorCode::not_found, "no such tensor of numbers, or more than 4 dimensions", name, {}, path);
+  Loaded loaded{std::vector<double>(entry->bytes / sizeof(double) + 1), {}};
+  std::copy_n(file.data(*entry), entry->bytes, reinterpret_cast<std::byte*>(loaded.storage.data()));
+  loaded.tensor = Tensor(loaded.storage.data(), *entry->type, entry->shape);
+  return loaded;
+}
+
+int main(int count, char** words) {
+  if (count != 6) {
+    std::fputs("compare FILE TENSOR REFERENCE_FILE TENSOR BOUND\n", stderr);
+    return 2;
+  }
+  try {
+    const auto result = load(words[1], words[2]), reference = load(words[3], words[4]);
+    if (result.tensor.shape != reference.tensor.shape)
+      throw Error(ErrorCode::invalid_argument, "tensors of different shapes", words[2], {}, words[1]);
+    const double bound = std::stod(words[5]);
+    const auto comparison = compare(result.tensor, reference.tensor, bound);
+    std::printf("relative error of %s to %s: %.1e (bound %.0e)%s\n", words[2], words[4], comparison.relative_error, bound,
+                comparison.ok ? "" : "  TOO FAR");
+    return comparison.ok ? 0 : 1;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "compare: %s\n", error.what());
+    return 2;
+  }
+}
