@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: MIT
+// What a call refuses, in which words, and what it hands to kernels.
+#include "runtime/call.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include <rankone/dsl/catalogue.hpp>
+#include <rankone/error.hpp>
+
+namespace rankone {
+namespace {
+
+constexpr int B = 2, T = 5, H = 2, HV = 6, K = 64, V = 32;
+
+alignas(16) char memory[16 * 64];  // stands for any tensor: nothing here reads through the pointers
+
+Plan plan_of(const char* name, Level level = Level::serial) {
+  CompileOptions options{.key_dim = K, .value_dim = V, .dtype = dtype::bf16};
+  options.level = level;
+  const Variant& variant = variant_named(name);
+  return lower(variant, options, default_schedule(variant, options, "sm_90a"), "sm_90a");
+}
+
+ForwardArguments good() {
+  ForwardArguments given;
+  given.q = given.k = Tensor(memory, dtype::bf16, {B, T, H, K});
+  given.v = given.o = Tensor(memory, dtype::bf16, {B, T, HV, V});
+  given.inputs = {{"x", Tensor(memory, dtype::bf16, {B, T, HV, K})}};
+  return given;
+}
+
+// What forward() of `checker` says to the arguments that `change` has made of good ones.
+std::string refusal(const CallChecker& checker, const std::function<void(ForwardArguments&)>& change) {
+  ForwardArguments given = good();
+  change(given);
+  try {
+    checker.forward(given);
+    return "accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    return error.what();
+  }
+}
+
+class Refusals : public testing::Test {
+ protected:
+  const Plan plan = plan_of("gla_sigmoid");
+  const CallChecker checker{plan, true};
+  std::string after(const std::function<void(ForwardArguments&)>& change) const { return refusal(checker, change); }
+};
+
+TEST_F(Refusals, GoodArgumentsAreAccepted) {
+  const Call call = checker.forward(good());
+  EXPECT_EQ(call.arguments.heads, H);
+  EXPECT_EQ(call.arguments.value_heads, HV);
+  EXPECT_EQ(call.arguments.tokens, T);
+  EXPECT_EQ(call.arguments.sequences, B);
+  EXPECT_EQ(call.arguments.query.batch_stride, T * H * K);
+  EXPECT_EQ(call.arguments.query.token_stride, H * K);
+  EXPECT_EQ(call.arguments.value.head_stride, V);
+  EXPECT_FLOAT_EQ(call.arguments.scale, 1 / std::sqrt(64.0f));
+  EXPECT_EQ(call.arguments.flags, query_is_vectorized | key_is_vectorized | value_is_vectorized | output_is_vectorized |
+                                      first_input_is_vectorized);
+  EXPECT_EQ(call.shape.sequences, 0);
+  EXPECT_FALSE(call.empty);
+}
+
+TEST_F(Refusals, MissingTensors) {
+  EXPECT_EQ(after([](auto& a) { a.q = {}; }),
+            "gla_sigmoid, tensor 'q': the tensor is missing; accepted: [B, T, H, K = 64] of bf16");
+  EXPECT_EQ(after([](auto& a) { a.inputs.clear(); }),
+            "gla_sigmoid, tensor 'x': the tensor is missing; accepted: [B = 2, T = 5, HV = 6, K = 64] of bf16");
+  EXPECT_NE(after([](auto& a) { a.o = {}; }).find("tensor 'o': the tensor is missing"), std::string::npos);
+}
+
+TEST_F(Refusals, NamesThatTheVariantDoesNotRead) {
+  EXPECT_EQ(after([](auto& a) { a.inputs.push_back({"gate", a.q}); }),
+            "gla_sigmoid, tensor 'gate': the variant does not read this tensor; given gate; accepted: x");
+  EXPECT_EQ(after([](auto& a) { a.inputs.push_back(a.inputs[0]); }),
+            "gla_sigmoid, tensor 'x': the tensor is given twice");
+  EXPECT_EQ(after([](auto& a) { a.scalars = {{"layer", 1}}; }),
+            "gla_sigmoid: the variant does not read this scalar; given layer; accepted: none");
+}
+
+TEST_F(Refusals, TypesRanksAndShapes) {
+  EXPECT_EQ(after([](auto& a) { a.v.type = dtype::f16; }),
+            "gla_sigmoid, tensor 'v': another type is wanted; given f16; accepted: bf16");
+  EXPECT_EQ(after([](auto& a) { a.k = Tensor(memory, dtype::bf16, {B, T, K}); }),
+            "gla_sigmoid, tensor 'k': another rank is wanted; given [2, 5, 64]; accepted: [B = 2, T = 5, H = 2, K = 64]");
+  EXPECT_EQ(after([](auto& a) { a.k = Tensor(memory, dtype::bf16, {B, T + 1, H, K}); }),
+            "gla_sigmoid, tensor 'k': the shape does not fit; given [2, 6, 2, 64]; accepted: [B = 2, T = 5, H = 2, K = 64]");
+  EXPECT_NE(after([](auto& a) { a.q.shape[1] = -1; }).find("a size is negative"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.o = Tensor(memory, dtype::bf16, {B, T, HV, V + 1}); }).find("tensor 'o': the shape"),
+            std::string::npos);
+}
+
+TEST_F(Refusals, HeadsThatDoNotShare) {
+  EXPECT_EQ(after([](auto& a) {
+              a.v = a.o = Tensor(memory, dtype::bf16, {B, T, 5, V});
+              a.inputs[0].tensor = Tensor(memory, dtype::bf16, {B, T, 5, K});
+            }),
+            "gla_sigmoid: value heads do not share the key heads evenly; given H = 2, HV = 5; accepted: H from 1, and HV "
+            "a multiple of H, below 2^31");
+  EXPECT_NE(after([](auto& a) {
+              a.q = a.k = Tensor(memory, dtype::bf16, {B, T, 0, K});
+            }).find("heads are out of range"),
+            std::string::npos);
+}
+
+TEST_F(Refusals, StridesAndPointers) {
+  EXPECT_NE(after([](auto& a) { a.q.strides = {T * H * K, H * K, 1, H}; }).find("the last dimension is not contiguous"),
+            std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.q.data = memory + 1; }).find("the pointer is not aligned"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.q.data = nullptr; }).find("the pointer is null"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.q.strides[0] = std::int64_t{1} << 60; }).find("offsets do not fit"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.o.strides[1] = 0; }).find("elements of an output share memory"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.o.strides[2] = V - 1; }).find("elements of an output share memory"), std::string::npos);
+  EXPECT_EQ(after([](auto& a) { a.q.strides[0] = 0; }), "accepted") << "an input may be read twice";
+  EXPECT_EQ(after([](auto& a) { a.o.strides = {HV * V, B * HV * V, V, 1}; }), "accepted") << "dimensions in any order";
+}
+
+TEST_F(Refusals, States) {
+  EXPECT_NE(after([](auto& a) { a.initial_state = Tensor(memory, dtype::bf16, {B, HV, K, V}); }).find("another type"),
+            std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.final_state = Tensor(memory, dtype::f32, {B, H, K, V}); })
+                .find("tensor 'final_state': the shape does not fit; given [2, 2, 64, 32]; accepted: [N = 2, HV = 6, K = 64, V = 32]"),
+            std::string::npos);
+  EXPECT_NE(after([](auto& a) {
+              a.final_state = Tensor(memory, dtype::f32, {B, HV, K, V}, {2 * HV * K * V, K * V, V, 1});
+            }).find("not contiguous"),
+            std::string::npos);
+}
+
+TEST_F(Refusals, Packing) {
+  const auto packed = [&](std::vector<std::int64_t> offsets, int batch = 1) {
+    return after([&](auto& a) {
+      a.q = a.k = Tensor(memory, dtype::bf16, {batch, T, H, K});
+      a.v = a.o = Tensor(memory, dtype::bf16, {batch, T, HV, V});
+      a.inputs[0].tensor = Tensor(memory, dtype::bf16, {batch, T, HV, K});
+      a.cu_seqlens = Tensor(offsets.data(), dtype::i64, {static_cast<std::int64_t>(offsets.size())});
+    });
+  };
+  EXPECT_EQ(packed({0, 0, 2, 2, 5, 5}), "accepted");
+  EXPECT_EQ(packed({0, 3, 2, 5}),
+            "gla_sigmoid, tensor 'cu_seqlens': offsets decrease; given cu_seqlens[2] = 2; accepted: offsets that never "
+            "decrease, from 0 to T = 5");
+  EXPECT_NE(packed({0, 6}).find("an offset overruns the tokens; given cu_seqlens[1] = 6"), std::string::npos);
+  EXPECT_NE(packed({-1, 5}).find("an offset is negative"), std::string::npos);
+  EXPECT_NE(packed({0, 5}, 2).find("packed sequences stand in one row; given B = 2"), std::string::npos);
+  EXPECT_NE(packed({}).find("tensor 'cu_seqlens'"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.cu_seqlens = Tensor(memory, dtype::f32, {2}); }).find("cu_seqlens"), std::string::npos);
+}
+
+TEST(Call, OffsetsOnAGpuAreNotRead) {
+  const Plan plan = plan_of("linear");
+  ForwardArguments given;
+  given.q = given.k = Tensor(memory, dtype::bf16, {1, T, H, K});
+  given.v = given.o = Tensor(memory, dtype::bf16, {1, T, HV, V});
+  given.cu_seqlens = Tensor(reinterpret_cast<void*>(16), dtype::i32, {4});
+  const Call call = CallChecker(plan, false).forward(given);
+  EXPECT_EQ(call.arguments.sequences, 3);
+  EXPECT_EQ(call.shape.sequences, 3);
+  EXPECT_EQ(call.arguments.flags & cu_seqlens_are_64_bit, 0u);
+}
+
+TEST(Call, VectorFlagsFollowBasesAndStrides) {
+  const Plan plan = plan_of("gla_sigmoid");
+  const CallChecker checker(plan, true);
+  ForwardArguments given = good();
+  given.q.data = memory + 2;
+  given.k.strides[2] = K + 4;
+  given.v.strides[1] = HV * V + 8;
+  given.inputs[0].tensor.strides[0] += 1;
+  EXPECT_EQ(checker.forward(given).arguments.flags, value_is_vectorized | output_is_vectorized);
+  given = good();
+  given.q = Tensor(memory, dtype::bf16, {1, T, H, K}, {3, H * K, K, 1});
+  given.k = Tensor(memory, dtype::bf16, {1, T, H, K});
+  given.v = given.o = Tensor(memory, dtype::bf16, {1, T, HV, V});
+  given.inputs[0].tensor = Tensor(memory, dtype::bf16, {1, T, HV, K});
+  EXPECT_NE(checker.forward(given).arguments.flags & query_is_vectorized, 0u) << "a stride that is never taken";
+}
+
+TEST(Call, ScalarsAndScale) {
+  const Plan plan = plan_of("lightning");
+  const CallChecker checker(plan, true);
+  ForwardArguments given = good();
+  given.inputs.clear();
+  given.scalars = {{"layers", 24}, {"layer", 3}};
+  given.scale = 0.5;
+  const Arguments arguments = checker.forward(given).arguments;
+  EXPECT_EQ(arguments.scale, 0.5f);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(arguments.scalars[i], plan.scalars[i] == "layer" ? 3.0f : 24.0f);
+  given.scalars.pop_back();
+  EXPECT_THROW(checker.forward(given), Error);
+  given.scalars = {{"layer", 3}, {"layers", 24}};
+  given.scale = NAN;
+  EXPECT_THROW(checker.forward(given), Error);
+}
+
+TEST(Call, WorkspaceOfTheChunkLevel) {
+  const Plan plan = plan_of("gla_sigmoid", Level::chunk);
+  const CallChecker checker(plan, true);
+  const auto bytes = static_cast<std::int64_t>(workspace_bytes(plan, {B, T, H, HV, 0}));
+  ASSERT_GT(bytes, 0);
+  EXPECT_NE(refusal(checker, [](auto&) {}).find("tensor 'workspace': the tensor is missing; accepted: " + std::to_string(bytes)),
+            std::string::npos);
+  EXPECT_NE(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory, dtype::bf16, {bytes / 2 - 1}); }).find("too small"),
+            std::string::npos);
+  EXPECT_NE(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory + 8, dtype::f32, {bytes / 4}); }).find("does not serve"),
+            std::string::npos);
+  EXPECT_EQ(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory, dtype::f32, {bytes / 4}); }), "accepted");
+}
+
+TEST(Call, EmptyCalls) {
+  const Plan plan = plan_of("linear");
+  const CallChecker checker(plan, true);
+  ForwardArguments given;
+  given.q = given.k = Tensor(nullptr, dtype::bf16, {B, 0, H, K});
+  given.v = given.o = Tensor(nullptr, dtype::bf16, {B, 0, HV, V});
+  EXPECT_TRUE(checker.forward(given).empty) << "no tokens and no final state";
+  given.final_state = Tensor(memory, dtype::f32, {B, HV, K, V});
+  EXPECT_FALSE(checker.forward(given).empty) << "the final state is the initial one";
+  given = {};
+  given.q = given.k = Tensor(nullptr, dtype::bf16, {0, T, H, K});
+  given.v = given.o = Tensor(nullptr, dtype::bf16, {0, T, HV, V});
+  EXPECT_TRUE(checker.forward(given).empty) << "no rows";
+}
+
+TEST(Call, StatesAndCombine) {
+  const Plan plan = plan_of("gla_sigmoid");
+  const CallChecker checker(plan, true);
+  ForwardArguments given = good();
+  given.q = given.o = {};
+  given.final_state = Tensor(memory, dtype::f32, {B, HV, K, V});
+  const Tensor total(memory, dtype::f32, {B, HV, K});
+  EXPECT_EQ(checker.states(given, total).arguments.log_decay_total, static_cast<void*>(memory));
+  EXPECT_EQ(checker.states(given, {}).arguments.log_decay_total, nullptr);
+  EXPECT_THROW(checker.states(given, Tensor(memory, dtype::f32, {B, HV})), Error);
+  given.final_state = {};
+  EXPECT_THROW(checker.states(given, {}), Error) << "nothing to write";
+
+  const Tensor state(memory, dtype::f32, {3, HV, K, V});
+  const Call call = checker.combine(state, Tensor(memory, dtype::f32, {3, HV, K}), state);
+  EXPECT_EQ(call.arguments.sequences, 3);
+  EXPECT_EQ(block_count(plan, plan.kernels.back(), call.shape), 3 * HV);
+  EXPECT_THROW(checker.combine(state, total, state), Error) << "N differs";
+}
+
+}  // namespace
+}  // namespace rankone
