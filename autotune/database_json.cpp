@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: MIT
+// The database's files: JSON both ways, read strictly.
+#include <algorithm>
+
+#include <nlohmann/json.hpp>
+#include <rankone/error.hpp>
+
+#include "autotune/database.hpp"
+#include "codegen/schedule_json.hpp"
+
+namespace rankone {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr int schema = 1;
+
+Json schedule_json(const Schedule& schedule) { return Json::parse(schedule_to_json(schedule)); }
+Schedule read_schedule(const Json& json, const std::string& where) { return schedule_from_json(json.dump(), where); }
+
+Json entry_json(const TunedEntry& entry) {
+  Json measured = Json::array();
+  for (const Measurement& each : entry.measured)
+    measured.push_back({{"schedule", schedule_json(each.schedule)}, {"median_ms", each.median_ms}});
+  return {{"variant", entry.variant},
+          {"structure", entry.key.structure},
+          {"types", entry.key.types},
+          {"key_dim", entry.key.key_dim},
+          {"value_dim", entry.key.value_dim},
+          {"tokens_bucket", entry.key.tokens_bucket},
+          {"rows_bucket", entry.key.rows_bucket},
+          {"shape", entry.shape},
+          {"version", entry.version},
+          {"schedule", schedule_json(entry.schedule)},
+          {"median_ms", entry.median_ms},
+          {"default_ms", entry.default_ms},
+          {"relative_error", entry.relative_error},
+          {"measured", measured}};
+}
+
+TunedEntry read_entry(const Json& json, const std::string& where) {
+  TunedEntry entry;
+  entry.variant = json.at("variant");
+  entry.key = {.structure = json.at("structure"),
+               .types = json.at("types"),
+               .key_dim = json.at("key_dim"),
+               .value_dim = json.at("value_dim"),
+               .tokens_bucket = json.at("tokens_bucket"),
+               .rows_bucket = json.at("rows_bucket")};
+  entry.shape = json.at("shape");
+  entry.version = json.at("version");
+  entry.schedule = read_schedule(json.at("schedule"), where);
+  entry.median_ms = json.at("median_ms");
+  entry.default_ms = json.at("default_ms");
+  entry.relative_error = json.at("relative_error");
+  for (const Json& each : json.at("measured"))
+    entry.measured.push_back({read_schedule(each.at("schedule"), where), each.at("median_ms")});
+  return entry;
+}
+
+}  // namespace
+
+TunedFile parse_tuned(std::string_view text, const std::string& where) {
+  try {
+    const Json json = Json::parse(text);
+    if (json.at("schema") != schema)
+      throw Error(ErrorCode::invalid_argument, "a tuned database of another schema", json.at("schema").dump(), std::to_string(schema), where);
+    TunedFile file{.device = json.at("device"), .arch = json.at("arch"), .entries = {}};
+    for (const Json& each : json.at("entries")) file.entries.push_back(read_entry(each, where));
+    return file;
+  } catch (const Json::exception& failure) {
+    throw Error(ErrorCode::invalid_argument, "not a tuned database", failure.what(), "a JSON file that `rankone tune` wrote", where);
+  }
+}
+
+std::string tuned_text(const TunedFile& file) {
+  Json entries = Json::array();
+  for (const TunedEntry& entry : file.entries) entries.push_back(entry_json(entry));
+  return Json({{"schema", schema}, {"device", file.device}, {"arch", file.arch}, {"entries", entries}}).dump(1) + "\n";
+}
+
+}  // namespace rankone

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: MIT
+// Random numbers for tensors, the same on every platform, and from where a variant's inputs may be drawn.
+#include "autotune/draw.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include <rankone/dsl.hpp>
+#include <rankone/error.hpp>
+
+namespace rankone {
+namespace {
+
+constexpr int samples = 128;          // enough to meet both tails of a formula
+constexpr std::size_t most_leaves = 6;  // 3^6 choices are tried; further leaves stay normal
+
+std::uint64_t mix(std::uint64_t x) {  // splitmix64
+  x += 0x9E3779B97F4A7C15;
+  x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9;
+  x = (x ^ x >> 27) * 0x94D049BB133111EB;
+  return x ^ x >> 31;
+}
+double unit(std::uint64_t bits) { return (static_cast<double>(bits >> 11) + 0.5) * 0x1p-53; }  // within (0, 1)
+
+std::uint64_t stream_of(std::string_view name) {
+  std::uint64_t hash = 0;
+  for (const char letter : name) hash = mix(hash ^ static_cast<unsigned char>(letter));
+  return hash;
+}
+
+void collect(std::vector<std::string>& names, const Expression& expression) {
+  for (const Node& node : expression) {
+    if (node.operation != Operation::input && node.operation != Operation::parameter) continue;
+    const std::string name(node.name.view());
+    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  }
+}
+
+double scalar_value(const std::vector<NamedScalar>& scalars, std::string_view name) {
+  for (const NamedScalar& each : scalars)
+    if (each.name == name) return each.value;
+  throw Error(ErrorCode::invalid_argument, "a run-time scalar of the variant has no value", "no '" + std::string(name) + "'",
+              "a number");
+}
+
+bool serves(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws) {
+  for (std::uint64_t i = 0; i < samples; ++i) {
+    const double element = draw(draws.element, 1, 0, i);
+    double mapped = element, decay = 1;
+    const auto leaf = [&](const Node& node) -> double {
+      switch (node.operation) {
+        case Operation::element: return element;
+        case Operation::key: return mapped;
+        case Operation::decay: return decay;
+        case Operation::head: return static_cast<double>(i % static_cast<std::uint64_t>(dims.value_heads));
+        case Operation::heads: return static_cast<double>(dims.value_heads);
+        case Operation::position: return static_cast<double>(i % static_cast<std::uint64_t>(dims.tokens));
+        case Operation::scalar: return scalar_value(scalars, node.name.view());
+        default: break;
+      }
+      const std::string_view name = node.name.view();
+      return draw(draws.of(name), 1, stream_of(name), i);
+    };
+    if (!variant.feature_map_.empty()) mapped = evaluate(variant.feature_map_, leaf);
+    const double log_decay = variant.decay_.log_decay.empty() ? 0 : evaluate(variant.decay_.log_decay, leaf);
+    decay = std::exp(log_decay);
+    const double key = variant.key_.empty() ? mapped : evaluate(variant.key_, leaf);
+    const double scale = variant.write_scale_.empty() ? 1 : evaluate(variant.write_scale_, leaf);
+    if (!(log_decay <= 0) || !std::isfinite(mapped) || !std::isfinite(key) || !std::isfinite(scale)) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+double draw(Distribution distribution, std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
+  const std::uint64_t bits = mix(mix(mix(seed) ^ stream) + 2 * index);
+  if (distribution == Distribution::uniform) return unit(bits);
+  const double normal = std::sqrt(-2 * std::log(unit(bits))) * std::cos(2 * std::numbers::pi * unit(mix(bits)));
+  return distribution == Distribution::normal ? normal : std::min(normal, 0.0) - std::log1p(std::exp(-std::abs(normal)));
+}
+
+Distribution Draws::of(std::string_view name) const {
+  for (const auto& [known, distribution] : named)
+    if (known == name) return distribution;
+  return Distribution::normal;
+}
+
+Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
+  std::vector<std::string> names;
+  for (const Expression* each : {&variant.decay_.log_decay, &variant.write_scale_, &variant.key_}) collect(names, *each);
+  const std::size_t free = std::min(names.size(), most_leaves);
+  constexpr Distribution choices[] = {Distribution::normal, Distribution::log_sigmoid, Distribution::uniform};
+  std::size_t combinations = 1;
+  for (std::size_t i = 0; i < free; ++i) combinations *= std::size(choices);
+  for (const Distribution element : {Distribution::normal, Distribution::uniform})
+    for (std::size_t combination = 0; combination < combinations; ++combination) {
+      Draws draws{.named = {}, .element = element};
+      for (std::size_t i = 0, digits = combination; i < free; ++i, digits /= std::size(choices))
+        draws.named.emplace_back(names[i], choices[digits % std::size(choices)]);
+      if (serves(variant, dims, scalars, draws)) return draws;
+    }
+  throw Error(ErrorCode::unsupported, "random inputs do not suit this variant: some log-decay is above 0, or some formula not finite",
+              std::string(variant.name.view()), "inputs of your own, through `rankone run`, or other scalars", "random inputs");
+}
+
+}  // namespace rankone

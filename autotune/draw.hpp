@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// Random numbers for tensors, the same on every platform, and from where a variant's inputs may be drawn.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rankone/dsl/variant.hpp>
+#include <rankone/tensor.hpp>
+
+#include "autotune/dims.hpp"
+
+namespace rankone {
+
+enum class Distribution : unsigned char {
+  normal,       // mean 0, variance 1
+  log_sigmoid,  // of a normal one: the logarithm of a gate
+  uniform       // 0 to 1
+};
+
+// Element `index` of the stream that `seed` and `stream` name.
+double draw(Distribution distribution, std::uint64_t seed, std::uint64_t stream, std::uint64_t index);
+
+struct Draws {
+  std::vector<std::pair<std::string, Distribution>> named{};  // token inputs and parameters; normal where absent
+  Distribution element = Distribution::normal;                // of q and k
+
+  Distribution of(std::string_view name) const;
+};
+
+// The first choice under which all formulas of the variant are finite and its log-decays at most 0.
+// Throws Error where no choice does that.
+Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars);
+
+}  // namespace rankone

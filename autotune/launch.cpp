@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// A problem in a device's memory: inputs uploaded, outputs poisoned and fenced, ready to run again and again.
+#include "autotune/launch.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include <rankone/error.hpp>
+
+#include "codegen/tensors.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr std::size_t fence = 512;  // bytes on both sides of an output; keeps its alignment
+constexpr std::byte fence_pattern{0xA5};
+
+}  // namespace
+
+DeviceBuffer::DeviceBuffer(const Device& device, std::size_t bytes)
+    : device_(device), data_(device.allocate(std::max<std::size_t>(bytes, 1))), bytes_(bytes) {}
+DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
+    : device_(other.device_), data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
+DeviceBuffer::~DeviceBuffer() {
+  if (data_ != nullptr) device_.release(data_);
+}
+
+Launch::Launch(const Operator& op, const Problem& problem, bool want_final_state)
+    : op_(op), shape_(problem.dims.shape()) {
+  const Device& device = op.device();
+  for (const HostTensor& tensor : problem.tensors) {
+    const DeviceBuffer& buffer = buffers_.emplace_back(device, tensor.bytes.size());
+    device.upload(buffer.data(), tensor.bytes.data(), tensor.bytes.size());
+    bind(arguments_, tensor.name, Tensor(buffer.data(), tensor.type, tensor.shape));
+    bytes_ += tensor.bytes.size();
+  }
+  for (const TensorPlan& plan : tensors_of(problem.variant, problem.options)) {
+    if (plan.name != "o" && (plan.name != "final_state" || !want_final_state)) continue;
+    HostTensor layout{.name = plan.name, .type = plan.type, .shape = sizes_of(plan, problem.dims), .bytes = {}};
+    const std::size_t bytes = static_cast<std::size_t>(product(layout.shape)) * size_of(plan.type);
+    const DeviceBuffer& buffer = buffers_.emplace_back(device, bytes + 2 * fence);
+    bind(arguments_, plan.name, Tensor(static_cast<std::byte*>(buffer.data()) + fence, plan.type, layout.shape));
+    outputs_.push_back({std::move(layout), bytes, buffers_.size() - 1});
+    bytes_ += bytes;
+  }
+  arguments_.scalars = problem.scalars;
+  arguments_.scale = problem.scale;
+  use(op);
+}
+
+void Launch::use(const Operator& op) {
+  op_ = op;
+  const std::size_t bytes = op.workspace_bytes(shape_);
+  if (workspace_ && workspace_->bytes() >= bytes) return;
+  workspace_.reset();
+  if (bytes == 0) return;
+  workspace_.emplace(op.device(), bytes);
+  arguments_.workspace = Tensor(workspace_->data(), dtype::f32, {static_cast<std::int64_t>(bytes / sizeof(float))});
+}
+
+void Launch::poison(std::byte with) {
+  const auto fill = [&](void* to, std::size_t bytes, std::byte pattern) {
+    const std::vector<std::byte> block(std::min<std::size_t>(bytes, 64 << 20), pattern);
+    for (std::size_t done = 0; done < bytes; done += block.size())
+      op_.device().upload(static_cast<std::byte*>(to) + done, block.data(), std::min(block.size(), bytes - done));
+  };
+  for (const Output& output : outputs_) {
+    auto* start = static_cast<std::byte*>(buffers_[output.buffer].data());
+    fill(start, fence, fence_pattern);
+    fill(start + fence, output.bytes, with);
+    fill(start + fence + output.bytes, fence, fence_pattern);
+  }
+  if (workspace_) fill(workspace_->data(), workspace_->bytes(), with);
+  op_.device().synchronize();
+}
+
+std::vector<HostTensor> Launch::outputs() const {
+  std::vector<HostTensor> results;
+  for (const Output& output : outputs_) {
+    std::vector<std::byte> whole(output.bytes + 2 * fence);
+    op_.device().download(whole.data(), buffers_[output.buffer].data(), whole.size());
+    op_.device().synchronize();
+    const auto begin = whole.begin() + fence, end = begin + static_cast<std::ptrdiff_t>(output.bytes);
+    const auto intact = [](std::byte each) { return each == fence_pattern; };
+    if (!std::all_of(whole.begin(), begin, intact) || !std::all_of(end, whole.end(), intact))
+      throw Error(ErrorCode::check_failed, "a kernel wrote outside its output", output.layout.name, "writes within the tensor",
+                  op_.schedule());
+    HostTensor result = output.layout;
+    result.bytes.assign(begin, end);
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+}  // namespace rankone

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// A problem in a device's memory: inputs uploaded, outputs poisoned and fenced, ready to run again and again.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <rankone/device.hpp>
+#include <rankone/operator.hpp>
+
+#include "autotune/problem.hpp"
+
+namespace rankone {
+
+class DeviceBuffer {
+ public:
+  DeviceBuffer(const Device& device, std::size_t bytes);
+  DeviceBuffer(DeviceBuffer&& other) noexcept;
+  DeviceBuffer& operator=(DeviceBuffer&&) = delete;
+  ~DeviceBuffer();
+  void* data() const { return data_; }
+  std::size_t bytes() const { return bytes_; }
+
+ private:
+  Device device_;
+  void* data_;
+  std::size_t bytes_;
+};
+
+class Launch {
+ public:
+  Launch(const Operator& op, const Problem& problem, bool want_final_state);
+
+  void use(const Operator& op);             // another schedule of the same variant on the same tensors
+  // Outputs and workspace become NaN, or all of `with`; the memory around outputs becomes a pattern.
+  void poison(std::byte with = std::byte{0xFF});
+  void forward(void* stream = nullptr) const { op_.forward(arguments_, stream); }
+  std::vector<HostTensor> outputs() const;  // waits for them; throws Error(check_failed) where memory around them changed
+  std::size_t bytes() const { return bytes_; }  // each input once, each output once
+
+ private:
+  struct Output {
+    HostTensor layout;  // without bytes
+    std::size_t bytes;
+    std::size_t buffer;
+  };
+
+  Operator op_;
+  ForwardArguments arguments_;
+  Shape shape_;
+  std::vector<DeviceBuffer> buffers_;
+  std::optional<DeviceBuffer> workspace_;
+  std::vector<Output> outputs_;
+  std::size_t bytes_ = 0;
+};
+
+}  // namespace rankone

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The tuned schedule for a variant on a device, if there is one.
+#include "autotune/lookup.hpp"
+
+#include "codegen/space.hpp"
+#include "runtime/paths.hpp"
+#include "runtime/tuned.hpp"
+
+namespace rankone {
+
+std::optional<std::filesystem::path> tuned_user_folder() {
+  const auto data = data_directory();
+  if (!data) return std::nullopt;
+  return std::filesystem::path(data->value) / "tuned";
+}
+
+std::vector<std::filesystem::path> tuned_folders() {
+  std::vector<std::filesystem::path> folders;
+  if (const auto own = tuned_user_folder()) folders.push_back(*own);
+  if (const auto program = executable_directory(); !program.empty()) folders.push_back(program / ".." / "share" / "rankone" / "tuned");
+  folders.emplace_back(RANKONE_SHARE_DIR "/tuned");
+  return folders;
+}
+
+std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options, const std::string& device,
+                                        const std::string& arch, const Dims& dims) {
+  if (device == "cpu") return std::nullopt;
+  const ArchLimits limits = arch_limits(arch);
+  const auto legal = [&](const Schedule& schedule) { return why_illegal(variant, options, schedule, limits).empty(); };
+  return lookup_tuned(tuned_folders(), device, arch, tuned_key(variant, options, dims), legal);
+}
+
+std::optional<TunedSchedule> tuned_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
+                                            std::string_view arch) {
+  // The sizes of the coming calls are not known: a typical one stands for them.
+  constexpr Dims typical{.batch = 8, .tokens = 4096, .heads = 16, .value_heads = 16};
+  const auto choice = tuned_choice(variant, options, device.name(), std::string(arch), typical);
+  if (!choice) return std::nullopt;
+  return TunedSchedule{choice->schedule, choice->origin == tuned_exactly ? "tuned for " + choice->shape : choice->origin};
+}
+
+}  // namespace rankone

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// One forward call's inputs on the host: random ones for checks and timing, or those of a file.
+#include "autotune/problem.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include <rankone/dsl.hpp>
+#include <rankone/error.hpp>
+#include <unistd.h>
+
+#include "autotune/draw.hpp"
+#include "codegen/tensors.hpp"
+#include "runtime/convert.hpp"
+
+namespace rankone {
+namespace {
+
+// Large tensors repeat after so many elements: a prime, so that no stride divides it.
+constexpr std::int64_t period = 4'194'301;
+
+void fill(HostTensor& tensor, Distribution distribution, std::uint64_t seed, std::uint64_t stream) {
+  const std::int64_t elements = product(tensor.shape), fresh = std::min(elements, period);
+  for (std::int64_t i = 0; i < fresh; ++i)
+    store(tensor.bytes.data(), tensor.type, i, draw(distribution, seed, stream, static_cast<std::uint64_t>(i)));
+  const auto block = static_cast<std::size_t>(fresh) * size_of(tensor.type);
+  for (std::size_t done = block; done < tensor.bytes.size(); done += block)
+    std::memcpy(tensor.bytes.data() + done, tensor.bytes.data(), std::min(block, tensor.bytes.size() - done));
+}
+
+// Boundaries of uneven sequences: the first, one inside and the last are empty.
+std::vector<std::int64_t> uneven_boundaries(std::int64_t tokens, std::uint64_t seed) {
+  std::vector<std::int64_t> cuts = {0, 0};
+  const auto part = [&](std::uint64_t i) { return draw(Distribution::uniform, seed, 99, i); };
+  const auto first = static_cast<std::int64_t>(part(0) * static_cast<double>(tokens));
+  const auto second = first + static_cast<std::int64_t>(part(1) * static_cast<double>(tokens - first));
+  for (const std::int64_t cut : {first, first, second, tokens, tokens}) cuts.push_back(cut);
+  return cuts;
+}
+
+// Values that the formulas of the catalogue are meant for.
+double default_scalar(std::string_view name) { return name == "layer" ? 6 : name == "layers" ? 24 : 0.5; }
+
+std::vector<NamedScalar> complete(const Variant& variant, std::vector<NamedScalar> given) {
+  std::vector<NamedScalar> result;
+  for (const Leaf& leaf : scalars_of(variant)) {
+    const std::string name(leaf.name.view());
+    const auto found = std::find_if(given.begin(), given.end(), [&](const NamedScalar& each) { return each.name == name; });
+    result.push_back(found != given.end() ? *found : NamedScalar{name, default_scalar(name)});
+    if (found != given.end()) given.erase(found);
+  }
+  if (!given.empty()) {
+    std::string accepted;
+    for (const NamedScalar& each : result) accepted += (accepted.empty() ? "" : ", ") + each.name;
+    throw Error(ErrorCode::invalid_argument, "the variant has no such scalar", given.front().name,
+                accepted.empty() ? "none" : accepted, "--scalar");
+  }
+  return result;
+}
+
+// Refuses at once what would otherwise be a long fill, and then no memory.
+void require_memory(const Variant& variant, const CompileOptions& options, const Dims& dims) {
+  double bytes = 0;
+  for (const TensorPlan& plan : tensors_of(variant, options))
+    bytes += static_cast<double>(product(sizes_of(plan, dims))) * static_cast<double>(size_of(plan.type));
+  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
+  if (bytes > memory / 2)
+    throw Error(ErrorCode::unsupported, "the tensors do not fit in memory",
+                to_string(dims) + ", which takes " + std::to_string(static_cast<long long>(bytes / 0x1p20)) + " MiB",
+                "at most " + std::to_string(static_cast<long long>(memory / 2 / 0x1p20)) + " MiB, half of what this machine has", "--shape");
+}
+
+}  // namespace
+
+HostTensor make_tensor(std::string name, dtype type, std::vector<std::int64_t> shape) {
+  HostTensor tensor{.name = std::move(name), .type = type, .shape = std::move(shape), .bytes = {}};
+  tensor.bytes.resize(static_cast<std::size_t>(product(tensor.shape)) * size_of(type));
+  return tensor;
+}
+
+HostTensor* Problem::find(std::string_view name) {
+  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const HostTensor& each) { return each.name == name; });
+  return found == tensors.end() ? nullptr : &*found;
+}
+
+Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
+  std::vector<std::int64_t> boundaries;
+  if (inputs.packed) {
+    if (dims.batch != 1)
+      throw Error(ErrorCode::invalid_argument, "packed sequences lie in one batch row", "B=" + std::to_string(dims.batch), "B=1", "--packed");
+    boundaries = uneven_boundaries(dims.tokens, inputs.seed);
+    dims.sequences = static_cast<std::int64_t>(boundaries.size()) - 1;
+  } else {
+    dims.sequences = dims.batch;
+  }
+
+  require_memory(variant, options, dims);
+  Problem problem{.variant = variant, .options = options, .dims = dims};
+  problem.scalars = complete(variant, inputs.scalars);
+  const Draws draws = choose_draws(variant, dims, problem.scalars);
+  std::uint64_t stream = 0;
+  for (const TensorPlan& plan : tensors_of(variant, options)) {
+    ++stream;
+    if (plan.role == "output" || (plan.role == "state" && (plan.name != "initial_state" || !inputs.initial_state))) continue;
+    if (plan.role == "packing") {
+      if (!inputs.packed) continue;
+      HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, dtype::i32, sizes_of(plan, dims)));
+      for (std::size_t i = 0; i < boundaries.size(); ++i)
+        reinterpret_cast<std::int32_t*>(tensor.bytes.data())[i] = static_cast<std::int32_t>(boundaries[i]);
+      continue;
+    }
+    HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, plan.type, sizes_of(plan, dims)));
+    const bool mapped = plan.name == "q" || plan.name == "k";
+    fill(tensor, mapped ? draws.element : draws.of(plan.name), inputs.seed, stream);
+  }
+  return problem;
+}
+
+void bind(ForwardArguments& arguments, const std::string& name, Tensor tensor) {
+  Tensor ForwardArguments::*const own = name == "q"               ? &ForwardArguments::q
+                                        : name == "k"             ? &ForwardArguments::k
+                                        : name == "v"             ? &ForwardArguments::v
+                                        : name == "o"             ? &ForwardArguments::o
+                                        : name == "initial_state" ? &ForwardArguments::initial_state
+                                        : name == "final_state"   ? &ForwardArguments::final_state
+                                        : name == "cu_seqlens"    ? &ForwardArguments::cu_seqlens
+                                                                  : nullptr;
+  if (own != nullptr) arguments.*own = tensor;
+  else arguments.inputs.push_back({name, tensor});
+}
+
+}  // namespace rankone

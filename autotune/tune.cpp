@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: MIT
+// Tuning one variant at one shape on one GPU: each candidate is checked on small problems, then timed on the real one.
+#include "autotune/tune.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include <rankone/error.hpp>
+#include <rankone/version.hpp>
+
+#include "autotune/launch.hpp"
+#include "autotune/timer.hpp"
+#include "autotune/verify.hpp"
+#include "codegen/plan.hpp"
+#include "runtime/operator_impl.hpp"
+
+namespace rankone {
+namespace {
+
+// Three of the longest chunks and a tail; two value heads on one key head.
+constexpr std::int64_t check_tokens = 3 * 128 + 5;
+constexpr unsigned most_threads = 16;
+
+struct Trial {
+  Problem problem;
+  std::vector<HostTensor> reference;
+};
+
+std::vector<Trial> make_trials(const TuneRequest& request) {
+  std::vector<Trial> trials;
+  const Dims dims{.tokens = check_tokens, .heads = 1, .value_heads = 2, .key_dim = request.dims.key_dim, .value_dim = request.dims.value_dim};
+  for (const bool packed : {false, true}) {
+    const RandomInputs inputs{.seed = request.seed, .packed = packed, .scalars = request.scalars};
+    Trial& trial = trials.emplace_back(random_problem(request.variant, request.options, dims, inputs));
+    trial.reference = reference_outputs(trial.problem);
+  }
+  return trials;
+}
+
+// Operators by schedule, compiled on several threads.
+class Operators {
+ public:
+  void put(const Schedule& schedule, const Operator& op) {
+    const std::lock_guard guard(mutex_);
+    operators_.emplace(to_string(schedule), op);
+  }
+  Operator get(const Schedule& schedule) {
+    const std::lock_guard guard(mutex_);
+    return operators_.at(to_string(schedule));
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Operator> operators_;
+};
+
+std::vector<Schedule> candidates(const TuneRequest& request, const std::string& arch) {
+  std::vector<Schedule> all = legal_schedules(request.variant, request.options, arch);
+  const Schedule first = default_schedule(request.variant, request.options, arch);
+  std::stable_partition(all.begin(), all.end(), [&](const Schedule& each) { return each == first; });
+  return all;
+}
+
+}  // namespace
+
+TuneReport tune(const TuneRequest& request, const Device& device, int ordinal) {
+  if (device.is_cpu())
+    throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU", "cpu",
+                "a CUDA GPU: --device cuda", "tune");
+  const std::vector<Schedule> space = candidates(request, device.arch());
+  std::vector<Trial> trials = make_trials(request);
+  const Problem problem = random_problem(request.variant, request.options, request.dims,
+                                         {.seed = request.seed, .initial_state = false, .scalars = request.scalars});
+  const auto compiled = [&](const Schedule& schedule) {
+    return compile_schedule(request.variant, request.options, schedule, device, "tuning");
+  };
+  Operators operators;
+  operators.put(space.front(), compiled(space.front()));
+  Launch launch(operators.get(space.front()), problem, false);
+  const GpuTimer timer(ordinal);
+
+  const auto start = std::chrono::steady_clock::now();
+  const SearchWorld world{
+      .check =
+          [&](const Schedule& schedule) {
+            const Operator op = compiled(schedule);
+            double worst = 0;
+            for (Trial& trial : trials)
+              for (const TensorError& each : verify(op, trial.problem, trial.reference)) {
+                if (!each.ok)
+                  throw Error(ErrorCode::check_failed, "wrong results in " + each.name,
+                              "relative error " + std::to_string(each.relative_error), "at most " + std::to_string(each.bound));
+                worst = std::max(worst, each.relative_error);
+              }
+            operators.put(schedule, op);
+            return worst;
+          },
+      .time =
+          [&](const Schedule& schedule, int launches) {
+            launch.use(operators.get(schedule));
+            return timer.cold([&](void* stream) { launch.forward(stream); }, launches);
+          },
+      .seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); },
+      .interrupted = request.interrupted,
+      .progress = request.progress};
+
+  const unsigned threads = std::clamp(std::thread::hardware_concurrency(), 1u, most_threads);
+  TuneReport report{.found = search(space, world, request.budget, static_cast<int>(threads)), .entry = {}};
+  const auto& right = report.found.right;
+  if (right.empty()) return report;
+  TunedEntry& entry = report.entry;
+  entry.key = tuned_key(request.variant, request.options, request.dims);
+  entry.schedule = right.front().schedule;
+  entry.median_ms = right.front().median_ms;
+  entry.relative_error = right.front().relative_error;
+  for (const Candidate& each : right) {
+    entry.measured.push_back({each.schedule, each.median_ms});
+    if (each.schedule == space.front()) entry.default_ms = each.median_ms;
+  }
+  entry.variant = request.variant.name.view();
+  entry.shape = to_string(request.dims);
+  entry.version = RANKONE_VERSION;
+  return report;
+}
+
+}  // namespace rankone

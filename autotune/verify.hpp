@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: MIT
+// Is a kernel right? Its outputs against the recurrence in float64, under the bounds that its types allow.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include <rankone/operator.hpp>
+
+#include "autotune/problem.hpp"
+
+namespace rankone {
+
+// bf16 4e-3, f16 1e-3, f32 1e-3 where TF32 tensor cores serve it, else 2e-5.
+double error_bound(const CompileOptions& options);
+
+struct TensorError {
+  std::string name;
+  double relative_error = 0, bound = 0;
+  bool ok = false;
+};
+
+// o and final_state in float64.
+std::vector<HostTensor> reference_outputs(Problem& problem);
+
+// Runs `op` on poisoned outputs and compares.
+std::vector<TensorError> verify(const Operator& op, const Problem& problem, std::vector<HostTensor>& reference);
+
+}  // namespace rankone

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+// From argv to a command and its options, through the command-line library, which this file alone includes.
+#include "tools/arguments.hpp"
+
+#include <algorithm>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+#include <rankone/error.hpp>
+#include <rankone/version.hpp>
+
+#include "tools/commands.hpp"
+
+namespace rankone {
+namespace {
+
+struct Flag {
+  const char *name, *value, *help;
+  std::string Options::*one = nullptr;
+  std::vector<std::string> Options::*many = nullptr;
+  bool Options::*toggle = nullptr;
+};
+
+const Flag pass{"--pass", "PASS", "forward", &Options::pass};
+const Flag shape{"--shape", "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults", nullptr, &Options::shapes};
+const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: bf16 (default), f16 or f32", &Options::dtype};
+const Flag precision{"--precision", "P", "of float32 products: tf32 (default) or f32", &Options::precision};
+const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", &Options::device};
+const Flag chunk{"--chunk", "C", "pin the chunk size: 16 to 128, a multiple of 16", &Options::chunk};
+const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip) or chunk (states in memory)", &Options::states};
+const Flag saved{"--saved", "HOW", "keep or recompute, for the backward pass", &Options::saved};
+const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns", &Options::value_tile};
+const Flag warps{"--warps", "N", "pin the warps of a block", &Options::warps};
+const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2", &Options::stages};
+const Flag arch{"--arch", "ARCH", "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)", nullptr, &Options::archs};
+const Flag archs{"--arch", "ARCH", "as above; may be repeated, and `all` means all", nullptr, &Options::archs};
+const Flag scalar{"--scalar", "NAME=VALUE", "a run-time scalar of the variant", nullptr, &Options::scalars};
+const Flag packed{"--packed", nullptr, "packed sequences of uneven lengths, some of them empty", nullptr, nullptr, &Options::packed};
+const Flag input{"--in", "FILE", "the safetensors file to read; - is standard input", &Options::input};
+const Flag output{"--out", "FILE", "the safetensors file to write; - is standard output", &Options::output};
+const Flag text_file{"-o,--out", "FILE", "where to write the text; - (default) is standard output", &Options::output};
+const Flag folder{"-o,--out", "DIR", "the folder to write to", &Options::output};
+const Flag format{"--format", "FORMAT", "cuda", &Options::format};
+const Flag budget{"--budget", "SECONDS", "stop searching after so long (default: 120)", &Options::budget};
+const Flag repeats{"--repeats", "N", "timed replays, of which the median counts", &Options::repeats};
+const Flag json{"--json", nullptr, "one JSON document on standard output", nullptr, nullptr, &Options::json};
+const Flag quiet{"-q,--quiet", nullptr, "no notes and no progress on standard error", nullptr, nullptr, &Options::quiet};
+const Flag seed{"--seed", "N", "of random inputs (default: 1)", &Options::seed};
+
+using Flags = std::vector<const Flag*>;
+const Flags pinned = {&chunk, &states, &saved, &value_tile, &warps, &stages};
+Flags with_pins(Flags flags) {
+  flags.insert(flags.end(), pinned.begin(), pinned.end());
+  return flags;
+}
+
+struct Command {
+  const char *name, *summary, *positional;
+  Flags flags;
+  const char* example;
+  int (*run)(const Options&);
+};
+
+const std::vector<Command>& commands() {
+  static const std::vector<Command> all = {
+      {"list", "the catalogue", "", {&pass, &shape, &dtype_, &device}, "rankone list", command_list},
+      {"show", "a variant: recurrence, tensors, passes, and its JSON", "VARIANT",
+       with_pins({&pass, &shape, &dtype_, &device}), "rankone show gla_sigmoid", command_show},
+      {"emit", "the CUDA source of its kernels", "VARIANT",
+       with_pins({&text_file, &arch, &pass, &shape, &dtype_, &precision, &device}),
+       "rankone emit gla_sigmoid --arch sm_90a --chunk 64 -o gla_sigmoid.cu", command_emit},
+      {"compile", "compile by NVRTC: registers, shared memory, spills, milliseconds", "VARIANT",
+       with_pins({&archs, &pass, &shape, &dtype_, &precision, &device}), "rankone compile gla_sigmoid --arch sm_90a",
+       command_compile},
+      {"check", "run on random inputs and compare with the float64 oracle", "VARIANT",
+       with_pins({&packed, &scalar, &pass, &shape, &dtype_, &precision, &device}),
+       "rankone check gla --device cpu --shape T=50,H=1,K=32,V=32", command_check},
+      {"run", "run on the tensors of a file", "VARIANT",
+       with_pins({&input, &output, &pass, &shape, &dtype_, &precision, &device}),
+       "rankone run gla_sigmoid --in gla-text-activations.safetensors --out o.safetensors --device cpu", command_run},
+      {"bench", "median time beside the floor that memory sets", "VARIANT...",
+       with_pins({&repeats, &scalar, &pass, &shape, &dtype_, &precision, &device}),
+       "rankone bench gla simple_gla --device cpu --shape T=64,H=1,K=32,V=32", command_bench},
+      {"tune", "find the fastest schedule on this GPU and remember it", "VARIANT...",
+       with_pins({&budget, &scalar, &pass, &shape, &dtype_, &precision, &device}),
+       "rankone tune gla --shape B=8,T=4096,H=16 --budget 60", command_tune},
+      {"export", "source, cubin and manifest, to build into other programs", "VARIANT",
+       with_pins({&folder, &format, &arch, &pass, &shape, &dtype_, &precision, &device}),
+       "rankone export gla_sigmoid --format cuda -o out", command_export},
+      {"cache", "what the cache of built kernels holds: show (default), list or clear", "ACTION",
+       {&pass, &shape, &dtype_, &device}, "rankone cache show", command_cache},
+      {"doctor", "what is found on this machine, each setting and where it came from", "",
+       {&pass, &shape, &dtype_, &device}, "rankone doctor", command_doctor},
+  };
+  return all;
+}
+
+std::string command_names() {
+  std::string names;
+  for (const Command& command : commands()) names += (names.empty() ? "" : ", ") + std::string(command.name);
+  return names;
+}
+
+void add(CLI::App& app, const Flag& flag, Options& options) {
+  if (flag.toggle != nullptr) app.add_flag(flag.name, options.*flag.toggle, flag.help);
+  else if (flag.many != nullptr) app.add_option(flag.name, options.*flag.many, flag.help)->type_name(flag.value)->expected(1)->take_all();
+  else app.add_option(flag.name, options.*flag.one, flag.help)->type_name(flag.value);
+}
+
+void add_common(CLI::App& app, Options& options) {
+  for (const Flag* flag : {&json, &quiet, &seed}) add(app, *flag, options);
+  app.set_help_flag("-h,--help", "this text");
+}
+
+std::string accepted_options(const CLI::App& app) {
+  std::string names;
+  for (const CLI::Option* option : app.get_options())
+    if (option->nonpositional()) names += (names.empty() ? "" : ", ") + option->get_name(false, true);
+  return names;
+}
+
+[[noreturn]] void refuse(std::string message, std::string given, std::string accepted, std::string where) {
+  throw Error(ErrorCode::invalid_argument, std::move(message), std::move(given), std::move(accepted), std::move(where));
+}
+
+}  // namespace
+
+Invocation parse_arguments(int count, const char* const* words) {
+  Invocation invocation;
+  Options& options = invocation.options;
+  CLI::App app("Rankone: linear attention declared in C++, delivered as CUDA kernels.", "rankone");
+  app.set_version_flag("--version", "rankone " RANKONE_VERSION);
+  app.require_subcommand(0, 1);
+  app.allow_extras();
+  app.footer("VARIANT is a name that `rankone list` prints, a JSON file, or - for JSON on standard input.\n"
+             "`rankone COMMAND --help` has the options of a command and an example.\n\nExample:\n  rankone check gla_sigmoid --device cpu");
+  add_common(app, options);
+
+  std::vector<CLI::App*> parsers;
+  for (const Command& command : commands()) {
+    CLI::App* parser = parsers.emplace_back(app.add_subcommand(command.name, command.summary));
+    parser->allow_extras();
+    parser->footer(std::string("\nExample:\n  ") + command.example);
+    if (*command.positional == 'V')
+      parser->add_option("VARIANT", options.variants, "a name that `rankone list` prints, a JSON file, or -")->type_name(" ");
+    if (*command.positional == 'A') parser->add_option("ACTION", options.action, "show, list or clear")->type_name(" ");
+    for (const Flag* flag : command.flags) add(*parser, *flag, options);
+    add_common(*parser, options);
+  }
+
+  try {
+    app.parse(count, words);
+  } catch (const CLI::CallForHelp&) {
+    const auto chosen = app.get_subcommands();
+    invocation.text = chosen.empty() ? app.help() : chosen.front()->help();
+    return invocation;
+  } catch (const CLI::CallForVersion&) {
+    invocation.text = "rankone " RANKONE_VERSION "\n";
+    return invocation;
+  } catch (const CLI::ParseError& error) {
+    const auto chosen = app.get_subcommands();
+    const CLI::App& parser = chosen.empty() ? app : *chosen.front();
+    refuse("the command line does not parse", error.what(), accepted_options(parser),
+           chosen.empty() ? "rankone" : "rankone " + parser.get_name());
+  }
+
+  const auto chosen = app.get_subcommands();
+  if (chosen.empty()) {
+    const auto extra = app.remaining();
+    if (!extra.empty() && extra.front()[0] == '-')
+      refuse("an unknown option", extra.front(), accepted_options(app) + ", --version", "rankone");
+    refuse(extra.empty() ? "a command is missing" : "an unknown command", extra.empty() ? "nothing" : extra.front(), command_names(), "rankone");
+  }
+  const auto index = static_cast<std::size_t>(std::find(parsers.begin(), parsers.end(), chosen.front()) - parsers.begin());
+  const Command& command = commands()[index];
+  const std::string where = std::string("rankone ") + command.name;
+  if (const auto extra = app.remaining(true); !extra.empty())
+    refuse(extra.front()[0] == '-' ? "an unknown option" : "one word too many", extra.front(), accepted_options(*chosen.front()), where);
+  const bool several = std::string_view(command.positional) == "VARIANT...";
+  if (*command.positional == 'V' && options.variants.empty())
+    refuse("a variant is missing", "nothing", "a name that `rankone list` prints, or a JSON file", where);
+  if (*command.positional == 'V' && !several && options.variants.size() > 1)
+    refuse("more than one variant", options.variants[1], "one", where);
+  invocation.command = command.run;
+  return invocation;
+}
+
+}  // namespace rankone

@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+// rankone bench: median times beside the floor that memory sets.
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <deque>
+#include <optional>
+
+#include <rankone/error.hpp>
+
+#include "autotune/launch.hpp"
+#include "autotune/timer.hpp"
+#include "runtime/operator_impl.hpp"
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/request.hpp"
+#include "tools/schedule.hpp"
+#include "tools/text.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr std::size_t l2_multiple = 4;        // inputs in rotation take at least so many times the L2 cache
+constexpr std::size_t most_rotations = 64, least_launches = 10;
+constexpr std::size_t host_copy_bytes = std::size_t{64} << 20;
+
+// What times launches on a device: a graph on a GPU, the wall clock on the CPU.
+class Clock {
+ public:
+  Clock(const Device& device, int ordinal, int repeats) : repeats_(repeats) {
+    if (!device.is_cpu()) gpu_.emplace(ordinal);
+  }
+
+  double copy_rate() const {
+    if (gpu_) return gpu_->copy_rate();
+    const std::vector<std::byte> from(host_copy_bytes, std::byte{1});
+    std::vector<std::byte> to(host_copy_bytes);
+    const double milliseconds = wall([&] { std::memcpy(to.data(), from.data(), host_copy_bytes); }, 5);
+    return 2.0 * static_cast<double>(host_copy_bytes) / milliseconds * 1e-6;
+  }
+
+  double time(const Operator& op, const Problem& problem, std::size_t& bytes) const {
+    std::deque<Launch> launches;
+    launches.emplace_back(op, problem, false);
+    bytes = launches.front().bytes();
+    if (!gpu_) return wall([&] { launches.front().forward(); }, repeats_ != 0 ? repeats_ : 3);
+    const std::size_t room = gpu_->free_bytes() / 2 / std::max<std::size_t>(bytes, 1);
+    const std::size_t wanted = std::clamp<std::size_t>(l2_multiple * gpu_->l2_bytes() / bytes + 1, 2, most_rotations);
+    while (launches.size() < std::min(wanted, 1 + room)) launches.emplace_back(op, problem, false);
+    std::vector<GpuTimer::Work> works;
+    while (works.size() < std::max(least_launches, launches.size()))
+      works.emplace_back([&launch = launches[works.size() % launches.size()]](void* stream) { launch.forward(stream); });
+    return gpu_->in_graph(works, repeats_ != 0 ? repeats_ : 30);
+  }
+
+ private:
+  template <class Work>
+  static double wall(const Work& work, int repeats) {
+    std::vector<double> samples;
+    for (int i = -1; i < repeats; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      work();
+      if (i >= 0) samples.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+    }
+    return median(samples);
+  }
+
+  std::optional<GpuTimer> gpu_;
+  int repeats_;
+};
+
+}  // namespace
+
+int command_bench(const Options& options) {
+  require_pass(options);
+  std::vector<Variant> variants;
+  for (const std::string& name : options.variants) variants.push_back(resolve_variant(name));
+  const Device device = pick_device(options);
+  const Dims defaults = device.is_cpu() ? Dims{.batch = 1, .tokens = 128, .heads = 1, .key_dim = 64, .value_dim = 64}
+                                        : Dims{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
+  std::vector<Dims> shapes;
+  for (const std::string& shape : options.shapes) shapes.push_back(parse_dims(shape, defaults));
+  if (shapes.empty()) shapes.push_back(parse_dims("", defaults));
+  const int repeats = options.repeats.empty() ? 0 : static_cast<int>(parse_integer(options.repeats, 1, 100'000, "--repeats"));
+  if (device.is_cpu()) note(options, "the CPU device emulates kernels: its times say nothing about any GPU");
+
+  const Clock clock(device, device_ordinal(options), repeats);
+  const double copy = clock.copy_rate();
+  Json rows = Json::array();
+  Table table({"variant", "shape", "ms", "floor ms", "of floor", "MB", "schedule"});
+  for (const Variant& variant : variants)
+    for (const Dims& dims : shapes) {
+      const CompileOptions compile = compile_options(options, dims);
+      const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), dims);
+      const Problem problem = random_problem(variant, compile, dims,
+                                             {.seed = parse_seed(options), .initial_state = false, .scalars = parse_scalars(options)});
+      const Operator op = compile_schedule(variant, compile, chosen.schedule, device, chosen.origin);
+      std::size_t bytes = 0;
+      const double milliseconds = clock.time(op, problem, bytes);
+      const double floor = static_cast<double>(bytes) / copy * 1e-6;
+      rows.append(Json::object({{"variant", variant.name.view()},
+                                {"pass", "forward"},
+                                {"shape", to_string(dims)},
+                                {"dtype", name_of(compile.dtype)},
+                                {"median_ms", milliseconds},
+                                {"bytes", bytes},
+                                {"floor_ms", floor},
+                                {"floor_fraction", floor / milliseconds},
+                                {"schedule", chosen.text()}}));
+      table.row({std::string(variant.name.view()), to_string(dims), fixed(milliseconds, 4), fixed(floor, 4), percent(floor / milliseconds),
+                 fixed(static_cast<double>(bytes) * 1e-6, 1), chosen.text()});
+    }
+  print_result(options, Json::object({{"device", device.name()}, {"copy_GBps", copy}, {"rows", rows}}),
+               device.name() + ", a copy moves " + fixed(copy, 0) + " GB/s\n\n" + table.text());
+  return exit_done;
+}
+
+}  // namespace rankone

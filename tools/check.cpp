@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: MIT
+// rankone check: random inputs, poisoned outputs, and the recurrence in float64 to compare with.
+#include "autotune/verify.hpp"
+#include "runtime/operator_impl.hpp"
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/request.hpp"
+#include "tools/schedule.hpp"
+#include "tools/text.hpp"
+
+namespace rankone {
+namespace {
+
+Dims default_dims(const Device& device, bool packed) {
+  if (device.is_cpu()) return {.batch = 1, .tokens = 150, .heads = 1, .key_dim = 64, .value_dim = 64};  // emulation is slow
+  return {.batch = packed ? 1 : 2, .tokens = 1000, .heads = 4, .key_dim = 128, .value_dim = 128};
+}
+
+}  // namespace
+
+int command_check(const Options& options) {
+  require_pass(options);
+  const Variant variant = resolve_variant(options.variants.front());
+  const Device device = pick_device(options);
+  const Dims dims = one_dims(options, default_dims(device, options.packed));
+  const std::uint64_t seed = parse_seed(options);
+  const CompileOptions compile = compile_options(options, dims);
+  const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), dims);
+  Problem problem = random_problem(variant, compile, dims, {.seed = seed, .packed = options.packed, .scalars = parse_scalars(options)});
+  const Operator op = compile_schedule(variant, compile, chosen.schedule, device, chosen.origin);
+  std::vector<HostTensor> reference = reference_outputs(problem);
+  const std::vector<TensorError> errors = verify(op, problem, reference);
+
+  bool ok = true;
+  Json tensors = Json::array();
+  Table table({"tensor", "relative error", "bound", ""});
+  for (const TensorError& each : errors) {
+    ok = ok && each.ok;
+    tensors.append(Json::object({{"name", each.name}, {"relative_error", each.relative_error}, {"bound", each.bound}, {"ok", each.ok}}));
+    table.row({each.name, scientific(each.relative_error), scientific(each.bound),
+               each.ok ? paint(Color::green, "ok") : paint(Color::red, "FAILED")});
+  }
+  const Json pass = Json::object({{"pass", "forward"}, {"ok", ok}, {"tensors", tensors}});
+  const Json document = Json::object({{"ok", ok},
+                                      {"seed", static_cast<std::int64_t>(seed)},
+                                      {"variant", variant.name.view()},
+                                      {"device", device.name()},
+                                      {"shape", to_string(dims)},
+                                      {"dtype", name_of(compile.dtype)},
+                                      {"schedule", chosen.text()},
+                                      {"passes", Json::array({pass})}});
+  const std::string heading = std::string(variant.name.view()) + " forward on " + device.name() + ", " + to_string(dims) +
+                              (options.packed ? ", packed" : "") + ", " + name_of(compile.dtype) + ", seed " + std::to_string(seed) +
+                              "\n" + chosen.text() + "\n\n";
+  print_result(options, document, heading + table.text());
+  return ok ? exit_done : exit_check_failed;
+}
+
+}  // namespace rankone

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// rankone compile: what NVRTC makes of the source.
+#include "codegen/plan.hpp"
+#include "runtime/kernel_report.hpp"
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/request.hpp"
+#include "tools/schedule.hpp"
+#include "tools/text.hpp"
+
+namespace rankone {
+
+int command_compile(const Options& options) {
+  require_pass(options);
+  const Variant variant = resolve_variant(options.variants.front());
+  const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
+  const Device device = pick_device(options);
+  std::vector<std::string> archs;
+  for (const std::string& arch : options.archs) {
+    if (arch == "all")
+      for (const ArchLimits& known : known_archs()) archs.push_back(known.arch);
+    else archs.push_back(arch_limits(arch).arch);
+  }
+  if (archs.empty()) archs.push_back(device.arch());
+
+  const CompileOptions compile = compile_options(options, dims);
+  Json kernels = Json::array(), schedules = Json::object();
+  Table table({"kernel", "pass", "arch", "registers", "shared", "spilled", "compiled in", "cached"});
+  std::string text;
+  for (const std::string& arch : archs) {
+    const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
+    text += arch + ": " + chosen.text() + "\n";
+    schedules.set(arch, chosen.text());
+    for (const KernelReport& each : compile_kernels(lower(variant, compile, chosen.schedule, arch))) {
+      kernels.append(Json::object({{"name", each.name},
+                                   {"pass", each.pass},
+                                   {"arch", each.arch},
+                                   {"registers", each.registers},
+                                   {"shared_bytes", each.shared_bytes},
+                                   {"spill_bytes", each.spill_bytes},
+                                   {"compile_ms", each.compile_ms},
+                                   {"cached", each.cached}}));
+      table.row({each.name, each.pass, each.arch, std::to_string(each.registers), std::to_string(each.shared_bytes) + " B",
+                 std::to_string(each.spill_bytes) + " B", fixed(each.compile_ms, 1) + " ms", each.cached ? "yes" : "no"});
+    }
+  }
+  print_result(options, Json::object({{"variant", variant.name.view()}, {"schedules", schedules}, {"kernels", kernels}}),
+               text + "\n" + table.text());
+  return exit_done;
+}
+
+}  // namespace rankone

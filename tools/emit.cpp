@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: MIT
+// rankone emit: the CUDA source, exactly as it is compiled.
+#include <filesystem>
+
+#include "codegen/plan.hpp"
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/request.hpp"
+#include "tools/schedule.hpp"
+
+namespace rankone {
+
+int command_emit(const Options& options) {
+  require_pass(options);
+  const Variant variant = resolve_variant(options.variants.front());
+  const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
+  const Device device = pick_device(options);
+  const std::string arch = one_arch(options, device);
+  const CompileOptions compile = compile_options(options, dims);
+  const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
+  const std::string source = emit(lower(variant, compile, chosen.schedule, arch));
+
+  const std::string output = options.output.empty() ? "-" : options.output;
+  if (!options.json) {
+    write_output(output, source);
+    if (output != "-") note(options, "wrote " + output + ", schedule " + chosen.text());
+    return exit_done;
+  }
+  Json document = Json::object({{"variant", variant.name.view()}, {"arch", arch}, {"schedule", chosen.text()}});
+  if (output == "-") {
+    document.set("source", source);
+  } else {
+    write_output(output, source);
+    document.set("file", output);
+    document.set("bytes", source.size());
+  }
+  print(dump(document));
+  return exit_done;
+}
+
+}  // namespace rankone

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: MIT
+// rankone export: source, cubin and manifest, each whole or not there.
+#include <rankone/error.hpp>
+
+#include "codegen/plan.hpp"
+#include "runtime/export.hpp"
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/request.hpp"
+#include "tools/schedule.hpp"
+
+namespace rankone {
+
+int command_export(const Options& options) {
+  require_pass(options);
+  if (!options.format.empty() && options.format != "cuda")
+    throw Error(ErrorCode::invalid_argument, "an unknown format", "'" + options.format + "'", "cuda", "--format");
+  if (options.output.empty() || options.output == "-")
+    throw Error(ErrorCode::invalid_argument, "no folder to write to", options.output.empty() ? "nothing" : "'-'", "a folder: -o DIR", "--out");
+  const Variant variant = resolve_variant(options.variants.front());
+  const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
+  const Device device = pick_device(options);
+  const std::string arch = one_arch(options, device);
+  const CompileOptions compile = compile_options(options, dims);
+  const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
+  const ExportedFiles files = export_plan(lower(variant, compile, chosen.schedule, arch), options.output);
+
+  Json document = Json::object({{"variant", variant.name.view()}, {"arch", arch}, {"schedule", chosen.text()}, {"source", files.source}});
+  document.set("cubin", files.cubin.empty() ? Json() : Json(files.cubin));
+  document.set("manifest", files.manifest);
+  std::string text = files.source + "\n" + (files.cubin.empty() ? "" : files.cubin + "\n") + files.manifest + "\n";
+  if (files.cubin.empty()) note(options, "no cubin: NVRTC is missing, and `rankone doctor` says how to get it");
+  print_result(options, document, text);
+  return exit_done;
+}
+
+}  // namespace rankone

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+// Ctrl-C: long searches stop and keep what they learnt, everything else ends at once with exit code 130.
+#include "tools/interrupt.hpp"
+
+#include <atomic>
+#include <csignal>
+
+#include <unistd.h>
+
+#include "tools/commands.hpp"
+
+namespace rankone {
+namespace {
+
+// Lock-free atomics are all that a signal handler may touch.
+std::atomic<bool> deferred{false}, pending{false};
+
+void on_interrupt(int) {
+  if (deferred && !pending.exchange(true)) return;
+  _exit(exit_interrupted);
+}
+
+}  // namespace
+
+void install_interrupt_handler() {
+  struct sigaction action {};
+  action.sa_handler = on_interrupt;
+  sigaction(SIGINT, &action, nullptr);
+}
+
+Interruptible::Interruptible() { deferred = true; }
+Interruptible::~Interruptible() { deferred = false; }
+bool Interruptible::interrupted() const { return pending; }
+
+}  // namespace rankone

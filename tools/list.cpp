@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: MIT
+// rankone list: the catalogue.
+#include <rankone/dsl.hpp>
+
+#include "tools/commands.hpp"
+#include "tools/output.hpp"
+#include "tools/request.hpp"
+#include "tools/show.hpp"
+#include "tools/text.hpp"
+
+namespace rankone {
+
+int command_list(const Options& options) {
+  require_pass(options);
+  const CompileOptions compile = compile_options(options, one_dims(options, {.key_dim = 128, .value_dim = 128}));
+  Json variants = Json::array();
+  Table table({"variant", "passes", "recurrence"});
+  for (const Variant& variant : catalogue()) {
+    variants.append(variant_document(variant, compile));
+    table.row({std::string(variant.name.view()), "forward", describe(variant)});
+  }
+  print_result(options, Json::object({{"variants", variants}}), table.text());
+  return exit_done;
+}
+
+}  // namespace rankone

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// What the user typed, word for word: each command interprets what it reads.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace rankone {
+
+struct Options {
+  bool json = false, quiet = false, packed = false;
+  std::string seed;
+  std::vector<std::string> variants, shapes, archs, scalars;
+  std::string pass, dtype, precision, device;
+  std::string chunk, states, saved, value_tile, warps, stages;  // a pinned schedule
+  std::string input, output, format, budget, repeats, action;
+};
+
+}  // namespace rankone

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Where results, notes and files go.
+#include "tools/output.hpp"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include <rankone/error.hpp>
+
+#include "runtime/cache/file.hpp"
+
+namespace rankone {
+
+void print(std::string_view text) {
+  errno = 0;
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0)
+    throw Error(ErrorCode::io, "writing failed", std::strerror(errno), "an output with room", "standard output");
+}
+
+void note(const Options& options, std::string_view text) {
+  if (!options.quiet) std::cerr << "rankone: " << text << std::endl;
+}
+
+void print_result(const Options& options, const Json& document, const std::string& text) {
+  print(options.json ? dump(document) : text);
+}
+
+std::string read_input(const std::string& path) {
+  const auto drain = [](std::istream& stream) {
+    std::string bytes;
+    std::string block(1 << 16, '\0');
+    while (stream) {
+      stream.read(block.data(), static_cast<std::streamsize>(block.size()));
+      bytes.append(block, 0, static_cast<std::size_t>(stream.gcount()));
+    }
+    return bytes;
+  };
+  if (path == "-") return drain(std::cin);
+  std::error_code ignored;
+  std::ifstream stream(path, std::ios::binary);
+  if (!stream || std::filesystem::is_directory(path, ignored))
+    throw Error(std::filesystem::exists(path, ignored) ? ErrorCode::io : ErrorCode::not_found, "the file cannot be read",
+                std::filesystem::is_directory(path, ignored) ? "a directory" : std::strerror(errno), "a readable file", path);
+  return drain(stream);
+}
+
+void write_output(const std::string& path, std::string_view bytes) {
+  if (path == "-") return print(bytes);
+  std::error_code failure;
+  const std::filesystem::path target = std::filesystem::weakly_canonical(path, failure);  // a link stays a link
+  if (std::filesystem::is_directory(target, failure))
+    throw Error(ErrorCode::io, "the output is a directory", path, "a file", "--out");
+  if (std::filesystem::exists(target, failure) && !std::filesystem::is_regular_file(target, failure)) {
+    std::ofstream stream(target, std::ios::binary);
+    if (!(stream << bytes << std::flush))
+      throw Error(ErrorCode::io, "writing failed", std::strerror(errno), "an output with room", path);
+    return;
+  }
+  publish_file(target.empty() ? std::filesystem::path(path) : target, {bytes});
+}
+
+}  // namespace rankone

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+// From the words of the command line to what they ask for; every refusal says what is accepted.
+#include "tools/request.hpp"
+
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <sstream>
+
+#include <rankone/dsl.hpp>
+#include <rankone/error.hpp>
+
+#include "codegen/plan.hpp"
+#include "codegen/variant_json.hpp"
+#include "tools/json.hpp"
+#include "tools/output.hpp"
+
+namespace rankone {
+namespace {
+
+[[noreturn]] void refuse(std::string message, const std::string& given, std::string accepted, std::string where) {
+  throw Error(ErrorCode::invalid_argument, std::move(message), "'" + given + "'", std::move(accepted), std::move(where));
+}
+
+std::string catalogue_names() {
+  std::string names;
+  for (const Variant& entry : catalogue()) names += (names.empty() ? "" : ", ") + std::string(entry.name.view());
+  return names;
+}
+
+}  // namespace
+
+Variant resolve_variant(const std::string& given) {
+  if (const Variant* found = find_variant(given)) return *found;
+  std::error_code ignored;
+  const bool looks_like_file = given.find('/') != std::string::npos || given.ends_with(".json");
+  if (given != "-" && !looks_like_file && !std::filesystem::exists(given, ignored))
+    throw Error(ErrorCode::not_found, "an unknown variant", "'" + given + "'",
+                catalogue_names() + ", a JSON file, or - for JSON on standard input", "VARIANT");
+  const std::string text = read_input(given);
+  const std::string spec = member_text(text, "spec");
+  return variant_from_json(spec.empty() ? text : spec, given == "-" ? "standard input" : given);
+}
+
+void require_pass(const Options& options) {
+  if (options.pass.empty() || options.pass == "forward") return;
+  const bool known = options.pass == "backward" || options.pass == "decode";
+  throw Error(known ? ErrorCode::unsupported : ErrorCode::invalid_argument, known ? "this pass is not available" : "an unknown pass",
+              "'" + options.pass + "'", "forward", "--pass");
+}
+
+std::int64_t parse_integer(const std::string& text, std::int64_t low, std::int64_t high, const std::string& where) {
+  std::int64_t value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc{} || end != text.data() + text.size() || value < low || value > high)
+    refuse("not an accepted number", text, "an integer from " + std::to_string(low) + " to " + std::to_string(high), where);
+  return value;
+}
+
+double parse_number(const std::string& text, const std::string& where) {
+  double value = 0;
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (failure != std::errc{} || end != text.data() + text.size() || !std::isfinite(value))
+    refuse("not an accepted number", text, "a finite decimal number", where);
+  return value;
+}
+
+Dims parse_dims(const std::string& text, Dims dims) {
+  constexpr std::int64_t most = std::int64_t{1} << 40;
+  struct Axis {
+    std::string_view name;
+    std::int64_t Dims::*size;
+    std::int64_t most;
+    bool given = false;
+  };
+  Axis axes[] = {{"B", &Dims::batch, most},       {"T", &Dims::tokens, most},    {"H", &Dims::heads, 1 << 20},
+                 {"HV", &Dims::value_heads, 1 << 20}, {"K", &Dims::key_dim, 256}, {"V", &Dims::value_dim, 512}};
+  std::stringstream parts(text);
+  for (std::string part; std::getline(parts, part, ',');) {
+    const std::size_t sign = part.find('=');
+    Axis* axis = nullptr;
+    for (Axis& each : axes)
+      if (sign != std::string::npos && part.substr(0, sign) == each.name) axis = &each;
+    if (axis == nullptr) refuse("an unknown size", part, "B=, T=, H=, HV=, K= and V=, separated by commas", "--shape");
+    if (axis->given) refuse("a size is given twice", part, "each of B, T, H, HV, K, V once", "--shape");
+    axis->given = true;
+    dims.*axis->size = parse_integer(part.substr(sign + 1), 1, axis->most, "--shape " + std::string(axis->name) + "=");
+  }
+  if (!axes[3].given) dims.value_heads = dims.heads;
+  if (dims.value_heads % dims.heads != 0)
+    refuse("HV is not a multiple of H", "H=" + std::to_string(dims.heads) + ",HV=" + std::to_string(dims.value_heads),
+           "HV = H, 2H, 3H, ...", "--shape");
+  dims.sequences = dims.batch;
+  return dims;
+}
+
+Dims one_dims(const Options& options, const Dims& defaults) {
+  if (options.shapes.size() > 1) refuse("more than one shape", options.shapes[1], "one", "--shape");
+  return parse_dims(options.shapes.empty() ? "" : options.shapes.front(), defaults);
+}
+
+Device pick_device(const Options& options) { return Device::named(options.device.empty() ? "auto" : options.device); }
+
+int device_ordinal(const Options& options) {
+  const std::size_t colon = options.device.find(':');
+  return colon == std::string::npos ? 0 : static_cast<int>(parse_integer(options.device.substr(colon + 1), 0, 1023, "--device"));
+}
+
+std::uint64_t parse_seed(const Options& options) {
+  return options.seed.empty() ? 1 : static_cast<std::uint64_t>(parse_integer(options.seed, 0, INT64_MAX, "--seed"));
+}
+
+std::vector<NamedScalar> parse_scalars(const Options& options) {
+  std::vector<NamedScalar> scalars;
+  for (const std::string& each : options.scalars) {
+    const std::size_t sign = each.find('=');
+    if (sign == std::string::npos || sign == 0) refuse("not a scalar", each, "NAME=VALUE", "--scalar");
+    scalars.push_back({each.substr(0, sign), parse_number(each.substr(sign + 1), "--scalar " + each.substr(0, sign))});
+  }
+  return scalars;
+}
+
+CompileOptions compile_options(const Options& options, const Dims& dims) {
+  CompileOptions compile{.key_dim = static_cast<int>(dims.key_dim), .value_dim = static_cast<int>(dims.value_dim)};
+  const auto integer = [](const std::string& text, int low, int high, const char* where) {
+    return text.empty() ? 0 : static_cast<int>(parse_integer(text, low, high, where));
+  };
+  if (options.dtype.empty() || options.dtype == "bf16") compile.dtype = dtype::bf16;
+  else if (options.dtype == "f16") compile.dtype = dtype::f16;
+  else if (options.dtype == "f32") compile.dtype = dtype::f32;
+  else refuse("an unknown type", options.dtype, "bf16, f16, f32", "--dtype");
+
+  if (options.precision == "f32") compile.precision = Precision::f32;
+  else if (!options.precision.empty() && options.precision != "tf32")
+    refuse("an unknown precision", options.precision, "tf32, f32", "--precision");
+
+  if (options.states == "serial") compile.level = Level::serial;
+  else if (options.states == "chunk") compile.level = Level::chunk;
+  else if (!options.states.empty())
+    refuse(options.states == "segment" ? "this level is not available for the forward pass" : "an unknown level", options.states,
+           "serial, chunk", "--states");
+  if (!options.saved.empty())
+    refuse(options.saved == "keep" || options.saved == "recompute" ? "the forward pass saves nothing" : "an unknown choice",
+           options.saved, "no --saved: it belongs to the backward pass, which is not available", "--saved");
+
+  compile.chunk = integer(options.chunk, 16, 128, "--chunk");
+  if (compile.chunk % 16 != 0) refuse("not an accepted chunk size", options.chunk, "a multiple of 16 from 16 to 128", "--chunk");
+  compile.value_tile = integer(options.value_tile, 16, 512, "--value-tile");
+  compile.warps = integer(options.warps, 1, 32, "--warps");
+  compile.stages = integer(options.stages, 1, 2, "--stages");
+  return compile;
+}
+
+std::string one_arch(const Options& options, const Device& device) {
+  if (options.archs.size() > 1) refuse("more than one architecture", options.archs[1], "one", "--arch");
+  return options.archs.empty() ? device.arch() : arch_limits(options.archs.front()).arch;
+}
+
+}  // namespace rankone

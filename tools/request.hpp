@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: MIT
+// From the words of the command line to what they ask for; every refusal says what is accepted.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <rankone/device.hpp>
+#include <rankone/dsl/variant.hpp>
+#include <rankone/options.hpp>
+#include <rankone/tensor.hpp>
+
+#include "autotune/dims.hpp"
+#include "tools/options.hpp"
+
+namespace rankone {
+
+// A catalogue name, a JSON file, or "-" for JSON on standard input; the document of `show --json` serves too.
+Variant resolve_variant(const std::string& given);
+
+void require_pass(const Options& options);  // forward; others are refused
+Dims parse_dims(const std::string& text, Dims defaults);
+// The one --shape, or the defaults. Throws where several are given.
+Dims one_dims(const Options& options, const Dims& defaults);
+Device pick_device(const Options& options);
+int device_ordinal(const Options& options);  // of the GPU that pick_device() picks
+std::uint64_t parse_seed(const Options& options);
+std::vector<NamedScalar> parse_scalars(const Options& options);
+
+// Types, precision and the pinned schedule; K and V come from `dims`.
+CompileOptions compile_options(const Options& options, const Dims& dims);
+// The one --arch, or else the device's.
+std::string one_arch(const Options& options, const Device& device);
+
+std::int64_t parse_integer(const std::string& text, std::int64_t low, std::int64_t high, const std::string& where);
+double parse_number(const std::string& text, const std::string& where);
+
+}  // namespace rankone

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+// rankone run: a file's tensors through the kernel, and a file with what it wrote.
+#include <rankone/error.hpp>
+
+#include "autotune/launch.hpp"
+#include "runtime/operator_impl.hpp"
+#include "tools/commands.hpp"
+#include "tools/file_problem.hpp"
+#include "tools/output.hpp"
+#include "tools/request.hpp"
+#include "tools/schedule.hpp"
+
+namespace rankone {
+namespace {
+
+SafetensorsFile read_tensors(const std::string& path) {
+  if (path != "-") return SafetensorsFile::open(path);
+  const std::string text = read_input("-");
+  const auto* bytes = reinterpret_cast<const std::byte*>(text.data());
+  return SafetensorsFile::parse(std::vector<std::byte>(bytes, bytes + text.size()), "standard input");
+}
+
+void require_file(const std::string& path, const char* option) {
+  if (path.empty()) throw Error(ErrorCode::invalid_argument, "a file is missing", "nothing", std::string(option) + " FILE", option);
+}
+
+}  // namespace
+
+int command_run(const Options& options) {
+  require_pass(options);
+  require_file(options.input, "--in");
+  require_file(options.output, "--out");
+  if (options.json && options.output == "-")
+    throw Error(ErrorCode::invalid_argument, "standard output cannot hold both the document and the tensors", "--json --out -",
+                "--out FILE, or no --json", "rankone run");
+  if (options.input == "-" && options.variants.front() == "-")
+    throw Error(ErrorCode::invalid_argument, "standard input cannot hold both the variant and the tensors", "- and --in -", "one of them", "rankone run");
+  const Variant variant = resolve_variant(options.variants.front());
+  const SafetensorsFile file = read_tensors(options.input);
+  const FileProblem from_file = problem_from_file(variant, compile_options(options, {}), file);
+  const Problem& problem = from_file.problem;
+  require_agreement(options, problem);
+  for (const std::string& name : from_file.ignored) note(options, "'" + name + "' is ignored: " + std::string(variant.name.view()) + " does not read it");
+
+  const Device device = pick_device(options);
+  const ChosenSchedule chosen = choose_schedule(variant, problem.options, device, device.arch(), problem.dims);
+  const Operator op = compile_schedule(variant, problem.options, chosen.schedule, device, chosen.origin);
+  Launch launch(op, problem, true);
+  launch.poison(std::byte{0});  // tokens outside of every sequence stay 0
+  launch.forward();
+  const std::vector<HostTensor> results = launch.outputs();
+
+  std::vector<SafetensorsTensor> tensors;
+  std::string names;
+  Json written = Json::array();
+  for (const HostTensor& each : results) {
+    tensors.push_back({each.name, each.type, each.shape, each.bytes.data()});
+    names += (names.empty() ? "" : " and ") + each.name;
+    Json shape = Json::array();
+    for (const std::int64_t size : each.shape) shape.append(size);
+    written.append(Json::object({{"name", each.name}, {"dtype", name_of(each.type)}, {"shape", shape}}));
+  }
+  Metadata metadata = file.metadata();
+  metadata["variant"] = variant.name.view();
+  write_output(options.output, safetensors_bytes(tensors, metadata));
+  if (options.output == "-") {
+    note(options, "wrote " + names + ", " + to_string(problem.dims) + ", " + chosen.text());
+    return exit_done;
+  }
+  Json ignored = Json::array();
+  for (const std::string& name : from_file.ignored) ignored.append(name);
+  print_result(options,
+               Json::object({{"variant", variant.name.view()},
+                             {"device", device.name()},
+                             {"shape", to_string(problem.dims)},
+                             {"schedule", chosen.text()},
+                             {"ignored", ignored},
+                             {"written", written},
+                             {"file", options.output}}),
+               std::string(variant.name.view()) + " on " + device.name() + ", " + to_string(problem.dims) + "\n" + chosen.text() +
+                   "\nwrote " + names + " to " + options.output + "\n");
+  return exit_done;
+}
+
+}  // namespace rankone

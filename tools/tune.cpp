@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// rankone tune: searches, says what it finds, and remembers the best. Ctrl-C keeps what was learnt.
+#include "autotune/tune.hpp"
+
+#include <rankone/error.hpp>
+
+#include "autotune/lookup.hpp"
+#include "tools/commands.hpp"
+#include "tools/interrupt.hpp"
+#include "tools/output.hpp"
+#include "tools/request.hpp"
+#include "tools/text.hpp"
+
+namespace rankone {
+namespace {
+
+std::filesystem::path user_folder() {
+  if (const auto folder = tuned_user_folder()) return *folder;
+  throw Error(ErrorCode::not_found, "there is no folder for tuned data", "none of the settings",
+              "RANKONE_DATA_DIR, XDG_DATA_HOME or HOME", "environment");
+}
+
+}  // namespace
+
+int command_tune(const Options& options) {
+  require_pass(options);
+  std::vector<Variant> variants;
+  for (const std::string& name : options.variants) variants.push_back(resolve_variant(name));
+  const double budget = options.budget.empty() ? 120 : parse_number(options.budget, "--budget");
+  if (budget <= 0) throw Error(ErrorCode::invalid_argument, "not an accepted budget", options.budget, "seconds above 0", "--budget");
+  const Device device = pick_device(options);
+  if (device.is_cpu())
+    throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU", device.name(),
+                "a CUDA GPU: --device cuda", "rankone tune");
+  const std::filesystem::path folder = user_folder();
+  require_tuned_folder(folder, device.name());
+  const Dims defaults{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
+  std::vector<Dims> shapes;
+  for (const std::string& shape : options.shapes) shapes.push_back(parse_dims(shape, defaults));
+  if (shapes.empty()) shapes.push_back(parse_dims("", defaults));
+
+  const Interruptible guard;
+  const std::string file = (folder / tuned_file_name(device.name())).string();
+  Json rows = Json::array();
+  Table table({"variant", "shape", "schedule", "ms", "default", "tried", "rejected"});
+  bool interrupted = false;
+  for (const Variant& variant : variants)
+    for (const Dims& dims : shapes) {
+      if (interrupted) continue;
+      note(options, "tuning " + std::string(variant.name.view()) + " " + to_string(dims) + " on " + device.name());
+      const TuneRequest request{.variant = variant,
+                                .options = compile_options(options, dims),
+                                .dims = dims,
+                                .scalars = parse_scalars(options),
+                                .seed = parse_seed(options),
+                                .budget = budget,
+                                .interrupted = [&] { return guard.interrupted(); },
+                                .progress = [&](const std::string& line) { note(options, line); }};
+      const TuneReport report = tune(request, device, device_ordinal(options));
+      interrupted = report.found.interrupted;
+      if (report.found.right.empty()) {
+        if (interrupted) continue;
+        throw Error(ErrorCode::check_failed, "no candidate gave right results",
+                    report.found.rejected.empty() ? "none was tried" : report.found.rejected.front().failure, {}, "rankone tune");
+      }
+      store_tuned(folder, device.name(), device.arch(), report.entry);
+      const std::size_t tried = report.found.right.size() + report.found.rejected.size();
+      rows.append(Json::object({{"variant", report.entry.variant},
+                                {"shape", report.entry.shape},
+                                {"schedule", to_string(report.entry.schedule)},
+                                {"median_ms", report.entry.median_ms},
+                                {"default_ms", report.entry.default_ms},
+                                {"relative_error", report.entry.relative_error},
+                                {"tried", tried},
+                                {"rejected", report.found.rejected.size()},
+                                {"untried", report.found.untried}}));
+      table.row({report.entry.variant, report.entry.shape, to_string(report.entry.schedule), fixed(report.entry.median_ms, 4),
+                 fixed(report.entry.default_ms, 4), std::to_string(tried), std::to_string(report.found.rejected.size())});
+    }
+  if (interrupted) note(options, "interrupted; what was learnt is kept");
+  print_result(options, Json::object({{"device", device.name()}, {"database", file}, {"interrupted", interrupted}, {"rows", rows}}),
+               table.text() + "\nkept in " + file + "\n");
+  return interrupted ? exit_interrupted : exit_done;
+}
+
+}  // namespace rankone
