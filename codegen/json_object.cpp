@@ -38,7 +38,7 @@ json parse_json(std::string_view text, std::string_view where) {
   };
   try {
     return json::parse(text, watch);
-  } catch (const json::parse_error& error) {
+  } catch (const json::exception& error) {
     std::string reason = error.what();
     if (const std::size_t begin = reason.find("at line "); begin != std::string::npos) reason = reason.substr(begin);
     throw Error(ErrorCode::invalid_argument, "this is not JSON", reason, "one JSON object", std::string(where));

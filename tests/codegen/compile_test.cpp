@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+// Emitted text through real compilers: NVRTC for every architecture, with budgets, and the host compiler.
+//
+// The whole matrix takes minutes: by default a slice of it runs, with RANKONE_TEST_ALL=1 all.
+#include <cstdlib>
+
+#include "codegen/manifest.hpp"
+#include "runtime/cpu/host_compiler.hpp"
+#include "runtime/cuda/nvrtc.hpp"
+#include "tests/codegen/helpers.hpp"
+
+namespace rankone {
+namespace {
+
+struct Case {
+  Variant variant;
+  CompileOptions options;
+  std::string arch;
+};
+
+bool whole_matrix() {
+  const char* const all = std::getenv("RANKONE_TEST_ALL");
+  return all != nullptr && std::string_view(all) != "0";
+}
+
+struct Sizes {
+  int keys, values;
+};
+constexpr int spill_budget = 64;  // bytes: a few registers that wait outside the inner loops
+constexpr Sizes aligned{128, 128}, odd{20, 24}, largest{256, 512};
+
+CompileOptions options_of(Sizes sizes, dtype type, Precision precision, Level level) {
+  return {.key_dim = sizes.keys, .value_dim = sizes.values, .dtype = type, .precision = precision, .level = level};
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> list;
+  const auto add = [&](const Variant& variant, Sizes sizes, dtype type, Precision precision, Level level,
+                       const std::string& arch) {
+    list.push_back({variant, options_of(sizes, type, precision, level), arch});
+  };
+  const bool all = whole_matrix();
+  for (const Variant& variant : catalogue())
+    for (const Level level : {Level::serial, Level::chunk})
+      for (const ArchLimits& limits : known_archs()) {
+        const std::string& arch = limits.arch;
+        const bool portable = arch == "sm_80", hopper = arch == "sm_90a";
+        if (all || hopper || variant.name == Name("gla_sigmoid"))
+          add(variant, aligned, dtype::bf16, Precision::tf32, level, arch);
+        if (!all && (!portable || level == Level::chunk)) continue;
+        add(variant, aligned, dtype::f16, Precision::tf32, level, arch);
+        add(variant, aligned, dtype::f32, Precision::tf32, level, arch);
+        if (!all) continue;
+        add(variant, aligned, dtype::f32, Precision::f32, level, arch);
+        for (const Sizes sizes : {odd, largest})
+          for (const dtype type : {dtype::bf16, dtype::f32}) add(variant, sizes, type, Precision::tf32, level, arch);
+      }
+  return list;
+}
+
+std::string label_of(const Case& each, const Plan& plan) {
+  return std::string(each.variant.name.view()) + " K=" + std::to_string(each.options.key_dim) +
+         " V=" + std::to_string(each.options.value_dim) + " " + name_of(each.options.dtype) +
+         (each.options.precision == Precision::f32 ? " exact " : " ") + each.arch + " " + to_string(plan.schedule);
+}
+
+TEST(Compile, ByNvrtcWithinBudgets) {
+  const cuda::Nvrtc* compiler = nullptr;
+  try {
+    compiler = &cuda::nvrtc();
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  int compiled = 0;
+  for (const Case& each : cases()) {
+    if (!compiler->supports(each.arch)) continue;
+    const Plan plan = plan_of(each.variant, each.options, each.arch);
+    SCOPED_TRACE(label_of(each, plan));
+    const cuda::CompiledText result = compiler->compile(emit(plan), each.arch, "kernel.cu");
+    ++compiled;
+    ASSERT_EQ(result.kernels.size(), plan.kernels.size());
+    for (const KernelPlan& kernel : plan.kernels) {
+      const auto found = std::find_if(result.kernels.begin(), result.kernels.end(),
+                                      [&](const cuda::KernelResources& one) { return one.entry == kernel.entry; });
+      ASSERT_NE(found, result.kernels.end()) << kernel.entry;
+      EXPECT_LE(found->spill_bytes, spill_budget) << kernel.entry;
+      EXPECT_LE(found->registers, 255) << kernel.entry;
+      EXPECT_EQ(found->shared_bytes, 0) << kernel.entry;
+    }
+    EXPECT_TRUE(holds(result.cubin, launch_manifest(plan))) << "metadata is missing";
+  }
+  EXPECT_GT(compiled, 0);
+}
+
+TEST(Compile, ByTheHostCompiler) {
+  HostCompiler compiler;
+  try {
+    compiler = find_host_compiler();
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  for (const Variant& variant : catalogue()) {
+    if (!whole_matrix() && variant.name != Name("hgrn2") && variant.name != Name("mamba2")) continue;
+    for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32}) {
+      const Plan plan = plan_of(variant, options_of(odd, type, Precision::tf32, Level::chunk));
+      const std::string object = compile_on_host(compiler, emit(plan));
+      for (const KernelPlan& kernel : plan.kernels) EXPECT_TRUE(holds(object, kernel.entry));
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rankone

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+// Emitted text: deterministic, self-contained, and each formula as it should read.
+#include <map>
+
+#include "codegen/formula.hpp"
+#include "codegen/gate_text.hpp"
+#include "codegen/templates.hpp"
+#include "tests/codegen/helpers.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr CompileOptions square_64{.key_dim = 64, .value_dim = 64};
+
+// The generated function for this log-decay.
+std::string decay_text(const char* formula, DecayKind kind = DecayKind::per_head) {
+  Variant declared = variant("test");
+  declared.decay_ = {kind, parse_formula(formula)};
+  const std::string text = gate_text(plan_of(declared, square_64));
+  const std::size_t begin = text.find(") {", text.find("float log_decay")) + 3;
+  return text.substr(begin, text.find("  template", begin) - begin);
+}
+
+TEST(Emit, IsDeterministic) {
+  for (const Variant& variant : catalogue())
+    EXPECT_EQ(emit(plan_of(variant, square_64)), emit(plan_of(variant, square_64)));
+}
+
+TEST(Emit, DoesNotDependOnTheArchitecture) {
+  const Schedule schedule = default_schedule(variants::gla, square_64, "sm_86");
+  EXPECT_EQ(emit(lower(variants::gla, square_64, schedule, "sm_86")),
+            emit(lower(variants::gla, square_64, schedule, "sm_90a")));
+}
+
+TEST(Emit, StandsAlone) {
+  for (const Variant& variant : catalogue()) {
+    const std::string text = emit(plan_of(variant, square_64));
+    EXPECT_FALSE(holds(text, "#include"));
+    EXPECT_FALSE(holds(text, "#pragma once"));
+    EXPECT_TRUE(text.starts_with("// SPDX-License-Identifier: MIT\n"));
+    EXPECT_EQ(count(text, "SPDX"), 1);
+    EXPECT_EQ(count(text, "extern \"C\" __global__"), 3);
+    EXPECT_TRUE(text.ends_with(";\n"));
+    EXPECT_FALSE(holds(text, "\t"));
+    for (const unsigned char c : text) ASSERT_TRUE(c == '\n' || (c >= 32 && c < 127)) << int{c};
+  }
+}
+
+TEST(Emit, ContainsNoHostForms) {
+  const std::string text = emit(plan_of(variants::gla, square_64));
+  EXPECT_TRUE(holds(text, "---- device/math.cuh"));
+  for (const TemplateFile& file : template_files())
+    EXPECT_FALSE(file.path.starts_with("host/") && holds(text, "---- " + std::string(file.path))) << file.path;
+}
+
+TEST(Emit, DiffersWhereVariantsOrSchedulesDo) {
+  std::map<std::string, std::string> seen;
+  for (const Variant& variant : catalogue())
+    for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32})
+      for (const Schedule& schedule :
+           legal_schedules(variant, {.key_dim = 32, .value_dim = 32, .dtype = type}, "sm_80")) {
+        const std::string label = std::string(variant.name.view()) + " " + name_of(type) + " " + to_string(schedule);
+        const std::string text =
+            emit(lower(variant, {.key_dim = 32, .value_dim = 32, .dtype = type}, schedule, "sm_80"));
+        const auto [place, fresh] = seen.emplace(text, label);
+        EXPECT_TRUE(fresh) << label << " = " << place->second;
+      }
+}
+
+TEST(Gate, WritesSimpleFormulasOnOneLine) {
+  EXPECT_EQ(decay_text("log_sigmoid(input(x) + param(bias)) / 16"),
+            "\n    return log_sigmoid(at.template input<0>() + at.template parameter<0>()) * 0.0625f;\n  }\n");
+  EXPECT_EQ(decay_text("-exp(param(a)) * softplus(input(x) / 3)"),
+            "\n    return -exp(at.template parameter<0>()) * softplus(divide(at.template input<0>(), 3.0f));\n  }\n");
+  EXPECT_EQ(decay_text("-head() / heads() * scalar(gain)", DecayKind::constant),
+            "\n    return divide(-at.head(), at.heads()) * at.template scalar<0>();\n  }\n");
+  EXPECT_EQ(
+      decay_text("min(input(x), max(input(y), -1e-3)) - step(position())"),
+      "\n    return minimum(at.template input<0>(), maximum(at.template input<1>(), -0.001f)) - step(at.position());\n  }\n");
+}
+
+TEST(Gate, NamesWhatIsUsedTwice) {
+  EXPECT_EQ(decay_text("log(sigmoid(input(x)) * sigmoid(input(x)))"),
+            "\n    const float t1 = sigmoid(at.template input<0>());\n    return log(t1 * t1);\n  }\n");
+  EXPECT_EQ(decay_text("input(x) * -square(input(x))"),
+            "\n    const float t1 = at.template input<0>();\n    return t1 * -square(t1);\n  }\n");
+}
+
+TEST(Gate, WritesFloatLiterals) {
+  EXPECT_EQ(decay_text("input(x) * 2"), "\n    return at.template input<0>() * 2.0f;\n  }\n");
+  EXPECT_EQ(decay_text("input(x) * 1e-30"), "\n    return at.template input<0>() * 1e-30f;\n  }\n");
+  EXPECT_EQ(decay_text("input(x) - 16777217"), "\n    return at.template input<0>() - 16777216.0f;\n  }\n");
+  EXPECT_EQ(decay_text("input(x) - -1"), "\n    return at.template input<0>() - -1.0f;\n  }\n");
+  EXPECT_EQ(decay_text("-(-input(x))"), "\n    return -(-at.template input<0>());\n  }\n");
+  EXPECT_TRUE(holds(refusal_of([] { decay_text("input(x) * 1e300"); }), "does not fit float32"));
+}
+
+TEST(Gate, LeavesOutWhatIsNotDeclared) {
+  const std::string text = gate_text(plan_of(variants::linear, square_64));
+  EXPECT_TRUE(holds(text, "float log_decay(const At&) { return 0.0f; }"));
+  EXPECT_TRUE(holds(text, "float key(const At& at) { return at.key(); }"));
+  EXPECT_TRUE(holds(text, "float write_scale(const At&) { return 1.0f; }"));
+  EXPECT_TRUE(holds(text, "float feature_map(float element) { return element; }"));
+}
+
+TEST(Policy, SaysWhatTheTemplatesRead) {
+  const Variant declared = variant("policy")
+                               .decay(per_key(-softplus(input("x", head_axis | key_axis) + param("b"))))
+                               .key(1 - decay())
+                               .write_scale(input("w") * param("c", head_axis))
+                               .feature_map(silu);
+  const std::string text = policy_text(plan_of(declared, {.key_dim = 20,
+                                                          .value_dim = 24,
+                                                          .dtype = dtype::f32,
+                                                          .input_types = {{"w", dtype::f16}, {"c", dtype::bf16}},
+                                                          .precision = Precision::f32,
+                                                          .value_major_state = true}));
+  for (const char* line :
+       {"using Storage = float;", "using Operand = float;", "split_products = true;", "decay = DecayKind::per_key;",
+        "key_dim = 20, value_dim = 24;",
+        "has_feature_map = true, has_key = true, has_write_scale = true, reads_key = false;",
+        "value_major_state = true;", "input_count = 2;  // x, w",
+        "input_types[] = {ElementType::f32, ElementType::f16};", "input_is_per_key[] = {true, false};",
+        "input_has_key_heads[] = {true, false};", "parameter_count = 2;  // b, c",
+        "parameter_types[] = {ElementType::f32, ElementType::bf16};", "parameter_axes[] = {6, 1};"})
+    EXPECT_TRUE(holds(text, line)) << line << "\n" << text;
+}
+
+TEST(Policy, ChoosesOperandsByType) {
+  const auto text = [](dtype type) {
+    return policy_text(plan_of(variants::gla, {.key_dim = 64, .value_dim = 64, .dtype = type}));
+  };
+  EXPECT_TRUE(holds(text(dtype::bf16), "using Storage = bf16;\n  using Operand = bf16;"));
+  EXPECT_TRUE(holds(text(dtype::f16), "using Storage = f16;\n  using Operand = float;"));
+  EXPECT_TRUE(
+      holds(text(dtype::f32),
+            "using Storage = float;\n  using Operand = float;\n  static constexpr bool split_products = false;"));
+}
+
+}  // namespace
+}  // namespace rankone

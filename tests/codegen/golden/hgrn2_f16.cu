@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: MIT
+// hgrn2: the forward pass of a linear attention, written by Rankone 0.1.0.
+//
+//   S_t = Diag(a_t) S_{t-1} + (1 - a_t)^T v_t; a_t = lower_bound + (1 - lower_bound) * sigmoid(x); o_t = K^-0.5 q_t S_t
+//
+// sizes     K = 128, V = 128; q, k, v, o f16; x f16; lower_bound f32
+// schedule  portable/serial chunk=32 value_tile=128 warps=8 stages=2
+// kernel    hgrn2_forward: 256 threads, 131712 bytes of dynamic shared memory
+// kernel    hgrn2_states: 256 threads, 88192 bytes of dynamic shared memory
+// kernel    hgrn2_combine: 256 threads, 0 bytes of dynamic shared memory
+// spec      {"name":"hgrn2","decay":{"kind":"per_key","log_decay":"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))"},"key":"1 - decay()"}
+//
+// Stands alone, for sm_80 and later: nvcc -std=c++20 -arch=sm_80 -c, or NVRTC with -std=c++20.
+
+// ---- device/common.cuh ----------------------------------------------------------------------------------------------
+// ---- device/types.cuh -----------------------------------------------------------------------------------------------
+// ---- device/shared.cuh ----------------------------------------------------------------------------------------------
+// ---- device/matrix.cuh ----------------------------------------------------------------------------------------------
+// ---- device/tile.cuh ------------------------------------------------------------------------------------------------
+// ---- kernels/fragment.cuh -------------------------------------------------------------------------------------------
+// ---- device/math.cuh ------------------------------------------------------------------------------------------------
+// ---- device/copy.cuh ------------------------------------------------------------------------------------------------
+// ---- device/arguments.cuh -------------------------------------------------------------------------------------------
+// ---- kernels/layout.cuh ---------------------------------------------------------------------------------------------
+// ---- kernels/policy.cuh ---------------------------------------------------------------------------------------------
+// ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
+// ---- kernels/stage.cuh ----------------------------------------------------------------------------------------------
+// ---- kernels/gates.cuh ----------------------------------------------------------------------------------------------
+// ---- kernels/scores.cuh ---------------------------------------------------------------------------------------------
+// ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
+// ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
+// ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
+// ---- kernels/combine.cuh --------------------------------------------------------------------------------------------
+// ---- this variant ----
+
+namespace rankone {
+
+struct Policy {
+  using Storage = f16;
+  using Operand = float;
+  static constexpr bool split_products = false;
+  static constexpr DecayKind decay = DecayKind::per_key;
+  static constexpr int key_dim = 128, value_dim = 128;
+  static constexpr int chunk = 32, value_tile = 128, warps = 8, stages = 2;
+  static constexpr bool has_feature_map = false, has_key = true, has_write_scale = false, reads_key = false;
+  static constexpr bool value_major_state = false;
+  static constexpr int input_count = 1;  // x
+  static constexpr ElementType input_types[] = {ElementType::f16};
+  static constexpr bool input_is_per_key[] = {true};
+  static constexpr bool input_has_key_heads[] = {false};
+  static constexpr int parameter_count = 1;  // lower_bound
+  static constexpr ElementType parameter_types[] = {ElementType::f32};
+  static constexpr unsigned char parameter_axes[] = {6};
+};
+
+struct Gate {
+  // log-decay = log(lower_bound + (1 - lower_bound) * sigmoid(x))
+  template <class At> static RK_DEVICE float log_decay(const At& at) {
+    const float t1 = at.template parameter<0>();
+    return log(t1 + (1.0f - t1) * sigmoid(at.template input<0>()));
+  }
+  // written key = 1 - decay
+  template <class At> static RK_DEVICE float key(const At& at) {
+    return 1.0f - at.decay();
+  }
+  template <class At> static RK_DEVICE float write_scale(const At&) { return 1.0f; }
+  static RK_DEVICE float feature_map(float element) { return element; }
+};
+
+}  // namespace rankone
+
+static_assert(rankone::Traits<rankone::Policy, rankone::Role::scan>::layout.bytes == 131712);
+extern "C" __global__ void __launch_bounds__(256)
+hgrn2_forward(const __grid_constant__ rankone::Arguments arguments) {
+  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
+}
+
+static_assert(rankone::Traits<rankone::Policy, rankone::Role::states>::layout.bytes == 88192);
+extern "C" __global__ void __launch_bounds__(256)
+hgrn2_states(const __grid_constant__ rankone::Arguments arguments) {
+  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
+}
+
+static_assert(rankone::combine_threads == 256);
+extern "C" __global__ void __launch_bounds__(256)
+hgrn2_combine(const __grid_constant__ rankone::Arguments arguments) {
+  rankone::combine<rankone::Policy>(arguments);
+}
+
+// What a loader of the cubin needs to know.
+extern "C" __constant__ char hgrn2_manifest[] =
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":32,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"hgrn2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":131712,\"blocks\":\"N * HV * 1\"},{\"entry\":\"hgrn2_states\",\"role\":\"states\",\"threads\":256,\"shared_bytes\":88192,\"blocks\":\"N * HV * 1\"},{\"entry\":\"hgrn2_combine\",\"role\":\"combine\",\"threads\":256,\"shared_bytes\":0,\"blocks\":\"N * HV\"}]}";

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// mamba2: the forward pass of a linear attention, written by Rankone 0.1.0.
+//
+//   S_t = exp(-exp(A_log) * softplus(dt + dt_bias)) S_{t-1} + softplus(dt + dt_bias) k_t^T v_t; o_t = q_t S_t
+//
+// sizes     K = 40, V = 72; q, k, v, o f32; dt f32; A_log f32; dt_bias f32
+// schedule  portable/serial chunk=16 value_tile=128 warps=8 stages=2
+// kernel    mamba2_forward: 256 threads, 31760 bytes of dynamic shared memory
+// kernel    mamba2_states: 256 threads, 23840 bytes of dynamic shared memory
+// kernel    mamba2_combine: 256 threads, 0 bytes of dynamic shared memory
+// spec      {"name":"mamba2","decay":{"kind":"per_head","log_decay":"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))"},"write_scale":"softplus(input(dt) + param(dt_bias))","scale":1.0}
+//
+// Stands alone, for sm_80 and later: nvcc -std=c++20 -arch=sm_80 -c, or NVRTC with -std=c++20.
+
+// ---- device/common.cuh ----------------------------------------------------------------------------------------------
+// ---- device/types.cuh -----------------------------------------------------------------------------------------------
+// ---- device/shared.cuh ----------------------------------------------------------------------------------------------
+// ---- device/matrix.cuh ----------------------------------------------------------------------------------------------
+// ---- device/tile.cuh ------------------------------------------------------------------------------------------------
+// ---- kernels/fragment.cuh -------------------------------------------------------------------------------------------
+// ---- device/math.cuh ------------------------------------------------------------------------------------------------
+// ---- device/copy.cuh ------------------------------------------------------------------------------------------------
+// ---- device/arguments.cuh -------------------------------------------------------------------------------------------
+// ---- kernels/layout.cuh ---------------------------------------------------------------------------------------------
+// ---- kernels/policy.cuh ---------------------------------------------------------------------------------------------
+// ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
+// ---- kernels/stage.cuh ----------------------------------------------------------------------------------------------
+// ---- kernels/gates.cuh ----------------------------------------------------------------------------------------------
+// ---- kernels/scores.cuh ---------------------------------------------------------------------------------------------
+// ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
+// ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
+// ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
+// ---- kernels/combine.cuh --------------------------------------------------------------------------------------------
+// ---- this variant ----
+
+namespace rankone {
+
+struct Policy {
+  using Storage = float;
+  using Operand = float;
+  static constexpr bool split_products = true;
+  static constexpr DecayKind decay = DecayKind::per_head;
+  static constexpr int key_dim = 40, value_dim = 72;
+  static constexpr int chunk = 16, value_tile = 128, warps = 8, stages = 2;
+  static constexpr bool has_feature_map = false, has_key = false, has_write_scale = true, reads_key = true;
+  static constexpr bool value_major_state = false;
+  static constexpr int input_count = 1;  // dt
+  static constexpr ElementType input_types[] = {ElementType::f32};
+  static constexpr bool input_is_per_key[] = {false};
+  static constexpr bool input_has_key_heads[] = {false};
+  static constexpr int parameter_count = 2;  // A_log, dt_bias
+  static constexpr ElementType parameter_types[] = {ElementType::f32, ElementType::f32};
+  static constexpr unsigned char parameter_axes[] = {2, 2};
+};
+
+struct Gate {
+  // log-decay = -exp(A_log) * softplus(dt + dt_bias)
+  template <class At> static RK_DEVICE float log_decay(const At& at) {
+    return -exp(at.template parameter<0>()) * softplus(at.template input<0>() + at.template parameter<1>());
+  }
+  template <class At> static RK_DEVICE float key(const At& at) { return at.key(); }
+  // write scale = softplus(dt + dt_bias)
+  template <class At> static RK_DEVICE float write_scale(const At& at) {
+    return softplus(at.template input<0>() + at.template parameter<1>());
+  }
+  static RK_DEVICE float feature_map(float element) { return element; }
+};
+
+}  // namespace rankone
+
+static_assert(rankone::Traits<rankone::Policy, rankone::Role::scan>::layout.bytes == 31760);
+extern "C" __global__ void __launch_bounds__(256)
+mamba2_forward(const __grid_constant__ rankone::Arguments arguments) {
+  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
+}
+
+static_assert(rankone::Traits<rankone::Policy, rankone::Role::states>::layout.bytes == 23840);
+extern "C" __global__ void __launch_bounds__(256)
+mamba2_states(const __grid_constant__ rankone::Arguments arguments) {
+  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
+}
+
+static_assert(rankone::combine_threads == 256);
+extern "C" __global__ void __launch_bounds__(256)
+mamba2_combine(const __grid_constant__ rankone::Arguments arguments) {
+  rankone::combine<rankone::Policy>(arguments);
+}
+
+// What a loader of the cubin needs to know.
+extern "C" __constant__ char mamba2_manifest[] =
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"variant\":{\"name\":\"mamba2\",\"decay\":{\"kind\":\"per_head\",\"log_decay\":\"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))\"},\"write_scale\":\"softplus(input(dt) + param(dt_bias))\",\"scale\":1.0},\"K\":40,\"V\":72,\"dtype\":\"f32\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":16,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"mamba2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":31760,\"blocks\":\"N * HV * 1\"},{\"entry\":\"mamba2_states\",\"role\":\"states\",\"threads\":256,\"shared_bytes\":23840,\"blocks\":\"N * HV * 1\"},{\"entry\":\"mamba2_combine\",\"role\":\"combine\",\"threads\":256,\"shared_bytes\":0,\"blocks\":\"N * HV\"}]}";

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// What the generator writes for a few variants, word for word. The inlined templates are checked to be the files
+// themselves and then left out but for their titles, so that a golden file shows what belongs to the variant.
+//
+// After an intended change: RANKONE_UPDATE_GOLDEN=1 codegen_test --gtest_filter='Golden.*', then read the difference.
+#include <cstdlib>
+#include <fstream>
+#include <iterator>
+
+#include "codegen/templates.hpp"
+#include "tests/codegen/helpers.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr std::string_view title = "// ---- ", last_title = "// ---- this variant";
+
+// Lines of a template that the amalgamator keeps, blank ones aside.
+std::vector<std::string> content_lines(std::string_view text) {
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin < text.size();) {
+    const std::size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line = text.substr(begin, end - begin);
+    begin = end + 1;
+    const bool dropped = line.empty() || line.starts_with("#include \"") || line.starts_with("#pragma once") ||
+                         line.starts_with("// SPDX");
+    if (!dropped) lines.emplace_back(line);
+  }
+  return lines;
+}
+
+std::string without_templates(const std::string& text) {
+  std::string result;
+  std::size_t at = text.find(title);
+  result = text.substr(0, at);
+  while (text.compare(at, last_title.size(), last_title) != 0) {
+    const std::size_t end_of_title = text.find('\n', at), next = text.find("\n" + std::string(title), end_of_title) + 1;
+    const std::string line = text.substr(at, end_of_title - at);
+    const std::string path = line.substr(title.size(), line.find(' ', title.size()) - title.size());
+    EXPECT_EQ(content_lines(text.substr(end_of_title, next - end_of_title)), content_lines(template_text(path)))
+        << path;
+    result += line + "\n";
+    at = next;
+  }
+  return result + text.substr(at);
+}
+
+void expect_golden(const std::string& name, const Plan& plan) {
+  const std::string path = std::string(RANKONE_SOURCE_DIR "/tests/codegen/golden/") + name + ".cu";
+  const std::string written = without_templates(emit(plan));
+  if (std::getenv("RANKONE_UPDATE_GOLDEN") != nullptr) {
+    std::ofstream(path, std::ios::binary) << written;
+    GTEST_SKIP() << "wrote " << path;
+  }
+  std::ifstream file(path, std::ios::binary);
+  ASSERT_TRUE(file) << path;
+  EXPECT_EQ(written, std::string(std::istreambuf_iterator<char>(file), {})) << path;
+}
+
+TEST(Golden, Linear) { expect_golden("linear", plan_of(variants::linear, {.key_dim = 64, .value_dim = 64})); }
+
+TEST(Golden, GlaSigmoidAtTheChunkLevel) {
+  expect_golden("gla_sigmoid_chunk",
+                plan_of(variants::gla_sigmoid, {.key_dim = 128, .value_dim = 128, .level = Level::chunk}));
+}
+
+TEST(Golden, Mamba2InFloat32) {
+  expect_golden(
+      "mamba2_f32",
+      plan_of(variants::mamba2,
+              {.key_dim = 40, .value_dim = 72, .dtype = dtype::f32, .precision = Precision::f32, .chunk = 16}));
+}
+
+TEST(Golden, Hgrn2) {
+  expect_golden("hgrn2_f16", plan_of(variants::hgrn2, {.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}));
+}
+
+}  // namespace
+}  // namespace rankone

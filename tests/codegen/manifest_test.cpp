@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// Manifests: what a loader without this library needs, checked against the structs it describes.
+#include "codegen/manifest.hpp"
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+
+#include "codegen/variant_json.hpp"
+#include "templates/device/arguments.cuh"
+#include "tests/codegen/helpers.hpp"
+
+namespace rankone {
+namespace {
+
+using nlohmann::json;
+
+TEST(Manifest, DescribesTheArgumentStructWithoutGaps) {
+  const json manifest = json::parse(manifest_json(plan_of(variants::gla, {.key_dim = 64, .value_dim = 64}), "abc"));
+  EXPECT_EQ(manifest.at("key"), "abc");
+  const json& arguments = manifest.at("arguments");
+  std::size_t end = 0;
+  for (const json& field : arguments.at("fields")) {
+    EXPECT_EQ(field.at("offset"), end) << field;
+    end = field.at("offset").get<std::size_t>() + field.at("bytes").get<std::size_t>();
+  }
+  EXPECT_EQ(end, sizeof(Arguments));
+  EXPECT_EQ(arguments.at("bytes"), sizeof(Arguments));
+  EXPECT_EQ(arguments.at("fields").back().at("offset"), offsetof(Arguments, flags));
+}
+
+TEST(Manifest, ListsKernelsAndInputs) {
+  const Plan plan = plan_of(variants::mamba2, {.key_dim = 64, .value_dim = 64, .level = Level::chunk});
+  const json manifest = json::parse(manifest_json(plan));
+  ASSERT_EQ(manifest.at("kernels").size(), plan.kernels.size());
+  for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
+    EXPECT_EQ(manifest["kernels"][i]["entry"], plan.kernels[i].entry);
+    EXPECT_EQ(manifest["kernels"][i]["threads"], plan.kernels[i].threads);
+    EXPECT_EQ(manifest["kernels"][i]["shared_bytes"], plan.kernels[i].shared_bytes);
+  }
+  EXPECT_EQ(manifest["launch"]["forward"], (json{"mamba2_states", "mamba2_output"}));
+  EXPECT_EQ(manifest["arguments"]["inputs"], json{"dt"});
+  EXPECT_EQ(manifest["arguments"]["parameters"], (json{"A_log", "dt_bias"}));
+  EXPECT_EQ(manifest["default_scale"], 1.0);
+  EXPECT_FALSE(manifest.contains("key"));
+  EXPECT_EQ(manifest["arch"], "sm_90a");
+}
+
+TEST(Manifest, HasAVariantThatReadsBack) {
+  for (const Variant& variant : catalogue()) {
+    const json manifest = json::parse(manifest_json(plan_of(variant, {.key_dim = 64, .value_dim = 64})));
+    EXPECT_EQ(variant_to_json(variant_from_json(manifest["variant"].dump())), variant_to_json(variant));
+  }
+}
+
+TEST(Manifest, TravelsInsideTheText) {
+  const Plan plan = plan_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64});
+  const std::string text = emit(plan), begin = "extern \"C\" __constant__ char gla_sigmoid_manifest[] =\n    \"";
+  ASSERT_TRUE(holds(text, begin));
+  const std::size_t at = text.find(begin) + begin.size();
+  std::string literal = text.substr(at, text.rfind("\";\n") - at), plain;
+  for (std::size_t i = 0; i < literal.size(); ++i) plain += literal[i] == '\\' ? literal[++i] : literal[i];
+  EXPECT_EQ(plain, launch_manifest(plan));
+  const json manifest = json::parse(plain);
+  EXPECT_EQ(manifest["kernels"][0]["entry"], "gla_sigmoid_forward");
+  EXPECT_FALSE(holds(plain, "sm_"));
+}
+
+}  // namespace
+}  // namespace rankone

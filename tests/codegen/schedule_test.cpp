@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// Legal schedules, the default one, pins, and the sizes that follow from a plan.
+#include <set>
+
+#include "codegen/space.hpp"
+#include "codegen/tensors.hpp"
+#include "tests/codegen/helpers.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr CompileOptions square_128{.key_dim = 128, .value_dim = 128};
+
+TEST(Archs, AreKnownByName) {
+  std::vector<std::string> names;
+  for (const ArchLimits& arch : known_archs()) names.push_back(arch.arch);
+  EXPECT_EQ(names, (std::vector<std::string>{"sm_80", "sm_86", "sm_89", "sm_90a", "sm_100a", "sm_120a"}));
+  EXPECT_EQ(arch_limits("sm_90a").shared_bytes_per_block, 227 * 1024);
+  EXPECT_EQ(arch_limits("sm_90").arch, "sm_90");
+  EXPECT_EQ(arch_limits("sm_86").shared_bytes_per_block, 99 * 1024);
+  for (const char* wrong : {"sm_70", "sm_75", "sm_9", "", "h100", "sm_90aa", "sm_80a"})
+    EXPECT_TRUE(holds(refusal_of([&] { arch_limits(wrong); }), "accepted: sm_80, sm_86")) << wrong;
+}
+
+TEST(Space, HasManyCandidatesAndNoneTwice) {
+  for (const Variant& variant : catalogue()) {
+    const auto legal = legal_schedules(variant, square_128, "sm_90a");
+    EXPECT_GE(legal.size(), 24u) << variant.name.view();
+    std::set<std::string> texts;
+    for (const Schedule& schedule : legal) texts.insert(to_string(schedule));
+    EXPECT_EQ(texts.size(), legal.size());
+    EXPECT_EQ(legal, legal_schedules(variant, square_128, "sm_90a"));
+  }
+}
+
+TEST(Space, FitsEveryArchitectureAndSize) {
+  for (const Variant& variant : catalogue())
+    for (const ArchLimits& arch : known_archs())
+      for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32})
+        for (const auto& [keys, values] : {std::pair{1, 1}, {16, 512}, {20, 24}, {64, 128}, {256, 512}}) {
+          const CompileOptions options{.key_dim = keys, .value_dim = values, .dtype = type};
+          const Schedule chosen = default_schedule(variant, options, arch.arch);
+          const Plan plan = lower(variant, options, chosen, arch.arch);
+          for (const KernelPlan& kernel : plan.kernels) EXPECT_LE(kernel.shared_bytes, arch.shared_bytes_per_block);
+          EXPECT_GE(plan.value_tiles * chosen.value_tile, values);
+          EXPECT_EQ(plan.key_padded % 16, 0);
+        }
+}
+
+TEST(Space, GrowsWithSharedMemory) {
+  const auto on = [](const char* arch) { return legal_schedules(variants::gla, square_128, arch).size(); };
+  EXPECT_LT(on("sm_86"), on("sm_80"));
+  EXPECT_LT(on("sm_80"), on("sm_90a"));
+}
+
+TEST(Space, LeavesTilesBeyondTheLastColumnOut) {
+  for (const Schedule& schedule : legal_schedules(variants::linear, {.key_dim = 64, .value_dim = 20}, "sm_90a"))
+    EXPECT_LE(schedule.value_tile, 32);
+}
+
+TEST(Pins, Hold) {
+  CompileOptions options = square_128;
+  options.level = Level::chunk;
+  options.chunk = 48;
+  options.stages = 1;
+  for (const Schedule& schedule : legal_schedules(variants::gla, options, "sm_90a")) {
+    EXPECT_EQ(schedule.level, Level::chunk);
+    EXPECT_EQ(schedule.chunk, 48);
+    EXPECT_EQ(schedule.stages, 1);
+  }
+  EXPECT_EQ(default_schedule(variants::gla, options, "sm_90a").chunk, 48);
+  constexpr auto pinned = variant("pinned").chunk(16).level(Level::chunk).checked();
+  const Schedule schedule = default_schedule(pinned, square_128, "sm_80");
+  EXPECT_EQ(schedule.chunk, 16);
+  EXPECT_EQ(schedule.level, Level::chunk);
+}
+
+TEST(Pins, AreRefusedWhereNothingFits) {
+  const auto refused = [](CompileOptions options, const Variant& variant = variants::gla) {
+    return refusal_of([&] { default_schedule(variant, options, "sm_90a"); });
+  };
+  CompileOptions options = square_128;
+  options.chunk = 20;
+  EXPECT_TRUE(holds(refused(options), "given chunk=20; accepted: chunk of 16 32 64 128"));
+  options = square_128;
+  options.warps = 3;
+  EXPECT_TRUE(holds(refused(options), "warps=3"));
+  options = square_128;
+  options.stages = -1;
+  EXPECT_TRUE(holds(refused(options), "stages=-1"));
+  options = square_128;
+  options.chunk = 32;
+  EXPECT_TRUE(holds(refused(options, variant("pinned").chunk(64)), "pinned twice"));
+}
+
+TEST(Options, AreCheckedFirst) {
+  const auto refused = [](CompileOptions options) {
+    return refusal_of([&] { default_schedule(variants::gla, options, "sm_90a"); });
+  };
+  EXPECT_TRUE(holds(refused({.key_dim = 0, .value_dim = 64}), "K is out of range; given K = 0; accepted: 1 to 256"));
+  EXPECT_TRUE(holds(refused({.key_dim = 257, .value_dim = 64}), "K = 257"));
+  EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 513}), "1 to 512"));
+  EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .dtype = dtype::f64}), "bf16, f16, f32"));
+  EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .input_types = {{"h", dtype::f32}}}), "'h'; accepted: g"));
+  EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .input_types = {{"g", dtype::i32}}}), "given i32"));
+  EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .precision = Precision::f32}), "precision f32"));
+}
+
+TEST(Lower, RefusesAnIllegalSchedule) {
+  const auto refused = [](Schedule schedule, const char* arch = "sm_90a") {
+    return refusal_of([&] { lower(variants::gla, square_128, schedule, arch); });
+  };
+  EXPECT_TRUE(holds(refused({.chunk = 24}), "multiple of 16 tokens"));
+  EXPECT_TRUE(holds(refused({.value_tile = 64, .warps = 1}), "16 or 32 columns"));
+  EXPECT_TRUE(holds(refused({.stages = 3}), "1 or 2 stages"));
+  EXPECT_TRUE(holds(refused({.level = Level::automatic}), "serial or chunk"));
+  EXPECT_TRUE(holds(refused({.chunk = 128}, "sm_86"), "101376"));
+}
+
+TEST(Lower, PlansTheKernelsOfEachLevel) {
+  const auto entries = [](Level level) {
+    CompileOptions options = square_128;
+    options.level = level;
+    std::vector<std::string> names;
+    for (const KernelPlan& kernel : plan_of(variants::mamba2, options).kernels) names.push_back(kernel.entry);
+    return names;
+  };
+  EXPECT_EQ(entries(Level::serial), (std::vector<std::string>{"mamba2_forward", "mamba2_states", "mamba2_combine"}));
+  EXPECT_EQ(entries(Level::chunk), (std::vector<std::string>{"mamba2_states", "mamba2_output", "mamba2_combine"}));
+}
+
+TEST(Lower, OrdersWhatALaunchPasses) {
+  const Plan plan =
+      plan_of(variants::mamba2, {.key_dim = 64, .value_dim = 64, .input_types = {{"A_log", dtype::bf16}}});
+  ASSERT_EQ(plan.inputs.size(), 1u);
+  EXPECT_EQ(plan.inputs[0].name, "dt");
+  EXPECT_EQ(plan.inputs[0].axes, (std::vector<std::string>{"B", "T", "HV"}));
+  EXPECT_EQ(plan.inputs[0].type, dtype::bf16);
+  ASSERT_EQ(plan.parameters.size(), 2u);
+  EXPECT_EQ(plan.parameters[0].name, "A_log");
+  EXPECT_EQ(plan.parameters[0].type, dtype::bf16);
+  EXPECT_EQ(plan.parameters[1].name, "dt_bias");
+  EXPECT_EQ(plan.parameters[1].type, dtype::f32);
+  EXPECT_EQ(plan_of(variants::lightning, square_128).scalars, (std::vector<std::string>{"layer", "layers"}));
+  EXPECT_FALSE(plan_of(variants::hgrn2, square_128).reads_key);
+}
+
+TEST(Tensors, NameEverythingThatForwardReadsAndWrites) {
+  std::vector<std::string> names;
+  for (const TensorPlan& tensor : tensors_of(variants::hgrn2, square_128)) names.push_back(tensor.name);
+  EXPECT_EQ(names, (std::vector<std::string>{"q", "v", "x", "lower_bound", "initial_state", "cu_seqlens", "o",
+                                             "final_state"}));
+  const auto tensors = tensors_of(variants::gla, {.value_major_state = true});
+  EXPECT_EQ(tensors.back().axes, (std::vector<std::string>{"N", "HV", "V", "K"}));
+  EXPECT_EQ(tensors[3].role, "gate");
+}
+
+TEST(Geometry, CountsBlocksAndWorkspace) {
+  CompileOptions options{.key_dim = 40, .value_dim = 100, .chunk = 32, .level = Level::chunk, .value_tile = 64};
+  const Plan plan = plan_of(variants::gla, options);
+  ASSERT_EQ(plan.key_padded, 48);
+  ASSERT_EQ(plan.value_tiles, 2);
+  const Shape equal{.batch = 3, .tokens = 65, .heads = 2, .value_heads = 6};
+  EXPECT_EQ(chunk_slots(plan, equal), 3 * 3);
+  EXPECT_EQ(block_count(plan, plan.kernels[0], equal), 3 * 6 * 2);
+  EXPECT_EQ(block_count(plan, plan.kernels[1], equal), 9 * 6 * 2);
+  EXPECT_EQ(block_count(plan, plan.kernels[2], equal), 3 * 6);
+  EXPECT_EQ(workspace_bytes(plan, equal), std::size_t{9} * 6 * 2 * 64 * 48 * 2);
+  const Shape packed{.batch = 1, .tokens = 65, .heads = 2, .sequences = 5};
+  EXPECT_EQ(chunk_slots(plan, packed), 3 + 5);
+  EXPECT_EQ(block_count(plan, plan.kernels[0], packed), 5 * 2 * 2);
+  EXPECT_EQ(block_count(plan, plan.kernels[1], packed), 8 * 2 * 2);
+  const Shape large{.batch = 64, .tokens = 1 << 20, .heads = 128};
+  EXPECT_EQ(workspace_bytes(plan, large), (std::size_t{64} << 15) * 128 * 2 * 64 * 48 * 2);
+  options.level = Level::serial;
+  EXPECT_EQ(workspace_bytes(plan_of(variants::gla, options), equal), 0u);
+  EXPECT_EQ(block_count(plan, plan.kernels[0], Shape{.batch = 0}), 0);
+}
+
+TEST(Schedules, HaveAName) {
+  EXPECT_EQ(to_string(Schedule{}), "portable/serial chunk=64 value_tile=64 warps=4 stages=2");
+}
+
+}  // namespace
+}  // namespace rankone

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// Variants and schedules through JSON and back, and refused JSON.
+#include "codegen/variant_json.hpp"
+
+#include "codegen/render.hpp"
+#include "codegen/schedule_json.hpp"
+#include "tests/codegen/helpers.hpp"
+
+namespace rankone {
+namespace {
+
+bool same(const Expression& a, const Expression& b) {
+  const Expression left = canonical(a), right = canonical(b);
+  return left.size == right.size && left.nodes == right.nodes;
+}
+
+void expect_same(const Variant& a, const Variant& b) {
+  EXPECT_EQ(a.name, b.name);
+  EXPECT_EQ(a.decay_.kind, b.decay_.kind);
+  EXPECT_TRUE(same(a.decay_.log_decay, b.decay_.log_decay));
+  EXPECT_TRUE(same(a.key_, b.key_));
+  EXPECT_TRUE(same(a.write_scale_, b.write_scale_));
+  EXPECT_TRUE(same(a.feature_map_, b.feature_map_));
+  EXPECT_EQ(a.scale_, b.scale_);
+  EXPECT_EQ(a.chunk_, b.chunk_);
+  EXPECT_EQ(a.level_, b.level_);
+}
+
+TEST(VariantJson, ReadsBackWhatItWrote) {
+  for (const Variant& variant : catalogue()) {
+    SCOPED_TRACE(std::string(variant.name.view()));
+    const std::string text = variant_to_json(variant);
+    const Variant read = variant_from_json(text);
+    expect_same(variant, read);
+    EXPECT_EQ(variant_to_json(read), text);
+    EXPECT_EQ(variant_to_json(variant_from_json(variant_to_json(variant, 2))), text);
+  }
+}
+
+TEST(VariantJson, HoldsEverythingThatADeclarationCan) {
+  const Variant declared =
+      variant("all_of_it")
+          .decay(per_key(-softplus(input("x", head_axis | key_axis) + param("b", value_head_axis)) / 3))
+          .key(key() * (1 - decay()))
+          .write_scale(sigmoid(input("w")) * scalar("gain"))
+          .feature_map(silu)
+          .scale(0.3)
+          .chunk(48)
+          .level(Level::chunk);
+  validate(declared);
+  expect_same(declared, variant_from_json(variant_to_json(declared)));
+}
+
+TEST(VariantJson, KeepsEveryDigitOfAConstant) {
+  const Variant declared = variant("digits").decay(constant(leaf({.value = -1.0 / 3}))).scale(1.0 / 7);
+  expect_same(declared, variant_from_json(variant_to_json(declared)));
+}
+
+struct Refusal {
+  const char* text;
+  std::vector<const char*> said;
+};
+
+TEST(VariantJson, RefusesWithWhatIsAccepted) {
+  const Refusal refusals[] = {
+      {"", {"file.json", "not JSON"}},
+      {"{\"name\": \"x\"", {"not JSON", "line 1"}},
+      {"[1]", {"a JSON object is needed", "[1]"}},
+      {"{}", {"'name' is missing"}},
+      {R"-({"name": 3})-", {"file.json.name", "a string is needed", "given 3"}},
+      {R"-({"name": "x", "decai": {}})-", {"unknown member", "\"decai\"", "decay, key"}},
+      {R"-({"name": "x", "name": "y"})-", {"stands twice"}},
+      {R"-({"name": "x", "decay": "per_key"})-", {"file.json.decay", "a JSON object is needed"}},
+      {R"-({"name": "x", "decay": {"kind": "per_token"}})-", {"unknown name", "'per_token'", "per_head, per_key"}},
+      {R"-({"name": "x", "decay": {"kind": "per_key"}})-", {"has a formula"}},
+      {R"-({"name": "x", "decay": {"kind": "per_key", "log_decay": "input(g"}})-",
+       {"file.json.decay.log_decay", "input is not closed"}},
+      {R"-({"name": "x", "decay": {"kind": "per_head", "log_decay": "input(g, HV | K)"}})-", {"per-head"}},
+      {R"-({"name": "x", "decay": {"kind": "constant", "log_decay": "0.5"}})-", {"at most 0"}},
+      {R"-({"name": "x", "feature_map": "input(g)"})-", {"feature map"}},
+      {R"-({"name": "x", "decay": {"kind": "per_key", "log_decay": "input(q)"}})-", {"taken", "given q"}},
+      {R"-({"name": "x", "scale": "big"})-", {"a number is needed"}},
+      {R"-({"name": "x", "scale": 0})-", {"scale"}},
+      {R"-({"name": "x", "scale": 1e999})-", {"not JSON"}},
+      {R"-({"name": "x", "chunk": 50})-", {"multiple of 16", "given 50"}},
+      {R"-({"name": "x", "chunk": 32.5})-", {"a whole number is needed"}},
+      {R"-({"name": "x", "level": "segment"})-", {"'segment'", "serial, chunk"}},
+      {R"-({"name": "two words"})-", {"starts with a letter"}},
+      {R"-({"name": "a_name_that_is_longer_than_accepted"})-", {"31 characters"}}};
+  for (const Refusal& refusal : refusals) {
+    const std::string sentence = refusal_of([&] { variant_from_json(refusal.text, "file.json"); });
+    for (const char* part : refusal.said) EXPECT_TRUE(holds(sentence, part)) << refusal.text << "\n" << sentence;
+  }
+  std::string deep = "{\"name\": ";
+  for (int i = 0; i < 100000; ++i) deep += "[";
+  EXPECT_TRUE(holds(refusal_of([&] { variant_from_json(deep); }), "nested too deeply"));
+}
+
+TEST(ScheduleJson, ReadsBackWhatItWrote) {
+  const Schedule schedule{.level = Level::chunk, .chunk = 48, .value_tile = 32, .warps = 1, .stages = 1};
+  EXPECT_EQ(schedule_from_json(schedule_to_json(schedule)), schedule);
+  EXPECT_TRUE(holds(refusal_of([] { schedule_from_json(R"-({"family": "portable"})-"); }), "'level' is missing"));
+  EXPECT_TRUE(holds(refusal_of([] { schedule_from_json(R"-({"blocks": 1})-"); }), "unknown member"));
+  EXPECT_TRUE(holds(refusal_of([] {
+                      schedule_from_json(R"-({"family": "hopper", "level": "serial", "chunk": 64,
+      "value_tile": 64, "warps": 4, "stages": 2})-");
+                    }),
+                    "portable"));
+}
+
+}  // namespace
+}  // namespace rankone
