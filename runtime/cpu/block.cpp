@@ -135,7 +135,7 @@ void Block::leave(Fiber& me) {
   Fiber* const next = pick();
   if (next == nullptr) fail({.kind = FailureKind::deadlock});
   if (next != &me) switch_to(*next, &me.context);
-  if (!me.copies.empty()) deliver_some(me);
+  if (!me.copies.empty()) deliver_some(me, random_ >> 40);
 }
 
 void Block::finish(Fiber& me) {

@@ -102,8 +102,18 @@ class Block {
     }
   }
   // Inside the block's shared memory and aligned to its size; then also written, and ordered.
-  void check_place(Word word, int thread, int offset, int bytes, int line);
-  const unsigned char* checked_load(Word word, int thread, int offset, int bytes, int line);
+  void check_place(Word word, int thread, int offset, int bytes, int line) {
+    if (offset < 0 || offset > launch_.shared_bytes - bytes || (offset & (bytes - 1)) != 0)
+      fail_place(word, thread, offset, bytes, line);
+  }
+  const unsigned char* checked_load(Word word, int thread, int offset, int bytes, int line) {
+    check_place(word, thread, offset, bytes, line);
+    Access other;
+    if (launch_.check_races)
+      if (const Conflict conflict = shadow_.read(offset, bytes, stamp(thread, line), other); conflict != Conflict::none)
+        fail_order(conflict, word, thread, offset, bytes, line, other);
+    return shared_.data() + offset;
+  }
 
  private:
   static void start(boost::context::detail::transfer_t from);
@@ -119,14 +129,16 @@ class Block {
   bool arrive(Fiber& me, Word word, int line);
   void release_warp(const Fiber& me);
   void make_ready(int warp, std::uint32_t lanes);
-  void fail(const Failure& failure);
+  // These leave the fiber for good.
+  [[gnu::cold]] void fail(const Failure& failure);
+  [[gnu::cold]] void fail_place(Word word, int thread, int offset, int bytes, int line);
+  [[gnu::cold]] void fail_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line, Access other);
   bool skipped(int line);
   Access stamp(int thread, int line) const {
     return {warps_[static_cast<std::size_t>(thread / host_warp_size)].time, static_cast<std::uint16_t>(thread), clamped(line)};
   }
-  void check_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line, Access other);
   void deliver(PendingCopy& copy);
-  void deliver_some(Fiber& me);
+  void deliver_some(Fiber& me, std::uint64_t random);
   std::string report() const;                  // of failure_
   std::string where_threads_are(int first, int last) const;
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,15 +38,16 @@ class HostModule {
   double build_ms_ = 0;
 };
 
+struct EmulationReport {
+  std::vector<int> visited_lines;  // lines of the sync sites that some thread came to, ascending
+};
+
 struct EmulationOptions {
   std::uint64_t seed = 1;   // of the order in which threads run and copies arrive
   int max_workers = 0;      // operating-system threads; 0: one for each core
   bool check_races = true;  // the happens-before check of shared memory; all other checks stay
   int dropped_line = 0;     // calls of sync_block, sync_warp, copy_commit and copy_wait on this line do nothing; 0: none
-};
-
-struct EmulationReport {
-  std::vector<int> visited_lines;  // lines of the sync sites that some thread came to, ascending
+  std::function<void(const EmulationReport&)> on_report{};  // called by the CPU device after each launch
 };
 
 // Runs blocks 0 to `blocks` - 1 to their end. Throws Error(check_failed) for a race, a deadlock, a read of memory never

@@ -7,24 +7,14 @@
 
 namespace rankone {
 
-void Block::check_place(Word word, int thread, int offset, int bytes, int line) {
-  if (offset < 0 || offset > launch_.shared_bytes - bytes)
-    fail({.kind = FailureKind::out_of_range, .word = word, .thread = thread, .line = line, .offset = offset, .bytes = bytes});
-  if (offset % bytes != 0)
-    fail({.kind = FailureKind::misaligned, .word = word, .thread = thread, .line = line, .offset = offset, .bytes = bytes});
+void Block::fail_place(Word word, int thread, int offset, int bytes, int line) {
+  const bool outside = offset < 0 || offset > launch_.shared_bytes - bytes;
+  fail({.kind = outside ? FailureKind::out_of_range : FailureKind::misaligned, .word = word, .thread = thread, .line = line,
+        .offset = offset, .bytes = bytes});
 }
 
-void Block::check_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line, Access other) {
-  if (conflict != Conflict::none)
-    fail({FailureKind::race, conflict, word, thread, line, offset, bytes, other});
-}
-
-const unsigned char* Block::checked_load(Word word, int thread, int offset, int bytes, int line) {
-  check_place(word, thread, offset, bytes, line);
-  Access other;
-  if (launch_.check_races)
-    check_order(shadow_.read(offset, bytes, stamp(thread, line), other), word, thread, offset, bytes, line, other);
-  return shared_.data() + offset;
+void Block::fail_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line, Access other) {
+  fail({FailureKind::race, conflict, word, thread, line, offset, bytes, other});
 }
 
 const void* Block::load(HostThread& thread, int offset, int bytes, int line) {
@@ -35,8 +25,8 @@ void* Block::store(HostThread& thread, int offset, int bytes, int line) {
   check_place(Word::store, thread.index, offset, bytes, line);
   Access other;
   if (launch_.check_races)
-    check_order(shadow_.write(offset, bytes, stamp(thread.index, line), other), Word::store, thread.index, offset, bytes,
-                line, other);
+    if (const Conflict conflict = shadow_.write(offset, bytes, stamp(thread.index, line), other); conflict != Conflict::none)
+      fail_order(conflict, Word::store, thread.index, offset, bytes, line, other);
   return shared_.data() + offset;
 }
 
@@ -50,11 +40,11 @@ void Block::copy_async(HostThread& thread, int offset, const void* source, int b
     fail({.kind = FailureKind::misaligned_source, .word = Word::copy_async, .thread = index, .line = line});
   Access other;
   if (launch_.check_races)
-    check_order(shadow_.begin_copy(offset, size, stamp(index, line), other), Word::copy_async, index, offset, size, line,
-                other);
+    if (const Conflict conflict = shadow_.begin_copy(offset, size, stamp(index, line), other); conflict != Conflict::none)
+      fail_order(conflict, Word::copy_async, index, offset, size, line, other);
   Fiber& me = fibers_[static_cast<std::size_t>(index)];
   me.copies.push_back({source, offset, bytes, line, me.group, false});
-  deliver_some(me);
+  deliver_some(me, draw() >> 32);
 }
 
 void Block::copy_commit(HostThread& thread, int line) {
@@ -83,13 +73,16 @@ void Block::deliver(PendingCopy& copy) {
   if (copy.delivered) return;
   copy.delivered = true;
   unsigned char* const target = shared_.data() + copy.offset;
-  if (copy.bytes > 0) std::memcpy(target, copy.source, static_cast<std::size_t>(copy.bytes));
-  std::memset(target + copy.bytes, 0, static_cast<std::size_t>(16 - copy.bytes));
+  if (copy.bytes == 16) {
+    std::memcpy(target, copy.source, 16);
+  } else {
+    if (copy.bytes > 0) std::memcpy(target, copy.source, static_cast<std::size_t>(copy.bytes));
+    std::memset(target + copy.bytes, 0, static_cast<std::size_t>(16 - copy.bytes));
+  }
 }
 
 // Sometimes one of the copies under way arrives.
-void Block::deliver_some(Fiber& me) {
-  const std::uint64_t random = draw() >> 32;
+void Block::deliver_some(Fiber& me, std::uint64_t random) {
   if (random % 4 == 0) deliver(me.copies[(random >> 2) % me.copies.size()]);
 }
 
