@@ -50,9 +50,9 @@ std::int64_t Tensor::elements() const {
 }
 
 bool Tensor::contiguous() const {
+  if (std::find(shape.begin(), shape.begin() + rank, 0) != shape.begin() + rank) return true;  // no elements
   std::int64_t expected = 1;
   for (std::size_t i = static_cast<std::size_t>(rank); i-- > 0;) {
-    if (shape[i] == 0) return true;
     if (shape[i] != 1 && strides[i] != expected) return false;
     expected *= shape[i];
   }

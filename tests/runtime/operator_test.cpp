@@ -13,6 +13,7 @@
 #include "device_problem.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/cache/file.hpp"
+#include "runtime/cuda/context.hpp"
 #include "runtime/cuda/driver.hpp"
 #include "runtime/cuda/nvrtc.hpp"
 #include "runtime/operator_impl.hpp"
@@ -254,6 +255,9 @@ TEST(Gpu, LaunchesCostLittleAndCanBeCaptured) {
 
   const std::vector<double> expected = problem.o.download().values();
   problem.o.fill([] { return 0.0; });
+  cuda::Context context = nullptr;
+  cuda::check(driver.cuDevicePrimaryCtxRetain(&context, 0), "cuDevicePrimaryCtxRetain");
+  const cuda::CurrentContext current(driver, context);
   cuda::Stream stream = nullptr;
   cuda::Graph graph = nullptr;
   cuda::GraphExec executable = nullptr;
