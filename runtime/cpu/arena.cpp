@@ -36,8 +36,9 @@ std::size_t page_bytes() {
 }
 
 [[noreturn]] void refuse(const char* what) {
-  throw Error(ErrorCode::unsupported, std::string("the system gives no memory for fiber stacks (") + what + ": " +
-                                          std::strerror(errno) + ")", {}, {}, "CPU device");
+  throw Error(ErrorCode::unsupported,
+              std::string("the system gives no memory for fiber stacks (") + what + ": " + std::strerror(errno) + ")",
+              {}, {}, "CPU device");
 }
 
 }  // namespace
@@ -47,7 +48,8 @@ Arena::Arena() {
   void* mapped = ::mmap(nullptr, 2 * host_arena_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (mapped == MAP_FAILED) refuse("mmap");
   auto* const first = static_cast<unsigned char*>(mapped);
-  const std::size_t before = (host_arena_bytes - reinterpret_cast<std::uintptr_t>(first) % host_arena_bytes) % host_arena_bytes;
+  const std::size_t before =
+      (host_arena_bytes - reinterpret_cast<std::uintptr_t>(first) % host_arena_bytes) % host_arena_bytes;
   base_ = first + before;
   if (before) ::munmap(first, before);
   if (before != host_arena_bytes) ::munmap(base_ + host_arena_bytes, host_arena_bytes - before);

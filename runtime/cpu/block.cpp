@@ -10,8 +10,8 @@ namespace {
 
 namespace context = boost::context::detail;
 
-constexpr unsigned char poison = 0xff;             // a NaN in every element type
-constexpr std::uint32_t last_tick = 0x7fffffffu;   // then the clock starts anew over a cleared shadow
+constexpr unsigned char poison = 0xff;            // a NaN in every element type
+constexpr std::uint32_t last_tick = 0x7fffffffu;  // then the clock starts anew over a cleared shadow
 
 std::uint64_t mixed(std::uint64_t x) {  // the finalizer of splitmix64
   x += 0x9e3779b97f4a7c15u;

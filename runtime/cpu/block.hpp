@@ -20,12 +20,29 @@ namespace rankone {
 inline constexpr int host_warp_size = 32, max_block_threads = 1024, max_lines = 1 << 16;
 
 enum class Word : unsigned char {
-  none, sync_block, sync_warp, shuffle, load_matrix, load_matrix_transposed, multiply_bf16, multiply_f16, multiply_tf32,
-  load, store, copy_async
+  none,
+  sync_block,
+  sync_warp,
+  shuffle,
+  load_matrix,
+  load_matrix_transposed,
+  multiply_bf16,
+  multiply_f16,
+  multiply_tf32,
+  load,
+  store,
+  copy_async
 };
 
 enum class FailureKind : unsigned char {
-  none, race, out_of_range, misaligned, misaligned_source, bad_copy_size, disagreement, deadlock
+  none,
+  race,
+  out_of_range,
+  misaligned,
+  misaligned_source,
+  bad_copy_size,
+  disagreement,
+  deadlock
 };
 
 // Plain data, since it is filled in on a fiber that is then abandoned.
@@ -35,7 +52,7 @@ struct Failure {
   Word word = Word::none;
   int thread = 0, line = 0;  // of the access that failed
   int offset = 0, bytes = 0;
-  Access other{};            // the earlier access of a race
+  Access other{};  // the earlier access of a race
 };
 
 // What all blocks of a launch have in common.
@@ -58,12 +75,12 @@ struct PendingCopy {
 
 struct Fiber {
   boost::context::detail::fcontext_t context = nullptr;
-  int index = 0, line = 0;       // `line` and `word`: where it waits
+  int index = 0, line = 0;  // `line` and `word`: where it waits
   Word word = Word::none;
   bool exited = false;
   const void* operands = nullptr;  // of a warp-wide word, on the fiber's own stack
   std::vector<PendingCopy> copies;
-  int group = 0;                 // of the copies issued next
+  int group = 0;  // of the copies issued next
 };
 
 struct Warp {
@@ -132,14 +149,16 @@ class Block {
   // These leave the fiber for good.
   [[gnu::cold]] void fail(const Failure& failure);
   [[gnu::cold]] void fail_place(Word word, int thread, int offset, int bytes, int line);
-  [[gnu::cold]] void fail_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line, Access other);
+  [[gnu::cold]] void fail_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line,
+                                Access other);
   bool skipped(int line);
   Access stamp(int thread, int line) const {
-    return {warps_[static_cast<std::size_t>(thread / host_warp_size)].time, static_cast<std::uint16_t>(thread), clamped(line)};
+    return {warps_[static_cast<std::size_t>(thread / host_warp_size)].time, static_cast<std::uint16_t>(thread),
+            clamped(line)};
   }
   void deliver(PendingCopy& copy);
   void deliver_some(Fiber& me, std::uint64_t random);
-  std::string report() const;                  // of failure_
+  std::string report() const;  // of failure_
   std::string where_threads_are(int first, int last) const;
 
   BlockLaunch launch_{};

@@ -11,8 +11,7 @@
 namespace rankone {
 namespace {
 
-template <class T>
-T& operands_of(const Fiber& lane) { return *static_cast<T*>(const_cast<void*>(lane.operands)); }
+template <class T> T& operands_of(const Fiber& lane) { return *static_cast<T*>(const_cast<void*>(lane.operands)); }
 
 struct ShuffleOperands {
   float value, result;
@@ -61,14 +60,12 @@ float bf16_value(unsigned bits) { return as_float(bits << 16); }
 float f16_value(unsigned bits) { return float_from_f16_bits(bits & 0xffffu); }
 
 // Operand words hold elements 2 pair and 2 pair + 1 of a group of eight.
-template <float (*value)(unsigned)>
-void unpack(unsigned word, float& first, float& second) {
+template <float (*value)(unsigned)> void unpack(unsigned word, float& first, float& second) {
   first = value(word & 0xffffu);
   second = value(word >> 16);
 }
 
-template <int k>
-void multiply(Fiber* lanes, const float (&a)[16][k], const Row (&b)[k]) {
+template <int k> void multiply(Fiber* lanes, const float (&a)[16][k], const Row (&b)[k]) {
   for (int half = 0; half < 2; ++half)
     for (int group = 0; group < 8; ++group) {
       const int row = group + 8 * half;
@@ -87,8 +84,7 @@ void multiply(Fiber* lanes, const float (&a)[16][k], const Row (&b)[k]) {
     }
 }
 
-template <float (*value)(unsigned)>
-void multiply_16_bit(Fiber* lanes) {
+template <float (*value)(unsigned)> void multiply_16_bit(Fiber* lanes) {
   float a[16][16];
   Row b[16];
   for (int i = 0; i < host_warp_size; ++i) {
@@ -137,12 +133,11 @@ float collective_shuffle(Block& block, HostThread& thread, float value, int sour
 void collective_load_matrix(Block& block, HostThread& thread, unsigned* r, int offset, bool transposed, int line) {
   const MatrixLoadOperands mine{r, offset};
   const Word word = transposed ? Word::load_matrix_transposed : Word::load_matrix;
-  block.collective(thread, word, line, &mine,
-                   [=](Block& b, Fiber* lanes) { load_matrix(b, lanes, transposed, line); });
+  block.collective(thread, word, line, &mine, [=](Block& b, Fiber* lanes) { load_matrix(b, lanes, transposed, line); });
 }
 
-void collective_multiply(Block& block, HostThread& thread, HostProduct product, float* c, const unsigned* a, unsigned b0,
-                         unsigned b1, int line) {
+void collective_multiply(Block& block, HostThread& thread, HostProduct product, float* c, const unsigned* a,
+                         unsigned b0, unsigned b1, int line) {
   const ProductOperands mine{c, a, {b0, b1}};
   switch (product) {
     case HostProduct::bf16:

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include <rankone/error.hpp>
@@ -51,7 +52,11 @@ class Launch {
 
   void run(int workers) {
     std::vector<std::jthread> others;
-    for (int i = 1; i < workers; ++i) others.emplace_back([this] { work(); });
+    try {
+      for (int i = 1; i < workers; ++i) others.emplace_back([this] { work(); });
+    } catch (const std::system_error&) {
+      // Fewer threads than asked for do the same work.
+    }
     work();
   }
   void throw_failure(const std::string& entry) const {
@@ -117,9 +122,11 @@ EmulationReport emulate(const HostModule& module, const std::string& entry, cons
     throw Error(ErrorCode::invalid_argument, "a block cannot have this many threads", std::to_string(threads),
                 "a multiple of 32 from 32 to 1024", where);
   if (shared_bytes < 0 || shared_bytes > max_shared_bytes)
-    throw Error(ErrorCode::invalid_argument, "a block cannot have this much shared memory", std::to_string(shared_bytes),
-                "0 to " + std::to_string(max_shared_bytes) + " bytes", where);
-  if (blocks < 0) throw Error(ErrorCode::invalid_argument, "a grid cannot have this many blocks", std::to_string(blocks), "0 or more", where);
+    throw Error(ErrorCode::invalid_argument, "a block cannot have this much shared memory",
+                std::to_string(shared_bytes), "0 to " + std::to_string(max_shared_bytes) + " bytes", where);
+  if (blocks < 0)
+    throw Error(ErrorCode::invalid_argument, "a grid cannot have this many blocks", std::to_string(blocks), "0 or more",
+                where);
 
   BlockLaunch each;
   each.entry = reinterpret_cast<void (*)(Arguments)>(module.entry(entry));

@@ -21,9 +21,9 @@ class HostModule {
   HostModule(const HostModule&) = delete;
   HostModule& operator=(const HostModule&) = delete;
 
-  void* entry(const std::string& name) const;     // throws Error(not_found)
-  int granule() const { return granule_; }        // bytes of shared memory that are tracked together: 1, 2 or 4
-  bool cached() const { return cached_; }         // read from the cache, not compiled
+  void* entry(const std::string& name) const;  // throws Error(not_found)
+  int granule() const { return granule_; }     // bytes of shared memory that are tracked together: 1, 2 or 4
+  bool cached() const { return cached_; }      // read from the cache, not compiled
   double build_ms() const { return build_ms_; }
 
  private:
@@ -46,7 +46,7 @@ struct EmulationOptions {
   std::uint64_t seed = 1;   // of the order in which threads run and copies arrive
   int max_workers = 0;      // operating-system threads; 0: one for each core
   bool check_races = true;  // the happens-before check of shared memory; all other checks stay
-  int dropped_line = 0;     // calls of sync_block, sync_warp, copy_commit and copy_wait on this line do nothing; 0: none
+  int dropped_line = 0;     // sync_block, sync_warp, copy_commit and copy_wait on this line do nothing; 0: none
   std::function<void(const EmulationReport&)> on_report{};  // called by the CPU device after each launch
 };
 

@@ -28,10 +28,20 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Hidden symbols keep what inline and templated code defines apart between modules; contraction is off so that results
-// do not depend on the compiler.
-constexpr const char* flags[] = {"-std=c++20", "-O2", "-fPIC", "-shared", "-fvisibility=hidden", "-fno-exceptions",
-                                 "-fno-rtti", "-fno-math-errno", "-ffp-contract=off", "-fno-strict-aliasing", "-w"};
+// Most of a run is spent in the emulator, so that little optimization serves, and compiles sooner. Hidden symbols keep
+// apart what inline and templated code defines in several modules. Without contraction results do not depend on the
+// compiler.
+constexpr const char* flags[] = {"-std=c++20",
+                                 "-O1",
+                                 "-fPIC",
+                                 "-shared",
+                                 "-fvisibility=hidden",
+                                 "-fno-exceptions",
+                                 "-fno-rtti",
+                                 "-fno-math-errno",
+                                 "-ffp-contract=off",
+                                 "-fno-strict-aliasing",
+                                 "-w"};
 
 // A folder that goes away with everything in it.
 class TemporaryFolder {
@@ -101,8 +111,9 @@ int run(const std::vector<std::string>& command, const fs::path& log) {
   const int failed = ::posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed)
-    throw Error(ErrorCode::compile_failed, std::string("the host compiler cannot be started (") + std::strerror(failed) + ")",
-                command[0], {}, "CPU device");
+    throw Error(ErrorCode::compile_failed,
+                std::string("the host compiler cannot be started (") + std::strerror(failed) + ")", command[0], {},
+                "CPU device");
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return -1;
@@ -126,10 +137,11 @@ HostCompiler find_host_compiler() {
   compiler.origin = setting.origin;
   const std::string program = compiler.command.empty() ? std::string() : find_program(compiler.command[0]);
   if (program.empty())
-    throw Error(ErrorCode::not_found,
-                "the CPU device needs a C++20 compiler (g++ 11 or clang++ 14 and later) to build kernels, and there is none",
-                setting.value + (setting.origin == "default" ? "" : " from " + setting.origin),
-                "a compiler in PATH as c++, or named by RANKONE_CXX or CXX", "CPU device");
+    throw Error(
+        ErrorCode::not_found,
+        "the CPU device needs a C++20 compiler (g++ 12, clang++ 14 or later) to build kernels, and there is none",
+        setting.value + (setting.origin == "default" ? "" : " from " + setting.origin),
+        "a compiler in PATH as c++, or named by RANKONE_CXX or CXX", "CPU device");
   compiler.command[0] = program;
   compiler.identity = identity_of(program);
   return compiler;
@@ -148,7 +160,8 @@ std::string host_flags() {
 
 std::string compile_on_host(const HostCompiler& compiler, const std::string& emitted_text) {
   const TemporaryFolder folder;
-  const fs::path source = folder.path() / "kernel.cpp", object = folder.path() / "kernel.so", log = folder.path() / "log";
+  const fs::path source = folder.path() / "kernel.cpp", object = folder.path() / "kernel.so",
+                 log = folder.path() / "log";
   {
     std::ofstream file(source, std::ios::binary);
     // Lines count from the emitted text's own first one.
@@ -165,12 +178,14 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
   if (status != 0)
     throw Error(ErrorCode::compile_failed,
                 "the host compiler refused the kernel (" +
-                    (status < 0 ? std::string("it was killed") : "exit status " + std::to_string(status)) + "):\n" + words,
+                    (status < 0 ? std::string("it was killed") : "exit status " + std::to_string(status)) + "):\n" +
+                    words,
                 compiler.command[0], {}, "CPU device");
   auto bytes = read_file(object);
   if (!bytes || bytes->empty())
-    throw Error(ErrorCode::compile_failed, "the host compiler left no shared object" + (words.empty() ? "" : ":\n" + words),
-                compiler.command[0], "a C++ compiler", "CPU device");
+    throw Error(ErrorCode::compile_failed,
+                "the host compiler left no shared object" + (words.empty() ? "" : ":\n" + words), compiler.command[0],
+                "a C++ compiler", "CPU device");
   return std::move(*bytes);
 }
 

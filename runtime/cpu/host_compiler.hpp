@@ -13,9 +13,9 @@ struct HostCompiler {
   std::string origin;                // "RANKONE_CXX", "CXX" or "default"
 };
 
-HostCompiler find_host_compiler();      // throws Error(not_found)
-const std::string& host_prelude();      // what stands in front of emitted text
-std::string host_flags();               // for a cache key
+HostCompiler find_host_compiler();  // throws Error(not_found)
+const std::string& host_prelude();  // what stands in front of emitted text
+std::string host_flags();           // for a cache key
 
 // The bytes of a shared object. Throws Error(compile_failed) with the compiler's words.
 std::string compile_on_host(const HostCompiler& compiler, const std::string& emitted_text);

@@ -47,7 +47,8 @@ std::shared_ptr<HostModule> HostModule::build(const std::string& emitted_text) {
       cache_key({schema, host_prelude(), emitted_text, compiler.identity, user_flags, host_flags()});
   {
     const std::lock_guard guard(loaded().mutex);
-    if (auto module = loaded().modules[key].lock()) return module;
+    if (const auto found = loaded().modules.find(key); found != loaded().modules.end())
+      if (auto module = found->second.lock()) return module;
   }
   const auto begin = std::chrono::steady_clock::now();
   // The file cache sees to it that threads and processes that come here at once compile only once.
@@ -59,9 +60,9 @@ std::shared_ptr<HostModule> HostModule::build(const std::string& emitted_text) {
     module->load_from_memory(item.bytes);
   else
     module->load(item.file.string());
-  module->build_ms_ =
-      std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
+  module->build_ms_ = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   const std::lock_guard guard(loaded().mutex);
+  std::erase_if(loaded().modules, [](const auto& each) { return each.second.expired(); });
   auto& entry = loaded().modules[key];
   if (auto earlier = entry.lock()) return earlier;
   entry = module;

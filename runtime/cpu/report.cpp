@@ -15,7 +15,8 @@ std::string bytes_at(int offset, int bytes) {
 }
 
 std::string race_report(const Failure& failure) {
-  const std::string now = "thread " + std::to_string(failure.thread) + " (" + name_of(failure.word) + at_line(failure.line) + ")";
+  const std::string now =
+      "thread " + std::to_string(failure.thread) + " (" + name_of(failure.word) + at_line(failure.line) + ")";
   const std::string earlier = "thread " + std::to_string(failure.other.thread);
   const std::string place = " shared memory " + bytes_at(failure.offset, failure.bytes);
   const std::string line = at_line(failure.other.line);
@@ -88,12 +89,13 @@ std::string Block::where_threads_are(int first, int last) const {
 
 std::string Block::report() const {
   const Failure& failure = failure_;
-  const std::string who = "thread " + std::to_string(failure.thread) + " (" + name_of(failure.word) + at_line(failure.line) + ")";
+  const std::string who =
+      "thread " + std::to_string(failure.thread) + " (" + name_of(failure.word) + at_line(failure.line) + ")";
   switch (failure.kind) {
     case FailureKind::race: return race_report(failure);
     case FailureKind::out_of_range:
-      return "out of range: " + who + " touches shared memory " + bytes_at(failure.offset, failure.bytes) + " of a block that has " +
-             std::to_string(launch_.shared_bytes);
+      return "out of range: " + who + " touches shared memory " + bytes_at(failure.offset, failure.bytes) +
+             " of a block that has " + std::to_string(launch_.shared_bytes);
     case FailureKind::misaligned:
       return "misaligned: " + who + " touches shared memory at byte " + std::to_string(failure.offset) +
              ", which is no multiple of " + std::to_string(failure.bytes);
@@ -103,7 +105,8 @@ std::string Block::report() const {
       return "copy size: " + who + " copies " + std::to_string(failure.bytes) + " bytes where 0 to 16 are legal";
     case FailureKind::disagreement: {
       const int first = failure.thread / host_warp_size * host_warp_size;
-      return "divergence: the lanes of a warp must come to the same word: " + where_threads_are(first, first + host_warp_size);
+      return "divergence: the lanes of a warp must come to the same word: " +
+             where_threads_are(first, first + host_warp_size);
     }
     case FailureKind::deadlock: return "deadlock: " + where_threads_are(0, launch_.threads);
     case FailureKind::none: break;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 // What happened to each part of a block's shared memory, and whether the next access is ordered after it.
 //
-// Only two words order threads: sync_block all of them, sync_warp the 32 lanes of a warp. So one counter serves as clock:
-// it ticks at each of them, an access is stamped with the tick of its warp's last one, and an earlier access is ordered
-// before a later one if it is older than the last sync_block, or is the same thread's, or is the same warp's and older
-// than that warp's last sync. No vector clocks are needed, and stamps of former blocks read as "never written".
+// Only two words order threads: sync_block all of them, sync_warp the 32 lanes of a warp. So one counter serves as
+// clock: it ticks at each of them, an access is stamped with the tick of its warp's last one, and an earlier access is
+// ordered before a later one if it is older than the last sync_block, or is the same thread's, or is the same warp's
+// and older than that warp's last sync. No vector clocks are needed, and stamps of former blocks read as "never written".
 #pragma once
 
 #include <algorithm>
@@ -48,7 +48,9 @@ class Shadow {
     }
     return Conflict::none;
   }
-  Conflict write(int offset, int bytes, Access now, Access& other) { return write_as(offset, bytes, now, now.time, other); }
+  Conflict write(int offset, int bytes, Access now, Access& other) {
+    return write_as(offset, bytes, now, now.time, other);
+  }
   Conflict begin_copy(int offset, int bytes, Access now, Access& other) {
     return write_as(offset, bytes, now, under_way, other);
   }
@@ -69,8 +71,8 @@ class Shadow {
     return earlier.thread == now.thread || (earlier.thread / 32 == now.thread / 32 && earlier.time < now.time);
   }
 
-  // Two readers are enough to convict every later writer that some reader would: of two warps, any two; of one warp, two
-  // lanes since its last sync, or else the latest.
+  // Two readers are enough to convict every later writer that some reader would: of two warps, any two; of one warp,
+  // two lanes since its last sync, or else the latest.
   void note_reader(Cell& cell, Access now) const {
     Access &one = cell.reader, &two = cell.second_reader;
     if (one.time < ordered_) {

@@ -9,8 +9,12 @@ namespace rankone {
 
 void Block::fail_place(Word word, int thread, int offset, int bytes, int line) {
   const bool outside = offset < 0 || offset > launch_.shared_bytes - bytes;
-  fail({.kind = outside ? FailureKind::out_of_range : FailureKind::misaligned, .word = word, .thread = thread, .line = line,
-        .offset = offset, .bytes = bytes});
+  fail({.kind = outside ? FailureKind::out_of_range : FailureKind::misaligned,
+        .word = word,
+        .thread = thread,
+        .line = line,
+        .offset = offset,
+        .bytes = bytes});
 }
 
 void Block::fail_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line, Access other) {
@@ -25,7 +29,8 @@ void* Block::store(HostThread& thread, int offset, int bytes, int line) {
   check_place(Word::store, thread.index, offset, bytes, line);
   Access other;
   if (launch_.check_races)
-    if (const Conflict conflict = shadow_.write(offset, bytes, stamp(thread.index, line), other); conflict != Conflict::none)
+    if (const Conflict conflict = shadow_.write(offset, bytes, stamp(thread.index, line), other);
+        conflict != Conflict::none)
       fail_order(conflict, Word::store, thread.index, offset, bytes, line, other);
   return shared_.data() + offset;
 }
@@ -40,7 +45,8 @@ void Block::copy_async(HostThread& thread, int offset, const void* source, int b
     fail({.kind = FailureKind::misaligned_source, .word = Word::copy_async, .thread = index, .line = line});
   Access other;
   if (launch_.check_races)
-    if (const Conflict conflict = shadow_.begin_copy(offset, size, stamp(index, line), other); conflict != Conflict::none)
+    if (const Conflict conflict = shadow_.begin_copy(offset, size, stamp(index, line), other);
+        conflict != Conflict::none)
       fail_order(conflict, Word::copy_async, index, offset, size, line, other);
   Fiber& me = fibers_[static_cast<std::size_t>(index)];
   me.copies.push_back({source, offset, bytes, line, me.group, false});
@@ -95,22 +101,18 @@ Block& block_of(HostThread& thread) { return *static_cast<Block*>(thread.emulato
 const HostInterface host_words = {
     .sync_block = [](HostThread& t, int line) { block_of(t).sync_block(t, line); },
     .sync_warp = [](HostThread& t, int line) { block_of(t).sync_warp(t, line); },
-    .shuffle = [](HostThread& t, float value, int source, int line) {
-      return collective_shuffle(block_of(t), t, value, source, line);
-    },
+    .shuffle = [](HostThread& t, float value, int source,
+                  int line) { return collective_shuffle(block_of(t), t, value, source, line); },
     .load = [](HostThread& t, int offset, int bytes, int line) { return block_of(t).load(t, offset, bytes, line); },
     .store = [](HostThread& t, int offset, int bytes, int line) { return block_of(t).store(t, offset, bytes, line); },
-    .copy_async = [](HostThread& t, int offset, const void* source, int bytes, int line) {
-      block_of(t).copy_async(t, offset, source, bytes, line);
-    },
+    .copy_async = [](HostThread& t, int offset, const void* source, int bytes,
+                     int line) { block_of(t).copy_async(t, offset, source, bytes, line); },
     .copy_commit = [](HostThread& t, int line) { block_of(t).copy_commit(t, line); },
     .copy_wait = [](HostThread& t, int pending, int line) { block_of(t).copy_wait(t, pending, line); },
-    .load_matrix = [](HostThread& t, unsigned* r, int offset, bool transposed, int line) {
-      collective_load_matrix(block_of(t), t, r, offset, transposed, line);
-    },
-    .multiply = [](HostThread& t, HostProduct product, float* c, const unsigned* a, unsigned b0, unsigned b1, int line) {
-      collective_multiply(block_of(t), t, product, c, a, b0, b1, line);
-    },
+    .load_matrix = [](HostThread& t, unsigned* r, int offset, bool transposed,
+                      int line) { collective_load_matrix(block_of(t), t, r, offset, transposed, line); },
+    .multiply = [](HostThread& t, HostProduct product, float* c, const unsigned* a, unsigned b0, unsigned b1,
+                   int line) { collective_multiply(block_of(t), t, product, c, a, b0, b1, line); },
 };
 
 }  // namespace rankone

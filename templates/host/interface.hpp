@@ -4,8 +4,8 @@
 
 namespace rankone {
 
-// Fiber stacks are the slots of an aligned arena whose first slot holds the records, one a slot. A thread thus finds its
-// own record from its stack pointer alone: no thread-local storage, and nothing to restore when fibers switch.
+// Fiber stacks are the slots of an aligned arena whose first slot holds the records, one a slot. A thread thus finds
+// its own record from its stack pointer alone: no thread-local storage, and nothing to restore when fibers switch.
 constexpr unsigned long host_slot_bytes = 128ul << 10;
 constexpr unsigned long host_arena_slots = 2048;
 constexpr unsigned long host_arena_bytes = host_slot_bytes * host_arena_slots;

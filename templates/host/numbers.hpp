@@ -33,8 +33,9 @@ __device__ __forceinline__ unsigned f16_bits(float value) {
 
 // Constrained, since `f16` is complete only after the device headers.
 template <class T>
-  requires __is_same(T, f16)
-__device__ __forceinline__ float to_float(T value) { return float_from_f16_bits(value.bits); }
+requires __is_same(T, f16) __device__ __forceinline__ float to_float(T value) {
+  return float_from_f16_bits(value.bits);
+}
 
 __device__ __forceinline__ unsigned pack_bf16(float low, float high) { return bf16_bits(low) | bf16_bits(high) << 16; }
 __device__ __forceinline__ unsigned pack_f16(float low, float high) { return f16_bits(low) | f16_bits(high) << 16; }

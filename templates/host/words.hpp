@@ -41,15 +41,13 @@ __device__ __forceinline__ float shuffle_up(float value, int distance, int line 
   return shuffle(value, lane < distance ? lane : lane - distance, line);
 }
 
-template <class T>
-__device__ __forceinline__ T shared_load(int offset, int line = __builtin_LINE()) {
+template <class T> __device__ __forceinline__ T shared_load(int offset, int line = __builtin_LINE()) {
   (void)host_access_noted<sizeof(T)>;
   T value;
   __builtin_memcpy(&value, host_interface->load(host_thread(), offset, sizeof(T), line), sizeof(T));
   return value;
 }
-template <class T>
-__device__ __forceinline__ void shared_store(int offset, T value, int line = __builtin_LINE()) {
+template <class T> __device__ __forceinline__ void shared_store(int offset, T value, int line = __builtin_LINE()) {
   (void)host_access_noted<sizeof(T)>;
   __builtin_memcpy(host_interface->store(host_thread(), offset, sizeof(T), line), &value, sizeof(T));
 }
@@ -60,8 +58,7 @@ __device__ __forceinline__ void copy_async_16(int offset, const void* source, in
 __device__ __forceinline__ void copy_commit(int line = __builtin_LINE()) {
   host_interface->copy_commit(host_thread(), line);
 }
-template <int pending>
-__device__ __forceinline__ void copy_wait(int line = __builtin_LINE()) {
+template <int pending> __device__ __forceinline__ void copy_wait(int line = __builtin_LINE()) {
   host_interface->copy_wait(host_thread(), pending, line);
 }
 

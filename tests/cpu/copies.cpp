@@ -17,11 +17,14 @@ struct CopyKernel : TestKernel {
   std::vector<unsigned> out = std::vector<unsigned>(4 * 64);
 
   CopyKernel(const std::string& body, int threads)
-      : TestKernel("const unsigned* source = static_cast<const unsigned*>(a.query.data);\n"
-                   "auto give = [&](int slot) {\n"
-                   "  const Vector16 v = shared_load<Vector16>(16 * slot);\n"
-                   "  for (int i = 0; i < 4; ++i) static_cast<unsigned*>(a.output.data)[4 * t + i] = v.word[i];\n"
-                   "};\n" + body, threads, 16 * 64 * 2) {
+      : TestKernel(
+            "const unsigned* source = static_cast<const unsigned*>(a.query.data);\n"
+            "auto give = [&](int slot) {\n"
+            "  const Vector16 v = shared_load<Vector16>(16 * slot);\n"
+            "  for (int i = 0; i < 4; ++i) static_cast<unsigned*>(a.output.data)[4 * t + i] = v.word[i];\n"
+            "};\n" +
+                body,
+            threads, 16 * 64 * 2) {
     std::iota(source.begin(), source.end(), 1u);
     arguments.query.data = source.data();
     arguments.output.data = out.data();
@@ -64,7 +67,8 @@ TEST(Copies, MustBeWaitedFor) {
   CopyKernel("copy_async_16(16 * t, source + 4 * t, 16);\ncopy_commit();\nsync_block();\ngive(t ^ 1);", 32)
       .expect_found("copy under way");
   // What was not committed is in no group that a wait covers.
-  CopyKernel("copy_async_16(16 * t, source + 4 * t, 16);\ncopy_wait<0>();\ngive(t);", 32).expect_found("copy under way");
+  CopyKernel("copy_async_16(16 * t, source + 4 * t, 16);\ncopy_wait<0>();\ngive(t);", 32)
+      .expect_found("copy under way");
   CopyKernel("copy_async_16(16 * t, source + 4 * t, 16);\ncopy_commit();\nshared_store(16 * t, Vector16{});", 32)
       .expect_found("copy under way");
 }
@@ -81,17 +85,24 @@ TEST(Copies, GroupsCompleteInOrder) {
 }
 
 TEST(Copies, MayNotOverwriteWhatIsBeingRead) {
-  CopyKernel("shared_store(16 * t, Vector16{}); sync_block();\ngive(t ^ 32);\n"
-             "copy_async_16(16 * t, source + 4 * t, 16); copy_commit(); copy_wait<0>();", 64).expect_found("");
-  const CopyKernel late("shared_store(16 * t, Vector16{}); sync_block();\ngive(t ^ 1);\nshuffle(0, 0);\n"
-                        "copy_async_16(16 * t, source + 4 * t, 16); copy_commit(); copy_wait<0>();", 32);
+  CopyKernel(
+      "shared_store(16 * t, Vector16{}); sync_block();\ngive(t ^ 32);\n"
+      "copy_async_16(16 * t, source + 4 * t, 16); copy_commit(); copy_wait<0>();",
+      64)
+      .expect_found("");
+  const CopyKernel late(
+      "shared_store(16 * t, Vector16{}); sync_block();\ngive(t ^ 1);\nshuffle(0, 0);\n"
+      "copy_async_16(16 * t, source + 4 * t, 16); copy_commit(); copy_wait<0>();",
+      32);
   late.expect_found("read-write race");
 }
 
 TEST(Copies, ArriveAtARandomTime) {
   // The source changes between issue and wait: over some seeds both contents arrive.
-  CopyKernel kernel("static_cast<unsigned*>(a.query.data)[4 * t] = 1;\ncopy_async_16(16 * t, source + 4 * t, 16);\n"
-                    "static_cast<unsigned*>(a.query.data)[4 * t] = 2;\ncopy_commit(); copy_wait<0>();\ngive(t);", 32);
+  CopyKernel kernel(
+      "static_cast<unsigned*>(a.query.data)[4 * t] = 1;\ncopy_async_16(16 * t, source + 4 * t, 16);\n"
+      "static_cast<unsigned*>(a.query.data)[4 * t] = 2;\ncopy_commit(); copy_wait<0>();\ngive(t);",
+      32);
   bool early = false, late = false;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     kernel.run({.seed = seed});
@@ -102,8 +113,10 @@ TEST(Copies, ArriveAtARandomTime) {
 }
 
 TEST(Copies, LeftUnderWayDoNotReachTheNextBlock) {
-  CopyKernel kernel("if (block_index() == 0) { copy_async_16(16 * t, source + 4 * t, 16); copy_commit(); }\n"
-                    "else { shared_store(16 * t, Vector16{}); give(t); }", 32);
+  CopyKernel kernel(
+      "if (block_index() == 0) { copy_async_16(16 * t, source + 4 * t, 16); copy_commit(); }\n"
+      "else { shared_store(16 * t, Vector16{}); give(t); }",
+      32);
   kernel.blocks = 3;
   kernel.expect_clean();
 }

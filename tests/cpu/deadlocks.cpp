@@ -26,7 +26,8 @@ TEST(Deadlocks, AWarpBarrierThatSomeLanesNeverReach) {
 }
 
 TEST(Deadlocks, LanesAtDifferentWords) {
-  expect_report(TestKernel("if (t < 4) sync_warp();\nelse shuffle(0, 0);", 32, 0), {"divergence", "in sync_warp", "in shuffle"});
+  expect_report(TestKernel("if (t < 4) sync_warp();\nelse shuffle(0, 0);", 32, 0),
+                {"divergence", "in sync_warp", "in shuffle"});
 }
 
 TEST(Deadlocks, LanesAtDifferentBarriers) {

@@ -26,8 +26,10 @@ TEST(Grids, EveryThreadOfEveryBlockRunsOnce) {
 
 TEST(Grids, TheLargestBlock) {
   std::vector<float> out(1024);
-  TestKernel kernel("shared_store<float>(4 * t, t);\nsync_block();\n"
-                    "static_cast<float*>(a.output.data)[t] = shared_load<float>(4 * (1023 - t));", 1024, 4096);
+  TestKernel kernel(
+      "shared_store<float>(4 * t, t);\nsync_block();\n"
+      "static_cast<float*>(a.output.data)[t] = shared_load<float>(4 * (1023 - t));",
+      1024, 4096);
   kernel.arguments.output.data = out.data();
   kernel.run();
   for (int t = 0; t < 1024; ++t) EXPECT_EQ(out[static_cast<std::size_t>(t)], 1023 - t);
@@ -35,9 +37,11 @@ TEST(Grids, TheLargestBlock) {
 
 TEST(Grids, LargeLocalArraysFitTheStack) {
   std::vector<float> out(64);
-  TestKernel kernel("volatile int local[16384];\nfor (int i = 0; i < 16384; ++i) local[i] = i % 64 + t;\nsync_block();\n"
-                    "int sum = 0; for (int i = 0; i < 16384; ++i) sum += local[i] - t;\n"
-                    "static_cast<float*>(a.output.data)[t] = sum;", 64, 0);
+  TestKernel kernel(
+      "volatile int local[16384];\nfor (int i = 0; i < 16384; ++i) local[i] = i % 64 + t;\nsync_block();\n"
+      "int sum = 0; for (int i = 0; i < 16384; ++i) sum += local[i] - t;\n"
+      "static_cast<float*>(a.output.data)[t] = sum;",
+      64, 0);
   kernel.arguments.output.data = out.data();
   kernel.run();
   EXPECT_EQ(out, std::vector<float>(64, 256 * 2016));
@@ -70,7 +74,8 @@ TEST(Grids, ManyThreadsLaunchAtOnce) {
   std::vector<std::jthread> threads;
   for (int i = 0; i < 8; ++i)
     threads.emplace_back([&] {
-      for (std::uint64_t seed = 0; seed < 10; ++seed) failures += !kernel.failure({.seed = seed, .max_workers = 2}).empty();
+      for (std::uint64_t seed = 0; seed < 10; ++seed)
+        failures += !kernel.failure({.seed = seed, .max_workers = 2}).empty();
     });
   threads.clear();
   EXPECT_EQ(failures, 0);
@@ -86,7 +91,8 @@ TEST(Grids, BadLaunchesAreRefused) {
     }
     return ErrorCode::internal;
   };
-  for (int threads : {0, 31, 33, 1056, -32}) EXPECT_EQ(code("kernel", 1, threads, 0), ErrorCode::invalid_argument) << threads;
+  for (int threads : {0, 31, 33, 1056, -32})
+    EXPECT_EQ(code("kernel", 1, threads, 0), ErrorCode::invalid_argument) << threads;
   EXPECT_EQ(code("kernel", 1, 32, -1), ErrorCode::invalid_argument);
   EXPECT_EQ(code("kernel", 1, 32, (1 << 20) + 1), ErrorCode::invalid_argument);
   EXPECT_EQ(code("kernel", -1, 32, 0), ErrorCode::invalid_argument);

@@ -10,7 +10,7 @@
 
 namespace rankone {
 
-// The whole vocabulary and an entry `kernel` with this body, where `a` stands for the arguments, `t` for thread_index().
+// The whole vocabulary and an entry `kernel` with this body, in which `a` is the arguments and `t` thread_index().
 std::string kernel_text(const std::string& body);
 
 struct TestKernel {

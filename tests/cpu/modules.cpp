@@ -24,12 +24,16 @@ class Variable {
  public:
   Variable(const char* name, const char* value) : name_(name) {
     if (const char* before = std::getenv(name)) before_ = before;
-    if (value) ::setenv(name, value, 1);
-    else ::unsetenv(name);
+    if (value)
+      ::setenv(name, value, 1);
+    else
+      ::unsetenv(name);
   }
   ~Variable() {
-    if (before_) ::setenv(name_, before_->c_str(), 1);
-    else ::unsetenv(name_);
+    if (before_)
+      ::setenv(name_, before_->c_str(), 1);
+    else
+      ::unsetenv(name_);
   }
 
  private:
@@ -138,9 +142,11 @@ TEST_F(Modules, WorkWithoutACache) {
 TEST_F(Modules, ModulesKeepTheirTypesApart) {
   // Two texts define the same names differently, as two policies do.
   const auto with = [](int value) {
-    return kernel_text("struct Local { static int& get() { static int value = " + std::to_string(value) + "; return value; } };\n"
+    return kernel_text("struct Local { static int& get() { static int value = " + std::to_string(value) +
+                       "; return value; } };\n"
                        "if (t == 0) *static_cast<int*>(a.output.data) = Local::get() + Policy<int>::sizes[t];")
-        .insert(0, "template <class T> struct Policy { static constexpr int sizes[] = {" + std::to_string(100 * value) + "}; };\n");
+        .insert(0, "template <class T> struct Policy { static constexpr int sizes[] = {" + std::to_string(100 * value) +
+                       "}; };\n");
   };
   const auto one = HostModule::build(with(1)), two = HostModule::build(with(2));
   EXPECT_EQ(answer(*one), 101);
@@ -178,8 +184,10 @@ TEST_F(Modules, ClangBuildsTheSameText) {
   if (std::system("clang++ --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no clang++ in PATH";
   const Variable compiler("RANKONE_CXX", "clang++");
   std::vector<float> out(64);
-  TestKernel kernel("shared_store<float>(4 * t, t);\nsync_block();\n"
-                    "static_cast<float*>(a.output.data)[t] = shared_load<float>(4 * (t ^ 32)) + to_float(f16{0x3c00});", 64, 256);
+  TestKernel kernel(
+      "shared_store<float>(4 * t, t);\nsync_block();\n"
+      "static_cast<float*>(a.output.data)[t] = shared_load<float>(4 * (t ^ 32)) + to_float(f16{0x3c00});",
+      64, 256);
   kernel.arguments.output.data = out.data();
   kernel.run();
   for (int t = 0; t < 64; ++t) EXPECT_EQ(out[static_cast<std::size_t>(t)], (t ^ 32) + 1);

@@ -18,9 +18,12 @@ namespace {
 // expression(x) for each x, on the CPU device.
 std::vector<std::uint32_t> evaluate(const std::string& expression, const std::vector<float>& x) {
   std::vector<std::uint32_t> out(x.size());
-  TestKernel kernel("for (long long i = t; i < a.tokens; i += 32) {\n"
-                    "const float x = static_cast<const float*>(a.query.data)[i];\n"
-                    "static_cast<unsigned*>(a.output.data)[i] = " + expression + ";\n}", 32, 0);
+  TestKernel kernel(
+      "for (long long i = t; i < a.tokens; i += 32) {\n"
+      "const float x = static_cast<const float*>(a.query.data)[i];\n"
+      "static_cast<unsigned*>(a.output.data)[i] = " +
+          expression + ";\n}",
+      32, 0);
   kernel.arguments.query.data = const_cast<float*>(x.data());
   kernel.arguments.output.data = out.data();
   kernel.arguments.tokens = static_cast<long long>(x.size());
@@ -31,8 +34,9 @@ std::vector<std::uint32_t> evaluate(const std::string& expression, const std::ve
 constexpr float infinity = std::numeric_limits<float>::infinity();
 
 std::vector<float> samples() {
-  std::vector<float> x = {0.0f, -0.0f, infinity, -infinity, 65504.0f, 65519.99f, 65520.0f, 65536.0f, 0x1p-14f, 0x1p-24f,
-                          0x1p-25f, 0x1.8p-25f, 0x1.000002p-25f, 0x1.ffcp-15f, 0x1.ffep-15f, 3.4028235e38f, 0x1p-149f, 1.0f};
+  std::vector<float> x = {0.0f,         -0.0f,         infinity,  -infinity, 65504.0f,   65519.99f,       65520.0f,
+                          65536.0f,     0x1p-14f,      0x1p-24f,  0x1p-25f,  0x1.8p-25f, 0x1.000002p-25f, 0x1.ffcp-15f,
+                          0x1.ffep-15f, 3.4028235e38f, 0x1p-149f, 1.0f};
   for (std::uint32_t half = 0; half < 0x7c00; half += 5) {  // ties, and their neighbours, of both types
     const float value = std::ldexp(static_cast<float>(half & 0x3ff), static_cast<int>(half >> 10) - 25);
     for (float y : {value, std::nextafter(value, 0.0f), std::nextafter(value, 1e30f)}) x.push_back(y);
@@ -57,7 +61,9 @@ double rounded(double x, int bits, int lowest, bool ties_to_even) {
 
 float f16_value(std::uint32_t h) {
   const int exponent = h >> 10 & 31, mantissa = h & 1023;
-  const float magnitude = exponent == 31 ? infinity : std::ldexp(static_cast<float>(exponent ? mantissa + 1024 : mantissa), std::max(exponent, 1) - 25);
+  const float magnitude = exponent == 31 ? infinity
+                                         : std::ldexp(static_cast<float>(exponent ? mantissa + 1024 : mantissa),
+                                                      std::max(exponent, 1) - 25);
   return h & 0x8000 ? -magnitude : magnitude;
 }
 
@@ -97,8 +103,10 @@ TEST(Numbers, EveryF16Widens) {
   for (std::size_t i = 0; i < x.size(); ++i) x[i] = static_cast<float>(i);
   const auto y = evaluate("as_bits(to_float(f16{static_cast<unsigned short>(x)}))", x);
   for (std::uint32_t i = 0; i < 0x8000; ++i) {
-    if (i > 0x7c00) ASSERT_TRUE(std::isnan(std::bit_cast<float>(y[i]))) << i;
-    else ASSERT_EQ(std::bit_cast<float>(y[i]), f16_value(i)) << i;
+    if (i > 0x7c00)
+      ASSERT_TRUE(std::isnan(std::bit_cast<float>(y[i]))) << i;
+    else
+      ASSERT_EQ(std::bit_cast<float>(y[i]), f16_value(i)) << i;
   }
 }
 
@@ -114,8 +122,10 @@ TEST(Numbers, ScalarFunctions) {
   const auto exp2 = evaluate("as_bits(rankone::exp2(x))", x);
   for (std::size_t i = 0; i < x.size(); ++i) {
     const float exact = x[i] < -126.0f ? 0.0f : std::exp2(x[i]);
-    if (std::isinf(exact)) EXPECT_EQ(std::bit_cast<float>(exp2[i]), infinity);
-    else EXPECT_NEAR(std::bit_cast<float>(exp2[i]), exact, std::abs(exact) * 3e-7f) << x[i];
+    if (std::isinf(exact))
+      EXPECT_EQ(std::bit_cast<float>(exp2[i]), infinity);
+    else
+      EXPECT_NEAR(std::bit_cast<float>(exp2[i]), exact, std::abs(exact) * 3e-7f) << x[i];
   }
   const std::vector<float> y = {0x1p-127f, -0x1p-127f, 0x1p127f, infinity, 3.0f};
   const auto reciprocal = evaluate("as_bits(reciprocal(x))", y);
@@ -126,7 +136,8 @@ TEST(Numbers, ScalarFunctions) {
   EXPECT_NEAR(std::bit_cast<float>(reciprocal[4]), 1.0f / 3, 1e-7f);
   const std::vector<float> z = {1.0f, 1.25f, 2.0f, 4.0f};
   for (const auto& [word, function] : {std::pair<std::string, double (*)(double)>{"rankone::log(x)", std::log},
-                                       {"rankone::sqrt(x)", std::sqrt}, {"log2_near_one(x)", std::log2},
+                                       {"rankone::sqrt(x)", std::sqrt},
+                                       {"log2_near_one(x)", std::log2},
                                        {"divide(x, 3.0f)", [](double v) { return v / 3; }}}) {
     const auto bits = evaluate("as_bits(" + word + ")", z);
     for (std::size_t i = 0; i < z.size(); ++i)

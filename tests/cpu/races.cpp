@@ -25,7 +25,8 @@ void expect_found(const TestKernel& kernel, const std::string& kind) {
 
 // Thread t writes word t and reads that of its neighbour, `between` which stands something.
 std::string neighbours(const std::string& between, int neighbour) {
-  return "shared_store<float>(4 * t, t);\n" + between + "\nshared_load<float>(4 * (t ^ " + std::to_string(neighbour) + "));";
+  return "shared_store<float>(4 * t, t);\n" + between + "\nshared_load<float>(4 * (t ^ " + std::to_string(neighbour) +
+         "));";
 }
 
 TEST(Races, ABlockBarrierOrdersAll) { expect_clean(TestKernel(neighbours("sync_block();", 32), 64, 256)); }
@@ -45,7 +46,9 @@ TEST(Races, WriteThenRead) {
 
 TEST(Races, AWarpBarrierDoesNotOrderAcrossWarps) {
   expect_found(TestKernel("shared_store<float>(4 * t, 0); sync_block();\nshared_store<float>(4 * t, t);\nsync_warp();\n"
-                          "shared_load<float>(4 * (t ^ 32));", 64, 256), " race: thread ");
+                          "shared_load<float>(4 * (t ^ 32));",
+                          64, 256),
+               " race: thread ");
 }
 
 TEST(Races, AShuffleDoesNotOrderMemory) {
@@ -62,7 +65,8 @@ TEST(Races, ALoadedMatrixMustBeWritten) {
 
 TEST(Races, ReadThenWrite) {
   const std::string body =
-      "shared_store<float>(4 * t, t); sync_block();\nshared_load<float>(4 * (t ^ 32));\n%shared_store<float>(4 * t, 0);";
+      "shared_store<float>(4 * t, t); sync_block();\nshared_load<float>(4 * (t ^ 32));\n"
+      "%shared_store<float>(4 * t, 0);";
   const auto with = [&](const std::string& sync) { return std::string(body).replace(body.find('%'), 1, sync); };
   expect_clean(TestKernel(with("sync_block();\n"), 64, 256));
   // The write may also come before the read of the other warp.
@@ -72,8 +76,9 @@ TEST(Races, ReadThenWrite) {
 
 // All of warp 0 and one lane of warp 1 read a word; then some thread writes it.
 TEST(Races, ManyReadersAreAllRemembered) {
-  const std::string read = "if (t == 0) shared_store<float>(0, 0); sync_block();\n"
-                           "if (t < 32 || t == 40) shared_load<float>(0);\nsync_warp();\n";
+  const std::string read =
+      "if (t == 0) shared_store<float>(0, 0); sync_block();\n"
+      "if (t < 32 || t == 40) shared_load<float>(0);\nsync_warp();\n";
   for (const char* writer : {"0", "31", "40", "41", "95"})
     expect_found(TestKernel(read + "if (t == " + writer + ") shared_store<float>(0, 1);", 96, 16), " race: thread ");
   expect_clean(TestKernel(read + "sync_block(); if (t == 41) shared_store<float>(0, 1);", 96, 16));
@@ -81,9 +86,12 @@ TEST(Races, ManyReadersAreAllRemembered) {
 
 TEST(Races, ReadersOfOneWarpAreOrderedBySyncWarp) {
   const std::string begin = "if (t == 0) shared_store<float>(0, 0); sync_block();\nif (t < 32) {\n";
-  expect_clean(TestKernel(begin + "shared_load<float>(0); sync_warp(); if (t == 3) shared_store<float>(0, 1); }", 64, 16));
+  expect_clean(
+      TestKernel(begin + "shared_load<float>(0); sync_warp(); if (t == 3) shared_store<float>(0, 1); }", 64, 16));
   expect_found(TestKernel(begin + "sync_warp(); if (t < 2) shared_load<float>(0);\nshuffle(0, 0);\n"
-                                  "if (t == 1) shared_store<float>(0, 1); }", 64, 16), "read-write race");
+                                  "if (t == 1) shared_store<float>(0, 1); }",
+                          64, 16),
+               "read-write race");
   // A thread may overwrite what it alone has read.
   expect_clean(TestKernel(begin + "if (t == 1) { shared_load<float>(0); shared_store<float>(0, 1); } }", 64, 16));
 }
@@ -94,15 +102,21 @@ TEST(Races, WriteAndWrite) {
 }
 
 TEST(Races, ReportNamesThreadsLinesAndBytes) {
-  TestKernel kernel("if (t == 5) shared_store<float>(40, 1);\nshuffle(0, 0);\nif (t == 7) shared_load<Vector16>(32);", 32, 64);
+  TestKernel kernel("if (t == 5) shared_store<float>(40, 1);\nshuffle(0, 0);\nif (t == 7) shared_load<Vector16>(32);",
+                    32, 64);
   const int store = kernel.line_of("if (t == 5)"), load = kernel.line_of("if (t == 7)");
   // Words 32 and 36 were never written: those are met first.
   EXPECT_NE(kernel.failure().find("unwritten memory: thread 7 (shared_load at line " + std::to_string(load) +
-                                  ") reads shared memory bytes 32 to 47"), std::string::npos) << kernel.failure();
-  TestKernel whole("if (t == 5) shared_store(32, Vector16{});\nshuffle(0, 0);\nif (t == 7) shared_load<float>(40);", 32, 64);
+                                  ") reads shared memory bytes 32 to 47"),
+            std::string::npos)
+      << kernel.failure();
+  TestKernel whole("if (t == 5) shared_store(32, Vector16{});\nshuffle(0, 0);\nif (t == 7) shared_load<float>(40);", 32,
+                   64);
   EXPECT_NE(whole.failure().find("write-read race: thread 7 (shared_load at line " + std::to_string(load) +
-                                 ") reads shared memory bytes 40 to 43, which thread 5 wrote at line " + std::to_string(store)),
-            std::string::npos) << whole.failure();
+                                 ") reads shared memory bytes 40 to 43, which thread 5 wrote at line " +
+                                 std::to_string(store)),
+            std::string::npos)
+      << whole.failure();
 }
 
 TEST(Races, HalvesOfAWordAreApart) {
@@ -113,7 +127,8 @@ TEST(Races, HalvesOfAWordAreApart) {
 }
 
 TEST(Races, MemoryIsUnwrittenAgainInEachBlock) {
-  TestKernel kernel("if (block_index() == a.tokens) shared_store<float>(4 * t, t);\nshared_load<float>(4 * t);", 32, 128);
+  TestKernel kernel("if (block_index() == a.tokens) shared_store<float>(4 * t, t);\nshared_load<float>(4 * t);", 32,
+                    128);
   kernel.blocks = 2;
   for (long long writer = 0; writer < 2; ++writer) {
     kernel.arguments.tokens = writer;
@@ -127,8 +142,10 @@ TEST(Races, MemoryIsUnwrittenAgainInEachBlock) {
 
 TEST(Races, ContentsArePoisonedInEachBlock) {
   std::vector<unsigned> out(64);
-  TestKernel kernel("static_cast<unsigned*>(a.output.data)[32 * block_index() + t] = shared_load<unsigned>(4 * t);\n"
-                    "shared_store<unsigned>(4 * t, 1);", 32, 128);
+  TestKernel kernel(
+      "static_cast<unsigned*>(a.output.data)[32 * block_index() + t] = shared_load<unsigned>(4 * t);\n"
+      "shared_store<unsigned>(4 * t, 1);",
+      32, 128);
   kernel.blocks = 2;
   kernel.arguments.output.data = out.data();
   kernel.run({.max_workers = 1, .check_races = false});
@@ -137,11 +154,16 @@ TEST(Races, ContentsArePoisonedInEachBlock) {
 
 TEST(Races, OutOfRangeAndMisaligned) {
   for (const char* offset : {"128", "-4", "126", "1 << 20"})
-    EXPECT_NE(TestKernel(std::string("shared_store<float>(") + offset + ", 0);", 32, 128).failure().find("out of range"),
-              std::string::npos) << offset;
+    EXPECT_NE(
+        TestKernel(std::string("shared_store<float>(") + offset + ", 0);", 32, 128).failure().find("out of range"),
+        std::string::npos)
+        << offset;
   EXPECT_NE(TestKernel("shared_store<float>(6, 0);", 32, 128).failure().find("misaligned"), std::string::npos);
-  EXPECT_NE(TestKernel("shared_store(16 * t, Vector16{}); sync_warp(); unsigned r[4]; load_matrix_x4(r, t * 8);", 32, 512)
-                .failure().find("misaligned: thread"), std::string::npos);
+  EXPECT_NE(
+      TestKernel("shared_store(16 * t, Vector16{}); sync_warp(); unsigned r[4]; load_matrix_x4(r, t * 8);", 32, 512)
+          .failure()
+          .find("misaligned: thread"),
+      std::string::npos);
 }
 
 }  // namespace

@@ -18,7 +18,8 @@ std::vector<unsigned> loaded_matrices(const std::string& word) {
       "for (int i = 0; i < 8; ++i) shared_store<unsigned short>((8 * t + i) * 2, 8 * t + i);\n"
       "sync_warp();\n"
       "unsigned r[4];\n" +
-          word + "(r, (t % 8 * 4 + t / 8) * 16);\n"  // tile j: columns 8 j to 8 j + 7 of an 8 x 32 matrix
+          word +
+          "(r, (t % 8 * 4 + t / 8) * 16);\n"  // tile j: columns 8 j to 8 j + 7 of an 8 x 32 matrix
           "for (int i = 0; i < 4; ++i) static_cast<unsigned*>(a.output.data)[4 * t + i] = r[i];",
       32, 512);
   kernel.arguments.output.data = result.data();
@@ -56,16 +57,23 @@ void expect_product(const std::string& word, int k, const std::string& convert) 
           "const float* in = static_cast<const float*>(a.query.data);\n"
           "const float *ma = in, *mb = in + 16 * k, *mc = mb + k * 8;\n"
           "const int g = t / 4, p = t % 4;\n"
-          "float c[4] = {mc[g * 8 + 2 * p], mc[g * 8 + 2 * p + 1], mc[(g + 8) * 8 + 2 * p], mc[(g + 8) * 8 + 2 * p + 1]};\n" +
-          (wide ? "const unsigned ra[4] = {to_tf32(ma[g * k + p]), to_tf32(ma[(g + 8) * k + p]),\n"
-                  "                        to_tf32(ma[g * k + p + 4]), to_tf32(ma[(g + 8) * k + p + 4])};\n"
-                  "const unsigned b0 = to_tf32(mb[p * 8 + g]), b1 = to_tf32(mb[(p + 4) * 8 + g]);\n"
-                : "auto pair = [&](int row, int column) { return " + convert +
-                      "(ma[row * k + column], ma[row * k + column + 1]); };\n"
-                      "const unsigned ra[4] = {pair(g, 2 * p), pair(g + 8, 2 * p), pair(g, 2 * p + 8), pair(g + 8, 2 * p + 8)};\n"
-                      "const unsigned b0 = " + convert + "(mb[2 * p * 8 + g], mb[(2 * p + 1) * 8 + g]);\n"
-                      "const unsigned b1 = " + convert + "(mb[(2 * p + 8) * 8 + g], mb[(2 * p + 9) * 8 + g]);\n") +
-          word + "(c, ra, b0, b1);\n"
+          "const float *up = mc + g * 8 + 2 * p, *down = up + 64;\n"
+          "float c[4] = {up[0], up[1], down[0], down[1]};\n" +
+          (wide
+               ? "const unsigned ra[4] = {to_tf32(ma[g * k + p]), to_tf32(ma[(g + 8) * k + p]),\n"
+                 "                        to_tf32(ma[g * k + p + 4]), to_tf32(ma[(g + 8) * k + p + 4])};\n"
+                 "const unsigned b0 = to_tf32(mb[p * 8 + g]), b1 = to_tf32(mb[(p + 4) * 8 + g]);\n"
+               : "auto pair = [&](int row, int column) { return " + convert +
+                     "(ma[row * k + column], ma[row * k + column + 1]); };\n"
+                     "const unsigned ra[4] = {pair(g, 2 * p), pair(g + 8, 2 * p),\n"
+                      "                        pair(g, 2 * p + 8), pair(g + 8, 2 * p + 8)};\n"
+                     "const unsigned b0 = " +
+                     convert +
+                     "(mb[2 * p * 8 + g], mb[(2 * p + 1) * 8 + g]);\n"
+                     "const unsigned b1 = " +
+                     convert + "(mb[(2 * p + 8) * 8 + g], mb[(2 * p + 9) * 8 + g]);\n") +
+          word +
+          "(c, ra, b0, b1);\n"
           "float* o = static_cast<float*>(a.output.data);\n"
           "o[g * 8 + 2 * p] = c[0]; o[g * 8 + 2 * p + 1] = c[1];\n"
           "o[(g + 8) * 8 + 2 * p] = c[2]; o[(g + 8) * 8 + 2 * p + 1] = c[3];",
@@ -78,7 +86,8 @@ void expect_product(const std::string& word, int k, const std::string& convert) 
       // All operands are multiples of 1/8 with few bits: every sum is exact.
       double sum = in[static_cast<std::size_t>(24 * k + row * 8 + column)];
       for (int i = 0; i < k; ++i)
-        sum += double{in[static_cast<std::size_t>(row * k + i)]} * in[static_cast<std::size_t>(16 * k + i * 8 + column)];
+        sum +=
+            double{in[static_cast<std::size_t>(row * k + i)]} * in[static_cast<std::size_t>(16 * k + i * 8 + column)];
       EXPECT_EQ(out[static_cast<std::size_t>(row * 8 + column)], sum) << "row " << row << ", column " << column;
     }
 }
