@@ -25,8 +25,14 @@ template <class Values> std::string list(const Values& values, std::size_t count
               std::string(tensor));
 }
 
+// A tensor without elements needs no memory.
+bool is_given(const Tensor& tensor) {
+  const auto end = tensor.shape.begin() + tensor.rank;
+  return tensor.data != nullptr || std::find(tensor.shape.begin(), end, 0) != end;
+}
+
 void require(const Tensor& tensor, std::string_view name) {
-  if (!tensor) refuse(name, "the variant reads a tensor that is missing", "none", "a tensor on the host");
+  if (!is_given(tensor)) refuse(name, "the variant reads a tensor that is missing", "none", "a tensor on the host");
 }
 
 void require_floats(const Tensor& tensor, std::string_view name) {
@@ -50,7 +56,7 @@ void require_rank_4(const Tensor& tensor, std::string_view name) {
 
 std::vector<Span> sequences_of(const Tensor& cu_seqlens, const Sizes& sizes) {
   std::vector<Span> sequences;
-  if (!cu_seqlens) {
+  if (!is_given(cu_seqlens)) {
     for (std::int64_t b = 0; b < sizes.batch; ++b) sequences.push_back({b, 0, sizes.tokens});
     return sequences;
   }
@@ -106,12 +112,12 @@ const NamedScalar* find(const std::vector<NamedScalar>& scalars, std::string_vie
 }
 
 Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
-  const bool uses_key = reads_key(variant);
-  if (!arguments.o && !arguments.final_state)
+  const bool uses_key = reads_key(variant), reads_query = is_given(arguments.o);
+  if (!reads_query && !is_given(arguments.final_state))
     refuse("o", "there is nothing to compute", "neither o nor final_state", "at least one of them");
   require(arguments.v, "v");
   require_rank_4(arguments.v, "v");
-  if (arguments.o) require(arguments.q, "q");
+  if (reads_query) require(arguments.q, "q");
   if (uses_key) require(arguments.k, "k");
 
   Sizes sizes{.batch = arguments.v.shape[0],
@@ -120,12 +126,13 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardA
               .sequences = {}};
   sizes.value_dim = options.value_dim != 0 ? options.value_dim : arguments.v.shape[3];
   // H and K are those of whichever of q and k there is; without both, the states tell K, and H is HV.
-  const Tensor& keys = arguments.q ? arguments.q : arguments.k;
-  if (keys) require_rank_4(keys, arguments.q ? "q" : "k");
+  const bool has_query = is_given(arguments.q), has_keys = has_query || is_given(arguments.k);
+  const Tensor& keys = has_query ? arguments.q : arguments.k;
+  if (has_keys) require_rank_4(keys, has_query ? "q" : "k");
   const Tensor& state = arguments.final_state;
-  sizes.heads = keys ? keys.shape[2] : sizes.value_heads;
+  sizes.heads = has_keys ? keys.shape[2] : sizes.value_heads;
   sizes.key_dim = options.key_dim != 0 ? options.key_dim
-                  : keys               ? keys.shape[3]
+                  : has_keys           ? keys.shape[3]
                                        : state.shape[options.value_major_state ? 3 : 2];
   if (sizes.heads < 1 || sizes.value_heads % sizes.heads != 0)
     refuse("v", "the value heads are not a multiple of the heads of q and k",
@@ -133,16 +140,16 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardA
 
   const Extents key_shape = {sizes.batch, sizes.tokens, sizes.heads, sizes.key_dim};
   const Extents value_shape = {sizes.batch, sizes.tokens, sizes.value_heads, sizes.value_dim};
-  if (arguments.o) require_shape(arguments.q, "q", key_shape);
+  if (reads_query) require_shape(arguments.q, "q", key_shape);
   if (uses_key) require_shape(arguments.k, "k", key_shape);
   require_shape(arguments.v, "v", value_shape);
-  if (arguments.o) require_shape(arguments.o, "o", value_shape);
+  if (reads_query) require_shape(arguments.o, "o", value_shape);
   sizes.sequences = sequences_of(arguments.cu_seqlens, sizes);
   Extents state_shape = {static_cast<std::int64_t>(sizes.sequences.size()), sizes.value_heads, sizes.key_dim,
                          sizes.value_dim};
   if (options.value_major_state) std::swap(state_shape[2], state_shape[3]);
-  if (arguments.initial_state) require_shape(arguments.initial_state, "initial_state", state_shape);
-  if (arguments.final_state) require_shape(arguments.final_state, "final_state", state_shape);
+  if (is_given(arguments.initial_state)) require_shape(arguments.initial_state, "initial_state", state_shape);
+  if (is_given(arguments.final_state)) require_shape(arguments.final_state, "final_state", state_shape);
   check_named(variant, arguments, sizes);
   return sizes;
 }

@@ -2,7 +2,11 @@
 // The recurrence in float64.
 #include "runtime/oracle/oracle.hpp"
 
+#include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <thread>
+#include <vector>
 
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/dsl/validate.hpp>
@@ -18,6 +22,8 @@ using oracle::FormulaRows;
 using oracle::Place;
 using oracle::Sizes;
 using oracle::Span;
+
+constexpr double worth_a_thread = 1e7;  // multiplications; some milliseconds
 
 class Recurrence {
  public:
@@ -37,10 +43,12 @@ class Recurrence {
                                    : 1 / std::sqrt(static_cast<double>(sizes_.key_dim));
   }
 
-  void run() {
-    for (std::size_t n = 0; n < sizes_.sequences.size(); ++n)
-      for (std::int64_t head = 0; head < sizes_.value_heads; ++head) run(static_cast<std::int64_t>(n), head);
+  // Independent pieces of work, one for each sequence and value head.
+  std::int64_t pieces() const { return static_cast<std::int64_t>(sizes_.sequences.size()) * sizes_.value_heads; }
+  double operations() const {
+    return static_cast<double>(sizes_.batch * sizes_.tokens * sizes_.value_heads * sizes_.key_dim * sizes_.value_dim);
   }
+  void run(std::int64_t piece) { run(piece / sizes_.value_heads, piece % sizes_.value_heads); }
 
  private:
   void run(std::int64_t n, std::int64_t head) {
@@ -150,7 +158,16 @@ class Recurrence {
 
 void oracle_forward(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
   validate(variant);
-  Recurrence(variant, options, arguments).run();
+  Recurrence recurrence(variant, options, arguments);
+  std::atomic<std::int64_t> next = 0;
+  // Each thread works on a copy, which has its own state and rows; no result depends on how many there are.
+  const auto work = [&](Recurrence own) {
+    for (std::int64_t piece; (piece = next++) < recurrence.pieces();) own.run(piece);
+  };
+  std::vector<std::jthread> helpers;
+  const std::int64_t cores = recurrence.operations() < worth_a_thread ? 1 : std::thread::hardware_concurrency();
+  for (std::int64_t i = 1; i < std::min(cores, recurrence.pieces()); ++i) helpers.emplace_back(work, recurrence);
+  work(recurrence);
 }
 
 }  // namespace rankone

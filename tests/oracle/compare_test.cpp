@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: MIT
+// Relative errors, by hand.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <rankone/error.hpp>
+
+#include "runtime/oracle/compare.hpp"
+#include "tests/oracle/array.hpp"
+
+using namespace rankone;
+
+namespace {
+
+Comparison compared(std::vector<std::int64_t> shape, std::vector<double> result, std::vector<double> reference,
+                    double bound) {
+  Array x(shape, std::move(result)), r(shape, std::move(reference));
+  return compare(x.tensor(), r.tensor(), bound);
+}
+
+TEST(Compare, RatioOfNorms) {
+  const Comparison comparison = compared({2, 2}, {3, 4, 0, 1}, {3, 4, 0, 0}, 0.21);
+  EXPECT_DOUBLE_EQ(comparison.relative_error, 0.2);
+  EXPECT_DOUBLE_EQ(comparison.worst_row, 1 / std::sqrt(12.5));  // the row is zero: the RMS row norm, 5 / sqrt(2)
+  EXPECT_EQ(comparison.worst_index, 1);
+  EXPECT_TRUE(comparison.ok);
+  EXPECT_FALSE(compared({2, 2}, {3, 4, 0, 1}, {3, 4, 0, 0}, 0.19).ok);
+}
+
+TEST(Compare, OneBadRowFailsWhateverTheRest) {
+  std::vector<double> reference(1000, 1.0), result = reference;
+  result[700] = 1.06;
+  EXPECT_LT(compared({1000, 1}, result, reference, 0.01).relative_error, 0.01);
+  EXPECT_FALSE(compared({1000, 1}, result, reference, 0.01).ok);
+  EXPECT_EQ(compared({1000, 1}, result, reference, 0.01).worst_index, 700);
+  result[700] = 1.04;
+  EXPECT_TRUE(compared({1000, 1}, result, reference, 0.01).ok);
+}
+
+TEST(Compare, ALargeRowIsMeasuredByItsOwnNorm) {
+  EXPECT_NEAR(compared({2, 1}, {102, 1}, {100, 1}, 0.02).worst_row, 0.02, 1e-15);
+}
+
+TEST(Compare, NothingIsSmallerThanTheFloor) {
+  EXPECT_DOUBLE_EQ(compared({4, 1}, {1e-9, 0, 0, 0}, {0, 0, 0, 0}, 1).relative_error, 1e-9 / (1e-6 * 2));
+  EXPECT_TRUE(compared({4, 1}, {0, 0, 0, 0}, {0, 0, 0, 0}, 1e-9).ok);
+}
+
+TEST(Compare, ANaNFailsWhereverItStands) {
+  for (std::size_t i = 0; i < 6; ++i)
+    for (const double bad : {std::nan(""), HUGE_VAL}) {
+      std::vector<double> result(6, 1.0);
+      result[i] = bad;
+      EXPECT_FALSE(compared({3, 2}, result, std::vector<double>(6, 1.0), 1e9).ok) << i;
+      EXPECT_FALSE(compared({3, 2}, result, result, 1e9).ok) << i;
+      EXPECT_EQ(compared({3, 2}, result, std::vector<double>(6, 1.0), 1e9).worst_index,
+                static_cast<std::int64_t>(i / 2));
+    }
+}
+
+TEST(Compare, StridesTypesAndShapes) {
+  std::vector<float> memory = {1, 2, 3, 4, 5, 6};
+  Array reference({3, 2}, {1, 4, 2, 5, 3, 6});
+  EXPECT_EQ(compare(Tensor(memory.data(), dtype::f32, {3, 2}, {1, 3}), reference.tensor(), 0).relative_error, 0);
+  EXPECT_THROW((void)compare(Tensor(memory.data(), dtype::f32, {2, 3}), reference.tensor(), 0), Error);
+  EXPECT_TRUE(compared({0, 2}, {}, {}, 0).ok);
+}
+
+}  // namespace

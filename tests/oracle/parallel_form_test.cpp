@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+// The oracle against another definition of the same: sums over all earlier tokens, without a state.
+//
+//   o_t = scale sum_{s <= t} (phi(q_t) * exp(g_{s+1} + ... + g_t)) . key_s  w_s v_s
+//
+// Each variant's g, key and w are written out here in plain arithmetic, apart from its declaration.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+
+#include <rankone/dsl.hpp>
+
+#include "runtime/oracle/compare.hpp"
+#include "runtime/oracle/oracle.hpp"
+#include "tests/oracle/array.hpp"
+
+using namespace rankone;
+
+namespace {
+
+constexpr std::int64_t B = 2, T = 23, H = 2, HV = 4, K = 5, V = 3;
+
+struct Position {
+  std::int64_t b, t, j, i;  // batch row, token, value head, key
+};
+
+struct Definition {
+  const Variant& variant;
+  std::function<double(Position)> log_decay;
+  std::function<double(Position)> key = nullptr;  // instead of k
+  std::function<double(Position)> write_scale = [](Position) { return 1.0; };
+  double scale = 1 / std::sqrt(5.0);
+};
+
+double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+
+class ParallelForm : public testing::Test {
+ protected:
+  std::mt19937 source{11};
+  Array q = Array::random({B, T, H, K}, source), k = Array::random({B, T, H, K}, source);
+  Array v = Array::random({B, T, HV, V}, source);
+  Array per_head = Array::random({B, T, HV}, source, -3, 0), per_key = Array::random({B, T, HV, K}, source, -3, 0);
+  Array a_log = Array::random({HV}, source), dt_bias = Array::random({HV}, source);
+  Array lower_bound = Array::random({HV, K}, source, 0, 1);
+
+  double head_value(Position p) { return per_head[(p.b * T + p.t) * HV + p.j]; }
+  double key_value(Position p) { return per_key.at(p.b, p.t, p.j, p.i); }
+
+  Array expected(const Definition& of) {
+    Array o({B, T, HV, V});
+    for (std::int64_t b = 0; b < B; ++b)
+      for (std::int64_t t = 0; t < T; ++t)
+        for (std::int64_t j = 0; j < HV; ++j)
+          for (std::int64_t c = 0; c < V; ++c) {
+            double sum = 0;
+            for (std::int64_t s = 0; s <= t; ++s)
+              for (std::int64_t i = 0; i < K; ++i) {
+                double log_decay = 0;
+                for (std::int64_t u = s + 1; u <= t; ++u) log_decay += of.log_decay({b, u, j, i});
+                const double key = of.key ? of.key({b, s, j, i}) : k.at(b, s, j / (HV / H), i);
+                sum += q.at(b, t, j / (HV / H), i) * std::exp(log_decay) * key * of.write_scale({b, s, j, i}) *
+                       v.at(b, s, j, c);
+              }
+            o.at(b, t, j, c) = of.scale * sum;
+          }
+    return o;
+  }
+
+  void check(const Definition& of) {
+    Array o({B, T, HV, V});
+    ForwardArguments arguments{.q = q.tensor(), .k = k.tensor(), .v = v.tensor()};
+    for (const Leaf& leaf : inputs_of(of.variant)) {
+      Array& values = leaf.axes.has(Axes::key) ? per_key : per_head;
+      arguments.inputs.push_back({std::string(leaf.view()), values.tensor()});
+    }
+    arguments.inputs.push_back({"A_log", a_log.tensor()});
+    arguments.inputs.push_back({"dt_bias", dt_bias.tensor()});
+    arguments.inputs.push_back({"lower_bound", lower_bound.tensor()});
+    arguments.scalars = {{"layer", 3}, {"layers", 8}};
+    arguments.o = o.tensor();
+    oracle_forward(of.variant, {.key_dim = K, .value_dim = V}, arguments);
+    Array reference = expected(of);
+    const Comparison comparison = compare(o.tensor(), reference.tensor(), 1e-13);
+    EXPECT_TRUE(comparison.ok) << of.variant.name.text << " " << comparison.relative_error << " "
+                               << comparison.worst_row;
+  }
+};
+
+TEST_F(ParallelForm, OfTheWholeCatalogue) {
+  const auto step_size = [&](Position p) { return std::log1p(std::exp(head_value(p) + dt_bias[p.j])); };
+  const auto bounded = [&](Position p) {
+    const double bound = lower_bound[p.j * K + p.i];
+    return bound + (1 - bound) * sigmoid_of(key_value(p));
+  };
+  const std::vector<Definition> definitions = {
+      {variants::linear, [](Position) { return 0.0; }},
+      {variants::retnet, [](Position p) { return std::log(1 - std::pow(2.0, -5.0 - double(p.j))); }},
+      {variants::lightning, [](Position p) { return -8.0 / HV * (1 - 3.0 / 8) * double(p.j); }},
+      {variants::gated_retention, [&](Position p) { return std::log(sigmoid_of(head_value(p))) / 16; }},
+      {variants::simple_gla, [&](Position p) { return head_value(p); }},
+      {variants::gla, [&](Position p) { return key_value(p); }},
+      {variants::gla_sigmoid, [&](Position p) { return std::log(sigmoid_of(key_value(p))) / 16; }},
+      {variants::mamba2, [&](Position p) { return -std::exp(a_log[p.j]) * step_size(p); }, nullptr, step_size, 1},
+      {variants::hgrn2, [&](Position p) { return std::log(bounded(p)); }, [&](Position p) { return 1 - bounded(p); }},
+  };
+  EXPECT_EQ(definitions.size(), catalogue().size());
+  for (const Definition& definition : definitions) check(definition);
+}
+
+}  // namespace
