@@ -43,6 +43,7 @@ Launch::Launch(const Operator& op, const Problem& problem, bool want_final_state
     outputs_.push_back({std::move(layout), bytes, buffers_.size() - 1});
     bytes_ += bytes;
   }
+  if (!arguments_.cu_seqlens) shape_.sequences = 0;
   arguments_.scalars = problem.scalars;
   arguments_.scale = problem.scale;
   use(op);
@@ -83,8 +84,8 @@ std::vector<HostTensor> Launch::outputs() const {
     const auto begin = whole.begin() + fence, end = begin + static_cast<std::ptrdiff_t>(output.bytes);
     const auto intact = [](std::byte each) { return each == fence_pattern; };
     if (!std::all_of(whole.begin(), begin, intact) || !std::all_of(end, whole.end(), intact))
-      throw Error(ErrorCode::check_failed, "a kernel wrote outside its output", output.layout.name, "writes within the tensor",
-                  op_.schedule());
+      throw Error(ErrorCode::check_failed, "a kernel wrote outside its output", output.layout.name,
+                  "writes within the tensor", op_.schedule());
     HostTensor result = output.layout;
     result.bytes.assign(begin, end);
     results.push_back(std::move(result));

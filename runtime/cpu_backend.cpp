@@ -19,25 +19,25 @@ constexpr std::size_t alignment = 256;  // as cuMemAlloc gives
 
 class CpuKernels final : public LoadedKernels {
  public:
-  CpuKernels(std::shared_ptr<HostModule> module, std::vector<KernelPlan> kernels, std::uint64_t seed)
-      : module_(std::move(module)), kernels_(std::move(kernels)), seed_(seed) {}
+  CpuKernels(std::shared_ptr<HostModule> module, std::vector<KernelPlan> kernels, const EmulationOptions& options)
+      : module_(std::move(module)), kernels_(std::move(kernels)), options_(options) {}
 
   void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void*) const override {
     const KernelPlan& plan = kernels_[kernel];
-    EmulationOptions options;
-    options.seed = seed_;
-    emulate(*module_, plan.entry, arguments, blocks, plan.threads, plan.shared_bytes, options);
+    const EmulationReport report =
+        emulate(*module_, plan.entry, arguments, blocks, plan.threads, plan.shared_bytes, options_);
+    if (options_.on_report) options_.on_report(report);
   }
 
  private:
   std::shared_ptr<HostModule> module_;
   std::vector<KernelPlan> kernels_;
-  std::uint64_t seed_;
+  EmulationOptions options_;
 };
 
 class CpuBackend final : public DeviceBackend {
  public:
-  explicit CpuBackend(std::uint64_t seed) : seed_(seed) {}
+  explicit CpuBackend(const EmulationOptions& options) : options_(options) {}
   bool is_cpu() const override { return true; }
   std::string name() const override { return "cpu"; }
   std::string arch() const override { return stands_for; }
@@ -61,15 +61,17 @@ class CpuBackend final : public DeviceBackend {
   void synchronize(void*) override {}
 
   std::shared_ptr<const LoadedKernels> load(const Plan& plan, const std::string& text) override {
-    return std::make_shared<CpuKernels>(HostModule::build(text), plan.kernels, seed_);
+    return std::make_shared<CpuKernels>(HostModule::build(text), plan.kernels, options_);
   }
 
  private:
-  std::uint64_t seed_;
+  EmulationOptions options_;
 };
 
 }  // namespace
 
-std::shared_ptr<DeviceBackend> make_cpu_backend(std::uint64_t seed) { return std::make_shared<CpuBackend>(seed); }
+std::shared_ptr<DeviceBackend> make_cpu_backend(const EmulationOptions& options) {
+  return std::make_shared<CpuBackend>(options);
+}
 
 }  // namespace rankone

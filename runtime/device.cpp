@@ -33,10 +33,11 @@ std::uint64_t seed_from_environment() {
 
 }  // namespace
 
-Device cpu_device(std::uint64_t seed) { return Device(make_cpu_backend(seed)); }
+Device cpu_device(std::uint64_t seed) { return cpu_device(EmulationOptions{.seed = seed}); }
+Device cpu_device(const EmulationOptions& options) { return Device(make_cpu_backend(options)); }
 
 Device Device::cpu() {
-  static const std::shared_ptr<DeviceBackend> backend = make_cpu_backend(seed_from_environment());
+  static const std::shared_ptr<DeviceBackend> backend = make_cpu_backend(EmulationOptions{.seed = seed_from_environment()});
   return Device(backend);
 }
 

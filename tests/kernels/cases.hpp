@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: MIT
+// What the kernel tests share: random problems with harsh gates, and a run against the recurrence in float64.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <ostream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <rankone/rankone.hpp>
+
+#include "autotune/draw.hpp"
+#include "autotune/problem.hpp"
+#include "autotune/verify.hpp"
+#include "runtime/convert.hpp"
+
+namespace rankone::test {
+
+struct Numbers {
+  const char* name;
+  rankone::dtype type;
+  Precision precision;
+};
+inline constexpr Numbers all_numbers[] = {{"bf16", dtype::bf16, Precision::tf32},
+                                          {"f16", dtype::f16, Precision::tf32},
+                                          {"tf32", dtype::f32, Precision::tf32},
+                                          {"f32", dtype::f32, Precision::f32}};
+
+struct Case {
+  const Variant* variant;
+  Level level;
+  Numbers numbers;
+
+  std::string name() const {
+    return std::string(variant->name.view()) + (level == Level::serial ? "_serial_" : "_chunk_") + numbers.name;
+  }
+  friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name(); }
+};
+
+inline std::vector<Case> catalogue_cases() {
+  std::vector<Case> cases;
+  for (const Variant& variant : catalogue())
+    for (const Level level : {Level::serial, Level::chunk})
+      for (const Numbers& numbers : all_numbers) cases.push_back({&variant, level, numbers});
+  return cases;
+}
+
+inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int chunk) {
+  return {.key_dim = key_dim, .value_dim = value_dim, .dtype = c.numbers.type, .precision = c.numbers.precision,
+          .chunk = chunk, .level = c.level};
+}
+
+// Gates over six orders of magnitude in one chunk, from a log-decay of -1e-4 to -100, and some tokens that reset.
+inline void spread_gates(Problem& problem, std::uint64_t seed) {
+  for (HostTensor& tensor : problem.tensors) {
+    const bool logarithm = tensor.name == "g", logit = tensor.name == "x", step = tensor.name == "dt";
+    if (!logarithm && !logit && !step) continue;
+    const auto elements = static_cast<std::int64_t>(tensor.bytes.size() / size_of(tensor.type));
+    for (std::int64_t i = 0; i < elements; ++i) {
+      const double u = draw(Distribution::uniform, seed, 99, static_cast<std::uint64_t>(i));
+      const double magnitude = std::pow(10.0, 6 * u - 4);
+      double value = -magnitude;                                                        // the log-decay itself
+      if (logit) value = magnitude > 30 ? -magnitude : -std::log(std::expm1(magnitude));  // softplus(-x) = magnitude
+      if (step) value = magnitude > 30 ? magnitude : std::log(std::expm1(magnitude));     // softplus(x) = magnitude
+      if (i % 41 == 40 && !step) value = logarithm ? (i % 82 == 81 ? -INFINITY : -1000.0) : -16000.0;
+      store(tensor.bytes.data(), tensor.type, i, value);
+    }
+  }
+}
+
+inline void expect_right(const Operator& op, Problem& problem, const std::string& what) {
+  std::vector<HostTensor> reference = reference_outputs(problem);
+  for (const TensorError& error : verify(op, problem, reference))
+    EXPECT_TRUE(error.ok) << what << ": " << error.name << " is off by " << error.relative_error << ", bound "
+                          << error.bound << " (" << op.schedule() << ")";
+}
+
+}  // namespace rankone::test

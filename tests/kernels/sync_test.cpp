@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+// Takes away each barrier and wait of each skeleton, one at a time: the CPU device must see what that breaks.
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "runtime/backend.hpp"
+#include "runtime/cpu/emulator.hpp"
+#include "runtime/operator_impl.hpp"
+#include "tests/kernels/cases.hpp"
+
+namespace rankone::test {
+namespace {
+
+struct Skeleton {
+  const char* name;
+  const Variant* variant;
+  Schedule schedule;
+  friend void PrintTo(const Skeleton& s, std::ostream* out) { *out << s.name; }
+};
+
+constexpr Variant mapped = variant("mapped").feature_map(square).decay(per_head(input("g"))).checked();
+
+// All paths through the skeleton: decays, stages, roles, tiles that are rewritten, operands in place or apart (f16).
+const Skeleton skeletons[] = {
+    {"scalar_one_stage", &variants::simple_gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 1}},
+    {"scalar_two_stages", &variants::simple_gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"scalar_chunks", &variants::simple_gla, {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"scalar_helpers", &variants::simple_gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 4, .stages = 2}},
+    {"none", &variants::linear, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"mapped", &mapped, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"mapped_chunks", &mapped, {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 1}},
+    {"key_one_stage", &variants::gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 1}},
+    {"key_two_stages", &variants::gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"key_chunks", &variants::gla, {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"key_derived", &variants::hgrn2, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 4, .stages = 2}},
+};
+
+class Sync : public testing::TestWithParam<Skeleton> {
+ protected:
+  // What happens without the site on `line`; empty: nothing was seen. `visited` collects the lines that were reached.
+  std::string run_without(int line, dtype type, std::uint64_t seed, std::set<int>& visited) {
+    const Skeleton& s = GetParam();
+    CompileOptions options{.key_dim = 32, .value_dim = 32, .dtype = type};
+    Problem problem = random_problem(*s.variant, options,
+                                     {.batch = 1, .tokens = 105, .heads = 1, .value_heads = 1, .key_dim = 32, .value_dim = 32},
+                                     {.seed = seed});
+    EmulationOptions emulation{.seed = seed, .dropped_line = line};
+    emulation.on_report = [&](const EmulationReport& report) {
+      visited.insert(report.visited_lines.begin(), report.visited_lines.end());
+    };
+    const Operator op = compile_schedule(*s.variant, options, s.schedule, cpu_device(emulation));
+    try {
+      std::vector<HostTensor> reference = reference_outputs(problem);
+      for (const TensorError& error : verify(op, problem, reference))
+        if (!error.ok) return error.name + " is wrong";
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  }
+  std::string text(dtype type) {
+    const Skeleton& s = GetParam();
+    return compile_schedule(*s.variant, {.key_dim = 32, .value_dim = 32, .dtype = type}, s.schedule, cpu_device(1)).source();
+  }
+};
+
+TEST_P(Sync, EveryRemovalIsSeen) {
+  for (const dtype type : {dtype::bf16, dtype::f16}) {
+    std::set<int> visited;
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) EXPECT_EQ(run_without(0, type, seed, visited), "") << "untouched";
+    int removed = 0;
+    for (const SyncSite& site : list_sync_sites(text(type))) {
+      if (!visited.contains(site.line)) continue;
+      ++removed;
+      std::set<int> ignored;
+      EXPECT_NE(run_without(site.line, type, 1, ignored), "") << site.word << " on line " << site.line << " goes unmissed";
+    }
+    EXPECT_GE(removed, 3);  // a wait, a commit and a barrier at the least
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Skeletons, Sync, testing::ValuesIn(skeletons), [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace rankone::test
