@@ -43,7 +43,7 @@ std::string banner(const Plan& plan) {
     text += "// kernel    " + kernel.entry + ": " + std::to_string(kernel.threads) + " threads, " +
             std::to_string(kernel.shared_bytes) + " bytes of dynamic shared memory\n";
   text += "// spec      " + variant_to_json(variant) + "\n//\n";
-  text += "// Stands alone, for sm_80 and later: nvcc -std=c++20 -arch=sm_80 -c, or NVRTC with -std=c++20.\n";
+  text += "// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.\n";
   return text;
 }
 

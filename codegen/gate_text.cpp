@@ -77,11 +77,7 @@ class GateWriter {
   }
 
   RenderStyle style() const {
-    return {.leaf = [this](const Node& node) { return leaf(node); },
-            .function = function,
-            .exact_reciprocal = [](double value) { return literal(1 / value); },
-            .divides_by_call = true,
-            .binds_leaves = true};
+    return {.leaf = [this](const Node& node) { return leaf(node); }, .function = function, .cuda = true};
   }
 
   std::string leaf(const Node& node) const {

@@ -47,7 +47,7 @@ class Renderer {
     const Operation operation = node(i).operation;
     if (uses_[index(i)] < 2) return false;
     if (operand_count(operation) > 0) return true;
-    return style_.binds_leaves && (operation == Operation::input || operation == Operation::parameter);
+    return style_.cuda && (operation == Operation::input || operation == Operation::parameter);
   }
 
   // t1, t2, ...: none that a tensor of the formula already has.
@@ -74,6 +74,9 @@ class Renderer {
       case Operation::subtract: return infix(n, " - ", sum);
       case Operation::multiply: return infix(n, " * ", product);
       case Operation::divide: return quotient(n);
+      case Operation::step:
+        if (style_.cuda) return {"(" + left.text + " > 0.0f ? 1.0f : 0.0f)", atom};
+        break;
       default: break;
     }
     std::string call = style_.function(n.operation) + "(" + left.text;
@@ -87,14 +90,13 @@ class Renderer {
   }
 
   Text quotient(const Node& n) const {
+    if (!style_.cuda) return infix(n, " / ", product);
     const Node& divisor = node(n.right);
-    if (style_.exact_reciprocal && divisor.operation == Operation::constant) {
-      int exponent = 0;
-      if (std::abs(std::frexp(divisor.value, &exponent)) == 0.5 && std::abs(exponent) < 100)
-        return {operand(n.left).at_least(product) + " * " + style_.exact_reciprocal(divisor.value), product};
-    }
-    if (style_.divides_by_call) return {"divide(" + operand(n.left).text + ", " + operand(n.right).text + ")", atom};
-    return infix(n, " / ", product);
+    int exponent = 0;
+    if (divisor.operation == Operation::constant && std::abs(std::frexp(divisor.value, &exponent)) == 0.5 &&
+        std::abs(exponent) < 100)
+      return {operand(n.left).at_least(product) + " * " + style_.leaf({.value = 1 / divisor.value}), product};
+    return {"divide(" + operand(n.left).text + ", " + operand(n.right).text + ")", atom};
   }
 
   const Expression& expression_;

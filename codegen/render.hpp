@@ -15,11 +15,10 @@ namespace rankone {
 Expression canonical(const Expression& expression);
 
 struct RenderStyle {
-  std::function<std::string(const Node&)> leaf;              // text of a leaf
-  std::function<std::string(Operation)> function;            // name of a function
-  std::function<std::string(double)> exact_reciprocal = {};  // text of 1 / constant where that is exact; may be empty
-  bool divides_by_call = false;                              // divide(a, b) instead of a / b
-  bool binds_leaves = false;                                 // tensors that are read twice get a name as well
+  std::function<std::string(const Node&)> leaf;    // text of a leaf
+  std::function<std::string(Operation)> function;  // name of a function
+  // Division by a power of two is a product, other divisions are calls, and a tensor that is read twice gets a name.
+  bool cuda = false;
 };
 
 struct Rendering {

@@ -2,7 +2,11 @@
 // Emitted text through real compilers: NVRTC for every architecture, with budgets, and the host compiler.
 //
 // The whole matrix takes minutes: by default a slice of it runs, with RANKONE_TEST_ALL=1 all.
+#include <unistd.h>
+
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 
 #include "codegen/manifest.hpp"
 #include "runtime/cpu/host_compiler.hpp"
@@ -107,6 +111,20 @@ TEST(Compile, ByTheHostCompiler) {
       for (const KernelPlan& kernel : plan.kernels) EXPECT_TRUE(holds(object, kernel.entry));
     }
   }
+}
+
+// As a user would, who has the exported text and the toolkit.
+TEST(Compile, ByNvccAlone) {
+  std::string nvcc = "/usr/local/cuda/bin/nvcc";
+  if (!std::filesystem::exists(nvcc)) nvcc = "nvcc";
+  if (std::system((nvcc + " --version > /dev/null 2>&1").c_str()) != 0) GTEST_SKIP() << "nvcc is not installed";
+  const std::string path = testing::TempDir() + "rankone_codegen_" + std::to_string(getpid());
+  std::ofstream(path + ".cu") << emit(
+      plan_of(variants::hgrn2, options_of(odd, dtype::bf16, Precision::tf32, Level::chunk)));
+  const std::string command = nvcc + " -gencode=arch=compute_90a,code=sm_90a -c " + path + ".cu -o " + path + ".o";
+  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  std::filesystem::remove(path + ".cu");
+  std::filesystem::remove(path + ".o");
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 // kernel    gla_sigmoid_combine: 256 threads, 0 bytes of dynamic shared memory
 // spec      {"name":"gla_sigmoid","decay":{"kind":"per_key","log_decay":"log_sigmoid(input(x)) / 16"}}
 //
-// Stands alone, for sm_80 and later: nvcc -std=c++20 -arch=sm_80 -c, or NVRTC with -std=c++20.
+// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
 
 // ---- device/common.cuh ----------------------------------------------------------------------------------------------
 // ---- device/types.cuh -----------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@
 // kernel    hgrn2_combine: 256 threads, 0 bytes of dynamic shared memory
 // spec      {"name":"hgrn2","decay":{"kind":"per_key","log_decay":"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))"},"key":"1 - decay()"}
 //
-// Stands alone, for sm_80 and later: nvcc -std=c++20 -arch=sm_80 -c, or NVRTC with -std=c++20.
+// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
 
 // ---- device/common.cuh ----------------------------------------------------------------------------------------------
 // ---- device/types.cuh -----------------------------------------------------------------------------------------------

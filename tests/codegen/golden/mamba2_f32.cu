@@ -10,7 +10,7 @@
 // kernel    mamba2_combine: 256 threads, 0 bytes of dynamic shared memory
 // spec      {"name":"mamba2","decay":{"kind":"per_head","log_decay":"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))"},"write_scale":"softplus(input(dt) + param(dt_bias))","scale":1.0}
 //
-// Stands alone, for sm_80 and later: nvcc -std=c++20 -arch=sm_80 -c, or NVRTC with -std=c++20.
+// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
 
 // ---- device/common.cuh ----------------------------------------------------------------------------------------------
 // ---- device/types.cuh -----------------------------------------------------------------------------------------------
