@@ -6,6 +6,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <chrono>
 #include <thread>
 
@@ -52,7 +53,7 @@ TEST(CacheProcesses, EachEntryIsProducedOnce) {
   for (int process = 0; process < processes; ++process)
     children.push_back(spawn([&] {
       const FileCache cache(root, std::nullopt);
-      int wrong = 0;
+      std::atomic<int> wrong = 0;
       std::vector<std::thread> threads;
       for (int thread = 0; thread < 2; ++thread)
         threads.emplace_back([&] {
@@ -67,7 +68,7 @@ TEST(CacheProcesses, EachEntryIsProducedOnce) {
           }
         });
       for (std::thread& thread : threads) thread.join();
-      return wrong;
+      return wrong.load();
     }));
   for (const pid_t child : children) EXPECT_EQ(exit_code(child), 0);
   for (int index = 0; index < keys; ++index) EXPECT_EQ(fs::file_size(scratch.path() / key_of(index)), 1u);
