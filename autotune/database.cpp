@@ -31,7 +31,8 @@ TunedFile read(const path& file, const std::string& device, const std::string& a
   std::error_code failure;
   if (!std::filesystem::exists(file, failure)) return {device, arch, {}};
   const auto text = read_file(file);
-  if (!text) throw Error(ErrorCode::io, "the file cannot be read", file.string(), "a readable tuned database", "tuned data");
+  if (!text)
+    throw Error(ErrorCode::io, "the file cannot be read", file.string(), "a readable tuned database", "tuned data");
   return parse_tuned(*text, file.string());
 }
 
@@ -39,7 +40,8 @@ void make_folder(const path& folder) {
   std::error_code failure;
   std::filesystem::create_directories(folder, failure);
   if (failure)
-    throw Error(ErrorCode::io, "the folder for tuned data cannot be made", failure.message(), "a folder that can be written", folder.string());
+    throw Error(ErrorCode::io, "the folder for tuned data cannot be made", failure.message(),
+                "a folder that can be written", folder.string());
 }
 
 int distance(const TunedKey& a, const TunedKey& b) {
@@ -76,8 +78,10 @@ std::vector<TunedFile> read_all(const std::vector<path>& folders) {
 std::string tuned_file_name(std::string_view device) {
   std::string name;
   for (const char letter : device) {
-    if (std::isalnum(static_cast<unsigned char>(letter)) != 0) name += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
-    else if (!name.empty() && name.back() != '-') name += '-';
+    if (std::isalnum(static_cast<unsigned char>(letter)) != 0)
+      name += static_cast<char>(std::tolower(static_cast<unsigned char>(letter)));
+    else if (!name.empty() && name.back() != '-')
+      name += '-';
   }
   while (!name.empty() && name.back() == '-') name.pop_back();
   return name + ".json";
@@ -95,14 +99,18 @@ void store_tuned(const path& folder, const std::string& device, const std::strin
   const std::string name = tuned_file_name(device);
   const FileLock held = lock(folder, name);
   TunedFile file = read(folder / name, device, arch);
-  const auto same = std::find_if(file.entries.begin(), file.entries.end(), [&](const TunedEntry& each) { return each.key == entry.key; });
-  if (same != file.entries.end()) *same = entry;
-  else file.entries.push_back(entry);
+  const auto same = std::find_if(file.entries.begin(), file.entries.end(),
+                                 [&](const TunedEntry& each) { return each.key == entry.key; });
+  if (same != file.entries.end())
+    *same = entry;
+  else
+    file.entries.push_back(entry);
   publish_file(folder / name, {tuned_text(file)});
 }
 
-std::optional<TunedChoice> lookup_tuned(const std::vector<path>& folders, const std::string& device, const std::string& arch,
-                                        const TunedKey& key, const std::function<bool(const Schedule&)>& legal) {
+std::optional<TunedChoice> lookup_tuned(const std::vector<path>& folders, const std::string& device,
+                                        const std::string& arch, const TunedKey& key,
+                                        const std::function<bool(const Schedule&)>& legal) {
   const std::vector<TunedFile> files = read_all(folders);
   // Lower is better: another GPU, how far the shape is, then the order of the folders.
   std::optional<TunedChoice> best;
@@ -114,9 +122,10 @@ std::optional<TunedChoice> lookup_tuned(const std::vector<path>& folders, const 
       if (!same_kernel(entry.key, key) || (best && rank >= best_rank) || !legal(entry.schedule)) continue;
       best_rank = rank;
       const bool exact = std::get<1>(rank) == 0;
-      best = TunedChoice{entry.schedule, std::get<0>(rank) ? "tuned on " + file.device + " for " + entry.shape
-                                         : exact           ? tuned_exactly
-                                                           : "tuned for the nearest shape, " + entry.shape,
+      best = TunedChoice{entry.schedule,
+                         std::get<0>(rank) ? "tuned on " + file.device + " for " + entry.shape
+                         : exact           ? tuned_exactly
+                                           : "tuned for the nearest shape, " + entry.shape,
                          entry.shape};
     }
   }

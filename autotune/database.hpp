@@ -18,11 +18,11 @@ namespace rankone {
 
 // What decides which schedule is fast. Variants that differ only in their formulas share entries.
 struct TunedKey {
-  std::string structure;   // "decay=per_key map=no key=k write=no inputs=HV.K parameters="
-  std::string types;       // "bf16 x=bf16 tf32"
+  std::string structure;  // "decay=per_key map=no key=k write=no inputs=HV.K parameters="
+  std::string types;      // "bf16 x=bf16 tf32"
   int key_dim = 0, value_dim = 0;
-  int tokens_bucket = 0;   // ceil(log2(T))
-  int rows_bucket = 0;     // ceil(log2(B * HV)): what runs in parallel without splitting T
+  int tokens_bucket = 0;  // ceil(log2(T))
+  int rows_bucket = 0;    // ceil(log2(B * HV)): what runs in parallel without splitting T
   friend bool operator==(const TunedKey&, const TunedKey&) = default;
 };
 TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const Dims& dims);
@@ -55,15 +55,17 @@ std::string tuned_file_name(std::string_view device);
 
 // Puts `entry` into the device's file in `folder`, in the place of an entry with the same key, under a lock and by a
 // rename. Throws Error where the folder does not serve, or the file there is not a database: it is left as it is.
-void store_tuned(const std::filesystem::path& folder, const std::string& device, const std::string& arch, const TunedEntry& entry);
+void store_tuned(const std::filesystem::path& folder, const std::string& device, const std::string& arch,
+                 const TunedEntry& entry);
 // Throws what store_tuned would throw, before anything has been measured.
 void require_tuned_folder(const std::filesystem::path& folder, const std::string& device);
 
 inline constexpr const char* tuned_exactly = "tuned for this shape";
 struct TunedChoice {
   Schedule schedule{};
-  std::string origin;  // "tuned for this shape", "tuned for the nearest shape, B=8,...", "tuned on NVIDIA H100 for B=8,..."
-  std::string shape;   // what it was tuned at
+  std::string
+      origin;  // "tuned for this shape", "tuned for the nearest shape, B=8,...", "tuned on NVIDIA H100 for B=8,..."
+  std::string shape;  // what it was tuned at
 };
 
 // Exact, else the nearest shape, else another GPU of the same architecture; `folders` in order of precedence.

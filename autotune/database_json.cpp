@@ -64,12 +64,14 @@ TunedFile parse_tuned(std::string_view text, const std::string& where) {
   try {
     const Json json = Json::parse(text);
     if (json.at("schema") != schema)
-      throw Error(ErrorCode::invalid_argument, "a tuned database of another schema", json.at("schema").dump(), std::to_string(schema), where);
+      throw Error(ErrorCode::invalid_argument, "a tuned database of another schema", json.at("schema").dump(),
+                  std::to_string(schema), where);
     TunedFile file{.device = json.at("device"), .arch = json.at("arch"), .entries = {}};
     for (const Json& each : json.at("entries")) file.entries.push_back(read_entry(each, where));
     return file;
   } catch (const Json::exception& failure) {
-    throw Error(ErrorCode::invalid_argument, "not a tuned database", failure.what(), "a JSON file that `rankone tune` wrote", where);
+    throw Error(ErrorCode::invalid_argument, "not a tuned database", failure.what(),
+                "a JSON file that `rankone tune` wrote", where);
   }
 }
 

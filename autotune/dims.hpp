@@ -13,10 +13,10 @@
 namespace rankone {
 
 struct Dims {
-  std::int64_t batch = 1, tokens = 1;      // B, T
-  std::int64_t heads = 1, value_heads = 1; // H, HV
-  std::int64_t key_dim = 1, value_dim = 1; // K, V
-  std::int64_t sequences = 1;              // N
+  std::int64_t batch = 1, tokens = 1;       // B, T
+  std::int64_t heads = 1, value_heads = 1;  // H, HV
+  std::int64_t key_dim = 1, value_dim = 1;  // K, V
+  std::int64_t sequences = 1;               // N
 
   Shape shape() const { return {batch, tokens, heads, value_heads, sequences}; }
 };
@@ -24,6 +24,6 @@ struct Dims {
 std::int64_t size_of_axis(const std::string& axis, const Dims& dims);  // "B", "T", ... "N+1"
 std::vector<std::int64_t> sizes_of(const TensorPlan& tensor, const Dims& dims);
 std::int64_t product(const std::vector<std::int64_t>& sizes);
-std::string to_string(const Dims& dims);                               // "B=8,T=4096,H=16,HV=16,K=128,V=128"
+std::string to_string(const Dims& dims);  // "B=8,T=4096,H=16,HV=16,K=128,V=128"
 
 }  // namespace rankone

@@ -12,7 +12,7 @@
 namespace rankone {
 namespace {
 
-constexpr int samples = 128;          // enough to meet both tails of a formula
+constexpr int samples = 128;            // enough to meet both tails of a formula
 constexpr std::size_t most_leaves = 6;  // 3^6 choices are tried; further leaves stay normal
 
 std::uint64_t mix(std::uint64_t x) {  // splitmix64
@@ -40,8 +40,8 @@ void collect(std::vector<std::string>& names, const Expression& expression) {
 double scalar_value(const std::vector<NamedScalar>& scalars, std::string_view name) {
   for (const NamedScalar& each : scalars)
     if (each.name == name) return each.value;
-  throw Error(ErrorCode::invalid_argument, "a run-time scalar of the variant has no value", "no '" + std::string(name) + "'",
-              "a number");
+  throw Error(ErrorCode::invalid_argument, "a run-time scalar of the variant has no value",
+              "no '" + std::string(name) + "'", "a number");
 }
 
 bool serves(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws) {
@@ -78,7 +78,8 @@ double draw(Distribution distribution, std::uint64_t seed, std::uint64_t stream,
   const std::uint64_t bits = mix(mix(mix(seed) ^ stream) + 2 * index);
   if (distribution == Distribution::uniform) return unit(bits);
   const double normal = std::sqrt(-2 * std::log(unit(bits))) * std::cos(2 * std::numbers::pi * unit(mix(bits)));
-  return distribution == Distribution::normal ? normal : std::min(normal, 0.0) - std::log1p(std::exp(-std::abs(normal)));
+  return distribution == Distribution::normal ? normal
+                                              : std::min(normal, 0.0) - std::log1p(std::exp(-std::abs(normal)));
 }
 
 Distribution Draws::of(std::string_view name) const {
@@ -89,7 +90,8 @@ Distribution Draws::of(std::string_view name) const {
 
 Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
   std::vector<std::string> names;
-  for (const Expression* each : {&variant.decay_.log_decay, &variant.write_scale_, &variant.key_}) collect(names, *each);
+  for (const Expression* each : {&variant.decay_.log_decay, &variant.write_scale_, &variant.key_})
+    collect(names, *each);
   const std::size_t free = std::min(names.size(), most_leaves);
   constexpr Distribution choices[] = {Distribution::normal, Distribution::log_sigmoid, Distribution::uniform};
   std::size_t combinations = 1;
@@ -101,8 +103,10 @@ Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<N
         draws.named.emplace_back(names[i], choices[digits % std::size(choices)]);
       if (serves(variant, dims, scalars, draws)) return draws;
     }
-  throw Error(ErrorCode::unsupported, "random inputs do not suit this variant: some log-decay is above 0, or some formula not finite",
-              std::string(variant.name.view()), "inputs of your own, through `rankone run`, or other scalars", "random inputs");
+  throw Error(ErrorCode::unsupported,
+              "random inputs do not suit this variant: some log-decay is above 0, or some formula not finite",
+              std::string(variant.name.view()), "inputs of your own, through `rankone run`, or other scalars",
+              "random inputs");
 }
 
 }  // namespace rankone

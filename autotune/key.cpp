@@ -29,10 +29,12 @@ int bucket(std::int64_t size) { return std::bit_width(static_cast<std::uint64_t>
 TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const Dims& dims) {
   TunedKey key{.structure = {}, .types = {}, .key_dim = options.key_dim, .value_dim = options.value_dim};
   key.structure = "decay=" + std::string(name_in(decay_names, variant.decay_.kind)) +
-                  " map=" + (variant.feature_map_.empty() ? "no" : "yes") +
-                  " key=" + (variant.key_.empty() ? "k" : reads_key(variant) ? "formula(k)" : "formula") +
-                  " write=" + (variant.write_scale_.empty() ? "no" : "yes") + " inputs=" + axes_text(inputs_of(variant)) +
-                  " parameters=" + axes_text(parameters_of(variant));
+                  " map=" + (variant.feature_map_.empty() ? "no" : "yes") + " key=" +
+                  (variant.key_.empty() ? "k"
+                   : reads_key(variant) ? "formula(k)"
+                                        : "formula") +
+                  " write=" + (variant.write_scale_.empty() ? "no" : "yes") +
+                  " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));
   key.types = name_of(options.dtype);
   for (const TensorPlan& tensor : gate_inputs(variant, options)) key.types += std::string(" ") + name_of(tensor.type);
   key.types += options.precision == Precision::f32 ? " f32" : " tf32";

@@ -33,11 +33,12 @@ class Launch {
  public:
   Launch(const Operator& op, const Problem& problem, bool want_final_state);
 
-  void use(const Operator& op);             // another schedule of the same variant on the same tensors
+  void use(const Operator& op);  // another schedule of the same variant on the same tensors
   // Outputs and workspace become NaN, or all of `with`; the memory around outputs becomes a pattern.
   void poison(std::byte with = std::byte{0xFF});
   void forward(void* stream = nullptr) const { op_.forward(arguments_, stream); }
-  std::vector<HostTensor> outputs() const;  // waits for them; throws Error(check_failed) where memory around them changed
+  std::vector<HostTensor> outputs()
+      const;  // waits for them; throws Error(check_failed) where memory around them changed
   std::size_t bytes() const { return bytes_; }  // each input once, each output once
 
  private:

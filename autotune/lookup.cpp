@@ -17,13 +17,14 @@ std::optional<std::filesystem::path> tuned_user_folder() {
 std::vector<std::filesystem::path> tuned_folders() {
   std::vector<std::filesystem::path> folders;
   if (const auto own = tuned_user_folder()) folders.push_back(*own);
-  if (const auto program = executable_directory(); !program.empty()) folders.push_back(program / ".." / "share" / "rankone" / "tuned");
+  if (const auto program = executable_directory(); !program.empty())
+    folders.push_back(program / ".." / "share" / "rankone" / "tuned");
   folders.emplace_back(RANKONE_SHARE_DIR "/tuned");
   return folders;
 }
 
-std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options, const std::string& device,
-                                        const std::string& arch, const Dims& dims) {
+std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options,
+                                        const std::string& device, const std::string& arch, const Dims& dims) {
   if (device == "cpu") return std::nullopt;
   const ArchLimits limits = arch_limits(arch);
   const auto legal = [&](const Schedule& schedule) { return why_illegal(variant, options, schedule, limits).empty(); };
@@ -36,7 +37,8 @@ std::optional<TunedSchedule> tuned_schedule(const Variant& variant, const Compil
   constexpr Dims typical{.batch = 8, .tokens = 4096, .heads = 16, .value_heads = 16};
   const auto choice = tuned_choice(variant, options, device.name(), std::string(arch), typical);
   if (!choice) return std::nullopt;
-  return TunedSchedule{choice->schedule, choice->origin == tuned_exactly ? "tuned for " + choice->shape : choice->origin};
+  return TunedSchedule{choice->schedule,
+                       choice->origin == tuned_exactly ? "tuned for " + choice->shape : choice->origin};
 }
 
 }  // namespace rankone

@@ -17,7 +17,7 @@ std::optional<std::filesystem::path> tuned_user_folder();
 std::vector<std::filesystem::path> tuned_folders();
 
 // Never tunes. None for the CPU device, whose times mean nothing, and where nothing legal was tuned.
-std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options, const std::string& device,
-                                        const std::string& arch, const Dims& dims);
+std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options,
+                                        const std::string& device, const std::string& arch, const Dims& dims);
 
 }  // namespace rankone

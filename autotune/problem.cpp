@@ -5,9 +5,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include <unistd.h>
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
-#include <unistd.h>
 
 #include "autotune/draw.hpp"
 #include "codegen/tensors.hpp"
@@ -45,7 +45,8 @@ std::vector<NamedScalar> complete(const Variant& variant, std::vector<NamedScala
   std::vector<NamedScalar> result;
   for (const Leaf& leaf : scalars_of(variant)) {
     const std::string name(leaf.name.view());
-    const auto found = std::find_if(given.begin(), given.end(), [&](const NamedScalar& each) { return each.name == name; });
+    const auto found =
+        std::find_if(given.begin(), given.end(), [&](const NamedScalar& each) { return each.name == name; });
     result.push_back(found != given.end() ? *found : NamedScalar{name, default_scalar(name)});
     if (found != given.end()) given.erase(found);
   }
@@ -67,7 +68,9 @@ void require_memory(const Variant& variant, const CompileOptions& options, const
   if (bytes > memory / 2)
     throw Error(ErrorCode::unsupported, "the tensors do not fit in memory",
                 to_string(dims) + ", which takes " + std::to_string(static_cast<long long>(bytes / 0x1p20)) + " MiB",
-                "at most " + std::to_string(static_cast<long long>(memory / 2 / 0x1p20)) + " MiB, half of what this machine has", "--shape");
+                "at most " + std::to_string(static_cast<long long>(memory / 2 / 0x1p20)) +
+                    " MiB, half of what this machine has",
+                "--shape");
 }
 
 }  // namespace
@@ -79,7 +82,8 @@ HostTensor make_tensor(std::string name, dtype type, std::vector<std::int64_t> s
 }
 
 HostTensor* Problem::find(std::string_view name) {
-  const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const HostTensor& each) { return each.name == name; });
+  const auto found =
+      std::find_if(tensors.begin(), tensors.end(), [&](const HostTensor& each) { return each.name == name; });
   return found == tensors.end() ? nullptr : &*found;
 }
 
@@ -87,7 +91,8 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
   std::vector<std::int64_t> boundaries;
   if (inputs.packed) {
     if (dims.batch != 1)
-      throw Error(ErrorCode::invalid_argument, "packed sequences lie in one batch row", "B=" + std::to_string(dims.batch), "B=1", "--packed");
+      throw Error(ErrorCode::invalid_argument, "packed sequences lie in one batch row",
+                  "B=" + std::to_string(dims.batch), "B=1", "--packed");
     boundaries = uneven_boundaries(dims.tokens, inputs.seed);
     dims.sequences = static_cast<std::int64_t>(boundaries.size()) - 1;
   } else {
@@ -101,7 +106,8 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
   std::uint64_t stream = 0;
   for (const TensorPlan& plan : tensors_of(variant, options)) {
     ++stream;
-    if (plan.role == "output" || (plan.role == "state" && (plan.name != "initial_state" || !inputs.initial_state))) continue;
+    if (plan.role == "output" || (plan.role == "state" && (plan.name != "initial_state" || !inputs.initial_state)))
+      continue;
     if (plan.role == "packing") {
       if (!inputs.packed) continue;
       HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, dtype::i32, sizes_of(plan, dims)));
@@ -125,8 +131,10 @@ void bind(ForwardArguments& arguments, const std::string& name, Tensor tensor) {
                                         : name == "final_state"   ? &ForwardArguments::final_state
                                         : name == "cu_seqlens"    ? &ForwardArguments::cu_seqlens
                                                                   : nullptr;
-  if (own != nullptr) arguments.*own = tensor;
-  else arguments.inputs.push_back({name, tensor});
+  if (own != nullptr)
+    arguments.*own = tensor;
+  else
+    arguments.inputs.push_back({name, tensor});
 }
 
 }  // namespace rankone

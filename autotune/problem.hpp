@@ -32,7 +32,7 @@ struct Problem {
   Dims dims{};
   std::vector<HostTensor> tensors{};  // inputs alone
   std::vector<NamedScalar> scalars{};
-  double scale = 0;                   // 0: the variant's own
+  double scale = 0;  // 0: the variant's own
 
   HostTensor* find(std::string_view name);
 };
@@ -40,7 +40,7 @@ struct Problem {
 struct RandomInputs {
   std::uint64_t seed = 1;
   bool initial_state = true;
-  bool packed = false;                 // dims.tokens split into uneven sequences; the first, one inside and the last are empty
+  bool packed = false;  // dims.tokens split into uneven sequences; the first, one inside and the last are empty
   std::vector<NamedScalar> scalars{};  // those left out have defaults
 };
 

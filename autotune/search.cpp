@@ -55,8 +55,8 @@ SearchResult search(const std::vector<Schedule>& candidates, const SearchWorld& 
           candidate.failure = error.what();
         }
       }
-      world.progress("[" + std::to_string(result.right.size() + result.rejected.size() + 1) + "/" + std::to_string(candidates.size()) +
-                     "] " + to_string(candidate.schedule) + "  " +
+      world.progress("[" + std::to_string(result.right.size() + result.rejected.size() + 1) + "/" +
+                     std::to_string(candidates.size()) + "] " + to_string(candidate.schedule) + "  " +
                      (candidate.failure.empty() ? milliseconds(candidate.median_ms) : candidate.failure));
       (candidate.failure.empty() ? result.right : result.rejected).push_back(std::move(candidate));
     }
@@ -65,15 +65,19 @@ SearchResult search(const std::vector<Schedule>& candidates, const SearchWorld& 
 
   const auto faster = [](const Candidate& a, const Candidate& b) { return a.median_ms < b.median_ms; };
   std::stable_sort(result.right.begin(), result.right.end(), faster);
-  const auto last = result.right.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(finalists, result.right.size()));
+  const auto last =
+      result.right.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(finalists, result.right.size()));
   // The finalists run again, longer, one after the other at the same clocks.
   if (!result.interrupted)
-    for (auto each = result.right.begin(); each != last; ++each) each->median_ms = world.time(each->schedule, final_launches);
+    for (auto each = result.right.begin(); each != last; ++each)
+      each->median_ms = world.time(each->schedule, final_launches);
   std::stable_sort(result.right.begin(), last, faster);
   if (result.right.empty()) return result;
 
   const double close = result.right.front().median_ms * (1 + indistinguishable);
-  const auto place = [&](const Candidate& each) { return std::find(candidates.begin(), candidates.end(), each.schedule); };
+  const auto place = [&](const Candidate& each) {
+    return std::find(candidates.begin(), candidates.end(), each.schedule);
+  };
   auto winner = result.right.begin();
   for (auto each = winner; each != last && each->median_ms <= close; ++each)
     if (place(*each) < place(*winner)) winner = each;

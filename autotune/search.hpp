@@ -17,8 +17,8 @@ struct SearchWorld {
   std::function<double(const Schedule&)> check;
   // Median milliseconds of so many launches, one candidate at a time.
   std::function<double(const Schedule&, int launches)> time;
-  std::function<double()> seconds;         // a clock
-  std::function<bool()> interrupted;       // Ctrl-C
+  std::function<double()> seconds;    // a clock
+  std::function<bool()> interrupted;  // Ctrl-C
   std::function<void(const std::string&)> progress;
 };
 
@@ -30,9 +30,9 @@ struct Candidate {
 };
 
 struct SearchResult {
-  std::vector<Candidate> right;     // timed, fastest first; the first one wins
+  std::vector<Candidate> right;  // timed, fastest first; the first one wins
   std::vector<Candidate> rejected;
-  std::size_t untried = 0;          // the budget ran out, or it was interrupted
+  std::size_t untried = 0;  // the budget ran out, or it was interrupted
   bool interrupted = false;
 };
 

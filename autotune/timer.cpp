@@ -111,7 +111,8 @@ double GpuTimer::cold(const Work& work, int launches) const {
   Stopwatch watch;
   std::vector<double> samples;
   for (int i = -warm_up; i < launches; ++i) {
-    check(driver().cuMemsetD8Async(flush.address(), static_cast<unsigned char>(i), flush.bytes(), state_->stream), "cuMemsetD8Async");
+    check(driver().cuMemsetD8Async(flush.address(), static_cast<unsigned char>(i), flush.bytes(), state_->stream),
+          "cuMemsetD8Async");
     watch.start(state_->stream);
     work(state_->stream);
     const double milliseconds = watch.stop(state_->stream);

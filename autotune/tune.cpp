@@ -31,7 +31,11 @@ struct Trial {
 
 std::vector<Trial> make_trials(const TuneRequest& request) {
   std::vector<Trial> trials;
-  const Dims dims{.tokens = check_tokens, .heads = 1, .value_heads = 2, .key_dim = request.dims.key_dim, .value_dim = request.dims.value_dim};
+  const Dims dims{.tokens = check_tokens,
+                  .heads = 1,
+                  .value_heads = 2,
+                  .key_dim = request.dims.key_dim,
+                  .value_dim = request.dims.value_dim};
   for (const bool packed : {false, true}) {
     const RandomInputs inputs{.seed = request.seed, .packed = packed, .scalars = request.scalars};
     Trial& trial = trials.emplace_back(random_problem(request.variant, request.options, dims, inputs));
@@ -68,8 +72,8 @@ std::vector<Schedule> candidates(const TuneRequest& request, const std::string& 
 
 TuneReport tune(const TuneRequest& request, const Device& device, int ordinal) {
   if (device.is_cpu())
-    throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU", "cpu",
-                "a CUDA GPU: --device cuda", "tune");
+    throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU",
+                "cpu", "a CUDA GPU: --device cuda", "tune");
   const std::vector<Schedule> space = candidates(request, device.arch());
   std::vector<Trial> trials = make_trials(request);
   const Problem problem = random_problem(request.variant, request.options, request.dims,
@@ -92,7 +96,8 @@ TuneReport tune(const TuneRequest& request, const Device& device, int ordinal) {
               for (const TensorError& each : verify(op, trial.problem, trial.reference)) {
                 if (!each.ok)
                   throw Error(ErrorCode::check_failed, "wrong results in " + each.name,
-                              "relative error " + std::to_string(each.relative_error), "at most " + std::to_string(each.bound));
+                              "relative error " + std::to_string(each.relative_error),
+                              "at most " + std::to_string(each.bound));
                 worst = std::max(worst, each.relative_error);
               }
             operators.put(schedule, op);

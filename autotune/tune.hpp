@@ -21,7 +21,7 @@ struct TuneRequest {
   Dims dims{};
   std::vector<NamedScalar> scalars{};
   std::uint64_t seed = 1;
-  double budget = 120;       // seconds
+  double budget = 120;  // seconds
   std::function<bool()> interrupted;
   std::function<void(const std::string&)> progress;
 };

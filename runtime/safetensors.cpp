@@ -10,9 +10,9 @@
 #include <set>
 #include <utility>
 
+#include <sys/stat.h>
 #include <nlohmann/json.hpp>
 #include <rankone/error.hpp>
-#include <sys/stat.h>
 
 #include "runtime/cache/file.hpp"
 
@@ -29,12 +29,12 @@ struct FileType {
   std::optional<dtype> type;
 };
 constexpr std::array file_types = {
-    FileType{"BF16", 16, dtype::bf16}, FileType{"F16", 16, dtype::f16},  FileType{"F32", 32, dtype::f32},
-    FileType{"F64", 64, dtype::f64},   FileType{"I32", 32, dtype::i32},  FileType{"I64", 64, dtype::i64},
-    FileType{"BOOL", 8, {}},           FileType{"U8", 8, {}},            FileType{"I8", 8, {}},
-    FileType{"I16", 16, {}},           FileType{"U16", 16, {}},          FileType{"U32", 32, {}},
-    FileType{"U64", 64, {}},           FileType{"F8_E4M3", 8, {}},       FileType{"F8_E5M2", 8, {}},
-    FileType{"F8_E8M0", 8, {}},        FileType{"C64", 64, {}},          FileType{"F4", 4, {}},
+    FileType{"BF16", 16, dtype::bf16}, FileType{"F16", 16, dtype::f16}, FileType{"F32", 32, dtype::f32},
+    FileType{"F64", 64, dtype::f64},   FileType{"I32", 32, dtype::i32}, FileType{"I64", 64, dtype::i64},
+    FileType{"BOOL", 8, {}},           FileType{"U8", 8, {}},           FileType{"I8", 8, {}},
+    FileType{"I16", 16, {}},           FileType{"U16", 16, {}},         FileType{"U32", 32, {}},
+    FileType{"U64", 64, {}},           FileType{"F8_E4M3", 8, {}},      FileType{"F8_E5M2", 8, {}},
+    FileType{"F8_E8M0", 8, {}},        FileType{"C64", 64, {}},         FileType{"F4", 4, {}},
     FileType{"F6_E2M3", 6, {}},        FileType{"F6_E3M2", 6, {}},
 };
 
@@ -49,7 +49,8 @@ std::uint64_t header_length(const std::byte* bytes) {
 }
 
 void check_header_length(const std::string& where, std::uint64_t length, std::uint64_t file_bytes) {
-  const std::string given = "a header of " + std::to_string(length) + " bytes in a file of " + std::to_string(file_bytes);
+  const std::string given =
+      "a header of " + std::to_string(length) + " bytes in a file of " + std::to_string(file_bytes);
   if (length > longest_header) refuse(where, "the header length is absurd", given, "at most 100000000 bytes");
   if (length > file_bytes - 8) refuse(where, "the file ends inside its header", given, "a whole safetensors file");
 }
@@ -61,7 +62,8 @@ json parse_header(const std::string& where, const char* begin, const char* end) 
   const json::parser_callback_t watch = [&](int, json::parse_event_t event, json& value) {
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second) repeated = value.get<std::string>();
+    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
+      repeated = value.get<std::string>();
     return true;
   };
   json header;
@@ -76,7 +78,8 @@ json parse_header(const std::string& where, const char* begin, const char* end) 
 }
 
 Metadata read_metadata(const std::string& where, const json& object) {
-  if (!object.is_object()) refuse(where, "__metadata__ is not a JSON object", object.type_name(), "an object of strings");
+  if (!object.is_object())
+    refuse(where, "__metadata__ is not a JSON object", object.type_name(), "an object of strings");
   Metadata metadata;
   for (const auto& [key, value] : object.items()) {
     if (!value.is_string()) refuse(where, "metadata '" + key + "' is not a string", value.dump(), "a string");
@@ -90,18 +93,21 @@ std::uint64_t read_count(const std::string& where, const json& value) {
   return value.get<std::uint64_t>();
 }
 
-SafetensorsEntry read_entry(const std::string& file, const std::string& name, const json& object, std::size_t data_bytes) {
+SafetensorsEntry read_entry(const std::string& file, const std::string& name, const json& object,
+                            std::size_t data_bytes) {
   const std::string where = file + ", tensor '" + name + "'";
   if (!object.is_object()) refuse(where, "not a JSON object", object.type_name(), "dtype, shape and data_offsets");
   for (const auto& [key, value] : object.items())
     if (key != "dtype" && key != "shape" && key != "data_offsets")
       refuse(where, "an unknown field", "'" + key + "'", "dtype, shape, data_offsets");
   for (const char* field : {"dtype", "shape", "data_offsets"})
-    if (!object.contains(field)) refuse(where, "a field is missing", "no '" + std::string(field) + "'", "dtype, shape, data_offsets");
+    if (!object.contains(field))
+      refuse(where, "a field is missing", "no '" + std::string(field) + "'", "dtype, shape, data_offsets");
 
   const json& type = object["dtype"];
-  const auto known = std::find_if(file_types.begin(), file_types.end(),
-                                  [&](const FileType& each) { return type.is_string() && type.get<std::string>() == each.name; });
+  const auto known = std::find_if(file_types.begin(), file_types.end(), [&](const FileType& each) {
+    return type.is_string() && type.get<std::string>() == each.name;
+  });
   if (known == file_types.end()) {
     std::string accepted;
     for (const FileType& each : file_types) accepted += (accepted.empty() ? "" : ", ") + std::string(each.name);
@@ -128,10 +134,12 @@ SafetensorsEntry read_entry(const std::string& file, const std::string& name, co
   const std::uint64_t begin = read_count(where + ", data_offsets", offsets[0]);
   const std::uint64_t end = read_count(where + ", data_offsets", offsets[1]);
   if (begin > end || end > data_bytes)
-    refuse(where, end > data_bytes ? "the file is cut short, or an offset is out of range" : "the offsets run backwards",
+    refuse(where,
+           end > data_bytes ? "the file is cut short, or an offset is out of range" : "the offsets run backwards",
            offsets.dump(), "within the " + std::to_string(data_bytes) + " bytes of data that the file holds");
   if (bits / 8 != end - begin)
-    refuse(where, "the offsets do not fit the shape", std::to_string(end - begin) + " bytes for " + shape.dump() + " of " + entry.type_name,
+    refuse(where, "the offsets do not fit the shape",
+           std::to_string(end - begin) + " bytes for " + shape.dump() + " of " + entry.type_name,
            std::to_string(static_cast<std::uint64_t>(bits / 8)) + " bytes");
   entry.offset = begin;
   entry.bytes = end - begin;
@@ -143,21 +151,24 @@ void check_coverage(const std::string& where, const std::vector<SafetensorsEntry
   std::size_t end = 0;
   std::string before = "the header";
   for (const SafetensorsEntry& entry : sorted) {
-    const std::string given = "'" + entry.name + "' at byte " + std::to_string(entry.offset) + ", " + before + " ends at " + std::to_string(end);
+    const std::string given = "'" + entry.name + "' at byte " + std::to_string(entry.offset) + ", " + before +
+                              " ends at " + std::to_string(end);
     if (entry.offset < end) refuse(where, "tensors overlap", given, "each byte of data in one tensor");
     if (entry.offset > end) refuse(where, "there is a hole between tensors", given, "data without gaps");
     end += entry.bytes;
     before = "'" + entry.name + "'";
   }
   if (end != data_bytes)
-    refuse(where, "bytes follow the last tensor", std::to_string(data_bytes - end) + " bytes that belong to no tensor", "none");
+    refuse(where, "bytes follow the last tensor", std::to_string(data_bytes - end) + " bytes that belong to no tensor",
+           "none");
 }
 
 }  // namespace
 
 SafetensorsFile SafetensorsFile::parse(std::vector<std::byte> file, const std::string& where) {
   if (file.size() < 8)
-    refuse(where, "the file is too short for a safetensors file", std::to_string(file.size()) + " bytes", "at least 8 bytes");
+    refuse(where, "the file is too short for a safetensors file", std::to_string(file.size()) + " bytes",
+           "at least 8 bytes");
   const std::uint64_t length = header_length(file.data());
   check_header_length(where, length, file.size());
 
@@ -168,8 +179,10 @@ SafetensorsFile SafetensorsFile::parse(std::vector<std::byte> file, const std::s
   const json header = parse_header(where, text, text + length);
   const std::size_t data_bytes = file.size() - result.data_start_;
   for (const auto& [name, value] : header.items()) {
-    if (name == "__metadata__") result.metadata_ = read_metadata(where, value);
-    else result.entries_.push_back(read_entry(where, name, value, data_bytes));
+    if (name == "__metadata__")
+      result.metadata_ = read_metadata(where, value);
+    else
+      result.entries_.push_back(read_entry(where, name, value, data_bytes));
   }
   std::sort(result.entries_.begin(), result.entries_.end(), [](const SafetensorsEntry& a, const SafetensorsEntry& b) {
     return std::pair(a.offset, a.bytes) < std::pair(b.offset, b.bytes);
@@ -180,15 +193,14 @@ SafetensorsFile SafetensorsFile::parse(std::vector<std::byte> file, const std::s
 }
 
 SafetensorsFile SafetensorsFile::open(const std::string& path) {
-  struct stat status{};
+  struct stat status {};
   if (::stat(path.c_str(), &status) != 0)
-    throw Error(errno == ENOENT ? ErrorCode::not_found : ErrorCode::io, "the file cannot be read",
-                std::strerror(errno), "a safetensors file", path);
+    throw Error(errno == ENOENT ? ErrorCode::not_found : ErrorCode::io, "the file cannot be read", std::strerror(errno),
+                "a safetensors file", path);
   if (S_ISDIR(status.st_mode))
     throw Error(ErrorCode::io, "the file cannot be read", "a directory", "a safetensors file", path);
   std::ifstream stream(path, std::ios::binary);
-  if (!stream)
-    throw Error(ErrorCode::io, "the file cannot be read", std::strerror(errno), "a safetensors file", path);
+  if (!stream) throw Error(ErrorCode::io, "the file cannot be read", std::strerror(errno), "a safetensors file", path);
   // An absurd header is refused before its file is loaded.
   std::array<std::byte, 8> start;
   if (S_ISREG(status.st_mode) && stream.read(reinterpret_cast<char*>(start.data()), 8))
@@ -207,7 +219,8 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
 }
 
 const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
-  const auto found = std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.name == name; });
+  const auto found =
+      std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.name == name; });
   return found == entries_.end() ? nullptr : &*found;
 }
 
@@ -217,7 +230,8 @@ std::string safetensors_bytes(const std::vector<SafetensorsTensor>& tensors, con
   std::vector<std::size_t> ends;
   std::size_t offset = 0;
   for (const SafetensorsTensor& tensor : tensors) {
-    const auto type = std::find_if(file_types.begin(), file_types.end(), [&](const auto& each) { return each.type == tensor.type; });
+    const auto type =
+        std::find_if(file_types.begin(), file_types.end(), [&](const auto& each) { return each.type == tensor.type; });
     std::size_t bytes = size_of(tensor.type);
     for (const std::int64_t size : tensor.shape) bytes *= static_cast<std::size_t>(size);
     header[tensor.name] = {{"dtype", type->name}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
@@ -227,7 +241,8 @@ std::string safetensors_bytes(const std::vector<SafetensorsTensor>& tensors, con
   try {
     text = header.dump();
   } catch (const json::exception&) {
-    throw Error(ErrorCode::invalid_argument, "a tensor's name or a metadata string is not UTF-8", {}, "UTF-8", "safetensors header");
+    throw Error(ErrorCode::invalid_argument, "a tensor's name or a metadata string is not UTF-8", {}, "UTF-8",
+                "safetensors header");
   }
   text.append((16 - (8 + text.size()) % 16) % 16, ' ');
 
@@ -240,7 +255,8 @@ std::string safetensors_bytes(const std::vector<SafetensorsTensor>& tensors, con
   return file;
 }
 
-void write_safetensors(const std::string& path, const std::vector<SafetensorsTensor>& tensors, const Metadata& metadata) {
+void write_safetensors(const std::string& path, const std::vector<SafetensorsTensor>& tensors,
+                       const Metadata& metadata) {
   publish_file(path, {safetensors_bytes(tensors, metadata)});
 }
 

@@ -18,7 +18,7 @@ using Metadata = std::map<std::string, std::string>;
 
 struct SafetensorsEntry {
   std::string name;
-  std::string type_name;             // as the file spells it: "BF16", "F64", "U8", ...
+  std::string type_name;                 // as the file spells it: "BF16", "F64", "U8", ...
   std::optional<rankone::dtype> type{};  // absent for the types that Rankone does not compute with
   std::vector<std::int64_t> shape;
   std::size_t offset = 0, bytes = 0;  // within the data part
@@ -56,6 +56,7 @@ struct SafetensorsTensor {
 // A whole file's bytes; the tensors' data starts at a multiple of 16.
 std::string safetensors_bytes(const std::vector<SafetensorsTensor>& tensors, const Metadata& metadata);
 // Writes the whole file or leaves what was there: a temporary file beside it, then a rename.
-void write_safetensors(const std::string& path, const std::vector<SafetensorsTensor>& tensors, const Metadata& metadata);
+void write_safetensors(const std::string& path, const std::vector<SafetensorsTensor>& tensors,
+                       const Metadata& metadata);
 
 }  // namespace rankone

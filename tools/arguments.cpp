@@ -22,20 +22,24 @@ struct Flag {
 };
 
 const Flag pass{"--pass", "PASS", "forward", &Options::pass};
-const Flag shape{"--shape", "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults", nullptr, &Options::shapes};
+const Flag shape{"--shape", "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults", nullptr,
+                 &Options::shapes};
 const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: bf16 (default), f16 or f32", &Options::dtype};
 const Flag precision{"--precision", "P", "of float32 products: tf32 (default) or f32", &Options::precision};
 const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", &Options::device};
 const Flag chunk{"--chunk", "C", "pin the chunk size: 16 to 128, a multiple of 16", &Options::chunk};
-const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip) or chunk (states in memory)", &Options::states};
+const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip) or chunk (states in memory)",
+                  &Options::states};
 const Flag saved{"--saved", "HOW", "keep or recompute, for the backward pass", &Options::saved};
 const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns", &Options::value_tile};
 const Flag warps{"--warps", "N", "pin the warps of a block", &Options::warps};
 const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2", &Options::stages};
-const Flag arch{"--arch", "ARCH", "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)", nullptr, &Options::archs};
+const Flag arch{"--arch", "ARCH", "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)", nullptr,
+                &Options::archs};
 const Flag archs{"--arch", "ARCH", "as above; may be repeated, and `all` means all", nullptr, &Options::archs};
 const Flag scalar{"--scalar", "NAME=VALUE", "a run-time scalar of the variant", nullptr, &Options::scalars};
-const Flag packed{"--packed", nullptr, "packed sequences of uneven lengths, some of them empty", nullptr, nullptr, &Options::packed};
+const Flag packed{"--packed", nullptr, "packed sequences of uneven lengths, some of them empty",
+                  nullptr,    nullptr, &Options::packed};
 const Flag input{"--in", "FILE", "the safetensors file to read; - is standard input", &Options::input};
 const Flag output{"--out", "FILE", "the safetensors file to write; - is standard output", &Options::output};
 const Flag text_file{"-o,--out", "FILE", "where to write the text; - (default) is standard output", &Options::output};
@@ -44,7 +48,8 @@ const Flag format{"--format", "FORMAT", "cuda", &Options::format};
 const Flag budget{"--budget", "SECONDS", "stop searching after so long (default: 120)", &Options::budget};
 const Flag repeats{"--repeats", "N", "timed replays, of which the median counts", &Options::repeats};
 const Flag json{"--json", nullptr, "one JSON document on standard output", nullptr, nullptr, &Options::json};
-const Flag quiet{"-q,--quiet", nullptr, "no notes and no progress on standard error", nullptr, nullptr, &Options::quiet};
+const Flag quiet{"-q,--quiet", nullptr, "no notes and no progress on standard error",
+                 nullptr,      nullptr, &Options::quiet};
 const Flag seed{"--seed", "N", "of random inputs (default: 1)", &Options::seed};
 
 using Flags = std::vector<const Flag*>;
@@ -87,13 +92,23 @@ const std::vector<Command>& commands() {
       {"export", "source, cubin and manifest, to build into other programs", "VARIANT",
        with_pins({&folder, &format, &arch, &pass, &shape, &dtype_, &precision, &device}),
        "rankone export gla_sigmoid --format cuda -o out", command_export},
-      {"cache", "what the cache of built kernels holds: show (default), list or clear", "ACTION",
-       {&pass, &shape, &dtype_, &device}, "rankone cache show", command_cache},
-      {"doctor", "what is found on this machine, each setting and where it came from", "",
-       {&pass, &shape, &dtype_, &device}, "rankone doctor", command_doctor},
+      {"cache",
+       "what the cache of built kernels holds: show (default), list or clear",
+       "ACTION",
+       {&pass, &shape, &dtype_, &device},
+       "rankone cache show",
+       command_cache},
+      {"doctor",
+       "what is found on this machine, each setting and where it came from",
+       "",
+       {&pass, &shape, &dtype_, &device},
+       "rankone doctor",
+       command_doctor},
   };
   return all;
 }
+
+bool takes_several(const Command& command) { return std::string_view(command.positional) == "VARIANT..."; }
 
 std::string command_names() {
   std::string names;
@@ -102,9 +117,12 @@ std::string command_names() {
 }
 
 void add(CLI::App& app, const Flag& flag, Options& options) {
-  if (flag.toggle != nullptr) app.add_flag(flag.name, options.*flag.toggle, flag.help);
-  else if (flag.many != nullptr) app.add_option(flag.name, options.*flag.many, flag.help)->type_name(flag.value)->expected(1)->take_all();
-  else app.add_option(flag.name, options.*flag.one, flag.help)->type_name(flag.value);
+  if (flag.toggle != nullptr)
+    app.add_flag(flag.name, options.*flag.toggle, flag.help);
+  else if (flag.many != nullptr)
+    app.add_option(flag.name, options.*flag.many, flag.help)->type_name(flag.value)->expected(1)->take_all();
+  else
+    app.add_option(flag.name, options.*flag.one, flag.help)->type_name(flag.value);
 }
 
 void add_common(CLI::App& app, Options& options) {
@@ -115,7 +133,8 @@ void add_common(CLI::App& app, Options& options) {
 std::string accepted_options(const CLI::App& app) {
   std::string names;
   for (const CLI::Option* option : app.get_options())
-    if (option->nonpositional()) names += (names.empty() ? "" : ", ") + option->get_name(false, true);
+    if (option->nonpositional())
+      names += (names.empty() ? "" : ", ") + std::string("--") + option->get_lnames().front();
   return names;
 }
 
@@ -132,8 +151,10 @@ Invocation parse_arguments(int count, const char* const* words) {
   app.set_version_flag("--version", "rankone " RANKONE_VERSION);
   app.require_subcommand(0, 1);
   app.allow_extras();
-  app.footer("VARIANT is a name that `rankone list` prints, a JSON file, or - for JSON on standard input.\n"
-             "`rankone COMMAND --help` has the options of a command and an example.\n\nExample:\n  rankone check gla_sigmoid --device cpu");
+  app.footer(
+      "VARIANT is a name that `rankone list` prints, a JSON file, or - for JSON on standard input.\n"
+      "`rankone COMMAND --help` has the options of a command and an example.\n\n"
+      "Example:\n  rankone check gla_sigmoid --device cpu");
   add_common(app, options);
 
   std::vector<CLI::App*> parsers;
@@ -141,9 +162,13 @@ Invocation parse_arguments(int count, const char* const* words) {
     CLI::App* parser = parsers.emplace_back(app.add_subcommand(command.name, command.summary));
     parser->allow_extras();
     parser->footer(std::string("\nExample:\n  ") + command.example);
-    if (*command.positional == 'V')
-      parser->add_option("VARIANT", options.variants, "a name that `rankone list` prints, a JSON file, or -")->type_name(" ");
-    if (*command.positional == 'A') parser->add_option("ACTION", options.action, "show, list or clear")->type_name(" ");
+    if (*command.positional == 'V') {
+      CLI::Option* variant =
+          parser->add_option("VARIANT", options.variants, "a name that `rankone list` prints, a JSON file, or -");
+      variant->type_name("")->required();
+      if (!takes_several(command)) variant->expected(1)->allow_extra_args(false);
+    }
+    if (*command.positional == 'A') parser->add_option("ACTION", options.action, "show, list or clear")->type_name("");
     for (const Flag* flag : command.flags) add(*parser, *flag, options);
     add_common(*parser, options);
   }
@@ -152,11 +177,14 @@ Invocation parse_arguments(int count, const char* const* words) {
     app.parse(count, words);
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
-    invocation.text = chosen.empty() ? app.help() : chosen.front()->help();
+    invocation.text = chosen.empty() ? app.help() : chosen.front()->help("rankone");
     return invocation;
   } catch (const CLI::CallForVersion&) {
     invocation.text = "rankone " RANKONE_VERSION "\n";
     return invocation;
+  } catch (const CLI::RequiredError&) {
+    refuse("a variant is missing", "nothing", "a name that `rankone list` prints, a JSON file, or - for standard input",
+           "rankone " + app.get_subcommands().front()->get_name());
   } catch (const CLI::ParseError& error) {
     const auto chosen = app.get_subcommands();
     const CLI::App& parser = chosen.empty() ? app : *chosen.front();
@@ -168,19 +196,17 @@ Invocation parse_arguments(int count, const char* const* words) {
   if (chosen.empty()) {
     const auto extra = app.remaining();
     if (!extra.empty() && extra.front()[0] == '-')
-      refuse("an unknown option", extra.front(), accepted_options(app) + ", --version", "rankone");
-    refuse(extra.empty() ? "a command is missing" : "an unknown command", extra.empty() ? "nothing" : extra.front(), command_names(), "rankone");
+      refuse("an unknown option", extra.front(), accepted_options(app), "rankone");
+    refuse(extra.empty() ? "a command is missing" : "an unknown command", extra.empty() ? "nothing" : extra.front(),
+           command_names(), "rankone");
   }
-  const auto index = static_cast<std::size_t>(std::find(parsers.begin(), parsers.end(), chosen.front()) - parsers.begin());
+  const auto index =
+      static_cast<std::size_t>(std::find(parsers.begin(), parsers.end(), chosen.front()) - parsers.begin());
   const Command& command = commands()[index];
   const std::string where = std::string("rankone ") + command.name;
   if (const auto extra = app.remaining(true); !extra.empty())
-    refuse(extra.front()[0] == '-' ? "an unknown option" : "one word too many", extra.front(), accepted_options(*chosen.front()), where);
-  const bool several = std::string_view(command.positional) == "VARIANT...";
-  if (*command.positional == 'V' && options.variants.empty())
-    refuse("a variant is missing", "nothing", "a name that `rankone list` prints, or a JSON file", where);
-  if (*command.positional == 'V' && !several && options.variants.size() > 1)
-    refuse("more than one variant", options.variants[1], "one", where);
+    refuse(extra.front()[0] == '-' ? "an unknown option" : "one word too many", extra.front(),
+           accepted_options(*chosen.front()), where);
   invocation.command = command.run;
   return invocation;
 }

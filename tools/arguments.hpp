@@ -11,7 +11,7 @@ namespace rankone {
 struct Invocation {
   int (*command)(const Options&) = nullptr;  // null: print `text` and be done
   Options options{};
-  std::string text;                          // help or version
+  std::string text;  // help or version
 };
 
 // Throws Error for anything that is not accepted.

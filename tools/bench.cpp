@@ -20,7 +20,7 @@
 namespace rankone {
 namespace {
 
-constexpr std::size_t l2_multiple = 4;        // inputs in rotation take at least so many times the L2 cache
+constexpr std::size_t l2_multiple = 4;  // inputs in rotation take at least so many times the L2 cache
 constexpr std::size_t most_rotations = 64, least_launches = 10;
 constexpr std::size_t host_copy_bytes = std::size_t{64} << 20;
 
@@ -49,18 +49,19 @@ class Clock {
     while (launches.size() < std::min(wanted, 1 + room)) launches.emplace_back(op, problem, false);
     std::vector<GpuTimer::Work> works;
     while (works.size() < std::max(least_launches, launches.size()))
-      works.emplace_back([&launch = launches[works.size() % launches.size()]](void* stream) { launch.forward(stream); });
+      works.emplace_back(
+          [&launch = launches[works.size() % launches.size()]](void* stream) { launch.forward(stream); });
     return gpu_->in_graph(works, repeats_ != 0 ? repeats_ : 30);
   }
 
  private:
-  template <class Work>
-  static double wall(const Work& work, int repeats) {
+  template <class Work> static double wall(const Work& work, int repeats) {
     std::vector<double> samples;
     for (int i = -1; i < repeats; ++i) {
       const auto start = std::chrono::steady_clock::now();
       work();
-      if (i >= 0) samples.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
+      if (i >= 0)
+        samples.push_back(std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     }
     return median(samples);
   }
@@ -76,12 +77,14 @@ int command_bench(const Options& options) {
   std::vector<Variant> variants;
   for (const std::string& name : options.variants) variants.push_back(resolve_variant(name));
   const Device device = pick_device(options);
-  const Dims defaults = device.is_cpu() ? Dims{.batch = 1, .tokens = 128, .heads = 1, .key_dim = 64, .value_dim = 64}
-                                        : Dims{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
+  const Dims defaults = device.is_cpu()
+                            ? Dims{.batch = 1, .tokens = 128, .heads = 1, .key_dim = 64, .value_dim = 64}
+                            : Dims{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
   std::vector<Dims> shapes;
   for (const std::string& shape : options.shapes) shapes.push_back(parse_dims(shape, defaults));
   if (shapes.empty()) shapes.push_back(parse_dims("", defaults));
-  const int repeats = options.repeats.empty() ? 0 : static_cast<int>(parse_integer(options.repeats, 1, 100'000, "--repeats"));
+  const int repeats =
+      options.repeats.empty() ? 0 : static_cast<int>(parse_integer(options.repeats, 1, 100'000, "--repeats"));
   if (device.is_cpu()) note(options, "the CPU device emulates kernels: its times say nothing about any GPU");
 
   const Clock clock(device, device_ordinal(options), repeats);
@@ -92,8 +95,9 @@ int command_bench(const Options& options) {
     for (const Dims& dims : shapes) {
       const CompileOptions compile = compile_options(options, dims);
       const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), dims);
-      const Problem problem = random_problem(variant, compile, dims,
-                                             {.seed = parse_seed(options), .initial_state = false, .scalars = parse_scalars(options)});
+      const Problem problem =
+          random_problem(variant, compile, dims,
+                         {.seed = parse_seed(options), .initial_state = false, .scalars = parse_scalars(options)});
       const Operator op = compile_schedule(variant, compile, chosen.schedule, device, chosen.origin);
       std::size_t bytes = 0;
       const double milliseconds = clock.time(op, problem, bytes);
@@ -107,8 +111,8 @@ int command_bench(const Options& options) {
                                 {"floor_ms", floor},
                                 {"floor_fraction", floor / milliseconds},
                                 {"schedule", chosen.text()}}));
-      table.row({std::string(variant.name.view()), to_string(dims), fixed(milliseconds, 4), fixed(floor, 4), percent(floor / milliseconds),
-                 fixed(static_cast<double>(bytes) * 1e-6, 1), chosen.text()});
+      table.row({std::string(variant.name.view()), to_string(dims), fixed(milliseconds, 4), fixed(floor, 4),
+                 percent(floor / milliseconds), fixed(static_cast<double>(bytes) * 1e-6, 1), chosen.text()});
     }
   print_result(options, Json::object({{"device", device.name()}, {"copy_GBps", copy}, {"rows", rows}}),
                device.name() + ", a copy moves " + fixed(copy, 0) + " GB/s\n\n" + table.text());

@@ -12,7 +12,8 @@ namespace rankone {
 namespace {
 
 Dims default_dims(const Device& device, bool packed) {
-  if (device.is_cpu()) return {.batch = 1, .tokens = 150, .heads = 1, .key_dim = 64, .value_dim = 64};  // emulation is slow
+  if (device.is_cpu())
+    return {.batch = 1, .tokens = 150, .heads = 1, .key_dim = 64, .value_dim = 64};  // emulation is slow
   return {.batch = packed ? 1 : 2, .tokens = 1000, .heads = 4, .key_dim = 128, .value_dim = 128};
 }
 
@@ -26,7 +27,8 @@ int command_check(const Options& options) {
   const std::uint64_t seed = parse_seed(options);
   const CompileOptions compile = compile_options(options, dims);
   const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), dims);
-  Problem problem = random_problem(variant, compile, dims, {.seed = seed, .packed = options.packed, .scalars = parse_scalars(options)});
+  Problem problem = random_problem(variant, compile, dims,
+                                   {.seed = seed, .packed = options.packed, .scalars = parse_scalars(options)});
   const Operator op = compile_schedule(variant, compile, chosen.schedule, device, chosen.origin);
   std::vector<HostTensor> reference = reference_outputs(problem);
   const std::vector<TensorError> errors = verify(op, problem, reference);
@@ -36,7 +38,8 @@ int command_check(const Options& options) {
   Table table({"tensor", "relative error", "bound", ""});
   for (const TensorError& each : errors) {
     ok = ok && each.ok;
-    tensors.append(Json::object({{"name", each.name}, {"relative_error", each.relative_error}, {"bound", each.bound}, {"ok", each.ok}}));
+    tensors.append(Json::object(
+        {{"name", each.name}, {"relative_error", each.relative_error}, {"bound", each.bound}, {"ok", each.ok}}));
     table.row({each.name, scientific(each.relative_error), scientific(each.bound),
                each.ok ? paint(Color::green, "ok") : paint(Color::red, "FAILED")});
   }
@@ -49,9 +52,9 @@ int command_check(const Options& options) {
                                       {"dtype", name_of(compile.dtype)},
                                       {"schedule", chosen.text()},
                                       {"passes", Json::array({pass})}});
-  const std::string heading = std::string(variant.name.view()) + " forward on " + device.name() + ", " + to_string(dims) +
-                              (options.packed ? ", packed" : "") + ", " + name_of(compile.dtype) + ", seed " + std::to_string(seed) +
-                              "\n" + chosen.text() + "\n\n";
+  const std::string heading = std::string(variant.name.view()) + " forward on " + device.name() + ", " +
+                              to_string(dims) + (options.packed ? ", packed" : "") + ", " + name_of(compile.dtype) +
+                              ", seed " + std::to_string(seed) + "\n" + chosen.text() + "\n\n";
   print_result(options, document, heading + table.text());
   return ok ? exit_done : exit_check_failed;
 }

@@ -6,7 +6,13 @@
 
 namespace rankone {
 
-enum ExitCode : int { exit_done = 0, exit_check_failed = 1, exit_refused = 2, exit_internal = 3, exit_interrupted = 130 };
+enum ExitCode : int {
+  exit_done = 0,
+  exit_check_failed = 1,
+  exit_refused = 2,
+  exit_internal = 3,
+  exit_interrupted = 130
+};
 
 int command_list(const Options& options);
 int command_show(const Options& options);

@@ -19,7 +19,8 @@ int command_compile(const Options& options) {
   for (const std::string& arch : options.archs) {
     if (arch == "all")
       for (const ArchLimits& known : known_archs()) archs.push_back(known.arch);
-    else archs.push_back(arch_limits(arch).arch);
+    else
+      archs.push_back(arch_limits(arch).arch);
   }
   if (archs.empty()) archs.push_back(device.arch());
 
@@ -40,11 +41,13 @@ int command_compile(const Options& options) {
                                    {"spill_bytes", each.spill_bytes},
                                    {"compile_ms", each.compile_ms},
                                    {"cached", each.cached}}));
-      table.row({each.name, each.pass, each.arch, std::to_string(each.registers), std::to_string(each.shared_bytes) + " B",
-                 std::to_string(each.spill_bytes) + " B", fixed(each.compile_ms, 1) + " ms", each.cached ? "yes" : "no"});
+      table.row({each.name, each.pass, each.arch, std::to_string(each.registers),
+                 std::to_string(each.shared_bytes) + " B", std::to_string(each.spill_bytes) + " B",
+                 fixed(each.compile_ms, 1) + " ms", each.cached ? "yes" : "no"});
     }
   }
-  print_result(options, Json::object({{"variant", variant.name.view()}, {"schedules", schedules}, {"kernels", kernels}}),
+  print_result(options,
+               Json::object({{"variant", variant.name.view()}, {"schedules", schedules}, {"kernels", kernels}}),
                text + "\n" + table.text());
   return exit_done;
 }

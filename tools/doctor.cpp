@@ -28,7 +28,8 @@ Json document_of(const Diagnosis& found) {
                                  {"writable", each.writable},
                                  {"problem", each.problem}}));
   for (const SettingFound& each : found.settings)
-    settings.append(Json::object({{"name", each.name}, {"value", each.value}, {"origin", each.origin}, {"meaning", each.meaning}}));
+    settings.append(
+        Json::object({{"name", each.name}, {"value", each.value}, {"origin", each.origin}, {"meaning", each.meaning}}));
   return Json::object({{"version", found.version},
                        {"nvrtc", Json::object({{"found", found.nvrtc.found()},
                                                {"path", found.nvrtc.path},
@@ -63,18 +64,22 @@ std::string line(bool good, const std::string& what, const std::string& found, c
 std::string text_of(const Diagnosis& found) {
   std::string text = paint(Color::bold, "rankone " + found.version) + "\n\n";
   const NvrtcFound& nvrtc = found.nvrtc;
-  text += line(nvrtc.found() && nvrtc.problem.empty(), "NVRTC",
-               nvrtc.found() ? nvrtc.version + ", " + nvrtc.path + " (" + nvrtc.origin + ")" : "not found", nvrtc.problem);
+  text +=
+      line(nvrtc.found() && nvrtc.problem.empty(), "NVRTC",
+           nvrtc.found() ? nvrtc.version + ", " + nvrtc.path + " (" + nvrtc.origin + ")" : "not found", nvrtc.problem);
   if (nvrtc.found()) text += std::string(18, ' ') + "compiles for " + joined(nvrtc.archs) + "\n";
-  text += line(found.driver.found(), "CUDA driver", found.driver.found() ? found.driver.version + ", " + found.driver.path : "not found",
-               found.driver.problem);
+  text +=
+      line(found.driver.found(), "CUDA driver",
+           found.driver.found() ? found.driver.version + ", " + found.driver.path : "not found", found.driver.problem);
   for (const GpuFound& each : found.gpus)
     text += line(each.problem.empty(), "cuda:" + std::to_string(each.ordinal),
-                 each.name + ", " + each.arch + ", " + byte_count(each.memory_bytes) + ", " + std::to_string(each.multiprocessors) + " SMs",
+                 each.name + ", " + each.arch + ", " + byte_count(each.memory_bytes) + ", " +
+                     std::to_string(each.multiprocessors) + " SMs",
                  each.problem);
   const CompilerFound& compiler = found.compiler;
   text += line(compiler.found(), "host compiler",
-               compiler.found() ? compiler.version + ", " + compiler.path + " (" + compiler.origin + ")" : compiler.command + " (" + compiler.origin + ")",
+               compiler.found() ? compiler.version + ", " + compiler.path + " (" + compiler.origin + ")"
+                                : compiler.command + " (" + compiler.origin + ")",
                compiler.problem);
   for (const FolderFound& each : found.folders)
     text += line(each.problem.empty(), each.purpose, each.path + " (" + each.origin + ")", each.problem);

@@ -16,7 +16,8 @@ int command_export(const Options& options) {
   if (!options.format.empty() && options.format != "cuda")
     throw Error(ErrorCode::invalid_argument, "an unknown format", "'" + options.format + "'", "cuda", "--format");
   if (options.output.empty() || options.output == "-")
-    throw Error(ErrorCode::invalid_argument, "no folder to write to", options.output.empty() ? "nothing" : "'-'", "a folder: -o DIR", "--out");
+    throw Error(ErrorCode::invalid_argument, "no folder to write to", options.output.empty() ? "nothing" : "'-'",
+                "a folder: -o DIR", "--out");
   const Variant variant = resolve_variant(options.variants.front());
   const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
   const Device device = pick_device(options);
@@ -25,7 +26,8 @@ int command_export(const Options& options) {
   const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
   const ExportedFiles files = export_plan(lower(variant, compile, chosen.schedule, arch), options.output);
 
-  Json document = Json::object({{"variant", variant.name.view()}, {"arch", arch}, {"schedule", chosen.text()}, {"source", files.source}});
+  Json document = Json::object(
+      {{"variant", variant.name.view()}, {"arch", arch}, {"schedule", chosen.text()}, {"source", files.source}});
   document.set("cubin", files.cubin.empty() ? Json() : Json(files.cubin));
   document.set("manifest", files.manifest);
   std::string text = files.source + "\n" + (files.cubin.empty() ? "" : files.cubin + "\n") + files.manifest + "\n";

@@ -33,7 +33,8 @@ class KnownSizes {
  public:
   void learn(const std::string& where, const TensorPlan& plan, const SafetensorsEntry& entry) {
     const std::string place = where + ", tensor '" + plan.name + "'";
-    if (entry.shape.size() != plan.axes.size()) refuse(place, "a shape of another rank", shape_text(entry.shape), wanted(plan));
+    if (entry.shape.size() != plan.axes.size())
+      refuse(place, "a shape of another rank", shape_text(entry.shape), wanted(plan));
     for (std::size_t i = 0; i < entry.shape.size(); ++i) {
       const bool offsets = plan.axes[i] == "N+1";
       const std::string axis = offsets ? "N" : plan.axes[i];
@@ -41,7 +42,8 @@ class KnownSizes {
       if (size < 1) refuse(place, "a size is 0", shape_text(entry.shape), wanted(plan) + ", all of at least 1");
       const auto [known, fresh] = sizes_.try_emplace(axis, size, plan.name);
       if (!fresh && known->second.first != size)
-        refuse(place, "the shape does not fit that of '" + known->second.second + "'", shape_text(entry.shape), wanted(plan));
+        refuse(place, "the shape does not fit that of '" + known->second.second + "'", shape_text(entry.shape),
+               wanted(plan));
     }
   }
   std::int64_t operator[](const std::string& axis) const { return sizes_.at(axis).first; }
@@ -53,7 +55,8 @@ class KnownSizes {
 
   std::string wanted(const TensorPlan& plan) const {
     std::vector<std::string> axes;
-    for (const std::string& axis : plan.axes) axes.push_back(sizes_.contains(axis) ? axis + "=" + std::to_string(sizes_.at(axis).first) : axis);
+    for (const std::string& axis : plan.axes)
+      axes.push_back(sizes_.contains(axis) ? axis + "=" + std::to_string(sizes_.at(axis).first) : axis);
     return "[" + joined(axes) + "]";
   }
 };
@@ -65,7 +68,8 @@ dtype accepted_type(const std::string& where, const SafetensorsEntry& entry, std
     names.emplace_back(name_of(type));
     for (char& letter : names.back()) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
   }
-  refuse(where + ", tensor '" + entry.name + "'", "a type that this tensor cannot have", entry.type_name, joined(names));
+  refuse(where + ", tensor '" + entry.name + "'", "a type that this tensor cannot have", entry.type_name,
+         joined(names));
 }
 
 double metadata_number(const SafetensorsFile& file, const std::string& name) {
@@ -121,24 +125,31 @@ FileProblem problem_from_file(const Variant& variant, CompileOptions options, co
   }
   if (!sizes.knows("N")) sizes.set("N", sizes["B"], "q");
   if (sizes["HV"] % sizes["H"] != 0)
-    refuse(file.where() + ", tensor 'v'", "its heads are not a multiple of those of q", "H=" + std::to_string(sizes["H"]) + ", HV=" + std::to_string(sizes["HV"]),
-           "HV = H, 2H, 3H, ...");
+    refuse(file.where() + ", tensor 'v'", "its heads are not a multiple of those of q",
+           "H=" + std::to_string(sizes["H"]) + ", HV=" + std::to_string(sizes["HV"]), "HV = H, 2H, 3H, ...");
   options.key_dim = static_cast<int>(std::min<std::int64_t>(sizes["K"], INT32_MAX));
   options.value_dim = static_cast<int>(std::min<std::int64_t>(sizes["V"], INT32_MAX));
   if (HostTensor* offsets = result.problem.find("cu_seqlens")) {
     if (sizes["B"] != 1)
-      refuse(file.where() + ", tensor 'q'", "packed sequences lie in one batch row", "B=" + std::to_string(sizes["B"]), "B=1 with cu_seqlens");
+      refuse(file.where() + ", tensor 'q'", "packed sequences lie in one batch row", "B=" + std::to_string(sizes["B"]),
+             "B=1 with cu_seqlens");
     check_cu_seqlens(offsets->view(), sizes["T"], file.where());
   }
 
   result.problem.variant = variant;
   result.problem.options = options;
-  result.problem.dims = {.batch = sizes["B"], .tokens = sizes["T"], .heads = sizes["H"], .value_heads = sizes["HV"],
-                         .key_dim = sizes["K"], .value_dim = sizes["V"], .sequences = sizes["N"]};
+  result.problem.dims = {.batch = sizes["B"],
+                         .tokens = sizes["T"],
+                         .heads = sizes["H"],
+                         .value_heads = sizes["HV"],
+                         .key_dim = sizes["K"],
+                         .value_dim = sizes["V"],
+                         .sequences = sizes["N"]};
   result.problem.scalars = read_scalars(variant, file);
   if (file.metadata().contains("scale")) {
     result.problem.scale = metadata_number(file, "scale");
-    if (result.problem.scale == 0) refuse(file.where() + ", metadata 'scale'", "a scale of 0", "0", "a finite number other than 0");
+    if (result.problem.scale == 0)
+      refuse(file.where() + ", metadata 'scale'", "a scale of 0", "0", "a finite number other than 0");
   }
   for (const SafetensorsEntry& each : file.entries())
     if (std::find(used.begin(), used.end(), &each) == used.end()) result.ignored.push_back(each.name);
@@ -149,10 +160,12 @@ void require_agreement(const Options& options, const Problem& problem) {
   if (!options.shapes.empty()) {
     const Dims asked = one_dims(options, problem.dims);
     if (to_string(asked) != to_string(problem.dims))
-      refuse("--shape", "the file's tensors have another shape", to_string(asked), to_string(problem.dims) + ", or no --shape");
+      refuse("--shape", "the file's tensors have another shape", to_string(asked),
+             to_string(problem.dims) + ", or no --shape");
   }
   if (!options.dtype.empty() && options.dtype != name_of(problem.options.dtype))
-    refuse("--dtype", "the file's tensors have another type", options.dtype, std::string(name_of(problem.options.dtype)) + ", or no --dtype");
+    refuse("--dtype", "the file's tensors have another type", options.dtype,
+           std::string(name_of(problem.options.dtype)) + ", or no --dtype");
 }
 
 }  // namespace rankone

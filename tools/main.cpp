@@ -42,7 +42,7 @@ int report(const Error& error, bool json) {
     parts.set("where", error.where());
     std::cout << dump(Json::object({{"error", parts}})) << std::flush;
   } else {
-    std::cerr << "rankone: " << error.what() << '\n';
+    std::cerr << (error.where().starts_with("rankone") ? "" : "rankone: ") << error.what() << '\n';
   }
   return exit_code(error.code());
 }

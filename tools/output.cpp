@@ -43,8 +43,9 @@ std::string read_input(const std::string& path) {
   std::error_code ignored;
   std::ifstream stream(path, std::ios::binary);
   if (!stream || std::filesystem::is_directory(path, ignored))
-    throw Error(std::filesystem::exists(path, ignored) ? ErrorCode::io : ErrorCode::not_found, "the file cannot be read",
-                std::filesystem::is_directory(path, ignored) ? "a directory" : std::strerror(errno), "a readable file", path);
+    throw Error(
+        std::filesystem::exists(path, ignored) ? ErrorCode::io : ErrorCode::not_found, "the file cannot be read",
+        std::filesystem::is_directory(path, ignored) ? "a directory" : std::strerror(errno), "a readable file", path);
   return drain(stream);
 }
 

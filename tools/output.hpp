@@ -10,12 +10,12 @@
 
 namespace rankone {
 
-void print(std::string_view text);                              // to standard output; throws Error(io) when that fails
-void note(const Options& options, std::string_view text);       // a line on standard error, unless --quiet
+void print(std::string_view text);                         // to standard output; throws Error(io) when that fails
+void note(const Options& options, std::string_view text);  // a line on standard error, unless --quiet
 // The document with --json, else the text for people.
 void print_result(const Options& options, const Json& document, const std::string& text);
 
-std::string read_input(const std::string& path);                // "-" is standard input
+std::string read_input(const std::string& path);  // "-" is standard input
 // "-" is standard output; a file is whole or not there. Devices and pipes are written as they are.
 void write_output(const std::string& path, std::string_view bytes);
 

@@ -19,7 +19,8 @@ namespace rankone {
 namespace {
 
 [[noreturn]] void refuse(std::string message, const std::string& given, std::string accepted, std::string where) {
-  throw Error(ErrorCode::invalid_argument, std::move(message), "'" + given + "'", std::move(accepted), std::move(where));
+  throw Error(ErrorCode::invalid_argument, std::move(message), "'" + given + "'", std::move(accepted),
+              std::move(where));
 }
 
 std::string catalogue_names() {
@@ -45,15 +46,16 @@ Variant resolve_variant(const std::string& given) {
 void require_pass(const Options& options) {
   if (options.pass.empty() || options.pass == "forward") return;
   const bool known = options.pass == "backward" || options.pass == "decode";
-  throw Error(known ? ErrorCode::unsupported : ErrorCode::invalid_argument, known ? "this pass is not available" : "an unknown pass",
-              "'" + options.pass + "'", "forward", "--pass");
+  throw Error(known ? ErrorCode::unsupported : ErrorCode::invalid_argument,
+              known ? "this pass is not available" : "an unknown pass", "'" + options.pass + "'", "forward", "--pass");
 }
 
 std::int64_t parse_integer(const std::string& text, std::int64_t low, std::int64_t high, const std::string& where) {
   std::int64_t value = 0;
   const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (failure != std::errc{} || end != text.data() + text.size() || value < low || value > high)
-    refuse("not an accepted number", text, "an integer from " + std::to_string(low) + " to " + std::to_string(high), where);
+    refuse("not an accepted number", text, "an integer from " + std::to_string(low) + " to " + std::to_string(high),
+           where);
   return value;
 }
 
@@ -73,7 +75,7 @@ Dims parse_dims(const std::string& text, Dims dims) {
     std::int64_t most;
     bool given = false;
   };
-  Axis axes[] = {{"B", &Dims::batch, most},       {"T", &Dims::tokens, most},    {"H", &Dims::heads, 1 << 20},
+  Axis axes[] = {{"B", &Dims::batch, most},           {"T", &Dims::tokens, most}, {"H", &Dims::heads, 1 << 20},
                  {"HV", &Dims::value_heads, 1 << 20}, {"K", &Dims::key_dim, 256}, {"V", &Dims::value_dim, 512}};
   std::stringstream parts(text);
   for (std::string part; std::getline(parts, part, ',');) {
@@ -103,7 +105,9 @@ Device pick_device(const Options& options) { return Device::named(options.device
 
 int device_ordinal(const Options& options) {
   const std::size_t colon = options.device.find(':');
-  return colon == std::string::npos ? 0 : static_cast<int>(parse_integer(options.device.substr(colon + 1), 0, 1023, "--device"));
+  return colon == std::string::npos
+             ? 0
+             : static_cast<int>(parse_integer(options.device.substr(colon + 1), 0, 1023, "--device"));
 }
 
 std::uint64_t parse_seed(const Options& options) {
@@ -125,26 +129,35 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
   const auto integer = [](const std::string& text, int low, int high, const char* where) {
     return text.empty() ? 0 : static_cast<int>(parse_integer(text, low, high, where));
   };
-  if (options.dtype.empty() || options.dtype == "bf16") compile.dtype = dtype::bf16;
-  else if (options.dtype == "f16") compile.dtype = dtype::f16;
-  else if (options.dtype == "f32") compile.dtype = dtype::f32;
-  else refuse("an unknown type", options.dtype, "bf16, f16, f32", "--dtype");
+  if (options.dtype.empty() || options.dtype == "bf16")
+    compile.dtype = dtype::bf16;
+  else if (options.dtype == "f16")
+    compile.dtype = dtype::f16;
+  else if (options.dtype == "f32")
+    compile.dtype = dtype::f32;
+  else
+    refuse("an unknown type", options.dtype, "bf16, f16, f32", "--dtype");
 
-  if (options.precision == "f32") compile.precision = Precision::f32;
+  if (options.precision == "f32")
+    compile.precision = Precision::f32;
   else if (!options.precision.empty() && options.precision != "tf32")
     refuse("an unknown precision", options.precision, "tf32, f32", "--precision");
 
-  if (options.states == "serial") compile.level = Level::serial;
-  else if (options.states == "chunk") compile.level = Level::chunk;
+  if (options.states == "serial")
+    compile.level = Level::serial;
+  else if (options.states == "chunk")
+    compile.level = Level::chunk;
   else if (!options.states.empty())
-    refuse(options.states == "segment" ? "this level is not available for the forward pass" : "an unknown level", options.states,
-           "serial, chunk", "--states");
+    refuse(options.states == "segment" ? "this level is not available for the forward pass" : "an unknown level",
+           options.states, "serial, chunk", "--states");
   if (!options.saved.empty())
-    refuse(options.saved == "keep" || options.saved == "recompute" ? "the forward pass saves nothing" : "an unknown choice",
+    refuse(options.saved == "keep" || options.saved == "recompute" ? "the forward pass saves nothing"
+                                                                   : "an unknown choice",
            options.saved, "no --saved: it belongs to the backward pass, which is not available", "--saved");
 
   compile.chunk = integer(options.chunk, 16, 128, "--chunk");
-  if (compile.chunk % 16 != 0) refuse("not an accepted chunk size", options.chunk, "a multiple of 16 from 16 to 128", "--chunk");
+  if (compile.chunk % 16 != 0)
+    refuse("not an accepted chunk size", options.chunk, "a multiple of 16 from 16 to 128", "--chunk");
   compile.value_tile = integer(options.value_tile, 16, 512, "--value-tile");
   compile.warps = integer(options.warps, 1, 32, "--warps");
   compile.stages = integer(options.stages, 1, 2, "--stages");

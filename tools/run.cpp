@@ -21,7 +21,8 @@ SafetensorsFile read_tensors(const std::string& path) {
 }
 
 void require_file(const std::string& path, const char* option) {
-  if (path.empty()) throw Error(ErrorCode::invalid_argument, "a file is missing", "nothing", std::string(option) + " FILE", option);
+  if (path.empty())
+    throw Error(ErrorCode::invalid_argument, "a file is missing", "nothing", std::string(option) + " FILE", option);
 }
 
 }  // namespace
@@ -31,16 +32,18 @@ int command_run(const Options& options) {
   require_file(options.input, "--in");
   require_file(options.output, "--out");
   if (options.json && options.output == "-")
-    throw Error(ErrorCode::invalid_argument, "standard output cannot hold both the document and the tensors", "--json --out -",
-                "--out FILE, or no --json", "rankone run");
+    throw Error(ErrorCode::invalid_argument, "standard output cannot hold both the document and the tensors",
+                "--json --out -", "--out FILE, or no --json", "rankone run");
   if (options.input == "-" && options.variants.front() == "-")
-    throw Error(ErrorCode::invalid_argument, "standard input cannot hold both the variant and the tensors", "- and --in -", "one of them", "rankone run");
+    throw Error(ErrorCode::invalid_argument, "standard input cannot hold both the variant and the tensors",
+                "- and --in -", "one of them", "rankone run");
   const Variant variant = resolve_variant(options.variants.front());
   const SafetensorsFile file = read_tensors(options.input);
   const FileProblem from_file = problem_from_file(variant, compile_options(options, {}), file);
   const Problem& problem = from_file.problem;
   require_agreement(options, problem);
-  for (const std::string& name : from_file.ignored) note(options, "'" + name + "' is ignored: " + std::string(variant.name.view()) + " does not read it");
+  for (const std::string& name : from_file.ignored)
+    note(options, "'" + name + "' is ignored: " + std::string(variant.name.view()) + " does not read it");
 
   const Device device = pick_device(options);
   const ChosenSchedule chosen = choose_schedule(variant, problem.options, device, device.arch(), problem.dims);
@@ -77,8 +80,8 @@ int command_run(const Options& options) {
                              {"ignored", ignored},
                              {"written", written},
                              {"file", options.output}}),
-               std::string(variant.name.view()) + " on " + device.name() + ", " + to_string(problem.dims) + "\n" + chosen.text() +
-                   "\nwrote " + names + " to " + options.output + "\n");
+               std::string(variant.name.view()) + " on " + device.name() + ", " + to_string(problem.dims) + "\n" +
+                   chosen.text() + "\nwrote " + names + " to " + options.output + "\n");
   return exit_done;
 }
 

@@ -12,7 +12,8 @@ std::string ChosenSchedule::text() const { return to_string(schedule) + " (" + o
 ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
                                std::string_view arch, const Dims& dims) {
   const Pins pins = pins_of(variant, options);
-  const bool pinned = pins.level != Level::automatic || pins.chunk != 0 || pins.value_tile != 0 || pins.warps != 0 || pins.stages != 0;
+  const bool pinned =
+      pins.level != Level::automatic || pins.chunk != 0 || pins.value_tile != 0 || pins.warps != 0 || pins.stages != 0;
   ChosenSchedule chosen;
   chosen.schedule = default_schedule(variant, options, arch);  // refuses what cannot be
   chosen.origin = pinned ? "pinned" : "default";

@@ -46,7 +46,8 @@ std::vector<GateGradient> gate_gradients(const Variant& variant) {
 Json variant_document(const Variant& variant, const CompileOptions& options) {
   Json inputs = Json::array(), gradients = Json::array();
   for (const TensorPlan& tensor : tensors_of(variant, options)) {
-    Json row = Json::object({{"name", tensor.name}, {"axes", tensor.axes}, {"dtype", name_of(tensor.type)}, {"role", tensor.role}});
+    Json row = Json::object(
+        {{"name", tensor.name}, {"axes", tensor.axes}, {"dtype", name_of(tensor.type)}, {"role", tensor.role}});
     row.set("optional", tensor.optional);
     inputs.append(row);
   }
@@ -75,13 +76,16 @@ int command_show(const Options& options) {
   std::string text = paint(Color::bold, std::string(variant.name.view())) + "\n  " + describe(variant) + "\n\n";
   Table tensors({"tensor", "axes", "dtype", "role", ""});
   for (const TensorPlan& tensor : tensors_of(variant, compile))
-    tensors.row({tensor.name, "[" + joined(tensor.axes) + "]", name_of(tensor.type), tensor.role, tensor.optional ? "optional" : ""});
+    tensors.row({tensor.name, "[" + joined(tensor.axes) + "]", name_of(tensor.type), tensor.role,
+                 tensor.optional ? "optional" : ""});
   text += tensors.text();
   if (const auto gradients = gate_gradients(variant); !gradients.empty()) {
     text += "\n" + paint(Color::bold, "derivatives of the gates") + "\n";
-    for (const GateGradient& each : gradients) text += "  d " + each.gate + " / d " + each.input + " = " + each.derivative + "\n";
+    for (const GateGradient& each : gradients)
+      text += "  d " + each.gate + " / d " + each.input + " = " + each.derivative + "\n";
   }
-  text += "\npasses      forward\nchunk form  " + chunk_form(variant) + "\nspec        " + variant_to_json(variant) + "\n";
+  text +=
+      "\npasses      forward\nchunk form  " + chunk_form(variant) + "\nspec        " + variant_to_json(variant) + "\n";
   print_result(options, variant_document(variant, compile), text);
   return exit_done;
 }

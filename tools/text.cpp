@@ -25,7 +25,9 @@ std::size_t display_width(std::string_view text) {  // code points, not bytes
   return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xC0) != 0x80; }));
 }
 
-bool numeric(const std::string& cell) { return cell.empty() || cell == "-" || std::isdigit(static_cast<unsigned char>(cell[0])) != 0; }
+bool numeric(const std::string& cell) {
+  return cell.empty() || cell == "-" || std::isdigit(static_cast<unsigned char>(cell[0])) != 0;
+}
 
 }  // namespace
 

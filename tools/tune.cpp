@@ -27,11 +27,12 @@ int command_tune(const Options& options) {
   std::vector<Variant> variants;
   for (const std::string& name : options.variants) variants.push_back(resolve_variant(name));
   const double budget = options.budget.empty() ? 120 : parse_number(options.budget, "--budget");
-  if (budget <= 0) throw Error(ErrorCode::invalid_argument, "not an accepted budget", options.budget, "seconds above 0", "--budget");
+  if (budget <= 0)
+    throw Error(ErrorCode::invalid_argument, "not an accepted budget", options.budget, "seconds above 0", "--budget");
   const Device device = pick_device(options);
   if (device.is_cpu())
-    throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU", device.name(),
-                "a CUDA GPU: --device cuda", "rankone tune");
+    throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU",
+                device.name(), "a CUDA GPU: --device cuda", "rankone tune");
   const std::filesystem::path folder = user_folder();
   require_tuned_folder(folder, device.name());
   const Dims defaults{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
@@ -61,7 +62,8 @@ int command_tune(const Options& options) {
       if (report.found.right.empty()) {
         if (interrupted) continue;
         throw Error(ErrorCode::check_failed, "no candidate gave right results",
-                    report.found.rejected.empty() ? "none was tried" : report.found.rejected.front().failure, {}, "rankone tune");
+                    report.found.rejected.empty() ? "none was tried" : report.found.rejected.front().failure, {},
+                    "rankone tune");
       }
       store_tuned(folder, device.name(), device.arch(), report.entry);
       const std::size_t tried = report.found.right.size() + report.found.rejected.size();
@@ -74,12 +76,15 @@ int command_tune(const Options& options) {
                                 {"tried", tried},
                                 {"rejected", report.found.rejected.size()},
                                 {"untried", report.found.untried}}));
-      table.row({report.entry.variant, report.entry.shape, to_string(report.entry.schedule), fixed(report.entry.median_ms, 4),
-                 fixed(report.entry.default_ms, 4), std::to_string(tried), std::to_string(report.found.rejected.size())});
+      table.row({report.entry.variant, report.entry.shape, to_string(report.entry.schedule),
+                 fixed(report.entry.median_ms, 4), fixed(report.entry.default_ms, 4), std::to_string(tried),
+                 std::to_string(report.found.rejected.size())});
     }
   if (interrupted) note(options, "interrupted; what was learnt is kept");
-  print_result(options, Json::object({{"device", device.name()}, {"database", file}, {"interrupted", interrupted}, {"rows", rows}}),
-               table.text() + "\nkept in " + file + "\n");
+  print_result(
+      options,
+      Json::object({{"device", device.name()}, {"database", file}, {"interrupted", interrupted}, {"rows", rows}}),
+      table.text() + "\nkept in " + file + "\n");
   return interrupted ? exit_interrupted : exit_done;
 }
 

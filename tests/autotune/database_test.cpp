@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+// The database of tuned schedules: merged by many, looked up from near to far, never trusted blindly.
+#include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include <rankone/dsl.hpp>
+#include <rankone/error.hpp>
+
+#include "autotune/database.hpp"
+#include "autotune/lookup.hpp"
+#include "runtime/cache/file.hpp"
+
+namespace rankone {
+namespace {
+
+class Database : public testing::Test {
+ protected:
+  void SetUp() override {
+    std::string name = (std::filesystem::temp_directory_path() / "rankone-tuned-XXXXXX").string();
+    ASSERT_NE(mkdtemp(name.data()), nullptr);
+    folder = name;
+  }
+  void TearDown() override { std::filesystem::remove_all(folder); }
+
+  std::optional<TunedChoice> look(const TunedKey& key, const std::string& device = "GPU A",
+                                  const std::string& arch = "sm_90a") const {
+    return lookup_tuned({folder / "user", folder / "shipped"}, device, arch, key, [](const Schedule&) { return true; });
+  }
+  std::filesystem::path folder;
+};
+
+const CompileOptions options{.key_dim = 128, .value_dim = 128};
+
+TunedEntry entry_for(const Dims& dims, int chunk, const char* variant = "gla") {
+  TunedEntry entry;
+  entry.key = tuned_key(*find_variant(variant), options, dims);
+  entry.schedule.chunk = chunk;
+  entry.median_ms = 0.5;
+  entry.variant = variant;
+  entry.shape = to_string(dims);
+  entry.version = "0.1.0";
+  entry.measured = {{entry.schedule, 0.5}, {Schedule{}, 0.7}};
+  return entry;
+}
+
+const Dims large{.batch = 8, .tokens = 4096, .heads = 16, .value_heads = 16, .key_dim = 128, .value_dim = 128};
+const Dims small{.batch = 1, .tokens = 512, .heads = 4, .value_heads = 4, .key_dim = 128, .value_dim = 128};
+
+TEST_F(Database, FilesReadBack) {
+  const TunedFile file{"GPU A", "sm_90a", {entry_for(large, 32), entry_for(small, 128, "mamba2")}};
+  const TunedFile read = parse_tuned(tuned_text(file), "f");
+  EXPECT_EQ(read.device, "GPU A");
+  ASSERT_EQ(read.entries.size(), 2u);
+  EXPECT_EQ(read.entries[0].key, file.entries[0].key);
+  EXPECT_EQ(read.entries[1].schedule, file.entries[1].schedule);
+  EXPECT_EQ(read.entries[1].measured.size(), 2u);
+  EXPECT_EQ(tuned_text(read), tuned_text(file));
+}
+
+TEST_F(Database, FileNamesArePlain) {
+  EXPECT_EQ(tuned_file_name("NVIDIA H200"), "nvidia-h200.json");
+  EXPECT_EQ(tuned_file_name("NVIDIA H100 80GB HBM3"), "nvidia-h100-80gb-hbm3.json");
+  EXPECT_EQ(tuned_file_name("../../etc (x)"), "etc-x.json");
+}
+
+TEST_F(Database, KeysTellKernelsApartButNotFormulas) {
+  const auto key = [&](const char* name, const CompileOptions& given = options) {
+    return tuned_key(*find_variant(name), given, large);
+  };
+  EXPECT_EQ(key("gla"), key("gla_sigmoid")) << "the same kernel but for a formula";
+  EXPECT_NE(key("gla"), key("hgrn2"));
+  EXPECT_NE(key("gla"), key("simple_gla"));
+  EXPECT_NE(key("linear"), key("retnet"));
+  EXPECT_NE(key("gla"), key("gla", {.key_dim = 64, .value_dim = 128}));
+  EXPECT_NE(key("gla"), key("gla", {.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}));
+  EXPECT_NE(key("gla"), key("gla", {.key_dim = 128, .value_dim = 128, .input_types = {{"g", dtype::f32}}}));
+}
+
+TEST_F(Database, LookupGoesFromNearToFar) {
+  const TunedKey wanted = tuned_key(*find_variant("gla"), options, large);
+  EXPECT_FALSE(look(wanted));
+  store_tuned(folder / "user", "GPU B", "sm_90a", entry_for(large, 16));
+  EXPECT_EQ(look(wanted)->schedule.chunk, 16);
+  EXPECT_EQ(look(wanted)->origin, "tuned on GPU B for " + to_string(large));
+  store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(small, 32));
+  EXPECT_EQ(look(wanted)->schedule.chunk, 32) << "the same GPU before the same shape";
+  EXPECT_EQ(look(wanted)->origin, "tuned for the nearest shape, " + to_string(small));
+  store_tuned(folder / "shipped", "GPU A", "sm_90a", entry_for(large, 64));
+  EXPECT_EQ(look(wanted)->schedule.chunk, 64);
+  EXPECT_EQ(look(wanted)->origin, tuned_exactly);
+  store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(large, 128));
+  EXPECT_EQ(look(wanted)->schedule.chunk, 128) << "the user's own lies over what ships";
+  EXPECT_FALSE(look(wanted, "GPU C", "sm_80")) << "never another architecture";
+  EXPECT_FALSE(look(tuned_key(*find_variant("linear"), options, large)));
+}
+
+TEST_F(Database, OnlyLegalSchedulesAreReturned) {
+  store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(large, 128));
+  store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(small, 32));
+  const auto choice =
+      lookup_tuned({folder / "user"}, "GPU A", "sm_90a", tuned_key(*find_variant("gla"), options, large),
+                   [](const Schedule& each) { return each.chunk < 128; });
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->schedule.chunk, 32);
+}
+
+TEST_F(Database, TheSameKeyIsReplacedOthersStay) {
+  store_tuned(folder, "GPU A", "sm_90a", entry_for(large, 32));
+  store_tuned(folder, "GPU A", "sm_90a", entry_for(small, 32));
+  store_tuned(folder, "GPU A", "sm_90a", entry_for(large, 64));
+  const TunedFile file = parse_tuned(*read_file(folder / "gpu-a.json"), "f");
+  ASSERT_EQ(file.entries.size(), 2u);
+  EXPECT_EQ(file.entries[0].schedule.chunk, 64);
+}
+
+TEST_F(Database, ManyProcessesAndThreadsLoseNothing) {
+  constexpr int processes = 4, threads = 2, entries = 5;
+  const auto store_some = [&](int writer) {
+    for (int i = 0; i < entries; ++i) {
+      TunedEntry entry = entry_for(large, 32);
+      entry.key.tokens_bucket = 100 * writer + i;
+      store_tuned(folder, "GPU A", "sm_90a", entry);
+    }
+  };
+  std::vector<pid_t> children;
+  for (int p = 0; p < processes; ++p) {
+    const pid_t child = fork();
+    if (child == 0) {
+      std::vector<std::thread> workers;
+      for (int t = 0; t < threads; ++t) workers.emplace_back(store_some, p * threads + t);
+      for (std::thread& each : workers) each.join();
+      _exit(0);
+    }
+    children.push_back(child);
+  }
+  for (const pid_t child : children) {
+    int status = 0;
+    waitpid(child, &status, 0);
+    EXPECT_EQ(status, 0);
+  }
+  EXPECT_EQ(parse_tuned(*read_file(folder / "gpu-a.json"), "f").entries.size(),
+            static_cast<std::size_t>(processes * threads * entries));
+  for (const auto& each : std::filesystem::directory_iterator(folder)) EXPECT_EQ(each.path().filename(), "gpu-a.json");
+}
+
+TEST_F(Database, BrokenFilesAreSkippedByLookupAndKeptByStore) {
+  store_tuned(folder / "user", "GPU B", "sm_90a", entry_for(large, 16));
+  const std::string whole = *read_file(folder / "user" / "gpu-b.json");
+  for (const std::string& broken :
+       {std::string(), std::string("{"), std::string("[]"), whole.substr(0, whole.size() / 2),
+        std::string(R"({"schema":2,"device":"GPU A","arch":"sm_90a","entries":[]})"),
+        std::string(R"({"schema":1,"device":"GPU A","arch":"sm_90a","entries":[{}]})")}) {
+    std::ofstream(folder / "user" / "gpu-a.json") << broken;
+    const auto choice = look(tuned_key(*find_variant("gla"), options, large));
+    ASSERT_TRUE(choice) << "the other file still serves";
+    EXPECT_EQ(choice->schedule.chunk, 16);
+    for (const auto& attempt :
+         {std::function([&] { store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(large, 32)); }),
+          std::function([&] { require_tuned_folder(folder / "user", "GPU A"); })}) {
+      try {
+        attempt();
+        ADD_FAILURE() << "accepted: " << broken;
+      } catch (const Error& error) {
+        EXPECT_EQ(error.where(), (folder / "user" / "gpu-a.json").string());
+      }
+    }
+    EXPECT_EQ(*read_file(folder / "user" / "gpu-a.json"), broken) << "left as it was";
+  }
+}
+
+TEST_F(Database, AFolderThatCannotBeMadeIsRefused) {
+  EXPECT_THROW(require_tuned_folder("/proc/nowhere/tuned", "GPU A"), Error);
+  std::ofstream(folder / "file") << "x";
+  EXPECT_THROW(require_tuned_folder(folder / "file" / "tuned", "GPU A"), Error);
+}
+
+TEST_F(Database, TheUsersFolderFollowsTheEnvironment) {
+  setenv("RANKONE_DATA_DIR", folder.c_str(), 1);
+  ASSERT_TRUE(tuned_user_folder());
+  EXPECT_EQ(*tuned_user_folder(), folder / "tuned");
+  store_tuned(*tuned_user_folder(), "GPU A", "sm_90a", entry_for(large, 32));
+  const auto choice = tuned_choice(*find_variant("gla_sigmoid"), options, "GPU A", "sm_90a", large);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->schedule.chunk, 32);
+  CompileOptions pinned = options;
+  pinned.chunk = 64;
+  EXPECT_FALSE(tuned_choice(*find_variant("gla_sigmoid"), pinned, "GPU A", "sm_90a", large)) << "a pin wins";
+  EXPECT_FALSE(tuned_choice(*find_variant("gla_sigmoid"), options, "cpu", "sm_90a", large));
+  unsetenv("RANKONE_DATA_DIR");
+}
+
+}  // namespace
+}  // namespace rankone

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+// Random inputs: reproducible, of the right shapes, and such that the variant's formulas have values.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include <rankone/dsl.hpp>
+#include <rankone/error.hpp>
+
+#include "autotune/draw.hpp"
+#include "autotune/problem.hpp"
+#include "autotune/timer.hpp"
+#include "autotune/verify.hpp"
+#include "runtime/convert.hpp"
+
+namespace rankone {
+namespace {
+
+const Dims dims{.batch = 1, .tokens = 40, .heads = 2, .value_heads = 4, .key_dim = 16, .value_dim = 24};
+const CompileOptions options{.key_dim = 16, .value_dim = 24};
+
+TEST(Problem, EveryVariantOfTheCatalogueHasInputsAndFiniteResults) {
+  for (const Variant& variant : catalogue())
+    for (const bool packed : {false, true}) {
+      Problem problem = random_problem(variant, options, dims, {.seed = 5, .packed = packed});
+      for (const HostTensor& result : reference_outputs(problem))
+        for (std::int64_t i = 0; i < product(result.shape); ++i)
+          ASSERT_TRUE(std::isfinite(load(result.bytes.data(), result.type, i)))
+              << variant.name.view() << " " << result.name;
+    }
+}
+
+TEST(Problem, TheSameSeedGivesTheSameBytes) {
+  const Variant& variant = *find_variant("gla");
+  const Problem a = random_problem(variant, options, dims, {.seed = 5}),
+                b = random_problem(variant, options, dims, {.seed = 5}),
+                c = random_problem(variant, options, dims, {.seed = 6});
+  ASSERT_EQ(a.tensors.size(), b.tensors.size());
+  for (std::size_t i = 0; i < a.tensors.size(); ++i) {
+    EXPECT_EQ(a.tensors[i].bytes, b.tensors[i].bytes);
+    EXPECT_NE(a.tensors[i].bytes, c.tensors[i].bytes);
+  }
+}
+
+TEST(Problem, DrawsHaveTheirMoments) {
+  double sum = 0, squares = 0, highest = -1, lowest = 1;
+  constexpr int n = 100'000;
+  for (std::uint64_t i = 0; i < n; ++i) {
+    const double normal = draw(Distribution::normal, 1, 2, i), gate = draw(Distribution::log_sigmoid, 1, 2, i);
+    sum += normal;
+    squares += normal * normal;
+    highest = std::max(highest, gate);
+    lowest = std::min(lowest, draw(Distribution::uniform, 1, 2, i));
+  }
+  EXPECT_NEAR(sum / n, 0, 0.02);
+  EXPECT_NEAR(squares / n, 1, 0.02);
+  EXPECT_LT(highest, 0);
+  EXPECT_GT(lowest, 0);
+}
+
+TEST(Problem, PackedSequencesAreEmptyAtBothEndsAndInside) {
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    Problem problem = random_problem(*find_variant("gla"), options, dims, {.seed = seed, .packed = true});
+    const HostTensor* offsets = problem.find("cu_seqlens");
+    ASSERT_NE(offsets, nullptr);
+    const auto at = [&](std::int64_t i) { return load(offsets->bytes.data(), offsets->type, i); };
+    const std::int64_t n = offsets->shape[0] - 1;
+    EXPECT_EQ(problem.dims.sequences, n);
+    EXPECT_EQ(at(0), 0);
+    EXPECT_EQ(at(n), 40);
+    EXPECT_EQ(at(0), at(1));
+    EXPECT_EQ(at(n - 1), at(n));
+    bool inside = false;
+    for (std::int64_t i = 1; i + 1 < n; ++i) {
+      EXPECT_LE(at(i), at(i + 1));
+      inside = inside || at(i) == at(i + 1);
+    }
+    EXPECT_TRUE(inside);
+  }
+}
+
+TEST(Problem, GateInputsAreChosenByWhatTheFormulasNeed) {
+  const auto given = choose_draws(*find_variant("gla"), dims, {});
+  EXPECT_EQ(given.of("g"), Distribution::log_sigmoid);
+  EXPECT_EQ(choose_draws(*find_variant("gla_sigmoid"), dims, {}).of("x"), Distribution::normal);
+  EXPECT_EQ(choose_draws(*find_variant("hgrn2"), dims, {}).of("lower_bound"), Distribution::uniform);
+  const Variant growing = variant("growing").decay(per_head(square(input("x")) + 1));
+  EXPECT_THROW(choose_draws(growing, dims, {}), Error);
+  const Variant rooted = variant("rooted").feature_map(rankone::sqrt(element()));
+  EXPECT_EQ(choose_draws(rooted, dims, {}).element, Distribution::uniform);
+}
+
+TEST(Problem, RefusesScalarsThatAreNotThere) {
+  EXPECT_THROW(random_problem(*find_variant("gla"), options, dims, {.scalars = {{"layer", 1}}}), Error);
+  const Problem problem = random_problem(*find_variant("lightning"), options, dims, {.scalars = {{"layer", 3}}});
+  ASSERT_EQ(problem.scalars.size(), 2u);
+  EXPECT_EQ(problem.scalars[0].value, 3);
+}
+
+TEST(Problem, RefusesWhatMemoryCannotHold) {
+  Dims huge = dims;
+  huge.tokens = std::int64_t{1} << 40;
+  EXPECT_THROW(random_problem(*find_variant("gla"), options, huge, {}), Error);
+  huge.batch = std::int64_t{1} << 40;
+  EXPECT_THROW(random_problem(*find_variant("gla"), options, huge, {}), Error);
+}
+
+TEST(Timer, MedianOfFewAndMany) {
+  EXPECT_EQ(median({}), 0);
+  EXPECT_EQ(median({3}), 3);
+  EXPECT_EQ(median({4, 1}), 2.5);
+  EXPECT_EQ(median({9, 1, 5}), 5);
+}
+
+// A kernel that is wrong on purpose: what verify() is for.
+TEST(Verify, FindsAWrongReference) {
+  const Device device = Device::cpu();
+  const Variant& variant = *find_variant("simple_gla");
+  Problem problem = random_problem(variant, options, dims, {.seed = 2});
+  const Operator op = compile(variant, options, device);
+  std::vector<HostTensor> reference = reference_outputs(problem);
+  for (const TensorError& each : verify(op, problem, reference))
+    EXPECT_TRUE(each.ok) << each.name << " " << each.relative_error;
+  for (HostTensor& each : reference)
+    for (std::int64_t i = 0; i < 24; ++i)
+      store(each.bytes.data(), each.type, i, 1 + load(each.bytes.data(), each.type, i));
+  for (const TensorError& each : verify(op, problem, reference)) EXPECT_FALSE(each.ok) << each.name;
+}
+
+}  // namespace
+}  // namespace rankone

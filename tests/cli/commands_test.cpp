@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: MIT
+// What each command does on its good days: help whose examples run, text on streams, files, tables without colours.
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "folder.hpp"
+#include "process.hpp"
+
+namespace rankone::test {
+namespace {
+
+constexpr const char* commands[] = {"list",  "show", "emit",   "compile", "check", "run",
+                                    "bench", "tune", "export", "cache",   "doctor"};
+
+std::string example_of(const std::string& help) {
+  const std::size_t start = help.find("Example:\n  rankone ");
+  if (start == std::string::npos) return {};
+  const std::size_t begin = start + std::string("Example:\n  rankone ").size();
+  return help.substr(begin, help.find('\n', begin) - begin);
+}
+
+class Help : public testing::TestWithParam<const char*> {};
+
+TEST_P(Help, HasAnExampleThatRuns) {
+  const Finished help = rankone({GetParam(), "--help"});
+  EXPECT_EQ(help.code, 0);
+  EXPECT_EQ(help.err, "");
+  const std::string example = example_of(help.out);
+  ASSERT_FALSE(example.empty()) << help.out;
+  EXPECT_EQ(split(example).front(), GetParam());
+
+  const Folder folder;
+  const std::string data = std::string(RANKONE_SOURCE_DIR) + "/examples/data/gla-text-activations.safetensors";
+  const Finished done =
+      run({"sh", "-c", "cd " + folder.path() + " && cp " + data + " . && exec " RANKONE_COMMAND " " + example});
+  const bool needs_gpu = std::string(GetParam()) == "tune", needs_nvrtc = std::string(GetParam()) == "compile";
+  if (needs_gpu && done.code == 2) {
+    EXPECT_NE(done.err.find("GPU"), std::string::npos) << done.err;
+  } else if (needs_nvrtc && done.code == 2) {
+    EXPECT_NE(done.err.find("NVRTC"), std::string::npos) << done.err;
+  } else {
+    EXPECT_EQ(done.code, 0) << done.err;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Commands, Help, testing::ValuesIn(commands),
+                         [](const auto& info) { return std::string(info.param); });
+
+TEST(Commands, GeneralHelpNamesThemAll) {
+  const Finished help = rankone({"--help"});
+  EXPECT_EQ(help.code, 0);
+  for (const char* name : commands)
+    EXPECT_NE(help.out.find(std::string("\n  ") + name + " "), std::string::npos) << name;
+  EXPECT_FALSE(example_of(help.out).empty());
+  EXPECT_EQ(rankone({"--version"}).out.rfind("rankone 0.", 0), 0u);
+}
+
+TEST(Commands, NoColoursOffTerminals) {
+  for (const char* line : {"list", "show gla", "doctor", "cache"})
+    EXPECT_EQ(rankone(split(line)).out.find('\x1b'), std::string::npos) << line;
+}
+
+TEST(Commands, NoColoursOnTerminalsWithNoColor) {
+  const std::string command = std::string(RANKONE_COMMAND) + " list";
+  const Finished plain = run({"script", "-qec", command, "/dev/null"}, {}, {{"NO_COLOR", "1"}});
+  if (plain.code == 127) GTEST_SKIP() << "no `script` here to make a terminal";
+  EXPECT_EQ(plain.out.find('\x1b'), std::string::npos);
+  EXPECT_NE(run({"script", "-qec", command, "/dev/null"}, {}, {{"NO_COLOR", ""}}).out.find('\x1b'), std::string::npos);
+}
+
+TEST(Commands, EmitWritesTheSameTextEverywhere) {
+  const Folder folder;
+  const std::vector<std::string> words = {"emit", "gla_sigmoid", "--arch", "sm_90a"};
+  const auto with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), words.begin(), words.end());
+    return rankone(more);
+  };
+  const Finished streamed = with({});
+  EXPECT_EQ(streamed.code, 0);
+  EXPECT_NE(streamed.out.find("__global__"), std::string::npos);
+  EXPECT_NE(streamed.out.find("SPDX-License-Identifier: MIT"), std::string::npos);
+  EXPECT_EQ(with({"-o", "-"}).out, streamed.out);
+  EXPECT_EQ(with({"-o", folder / "a.cu"}).code, 0);
+  EXPECT_EQ(contents(folder / "a.cu"), streamed.out);
+  EXPECT_EQ(nlohmann::json::parse(with({"--json"}).out).at("source"), streamed.out);
+  EXPECT_EQ(rankone({"emit", "-", "--arch", "sm_90a"},
+                    nlohmann::json::parse(rankone({"show", "gla_sigmoid", "--json"}).out).dump())
+                .out,
+            streamed.out);
+}
+
+TEST(Commands, EmitFollowsLinksAndWritesToDevices) {
+  const Folder folder;
+  folder.write("real.cu", "old");
+  std::filesystem::create_symlink("real.cu", folder / "link.cu");
+  EXPECT_EQ(rankone({"emit", "linear", "-o", folder / "link.cu"}).code, 0);
+  EXPECT_TRUE(std::filesystem::is_symlink(folder / "link.cu"));
+  EXPECT_NE(contents(folder / "real.cu"), "old");
+  EXPECT_EQ(rankone({"emit", "linear", "-o", "/dev/null"}).code, 0);
+  EXPECT_TRUE(std::filesystem::is_character_file("/dev/null"));
+}
+
+TEST(Commands, PinsShowInTheSchedule) {
+  const std::string text =
+      rankone(
+          split(
+              "check gla --device cpu --shape T=20,H=1,K=32,V=32 --chunk 32 --states chunk --value-tile 32 --warps 2 --stages 1"))
+          .out;
+  EXPECT_NE(text.find("portable/chunk chunk=32 value_tile=32 warps=2 stages=1 (pinned)"), std::string::npos) << text;
+}
+
+TEST(Commands, CheckCoversTypesAndPrecisions) {
+  const auto bound = [](const std::string& more) {
+    const Finished done = rankone(split("check simple_gla --device cpu --shape T=20,H=1,K=16,V=16 --json " + more));
+    EXPECT_EQ(done.code, 0) << done.err << done.out;
+    return nlohmann::json::parse(done.out).at("passes")[0].at("tensors")[0].at("bound").get<double>();
+  };
+  EXPECT_EQ(bound("--dtype bf16"), 4e-3);
+  EXPECT_EQ(bound("--dtype f16"), 1e-3);
+  EXPECT_EQ(bound("--dtype f32"), 1e-3);
+  EXPECT_EQ(bound("--dtype f32 --precision f32"), 2e-5);
+}
+
+TEST(Commands, CheckOfAVariantOfOnesOwn) {
+  const Folder folder;
+  const std::string file = folder.write("mine.json", R"json({
+    "name": "mine",
+    "decay": {"kind": "per_key", "log_decay": "-softplus(input(a) + param(b))"},
+    "write_scale": "sigmoid(input(w))"
+  })json");
+  const Finished done = rankone({"check", file, "--device", "cpu", "--shape", "T=20,H=1,K=16,V=16"});
+  EXPECT_EQ(done.code, 0) << done.err << done.out;
+}
+
+TEST(Commands, ExportWritesWholeFiles) {
+  const Folder folder;
+  const Finished done =
+      rankone({"export", "linear", "--arch", "sm_80", "--shape", "K=16,V=16", "-o", folder / "new/out", "--json"});
+  ASSERT_EQ(done.code, 0) << done.err;
+  const auto document = nlohmann::json::parse(done.out);
+  EXPECT_NE(contents(document.at("source")).find("__global__"), std::string::npos);
+  EXPECT_TRUE(nlohmann::json::parse(contents(document.at("manifest"))).is_object());
+  if (!document.at("cubin").is_null()) {
+    EXPECT_EQ(contents(document.at("cubin")).substr(1, 3), "ELF");
+  }
+  for (const auto& each : std::filesystem::directory_iterator(folder / "new/out"))
+    EXPECT_NE(each.path().filename().string()[0], '.') << each;
+}
+
+TEST(Commands, CacheIsFilledListedAndCleared) {
+  const Folder folder;
+  const std::vector<Setting> own = {{"RANKONE_CACHE_DIR", folder.path()}};
+  ASSERT_EQ(rankone(split("check linear --device cpu --shape T=16,H=1,K=16,V=16"), {}, own).code, 0);
+  const auto entries = nlohmann::json::parse(rankone({"cache", "list", "--json"}, {}, own).out).at("entries");
+  ASSERT_FALSE(entries.empty());
+  EXPECT_GT(nlohmann::json::parse(rankone({"cache", "clear", "--json"}, {}, own).out).at("freed_bytes"), 0);
+  EXPECT_TRUE(nlohmann::json::parse(rankone({"cache", "list", "--json"}, {}, own).out).at("entries").empty());
+}
+
+TEST(Commands, InterruptedEndsWith130) {
+  const Finished done = run({"timeout", "--preserve-status", "-s", "INT", "1", RANKONE_COMMAND, "bench", "gla",
+                             "--device", "cpu", "--shape", "T=4000,H=8,K=128,V=128", "--repeats", "1000"});
+  EXPECT_EQ(done.code, 130);
+  EXPECT_EQ(done.out, "");
+}
+
+}  // namespace
+}  // namespace rankone::test

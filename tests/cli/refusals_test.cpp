@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: MIT
+// Every refusal: exit code 2, nothing on standard output, one sentence that says what was given and what is accepted.
+#include <gtest/gtest.h>
+
+#include "folder.hpp"
+#include "process.hpp"
+
+namespace rankone::test {
+namespace {
+
+struct Case {
+  const char *name, *line, *given, *accepted;
+};
+
+class Refusal : public testing::TestWithParam<Case> {};
+
+TEST_P(Refusal, SaysWhatWasGivenAndWhatIsAccepted) {
+  const Case& each = GetParam();
+  const Finished done = rankone(split(each.line));
+  EXPECT_EQ(done.code, 2);
+  EXPECT_EQ(done.out, "");
+  EXPECT_NE(done.err.find(std::string("; given ")), std::string::npos) << done.err;
+  EXPECT_NE(done.err.find(each.given), std::string::npos) << done.err;
+  EXPECT_NE(done.err.find(std::string("accepted: ")), std::string::npos) << done.err;
+  EXPECT_NE(done.err.find(each.accepted, done.err.find("accepted: ")), std::string::npos) << done.err;
+  EXPECT_EQ(std::count(done.err.begin(), done.err.end(), '\n'), 1) << done.err;
+}
+
+constexpr Case cases[] = {
+    {"no_command", "", "nothing", "doctor"},
+    {"unknown_command", "chekc gla", "chekc", "check"},
+    {"unknown_global_option", "--jsno list", "--jsno", "--json"},
+    {"unknown_option", "check gla --devcie cpu", "--devcie", "--device"},
+    {"option_without_value", "check gla --chunk", "--chunk", "--chunk"},
+    {"option_twice", "check gla --chunk 16 --chunk 32", "--chunk", "--chunk"},
+    {"no_variant", "check", "nothing", "rankone list"},
+    {"two_variants", "check gla linear", "linear", "--shape"},
+    {"unknown_variant", "check glaa", "glaa", "gla_sigmoid"},
+    {"missing_json_file", "show nowhere/at/all.json", "No such file", "readable"},
+    {"folder_as_variant", "show /", "directory", "readable"},
+    {"unknown_pass", "check gla --pass sideways", "sideways", "forward"},
+    {"backward", "check gla --pass backward", "backward", "forward"},
+    {"decode", "bench gla --pass decode", "decode", "forward"},
+    {"unknown_dtype", "check gla --dtype fp8", "fp8", "bf16, f16, f32"},
+    {"unknown_precision", "check gla --dtype f32 --precision f64", "f64", "tf32, f32"},
+    {"precision_of_bf16", "check gla --precision f32 --device cpu", "bf16", "dtype f32"},
+    {"unknown_size", "check gla --shape D=128", "D=128", "K="},
+    {"size_twice", "check gla --shape T=1,T=2", "T=2", "once"},
+    {"size_that_is_no_number", "check gla --shape T=1e3", "1e3", "an integer from 1"},
+    {"size_zero", "check gla --shape T=0", "0", "an integer from 1"},
+    {"negative_size", "check gla --shape B=-1", "-1", "an integer from 1"},
+    {"huge_size", "check gla --shape T=99999999999999999999", "99999999999999999999", "an integer from 1"},
+    {"more_than_memory", "check gla --device cpu --shape T=1000000000,H=64", "MiB", "MiB"},
+    {"key_dim_too_large", "check gla --shape K=257", "257", "1 to 256"},
+    {"value_dim_too_large", "emit gla --shape V=513", "513", "1 to 512"},
+    {"value_heads", "check gla --shape H=2,HV=3", "HV=3", "2H"},
+    {"two_shapes", "check gla --shape T=1 --shape T=2", "T=2", "one"},
+    {"unknown_device", "check gla --device tpu", "tpu", "cuda:N"},
+    {"device_that_is_no_number", "check gla --device cuda:x", "cuda:x", "cuda:N"},
+    {"chunk_of_17", "check gla --chunk 17", "17", "multiple of 16"},
+    {"chunk_too_large", "check gla --chunk 256", "256", "16 to 128"},
+    {"chunk_that_is_no_number", "check gla --chunk big", "big", "16 to 128"},
+    {"segment", "check gla --states segment", "segment", "serial, chunk"},
+    {"unknown_level", "check gla --states parallel", "parallel", "serial, chunk"},
+    {"saved", "check gla --saved keep", "keep", "backward"},
+    {"stages", "check gla --stages 3", "3", "1 to 2"},
+    {"warps", "check gla --warps 0", "0", "from 1"},
+    {"pins_that_do_not_fit", "emit gla --value-tile 16 --warps 8", "warps=8", "warps of"},
+    {"unknown_arch", "emit gla --arch sm_70", "sm_70", "sm_90a"},
+    {"two_archs", "emit gla --arch sm_80 --arch sm_90a", "sm_90a", "one"},
+    {"unknown_scalar", "check gla --device cpu --scalar layer=3", "layer", "none"},
+    {"scalar_without_value", "check lightning --scalar layer", "layer", "NAME=VALUE"},
+    {"scalar_that_is_no_number", "check lightning --scalar layer=three", "three", "decimal"},
+    {"packed_batch", "check gla --device cpu --packed --shape B=2", "B=2", "B=1"},
+    {"seed", "check gla --seed -1", "-1", "an integer from 0"},
+    {"tune_on_cpu", "tune gla --device cpu", "cpu", "CUDA GPU"},
+    {"budget", "tune gla --budget 0", "0", "above 0"},
+    {"repeats", "bench gla --device cpu --repeats 0", "0", "an integer from 1"},
+    {"export_format", "export gla --format wasm -o /tmp", "wasm", "cuda"},
+    {"export_without_folder", "export gla", "nothing", "-o DIR"},
+    {"run_without_input", "run gla --out /tmp/o", "nothing", "--in FILE"},
+    {"run_without_output", "run gla --in /tmp/i", "nothing", "--out FILE"},
+    {"run_missing_input", "run gla --in /nowhere/at/all --out /tmp/o", "No such file", "safetensors"},
+    {"run_extra_word", "run gla --in - --out - extra", "extra", "--in"},
+    {"run_two_inputs", "run - --in - --out /tmp/o", "--in -", "one of them"},
+    {"cache_action", "cache wipe", "wipe", "show, list, clear"},
+};
+
+INSTANTIATE_TEST_SUITE_P(CommandLine, Refusal, testing::ValuesIn(cases),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+TEST(Refusals, OfVariantsSayWhereTheFileIsWrong) {
+  const auto refusal = [](const std::string& text) {
+    const Finished done = rankone({"show", "-"}, text);
+    EXPECT_EQ(done.code, 2) << text;
+    EXPECT_EQ(done.out, "");
+    return done.err;
+  };
+  EXPECT_NE(refusal("").find("standard input"), std::string::npos);
+  EXPECT_NE(refusal("{").find("standard input"), std::string::npos);
+  EXPECT_NE(refusal(R"json({"name":"a","dcay":{}})json").find("dcay"), std::string::npos);
+  EXPECT_NE(refusal(R"json({"name":"a","decay":{"kind":"per_key","log_decay":"cosh(input(x))"}})json").find("cosh"),
+            std::string::npos);
+  EXPECT_NE(refusal(R"json({"name":"a b"})json").find("a b"), std::string::npos);
+}
+
+TEST(Refusals, OfScalesThatNoRandomInputsSuit) {
+  const std::string growing =
+      R"json({"name":"growing","decay":{"kind":"per_head","log_decay":"1 + square(input(x))"}})json";
+  const Finished done = rankone({"check", "-", "--device", "cpu"}, growing);
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("log-decay"), std::string::npos) << done.err;
+}
+
+TEST(Refusals, WithoutHostCompilerOrLibraries) {
+  const Folder folder;
+  const std::vector<Setting> cold = {{"RANKONE_CACHE_DIR", folder.path()}, {"RANKONE_CXX", "/nowhere/c++"}};
+  const Finished compiler = rankone(split("check gla --device cpu --shape T=16,H=1,K=16,V=16"), {}, cold);
+  EXPECT_EQ(compiler.code, 2);
+  EXPECT_NE(compiler.err.find("RANKONE_CXX"), std::string::npos) << compiler.err;
+  const Finished nvrtc = rankone(split("compile gla --arch sm_90a"), {},
+                                 {{"RANKONE_CACHE_DIR", folder.path()}, {"RANKONE_NVRTC", "/nowhere/libnvrtc.so"}});
+  EXPECT_EQ(nvrtc.code, 2);
+  EXPECT_NE(nvrtc.err.find("/nowhere/libnvrtc.so"), std::string::npos) << nvrtc.err;
+  const Finished gpu = rankone(split("check gla --device cuda:99"));
+  EXPECT_EQ(gpu.code, 2);
+  EXPECT_NE(gpu.err.find("accepted: "), std::string::npos) << gpu.err;
+}
+
+TEST(Refusals, LeaveNothingBehind) {
+  const Folder folder;
+  EXPECT_EQ(rankone({"emit", "gla", "--chunk", "17", "-o", folder / "a.cu"}).code, 2);
+  EXPECT_EQ(rankone({"export", "gla", "--arch", "sm_1", "-o", folder / "out"}).code, 2);
+  EXPECT_EQ(rankone({"run", "gla", "--in", folder.write("empty", ""), "--out", folder / "o"}).code, 2);
+  EXPECT_EQ(folder.files(), 1u) << "the input alone";
+  EXPECT_EQ(rankone({"emit", "gla", "-o", folder / "no/such/folder/a.cu"}).code, 2);
+  EXPECT_EQ(rankone({"emit", "gla", "-o", folder.path()}).code, 2);
+  EXPECT_EQ(rankone({"emit", "gla", "-o", "/dev/full"}).code, 2);
+  EXPECT_EQ(folder.files(), 1u);
+}
+
+TEST(Refusals, OfStandardOutputThatIsFull) {
+  const Finished done = run({"sh", "-c", std::string(RANKONE_COMMAND) + " list > /dev/full"});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("standard output"), std::string::npos) << done.err;
+}
+
+}  // namespace
+}  // namespace rankone::test
