@@ -164,7 +164,9 @@ TEST(Geometry, CountsBlocksAndWorkspace) {
   EXPECT_EQ(chunk_slots(plan, equal), 3 * 3);
   EXPECT_EQ(block_count(plan, plan.kernels[0], equal), 3 * 6 * 2);
   EXPECT_EQ(block_count(plan, plan.kernels[1], equal), 9 * 6 * 2);
-  EXPECT_EQ(block_count(plan, plan.kernels[2], equal), 3 * 6);
+  const Plan states = lower(variants::gla, options, plan.schedule, plan.arch, Pass::states);
+  EXPECT_EQ(block_count(states, states.kernels[0], equal), 3 * 6 * 2);
+  EXPECT_EQ(block_count(states, states.kernels[1], equal), 3 * 6);
   EXPECT_EQ(workspace_bytes(plan, equal), std::size_t{9} * 6 * 2 * 64 * 48 * 2);
   const Shape packed{.batch = 1, .tokens = 65, .heads = 2, .sequences = 5};
   EXPECT_EQ(chunk_slots(plan, packed), 3 + 5);
