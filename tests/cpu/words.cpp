@@ -59,19 +59,18 @@ void expect_product(const std::string& word, int k, const std::string& convert) 
           "const int g = t / 4, p = t % 4;\n"
           "const float *up = mc + g * 8 + 2 * p, *down = up + 64;\n"
           "float c[4] = {up[0], up[1], down[0], down[1]};\n" +
-          (wide
-               ? "const unsigned ra[4] = {to_tf32(ma[g * k + p]), to_tf32(ma[(g + 8) * k + p]),\n"
-                 "                        to_tf32(ma[g * k + p + 4]), to_tf32(ma[(g + 8) * k + p + 4])};\n"
-                 "const unsigned b0 = to_tf32(mb[p * 8 + g]), b1 = to_tf32(mb[(p + 4) * 8 + g]);\n"
-               : "auto pair = [&](int row, int column) { return " + convert +
-                     "(ma[row * k + column], ma[row * k + column + 1]); };\n"
-                     "const unsigned ra[4] = {pair(g, 2 * p), pair(g + 8, 2 * p),\n"
+          (wide ? "const unsigned ra[4] = {to_tf32(ma[g * k + p]), to_tf32(ma[(g + 8) * k + p]),\n"
+                  "                        to_tf32(ma[g * k + p + 4]), to_tf32(ma[(g + 8) * k + p + 4])};\n"
+                  "const unsigned b0 = to_tf32(mb[p * 8 + g]), b1 = to_tf32(mb[(p + 4) * 8 + g]);\n"
+                : "auto pair = [&](int row, int column) { return " + convert +
+                      "(ma[row * k + column], ma[row * k + column + 1]); };\n"
+                      "const unsigned ra[4] = {pair(g, 2 * p), pair(g + 8, 2 * p),\n"
                       "                        pair(g, 2 * p + 8), pair(g + 8, 2 * p + 8)};\n"
-                     "const unsigned b0 = " +
-                     convert +
-                     "(mb[2 * p * 8 + g], mb[(2 * p + 1) * 8 + g]);\n"
-                     "const unsigned b1 = " +
-                     convert + "(mb[(2 * p + 8) * 8 + g], mb[(2 * p + 9) * 8 + g]);\n") +
+                      "const unsigned b0 = " +
+                      convert +
+                      "(mb[2 * p * 8 + g], mb[(2 * p + 1) * 8 + g]);\n"
+                      "const unsigned b1 = " +
+                      convert + "(mb[(2 * p + 8) * 8 + g], mb[(2 * p + 9) * 8 + g]);\n") +
           word +
           "(c, ra, b0, b1);\n"
           "float* o = static_cast<float*>(a.output.data);\n"
