@@ -103,10 +103,12 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
   const auto add = [&](const char* name, int Schedule::*member) {
     std::set<int> values;
     for (const Schedule& schedule : legal) values.insert(schedule.*member);
-    text += std::string(text.empty() ? "" : ", ") + name + " of";
+    text += std::string(", ") + name + " of";
     for (const int value : values) text += " " + std::to_string(value);
   };
-  add("chunk", &Schedule::chunk);
+  const auto by_chunk = [](const Schedule& a, const Schedule& b) { return a.chunk < b.chunk; };
+  text =
+      "chunk a multiple of 16 up to " + std::to_string(std::max_element(legal.begin(), legal.end(), by_chunk)->chunk);
   add("value_tile", &Schedule::value_tile);
   add("warps", &Schedule::warps);
   add("stages", &Schedule::stages);
