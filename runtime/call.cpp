@@ -15,15 +15,13 @@ TensorArgument argument_of(const Tensor& tensor) {
   return {tensor.data, tensor.strides[0], tensor.strides[1], tensor.strides[2]};
 }
 
-template <class Named>
-const Named* find(const std::vector<Named>& all, const std::string& name) {
+template <class Named> const Named* find(const std::vector<Named>& all, const std::string& name) {
   for (const Named& each : all)
     if (each.name == name) return &each;
   return nullptr;
 }
 
-template <class Names>
-std::string joined(const Names& first, const Names& second) {
+template <class Names> std::string joined(const Names& first, const Names& second) {
   std::string text;
   for (const Names* names : {&first, &second})
     for (const auto& each : *names) text += (text.empty() ? "" : ", ") + each.name;
@@ -109,7 +107,8 @@ void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& argumen
     }
   double scale = given.scale != 0 ? given.scale : plan_.variant.scale_;
   if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(plan_.options.key_dim));
-  if (!std::isfinite(scale)) refuse("the scale is not a number", std::to_string(scale), "a finite number, or 0 for the variant's own");
+  if (!std::isfinite(scale))
+    refuse("the scale is not a number", std::to_string(scale), "a finite number, or 0 for the variant's own");
   arguments.scale = static_cast<float>(scale);
 }
 
@@ -117,7 +116,8 @@ void CallChecker::bind_packing(const ForwardArguments& given, Sizes& sizes, Call
   const Tensor& offsets = given.cu_seqlens;
   if (!is_given(offsets)) return sizes.set(Axis::sequences, sizes[Axis::batch]);
   if (sizes[Axis::batch] != 1)
-    sizes.refuse("cu_seqlens", "packed sequences stand in one row", "B = " + std::to_string(sizes[Axis::batch]), "B = 1");
+    sizes.refuse("cu_seqlens", "packed sequences stand in one row", "B = " + std::to_string(sizes[Axis::batch]),
+                 "B = 1");
   if (offsets.type != dtype::i32 && offsets.type != dtype::i64)
     sizes.refuse("cu_seqlens", "another type is wanted", name_of(offsets.type), "i32, i64");
   const TensorForm form{"cu_seqlens", offsets.type, 1, {Axis::offsets}};
@@ -142,7 +142,8 @@ void CallChecker::set_shape(Sizes& sizes, Call& call) const {
   };
   const std::int64_t heads = sizes[Axis::heads], value_heads = sizes[Axis::value_heads];
   const std::string text = "H = " + std::to_string(heads) + ", HV = " + std::to_string(value_heads);
-  if (heads < 1 || value_heads < 1 || value_heads > std::numeric_limits<int>::max()) refuse("heads are out of range", text);
+  if (heads < 1 || value_heads < 1 || value_heads > std::numeric_limits<int>::max())
+    refuse("heads are out of range", text);
   if (value_heads % heads != 0) refuse("value heads do not share the key heads evenly", text);
   call.arguments.heads = static_cast<int>(heads);
   call.arguments.value_heads = static_cast<int>(value_heads);
@@ -159,7 +160,8 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
   const std::string accepted = std::to_string(wanted) + " bytes of the device's memory, contiguous and 16-byte aligned";
   if (!is_given(space)) sizes.refuse("workspace", "the tensor is missing", {}, accepted);
   const std::size_t bytes = static_cast<std::size_t>(space.elements()) * size_of(space.type);
-  if (bytes < wanted) sizes.refuse("workspace", "the workspace is too small", std::to_string(bytes) + " bytes", accepted);
+  if (bytes < wanted)
+    sizes.refuse("workspace", "the workspace is too small", std::to_string(bytes) + " bytes", accepted);
   if (!space.contiguous() || reinterpret_cast<std::uintptr_t>(space.data) % 16 != 0)
     sizes.refuse("workspace", "the workspace does not serve", "gaps, or another alignment", accepted);
   call.arguments.chunk_states = space.data;

@@ -51,7 +51,8 @@ class CpuBackend final : public DeviceBackend {
     const std::size_t size = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
     void* const pointer = std::aligned_alloc(alignment, size);
     if (pointer == nullptr)
-      throw Error(ErrorCode::launch_failed, "out of memory", std::to_string(bytes) + " bytes", "what this machine has left", "cpu");
+      throw Error(ErrorCode::launch_failed, "out of memory", std::to_string(bytes) + " bytes",
+                  "what this machine has left", "cpu");
     std::memset(pointer, 0xff, size);
     return pointer;
   }

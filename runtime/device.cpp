@@ -17,8 +17,7 @@ namespace {
 
 constexpr const char* accepted_names = "auto, cpu, cuda, cuda:N";
 
-template <class Number>
-bool parse(std::string_view text, Number& number) {
+template <class Number> bool parse(std::string_view text, Number& number) {
   const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), number);
   return failed == std::errc() && end == text.data() + text.size();
 }
@@ -37,7 +36,8 @@ Device cpu_device(std::uint64_t seed) { return cpu_device(EmulationOptions{.seed
 Device cpu_device(const EmulationOptions& options) { return Device(make_cpu_backend(options)); }
 
 Device Device::cpu() {
-  static const std::shared_ptr<DeviceBackend> backend = make_cpu_backend(EmulationOptions{.seed = seed_from_environment()});
+  static const std::shared_ptr<DeviceBackend> backend =
+      make_cpu_backend(EmulationOptions{.seed = seed_from_environment()});
   return Device(backend);
 }
 

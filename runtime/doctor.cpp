@@ -130,8 +130,10 @@ FolderFound look_at_folder(const char* purpose, const Setting& setting, bool wri
 std::vector<FolderFound> look_at_folders() {
   std::vector<FolderFound> all;
   const auto add = [&](const char* purpose, const std::optional<Setting>& setting, bool written) {
-    if (setting) all.push_back(look_at_folder(purpose, *setting, written));
-    else all.push_back({purpose, {}, "none", false, false, "no folder: HOME is not set either"});
+    if (setting)
+      all.push_back(look_at_folder(purpose, *setting, written));
+    else
+      all.push_back({purpose, {}, "none", false, false, "no folder: HOME is not set either"});
   };
   add("cache", cache_directory(), true);
   add("system cache", system_cache_directory(), false);

@@ -9,9 +9,9 @@
 namespace rankone {
 
 struct NvrtcFound {
-  std::string path, origin, version;             // origin: a setting's name, "wheel", "loader" or "default"
-  std::vector<std::string> archs, unsupported;   // of the architectures that kernels are built for
-  std::string problem;                           // why there is none, or what this one lacks; empty where all is well
+  std::string path, origin, version;            // origin: a setting's name, "wheel", "loader" or "default"
+  std::vector<std::string> archs, unsupported;  // of the architectures that kernels are built for
+  std::string problem;                          // why there is none, or what this one lacks; empty where all is well
   bool found() const { return !path.empty(); }
 };
 

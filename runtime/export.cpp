@@ -31,7 +31,8 @@ ExportedFiles export_text(const Plan& plan, const std::string& text, const std::
   std::error_code failed;
   fs::create_directories(directory, failed);
   if (failed)
-    throw Error(ErrorCode::io, "the folder cannot be made", failed.message(), "a folder that can be written", directory);
+    throw Error(ErrorCode::io, "the folder cannot be made", failed.message(), "a folder that can be written",
+                directory);
   const std::string name(plan.variant.name.view());
   const auto write = [&](const std::string& file, const std::string& bytes) {
     const fs::path path = fs::path(directory) / file;

@@ -26,7 +26,8 @@ LogLevel from_environment() {
   if (given == nullptr || *given == 0) return LogLevel::warn;
   for (std::size_t i = 0; i < names.size(); ++i)
     if (names[i] == given) return static_cast<LogLevel>(i);
-  put("warn", std::string("RANKONE_LOG is not a log level; given ") + given + "; accepted: off, error, warn, info, debug");
+  put("warn",
+      std::string("RANKONE_LOG is not a log level; given ") + given + "; accepted: off, error, warn, info, debug");
   return LogLevel::warn;
 }
 

@@ -8,8 +8,8 @@ namespace rankone {
 
 enum class LogLevel : unsigned char { off, error, warn, info, debug };
 
-LogLevel log_level();               // RANKONE_LOG, read once; warn where it is unset
-void set_log_level(LogLevel level); // overrides the environment
+LogLevel log_level();                // RANKONE_LOG, read once; warn where it is unset
+void set_log_level(LogLevel level);  // overrides the environment
 void log(LogLevel level, std::string_view message);
 
 }  // namespace rankone

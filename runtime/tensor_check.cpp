@@ -23,7 +23,8 @@ std::string list_text(const std::array<std::int64_t, max_rank>& numbers, int ran
 std::size_t rank_of(const Tensor& tensor) { return static_cast<std::size_t>(tensor.rank); }
 
 bool is_empty(const Tensor& tensor) {
-  return std::any_of(tensor.shape.begin(), tensor.shape.begin() + tensor.rank, [](std::int64_t size) { return size == 0; });
+  return std::any_of(tensor.shape.begin(), tensor.shape.begin() + tensor.rank,
+                     [](std::int64_t size) { return size == 0; });
 }
 
 // Whether two elements may share an address: with the strides in order, each has to pass over all that smaller ones
@@ -83,14 +84,16 @@ void Sizes::check_kind(const TensorForm& form, const Tensor& tensor) const {
   double reach = 0;
   for (std::size_t i = 0; i < rank_of(tensor); ++i) {
     if (tensor.shape[i] < 0) refuse(form.name, "a size is negative", shape_text(tensor), wanted(form));
-    if (tensor.shape[i] > 1) reach += static_cast<double>(tensor.shape[i]) * std::abs(static_cast<double>(tensor.strides[i]));
+    if (tensor.shape[i] > 1)
+      reach += static_cast<double>(tensor.shape[i]) * std::abs(static_cast<double>(tensor.strides[i]));
   }
   if (is_empty(tensor)) return;
   if (reach > most_reach)
     refuse(form.name, "offsets do not fit in 64 bits", "strides " + list_text(tensor.strides, tensor.rank));
   if (tensor.data == nullptr) refuse(form.name, "the pointer is null", shape_text(tensor), "memory of the device");
   if (reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(tensor.type) != 0)
-    refuse(form.name, "the pointer is not aligned", {}, "a multiple of " + std::to_string(size_of(tensor.type)) + " bytes");
+    refuse(form.name, "the pointer is not aligned", {},
+           "a multiple of " + std::to_string(size_of(tensor.type)) + " bytes");
 }
 
 void Sizes::check(const TensorForm& form, const Tensor& tensor) {
@@ -126,7 +129,8 @@ void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_vi
                                       : std::int64_t{static_cast<const std::int32_t*>(offsets.data)[i]};
   };
   const auto refuse = [&](const char* message, std::int64_t i) {
-    throw Error(ErrorCode::invalid_argument, message, "cu_seqlens[" + std::to_string(i) + "] = " + std::to_string(at(i)),
+    throw Error(ErrorCode::invalid_argument, message,
+                "cu_seqlens[" + std::to_string(i) + "] = " + std::to_string(at(i)),
                 "offsets that never decrease, from 0 to T = " + std::to_string(tokens),
                 std::string(where) + ", tensor 'cu_seqlens'");
   };

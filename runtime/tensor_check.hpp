@@ -13,7 +13,16 @@
 
 namespace rankone {
 
-enum class Axis : unsigned char { batch, tokens, heads, value_heads, key, value, sequences, offsets };  // offsets: N + 1
+enum class Axis : unsigned char {
+  batch,
+  tokens,
+  heads,
+  value_heads,
+  key,
+  value,
+  sequences,
+  offsets
+};  // offsets: N + 1
 inline constexpr std::size_t axis_count = 8;
 
 // A TensorPlan whose axes need no string comparison.

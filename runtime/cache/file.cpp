@@ -30,8 +30,8 @@ std::filesystem::path staging_name(const std::filesystem::path& file) {
     return (static_cast<unsigned long long>(device()) << 32) | device();
   }();
   static std::atomic<unsigned> counter = 0;
-  return file.parent_path() / (std::string(staging_prefix) + std::to_string(getpid()) + "-" + std::to_string(salt) + "-" +
-                               std::to_string(counter++));
+  return file.parent_path() / (std::string(staging_prefix) + std::to_string(getpid()) + "-" + std::to_string(salt) +
+                               "-" + std::to_string(counter++));
 }
 
 int write_all(int descriptor, std::string_view bytes) {
@@ -46,7 +46,8 @@ int write_all(int descriptor, std::string_view bytes) {
 }
 
 bool same_file(int descriptor, const std::filesystem::path& file) {
-  struct stat held {}, named {};
+  struct stat held {
+  }, named{};
   return fstat(descriptor, &held) == 0 && stat(file.c_str(), &named) == 0 && held.st_dev == named.st_dev &&
          held.st_ino == named.st_ino;
 }

@@ -45,7 +45,8 @@ Trailer trailer_of(const std::string& key, std::string_view bytes) {
 void require_key(std::string_view kind, const std::string& key) {
   if (kind.empty() || kind.find_first_of("/.") != kind.npos || key.size() != 32 ||
       key.find_first_not_of("0123456789abcdef") != key.npos)
-    throw Error(ErrorCode::internal, "not a cache key", std::string(kind) + "/" + key, "a plain kind and 32 hex digits");
+    throw Error(ErrorCode::internal, "not a cache key", std::string(kind) + "/" + key,
+                "a plain kind and 32 hex digits");
 }
 
 fs::path folder_of(const fs::path& root, std::string_view kind) { return root / cache_schema / kind; }

@@ -28,7 +28,7 @@ struct CacheItem {
 struct CacheListing {
   std::string kind, key, layer;  // layer: "user" or "system"
   std::uint64_t bytes = 0;
-  std::int64_t modified = 0;     // seconds since 1970
+  std::int64_t modified = 0;  // seconds since 1970
 };
 
 // A writable user layer over a read-only system layer. Entries lie at ROOT/SCHEMA/KIND/KEY.

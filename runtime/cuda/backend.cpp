@@ -45,8 +45,8 @@ class CudaBackend final : public DeviceBackend {
     const int minor = attribute(driver_, compute_capability_minor, device_);
     arch_ = "sm_" + std::to_string(major * 10 + minor) + (major >= 9 ? "a" : "");
     if (major < oldest_major)
-      throw Error(ErrorCode::unsupported, "the GPU is too old", name_ + ", " + arch_, "sm_80 (Ampere) or later, or the CPU device",
-                  "cuda:" + std::to_string(ordinal));
+      throw Error(ErrorCode::unsupported, "the GPU is too old", name_ + ", " + arch_,
+                  "sm_80 (Ampere) or later, or the CPU device", "cuda:" + std::to_string(ordinal));
     multiprocessors_ = attribute(driver_, multiprocessor_count, device_);
     shared_bytes_ = static_cast<std::size_t>(attribute(driver_, max_shared_bytes_per_block_optin, device_));
     // Kept to the end: the CUDA runtime of this process, if there is one, works in the same context.
@@ -77,12 +77,14 @@ class CudaBackend final : public DeviceBackend {
   // Both wait, so that the host's memory may be reused or read at once.
   void upload(void* to, const void* from, std::size_t bytes, void* stream) override {
     const CurrentContext current(driver_, context_);
-    check(driver_, driver_.cuMemcpyHtoDAsync(address(to), from, bytes, static_cast<Stream>(stream)), "cuMemcpyHtoDAsync");
+    check(driver_, driver_.cuMemcpyHtoDAsync(address(to), from, bytes, static_cast<Stream>(stream)),
+          "cuMemcpyHtoDAsync");
     check(driver_, driver_.cuStreamSynchronize(static_cast<Stream>(stream)), "cuStreamSynchronize");
   }
   void download(void* to, const void* from, std::size_t bytes, void* stream) override {
     const CurrentContext current(driver_, context_);
-    check(driver_, driver_.cuMemcpyDtoHAsync(to, address(from), bytes, static_cast<Stream>(stream)), "cuMemcpyDtoHAsync");
+    check(driver_, driver_.cuMemcpyDtoHAsync(to, address(from), bytes, static_cast<Stream>(stream)),
+          "cuMemcpyDtoHAsync");
     check(driver_, driver_.cuStreamSynchronize(static_cast<Stream>(stream)), "cuStreamSynchronize");
   }
   void synchronize(void* stream) override {

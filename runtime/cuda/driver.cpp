@@ -38,15 +38,16 @@ Driver load_driver(const std::string& soname) {
   if (!library) no_driver("there is no CUDA driver", words, soname);
 
   Driver driver;
-#define RANKONE_CUDA_LOAD(name, exported, parameters)                                  \
-  driver.name = reinterpret_cast<decltype(driver.name)>(library.symbol(#exported));    \
+#define RANKONE_CUDA_LOAD(name, exported, parameters)                               \
+  driver.name = reinterpret_cast<decltype(driver.name)>(library.symbol(#exported)); \
   if (driver.name == nullptr) no_driver("the CUDA driver is too old", "one without " #exported, soname);
   RANKONE_CUDA_DRIVER(RANKONE_CUDA_LOAD)
 #undef RANKONE_CUDA_LOAD
   driver.path = library_path(reinterpret_cast<const void*>(driver.cuInit));
 
   const Result result = driver.cuInit(0);
-  if (result == error_stub_library) no_driver("there is no CUDA driver, only the toolkit's stub for linking", driver.path, soname);
+  if (result == error_stub_library)
+    no_driver("there is no CUDA driver, only the toolkit's stub for linking", driver.path, soname);
   if (result == error_no_device) no_driver("the CUDA driver finds no GPU", error_name(driver, result), driver.path);
   if (result != success) no_driver("the CUDA driver does not start", error_name(driver, result), driver.path);
   driver.cuDriverGetVersion(&driver.version);

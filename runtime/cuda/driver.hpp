@@ -19,65 +19,60 @@ using Event = struct CUevent_st*;
 using Graph = struct CUgraph_st*;
 using GraphExec = struct CUgraphExec_st*;
 
-enum : Result { success = 0, error_deinitialized = 4, error_stub_library = 34, error_no_device = 100, error_no_binary = 209 };
+enum : Result { success = 0, error_stub_library = 34, error_no_device = 100 };
 enum DeviceAttribute : int {
   multiprocessor_count = 16,
-  memory_clock_khz = 36,
-  memory_bus_bits = 37,
   l2_cache_bytes = 38,
   compute_capability_major = 75,
   compute_capability_minor = 76,
   max_shared_bytes_per_block_optin = 97
 };
-enum FunctionAttribute : int { static_shared_bytes = 1, local_bytes = 3, register_count = 4, max_dynamic_shared_bytes = 8 };
-enum CaptureMode : int { capture_global = 0, capture_thread_local = 1, capture_relaxed = 2 };
+enum FunctionAttribute : int { max_dynamic_shared_bytes = 8 };
+enum CaptureMode : int { capture_global = 0, capture_thread_local = 1 };
 constexpr unsigned stream_non_blocking = 1;
 
 // F(name here, exported name, parameters)
-#define RANKONE_CUDA_DRIVER(F)                                                                                  \
-  F(cuInit, cuInit, (unsigned flags))                                                                           \
-  F(cuDriverGetVersion, cuDriverGetVersion, (int* version))                                                     \
-  F(cuGetErrorName, cuGetErrorName, (Result error, const char** name))                                          \
-  F(cuGetErrorString, cuGetErrorString, (Result error, const char** text))                                      \
-  F(cuDeviceGetCount, cuDeviceGetCount, (int* count))                                                           \
-  F(cuDeviceGet, cuDeviceGet, (DeviceOrdinal* device, int ordinal))                                             \
-  F(cuDeviceGetName, cuDeviceGetName, (char* name, int size, DeviceOrdinal device))                             \
-  F(cuDeviceGetAttribute, cuDeviceGetAttribute, (int* value, int attribute, DeviceOrdinal device))              \
-  F(cuDeviceTotalMem, cuDeviceTotalMem_v2, (std::size_t* bytes, DeviceOrdinal device))                          \
-  F(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain, (Context* context, DeviceOrdinal device))               \
-  F(cuCtxGetCurrent, cuCtxGetCurrent, (Context* context))                                                       \
-  F(cuCtxPushCurrent, cuCtxPushCurrent_v2, (Context context))                                                   \
-  F(cuCtxPopCurrent, cuCtxPopCurrent_v2, (Context* context))                                                    \
-  F(cuModuleLoadData, cuModuleLoadData, (Module* module, const void* image))                                    \
-  F(cuModuleUnload, cuModuleUnload, (Module module))                                                            \
-  F(cuModuleGetFunction, cuModuleGetFunction, (Function* function, Module module, const char* name))            \
-  F(cuFuncGetAttribute, cuFuncGetAttribute, (int* value, int attribute, Function function))                     \
-  F(cuFuncSetAttribute, cuFuncSetAttribute, (Function function, int attribute, int value))                      \
-  F(cuLaunchKernel, cuLaunchKernel,                                                                             \
-    (Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,  \
-     unsigned block_z, unsigned shared_bytes, Stream stream, void** parameters, void** extra))                  \
-  F(cuMemGetInfo, cuMemGetInfo_v2, (std::size_t* free_bytes, std::size_t* total_bytes))                         \
-  F(cuMemAlloc, cuMemAlloc_v2, (DevicePointer* pointer, std::size_t bytes))                                     \
-  F(cuMemFree, cuMemFree_v2, (DevicePointer pointer))                                                           \
-  F(cuMemcpyHtoDAsync, cuMemcpyHtoDAsync_v2, (DevicePointer to, const void* from, std::size_t bytes, Stream stream)) \
-  F(cuMemcpyDtoHAsync, cuMemcpyDtoHAsync_v2, (void* to, DevicePointer from, std::size_t bytes, Stream stream))  \
-  F(cuMemcpyDtoDAsync, cuMemcpyDtoDAsync_v2,                                                                    \
-    (DevicePointer to, DevicePointer from, std::size_t bytes, Stream stream))                                   \
-  F(cuMemsetD8Async, cuMemsetD8Async, (DevicePointer to, unsigned char value, std::size_t bytes, Stream stream)) \
-  F(cuStreamCreate, cuStreamCreate, (Stream * stream, unsigned flags))                                          \
-  F(cuStreamDestroy, cuStreamDestroy_v2, (Stream stream))                                                       \
-  F(cuStreamSynchronize, cuStreamSynchronize, (Stream stream))                                                  \
-  F(cuStreamBeginCapture, cuStreamBeginCapture_v2, (Stream stream, int mode))                                   \
-  F(cuStreamEndCapture, cuStreamEndCapture, (Stream stream, Graph * graph))                                     \
-  F(cuStreamIsCapturing, cuStreamIsCapturing, (Stream stream, int* status))                                     \
-  F(cuGraphInstantiate, cuGraphInstantiateWithFlags, (GraphExec * executable, Graph graph, unsigned long long flags)) \
-  F(cuGraphLaunch, cuGraphLaunch, (GraphExec executable, Stream stream))                                        \
-  F(cuGraphExecDestroy, cuGraphExecDestroy, (GraphExec executable))                                             \
-  F(cuGraphDestroy, cuGraphDestroy, (Graph graph))                                                              \
-  F(cuEventCreate, cuEventCreate, (Event * event, unsigned flags))                                              \
-  F(cuEventDestroy, cuEventDestroy_v2, (Event event))                                                           \
-  F(cuEventRecord, cuEventRecord, (Event event, Stream stream))                                                 \
-  F(cuEventSynchronize, cuEventSynchronize, (Event event))                                                      \
+#define RANKONE_CUDA_DRIVER(F)                                                                                         \
+  F(cuInit, cuInit, (unsigned flags))                                                                                  \
+  F(cuDriverGetVersion, cuDriverGetVersion, (int* version))                                                            \
+  F(cuGetErrorName, cuGetErrorName, (Result error, const char** name))                                                 \
+  F(cuGetErrorString, cuGetErrorString, (Result error, const char** text))                                             \
+  F(cuDeviceGetCount, cuDeviceGetCount, (int* count))                                                                  \
+  F(cuDeviceGet, cuDeviceGet, (DeviceOrdinal * device, int ordinal))                                                   \
+  F(cuDeviceGetName, cuDeviceGetName, (char* name, int size, DeviceOrdinal device))                                    \
+  F(cuDeviceGetAttribute, cuDeviceGetAttribute, (int* value, int attribute, DeviceOrdinal device))                     \
+  F(cuDeviceTotalMem, cuDeviceTotalMem_v2, (std::size_t * bytes, DeviceOrdinal device))                                \
+  F(cuDevicePrimaryCtxRetain, cuDevicePrimaryCtxRetain, (Context * context, DeviceOrdinal device))                     \
+  F(cuCtxGetCurrent, cuCtxGetCurrent, (Context * context))                                                             \
+  F(cuCtxPushCurrent, cuCtxPushCurrent_v2, (Context context))                                                          \
+  F(cuCtxPopCurrent, cuCtxPopCurrent_v2, (Context * context))                                                          \
+  F(cuModuleLoadData, cuModuleLoadData, (Module * module, const void* image))                                          \
+  F(cuModuleUnload, cuModuleUnload, (Module module))                                                                   \
+  F(cuModuleGetFunction, cuModuleGetFunction, (Function * function, Module module, const char* name))                  \
+  F(cuFuncSetAttribute, cuFuncSetAttribute, (Function function, int attribute, int value))                             \
+  F(cuLaunchKernel, cuLaunchKernel,                                                                                    \
+    (Function function, unsigned grid_x, unsigned grid_y, unsigned grid_z, unsigned block_x, unsigned block_y,         \
+     unsigned block_z, unsigned shared_bytes, Stream stream, void** parameters, void** extra))                         \
+  F(cuMemGetInfo, cuMemGetInfo_v2, (std::size_t * free_bytes, std::size_t * total_bytes))                              \
+  F(cuMemAlloc, cuMemAlloc_v2, (DevicePointer * pointer, std::size_t bytes))                                           \
+  F(cuMemFree, cuMemFree_v2, (DevicePointer pointer))                                                                  \
+  F(cuMemcpyHtoDAsync, cuMemcpyHtoDAsync_v2, (DevicePointer to, const void* from, std::size_t bytes, Stream stream))   \
+  F(cuMemcpyDtoHAsync, cuMemcpyDtoHAsync_v2, (void* to, DevicePointer from, std::size_t bytes, Stream stream))         \
+  F(cuMemcpyDtoDAsync, cuMemcpyDtoDAsync_v2, (DevicePointer to, DevicePointer from, std::size_t bytes, Stream stream)) \
+  F(cuMemsetD8Async, cuMemsetD8Async, (DevicePointer to, unsigned char value, std::size_t bytes, Stream stream))       \
+  F(cuStreamCreate, cuStreamCreate, (Stream * stream, unsigned flags))                                                 \
+  F(cuStreamDestroy, cuStreamDestroy_v2, (Stream stream))                                                              \
+  F(cuStreamSynchronize, cuStreamSynchronize, (Stream stream))                                                         \
+  F(cuStreamBeginCapture, cuStreamBeginCapture_v2, (Stream stream, int mode))                                          \
+  F(cuStreamEndCapture, cuStreamEndCapture, (Stream stream, Graph * graph))                                            \
+  F(cuGraphInstantiate, cuGraphInstantiateWithFlags, (GraphExec * executable, Graph graph, unsigned long long flags))  \
+  F(cuGraphLaunch, cuGraphLaunch, (GraphExec executable, Stream stream))                                               \
+  F(cuGraphExecDestroy, cuGraphExecDestroy, (GraphExec executable))                                                    \
+  F(cuGraphDestroy, cuGraphDestroy, (Graph graph))                                                                     \
+  F(cuEventCreate, cuEventCreate, (Event * event, unsigned flags))                                                     \
+  F(cuEventDestroy, cuEventDestroy_v2, (Event event))                                                                  \
+  F(cuEventRecord, cuEventRecord, (Event event, Stream stream))                                                        \
+  F(cuEventSynchronize, cuEventSynchronize, (Event event))                                                             \
   F(cuEventElapsedTime, cuEventElapsedTime, (float* milliseconds, Event start, Event end))
 
 struct Driver {
@@ -98,7 +93,8 @@ const Driver& driver();
 // Throws Error(launch_failed) that names the call and the CUDA error.
 void check(const Driver& driver, Result result, const char* call);
 inline void check(Result result, const char* call) {
-  if (result != success) [[unlikely]] check(driver(), result, call);
+  if (result != success) [[unlikely]]
+    check(driver(), result, call);
 }
 std::string error_name(const Driver& driver, Result result);  // "CUDA_ERROR_INVALID_VALUE (1): invalid argument"
 

@@ -18,7 +18,8 @@ CudaKernels::CudaKernels(const Driver& driver, Context context, const Plan& plan
                 "a driver at least as new as NVRTC, and a GPU of that architecture", "cuModuleLoadData");
   try {
     for (const KernelPlan& kernel : plan.kernels) {
-      Entry entry{nullptr, static_cast<unsigned>(kernel.threads), static_cast<unsigned>(kernel.shared_bytes), kernel.entry};
+      Entry entry{nullptr, static_cast<unsigned>(kernel.threads), static_cast<unsigned>(kernel.shared_bytes),
+                  kernel.entry};
       // Asking for the function loads its code, so that no launch has to, inside a captured graph least of all.
       check(driver, driver.cuModuleGetFunction(&entry.function, module_, kernel.entry.c_str()), "cuModuleGetFunction");
       check(driver, driver.cuFuncSetAttribute(entry.function, max_dynamic_shared_bytes, kernel.shared_bytes),
@@ -46,7 +47,8 @@ void CudaKernels::launch(std::size_t kernel, const Arguments& arguments, std::in
   const Result result = driver_.cuLaunchKernel(entry.function, static_cast<unsigned>(blocks), 1, 1, entry.threads, 1, 1,
                                                entry.shared_bytes, static_cast<Stream>(stream), parameters, nullptr);
   if (result != success) [[unlikely]]
-    throw Error(ErrorCode::launch_failed, "the CUDA driver refused a launch", error_name(driver_, result), {}, entry.name);
+    throw Error(ErrorCode::launch_failed, "the CUDA driver refused a launch", error_name(driver_, result), {},
+                entry.name);
 }
 
 }  // namespace rankone::cuda

@@ -36,7 +36,8 @@ std::vector<std::string> spellings(const std::string& place) {
 // NVRTC opens its builtins by bare name when it first compiles, which finds them only where the loader looks. Opened
 // before, by their path, they are found by that name.
 void open_builtins(const std::string& library, int version) {
-  const std::string name = "libnvrtc-builtins.so." + std::to_string(version / 100) + "." + std::to_string(version % 100);
+  const std::string name =
+      "libnvrtc-builtins.so." + std::to_string(version / 100) + "." + std::to_string(version % 100);
   const fs::path file = fs::path(library).parent_path() / name;
   std::error_code ignored;
   if (!fs::exists(file, ignored)) return;

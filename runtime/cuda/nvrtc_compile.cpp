@@ -17,9 +17,11 @@ constexpr int first_with_own_cache = 1209;
 
 class OwnedProgram {
  public:
-  OwnedProgram(const NvrtcFunctions& functions, const std::string& text, const std::string& name) : functions_(functions) {
+  OwnedProgram(const NvrtcFunctions& functions, const std::string& text, const std::string& name)
+      : functions_(functions) {
     if (const int result = functions.nvrtcCreateProgram(&program_, text.c_str(), name.c_str(), 0, nullptr, nullptr))
-      throw Error(ErrorCode::compile_failed, "NVRTC cannot take the text", functions.nvrtcGetErrorString(result), {}, name);
+      throw Error(ErrorCode::compile_failed, "NVRTC cannot take the text", functions.nvrtcGetErrorString(result), {},
+                  name);
   }
   ~OwnedProgram() { functions_.nvrtcDestroyProgram(&program_); }
   OwnedProgram(const OwnedProgram&) = delete;
@@ -98,11 +100,12 @@ CompiledText Nvrtc::compile(const std::string& text, const std::string& arch, co
   if (result != 0) {
     log(LogLevel::error, "NVRTC, " + name + " for " + arch + ":\n" + compiled.log);
     const std::string why(first_error(compiled.log));
-    throw Error(ErrorCode::compile_failed, "NVRTC refused the text", why.empty() ? functions_->nvrtcGetErrorString(result) : why,
-                {}, name + " for " + arch);
+    throw Error(ErrorCode::compile_failed, "NVRTC refused the text",
+                why.empty() ? functions_->nvrtcGetErrorString(result) : why, {}, name + " for " + arch);
   }
   if (const int failed = functions_->nvrtcGetCUBINSize(program.get(), &bytes); failed != 0 || bytes == 0)
-    throw Error(ErrorCode::compile_failed, "NVRTC gave no cubin", functions_->nvrtcGetErrorString(failed), {}, name + " for " + arch);
+    throw Error(ErrorCode::compile_failed, "NVRTC gave no cubin", functions_->nvrtcGetErrorString(failed), {},
+                name + " for " + arch);
   compiled.cubin.resize(bytes);
   functions_->nvrtcGetCUBIN(program.get(), compiled.cubin.data());
   compiled.kernels = parse_resources(compiled.log);
@@ -119,7 +122,8 @@ std::vector<KernelResources> parse_resources(std::string_view log) {
       const std::string_view rest = line.substr(at + entry_words.size());
       kernels.push_back({std::string(rest.substr(0, rest.find('\''))), 0, 0, 0});
     } else if (!kernels.empty() && line.find("bytes spill stores") != line.npos) {
-      kernels.back().spill_bytes = number_before(line, " bytes spill stores") + number_before(line, " bytes spill loads");
+      kernels.back().spill_bytes =
+          number_before(line, " bytes spill stores") + number_before(line, " bytes spill loads");
     } else if (!kernels.empty() && line.find("Used ") != line.npos) {
       kernels.back().registers = number_before(line, " registers");
       kernels.back().shared_bytes = number_before(line, " bytes smem");

@@ -10,17 +10,17 @@ namespace rankone::cuda {
 
 using Program = struct _nvrtcProgram*;
 
-#define RANKONE_NVRTC(F)                                                                                          \
-  F(nvrtcVersion, (int* major, int* minor))                                                                       \
-  F(nvrtcGetNumSupportedArchs, (int* count))                                                                      \
-  F(nvrtcGetSupportedArchs, (int* archs))                                                                         \
-  F(nvrtcCreateProgram, (Program * program, const char* text, const char* name, int headers, const char* const* sources, \
-                         const char* const* names))                                                               \
-  F(nvrtcDestroyProgram, (Program * program))                                                                     \
-  F(nvrtcCompileProgram, (Program program, int count, const char* const* options))                                \
-  F(nvrtcGetProgramLogSize, (Program program, std::size_t* bytes))                                                \
-  F(nvrtcGetProgramLog, (Program program, char* log))                                                             \
-  F(nvrtcGetCUBINSize, (Program program, std::size_t* bytes))                                                     \
+#define RANKONE_NVRTC(F)                                                                     \
+  F(nvrtcVersion, (int* major, int* minor))                                                  \
+  F(nvrtcGetNumSupportedArchs, (int* count))                                                 \
+  F(nvrtcGetSupportedArchs, (int* archs))                                                    \
+  F(nvrtcCreateProgram, (Program * program, const char* text, const char* name, int headers, \
+                         const char* const* sources, const char* const* names))              \
+  F(nvrtcDestroyProgram, (Program * program))                                                \
+  F(nvrtcCompileProgram, (Program program, int count, const char* const* options))           \
+  F(nvrtcGetProgramLogSize, (Program program, std::size_t * bytes))                          \
+  F(nvrtcGetProgramLog, (Program program, char* log))                                        \
+  F(nvrtcGetCUBINSize, (Program program, std::size_t * bytes))                               \
   F(nvrtcGetCUBIN, (Program program, char* cubin))
 
 struct NvrtcFunctions {

@@ -38,7 +38,8 @@ TEST(Tensors, RefuseWhatTheyCannotHold) {
 }
 
 TEST(Settings, TheCacheFolderFollowsItsOrder) {
-  const EnvironmentScope own("RANKONE_CACHE_DIR", nullptr), xdg("XDG_CACHE_HOME", nullptr), home("HOME", "/home/someone");
+  const EnvironmentScope own("RANKONE_CACHE_DIR", nullptr), xdg("XDG_CACHE_HOME", nullptr),
+      home("HOME", "/home/someone");
   EXPECT_EQ(cache_directory()->value, "/home/someone/.cache/rankone");
   EXPECT_EQ(cache_directory()->origin, "default");
   const EnvironmentScope relative("XDG_CACHE_HOME", "relative");
@@ -83,7 +84,8 @@ TEST(LogDeathTest, AnUnknownLevelIsSaidOnce) {
         log(LogLevel::debug, "hidden");
         _exit(0);
       },
-      testing::ExitedWithCode(0), "^rankone: warn: RANKONE_LOG is not a log level; given chatty; accepted: off, error, warn, info, debug\n$");
+      testing::ExitedWithCode(0),
+      "^rankone: warn: RANKONE_LOG is not a log level; given chatty; accepted: off, error, warn, info, debug\n$");
 }
 
 }  // namespace

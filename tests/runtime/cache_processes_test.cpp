@@ -33,8 +33,7 @@ void note(const fs::path& file) {
   ASSERT_EQ(::write(descriptor.get(), "x", 1), 1);
 }
 
-template <class Work>
-pid_t spawn(const Work& work) {
+template <class Work> pid_t spawn(const Work& work) {
   const pid_t child = fork();
   if (child == 0) _exit(work());
   return child;
@@ -91,7 +90,8 @@ TEST(CacheProcesses, AProducerThatIsKilledBlocksNobody) {
   kill(child, SIGKILL);
   EXPECT_EQ(exit_code(child), 128 + SIGKILL);
   const auto start = std::chrono::steady_clock::now();
-  EXPECT_EQ(FileCache(scratch.path(), std::nullopt).get("cubin", key_of(0), [] { return payload_of(0); }).bytes, payload_of(0));
+  EXPECT_EQ(FileCache(scratch.path(), std::nullopt).get("cubin", key_of(0), [] { return payload_of(0); }).bytes,
+            payload_of(0));
   EXPECT_LT(std::chrono::steady_clock::now() - start, 5s);
 }
 
@@ -106,7 +106,8 @@ TEST(CacheProcesses, ReadersSeeOneWholeFileOrTheOther) {
   int torn = 0;
   do {
     const std::string bytes = read_file(file).value_or("");
-    torn += bytes.empty() || bytes.size() % payload_of(0).size() != 0 || bytes.find_first_not_of(bytes[0]) != bytes.npos;
+    torn +=
+        bytes.empty() || bytes.size() % payload_of(0).size() != 0 || bytes.find_first_not_of(bytes[0]) != bytes.npos;
   } while (waitpid(writer, nullptr, WNOHANG) == 0);
   EXPECT_EQ(torn, 0);
   EXPECT_EQ(read_file(file), payload_of(1) + payload_of(1));
@@ -116,7 +117,8 @@ TEST(CacheProcesses, StaleStagingFilesAreSwept) {
   const ScratchFolder scratch;
   const fs::path folder = scratch.path() / cache_schema / "cubin";
   fs::create_directories(folder);
-  const fs::path stale = folder / (std::string(staging_prefix) + "1-2-3"), fresh = folder / (std::string(staging_prefix) + "4");
+  const fs::path stale = folder / (std::string(staging_prefix) + "1-2-3"),
+                 fresh = folder / (std::string(staging_prefix) + "4");
   note(stale);
   note(fresh);
   fs::last_write_time(stale, fs::file_time_type::clock::now() - 2h);

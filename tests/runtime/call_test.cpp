@@ -17,11 +17,11 @@ constexpr int B = 2, T = 5, H = 2, HV = 6, K = 64, V = 32;
 
 alignas(16) char memory[16 * 64];  // stands for any tensor: nothing here reads through the pointers
 
-Plan plan_of(const char* name, Level level = Level::serial) {
+Plan plan_of(const char* name, Level level = Level::serial, Pass pass = Pass::forward) {
   CompileOptions options{.key_dim = K, .value_dim = V, .dtype = dtype::bf16};
   options.level = level;
   const Variant& variant = variant_named(name);
-  return lower(variant, options, default_schedule(variant, options, "sm_90a"), "sm_90a");
+  return lower(variant, options, default_schedule(variant, options, "sm_90a"), "sm_90a", pass);
 }
 
 ForwardArguments good() {
@@ -77,33 +77,46 @@ TEST_F(Refusals, MissingTensors) {
 }
 
 TEST_F(Refusals, NamesThatTheVariantDoesNotRead) {
-  EXPECT_EQ(after([](auto& a) { a.inputs.push_back({"gate", a.q}); }),
+  EXPECT_EQ(after([](auto& a) {
+              a.inputs.push_back({"gate", a.q});
+            }),
             "gla_sigmoid, tensor 'gate': the variant does not read this tensor; given gate; accepted: x");
   EXPECT_EQ(after([](auto& a) { a.inputs.push_back(a.inputs[0]); }),
             "gla_sigmoid, tensor 'x': the tensor is given twice");
-  EXPECT_EQ(after([](auto& a) { a.scalars = {{"layer", 1}}; }),
+  EXPECT_EQ(after([](auto& a) {
+              a.scalars = {{"layer", 1}};
+            }),
             "gla_sigmoid: the variant does not read this scalar; given layer; accepted: none");
 }
 
 TEST_F(Refusals, TypesRanksAndShapes) {
   EXPECT_EQ(after([](auto& a) { a.v.type = dtype::f16; }),
             "gla_sigmoid, tensor 'v': another type is wanted; given f16; accepted: bf16");
-  EXPECT_EQ(after([](auto& a) { a.k = Tensor(memory, dtype::bf16, {B, T, K}); }),
-            "gla_sigmoid, tensor 'k': another rank is wanted; given [2, 5, 64]; accepted: [B = 2, T = 5, H = 2, K = 64]");
-  EXPECT_EQ(after([](auto& a) { a.k = Tensor(memory, dtype::bf16, {B, T + 1, H, K}); }),
-            "gla_sigmoid, tensor 'k': the shape does not fit; given [2, 6, 2, 64]; accepted: [B = 2, T = 5, H = 2, K = 64]");
+  EXPECT_EQ(
+      after([](auto& a) {
+        a.k = Tensor(memory, dtype::bf16, {B, T, K});
+      }),
+      "gla_sigmoid, tensor 'k': another rank is wanted; given [2, 5, 64]; accepted: [B = 2, T = 5, H = 2, K = 64]");
+  EXPECT_EQ(
+      after([](auto& a) {
+        a.k = Tensor(memory, dtype::bf16, {B, T + 1, H, K});
+      }),
+      "gla_sigmoid, tensor 'k': the shape does not fit; given [2, 6, 2, 64]; accepted: [B = 2, T = 5, H = 2, K = 64]");
   EXPECT_NE(after([](auto& a) { a.q.shape[1] = -1; }).find("a size is negative"), std::string::npos);
-  EXPECT_NE(after([](auto& a) { a.o = Tensor(memory, dtype::bf16, {B, T, HV, V + 1}); }).find("tensor 'o': the shape"),
+  EXPECT_NE(after([](auto& a) {
+              a.o = Tensor(memory, dtype::bf16, {B, T, HV, V + 1});
+            }).find("tensor 'o': the shape"),
             std::string::npos);
 }
 
 TEST_F(Refusals, HeadsThatDoNotShare) {
-  EXPECT_EQ(after([](auto& a) {
-              a.v = a.o = Tensor(memory, dtype::bf16, {B, T, 5, V});
-              a.inputs[0].tensor = Tensor(memory, dtype::bf16, {B, T, 5, K});
-            }),
-            "gla_sigmoid: value heads do not share the key heads evenly; given H = 2, HV = 5; accepted: H from 1, and HV "
-            "a multiple of H, below 2^31");
+  EXPECT_EQ(
+      after([](auto& a) {
+        a.v = a.o = Tensor(memory, dtype::bf16, {B, T, 5, V});
+        a.inputs[0].tensor = Tensor(memory, dtype::bf16, {B, T, 5, K});
+      }),
+      "gla_sigmoid: value heads do not share the key heads evenly; given H = 2, HV = 5; accepted: H from 1, and HV "
+      "a multiple of H, below 2^31");
   EXPECT_NE(after([](auto& a) {
               a.q = a.k = Tensor(memory, dtype::bf16, {B, T, 0, K});
             }).find("heads are out of range"),
@@ -111,23 +124,31 @@ TEST_F(Refusals, HeadsThatDoNotShare) {
 }
 
 TEST_F(Refusals, StridesAndPointers) {
-  EXPECT_NE(after([](auto& a) { a.q.strides = {T * H * K, H * K, 1, H}; }).find("the last dimension is not contiguous"),
+  EXPECT_NE(after([](auto& a) {
+              a.q.strides = {T * H * K, H * K, 1, H};
+            }).find("the last dimension is not contiguous"),
             std::string::npos);
   EXPECT_NE(after([](auto& a) { a.q.data = memory + 1; }).find("the pointer is not aligned"), std::string::npos);
   EXPECT_NE(after([](auto& a) { a.q.data = nullptr; }).find("the pointer is null"), std::string::npos);
-  EXPECT_NE(after([](auto& a) { a.q.strides[0] = std::int64_t{1} << 60; }).find("offsets do not fit"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.q.strides[0] = std::int64_t{1} << 60; }).find("offsets do not fit"),
+            std::string::npos);
   EXPECT_NE(after([](auto& a) { a.o.strides[1] = 0; }).find("elements of an output share memory"), std::string::npos);
-  EXPECT_NE(after([](auto& a) { a.o.strides[2] = V - 1; }).find("elements of an output share memory"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.o.strides[2] = V - 1; }).find("elements of an output share memory"),
+            std::string::npos);
   EXPECT_EQ(after([](auto& a) { a.q.strides[0] = 0; }), "accepted") << "an input may be read twice";
   EXPECT_EQ(after([](auto& a) { a.o.strides = {HV * V, B * HV * V, V, 1}; }), "accepted") << "dimensions in any order";
 }
 
 TEST_F(Refusals, States) {
-  EXPECT_NE(after([](auto& a) { a.initial_state = Tensor(memory, dtype::bf16, {B, HV, K, V}); }).find("another type"),
+  EXPECT_NE(after([](auto& a) {
+              a.initial_state = Tensor(memory, dtype::bf16, {B, HV, K, V});
+            }).find("another type"),
             std::string::npos);
-  EXPECT_NE(after([](auto& a) { a.final_state = Tensor(memory, dtype::f32, {B, H, K, V}); })
-                .find("tensor 'final_state': the shape does not fit; given [2, 2, 64, 32]; accepted: [N = 2, HV = 6, K = 64, V = 32]"),
-            std::string::npos);
+  EXPECT_NE(
+      after([](auto& a) {
+        a.final_state = Tensor(memory, dtype::f32, {B, H, K, V});
+      }).find("tensor 'final_state': the shape does not fit; given [2, 2, 64, 32]; accepted: [N = 2, HV = 6, K = 64, V = 32]"),
+      std::string::npos);
   EXPECT_NE(after([](auto& a) {
               a.final_state = Tensor(memory, dtype::f32, {B, HV, K, V}, {2 * HV * K * V, K * V, V, 1});
             }).find("not contiguous"),
@@ -151,7 +172,8 @@ TEST_F(Refusals, Packing) {
   EXPECT_NE(packed({-1, 5}).find("an offset is negative"), std::string::npos);
   EXPECT_NE(packed({0, 5}, 2).find("packed sequences stand in one row; given B = 2"), std::string::npos);
   EXPECT_NE(packed({}).find("tensor 'cu_seqlens'"), std::string::npos);
-  EXPECT_NE(after([](auto& a) { a.cu_seqlens = Tensor(memory, dtype::f32, {2}); }).find("cu_seqlens"), std::string::npos);
+  EXPECT_NE(after([](auto& a) { a.cu_seqlens = Tensor(memory, dtype::f32, {2}); }).find("cu_seqlens"),
+            std::string::npos);
 }
 
 TEST(Call, OffsetsOnAGpuAreNotRead) {
@@ -205,11 +227,14 @@ TEST(Call, WorkspaceOfTheChunkLevel) {
   const CallChecker checker(plan, true);
   const auto bytes = static_cast<std::int64_t>(workspace_bytes(plan, {B, T, H, HV, 0}));
   ASSERT_GT(bytes, 0);
-  EXPECT_NE(refusal(checker, [](auto&) {}).find("tensor 'workspace': the tensor is missing; accepted: " + std::to_string(bytes)),
+  EXPECT_NE(refusal(checker, [](auto&) {})
+                .find("tensor 'workspace': the tensor is missing; accepted: " + std::to_string(bytes)),
             std::string::npos);
-  EXPECT_NE(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory, dtype::bf16, {bytes / 2 - 1}); }).find("too small"),
-            std::string::npos);
-  EXPECT_NE(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory + 8, dtype::f32, {bytes / 4}); }).find("does not serve"),
+  EXPECT_NE(
+      refusal(checker, [&](auto& a) { a.workspace = Tensor(memory, dtype::bf16, {bytes / 2 - 1}); }).find("too small"),
+      std::string::npos);
+  EXPECT_NE(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory + 8, dtype::f32, {bytes / 4}); })
+                .find("does not serve"),
             std::string::npos);
   EXPECT_EQ(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory, dtype::f32, {bytes / 4}); }), "accepted");
 }
@@ -230,7 +255,7 @@ TEST(Call, EmptyCalls) {
 }
 
 TEST(Call, StatesAndCombine) {
-  const Plan plan = plan_of("gla_sigmoid");
+  const Plan plan = plan_of("gla_sigmoid", Level::serial, Pass::states);
   const CallChecker checker(plan, true);
   ForwardArguments given = good();
   given.q = given.o = {};
@@ -245,7 +270,7 @@ TEST(Call, StatesAndCombine) {
   const Tensor state(memory, dtype::f32, {3, HV, K, V});
   const Call call = checker.combine(state, Tensor(memory, dtype::f32, {3, HV, K}), state);
   EXPECT_EQ(call.arguments.sequences, 3);
-  EXPECT_EQ(block_count(plan, plan.kernels.back(), call.shape), 3 * HV);
+  EXPECT_EQ(block_count(plan, {.entry = {}, .role = KernelRole::combine}, call.shape), 3 * HV);
   EXPECT_THROW(checker.combine(state, total, state), Error) << "N differs";
 }
 

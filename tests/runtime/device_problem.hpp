@@ -57,14 +57,14 @@ class DeviceTensor {
     std::int64_t reach = 1 + shift;
     for (std::size_t i = 0; i < shape.size(); ++i) reach += std::max<std::int64_t>(shape[i] - 1, 0) * layout.strides[i];
     bytes_.assign(static_cast<std::size_t>(reach) * size_of(type), 0xff);
-    there_ = std::shared_ptr<void>(device.allocate(bytes_.size()), [device](void* pointer) { device.release(pointer); });
+    there_ =
+        std::shared_ptr<void>(device.allocate(bytes_.size()), [device](void* pointer) { device.release(pointer); });
     here = there = layout;
     here.data = bytes_.data() + static_cast<std::size_t>(shift) * size_of(type);
     there.data = static_cast<char*>(there_.get()) + static_cast<std::size_t>(shift) * size_of(type);
   }
 
-  template <class Function>
-  DeviceTensor& fill(Function&& function) {
+  template <class Function> DeviceTensor& fill(Function&& function) {
     visit([&](std::int64_t element) { store(here.data, here.type, element, function()); });
     return upload();
   }
@@ -90,8 +90,7 @@ class DeviceTensor {
   std::vector<unsigned char> bytes_;
   std::shared_ptr<void> there_;
 
-  template <class Visit>
-  void visit(const Visit& each) const {
+  template <class Visit> void visit(const Visit& each) const {
     const auto size = [&](int i) { return i < here.rank ? here.shape[static_cast<std::size_t>(i)] : 1; };
     const auto stride = [&](int i) { return i < here.rank ? here.strides[static_cast<std::size_t>(i)] : 0; };
     for (std::int64_t a = 0; a < size(0); ++a)

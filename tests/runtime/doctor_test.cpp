@@ -13,7 +13,8 @@ namespace rankone {
 namespace {
 
 const FolderFound& folder(const Diagnosis& all, const std::string& purpose) {
-  return *std::find_if(all.folders.begin(), all.folders.end(), [&](const FolderFound& each) { return each.purpose == purpose; });
+  return *std::find_if(all.folders.begin(), all.folders.end(),
+                       [&](const FolderFound& each) { return each.purpose == purpose; });
 }
 
 TEST(Doctor, SettingsSayWhereTheyComeFrom) {
@@ -47,7 +48,8 @@ TEST(Doctor, AFolderThatCannotBeIsAProblem) {
     const test::EnvironmentScope cache("RANKONE_CACHE_DIR", file.c_str());
     EXPECT_NE(folder(diagnose(), "cache").problem.find("not a folder"), std::string::npos);
   }
-  const test::EnvironmentScope cache("RANKONE_CACHE_DIR", nullptr), xdg("XDG_CACHE_HOME", "relative"), home("HOME", nullptr);
+  const test::EnvironmentScope cache("RANKONE_CACHE_DIR", nullptr), xdg("XDG_CACHE_HOME", "relative"),
+      home("HOME", nullptr);
   EXPECT_EQ(folder(diagnose(), "cache").origin, "none");
 }
 

@@ -27,7 +27,8 @@ const std::string key = cache_key({"schema", "some text"});
 std::string payload() { return std::string(100'000, 'x') + '\0' + "end"; }
 
 void overwrite(const fs::path& file, const std::string& bytes) {
-  std::ofstream(file, std::ios::binary | std::ios::trunc).write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  std::ofstream(file, std::ios::binary | std::ios::trunc)
+      .write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
 }
 
 std::size_t files_in(const fs::path& folder) {
@@ -81,8 +82,9 @@ TEST(FileCache, DamagedEntriesAreProducedAgain) {
   std::string flipped = good, flipped_trailer = good;
   flipped[500] ^= 1;
   flipped_trailer[good.size() - 1] ^= 1;
-  const std::string damaged[] = {"", good.substr(0, 10), good.substr(0, good.size() / 2), good.substr(0, good.size() - 1),
-                                 good + "x", flipped, flipped_trailer, std::string(good.size(), '\0')};
+  const std::string damaged[] = {
+      "",      good.substr(0, 10), good.substr(0, good.size() / 2), good.substr(0, good.size() - 1), good + "x",
+      flipped, flipped_trailer,    std::string(good.size(), '\0')};
   for (const std::string& bytes : damaged) {
     overwrite(file, bytes);
     EXPECT_FALSE(cache.find("cubin", key)) << bytes.size();
@@ -161,7 +163,8 @@ TEST(FileCache, WorksWithoutAFolderThatServes) {
 TEST(FileCache, WorksInAReadOnlyFolder) {
   const ScratchFolder scratch;
   fs::permissions(scratch.path(), fs::perms(0555));
-  EXPECT_EXIT(store_without_permission(scratch.path()), testing::ExitedWithCode(0), "every process builds its kernels again");
+  EXPECT_EXIT(store_without_permission(scratch.path()), testing::ExitedWithCode(0),
+              "every process builds its kernels again");
 }
 
 // A limit on the size of files fails a write half-way, as a full disk does.
@@ -186,11 +189,14 @@ TEST(FileCache, ThreadsProduceOnce) {
     std::vector<std::jthread> threads;
     for (int i = 0; i < 16; ++i)
       threads.emplace_back([&] {
-        right += cache.get("cubin", key, [&] {
-                        ++produced;
-                        std::this_thread::sleep_for(std::chrono::milliseconds(50));
-                        return payload();
-                      }).bytes == payload();
+        right += cache
+                     .get("cubin", key,
+                          [&] {
+                            ++produced;
+                            std::this_thread::sleep_for(std::chrono::milliseconds(50));
+                            return payload();
+                          })
+                     .bytes == payload();
       });
   }
   EXPECT_EQ(produced, 1);

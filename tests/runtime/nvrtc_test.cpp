@@ -131,7 +131,8 @@ TEST(Nvrtc, ThreadsCompileAtOnce) {
   std::string got[4];
   {
     std::vector<std::jthread> threads;
-    for (std::string& cubin : got) threads.emplace_back([&] { cubin = nvrtc().compile(twice, "sm_80", "twice").cubin; });
+    for (std::string& cubin : got)
+      threads.emplace_back([&] { cubin = nvrtc().compile(twice, "sm_80", "twice").cubin; });
   }
   for (const std::string& cubin : got) EXPECT_EQ(cubin, expected);
 }
@@ -160,7 +161,9 @@ TEST(CudaDriver, AMissingDriverIsOneSentence) {
     ADD_FAILURE();
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::no_device);
-    EXPECT_EQ(std::string(error.what()).find("libnodriver.so.1: there is no CUDA driver; given libnodriver.so.1: cannot open"), 0u)
+    EXPECT_EQ(std::string(error.what())
+                  .find("libnodriver.so.1: there is no CUDA driver; given libnodriver.so.1: cannot open"),
+              0u)
         << error.what();
     EXPECT_NE(error.accepted().find("CPU device"), std::string::npos);
   }

@@ -39,13 +39,15 @@ class OnDevice : public testing::TestWithParam<const char*> {
   }
   std::optional<Device> device;
 };
-INSTANTIATE_TEST_SUITE_P(Devices, OnDevice, testing::Values("cpu", "cuda"), [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Devices, OnDevice, testing::Values("cpu", "cuda"),
+                         [](const auto& info) { return std::string(info.param); });
 
 // A gla_sigmoid call; `gap` and `shift` break the alignment of vectors.
 struct Problem {
   DeviceTensor q, k, v, x, initial, o, final_state, workspace;
 
-  Problem(const Device& device, dtype type, std::int64_t tokens, std::int64_t workspace_bytes, std::int64_t gap = 0, std::int64_t shift = 0)
+  Problem(const Device& device, dtype type, std::int64_t tokens, std::int64_t workspace_bytes, std::int64_t gap = 0,
+          std::int64_t shift = 0)
       : q(device, type, {B, tokens, H, K}, gap, shift), k(device, type, {B, tokens, H, K}, gap, shift),
         v(device, type, {B, tokens, HV, V}, gap, shift), x(device, type, {B, tokens, HV, K}, gap, shift),
         initial(device, dtype::f32, {B, HV, K, V}), o(device, type, {B, tokens, HV, V}, gap, shift),
@@ -122,7 +124,8 @@ TEST_P(OnDevice, TwoSpansCombineToOne) {
     part.final_state = final_state;
     return part;
   };
-  DeviceTensor earlier(*device, dtype::f32, {B, HV, K, V}), later(*device, dtype::f32, {B, HV, K, V}), total(*device, dtype::f32, {B, HV, K});
+  DeviceTensor earlier(*device, dtype::f32, {B, HV, K, V}), later(*device, dtype::f32, {B, HV, K, V}),
+      total(*device, dtype::f32, {B, HV, K});
   op.states(span(0, 20, whole.initial.there, earlier.there), {});
   op.states(span(20, T - 20, {}, later.there), total.there);
   op.combine(later.there, total.there, earlier.there);
@@ -212,7 +215,8 @@ TEST_P(OnDevice, ExportWritesWholeFiles) {
 TEST(Devices, ByName) {
   EXPECT_TRUE(Device::named("cpu").is_cpu());
   EXPECT_EQ(Device::named("cpu").name(), "cpu");
-  for (const char* name : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1x"}) EXPECT_THROW(Device::named(name), Error) << name;
+  for (const char* name : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1x"})
+    EXPECT_THROW(Device::named(name), Error) << name;
   EXPECT_EQ(Device::best().is_cpu(), !test::gpu().has_value());
   if (!test::gpu()) {
     try {
@@ -247,7 +251,8 @@ TEST(Gpu, LaunchesCostLittleAndCanBeCaptured) {
   for (int round = 0; round < 20; ++round) {
     const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < 50; ++i) op.forward(arguments);
-    best = std::min(best, std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / 50);
+    best = std::min(best,
+                    std::chrono::duration<double, std::micro>(std::chrono::steady_clock::now() - start).count() / 50);
     device->synchronize();
   }
   std::printf("host cost of a launch: %.2f us\n", best);

@@ -15,15 +15,15 @@ class DeviceBackend;  // private: runtime/backend.hpp
 // A cheap handle; copies refer to the same device. All members are safe from many threads.
 class Device {
  public:
-  static Device best();                          // the first GPU, or the CPU where there is none
-  static Device cpu();                           // schedule seed from RANKONE_SEED, else 1
-  static Device cuda(int ordinal = 0);           // throws Error(no_device)
-  static Device named(std::string_view name);    // "auto", "cpu", "cuda" or "cuda:N"
+  static Device best();                        // the first GPU, or the CPU where there is none
+  static Device cpu();                         // schedule seed from RANKONE_SEED, else 1
+  static Device cuda(int ordinal = 0);         // throws Error(no_device)
+  static Device named(std::string_view name);  // "auto", "cpu", "cuda" or "cuda:N"
 
   bool is_cpu() const;
-  std::string name() const;                      // "NVIDIA H200", or "cpu"
-  std::string arch() const;                      // "sm_90a"; the CPU names the architecture that it stands for
-  std::size_t shared_memory_per_block() const;   // bytes a block may use
+  std::string name() const;                     // "NVIDIA H200", or "cpu"
+  std::string arch() const;                     // "sm_90a"; the CPU names the architecture that it stands for
+  std::size_t shared_memory_per_block() const;  // bytes a block may use
   int multiprocessors() const;
 
   // Plain device memory. `stream` is a CUstream; null is the default stream. The CPU device runs at once.

@@ -15,7 +15,6 @@
 
 namespace rankone {
 
-
 class OperatorImpl;  // private: runtime/operator_impl.hpp
 
 // Immutable once compiled; a const operator may be launched from many threads.

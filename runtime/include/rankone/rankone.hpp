@@ -2,8 +2,8 @@
 // The whole public interface.
 #pragma once
 
-#include <rankone/dsl.hpp>
 #include <rankone/device.hpp>
+#include <rankone/dsl.hpp>
 #include <rankone/dtype.hpp>
 #include <rankone/error.hpp>
 #include <rankone/operator.hpp>

@@ -27,7 +27,8 @@ struct Tensor {
   Tensor() = default;
   // A contiguous, row-major tensor.
   Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape);
-  Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape, std::initializer_list<std::int64_t> strides);
+  Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape,
+         std::initializer_list<std::int64_t> strides);
   Tensor(void* data, dtype type, const std::vector<std::int64_t>& shape);
 
   explicit operator bool() const { return data != nullptr; }
@@ -51,11 +52,11 @@ struct ForwardArguments {
   std::vector<NamedTensor> inputs{};   // the variant's token inputs and parameters, by name
   std::vector<NamedScalar> scalars{};  // the variant's named scalars
   double scale = 0;
-  Tensor initial_state{};              // [N, HV, K, V] float32
-  Tensor cu_seqlens{};                 // int32 or int64 [N + 1], on the device; then B = 1
-  Tensor o{};                          // [B, T, HV, V]
-  Tensor final_state{};                // [N, HV, K, V] float32
-  Tensor workspace{};                  // at least workspace_bytes(...) bytes, 16-byte aligned
+  Tensor initial_state{};  // [N, HV, K, V] float32
+  Tensor cu_seqlens{};     // int32 or int64 [N + 1], on the device; then B = 1
+  Tensor o{};              // [B, T, HV, V]
+  Tensor final_state{};    // [N, HV, K, V] float32
+  Tensor workspace{};      // at least workspace_bytes(...) bytes, 16-byte aligned
 };
 
 }  // namespace rankone
