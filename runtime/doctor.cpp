@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 
 #include <rankone/device.hpp>
@@ -33,7 +34,7 @@ NvrtcFound look_for_nvrtc() {
     const cuda::Nvrtc& nvrtc = cuda::nvrtc();
     found.path = nvrtc.path();
     found.origin = nvrtc.origin();
-    found.version = nvrtc.identity();
+    found.version = version_text(nvrtc.version(), 100, 1);
     std::string missing;
     for (const ArchLimits& limits : known_archs()) {
       const bool supported = nvrtc.supports(limits.arch);
@@ -111,6 +112,14 @@ CompilerFound look_for_compiler() {
   return found;
 }
 
+// Permissions do not tell for root, nor for file systems that are read-only or full: so it is tried.
+bool takes_a_folder(const fs::path& place) {
+  std::string name = (place / ".rankone-XXXXXX").string();
+  if (mkdtemp(name.data()) == nullptr) return false;
+  rmdir(name.c_str());
+  return true;
+}
+
 FolderFound look_at_folder(const char* purpose, const Setting& setting, bool written) {
   FolderFound found{purpose, setting.value, setting.origin, false, false, {}};
   std::error_code failed;
@@ -122,7 +131,7 @@ FolderFound look_at_folder(const char* purpose, const Setting& setting, bool wri
   // A folder that is not there yet is made in the nearest one that is.
   fs::path nearest = fs::absolute(found.path, failed);
   while (!failed && !fs::exists(nearest, failed) && nearest.has_relative_path()) nearest = nearest.parent_path();
-  found.writable = fs::is_directory(nearest, failed) && access(nearest.c_str(), W_OK | X_OK) == 0;
+  found.writable = fs::is_directory(nearest, failed) && takes_a_folder(nearest);
   if (written && !found.writable) found.problem = nearest.string() + ": cannot be written";
   return found;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What is found on this machine, as plain data. Nothing here throws or writes: what is wrong is a sentence.
+// What is found on this machine, as plain data. Nothing throws or stays behind: what is wrong is a sentence.
 #pragma once
 
 #include <cstdint>

@@ -28,6 +28,7 @@ TEST(Doctor, SettingsSayWhereTheyComeFrom) {
   EXPECT_EQ(folder(all, "tuned data").path, (scratch.path() / "rankone").string());
   EXPECT_FALSE(folder(all, "tuned data").exists) << "looking makes no folder";
   EXPECT_TRUE(folder(all, "tuned data").problem.empty());
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path())) << "nothing stays behind";
   EXPECT_FALSE(all.compiler.found());
   EXPECT_NE(all.compiler.problem.find("/nonexistent/c++"), std::string::npos);
   for (const SettingFound& each : all.settings)
@@ -47,6 +48,10 @@ TEST(Doctor, AFolderThatCannotBeIsAProblem) {
   {
     const test::EnvironmentScope cache("RANKONE_CACHE_DIR", file.c_str());
     EXPECT_NE(folder(diagnose(), "cache").problem.find("not a folder"), std::string::npos);
+  }
+  {
+    const test::EnvironmentScope cache("RANKONE_CACHE_DIR", "/proc/rankone");  // takes no folder, not even from root
+    EXPECT_EQ(folder(diagnose(), "cache").problem, "/proc: cannot be written");
   }
   const test::EnvironmentScope cache("RANKONE_CACHE_DIR", nullptr), xdg("XDG_CACHE_HOME", "relative"),
       home("HOME", nullptr);
