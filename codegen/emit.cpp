@@ -34,8 +34,9 @@ std::string sizes_text(const Plan& plan) {
 
 std::string banner(const Plan& plan) {
   const Variant& variant = plan.variant;
-  std::string text = "// SPDX-License-Identifier: MIT\n// " + std::string(variant.name.view()) +
-                     ": the forward pass of a linear attention, written by Rankone " RANKONE_VERSION ".\n//\n" +
+  std::string text = "// SPDX-License-Identifier: MIT\n// " + std::string(variant.name.view()) + ": the " +
+                     (plan.pass == Pass::forward ? "forward" : "state-only") +
+                     " pass of a linear attention, written by Rankone " RANKONE_VERSION ".\n//\n" +
                      comment_lines(describe(variant)) + "//\n";
   text += "// sizes     " + sizes_text(plan) + "\n";
   text += "// schedule  " + to_string(plan.schedule) + "\n";
@@ -84,12 +85,15 @@ std::string quoted(const std::string& text) {
 }  // namespace
 
 std::string emit(const Plan& plan) {
-  std::string text = banner(plan) + "\n" + amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"});
+  std::string text = banner(plan) + "\n" +
+                     (plan.pass == Pass::forward ? amalgamate({"kernels/scan.cuh"})
+                                                 : amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"}));
   text += "// ---- this variant ----\n\nnamespace rankone {\n\n" + policy_text(plan) + "\n" + gate_text(plan) +
           "\n}  // namespace rankone\n\n";
   for (const KernelPlan& kernel : plan.kernels) text += entry_text(kernel);
   text += "// What a loader of the cubin needs to know.\nextern \"C\" __constant__ char " +
-          std::string(plan.variant.name.view()) + "_manifest[] =\n    " + quoted(launch_manifest(plan)) + ";\n";
+          std::string(plan.variant.name.view()) + (plan.pass == Pass::forward ? "" : "_states") +
+          "_manifest[] =\n    " + quoted(launch_manifest(plan)) + ";\n";
   return text;
 }
 

@@ -18,19 +18,21 @@ int round_up(int value, int step) { return (value + step - 1) / step * step; }
 // f16 products run in tf32, which holds every f16 number and whose range no product or decay leaves.
 int operand_bytes(const CompileOptions& options) { return options.dtype == dtype::bf16 ? 2 : 4; }
 
-const char* suffix_of(KernelRole role) {
+// The two passes of a variant may be linked into one program, so their entries differ.
+const char* suffix_of(KernelRole role, Pass pass) {
   switch (role) {
     case KernelRole::scan: return "_forward";
-    case KernelRole::states: return "_states";
+    case KernelRole::states: return pass == Pass::states ? "_states" : "_chunk_states";
     case KernelRole::output: return "_output";
     case KernelRole::combine: return "_combine";
   }
   return "";
 }
 
-std::vector<KernelRole> roles_of(Level level) {
-  if (level == Level::serial) return {KernelRole::scan, KernelRole::states, KernelRole::combine};
-  return {KernelRole::states, KernelRole::output, KernelRole::combine};
+std::vector<KernelRole> roles_of(Level level, Pass pass) {
+  if (pass == Pass::states) return {KernelRole::states, KernelRole::combine};
+  if (level == Level::serial) return {KernelRole::scan};
+  return {KernelRole::states, KernelRole::output};
 }
 
 }  // namespace
@@ -53,7 +55,8 @@ int shared_bytes(const Variant& variant, const CompileOptions& options, const Sc
   return make_layout(sizes).bytes;
 }
 
-Plan lower(const Variant& variant, const CompileOptions& options, const Schedule& schedule, std::string_view arch) {
+Plan lower(const Variant& variant, const CompileOptions& options, const Schedule& schedule, std::string_view arch,
+           Pass pass) {
   validate(variant);
   check_options(variant, options);
   const ArchLimits limits = arch_limits(arch);
@@ -73,10 +76,11 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
             .inputs = gate_inputs(variant, options),
             .parameters = parameters(variant, options),
             .scalars = {},
+            .pass = pass,
             .kernels = {}};
   for (const Leaf& leaf : scalars_of(variant)) plan.scalars.emplace_back(leaf.name.view());
-  for (const KernelRole role : roles_of(schedule.level))
-    plan.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role),
+  for (const KernelRole role : roles_of(schedule.level, pass))
+    plan.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role, pass),
                             .role = role,
                             .threads = role == KernelRole::combine ? combine_threads : 32 * schedule.warps,
                             .shared_bytes = shared_bytes(variant, options, schedule, role)});

@@ -7,6 +7,7 @@
 #include <rankone/dsl/describe.hpp>
 #include <rankone/version.hpp>
 
+#include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
 #include "codegen/tensors.hpp"
 #include "codegen/variant_json.hpp"
@@ -108,14 +109,9 @@ static_assert(sizeof(TensorArgument) == 32 && max_inputs == 6 && max_parameters 
 json launch_json(const Plan& plan) {
   const std::string chunk = std::to_string(plan.schedule.chunk);
   json launch{{"grid", "one-dimensional, `blocks` of the kernel"},
-              {"forward", json::array()},
+              {"order", plan.pass == Pass::forward ? "all kernels, as listed" : "each kernel on its own"},
               {"slots", "ceil(T / " + chunk + ") * B, or ceil(T / " + chunk + ") + N with cu_seqlens"}};
-  for (const KernelPlan& kernel : plan.kernels) {
-    const bool both = plan.schedule.level == Level::chunk && kernel.role == KernelRole::states;
-    if (both || kernel.role == KernelRole::scan || kernel.role == KernelRole::output)
-      launch["forward"].push_back(kernel.entry);
-  }
-  if (plan.schedule.level == Level::chunk) {
+  if (plan.schedule.level == Level::chunk && plan.pass == Pass::forward) {
     const int bytes = plan.value_tiles * plan.schedule.value_tile * plan.key_padded * plan.operand_bytes;
     launch["workspace_bytes"] = "slots * HV * " + std::to_string(bytes) + ", at chunk_states, 16-byte aligned";
   } else {
@@ -133,6 +129,7 @@ double scale_of(const Plan& plan) {
 std::string launch_manifest(const Plan& plan) {
   return json{{"schema", schema},
               {"rankone", RANKONE_VERSION},
+              {"pass", name_in(pass_names, plan.pass)},
               {"variant", json::parse(variant_to_json(plan.variant))},
               {"K", plan.options.key_dim},
               {"V", plan.options.value_dim},
@@ -148,7 +145,7 @@ std::string manifest_json(const Plan& plan, const std::string& key) {
   json result{{"schema", schema},
               {"rankone", RANKONE_VERSION},
               {"name", plan.variant.name.view()},
-              {"pass", "forward"},
+              {"pass", name_in(pass_names, plan.pass)},
               {"recurrence", describe(plan.variant)},
               {"variant", json::parse(variant_to_json(plan.variant))},
               {"arch", plan.arch},

@@ -8,7 +8,7 @@
 
 #include <rankone/dsl/variant.hpp>
 
-#include "codegen/schedule.hpp"
+#include "codegen/plan.hpp"
 
 namespace rankone {
 
@@ -24,6 +24,7 @@ inline constexpr NamedValue<DecayKind> decay_names[] = {{"none", DecayKind::none
 inline constexpr NamedValue<Level> level_names[] = {
     {"automatic", Level::automatic}, {"serial", Level::serial}, {"chunk", Level::chunk}};
 inline constexpr NamedValue<Family> family_names[] = {{"portable", Family::portable}};
+inline constexpr NamedValue<Pass> pass_names[] = {{"forward", Pass::forward}, {"states", Pass::states}};
 
 template <class Value, std::size_t n>
 constexpr std::string_view name_in(const NamedValue<Value> (&table)[n], Value value) {

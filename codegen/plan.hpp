@@ -32,6 +32,12 @@ enum class KernelRole : unsigned char {
   combine  // joins the states of two spans
 };
 
+// What one emitted text serves; texts are apart so that nobody waits for kernels that are not used.
+enum class Pass : unsigned char {
+  forward,  // scan, or states and output
+  states    // states and combine: the public state-only pass
+};
+
 struct KernelPlan {
   std::string entry;  // extern "C" name
   KernelRole role = KernelRole::scan;
@@ -51,7 +57,8 @@ struct Plan {
   bool reads_key = true;  // false where the key expression does not use k
   std::vector<TensorPlan> inputs, parameters;
   std::vector<std::string> scalars;
-  std::vector<KernelPlan> kernels;  // in launch order for forward, then the state-only pass and combine
+  Pass pass = Pass::forward;
+  std::vector<KernelPlan> kernels;  // of the pass, in launch order
 };
 
 struct ArchLimits {
@@ -66,7 +73,8 @@ std::vector<Schedule> legal_schedules(const Variant&, const CompileOptions&, std
 // The untuned choice. Throws Error where nothing legal fits, or where what is pinned is not legal.
 Schedule default_schedule(const Variant&, const CompileOptions&, std::string_view arch);
 
-Plan lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch);  // variant + schedule -> plan
+Plan lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch,
+           Pass pass = Pass::forward);                                                      // variant + schedule -> plan
 std::string emit(const Plan&);                                                              // plan -> CUDA text
 
 std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);

@@ -39,7 +39,7 @@ TEST(Emit, StandsAlone) {
     EXPECT_FALSE(holds(text, "#pragma once"));
     EXPECT_TRUE(text.starts_with("// SPDX-License-Identifier: MIT\n"));
     EXPECT_EQ(count(text, "SPDX"), 1);
-    EXPECT_EQ(count(text, "extern \"C\" __global__"), 3);
+    EXPECT_EQ(count(text, "extern \"C\" __global__"), 1);
     EXPECT_TRUE(text.ends_with(";\n"));
     EXPECT_FALSE(holds(text, "\t"));
     for (const unsigned char c : text) ASSERT_TRUE(c == '\n' || (c >= 32 && c < 127)) << int{c};

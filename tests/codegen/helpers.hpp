@@ -24,8 +24,9 @@ template <class Call> std::string refusal_of(const Call& call) {
   return {};
 }
 
-inline Plan plan_of(const Variant& variant, const CompileOptions& options, std::string_view arch = "sm_90a") {
-  return lower(variant, options, default_schedule(variant, options, arch), arch);
+inline Plan plan_of(const Variant& variant, const CompileOptions& options, std::string_view arch = "sm_90a",
+                    Pass pass = Pass::forward) {
+  return lower(variant, options, default_schedule(variant, options, arch), arch, pass);
 }
 
 inline bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }

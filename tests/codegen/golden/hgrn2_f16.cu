@@ -6,8 +6,6 @@
 // sizes     K = 128, V = 128; q, k, v, o f16; x f16; lower_bound f32
 // schedule  portable/serial chunk=32 value_tile=128 warps=8 stages=2
 // kernel    hgrn2_forward: 256 threads, 131712 bytes of dynamic shared memory
-// kernel    hgrn2_states: 256 threads, 88192 bytes of dynamic shared memory
-// kernel    hgrn2_combine: 256 threads, 0 bytes of dynamic shared memory
 // spec      {"name":"hgrn2","decay":{"kind":"per_key","log_decay":"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))"},"key":"1 - decay()"}
 //
 // Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
@@ -30,7 +28,6 @@
 // ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
 // ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
-// ---- kernels/combine.cuh --------------------------------------------------------------------------------------------
 // ---- this variant ----
 
 namespace rankone {
@@ -75,18 +72,6 @@ hgrn2_forward(const __grid_constant__ rankone::Arguments arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
-static_assert(rankone::Traits<rankone::Policy, rankone::Role::states>::layout.bytes == 88192);
-extern "C" __global__ void __launch_bounds__(256)
-hgrn2_states(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
-}
-
-static_assert(rankone::combine_threads == 256);
-extern "C" __global__ void __launch_bounds__(256)
-hgrn2_combine(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::combine<rankone::Policy>(arguments);
-}
-
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char hgrn2_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":32,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"hgrn2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":131712,\"blocks\":\"N * HV * 1\"},{\"entry\":\"hgrn2_states\",\"role\":\"states\",\"threads\":256,\"shared_bytes\":88192,\"blocks\":\"N * HV * 1\"},{\"entry\":\"hgrn2_combine\",\"role\":\"combine\",\"threads\":256,\"shared_bytes\":0,\"blocks\":\"N * HV\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":32,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"hgrn2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":131712,\"blocks\":\"N * HV * 1\"}]}";

@@ -6,8 +6,6 @@
 // sizes     K = 64, V = 64; q, k, v, o bf16
 // schedule  portable/serial chunk=64 value_tile=64 warps=4 stages=2
 // kernel    linear_forward: 128 threads, 59456 bytes of dynamic shared memory
-// kernel    linear_states: 128 threads, 38016 bytes of dynamic shared memory
-// kernel    linear_combine: 256 threads, 0 bytes of dynamic shared memory
 // spec      {"name":"linear","decay":{"kind":"none"}}
 //
 // Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
@@ -30,7 +28,6 @@
 // ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
 // ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
-// ---- kernels/combine.cuh --------------------------------------------------------------------------------------------
 // ---- this variant ----
 
 namespace rankone {
@@ -68,18 +65,6 @@ linear_forward(const __grid_constant__ rankone::Arguments arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
-static_assert(rankone::Traits<rankone::Policy, rankone::Role::states>::layout.bytes == 38016);
-extern "C" __global__ void __launch_bounds__(128)
-linear_states(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
-}
-
-static_assert(rankone::combine_threads == 256);
-extern "C" __global__ void __launch_bounds__(256)
-linear_combine(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::combine<rankone::Policy>(arguments);
-}
-
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char linear_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":4,\"stages\":2},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":128,\"shared_bytes\":59456,\"blocks\":\"N * HV * 1\"},{\"entry\":\"linear_states\",\"role\":\"states\",\"threads\":128,\"shared_bytes\":38016,\"blocks\":\"N * HV * 1\"},{\"entry\":\"linear_combine\",\"role\":\"combine\",\"threads\":256,\"shared_bytes\":0,\"blocks\":\"N * HV\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":4,\"stages\":2},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":128,\"shared_bytes\":59456,\"blocks\":\"N * HV * 1\"}]}";

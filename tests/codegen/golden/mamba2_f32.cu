@@ -6,8 +6,6 @@
 // sizes     K = 40, V = 72; q, k, v, o f32; dt f32; A_log f32; dt_bias f32
 // schedule  portable/serial chunk=16 value_tile=128 warps=8 stages=2
 // kernel    mamba2_forward: 256 threads, 31760 bytes of dynamic shared memory
-// kernel    mamba2_states: 256 threads, 23840 bytes of dynamic shared memory
-// kernel    mamba2_combine: 256 threads, 0 bytes of dynamic shared memory
 // spec      {"name":"mamba2","decay":{"kind":"per_head","log_decay":"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))"},"write_scale":"softplus(input(dt) + param(dt_bias))","scale":1.0}
 //
 // Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
@@ -30,7 +28,6 @@
 // ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
 // ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
-// ---- kernels/combine.cuh --------------------------------------------------------------------------------------------
 // ---- this variant ----
 
 namespace rankone {
@@ -74,18 +71,6 @@ mamba2_forward(const __grid_constant__ rankone::Arguments arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
-static_assert(rankone::Traits<rankone::Policy, rankone::Role::states>::layout.bytes == 23840);
-extern "C" __global__ void __launch_bounds__(256)
-mamba2_states(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
-}
-
-static_assert(rankone::combine_threads == 256);
-extern "C" __global__ void __launch_bounds__(256)
-mamba2_combine(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::combine<rankone::Policy>(arguments);
-}
-
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char mamba2_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"variant\":{\"name\":\"mamba2\",\"decay\":{\"kind\":\"per_head\",\"log_decay\":\"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))\"},\"write_scale\":\"softplus(input(dt) + param(dt_bias))\",\"scale\":1.0},\"K\":40,\"V\":72,\"dtype\":\"f32\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":16,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"mamba2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":31760,\"blocks\":\"N * HV * 1\"},{\"entry\":\"mamba2_states\",\"role\":\"states\",\"threads\":256,\"shared_bytes\":23840,\"blocks\":\"N * HV * 1\"},{\"entry\":\"mamba2_combine\",\"role\":\"combine\",\"threads\":256,\"shared_bytes\":0,\"blocks\":\"N * HV\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"mamba2\",\"decay\":{\"kind\":\"per_head\",\"log_decay\":\"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))\"},\"write_scale\":\"softplus(input(dt) + param(dt_bias))\",\"scale\":1.0},\"K\":40,\"V\":72,\"dtype\":\"f32\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":16,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"mamba2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":31760,\"blocks\":\"N * HV * 1\"}]}";
