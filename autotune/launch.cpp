@@ -15,10 +15,21 @@ namespace {
 constexpr std::size_t fence = 512;  // bytes on both sides of an output; keeps its alignment
 constexpr std::byte fence_pattern{0xA5};
 
+// Too large a problem is the caller's to change, not a failed launch.
+void* allocate(const Device& device, std::size_t bytes) {
+  try {
+    return device.allocate(std::max<std::size_t>(bytes, 1));
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::launch_failed) throw;
+    throw Error(ErrorCode::unsupported, error.message(), error.given(), "smaller tensors, or a device with more memory",
+                device.name());
+  }
+}
+
 }  // namespace
 
 DeviceBuffer::DeviceBuffer(const Device& device, std::size_t bytes)
-    : device_(device), data_(device.allocate(std::max<std::size_t>(bytes, 1))), bytes_(bytes) {}
+    : device_(device), data_(allocate(device, bytes)), bytes_(bytes) {}
 DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
     : device_(other.device_), data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
 DeviceBuffer::~DeviceBuffer() {
