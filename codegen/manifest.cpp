@@ -141,7 +141,8 @@ std::string launch_manifest(const Plan& plan) {
 
 std::string manifest_json(const Plan& plan, const std::string& key) {
   json tensors = json::array();
-  for (const TensorPlan& tensor : tensors_of(plan.variant, plan.options)) tensors.push_back(tensor_json(tensor));
+  for (const TensorPlan& tensor : tensors_of(plan.variant, plan.options, plan.pass))
+    tensors.push_back(tensor_json(tensor));
   json result{{"schema", schema},
               {"rankone", RANKONE_VERSION},
               {"name", plan.variant.name.view()},

@@ -78,21 +78,24 @@ std::vector<TensorPlan> parameters(const Variant& variant, const CompileOptions&
   return list;
 }
 
-std::vector<TensorPlan> tensors_of(const Variant& variant, const CompileOptions& options) {
+std::vector<TensorPlan> tensors_of(const Variant& variant, const CompileOptions& options, Pass pass) {
+  using Names = std::vector<std::string>;
+  const bool forward = pass == Pass::forward;
   const dtype type = options.dtype;
-  const std::vector<std::string> query_axes = {"B", "T", "H", "K"}, value_axes = {"B", "T", "HV", "V"};
-  const std::vector<std::string> state_axes = options.value_major_state ? std::vector<std::string>{"N", "HV", "V", "K"}
-                                                                        : std::vector<std::string>{"N", "HV", "K", "V"};
+  const Names query_axes = {"B", "T", "H", "K"}, value_axes = {"B", "T", "HV", "V"};
+  const Names state_axes = options.value_major_state ? Names{"N", "HV", "V", "K"} : Names{"N", "HV", "K", "V"};
+  const Names total_axes = variant.decay_.kind == DecayKind::per_key ? Names{"N", "HV", "K"} : Names{"N", "HV"};
   std::vector<TensorPlan> list;
-  list.push_back({"q", "input", query_axes, type});
+  if (forward) list.push_back({"q", "input", query_axes, type});
   if (reads_key(variant)) list.push_back({"k", "input", query_axes, type});
   list.push_back({"v", "input", value_axes, type});
   std::ranges::move(gate_inputs(variant, options), std::back_inserter(list));
   std::ranges::move(parameters(variant, options), std::back_inserter(list));
   list.push_back({"initial_state", "state", state_axes, dtype::f32, true});
   list.push_back({"cu_seqlens", "packing", {"N+1"}, dtype::i64, true});
-  list.push_back({"o", "output", value_axes, type});
+  if (forward) list.push_back({"o", "output", value_axes, type});
   list.push_back({"final_state", "output", state_axes, dtype::f32, true});
+  if (!forward) list.push_back({"log_decay_total", "output", total_axes, dtype::f32, true});
   return list;
 }
 

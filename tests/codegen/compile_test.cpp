@@ -20,6 +20,7 @@ namespace {
 struct Case {
   CompileOptions options;
   std::string arch;
+  Pass pass = Pass::forward;
 };
 
 bool whole_matrix() {
@@ -42,7 +43,9 @@ CompileOptions options_of(Sizes sizes, dtype type, Precision precision, Level le
 std::vector<Case> cases(const Variant& variant, Level level) {
   std::vector<Case> list;
   const auto add = [&](const std::string& arch, Sizes sizes, dtype type, Precision precision = Precision::tf32) {
-    list.push_back({options_of(sizes, type, precision, level), arch});
+    const CompileOptions options = options_of(sizes, type, precision, level);
+    list.push_back({options, arch});
+    if (level == Level::serial) list.push_back({options, arch, Pass::states});  // the same text at both levels
   };
   const bool all = whole_matrix();
   for (const ArchLimits& limits : known_archs()) {
@@ -63,7 +66,7 @@ std::vector<Case> cases(const Variant& variant, Level level) {
 std::string label_of(const Case& each, const Plan& plan) {
   return "K=" + std::to_string(each.options.key_dim) + " V=" + std::to_string(each.options.value_dim) + " " +
          name_of(each.options.dtype) + (each.options.precision == Precision::f32 ? " exact " : " ") + each.arch + " " +
-         to_string(plan.schedule);
+         std::string(name_in(pass_names, each.pass)) + " " + to_string(plan.schedule);
 }
 
 void expect_within_budgets(const cuda::Nvrtc& compiler, const Plan& plan) {
@@ -95,7 +98,7 @@ TEST_P(ByNvrtc, StaysWithinBudgets) {
   int compiled = 0;
   for (const Case& each : cases(variant, level)) {
     if (!compiler->supports(each.arch)) continue;
-    const Plan plan = plan_of(variant, each.options, each.arch);
+    const Plan plan = plan_of(variant, each.options, each.arch, each.pass);
     SCOPED_TRACE(label_of(each, plan));
     expect_within_budgets(*compiler, plan);
     if (level == Level::serial && each.options.dtype == dtype::bf16)

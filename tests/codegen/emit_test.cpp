@@ -53,6 +53,19 @@ TEST(Emit, ContainsNoHostForms) {
     EXPECT_FALSE(file.path.starts_with("host/") && holds(text, "---- " + std::string(file.path))) << file.path;
 }
 
+TEST(Emit, GivesThePassesNamesThatCanBeLinkedTogether) {
+  for (const Level level : {Level::serial, Level::chunk}) {
+    CompileOptions options = square_64;
+    options.level = level;
+    const std::string states = emit(plan_of(variants::gla, options, "sm_90a", Pass::states));
+    const Plan forward = plan_of(variants::gla, options);
+    for (const KernelPlan& kernel : forward.kernels) EXPECT_FALSE(holds(states, "\n" + kernel.entry + "("));
+    EXPECT_TRUE(holds(emit(forward), " char gla_manifest[]"));
+    EXPECT_TRUE(holds(states, " char gla_states_manifest[]"));
+    EXPECT_TRUE(holds(states, "\ngla_combine("));
+  }
+}
+
 TEST(Emit, DiffersWhereVariantsOrSchedulesDo) {
   std::map<std::string, std::string> seen;
   for (const Variant& variant : catalogue())

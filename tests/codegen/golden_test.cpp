@@ -64,6 +64,10 @@ TEST(Golden, GlaSigmoidAtTheChunkLevel) {
                 plan_of(variants::gla_sigmoid, {.key_dim = 128, .value_dim = 128, .level = Level::chunk}));
 }
 
+TEST(Golden, GlaStates) {
+  expect_golden("gla_states", plan_of(variants::gla, {.key_dim = 64, .value_dim = 64}, "sm_90a", Pass::states));
+}
+
 TEST(Golden, Mamba2InFloat32) {
   expect_golden(
       "mamba2_f32",

@@ -155,6 +155,10 @@ TEST(Tensors, NameEverythingThatForwardReadsAndWrites) {
   for (const TensorPlan& tensor : tensors_of(variants::hgrn2, square_128)) names.push_back(tensor.name);
   EXPECT_EQ(names, (std::vector<std::string>{"q", "v", "x", "lower_bound", "initial_state", "cu_seqlens", "o",
                                              "final_state"}));
+  names.clear();
+  for (const TensorPlan& tensor : tensors_of(variants::gla, square_128, Pass::states)) names.push_back(tensor.name);
+  EXPECT_EQ(names,
+            (std::vector<std::string>{"k", "v", "g", "initial_state", "cu_seqlens", "final_state", "log_decay_total"}));
   const auto tensors = tensors_of(variants::gla, {.value_major_state = true});
   EXPECT_EQ(tensors.back().axes, (std::vector<std::string>{"N", "HV", "V", "K"}));
   EXPECT_EQ(tensors[3].role, "gate");
