@@ -67,4 +67,4 @@ linear_forward(const __grid_constant__ rankone::Arguments arguments) {
 
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char linear_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":4,\"stages\":2},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":128,\"shared_bytes\":59456,\"blocks\":\"N * HV * 1\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":4,\"stages\":2},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":128,\"shared_bytes\":59456,\"blocks\":\"N * HV * 1\"}]}";
