@@ -15,11 +15,7 @@
 namespace rankone {
 namespace {
 
-std::string pass_of(const Plan& plan, KernelRole role) {
-  if (role == KernelRole::combine) return "combine";
-  if (role == KernelRole::states && plan.schedule.level != Level::chunk) return "states";
-  return "forward";
-}
+const char* name_of(Pass pass) { return pass == Pass::forward ? "forward" : "states"; }
 
 }  // namespace
 
@@ -42,7 +38,7 @@ BuiltKernels build_cubin(const Plan& plan, const std::string& text) {
                                     [&](const cuda::KernelResources& each) { return each.entry == kernel.entry; });
     if (found == compiled.kernels.end())
       throw Error(ErrorCode::internal, "the emitted text has no such kernel", kernel.entry, {}, name);
-    built.kernels.push_back({kernel.entry, pass_of(plan, kernel.role), plan.arch, found->registers,
+    built.kernels.push_back({kernel.entry, name_of(plan.pass), plan.arch, found->registers,
                              kernel.shared_bytes + found->shared_bytes, found->spill_bytes, compiled.milliseconds, item.hit});
   }
   built.cubin = std::move(compiled.cubin);

@@ -11,7 +11,7 @@ namespace rankone {
 
 struct KernelReport {
   std::string name;  // of the entry
-  std::string pass;  // "forward", or the pass of its own that it alone serves: "states", "combine"
+  std::string pass;  // "forward" or "states"
   std::string arch;
   int registers = 0;
   int shared_bytes = 0;   // static and dynamic

@@ -48,9 +48,7 @@ Choice choose(const Variant& variant, const CompileOptions& options, const Devic
 
 Operator make(const Variant& variant, const CompileOptions& options, const Choice& choice, const Device& device,
               const std::string& arch) {
-  Plan plan = lower(variant, options, choice.schedule, arch);
-  std::string text = emit(plan);
-  return Operator(std::make_shared<const OperatorImpl>(std::move(plan), std::move(text), choice.origin, device));
+  return Operator(std::make_shared<const OperatorImpl>(lower(variant, options, choice.schedule, arch), choice.origin, device));
 }
 
 }  // namespace

@@ -18,47 +18,51 @@ std::string text_of(const Shape& shape) {
          (shape.sequences != 0 ? ", N = " + std::to_string(shape.sequences) : "");
 }
 
-std::size_t index_of(const Plan& plan, KernelRole role) {
-  for (std::size_t i = 0; i < plan.kernels.size(); ++i)
-    if (plan.kernels[i].role == role) return i;
-  throw Error(ErrorCode::internal, "a plan lacks a kernel", {}, {}, std::string(plan.variant.name.view()));
-}
-
 }  // namespace
 
-OperatorImpl::OperatorImpl(Plan plan, std::string text, std::string origin, const Device& device)
-    : plan_(std::move(plan)), text_(std::move(text)), origin_(std::move(origin)), device_(device),
-      kernels_(device.backend().load(plan_, text_)), checker_(plan_, device.is_cpu()),
-      states_(index_of(plan_, KernelRole::states)), combine_(index_of(plan_, KernelRole::combine)) {
-  if (plan_.schedule.level == Level::serial) forward_ = {index_of(plan_, KernelRole::scan)};
-  else forward_ = {states_, index_of(plan_, KernelRole::output)};
-}
+PassKernels::PassKernels(Plan plan, const Device& device)
+    : plan_(std::move(plan)), text_(emit(plan_)), kernels_(device.backend().load(plan_, text_)),
+      checker_(plan_, device.is_cpu()) {}
 
-void OperatorImpl::forward(const ForwardArguments& given, void* stream) const {
-  launch(checker_.forward(given), forward_.data(), forward_.size(), stream);
-}
-
-void OperatorImpl::states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const {
-  launch(checker_.states(given, log_decay_total), &states_, 1, stream);
-}
-
-void OperatorImpl::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const {
-  launch(checker_.combine(state, log_decay_total, earlier), &combine_, 1, stream);
-}
-
-void OperatorImpl::launch(const Call& call, const std::size_t* first, std::size_t count, void* stream) const {
+void PassKernels::launch(const Call& call, std::size_t first, std::size_t last, void* stream) const {
   if (call.empty) return;
   // All are counted before any is launched: a call happens whole or not at all.
   constexpr std::size_t most_kernels = 2;
   std::int64_t blocks[most_kernels] = {};
-  for (std::size_t i = 0; i < count; ++i) {
-    blocks[i] = block_count(plan_, plan_.kernels[first[i]], call.shape);
+  for (std::size_t i = first; i <= last; ++i) {
+    blocks[i] = block_count(plan_, plan_.kernels[i], call.shape);
     if (blocks[i] > most_blocks)
       throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(blocks[i]) + " blocks", text_of(call.shape),
                   "at most 2^31 - 1 blocks: fewer sequences or heads in one call", std::string(plan_.variant.name.view()));
   }
-  for (std::size_t i = 0; i < count; ++i)
-    if (blocks[i] > 0) kernels_->launch(first[i], call.arguments, blocks[i], stream);
+  for (std::size_t i = first; i <= last; ++i)
+    if (blocks[i] > 0) kernels_->launch(i, call.arguments, blocks[i], stream);
+}
+
+OperatorImpl::OperatorImpl(Plan forward, std::string origin, const Device& device)
+    : forward_(std::move(forward), device), origin_(std::move(origin)), device_(device) {}
+
+const PassKernels& OperatorImpl::states_pass() const {
+  std::call_once(states_built_, [&] {
+    const Plan& plan = forward_.plan();
+    states_ = std::make_unique<const PassKernels>(
+        lower(plan.variant, plan.options, plan.schedule, plan.arch, Pass::states), device_);
+  });
+  return *states_;
+}
+
+void OperatorImpl::forward(const ForwardArguments& given, void* stream) const {
+  forward_.launch(forward_.checker().forward(given), 0, plan().kernels.size() - 1, stream);
+}
+
+void OperatorImpl::states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const {
+  const PassKernels& pass = states_pass();
+  pass.launch(pass.checker().states(given, log_decay_total), 0, 0, stream);
+}
+
+void OperatorImpl::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const {
+  const PassKernels& pass = states_pass();
+  pass.launch(pass.checker().combine(state, log_decay_total, earlier), 1, 1, stream);
 }
 
 std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
@@ -68,8 +72,8 @@ std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
   if (negative || (static_cast<double>(shape.batch) * static_cast<double>(shape.tokens) + static_cast<double>(shape.sequences)) *
                           static_cast<double>(value_heads) > most)
     throw Error(ErrorCode::invalid_argument, "the shape is out of range", text_of(shape), "sizes from 0, with B·T·HV below 2^44",
-                std::string(plan_.variant.name.view()));
-  return rankone::workspace_bytes(plan_, shape);
+                std::string(plan().variant.name.view()));
+  return rankone::workspace_bytes(plan(), shape);
 }
 
 }  // namespace rankone

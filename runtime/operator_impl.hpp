@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -15,32 +16,48 @@
 
 namespace rankone {
 
+// One pass: its plan and text, built and loaded.
+class PassKernels {
+ public:
+  PassKernels(Plan plan, const Device& device);
+  PassKernels(const PassKernels&) = delete;  // the checker refers to the plan
+  PassKernels& operator=(const PassKernels&) = delete;
+
+  const Plan& plan() const { return plan_; }
+  const std::string& text() const { return text_; }
+  const CallChecker& checker() const { return checker_; }
+  // Kernels `first` to `last` of the plan, all or none.
+  void launch(const Call& call, std::size_t first, std::size_t last, void* stream) const;
+
+ private:
+  Plan plan_;
+  std::string text_;
+  std::shared_ptr<const LoadedKernels> kernels_;
+  CallChecker checker_;
+};
+
 class OperatorImpl {
  public:
-  OperatorImpl(Plan plan, std::string text, std::string origin, const Device& device);
-  OperatorImpl(const OperatorImpl&) = delete;  // the checker refers to the plan
-  OperatorImpl& operator=(const OperatorImpl&) = delete;
+  OperatorImpl(Plan forward, std::string origin, const Device& device);
 
   void forward(const ForwardArguments& given, void* stream) const;
   void states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const;
   void combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const;
   std::size_t workspace_bytes(const Shape& shape) const;
 
-  const Plan& plan() const { return plan_; }
-  const std::string& text() const { return text_; }
+  const Plan& plan() const { return forward_.plan(); }
+  const std::string& text() const { return forward_.text(); }
   const std::string& origin() const { return origin_; }  // of the schedule: "pinned", "default", or what the database says
   const Device& device() const { return device_; }
 
  private:
-  Plan plan_;
-  std::string text_, origin_;
-  Device device_;
-  std::shared_ptr<const LoadedKernels> kernels_;
-  CallChecker checker_;
-  std::vector<std::size_t> forward_;  // kernels of a forward pass, in order
-  std::size_t states_ = 0, combine_ = 0;
+  const PassKernels& states_pass() const;  // built when it is first used
 
-  void launch(const Call& call, const std::size_t* first, std::size_t count, void* stream) const;
+  PassKernels forward_;
+  std::string origin_;
+  Device device_;
+  mutable std::once_flag states_built_;
+  mutable std::unique_ptr<const PassKernels> states_;
 };
 
 // An operator with exactly this schedule, as the tuner needs it.

@@ -47,6 +47,7 @@ RK_DEVICE float log_sigmoid(float x) { return minimum(x, 0.0f) - log1p_unit(exp(
 RK_DEVICE float softplus(float x) { return maximum(x, 0.0f) + log1p_unit(exp(-absolute(x))); }
 RK_DEVICE float silu(float x) { return x * sigmoid(x); }
 RK_DEVICE float relu(float x) { return maximum(x, 0.0f); }
+RK_DEVICE float step(float x) { return x > 0.0f ? 1.0f : 0.0f; }
 RK_DEVICE float square(float x) { return x * x; }
 RK_DEVICE float tanh(float x) {
   const float magnitude = absolute(x);
