@@ -2,6 +2,7 @@
 // Parses formulas by recursive descent, one function for each rule of the grammar.
 #include "codegen/formula.hpp"
 
+#include <array>
 #include <charconv>
 #include <map>
 
@@ -13,7 +14,8 @@
 namespace rankone {
 namespace {
 
-constexpr int max_depth = 100;  // of parentheses, calls and signs
+constexpr int max_depth = 100;       // of parentheses, calls and signs
+constexpr int max_written = 10'000;  // nodes once bindings are written out, as descriptions for people do
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -27,7 +29,9 @@ class Parser {
     const short root = sum();
     skip_space();
     if (at_ < text_.size()) refuse("the formula goes on after its end", at_, "an operator or the end");
-    return canonical(graph_.take(root));
+    const Expression result = canonical(graph_.take(root));
+    check_written_size(result);
+    return result;
   }
 
  private:
@@ -184,6 +188,19 @@ class Parser {
     const Index index = graph_.add(node);
     if (graph_.size() > max_nodes) refuse("the formula is too large", at_, "at most 64 different nodes");
     return index;
+  }
+
+  void check_written_size(const Expression& expression) const {
+    std::array<int, max_nodes> sizes{};
+    for (int i = 0; i < expression.size; ++i) {
+      const Node& node = expression.nodes[static_cast<std::size_t>(i)];
+      int& size = sizes[static_cast<std::size_t>(i)];
+      size = 1;
+      for (const int operand : {node.left, node.right})
+        if (operand >= 0) size += sizes[static_cast<std::size_t>(operand)];
+      if (size > max_written)
+        refuse("the formula is too large once its bindings are written out", 0, "10000 operations");
+    }
   }
 
   void skip_space() {
