@@ -44,6 +44,20 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
   }
 }
 
+// Tensor cores cut sums short instead of rounding them, which a long sum would notice in float32: there the sum is an
+// addition of its own.
+template <bool split, class Fragment>
+RK_DEVICE void add_product(float (&sum)[4], const Fragment& a, const Fragment& b, int half) {
+  if constexpr (split) {
+    float product[4] = {};
+    multiply<split>(product, a, b, half);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) sum[i] += product[i];
+  } else {
+    multiply<split>(sum, a, b, half);
+  }
+}
+
 // `advance` is false where nobody reads the state that would follow.
 template <class Traits>
 RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool advance, State<Traits>& state) {
@@ -167,8 +181,8 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
       const Fragment k = load_quad_transposed<Operand>(key, first + step * Fragment::depth, tile * 16);
 #pragma unroll
       for (int block = 0; block < Traits::column_blocks; ++block) {
-        multiply<split>(state.values[block][2 * tile], v[block][step], k, 0);
-        multiply<split>(state.values[block][2 * tile + 1], v[block][step], k, 1);
+        add_product<split>(state.values[block][2 * tile], v[block][step], k, 0);
+        add_product<split>(state.values[block][2 * tile + 1], v[block][step], k, 1);
       }
     }
   }

@@ -63,41 +63,71 @@ RK_DEVICE void load_tile(const Tile<T, columns>& tile, const Source<T>& source) 
   }
 }
 
-template <class Traits, int index = 0>
-RK_DEVICE void load_inputs(const Arguments& arguments, const Work& work, long long first_token, int rows, int stage) {
-  if constexpr (index < Traits::input_count) {
-    if constexpr (Traits::input_is_per_key[index]) {
-      using T = typename TypeOf<Traits::input_types[index]>::Type;
-      constexpr int offset = Traits::layout.inputs[index];
-      const Tile<T, Traits::key_padded> tile{stage + offset};
-      const int head = Traits::input_has_key_heads[index] ? work.query_head : work.head;
-      load_tile<Traits::threads, Traits::chunk>(
-          tile, Source<T>(arguments.inputs[index], arguments.flags & (first_input_is_vectorized << index), work, first_token,
-                          rows, head, 0, Traits::key_dim));
+// One of the tiles that are a key row wide: queries, keys, then the per-key gate inputs.
+struct KeyTile {
+  const TensorArgument* tensor;
+  int offset;  // in the stage
+  int head;
+  bool vectorized;
+};
+template <class Traits, int input = 0>
+RK_DEVICE KeyTile key_tile(const Arguments& arguments, const Work& work, int index) {
+  if (index == 0) return {&arguments.query, Traits::layout.query, work.query_head, (arguments.flags & query_is_vectorized) != 0};
+  if (index == 1) return {&arguments.key, Traits::layout.key, work.query_head, (arguments.flags & key_is_vectorized) != 0};
+  if constexpr (input < Traits::input_count) {
+    constexpr int offset = Traits::layout.inputs[input];
+    constexpr bool has_key_heads = Traits::input_has_key_heads[input];
+    if (index == 2 + input) {
+      return {&arguments.inputs[input], offset, has_key_heads ? work.query_head : work.head,
+              (arguments.flags & (first_input_is_vectorized << input)) != 0};
     }
-    load_inputs<Traits, index + 1>(arguments, work, first_token, rows, stage);
+    return key_tile<Traits, input + 1>(arguments, work, index);
+  }
+  return {};
+}
+template <class Traits>
+RK_CONSTEXPR bool key_tile_has(int index, ElementType type) {
+  if (index == 0) return Traits::role != Role::states && Traits::storage_type == type;
+  if (index == 1) return Traits::reads_key && Traits::storage_type == type;
+  return Traits::input_is_per_key[index - 2] && Traits::input_types[index - 2] == type;
+}
+template <class Traits, ElementType type>
+RK_CONSTEXPR unsigned key_tiles_with() {
+  unsigned set = 0;
+  for (int i = 0; i < 2 + Traits::input_count; ++i) {
+    if (key_tile_has<Traits>(i, type)) set |= 1u << i;
+  }
+  return set;
+}
+
+// All key-wide tiles of one element type, one after the other in one loop: the copy stands once in the kernel.
+template <class Traits, ElementType type>
+RK_DEVICE void load_key_tiles(const Arguments& arguments, const Work& work, long long first_token, int rows, int stage) {
+  constexpr unsigned set = key_tiles_with<Traits, type>();
+  if constexpr (set != 0) {
+    using T = typename TypeOf<type>::Type;
+#pragma unroll 1
+    for (int index = 0; index < 2 + Traits::input_count; ++index) {
+      if ((set >> index & 1u) == 0) continue;
+      const KeyTile tile = key_tile<Traits>(arguments, work, index);
+      load_tile<Traits::threads, Traits::chunk>(
+          Tile<T, Traits::key_padded>{stage + tile.offset},
+          Source<T>(*tile.tensor, tile.vectorized, work, first_token, rows, tile.head, 0, Traits::key_dim));
+    }
   }
 }
 
 // Starts the copies of the chunk at `first_token` and closes their group.
 template <class Traits>
 RK_DEVICE void load_chunk(const Arguments& arguments, const Work& work, long long first_token, int stage) {
-  using From = Source<typename Traits::Storage>;
   const int rows = static_cast<int>(clamp(work.length - first_token, 0, Traits::chunk));
-  if constexpr (Traits::role != Role::states) {
-    load_tile<Traits::threads, Traits::chunk>(QueryTile<Traits>{stage + Traits::layout.query},
-                                              From(arguments.query, arguments.flags & query_is_vectorized, work, first_token,
-                                                   rows, work.query_head, 0, Traits::key_dim));
-  }
-  if constexpr (Traits::reads_key) {
-    load_tile<Traits::threads, Traits::chunk>(QueryTile<Traits>{stage + Traits::layout.key},
-                                              From(arguments.key, arguments.flags & key_is_vectorized, work, first_token, rows,
-                                                   work.query_head, 0, Traits::key_dim));
-  }
-  load_tile<Traits::threads, Traits::chunk>(ValueTile<Traits>{stage + Traits::layout.value},
-                                            From(arguments.value, arguments.flags & value_is_vectorized, work, first_token,
-                                                 rows, work.head, work.value_column, Traits::value_dim));
-  load_inputs<Traits>(arguments, work, first_token, rows, stage);
+  load_key_tiles<Traits, ElementType::bf16>(arguments, work, first_token, rows, stage);
+  load_key_tiles<Traits, ElementType::f16>(arguments, work, first_token, rows, stage);
+  load_key_tiles<Traits, ElementType::f32>(arguments, work, first_token, rows, stage);
+  load_tile<Traits::threads, Traits::chunk>(
+      ValueTile<Traits>{stage + Traits::layout.value},
+      Source<typename Traits::Storage>(arguments.value, (arguments.flags & value_is_vectorized) != 0, work, first_token, rows,
+                                       work.head, work.value_column, Traits::value_dim));
   copy_commit();
 }
 

@@ -14,43 +14,54 @@ struct State {
   static constexpr int key_tiles = Traits::key_padded / 8;
   float values[Traits::column_blocks][key_tiles][4];
 
-  // Calls visit(element, key, value column of the tensor) for each.
-  template <class Visit>
-  RK_DEVICE void for_each(const Work& work, const Visit& visit) {
+  // Where the thread's first element stands in a state of the caller. The others follow at distances known to the
+  // compiler, which keeps these long straight lines of accesses short.
+  static constexpr int key_step = Traits::value_major_state ? 1 : Traits::value_dim;
+  static constexpr int column_step = Traits::value_major_state ? Traits::key_dim : 1;
+  struct Place {
+    long long element;
+    int key, column;
+  };
+  static RK_DEVICE Place first_place(const Arguments& arguments, const Work& work) {
     const LanePlace lane = lane_place();
-    const int first = work.value_column + warp_index() * Traits::columns;
+    const int key = 2 * lane.pair, column = work.value_column + warp_index() * Traits::columns + lane.group;
+    const long long matrix = (work.sequence * arguments.value_heads + work.head) * Traits::key_dim * Traits::value_dim;
+    return {matrix + key * key_step + static_cast<long long>(column) * column_step, key, column};
+  }
+  // Calls visit(value, distance from the first element) for all that lie inside the state.
+  template <class Visit>
+  RK_DEVICE void for_each(const Place& place, const Visit& visit) {
 #pragma unroll
     for (int block = 0; block < Traits::column_blocks; ++block) {
 #pragma unroll
       for (int tile = 0; tile < key_tiles; ++tile) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          visit(values[block][tile][i], tile * 8 + 2 * lane.pair + i % 2, first + block * 16 + lane.group + i / 2 * 8);
+          const int key = tile * 8 + i % 2, column = block * 16 + i / 2 * 8;
+          const bool inside = (Traits::key_dim % 16 == 0 || place.key + key < Traits::key_dim) &&
+                              (Traits::value_dim % Traits::value_tile == 0 || place.column + column < Traits::value_dim);
+          if (inside) visit(values[block][tile][i], key * key_step + column * column_step);
         }
       }
     }
   }
 
-  static RK_DEVICE long long element(const Arguments& arguments, const Work& work, int key, int column) {
-    const long long matrix = (work.sequence * arguments.value_heads + work.head) * Traits::key_dim * Traits::value_dim;
-    return matrix + (Traits::value_major_state ? static_cast<long long>(column) * Traits::key_dim + key
-                                               : static_cast<long long>(key) * Traits::value_dim + column);
-  }
   RK_DEVICE void load_initial(const Arguments& arguments, const Work& work) {
-    const float* const initial = static_cast<const float*>(arguments.initial_state);
-    for_each(work, [&](float& value, int key, int column) {
-      value = 0.0f;
-      if (initial != nullptr && key < Traits::key_dim && column < Traits::value_dim) {
-        value = initial[element(arguments, work, key, column)];
-      }
-    });
+#pragma unroll
+    for (int block = 0; block < Traits::column_blocks; ++block) {
+#pragma unroll
+      for (int i = 0; i < 4 * key_tiles; ++i) values[block][i / 4][i % 4] = 0.0f;
+    }
+    if (arguments.initial_state == nullptr) return;
+    const Place place = first_place(arguments, work);
+    const float* const source = static_cast<const float*>(arguments.initial_state) + place.element;
+    for_each(place, [&](float& value, int distance) { value = source[distance]; });
   }
   RK_DEVICE void store_final(const Arguments& arguments, const Work& work) {
-    float* const target = static_cast<float*>(arguments.final_state);
-    if (target == nullptr) return;
-    for_each(work, [&](float& value, int key, int column) {
-      if (key < Traits::key_dim && column < Traits::value_dim) target[element(arguments, work, key, column)] = value;
-    });
+    if (arguments.final_state == nullptr) return;
+    const Place place = first_place(arguments, work);
+    float* const target = static_cast<float*>(arguments.final_state) + place.element;
+    for_each(place, [&](float& value, int distance) { target[distance] = value; });
   }
 
   // A slot of the workspace holds operands in the order of the registers that hold them: both sides of it are blocks
