@@ -220,10 +220,10 @@ class Parser {
   [[noreturn]] void refuse(std::string message, std::size_t position, std::string_view accepted,
                            std::string_view given = {}) const {
     if (given.empty()) given = position < text_.size() ? text_.substr(position, 20) : "the end of the formula";
-    throw Error(
-        ErrorCode::invalid_argument, std::move(message),
-        "'" + std::string(given) + "' at position " + std::to_string(position + 1) + " of '" + std::string(text_) + "'",
-        std::string(accepted), std::string(where_));
+    const std::string formula = std::string(text_.substr(0, 160)) + (text_.size() > 160 ? "..." : "");
+    throw Error(ErrorCode::invalid_argument, std::move(message),
+                "'" + std::string(given) + "' at position " + std::to_string(position + 1) + " of '" + formula + "'",
+                std::string(accepted), std::string(where_));
   }
 
   std::string_view text_, where_;
