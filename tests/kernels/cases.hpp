@@ -78,4 +78,24 @@ inline void expect_right(const Operator& op, Problem& problem, const std::string
                           << error.bound << " (" << op.schedule() << ")";
 }
 
+// Lengths around the chunk, then one packing with an empty first, middle and last sequence; three value heads a key
+// head. `device_of(seed)` gives the device of each run.
+template <class DeviceOf>
+void expect_right_at_all_lengths(const Case& c, const DeviceOf& device_of, int key_dim, int value_dim, int chunk,
+                                 std::uint64_t seed) {
+  const CompileOptions options = options_of(c, key_dim, value_dim, chunk);
+  const auto expect_one = [&](std::int64_t batch, std::int64_t tokens, bool packed) {
+    ++seed;
+    Problem problem = random_problem(*c.variant, options,
+                                     {.batch = batch, .tokens = tokens, .heads = 1, .value_heads = 3, .key_dim = key_dim,
+                                      .value_dim = value_dim, .sequences = batch},
+                                     {.seed = seed, .packed = packed});
+    spread_gates(problem, seed);
+    expect_right(compile(*c.variant, options, device_of(seed)), problem,
+                 c.name() + " " + to_string(problem.dims) + (packed ? " packed" : "") + " seed " + std::to_string(seed));
+  };
+  for (const int tokens : {1, chunk - 1, chunk, chunk + 1, 3 * chunk + 5}) expect_one(2, tokens, false);
+  expect_one(1, 3 * chunk + 5, true);
+}
+
 }  // namespace rankone::test

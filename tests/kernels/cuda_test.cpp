@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// The same matrix on a GPU, where there is one, and sizes that only a GPU has time for.
+#include <optional>
+
+#include "runtime/backend.hpp"
+#include "tests/kernels/cases.hpp"
+
+namespace rankone::test {
+namespace {
+
+class OnCuda : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    try {
+      device_ = Device::cuda();
+    } catch (const Error& error) {
+      GTEST_SKIP() << error.what();
+    }
+  }
+  void run(int key_dim, int value_dim, int chunk, std::uint64_t seed) {
+    const auto device_of = [&](std::uint64_t) { return *device_; };
+    expect_right_at_all_lengths(GetParam(), device_of, key_dim, value_dim, chunk, seed);
+  }
+  std::optional<Device> device_;
+};
+
+TEST_P(OnCuda, AgreesWithTheRecurrence) {
+  run(48, 40, 32, 100);
+  run(21, 75, 16, 110);
+  run(128, 128, 64, 120);
+}
+
+TEST_P(OnCuda, AgreesOverALongSequence) {
+  const Case& c = GetParam();
+  const CompileOptions options = options_of(c, 128, 128, 0);
+  Problem problem = random_problem(*c.variant, options,
+                                   {.batch = 2, .tokens = 4096, .heads = 2, .value_heads = 2, .key_dim = 128,
+                                    .value_dim = 128, .sequences = 2},
+                                   {.seed = 130});
+  expect_right(compile(*c.variant, options, *device_), problem, c.name());
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, OnCuda, testing::ValuesIn(catalogue_cases()),
+                         [](const auto& info) { return info.param.name(); });
+
+}  // namespace
+}  // namespace rankone::test
