@@ -18,10 +18,6 @@ template <ElementType type> struct TypeOf;
 template <> struct TypeOf<ElementType::bf16> { using Type = bf16; };
 template <> struct TypeOf<ElementType::f16> { using Type = f16; };
 template <> struct TypeOf<ElementType::f32> { using Type = float; };
-template <class T> struct ElementTypeOf;
-template <> struct ElementTypeOf<bf16> { static constexpr ElementType type = ElementType::bf16; };
-template <> struct ElementTypeOf<f16> { static constexpr ElementType type = ElementType::f16; };
-template <> struct ElementTypeOf<float> { static constexpr ElementType type = ElementType::f32; };
 
 RK_CONSTEXPR int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
 
@@ -52,7 +48,6 @@ struct Traits : Policy {
   using Storage = typename Policy::Storage;
   using Operand = typename Policy::Operand;
   static constexpr Role role = role_;
-  static constexpr ElementType storage_type = ElementTypeOf<Storage>::type;
   static constexpr Layout layout = make_layout(layout_sizes<Policy, role_>());
   static constexpr int threads = Policy::warps * 32;
   static constexpr int key_padded = (Policy::key_dim + 15) / 16 * 16;

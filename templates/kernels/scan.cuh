@@ -91,6 +91,7 @@ RK_DEVICE void scan(const Arguments& arguments) {
   }
   DecayTotal<T> total;
   TokenGates<T> gates;
+  const ChunkSources<T> sources(arguments, work);
 
   const auto place_of = [&](long long chunk) {
     const long long first_token = chunk * T::chunk;
@@ -107,10 +108,10 @@ RK_DEVICE void scan(const Arguments& arguments) {
         copy_wait<0>();
         sync_block();  // the stage and the tokens' gates are there, and nobody is in the chunk before
       }
-      if (more) load_chunk<T>(arguments, work, next.first_token, next.stage);
+      if (more) sources.load(next.first_token, next.stage);
     } else if (chunk >= 0) {
       if (chunk > 0) sync_block();  // the only stage is free once every warp has left it
-      load_chunk<T>(arguments, work, place.first_token, place.stage);
+      sources.load(place.first_token, place.stage);
       copy_wait<0>();
       sync_block();  // the stage and the tokens' gates are there
     }
