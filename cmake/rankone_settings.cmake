@@ -4,9 +4,10 @@ add_library(rankone_settings INTERFACE)
 target_compile_features(rankone_settings INTERFACE cxx_std_20)
 set_target_properties(rankone_settings PROPERTIES EXPORT_NAME settings)
 target_compile_options(rankone_settings INTERFACE -Wall -Wextra -Wpedantic)
-if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
-  # False in GCC 12 for std::string's operator+: https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651
-  target_compile_options(rankone_settings INTERFACE -Wno-restrict)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  # False in GCC 12 for std::string's operator+ (https://gcc.gnu.org/bugzilla/show_bug.cgi?id=105651), and in GCC 12
+  # and 13 for a std::variant or std::optional that is moved.
+  target_compile_options(rankone_settings INTERFACE -Wno-restrict -Wno-maybe-uninitialized)
 endif()
 
 if(RANKONE_SANITIZE)
