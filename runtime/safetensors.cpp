@@ -22,6 +22,7 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t longest_header = 100'000'000;  // the limit that the format's own reader sets
+constexpr int deepest_header = 4;                      // a size in a tensor's shape stands at 3
 
 struct FileType {
   std::string_view name;
@@ -55,11 +56,16 @@ void check_header_length(const std::string& where, std::uint64_t length, std::ui
   if (length > file_bytes - 8) refuse(where, "the file ends inside its header", given, "a whole safetensors file");
 }
 
-// The parser itself lets a repeated key win over the earlier one, so they are counted while it reads.
+// The parser itself lets a repeated key win over the earlier one, so they are counted while it reads. Values deeper than
+// any that a header holds are refused there too: to quote or to free them later would take a stack as deep.
 json parse_header(const std::string& where, const char* begin, const char* end) {
   std::vector<std::set<std::string>> keys;
   std::string repeated;
-  const json::parser_callback_t watch = [&](int, json::parse_event_t event, json& value) {
+  const json::parser_callback_t watch = [&](int depth, json::parse_event_t event, json& value) {
+    if (depth > deepest_header)
+      refuse(where, "the header nests too deeply",
+             "lists or objects more than " + std::to_string(deepest_header) + " deep",
+             "tensors by name, each with dtype, shape and data_offsets");
     if (event == json::parse_event_t::object_start) keys.emplace_back();
     if (event == json::parse_event_t::object_end) keys.pop_back();
     if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)

@@ -110,6 +110,15 @@ TEST(Safetensors, RefusesHeadersThatAreNotWhatTheyShouldBe) {
   EXPECT_REFUSED(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}})", 4, "not a pair");
 }
 
+TEST(Safetensors, RefusesDeepNesting) {
+  const std::string deep = std::string(1'000'000, '[') + std::string(1'000'000, ']');
+  EXPECT_REFUSED(R"({"q":{"dtype":"F32","shape":)" + deep + R"(,"data_offsets":[0,4]}})", 4, "nests too deeply");
+  EXPECT_REFUSED(R"({"q":{"dtype":)" + deep + R"(,"shape":[],"data_offsets":[0,4]}})", 4, "nests too deeply");
+  EXPECT_REFUSED(R"({"__metadata__":{"scale":)" + deep + "}}", 0, "nests too deeply");
+  EXPECT_REFUSED(deep, 0, "nests too deeply");
+  EXPECT_REFUSED(R"({"q":{"dtype":"F32","shape":[[1]],"data_offsets":[0,4]}})", 4, "not a count");
+}
+
 TEST(Safetensors, RefusesOffsetsThatDoNotFit) {
   EXPECT_REFUSED(R"({"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]}})", 4, "out of range");
   EXPECT_REFUSED(R"({"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}})", 4, "backwards");
