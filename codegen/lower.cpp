@@ -11,10 +11,6 @@
 namespace rankone {
 namespace {
 
-constexpr int combine_threads = 256;  // as in templates/kernels/combine.cuh
-
-int round_up(int value, int step) { return (value + step - 1) / step * step; }
-
 // f16 products run in tf32, which holds every f16 number and whose range no product or decay leaves.
 int operand_bytes(const CompileOptions& options) { return options.dtype == dtype::bf16 ? 2 : 4; }
 
@@ -40,9 +36,9 @@ std::vector<KernelRole> roles_of(Level level, Pass pass) {
 int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role) {
   if (role == KernelRole::combine) return 0;
   LayoutSizes sizes{.chunk = schedule.chunk,
-                    .stages = schedule.stages,
+                    .stages = role == KernelRole::output ? 1 : schedule.stages,
                     .warps = schedule.warps,
-                    .key_padded = round_up(options.key_dim, 16),
+                    .key_padded = padded_keys(options.key_dim),
                     .value_tile = schedule.value_tile,
                     .storage_bytes = static_cast<int>(size_of(options.dtype)),
                     .operand_bytes = operand_bytes(options),
@@ -69,7 +65,7 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
             .options = options,
             .schedule = schedule,
             .arch = limits.arch,
-            .key_padded = round_up(options.key_dim, 16),
+            .key_padded = padded_keys(options.key_dim),
             .value_tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile,
             .operand_bytes = operand_bytes(options),
             .reads_key = reads_key(variant),

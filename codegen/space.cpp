@@ -9,6 +9,7 @@
 
 #include "codegen/names.hpp"
 #include "codegen/preference.hpp"
+#include "templates/kernels/layout.cuh"
 
 namespace rankone {
 namespace {
@@ -50,11 +51,12 @@ std::string why_unfit(const Variant& variant, const CompileOptions& options, con
   if (schedule.value_tile != 8 * schedule.warps && schedule.value_tile != 16 * schedule.warps &&
       schedule.value_tile != 32 * schedule.warps)
     return "a value tile has 8, 16 or 32 columns a warp";
-  const int key_padded = (options.key_dim + 15) / 16 * 16;
+  const int key_padded = padded_keys(options.key_dim);
   const int state = key_padded * std::max(schedule.value_tile / schedule.warps, 16) / 32;
   if (state + working_registers > std::min(thread_registers, multiprocessor_registers / (32 * schedule.warps)))
     return "the state leaves a thread fewer than 64 of its registers";
-  for (const KernelRole role : {KernelRole::scan, KernelRole::states}) {
+  const KernelRole largest = schedule.level == Level::serial ? KernelRole::scan : KernelRole::output;
+  for (const KernelRole role : {largest, KernelRole::states}) {
     const int bytes = shared_bytes(variant, options, schedule, role);
     if (bytes > limits.shared_bytes_per_block)
       return "a block takes " + std::to_string(bytes) + " bytes of shared memory, and " + limits.arch + " has " +

@@ -30,25 +30,10 @@ std::string arch_for(const CompileOptions& options, const Device& device) {
   return asked;
 }
 
-struct Choice {
-  Schedule schedule;
-  std::string origin;
-};
-
-Choice choose(const Variant& variant, const CompileOptions& options, const Device& device, const std::string& arch) {
-  const Pins pins = pins_of(variant, options);
-  const bool pinned = pins.level != Level::automatic || pins.chunk != 0 || pins.value_tile != 0 || pins.warps != 0 ||
-                      pins.stages != 0;
-  if (!device.is_cpu())
-    if (auto tuned = tuned_schedule(variant, options, device, arch);
-        tuned && why_illegal(variant, options, tuned->schedule, arch_limits(arch)).empty())
-      return {tuned->schedule, tuned->origin};
-  return {default_schedule(variant, options, arch), pinned ? "pinned" : "default"};
-}
-
-Operator make(const Variant& variant, const CompileOptions& options, const Choice& choice, const Device& device,
+Operator make(const Variant& variant, const CompileOptions& options, const ChosenSchedule& chosen, const Device& device,
               const std::string& arch) {
-  return Operator(std::make_shared<const OperatorImpl>(lower(variant, options, choice.schedule, arch), choice.origin, device));
+  return Operator(std::make_shared<const OperatorImpl>(lower(variant, options, chosen.schedule, arch), chosen.origin,
+                                                       device));
 }
 
 }  // namespace
@@ -56,7 +41,7 @@ Operator make(const Variant& variant, const CompileOptions& options, const Choic
 Operator compile(const Variant& variant, const CompileOptions& options, const Device& device) {
   check_options(variant, options);
   const std::string arch = arch_for(options, device);
-  return make(variant, options, choose(variant, options, device, arch), device, arch);
+  return make(variant, options, choose_schedule(variant, options, device, arch), device, arch);
 }
 
 Operator compile_schedule(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
@@ -65,6 +50,7 @@ Operator compile_schedule(const Variant& variant, const CompileOptions& options,
 }
 
 void Operator::forward(const ForwardArguments& arguments, void* stream) const { impl_->forward(arguments, stream); }
+void Operator::prepare_states() const { impl_->prepare_states(); }
 void Operator::states(const ForwardArguments& arguments, Tensor log_decay_total, void* stream) const {
   impl_->states(arguments, log_decay_total, stream);
 }
@@ -72,7 +58,7 @@ void Operator::combine(Tensor state, Tensor log_decay_total, Tensor earlier, voi
   impl_->combine(state, log_decay_total, earlier, stream);
 }
 std::size_t Operator::workspace_bytes(const Shape& shape) const { return impl_->workspace_bytes(shape); }
-std::string Operator::schedule() const { return to_string(impl_->plan().schedule) + " (" + impl_->origin() + ")"; }
+std::string Operator::schedule() const { return ChosenSchedule{impl_->plan().schedule, impl_->origin()}.text(); }
 std::string Operator::source() const { return impl_->text(); }
 const Variant& Operator::variant() const { return impl_->plan().variant; }
 const CompileOptions& Operator::options() const { return impl_->plan().options; }

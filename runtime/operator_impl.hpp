@@ -41,6 +41,7 @@ class OperatorImpl {
   OperatorImpl(Plan forward, std::string origin, const Device& device);
 
   void forward(const ForwardArguments& given, void* stream) const;
+  void prepare_states() const { states_pass(); }
   void states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const;
   void combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const;
   std::size_t workspace_bytes(const Shape& shape) const;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Scalar functions of gates, in float32; the derived ones are safe over the whole range, infinities included.
+// Scalar functions of gates, in float32. They overflow nowhere, take infinities to their limits, and keep NaN.
 #pragma once
 
 #include "device/common.cuh"
@@ -34,8 +34,8 @@ RK_DEVICE float log2_near_one(float x) {
 RK_DEVICE float divide(float a, float b) { return a / b; }
 #endif
 
-RK_DEVICE float minimum(float a, float b) { return a < b ? a : b; }
-RK_DEVICE float maximum(float a, float b) { return a > b ? a : b; }
+RK_DEVICE float minimum(float a, float b) { return a < b || a != a ? a : b; }
+RK_DEVICE float maximum(float a, float b) { return a > b || a != a ? a : b; }
 RK_DEVICE float absolute(float x) { return x < 0.0f ? -x : x; }
 RK_DEVICE float exp(float x) { return exp2(x * log2_of_e); }
 // log(1 + u) for u in [0, 1]; the series keeps small u exact.
@@ -45,8 +45,8 @@ RK_DEVICE float log1p_unit(float u) {
 RK_DEVICE float sigmoid(float x) { return reciprocal(1.0f + exp(-x)); }
 RK_DEVICE float log_sigmoid(float x) { return minimum(x, 0.0f) - log1p_unit(exp(-absolute(x))); }
 RK_DEVICE float softplus(float x) { return maximum(x, 0.0f) + log1p_unit(exp(-absolute(x))); }
-RK_DEVICE float silu(float x) { return x * sigmoid(x); }
-RK_DEVICE float relu(float x) { return maximum(x, 0.0f); }
+RK_DEVICE float silu(float x) { return x < -126.0f ? 0.0f : x * sigmoid(x); }
+RK_DEVICE float relu(float x) { return x < 0.0f ? 0.0f : x; }
 RK_DEVICE float step(float x) { return x > 0.0f ? 1.0f : 0.0f; }
 RK_DEVICE float square(float x) { return x * x; }
 RK_DEVICE float tanh(float x) {
@@ -56,6 +56,12 @@ RK_DEVICE float tanh(float x) {
   const float value = magnitude < 0.1f ? magnitude * (1.0f - magnitude * magnitude * (0.33333333f - magnitude * magnitude * (0.13333333f - magnitude * magnitude * 0.053968254f)))
                                        : divide(1.0f - u, 1.0f + u);
   return x < 0.0f ? -value : value;
+}
+
+// Clamped, so that a reset sums without NaN.
+RK_DEVICE float log2_decay(float log_decay) {
+  const float value = log_decay * log2_of_e;
+  return value < lowest_log2_decay ? lowest_log2_decay : value;
 }
 
 }  // namespace rankone

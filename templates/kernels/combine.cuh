@@ -7,8 +7,6 @@
 
 namespace rankone {
 
-constexpr int combine_threads = 256;
-
 // final_state (of the second span, in and out) += exp(log_decay_total) * initial_state (of the first). One block a
 // (sequence, head).
 template <class Policy>
@@ -24,8 +22,7 @@ RK_DEVICE void combine(const Arguments& arguments) {
     } else if constexpr (Policy::decay != DecayKind::none) {
       log_decay = arguments.log_decay_total[matrix];
     }
-    const float decay = exp2(maximum(log_decay * log2_of_e, lowest_log2_decay));
-    state[i] += decay * earlier[i];
+    state[i] += exp2(log2_decay(log_decay)) * earlier[i];
   }
 }
 

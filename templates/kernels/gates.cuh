@@ -67,12 +67,6 @@ struct ChunkPlace {
   }
 };
 
-// NaN stays NaN.
-RK_DEVICE float log2_decay(float log_decay) {
-  const float value = log_decay * log2_of_e;
-  return value < lowest_log2_decay ? lowest_log2_decay : value;
-}
-
 // Per-head gates of a chunk, in two steps: their inputs are fetched early and wait in registers, so that the latency of
 // global memory hides behind the work in between; the values go to shared memory later. One thread a token.
 template <class Traits>

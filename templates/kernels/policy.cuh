@@ -21,13 +21,17 @@ template <> struct TypeOf<ElementType::f32> { using Type = float; };
 
 RK_CONSTEXPR int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
 
+// The role that works on a single chunk has nothing to fetch ahead.
+template <class Policy, Role role>
+RK_CONSTEXPR int stages_of() { return role == Role::output ? 1 : Policy::stages; }
+
 template <class Policy, Role role>
 RK_CONSTEXPR LayoutSizes layout_sizes() {
   LayoutSizes sizes{};
   sizes.chunk = Policy::chunk;
-  sizes.stages = Policy::stages;
+  sizes.stages = stages_of<Policy, role>();
   sizes.warps = Policy::warps;
-  sizes.key_padded = (Policy::key_dim + 15) / 16 * 16;
+  sizes.key_padded = padded_keys(Policy::key_dim);
   sizes.value_tile = Policy::value_tile;
   sizes.storage_bytes = static_cast<int>(sizeof(typename Policy::Storage));
   sizes.operand_bytes = static_cast<int>(sizeof(typename Policy::Operand));
@@ -50,7 +54,8 @@ struct Traits : Policy {
   static constexpr Role role = role_;
   static constexpr Layout layout = make_layout(layout_sizes<Policy, role_>());
   static constexpr int threads = Policy::warps * 32;
-  static constexpr int key_padded = (Policy::key_dim + 15) / 16 * 16;
+  static constexpr int stages = stages_of<Policy, role_>();
+  static constexpr int key_padded = padded_keys(Policy::key_dim);
   static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
   // Each of the first `state_warps` warps owns `columns` columns of the state; the others help with gates and scores.
   static constexpr int columns = Policy::value_tile / Policy::warps < 16 ? 16 : Policy::value_tile / Policy::warps;

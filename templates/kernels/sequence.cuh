@@ -73,6 +73,7 @@ RK_DEVICE void place_chunk(const Arguments& arguments, long long slot, Work& wor
     chunk = slot % chunks;
   }
   place_sequence<Policy>(arguments, sequence, work);
+  if (chunk < 0) chunk = work.length;  // tokens before the first sequence are nobody's
   const long long before = chunk * Policy::chunk;
   work.first_slot = slot;
   work.start += before;

@@ -8,6 +8,8 @@
 
 namespace rankone {
 
+static_assert(Tile<float, 16>::row_bytes == 16 * 4 + row_padding, "tiles and the layout pad alike");
+
 template <class Traits> using QueryTile = Tile<typename Traits::Storage, Traits::key_padded>;
 template <class Traits> using ValueTile = Tile<typename Traits::Storage, Traits::value_tile>;
 

@@ -87,12 +87,18 @@ void expect_right_at_all_lengths(const Case& c, const DeviceOf& device_of, int k
   const auto expect_one = [&](std::int64_t batch, std::int64_t tokens, bool packed) {
     ++seed;
     Problem problem = random_problem(*c.variant, options,
-                                     {.batch = batch, .tokens = tokens, .heads = 1, .value_heads = 3, .key_dim = key_dim,
-                                      .value_dim = value_dim, .sequences = batch},
+                                     {.batch = batch,
+                                      .tokens = tokens,
+                                      .heads = 1,
+                                      .value_heads = 3,
+                                      .key_dim = key_dim,
+                                      .value_dim = value_dim,
+                                      .sequences = batch},
                                      {.seed = seed, .packed = packed});
     spread_gates(problem, seed);
-    expect_right(compile(*c.variant, options, device_of(seed)), problem,
-                 c.name() + " " + to_string(problem.dims) + (packed ? " packed" : "") + " seed " + std::to_string(seed));
+    expect_right(
+        compile(*c.variant, options, device_of(seed)), problem,
+        c.name() + " " + to_string(problem.dims) + (packed ? " packed" : "") + " seed " + std::to_string(seed));
   };
   for (const int tokens : {1, chunk - 1, chunk, chunk + 1, 3 * chunk + 5}) expect_one(2, tokens, false);
   expect_one(1, 3 * chunk + 5, true);

@@ -74,10 +74,10 @@ TEST(Grid, StridesPastTwoToThe31) {
 
 TEST(Grid, MoreBlocksThanA16BitAxis) {
   const CompileOptions options{.key_dim = 16, .value_dim = 16, .chunk = 16, .level = Level::serial};
-  Problem problem = random_problem(variants::simple_gla, options,
-                                   {.batch = 35000, .tokens = 1, .heads = 2, .value_heads = 2, .key_dim = 16, .value_dim = 16,
-                                    .sequences = 35000},
-                                   {.seed = 4});
+  Problem problem = random_problem(
+      variants::simple_gla, options,
+      {.batch = 35000, .tokens = 1, .heads = 2, .value_heads = 2, .key_dim = 16, .value_dim = 16, .sequences = 35000},
+      {.seed = 4});
   expect_right(compile(variants::simple_gla, options, cpu_device(4)), problem, "70,000 blocks");
 }
 

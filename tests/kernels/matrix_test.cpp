@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Every catalogue variant, level and type on the CPU device: lengths around a chunk, packings, heads, strides of K and V.
+// Every catalogue variant, level and type on the CPU device: lengths around a chunk, packings, heads,
+// strides of K and V.
 #include <cstdlib>
 
 #include "runtime/backend.hpp"

@@ -23,15 +23,25 @@ constexpr Variant mapped = variant("mapped").feature_map(square).decay(per_head(
 
 // All paths through the skeleton: decays, stages, roles, tiles that are rewritten, operands in place or apart (f16).
 const Skeleton skeletons[] = {
-    {"scalar_one_stage", &variants::simple_gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 1}},
-    {"scalar_two_stages", &variants::simple_gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
-    {"scalar_chunks", &variants::simple_gla, {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
-    {"scalar_helpers", &variants::simple_gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 4, .stages = 2}},
+    {"scalar_one_stage",
+     &variants::simple_gla,
+     {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 1}},
+    {"scalar_two_stages",
+     &variants::simple_gla,
+     {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"scalar_chunks",
+     &variants::simple_gla,
+     {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"scalar_helpers",
+     &variants::simple_gla,
+     {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 4, .stages = 2}},
     {"none", &variants::linear, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
     {"mapped", &mapped, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
     {"mapped_chunks", &mapped, {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 1}},
     {"key_one_stage", &variants::gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 1}},
-    {"key_two_stages", &variants::gla, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"key_two_stages",
+     &variants::gla,
+     {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
     {"key_chunks", &variants::gla, {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
     {"key_derived", &variants::hgrn2, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 4, .stages = 2}},
 };
@@ -42,9 +52,9 @@ class Sync : public testing::TestWithParam<Skeleton> {
   std::string run_without(int line, dtype type, std::uint64_t seed, std::set<int>& visited) {
     const Skeleton& s = GetParam();
     CompileOptions options{.key_dim = 32, .value_dim = 32, .dtype = type};
-    Problem problem = random_problem(*s.variant, options,
-                                     {.batch = 1, .tokens = 105, .heads = 1, .value_heads = 1, .key_dim = 32, .value_dim = 32},
-                                     {.seed = seed});
+    Problem problem = random_problem(
+        *s.variant, options, {.batch = 1, .tokens = 105, .heads = 1, .value_heads = 1, .key_dim = 32, .value_dim = 32},
+        {.seed = seed});
     EmulationOptions emulation{.seed = seed, .dropped_line = line};
     emulation.on_report = [&](const EmulationReport& report) {
       visited.insert(report.visited_lines.begin(), report.visited_lines.end());
@@ -61,7 +71,8 @@ class Sync : public testing::TestWithParam<Skeleton> {
   }
   std::string text(dtype type) {
     const Skeleton& s = GetParam();
-    return compile_schedule(*s.variant, {.key_dim = 32, .value_dim = 32, .dtype = type}, s.schedule, cpu_device(1)).source();
+    return compile_schedule(*s.variant, {.key_dim = 32, .value_dim = 32, .dtype = type}, s.schedule, cpu_device(1))
+        .source();
   }
 };
 
@@ -74,13 +85,15 @@ TEST_P(Sync, EveryRemovalIsSeen) {
       if (!visited.contains(site.line)) continue;
       ++removed;
       std::set<int> ignored;
-      EXPECT_NE(run_without(site.line, type, 1, ignored), "") << site.word << " on line " << site.line << " goes unmissed";
+      EXPECT_NE(run_without(site.line, type, 1, ignored), "")
+          << site.word << " on line " << site.line << " goes unmissed";
     }
     EXPECT_GE(removed, 3);  // a wait, a commit and a barrier at the least
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Skeletons, Sync, testing::ValuesIn(skeletons), [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Skeletons, Sync, testing::ValuesIn(skeletons),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 }  // namespace
 }  // namespace rankone::test
