@@ -131,7 +131,7 @@ void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_vi
   const auto refuse = [&](const char* message, std::int64_t i) {
     throw Error(ErrorCode::invalid_argument, message,
                 "cu_seqlens[" + std::to_string(i) + "] = " + std::to_string(at(i)),
-                "offsets that never decrease, from 0 to T = " + std::to_string(tokens),
+                "offsets that never decrease, between 0 and T = " + std::to_string(tokens),
                 std::string(where) + ", tensor 'cu_seqlens'");
   };
   for (std::int64_t i = 0; i < offsets.shape[0]; ++i) {

@@ -167,7 +167,7 @@ TEST_F(Refusals, Packing) {
   EXPECT_EQ(packed({0, 0, 2, 2, 5, 5}), "accepted");
   EXPECT_EQ(packed({0, 3, 2, 5}),
             "gla_sigmoid, tensor 'cu_seqlens': offsets decrease; given cu_seqlens[2] = 2; accepted: offsets that never "
-            "decrease, from 0 to T = 5");
+            "decrease, between 0 and T = 5");
   EXPECT_NE(packed({0, 6}).find("an offset overruns the tokens; given cu_seqlens[1] = 6"), std::string::npos);
   EXPECT_NE(packed({-1, 5}).find("an offset is negative"), std::string::npos);
   EXPECT_NE(packed({0, 5}, 2).find("packed sequences stand in one row; given B = 2"), std::string::npos);
