@@ -4,9 +4,21 @@
 
 #include "codegen/space.hpp"
 #include "runtime/paths.hpp"
-#include "runtime/tuned.hpp"
 
 namespace rankone {
+namespace {
+
+ChosenSchedule choose(const Variant& variant, const CompileOptions& options, const Device& device,
+                      std::string_view arch, const Dims& dims, bool is_known) {
+  const Schedule otherwise = default_schedule(variant, options, arch);  // refuses what cannot be
+  if (!device.is_cpu() && device.arch() == arch)
+    if (const auto tuned = tuned_choice(variant, options, device.name(), std::string(arch), dims))
+      return {tuned->schedule,
+              tuned->origin == tuned_exactly && !is_known ? "tuned for " + tuned->shape : tuned->origin};
+  return {otherwise, any(pins_of(variant, options)) ? "pinned" : "default"};
+}
+
+}  // namespace
 
 std::optional<std::filesystem::path> tuned_user_folder() {
   const auto data = data_directory();
@@ -31,14 +43,18 @@ std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOpt
   return lookup_tuned(tuned_folders(), device, arch, tuned_key(variant, options, dims), legal);
 }
 
-std::optional<TunedSchedule> tuned_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
-                                            std::string_view arch) {
+std::string ChosenSchedule::text() const { return to_string(schedule) + " (" + origin + ")"; }
+
+ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
+                               std::string_view arch, const Dims& dims) {
+  return choose(variant, options, device, arch, dims, true);
+}
+
+ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
+                               std::string_view arch) {
   // The sizes of the coming calls are not known: a typical one stands for them.
   constexpr Dims typical{.batch = 8, .tokens = 4096, .heads = 16, .value_heads = 16};
-  const auto choice = tuned_choice(variant, options, device.name(), std::string(arch), typical);
-  if (!choice) return std::nullopt;
-  return TunedSchedule{choice->schedule,
-                       choice->origin == tuned_exactly ? "tuned for " + choice->shape : choice->origin};
+  return choose(variant, options, device, arch, typical, false);
 }
 
 }  // namespace rankone

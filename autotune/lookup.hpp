@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "autotune/database.hpp"
+#include "runtime/tuned.hpp"
 
 namespace rankone {
 
@@ -19,5 +20,9 @@ std::vector<std::filesystem::path> tuned_folders();
 // Never tunes. None for the CPU device, whose times mean nothing, and where nothing legal was tuned.
 std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options,
                                         const std::string& device, const std::string& arch, const Dims& dims);
+
+// The same choice as that of compile(), for this shape.
+ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
+                               std::string_view arch, const Dims& dims);
 
 }  // namespace rankone

@@ -25,5 +25,7 @@ struct Pins {
   int chunk = 0, value_tile = 0, warps = 0, stages = 0;
 };
 Pins pins_of(const Variant& variant, const CompileOptions& options);
+  friend bool operator==(const Pins&, const Pins&) = default;
 
 }  // namespace rankone
+inline bool any(const Pins& pins) { return pins != Pins{}; }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
-// How compile() asks for a tuned schedule. The tuner's database answers; here is only the question.
+// How compile() chooses a schedule. The tuner's database answers; here is only the question.
 #pragma once
 
-#include <optional>
 #include <string>
 #include <string_view>
 
@@ -14,14 +13,17 @@
 
 namespace rankone {
 
-struct TunedSchedule {
-  Schedule schedule;
-  std::string origin;  // "tuned for this shape", "tuned for a near shape", ...
+struct ChosenSchedule {
+  Schedule schedule{};
+  std::string origin;  // "pinned", "tuned for this shape", ..., "default"
+
+  std::string text() const;  // "portable/serial chunk=64 ... (default)"
 };
 
-// Defined by autotune/. Reads what is known, never tunes and never throws for a database that cannot be read. A pinned
-// part of `options` or of the variant counts: what does not agree with it is no answer.
-std::optional<TunedSchedule> tuned_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
-                                            std::string_view arch);
+// What tuning found for a typical shape, else the default, both under what is pinned by `options` or the variant.
+// Defined by autotune/. Reads what is known, never tunes and never throws for a database that cannot be read; throws
+// Error where no schedule is legal.
+ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
+                               std::string_view arch);
 
 }  // namespace rankone

@@ -9,12 +9,12 @@
 #include <rankone/error.hpp>
 
 #include "autotune/launch.hpp"
+#include "autotune/lookup.hpp"
 #include "autotune/timer.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
-#include "tools/schedule.hpp"
 #include "tools/text.hpp"
 
 namespace rankone {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // rankone check: random inputs, poisoned outputs, and the recurrence in float64 to compare with.
+#include "autotune/lookup.hpp"
 #include "autotune/verify.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
-#include "tools/schedule.hpp"
 #include "tools/text.hpp"
 
 namespace rankone {

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // rankone compile: what NVRTC makes of the source.
+#include "autotune/lookup.hpp"
 #include "codegen/plan.hpp"
 #include "runtime/kernel_report.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
-#include "tools/schedule.hpp"
 #include "tools/text.hpp"
 
 namespace rankone {

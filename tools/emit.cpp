@@ -2,11 +2,11 @@
 // rankone emit: the CUDA source, exactly as it is compiled.
 #include <filesystem>
 
+#include "autotune/lookup.hpp"
 #include "codegen/plan.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
-#include "tools/schedule.hpp"
 
 namespace rankone {
 

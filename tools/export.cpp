@@ -2,12 +2,12 @@
 // rankone export: source, cubin and manifest, each whole or not there.
 #include <rankone/error.hpp>
 
+#include "autotune/lookup.hpp"
 #include "codegen/plan.hpp"
 #include "runtime/export.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
-#include "tools/schedule.hpp"
 
 namespace rankone {
 

@@ -3,12 +3,12 @@
 #include <rankone/error.hpp>
 
 #include "autotune/launch.hpp"
+#include "autotune/lookup.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
 #include "tools/file_problem.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
-#include "tools/schedule.hpp"
 
 namespace rankone {
 namespace {
