@@ -59,8 +59,10 @@ std::vector<TunedFile> read_all(const std::vector<path>& folders) {
   for (const path& folder : folders) {
     std::vector<path> names;
     std::error_code failure;
-    for (const auto& each : std::filesystem::directory_iterator(folder, failure))
-      if (each.path().extension() == ".json") names.push_back(each.path());
+    // A folder that fails while it is read ends the list there: a lookup never throws.
+    for (std::filesystem::directory_iterator each(folder, failure), end; !failure && each != end;
+         each.increment(failure))
+      if (each->path().extension() == ".json") names.push_back(each->path());
     std::sort(names.begin(), names.end());
     for (const path& name : names) {
       try {

@@ -87,12 +87,14 @@ void sweep_once(const fs::path& folder) {
     const std::lock_guard guard(mutex);
     if (!swept.insert(folder.string()).second) return;
   }
-  std::error_code ignored;
+  std::error_code failed;
   const auto now = fs::file_time_type::clock::now();
-  for (const auto& entry : fs::directory_iterator(folder, ignored)) {
-    if (!entry.path().filename().string().starts_with(staging_prefix) && entry.path().extension() != ".lock") continue;
-    const auto written = entry.last_write_time(ignored);
-    if (!ignored && now - written > staging_lifetime) fs::remove(entry.path(), ignored);
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+    const fs::path& path = entry->path();
+    if (!path.filename().string().starts_with(staging_prefix) && path.extension() != ".lock") continue;
+    std::error_code gone;  // another process may sweep too
+    const auto written = entry->last_write_time(gone);
+    if (!gone && now - written > staging_lifetime) fs::remove(path, gone);
   }
 }
 
