@@ -110,9 +110,10 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
       continue;
     if (plan.role == "packing") {
       if (!inputs.packed) continue;
-      HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, dtype::i32, sizes_of(plan, dims)));
+      const dtype type = dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
+      HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, type, sizes_of(plan, dims)));
       for (std::size_t i = 0; i < boundaries.size(); ++i)
-        reinterpret_cast<std::int32_t*>(tensor.bytes.data())[i] = static_cast<std::int32_t>(boundaries[i]);
+        store(tensor.bytes.data(), type, static_cast<std::int64_t>(i), static_cast<double>(boundaries[i]));
       continue;
     }
     HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, plan.type, sizes_of(plan, dims)));
