@@ -56,6 +56,16 @@ TEST(VariantJson, KeepsEveryDigitOfAConstant) {
   expect_same(declared, variant_from_json(variant_to_json(declared)));
 }
 
+TEST(VariantJson, AFunctionByItsNameIsAFeatureMap) {
+  for (const char* name : {"relu", "relu(element())"})
+    expect_same(variant("mapped").feature_map(relu),
+                variant_from_json(std::string(R"({"name": "mapped", "feature_map": ")") + name + "\"}"));
+  const auto refusal = [](const std::string& name) {
+    return refusal_of([&] { variant_from_json(R"({"name": "mapped", "feature_map": ")" + name + "\"}"); });
+  };
+  for (const char* name : {"max", "-", "element"}) EXPECT_FALSE(refusal(name).empty()) << name;
+}
+
 struct Refusal {
   const char* text;
   std::vector<const char*> said;
@@ -72,17 +82,17 @@ TEST(VariantJson, RefusesWithWhatIsAccepted) {
       {R"-({"name": "x", "name": "y"})-", {"stands twice"}},
       {R"-({"name": "x", "decay": "per_key"})-", {"file.json.decay", "a JSON object is needed"}},
       {R"-({"name": "x", "decay": {"kind": "per_token"}})-", {"unknown name", "'per_token'", "per_head, per_key"}},
-      {R"-({"name": "x", "decay": {"kind": "per_key"}})-", {"has a formula"}},
+      {R"-({"name": "x", "decay": {"kind": "per_key"}})-", {"file.json.decay: ", "has a formula"}},
       {R"-({"name": "x", "decay": {"kind": "per_key", "log_decay": "input(g"}})-",
        {"file.json.decay.log_decay", "input is not closed"}},
       {R"-({"name": "x", "decay": {"kind": "per_head", "log_decay": "input(g, HV | K)"}})-", {"per-head"}},
       {R"-({"name": "x", "decay": {"kind": "constant", "log_decay": "0.5"}})-", {"at most 0"}},
-      {R"-({"name": "x", "feature_map": "input(g)"})-", {"feature map"}},
+      {R"-({"name": "x", "feature_map": "input(g)"})-", {"file.json.feature_map: ", "feature map"}},
       {R"-({"name": "x", "decay": {"kind": "per_key", "log_decay": "input(q)"}})-", {"taken", "given q"}},
       {R"-({"name": "x", "scale": "big"})-", {"a number is needed"}},
       {R"-({"name": "x", "scale": 0})-", {"scale"}},
       {R"-({"name": "x", "scale": 1e999})-", {"not JSON"}},
-      {R"-({"name": "x", "chunk": 50})-", {"multiple of 16", "given 50"}},
+      {R"-({"name": "x", "chunk": 50})-", {"file.json.chunk: ", "multiple of 16", "given 50"}},
       {R"-({"name": "x", "chunk": 32.5})-", {"a whole number is needed"}},
       {R"-({"name": "x", "level": "segment"})-", {"'segment'", "serial, chunk"}},
       {R"-({"name": "two words"})-", {"starts with a letter"}},
