@@ -4,7 +4,9 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
 
+#include <rankone/dsl/math.hpp>
 #include <rankone/error.hpp>
 
 namespace rankone {
@@ -89,9 +91,16 @@ void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& argumen
   const auto refuse = [&](const char* message, const std::string& name, const std::string& accepted) {
     throw Error(ErrorCode::invalid_argument, message, name, accepted, where_);
   };
+  const auto text = [](double value) {
+    std::ostringstream stream;
+    stream << value;
+    return stream.str();
+  };
   for (std::size_t i = 0; i < plan_.scalars.size(); ++i) {
     const NamedScalar* const found = find(given.scalars, plan_.scalars[i]);
     if (found == nullptr) refuse("a scalar is missing", "none", plan_.scalars[i]);
+    if (!math::is_finite_float(found->value))
+      refuse("a scalar does not fit float32", found->name + " = " + text(found->value), "magnitudes up to 3.4e38");
     arguments.scalars[i] = static_cast<float>(found->value);
   }
   if (given.scalars.size() != plan_.scalars.size())
@@ -107,8 +116,9 @@ void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& argumen
     }
   double scale = given.scale != 0 ? given.scale : plan_.variant.scale_;
   if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(plan_.options.key_dim));
-  if (!std::isfinite(scale))
-    refuse("the scale is not a number", std::to_string(scale), "a finite number, or 0 for the variant's own");
+  if (!math::is_finite_float(scale) || math::is_zero_float(scale))
+    refuse("the scale does not fit float32", text(scale),
+           "a magnitude from 1.5e-45 to 3.4e38, or 0 for the variant's own");
   arguments.scale = static_cast<float>(scale);
 }
 

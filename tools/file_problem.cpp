@@ -73,7 +73,11 @@ dtype accepted_type(const std::string& where, const SafetensorsEntry& entry, std
 }
 
 double metadata_number(const SafetensorsFile& file, const std::string& name) {
-  return parse_number(file.metadata().at(name), file.where() + ", metadata '" + name + "'");
+  const std::string where = file.where() + ", metadata '" + name + "'";
+  const double value = parse_number(file.metadata().at(name), where);
+  if (!math::is_finite_float(value))
+    refuse(where, "a number that does not fit float32", file.metadata().at(name), "magnitudes up to 3.4e38");
+  return value;
 }
 
 std::vector<NamedScalar> read_scalars(const Variant& variant, const SafetensorsFile& file) {
@@ -148,8 +152,9 @@ FileProblem problem_from_file(const Variant& variant, CompileOptions options, co
   result.problem.scalars = read_scalars(variant, file);
   if (file.metadata().contains("scale")) {
     result.problem.scale = metadata_number(file, "scale");
-    if (result.problem.scale == 0)
-      refuse(file.where() + ", metadata 'scale'", "a scale of 0", "0", "a finite number other than 0");
+    if (math::is_zero_float(result.problem.scale))
+      refuse(file.where() + ", metadata 'scale'", "a scale that is 0 in float32", file.metadata().at("scale"),
+             "a magnitude from 1.5e-45 to 3.4e38");
   }
   for (const SafetensorsEntry& each : file.entries())
     if (std::find(used.begin(), used.end(), &each) == used.end()) result.ignored.push_back(each.name);

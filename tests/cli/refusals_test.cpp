@@ -102,6 +102,8 @@ TEST(Refusals, OfVariantsSayWhereTheFileIsWrong) {
   EXPECT_NE(refusal(R"json({"name":"a","decay":{"kind":"per_key","log_decay":"cosh(input(x))"}})json").find("cosh"),
             std::string::npos);
   EXPECT_NE(refusal(R"json({"name":"a b"})json").find("a b"), std::string::npos);
+  EXPECT_NE(refusal(R"json({"name":"a","scale":1e300})json").find("1e+300"), std::string::npos);
+  EXPECT_NE(refusal(R"json({"name":"a","scale":1e-300})json").find("1e-300"), std::string::npos);
 }
 
 TEST(Refusals, OfScalesThatNoRandomInputsSuit) {

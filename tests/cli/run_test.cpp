@@ -220,7 +220,7 @@ TEST(Run, RefusesTensorsThatDoNotFit) {
        "I32, I64"},
       {"decreasing offsets", offsets({0, 4, 3, 5}), "cu_seqlens[2] = 3", "never decrease"},
       {"overrunning offsets", offsets({0, 3, 6}), "cu_seqlens[2] = 6", "T = 5"},
-      {"negative offsets", offsets({-1, 3, 5}), "cu_seqlens[0] = -1", "from 0"},
+      {"negative offsets", offsets({-1, 3, 5}), "cu_seqlens[0] = -1", "between 0"},
   };
   for (const Broken& each : all) {
     const Folder folder;
@@ -236,11 +236,18 @@ TEST(Run, RefusesTensorsThatDoNotFit) {
 
 TEST(Run, RefusesNumbersInTheMetadataThatAreNone) {
   const Folder folder;
-  for (const char* scale : {"a half", "0", "inf", "nan", "", "0.5x"}) {
+  for (const char* scale : {"a half", "0", "inf", "nan", "", "0.5x", "1e300", "-1e39", "1e-300"}) {
     const Finished done = run_on(folder, bytes_of(inputs(), {{"scale", scale}}));
     EXPECT_EQ(done.code, 2) << scale;
     EXPECT_NE(done.err.find("'scale'"), std::string::npos) << done.err;
   }
+  const std::string rated =
+      R"json({"name":"rated","decay":{"kind":"per_head","log_decay":"-softplus(input(g)) * square(scalar(rate))"}})json";
+  const std::string variant = folder.write("rated.json", rated);
+  ASSERT_EQ(run_on(folder, bytes_of(inputs(), {{"rate", "1"}}), variant).code, 0);
+  const Finished done = run_on(folder, bytes_of(inputs(), {{"rate", "-1e300"}}), variant);
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("'rate': a number that does not fit float32; given -1e300"), std::string::npos) << done.err;
 }
 
 TEST(Run, RefusesFilesThatAreBroken) {

@@ -218,8 +218,15 @@ TEST(Call, ScalarsAndScale) {
   given.scalars.pop_back();
   EXPECT_THROW(checker.forward(given), Error);
   given.scalars = {{"layer", 3}, {"layers", 24}};
-  given.scale = NAN;
-  EXPECT_THROW(checker.forward(given), Error);
+  for (const double scale : {double{NAN}, 1e300, -1e39, 1e-300}) {
+    given.scale = scale;
+    EXPECT_THROW(checker.forward(given), Error) << scale;
+  }
+  given.scale = 0;
+  for (const double layer : {double{NAN}, 1e300, -1e300}) {
+    given.scalars[0].value = layer;
+    EXPECT_THROW(checker.forward(given), Error) << layer;
+  }
 }
 
 TEST(Call, WorkspaceOfTheChunkLevel) {

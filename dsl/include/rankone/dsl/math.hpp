@@ -14,6 +14,15 @@ inline constexpr double infinity = std::numeric_limits<double>::infinity();
 inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 constexpr bool is_finite(double x) { return x > -infinity && x < infinity; }
+// Kernels compute in float32: what is finite there, and what is 0 there.
+constexpr bool is_finite_float(double x) {
+  constexpr double most = std::numeric_limits<float>::max();
+  return x >= -most && x <= most;
+}
+constexpr bool is_zero_float(double x) {
+  constexpr double least = std::numeric_limits<float>::denorm_min();
+  return x > -least && x < least;
+}
 
 // Series for constant expressions, good to a few units in the last place.
 namespace series {

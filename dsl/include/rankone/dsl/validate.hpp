@@ -156,7 +156,10 @@ constexpr void validate(const Variant& variant) {
   if (!variant.feature_map_.empty() && !reads(variant.feature_map_, Operation::element))
     refuse("a feature map reads element()", name);
   validation::check_names(variant);
-  if (!math::is_finite(variant.scale_)) refuse("a scale is a finite number", variant.scale_);
+  const double scale = variant.scale_;  // 0: none is given
+  if (!math::is_finite(scale)) refuse("a scale is a finite number", scale);
+  if (!math::is_finite_float(scale) || (scale != 0 && math::is_zero_float(scale)))
+    refuse("a scale fits float32: a magnitude from 1.5e-45 to 3.4e38", scale);
   const int chunk = variant.chunk_;
   if (chunk != 0 && (chunk < 16 || chunk > 128 || chunk % 16 != 0))
     refuse("a chunk is a multiple of 16 tokens, from 16 to 128", chunk);
