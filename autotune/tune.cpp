@@ -70,7 +70,7 @@ std::vector<Schedule> candidates(const TuneRequest& request, const std::string& 
 
 }  // namespace
 
-TuneReport tune(const TuneRequest& request, const Device& device, int ordinal) {
+TuneReport tune(const TuneRequest& request, const Device& device) {
   if (device.is_cpu())
     throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU",
                 "cpu", "a CUDA GPU: --device cuda", "tune");
@@ -84,7 +84,7 @@ TuneReport tune(const TuneRequest& request, const Device& device, int ordinal) {
   Operators operators;
   operators.put(space.front(), compiled(space.front()));
   Launch launch(operators.get(space.front()), problem, false);
-  const GpuTimer timer(ordinal);
+  const GpuTimer timer(device.ordinal());
 
   const auto start = std::chrono::steady_clock::now();
   const SearchWorld world{

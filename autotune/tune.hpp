@@ -31,7 +31,7 @@ struct TuneReport {
   TunedEntry entry;  // to be stored; meaningless where nothing was found right
 };
 
-// Refuses the CPU device. `ordinal` is the GPU's. Stores nothing.
-TuneReport tune(const TuneRequest& request, const Device& device, int ordinal);
+// Refuses the CPU device. Stores nothing.
+TuneReport tune(const TuneRequest& request, const Device& device);
 
 }  // namespace rankone

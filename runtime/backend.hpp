@@ -27,6 +27,7 @@ class DeviceBackend {
  public:
   virtual ~DeviceBackend() = default;
   virtual bool is_cpu() const = 0;
+  virtual int ordinal() const = 0;  // -1: the CPU
   virtual std::string name() const = 0;
   virtual std::string arch() const = 0;
   virtual std::size_t shared_memory_per_block() const = 0;

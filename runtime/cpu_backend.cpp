@@ -39,6 +39,7 @@ class CpuBackend final : public DeviceBackend {
  public:
   explicit CpuBackend(const EmulationOptions& options) : options_(options) {}
   bool is_cpu() const override { return true; }
+  int ordinal() const override { return -1; }
   std::string name() const override { return "cpu"; }
   std::string arch() const override { return stands_for; }
   std::size_t shared_memory_per_block() const override {

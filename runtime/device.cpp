@@ -74,6 +74,7 @@ Device Device::named(std::string_view name) {
 }
 
 bool Device::is_cpu() const { return backend_->is_cpu(); }
+int Device::ordinal() const { return backend_->ordinal(); }
 std::string Device::name() const { return backend_->name(); }
 std::string Device::arch() const { return backend_->arch(); }
 std::size_t Device::shared_memory_per_block() const { return backend_->shared_memory_per_block(); }

@@ -22,13 +22,14 @@ namespace {
 
 constexpr std::size_t l2_multiple = 4;  // inputs in rotation take at least so many times the L2 cache
 constexpr std::size_t most_rotations = 64, least_launches = 10;
+constexpr int cpu_repeats = 1;  // emulation is slow
 constexpr std::size_t host_copy_bytes = std::size_t{64} << 20;
 
 // What times launches on a device: a graph on a GPU, the wall clock on the CPU.
 class Clock {
  public:
-  Clock(const Device& device, int ordinal, int repeats) : repeats_(repeats) {
-    if (!device.is_cpu()) gpu_.emplace(ordinal);
+  Clock(const Device& device, int repeats) : repeats_(repeats) {
+    if (!device.is_cpu()) gpu_.emplace(device.ordinal());
   }
 
   double copy_rate() const {
@@ -43,7 +44,7 @@ class Clock {
     std::deque<Launch> launches;
     launches.emplace_back(op, problem, false);
     bytes = launches.front().bytes();
-    if (!gpu_) return wall([&] { launches.front().forward(); }, repeats_ != 0 ? repeats_ : 3);
+    if (!gpu_) return wall([&] { launches.front().forward(); }, repeats_ != 0 ? repeats_ : cpu_repeats);
     const std::size_t room = gpu_->free_bytes() / 2 / std::max<std::size_t>(bytes, 1);
     const std::size_t wanted = std::clamp<std::size_t>(l2_multiple * gpu_->l2_bytes() / bytes + 1, 2, most_rotations);
     while (launches.size() < std::min(wanted, 1 + room)) launches.emplace_back(op, problem, false);
@@ -85,9 +86,12 @@ int command_bench(const Options& options) {
   if (shapes.empty()) shapes.push_back(parse_dims("", defaults));
   const int repeats =
       options.repeats.empty() ? 0 : static_cast<int>(parse_integer(options.repeats, 1, 100'000, "--repeats"));
-  if (device.is_cpu()) note(options, "the CPU device emulates kernels: its times say nothing about any GPU");
+  if (device.is_cpu())
+    note(options,
+         "the CPU device emulates kernels: its times say nothing about any GPU, and large shapes take very long; try a "
+         "small one, such as --shape T=64,H=1,K=32,V=32");
 
-  const Clock clock(device, device_ordinal(options), repeats);
+  const Clock clock(device, repeats);
   const double copy = clock.copy_rate();
   Json rows = Json::array();
   Table table({"variant", "shape", "ms", "floor ms", "of floor", "MB", "schedule"});

@@ -103,13 +103,6 @@ Dims one_dims(const Options& options, const Dims& defaults) {
 
 Device pick_device(const Options& options) { return Device::named(options.device.empty() ? "auto" : options.device); }
 
-int device_ordinal(const Options& options) {
-  const std::size_t colon = options.device.find(':');
-  return colon == std::string::npos
-             ? 0
-             : static_cast<int>(parse_integer(options.device.substr(colon + 1), 0, 1023, "--device"));
-}
-
 std::uint64_t parse_seed(const Options& options) {
   return options.seed.empty() ? 1 : static_cast<std::uint64_t>(parse_integer(options.seed, 0, INT64_MAX, "--seed"));
 }

@@ -24,7 +24,6 @@ Dims parse_dims(const std::string& text, Dims defaults);
 // The one --shape, or the defaults. Throws where several are given.
 Dims one_dims(const Options& options, const Dims& defaults);
 Device pick_device(const Options& options);
-int device_ordinal(const Options& options);  // of the GPU that pick_device() picks
 std::uint64_t parse_seed(const Options& options);
 std::vector<NamedScalar> parse_scalars(const Options& options);
 

@@ -57,7 +57,7 @@ int command_tune(const Options& options) {
                                 .budget = budget,
                                 .interrupted = [&] { return guard.interrupted(); },
                                 .progress = [&](const std::string& line) { note(options, line); }};
-      const TuneReport report = tune(request, device, device_ordinal(options));
+      const TuneReport report = tune(request, device);
       interrupted = report.found.interrupted;
       if (report.found.right.empty()) {
         if (interrupted) continue;

@@ -34,7 +34,7 @@ DevicePointer address(const void* pointer) { return reinterpret_cast<DevicePoint
 
 class CudaBackend final : public DeviceBackend {
  public:
-  explicit CudaBackend(int ordinal) : driver_(driver()) {
+  explicit CudaBackend(int ordinal) : driver_(driver()), ordinal_(ordinal) {
     const int count = cuda_device_count();
     if (ordinal < 0 || ordinal >= count)
       throw Error(ErrorCode::no_device, "there is no such GPU", "cuda:" + std::to_string(ordinal),
@@ -54,6 +54,7 @@ class CudaBackend final : public DeviceBackend {
   }
 
   bool is_cpu() const override { return false; }
+  int ordinal() const override { return ordinal_; }
   std::string name() const override { return name_; }
   std::string arch() const override { return arch_; }
   std::size_t shared_memory_per_block() const override { return shared_bytes_; }
@@ -107,6 +108,7 @@ class CudaBackend final : public DeviceBackend {
 
  private:
   const Driver& driver_;
+  const int ordinal_;
   DeviceOrdinal device_ = 0;
   Context context_ = nullptr;
   std::string name_, arch_;

@@ -214,6 +214,10 @@ TEST_P(OnDevice, ExportWritesWholeFiles) {
 
 TEST(Devices, ByName) {
   EXPECT_TRUE(Device::named("cpu").is_cpu());
+  EXPECT_EQ(Device::cpu().ordinal(), -1);
+  if (const Device best = Device::best(); !best.is_cpu()) {
+    EXPECT_EQ(Device::cuda(best.ordinal()).name(), best.name());
+  }
   EXPECT_EQ(Device::named("cpu").name(), "cpu");
   for (const char* name : {"", "gpu", "cuda:", "cuda:x", "cuda:-1", "cuda:1x"})
     EXPECT_THROW(Device::named(name), Error) << name;

@@ -21,6 +21,7 @@ class Device {
   static Device named(std::string_view name);  // "auto", "cpu", "cuda" or "cuda:N"
 
   bool is_cpu() const;
+  int ordinal() const;                          // N of "cuda:N", as the driver counts; -1: the CPU
   std::string name() const;                     // "NVIDIA H200", or "cpu"
   std::string arch() const;                     // "sm_90a"; the CPU names the architecture that it stands for
   std::size_t shared_memory_per_block() const;  // bytes a block may use
