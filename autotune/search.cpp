@@ -65,12 +65,21 @@ SearchResult search(const std::vector<Schedule>& candidates, const SearchWorld& 
 
   const auto faster = [](const Candidate& a, const Candidate& b) { return a.median_ms < b.median_ms; };
   std::stable_sort(result.right.begin(), result.right.end(), faster);
-  const auto last =
-      result.right.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(finalists, result.right.size()));
-  // The finalists run again, longer, one after the other at the same clocks.
+  // The finalists run again, longer, one after the other at the same clocks; one that fails now may not win either.
+  auto last = result.right.begin();
   if (!result.interrupted)
-    for (auto each = result.right.begin(); each != last; ++each)
-      each->median_ms = world.time(each->schedule, final_launches);
+    for (int i = 0; i < finalists && last != result.right.end(); ++i) {
+      try {
+        last->median_ms = world.time(last->schedule, final_launches);
+        ++last;
+      } catch (const Error& error) {
+        last->failure = error.what();
+        result.rejected.push_back(std::move(*last));
+        last = result.right.erase(last);
+      }
+    }
+  else
+    last = result.right.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(finalists, result.right.size()));
   std::stable_sort(result.right.begin(), last, faster);
   if (result.right.empty()) return result;
 

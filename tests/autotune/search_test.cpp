@@ -106,6 +106,24 @@ TEST(Search, ALaunchThatFailsIsRejected) {
   EXPECT_EQ(result.right.size() + result.rejected.size(), space().size());
 }
 
+TEST(Search, AFinalistThatFailsIsRejected) {
+  FakeWorld fake;
+  const auto all = space();
+  const Schedule fastest = search(all, fake.world(), 1e9, 2).right.front().schedule;
+  SearchWorld world = fake.world();
+  world.time = [&](const Schedule& each, int launches) -> double {
+    if (each == fastest && launches == final_launches) throw Error(ErrorCode::launch_failed, "an illegal address");
+    return fake.speed(each);
+  };
+  const SearchResult result = search(all, world, 1e9, 2);
+  ASSERT_EQ(result.rejected.size(), 1u);
+  EXPECT_EQ(result.rejected[0].schedule, fastest);
+  EXPECT_EQ(result.rejected[0].failure, "an illegal address");
+  EXPECT_EQ(result.right.size(), all.size() - 1);
+  EXPECT_TRUE(std::is_sorted(result.right.begin() + 1, result.right.end(),
+                             [](const auto& a, const auto& b) { return a.median_ms < b.median_ms; }));
+}
+
 TEST(Search, KeepsToItsBudget) {
   FakeWorld fake;
   const SearchResult result = search(space(), fake.world(), 0.2, 1);
