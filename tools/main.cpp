@@ -20,6 +20,7 @@ using namespace rankone;
 int exit_code(ErrorCode code) {
   switch (code) {
     case ErrorCode::check_failed: return exit_check_failed;
+    case ErrorCode::compile_failed:  // what is emitted compiles, or Rankone is wrong
     case ErrorCode::launch_failed:
     case ErrorCode::internal: return exit_internal;
     default: return exit_refused;

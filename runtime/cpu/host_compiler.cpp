@@ -111,9 +111,9 @@ int run(const std::vector<std::string>& command, const fs::path& log) {
   const int failed = ::posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed)
-    throw Error(ErrorCode::compile_failed,
-                std::string("the host compiler cannot be started (") + std::strerror(failed) + ")", command[0], {},
-                "CPU device");
+    throw Error(ErrorCode::unsupported,
+                std::string("the host compiler cannot be started (") + std::strerror(failed) + ")", command[0],
+                "a C++20 compiler that runs here", "CPU device");
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return -1;
@@ -177,16 +177,17 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
   const std::string words = shortened(read_file(log).value_or(""));
   if (status != 0)
     throw Error(ErrorCode::compile_failed,
-                "the host compiler refused the kernel (" +
-                    (status < 0 ? std::string("it was killed") : "exit status " + std::to_string(status)) + "):\n" +
-                    words,
+                "the host compiler refused the kernel (exit status " + std::to_string(status) + "):\n" + words,
                 compiler.command[0], {}, "CPU device");
   auto bytes = read_file(object);
   if (!bytes || bytes->empty())
-    throw Error(ErrorCode::compile_failed,
+    throw Error(ErrorCode::unsupported,
                 "the host compiler left no shared object" + (words.empty() ? "" : ":\n" + words), compiler.command[0],
                 "a C++ compiler", "CPU device");
   return std::move(*bytes);
 }
 
 }  // namespace rankone
+  if (status < 0)
+    throw Error(ErrorCode::unsupported, "the host compiler was killed", compiler.command[0], "memory and time for it",
+                "CPU device");

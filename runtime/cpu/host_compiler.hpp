@@ -17,7 +17,8 @@ HostCompiler find_host_compiler();  // throws Error(not_found)
 const std::string& host_prelude();  // what stands in front of emitted text
 std::string host_flags();           // for a cache key
 
-// The bytes of a shared object. Throws Error(compile_failed) with the compiler's words.
+// The bytes of a shared object. Throws Error(compile_failed) with the compiler's words, or
+// Error(unsupported) where that is none that works.
 std::string compile_on_host(const HostCompiler& compiler, const std::string& emitted_text);
 
 }  // namespace rankone

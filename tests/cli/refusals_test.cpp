@@ -120,6 +120,15 @@ TEST(Refusals, WithoutHostCompilerOrLibraries) {
   const Finished compiler = rankone(split("check gla --device cpu --shape T=16,H=1,K=16,V=16"), {}, cold);
   EXPECT_EQ(compiler.code, 2);
   EXPECT_NE(compiler.err.find("RANKONE_CXX"), std::string::npos) << compiler.err;
+  const std::string broken = folder.write("broken", "neither a program nor a script");
+  std::filesystem::permissions(broken, std::filesystem::perms::owner_all);
+  const auto compiled_by = [&](const std::string& command) {
+    return rankone(split("check gla --device cpu --shape T=16,H=1,K=16,V=16"), {},
+                   {{"RANKONE_CACHE_DIR", folder / "cache"}, {"RANKONE_CXX", command}});
+  };
+  EXPECT_EQ(compiled_by(broken).code, 2) << "it cannot be started";
+  EXPECT_EQ(compiled_by("true").code, 2) << "it is no compiler";
+  EXPECT_EQ(compiled_by("false").code, 3) << "it refuses the emitted text";
   const Finished nvrtc = rankone(split("compile gla --arch sm_90a"), {},
                                  {{"RANKONE_CACHE_DIR", folder.path()}, {"RANKONE_NVRTC", "/nowhere/libnvrtc.so"}});
   EXPECT_EQ(nvrtc.code, 2);

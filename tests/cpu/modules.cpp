@@ -172,7 +172,7 @@ TEST_F(Modules, NoCompilerIsOneSentence) {
 
 TEST_F(Modules, ACompilerThatMakesNothingIsRefused) {
   const Variable compiler("RANKONE_CXX", "true");
-  EXPECT_EQ(refusal(text(1)).code(), ErrorCode::compile_failed);
+  EXPECT_EQ(refusal(text(1)).code(), ErrorCode::unsupported);
 }
 
 TEST_F(Modules, FlagsOfTheUserCount) {
