@@ -38,7 +38,7 @@ ArchLimits arch_limits(std::string_view arch) {
   for (const auto* table : {&known_archs(), &relatives()})
     for (const ArchLimits& known : *table) accepted += (accepted.empty() ? "" : ", ") + known.arch;
   throw Error(ErrorCode::invalid_argument, "unknown architecture", "'" + std::string(arch) + "'",
-              accepted + ", with or without the suffix");
+              accepted + ", with or without the suffix", "arch");
 }
 
 }  // namespace rankone

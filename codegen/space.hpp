@@ -9,6 +9,8 @@
 
 namespace rankone {
 
+inline constexpr int max_key_dim = 256, max_value_dim = 512;
+
 // Throws Error where K, V or a type is out of range, or names a tensor that the variant lacks.
 void check_options(const Variant& variant, const CompileOptions& options);
 
@@ -23,9 +25,9 @@ std::string why_illegal(const Variant& variant, const CompileOptions& options, c
 struct Pins {
   Level level = Level::automatic;
   int chunk = 0, value_tile = 0, warps = 0, stages = 0;
+  friend bool operator==(const Pins&, const Pins&) = default;
 };
 Pins pins_of(const Variant& variant, const CompileOptions& options);
-  friend bool operator==(const Pins&, const Pins&) = default;
+inline bool any(const Pins& pins) { return pins != Pins{}; }
 
 }  // namespace rankone
-inline bool any(const Pins& pins) { return pins != Pins{}; }

@@ -70,7 +70,7 @@ Device Device::named(std::string_view name) {
   if (name == "cuda") return cuda(0);
   int ordinal = 0;
   if (name.starts_with("cuda:") && parse(name.substr(5), ordinal) && ordinal >= 0) return cuda(ordinal);
-  throw Error(ErrorCode::invalid_argument, "unknown device", "'" + std::string(name) + "'", accepted_names);
+  throw Error(ErrorCode::invalid_argument, "an unknown name", "'" + std::string(name) + "'", accepted_names, "device");
 }
 
 bool Device::is_cpu() const { return backend_->is_cpu(); }

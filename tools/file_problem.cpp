@@ -10,6 +10,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/space.hpp"
 #include "codegen/tensors.hpp"
 #include "runtime/tensor_check.hpp"
 #include "tools/request.hpp"
@@ -91,6 +92,14 @@ std::vector<NamedScalar> read_scalars(const Variant& variant, const SafetensorsF
   return scalars;
 }
 
+int dimension(const SafetensorsFile& file, const KnownSizes& sizes, const char* axis, const char* tensor, int most) {
+  const std::int64_t size = sizes[axis];
+  if (size > most)
+    refuse(file.where() + ", tensor '" + tensor + "'", std::string(axis) + " is out of range",
+           std::string(axis) + " = " + std::to_string(size), "1 to " + std::to_string(most));
+  return static_cast<int>(size);
+}
+
 std::string names_in(const SafetensorsFile& file) {
   std::vector<std::string> names;
   for (const SafetensorsEntry& each : file.entries()) names.push_back(each.name);
@@ -131,8 +140,8 @@ FileProblem problem_from_file(const Variant& variant, CompileOptions options, co
   if (sizes["HV"] % sizes["H"] != 0)
     refuse(file.where() + ", tensor 'v'", "its heads are not a multiple of those of q",
            "H=" + std::to_string(sizes["H"]) + ", HV=" + std::to_string(sizes["HV"]), "HV = H, 2H, 3H, ...");
-  options.key_dim = static_cast<int>(std::min<std::int64_t>(sizes["K"], INT32_MAX));
-  options.value_dim = static_cast<int>(std::min<std::int64_t>(sizes["V"], INT32_MAX));
+  options.key_dim = dimension(file, sizes, "K", "q", max_key_dim);
+  options.value_dim = dimension(file, sizes, "V", "v", max_value_dim);
   if (HostTensor* offsets = result.problem.find("cu_seqlens")) {
     if (sizes["B"] != 1)
       refuse(file.where() + ", tensor 'q'", "packed sequences lie in one batch row", "B=" + std::to_string(sizes["B"]),

@@ -11,6 +11,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/plan.hpp"
+#include "codegen/space.hpp"
 #include "codegen/variant_json.hpp"
 #include "tools/json.hpp"
 #include "tools/output.hpp"
@@ -75,8 +76,9 @@ Dims parse_dims(const std::string& text, Dims dims) {
     std::int64_t most;
     bool given = false;
   };
-  Axis axes[] = {{"B", &Dims::batch, most},           {"T", &Dims::tokens, most}, {"H", &Dims::heads, 1 << 20},
-                 {"HV", &Dims::value_heads, 1 << 20}, {"K", &Dims::key_dim, 256}, {"V", &Dims::value_dim, 512}};
+  Axis axes[] = {{"B", &Dims::batch, most},          {"T", &Dims::tokens, most},
+                 {"H", &Dims::heads, 1 << 20},       {"HV", &Dims::value_heads, 1 << 20},
+                 {"K", &Dims::key_dim, max_key_dim}, {"V", &Dims::value_dim, max_value_dim}};
   std::stringstream parts(text);
   for (std::string part; std::getline(parts, part, ',');) {
     const std::size_t sign = part.find('=');

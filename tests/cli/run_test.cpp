@@ -198,8 +198,8 @@ TEST(Run, RefusesTensorsThatDoNotFit) {
        [](auto& list) {
          for (const char* name : {"q", "k"}) named(list, name) = tensor(name, dtype::f16, {2, 5, 1, 257});
        },
-       "257", "256"},
-      {"value dim too large", reshape("v", {2, 5, 2, 513}), "513", "512"},
+       "tensor 'q': K is out of range; given K = 257", "1 to 256"},
+      {"value dim too large", reshape("v", {2, 5, 2, 513}), "tensor 'v': V is out of range; given V = 513", "1 to 512"},
       {"value heads",
        [](auto& list) {
          for (const char* name : {"q", "k"}) named(list, name) = tensor(name, dtype::f16, {2, 5, 4, 16});
