@@ -124,7 +124,8 @@ void Sizes::check_writable(const TensorForm& form, const Tensor& tensor) {
 }
 
 void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_view where) {
-  const auto at = [&](std::int64_t i) {
+  const auto at = [&](std::int64_t n) {
+    const std::int64_t i = n * offsets.strides[0];
     return offsets.type == dtype::i64 ? static_cast<const std::int64_t*>(offsets.data)[i]
                                       : std::int64_t{static_cast<const std::int32_t*>(offsets.data)[i]};
   };

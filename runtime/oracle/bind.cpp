@@ -8,6 +8,7 @@
 #include <rankone/error.hpp>
 
 #include "runtime/convert.hpp"
+#include "runtime/tensor_check.hpp"
 
 namespace rankone::oracle {
 namespace {
@@ -25,14 +26,14 @@ template <class Values> std::string list(const Values& values, std::size_t count
               std::string(tensor));
 }
 
-// A tensor without elements needs no memory.
-bool is_given(const Tensor& tensor) {
+// Memory stands behind all elements; without elements there needs to be none.
+bool is_backed(const Tensor& tensor) {
   const auto end = tensor.shape.begin() + tensor.rank;
   return tensor.data != nullptr || std::find(tensor.shape.begin(), end, 0) != end;
 }
 
 void require(const Tensor& tensor, std::string_view name) {
-  if (!is_given(tensor)) refuse(name, "the variant reads a tensor that is missing", "none", "a tensor on the host");
+  if (!is_backed(tensor)) refuse(name, "the variant reads a tensor that is missing", "none", "a tensor on the host");
 }
 
 void require_floats(const Tensor& tensor, std::string_view name) {
@@ -54,9 +55,9 @@ void require_rank_4(const Tensor& tensor, std::string_view name) {
            "[B, T, heads, dim]");
 }
 
-std::vector<Span> sequences_of(const Tensor& cu_seqlens, const Sizes& sizes) {
+std::vector<Span> sequences_of(const Variant& variant, const Tensor& cu_seqlens, const Sizes& sizes) {
   std::vector<Span> sequences;
-  if (!is_given(cu_seqlens)) {
+  if (!is_backed(cu_seqlens)) {
     for (std::int64_t b = 0; b < sizes.batch; ++b) sequences.push_back({b, 0, sizes.tokens});
     return sequences;
   }
@@ -67,17 +68,11 @@ std::vector<Span> sequences_of(const Tensor& cu_seqlens, const Sizes& sizes) {
            "i32 or i64 [N+1]");
   if (sizes.batch != 1)
     refuse("cu_seqlens", "packed sequences lie in one batch row", "B=" + std::to_string(sizes.batch), "B=1");
+  check_cu_seqlens(cu_seqlens, sizes.tokens, variant.name.view());
   const auto boundary = [&](std::int64_t i) {
     return static_cast<std::int64_t>(load(cu_seqlens.data, cu_seqlens.type, i * cu_seqlens.strides[0]));
   };
-  for (std::int64_t i = 0; i < cu_seqlens.shape[0]; ++i) {
-    const std::int64_t least = i == 0 ? 0 : boundary(i - 1);
-    if (boundary(i) < least || boundary(i) > sizes.tokens)
-      refuse("cu_seqlens", "a boundary of sequences is out of order or out of range",
-             std::to_string(boundary(i)) + " at " + std::to_string(i),
-             std::to_string(least) + " to " + std::to_string(sizes.tokens));
-    if (i > 0) sequences.push_back({0, least, boundary(i)});
-  }
+  for (std::int64_t i = 1; i < cu_seqlens.shape[0]; ++i) sequences.push_back({0, boundary(i - 1), boundary(i)});
   return sequences;
 }
 
@@ -112,8 +107,8 @@ const NamedScalar* find(const std::vector<NamedScalar>& scalars, std::string_vie
 }
 
 Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
-  const bool uses_key = reads_key(variant), reads_query = is_given(arguments.o);
-  if (!reads_query && !is_given(arguments.final_state))
+  const bool uses_key = reads_key(variant), reads_query = is_backed(arguments.o);
+  if (!reads_query && !is_backed(arguments.final_state))
     refuse("o", "there is nothing to compute", "neither o nor final_state", "at least one of them");
   require(arguments.v, "v");
   require_rank_4(arguments.v, "v");
@@ -126,7 +121,7 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardA
               .sequences = {}};
   sizes.value_dim = options.value_dim != 0 ? options.value_dim : arguments.v.shape[3];
   // H and K are those of whichever of q and k there is; without both, the states tell K, and H is HV.
-  const bool has_query = is_given(arguments.q), has_keys = has_query || is_given(arguments.k);
+  const bool has_query = is_backed(arguments.q), has_keys = has_query || is_backed(arguments.k);
   const Tensor& keys = has_query ? arguments.q : arguments.k;
   if (has_keys) require_rank_4(keys, has_query ? "q" : "k");
   const Tensor& state = arguments.final_state;
@@ -144,12 +139,12 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardA
   if (uses_key) require_shape(arguments.k, "k", key_shape);
   require_shape(arguments.v, "v", value_shape);
   if (reads_query) require_shape(arguments.o, "o", value_shape);
-  sizes.sequences = sequences_of(arguments.cu_seqlens, sizes);
+  sizes.sequences = sequences_of(variant, arguments.cu_seqlens, sizes);
   Extents state_shape = {static_cast<std::int64_t>(sizes.sequences.size()), sizes.value_heads, sizes.key_dim,
                          sizes.value_dim};
   if (options.value_major_state) std::swap(state_shape[2], state_shape[3]);
-  if (is_given(arguments.initial_state)) require_shape(arguments.initial_state, "initial_state", state_shape);
-  if (is_given(arguments.final_state)) require_shape(arguments.final_state, "final_state", state_shape);
+  if (is_backed(arguments.initial_state)) require_shape(arguments.initial_state, "initial_state", state_shape);
+  if (is_backed(arguments.final_state)) require_shape(arguments.final_state, "final_state", state_shape);
   check_named(variant, arguments, sizes);
   return sizes;
 }

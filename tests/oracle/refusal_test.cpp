@@ -49,8 +49,10 @@ TEST(Refusals, SayWhereAndWhat) {
        [&](auto& a) {
          a.initial_state = Tensor(state.values.data(), dtype::f64, {1, 2, 5, 3});
        }},
-      {"cu_seqlens", "2 at 2", [&](auto& a) { a.cu_seqlens = Tensor(decreasing.data(), dtype::i64, {4}); }},
-      {"cu_seqlens", "5 at 1", [&](auto& a) { a.cu_seqlens = Tensor(overrun.data(), dtype::i64, {2}); }},
+      {"gla, tensor 'cu_seqlens'", "cu_seqlens[2] = 2",
+       [&](auto& a) { a.cu_seqlens = Tensor(decreasing.data(), dtype::i64, {4}); }},
+      {"gla, tensor 'cu_seqlens'", "cu_seqlens[1] = 5",
+       [&](auto& a) { a.cu_seqlens = Tensor(overrun.data(), dtype::i64, {2}); }},
       {"cu_seqlens", "f64[2]", [&](auto& a) { a.cu_seqlens = Tensor(right.data(), dtype::f64, {2}); }},
       {"cu_seqlens", "B=2",
        [&](auto& a) {
