@@ -2,6 +2,9 @@
 // Manifests of emitted kernels.
 #include "codegen/manifest.hpp"
 
+#include <cmath>
+#include <cstddef>
+
 #include <nlohmann/json.hpp>
 
 #include <rankone/dsl/describe.hpp>
@@ -19,6 +22,8 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr int schema = 1;
+
+const char* precision_name(Precision precision) { return precision == Precision::f32 ? "f32" : "tf32"; }
 
 const char* role_name(KernelRole role) {
   switch (role) {
@@ -152,6 +157,8 @@ std::string manifest_json(const Plan& plan, const std::string& key) {
               {"arch", plan.arch},
               {"K", plan.options.key_dim},
               {"V", plan.options.value_dim},
+              {"dtype", name_of(plan.options.dtype)},
+              {"precision", precision_name(plan.options.precision)},
               {"default_scale", scale_of(plan)},
               {"schedule", json::parse(schedule_to_json(plan.schedule))},
               {"kernels", kernels_json(plan)},

@@ -44,6 +44,8 @@ TEST(Manifest, ListsKernelsAndInputs) {
   EXPECT_EQ(manifest["default_scale"], 1.0);
   EXPECT_FALSE(manifest.contains("key"));
   EXPECT_EQ(manifest["arch"], "sm_90a");
+  EXPECT_EQ(manifest["dtype"], "bf16");
+  EXPECT_EQ(manifest["precision"], "tf32");
 }
 
 TEST(Manifest, HasAVariantThatReadsBack) {
