@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -12,6 +13,8 @@
 #include <rankone/error.hpp>
 
 #include "runtime/cache/file.hpp"
+#include "tools/commands.hpp"
+#include "tools/interrupt.hpp"
 
 namespace rankone {
 
@@ -61,7 +64,10 @@ void write_output(const std::string& path, std::string_view bytes) {
       throw Error(ErrorCode::io, "writing failed", std::strerror(errno), "an output with room", path);
     return;
   }
+  // Ctrl-C waits for the file, so that none is left half-written beside it.
+  const Interruptible guard;
   publish_file(target.empty() ? std::filesystem::path(path) : target, {bytes});
+  if (guard.interrupted()) std::_Exit(exit_interrupted);
 }
 
 }  // namespace rankone

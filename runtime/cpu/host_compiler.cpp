@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -43,6 +44,24 @@ constexpr const char* flags[] = {"-std=c++20",
                                  "-fno-strict-aliasing",
                                  "-w"};
 
+constexpr const char* folder_prefix = "rankone-host-";
+constexpr std::chrono::hours folder_lifetime{1};
+
+// Removes what killed processes of this user left behind.
+void sweep(const fs::path& base) {
+  std::error_code failed;
+  const auto now = fs::file_time_type::clock::now();
+  for (fs::directory_iterator entry(base, failed), end; !failed && entry != end; entry.increment(failed)) {
+    if (!entry->path().filename().string().starts_with(folder_prefix)) continue;
+    struct stat status {};
+    if (::lstat(entry->path().c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != ::geteuid())
+      continue;
+    std::error_code gone;  // another process may sweep too
+    const auto written = entry->last_write_time(gone);
+    if (!gone && now - written > folder_lifetime) fs::remove_all(entry->path(), gone);
+  }
+}
+
 // A folder that goes away with everything in it.
 class TemporaryFolder {
  public:
@@ -50,7 +69,8 @@ class TemporaryFolder {
     std::error_code failed;
     fs::path base = fs::temp_directory_path(failed);
     if (failed) base = "/tmp";
-    std::string pattern = (base / "rankone-host-XXXXXX").string();
+    sweep(base);
+    std::string pattern = (base / (std::string(folder_prefix) + "XXXXXX")).string();
     if (::mkdtemp(pattern.data()) == nullptr)
       throw Error(ErrorCode::io, std::string("no temporary folder can be made (") + std::strerror(errno) + ")", {},
                   "a TMPDIR that can be written", base.string());
@@ -175,6 +195,9 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
     command.push_back(word);
   const int status = run(command, log);
   const std::string words = shortened(read_file(log).value_or(""));
+  if (status < 0)
+    throw Error(ErrorCode::unsupported, "the host compiler was killed", compiler.command[0], "memory and time for it",
+                "CPU device");
   if (status != 0)
     throw Error(ErrorCode::compile_failed,
                 "the host compiler refused the kernel (exit status " + std::to_string(status) + "):\n" + words,
@@ -188,6 +211,3 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
 }
 
 }  // namespace rankone
-  if (status < 0)
-    throw Error(ErrorCode::unsupported, "the host compiler was killed", compiler.command[0], "memory and time for it",
-                "CPU device");

@@ -180,6 +180,21 @@ TEST_F(Modules, FlagsOfTheUserCount) {
   EXPECT_EQ(answer(*HostModule::build(kernel_text("if (t == 0) *static_cast<int*>(a.output.data) = GIVEN;"))), 5);
 }
 
+TEST_F(Modules, FoldersThatKilledProcessesLeftAreSwept) {
+  const Variable temporary("TMPDIR", folder_.c_str());
+  const fs::path old = folder_ / "rankone-host-old", fresh = folder_ / "rankone-host-new", other = folder_ / "other";
+  for (const fs::path& each : {old, fresh, other}) {
+    fs::create_directory(each);
+    std::ofstream(each / "kernel.cpp") << "left";
+  }
+  for (const fs::path& each : {old, other})
+    fs::last_write_time(each, fs::file_time_type::clock::now() - std::chrono::hours(2));
+  HostModule::build(text(1));
+  EXPECT_FALSE(fs::exists(old));
+  EXPECT_TRUE(fs::exists(fresh));
+  EXPECT_TRUE(fs::exists(other));
+}
+
 TEST_F(Modules, ClangBuildsTheSameText) {
   if (std::system("clang++ --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no clang++ in PATH";
   const Variable compiler("RANKONE_CXX", "clang++");
