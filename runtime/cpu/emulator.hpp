@@ -28,7 +28,7 @@ class HostModule {
 
  private:
   HostModule() = default;
-  void load(const std::string& path);
+  bool load(const std::string& path);  // whether the loader takes it
   void load_from_memory(const std::string& bytes);
 
   void* library_ = nullptr;

@@ -23,9 +23,7 @@ constexpr const char* schema = "host 1";
 
 using Bind = int (*)(const HostInterface*);
 
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(ErrorCode::compile_failed, what, {}, {}, "CPU device");
-}
+[[noreturn]] void refuse(ErrorCode code, const std::string& what) { throw Error(code, what, {}, {}, "CPU device"); }
 
 // What is loaded now, by key.
 struct Loaded {
@@ -56,10 +54,8 @@ std::shared_ptr<HostModule> HostModule::build(const std::string& emitted_text) {
       FileCache::standard().get("host", key, [&] { return compile_on_host(compiler, emitted_text); });
   std::shared_ptr<HostModule> module(new HostModule);
   module->cached_ = item.hit;
-  if (item.file.empty())
-    module->load_from_memory(item.bytes);
-  else
-    module->load(item.file.string());
+  // Where the cache folder lies on a file system without execution, nothing loads from it.
+  if (item.file.empty() || !module->load(item.file.string())) module->load_from_memory(item.bytes);
   module->build_ms_ = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - begin).count();
   const std::lock_guard guard(loaded().mutex);
   std::erase_if(loaded().modules, [](const auto& each) { return each.second.expired(); });
@@ -69,12 +65,13 @@ std::shared_ptr<HostModule> HostModule::build(const std::string& emitted_text) {
   return module;
 }
 
-void HostModule::load(const std::string& path) {
+bool HostModule::load(const std::string& path) {
   library_ = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library_ == nullptr) refuse(std::string("the built kernel cannot be loaded: ") + ::dlerror());
+  if (library_ == nullptr) return false;
   const auto bind = reinterpret_cast<Bind>(::dlsym(library_, "rankone_host_bind"));
-  if (bind == nullptr) refuse("the built kernel lacks rankone_host_bind: " + path);
+  if (bind == nullptr) refuse(ErrorCode::compile_failed, "the built kernel lacks rankone_host_bind: " + path);
   granule_ = bind(&host_words);
+  return true;
 }
 
 // Without a cache there is no file. The descriptor stays open: the loader knows modules by name, so that the number in
@@ -83,11 +80,12 @@ void HostModule::load_from_memory(const std::string& bytes) {
   descriptor_ = ::memfd_create("rankone-host", MFD_CLOEXEC);
   for (std::size_t done = 0; descriptor_ >= 0 && done < bytes.size();) {
     const auto written = ::write(descriptor_, bytes.data() + done, bytes.size() - done);
-    if (written <= 0) refuse("the built kernel does not fit into memory");
+    if (written <= 0) refuse(ErrorCode::unsupported, "the built kernel does not fit into memory");
     done += static_cast<std::size_t>(written);
   }
-  if (descriptor_ < 0) refuse("the system gives no file in memory for the built kernel");
-  load("/proc/self/fd/" + std::to_string(descriptor_));
+  if (descriptor_ < 0) refuse(ErrorCode::unsupported, "the system gives no file in memory for the built kernel");
+  if (!load("/proc/self/fd/" + std::to_string(descriptor_)))
+    refuse(ErrorCode::compile_failed, std::string("the built kernel cannot be loaded: ") + ::dlerror());
 }
 
 HostModule::~HostModule() {
