@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// How many blocks a launch has, and how much workspace: the host's side of templates/kernels/sequence.cuh and state.cuh.
+// How many blocks a launch has, and how much workspace: the host's side of sequence.cuh and state.cuh.
 #include "codegen/plan.hpp"
 
 namespace rankone {

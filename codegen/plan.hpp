@@ -73,9 +73,9 @@ std::vector<Schedule> legal_schedules(const Variant&, const CompileOptions&, std
 // The untuned choice. Throws Error where nothing legal fits, or where what is pinned is not legal.
 Schedule default_schedule(const Variant&, const CompileOptions&, std::string_view arch);
 
-Plan lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch,
-           Pass pass = Pass::forward);                                                      // variant + schedule -> plan
-std::string emit(const Plan&);                                                              // plan -> CUDA text
+// variant + schedule -> plan
+Plan lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch, Pass pass = Pass::forward);
+std::string emit(const Plan&);  // plan -> CUDA text
 
 std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
 std::int64_t chunk_slots(const Plan&, const Shape&);       // ceil(T / C) * B, or ceil(T / C) + N when packed

@@ -29,7 +29,8 @@ BuiltKernels build_cubin(const Plan& plan, const std::string& text) {
   const CacheItem item = FileCache::standard().get("cubin", built.key, [&] {
     const cuda::CompiledText compiled = nvrtc.compile(text, plan.arch, name);
     log(LogLevel::info, name + ": compiled for " + plan.arch + " in " +
-                            std::to_string(static_cast<int>(compiled.milliseconds)) + " ms (" + to_string(plan.schedule) + ")");
+                            std::to_string(static_cast<int>(compiled.milliseconds)) + " ms (" +
+                            to_string(plan.schedule) + ")");
     return cuda::pack_entry(compiled);
   });
   cuda::CompiledText compiled = cuda::unpack_entry(item.bytes);
@@ -39,7 +40,8 @@ BuiltKernels build_cubin(const Plan& plan, const std::string& text) {
     if (found == compiled.kernels.end())
       throw Error(ErrorCode::internal, "the emitted text has no such kernel", kernel.entry, {}, name);
     built.kernels.push_back({kernel.entry, name_of(plan.pass), plan.arch, found->registers,
-                             kernel.shared_bytes + found->shared_bytes, found->spill_bytes, compiled.milliseconds, item.hit});
+                             kernel.shared_bytes + found->shared_bytes, found->spill_bytes, compiled.milliseconds,
+                             item.hit});
   }
   built.cubin = std::move(compiled.cubin);
   return built;

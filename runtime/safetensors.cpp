@@ -56,8 +56,8 @@ void check_header_length(const std::string& where, std::uint64_t length, std::ui
   if (length > file_bytes - 8) refuse(where, "the file ends inside its header", given, "a whole safetensors file");
 }
 
-// The parser itself lets a repeated key win over the earlier one, so they are counted while it reads. Values deeper than
-// any that a header holds are refused there too: to quote or to free them later would take a stack as deep.
+// The parser itself lets a repeated key win over the earlier one, so they are counted while it reads. Values that
+// stand deeper than any that a header holds are refused there too: to quote them would take a stack as deep.
 json parse_header(const std::string& where, const char* begin, const char* end) {
   std::vector<std::set<std::string>> keys;
   std::string repeated;

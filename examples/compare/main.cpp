@@ -43,8 +43,8 @@ int main(int count, char** words) {
       throw Error(ErrorCode::invalid_argument, "tensors of different shapes", words[2], {}, words[1]);
     const double bound = std::stod(words[5]);
     const auto comparison = compare(result.tensor, reference.tensor, bound);
-    std::printf("relative error of %s to %s: %.1e (bound %.0e)%s\n", words[2], words[4], comparison.relative_error, bound,
-                comparison.ok ? "" : "  TOO FAR");
+    std::printf("relative error of %s to %s: %.1e (bound %.0e)%s\n", words[2], words[4], comparison.relative_error,
+                bound, comparison.ok ? "" : "  TOO FAR");
     return comparison.ok ? 0 : 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "compare: %s\n", error.what());

@@ -12,12 +12,13 @@ Attention::Attention(const rankone::Device& device, rankone::dtype type, std::si
                      std::size_t value_dim)
     : device_(device), type_(type), heads_(std::int64_t(heads)), key_dim_(std::int64_t(key_dim)),
       value_dim_(std::int64_t(value_dim)),
-      op_(rankone::compile(rankone::variants::gla_sigmoid,
-                           {.key_dim = int(key_dim),
-                            .value_dim = int(value_dim),
-                            .dtype = type,
-                            .precision = type == rankone::dtype::f32 ? rankone::Precision::f32 : rankone::Precision::tf32},
-                           device)) {}
+      op_(rankone::compile(
+          rankone::variants::gla_sigmoid,
+          {.key_dim = int(key_dim),
+           .value_dim = int(value_dim),
+           .dtype = type,
+           .precision = type == rankone::dtype::f32 ? rankone::Precision::f32 : rankone::Precision::tf32},
+          device)) {}
 
 State Attention::zero_state() const {
   const Vector zeros(std::size_t(heads_ * key_dim_ * value_dim_), 0.0f);

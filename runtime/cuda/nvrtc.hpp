@@ -57,7 +57,8 @@ class Nvrtc {
   std::vector<int> archs_;
 };
 
-// RANKONE_NVRTC; CUDA_PATH or CUDA_HOME; a wheel in the build folder or beside the program; the loader; /usr/local/cuda.
+// RANKONE_NVRTC; CUDA_PATH or CUDA_HOME; a wheel in the build folder or beside the program; the loader;
+// /usr/local/cuda.
 std::vector<NvrtcCandidate> nvrtc_candidates();
 // The NVRTC of this process, loaded on the first call; a failure is tried again on the next.
 const Nvrtc& nvrtc();

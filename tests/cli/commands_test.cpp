@@ -104,7 +104,8 @@ TEST(Commands, PinsShowInTheSchedule) {
   const std::string text =
       rankone(
           split(
-              "check gla --device cpu --shape T=20,H=1,K=32,V=32 --chunk 32 --states chunk --value-tile 32 --warps 2 --stages 1"))
+              "check gla --device cpu --shape T=20,H=1,K=32,V=32 --chunk 32 --states chunk --value-tile 32 --warps 2 "
+              "--stages 1"))
           .out;
   EXPECT_NE(text.find("portable/chunk chunk=32 value_tile=32 warps=2 stages=1 (pinned)"), std::string::npos) << text;
 }

@@ -63,7 +63,8 @@ TEST(Safetensors, ReadsWhatItWrites) {
 TEST(Safetensors, AcceptsEmptyTensorsAndTypesThatItDoesNotCompute) {
   const auto read = SafetensorsFile::parse(
       file_of(
-          R"({"e":{"dtype":"F32","shape":[0,5],"data_offsets":[0,0]},"u":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}  )",
+          R"({"e":{"dtype":"F32","shape":[0,5],"data_offsets":[0,0]},)"
+          R"("u":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}  )",
           3),
       "f");
   EXPECT_EQ(read.find("e")->bytes, 0u);

@@ -75,7 +75,8 @@ TEST(TextModel, FailsOnAnotherText) {
 }
 
 TEST(TextModel, RefusesWhatItDoesNotKnow) {
-  for (const std::string arguments : {"--devise cpu", "--device", "--device tpu", "--dtype f8", "--bytes many", "--data nowhere"})
+  for (const std::string arguments :
+       {"--devise cpu", "--device", "--device tpu", "--dtype f8", "--bytes many", "--data nowhere"})
     EXPECT_EQ(run(text_model + " " + arguments).code, 2) << arguments;
   EXPECT_TRUE(contains(run(text_model + " --dtype f8"), "f32, bf16"));
 }

@@ -147,7 +147,8 @@ TEST_F(Refusals, States) {
   EXPECT_NE(
       after([](auto& a) {
         a.final_state = Tensor(memory, dtype::f32, {B, H, K, V});
-      }).find("tensor 'final_state': the shape does not fit; given [2, 2, 64, 32]; accepted: [N = 2, HV = 6, K = 64, V = 32]"),
+      }).find("tensor 'final_state': the shape does not fit; given [2, 2, 64, 32]; accepted: [N = 2, HV = 6, K = 64, "
+              "V = 32]"),
       std::string::npos);
   EXPECT_NE(after([](auto& a) {
               a.final_state = Tensor(memory, dtype::f32, {B, HV, K, V}, {2 * HV * K * V, K * V, V, 1});

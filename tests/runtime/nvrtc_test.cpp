@@ -143,7 +143,8 @@ TEST(PtxasLog, SpillsAndSharedMemoryAreRead) {
       "ptxas info    : Compiling entry function 'a' for 'sm_90a'\n"
       "ptxas info    : Function properties for a\n"
       "    96 bytes stack frame, 40 bytes spill stores, 52 bytes spill loads\n"
-      "ptxas info    : Used 255 registers, used 1 barriers, 96 bytes cumulative stack size, 2048 bytes smem, 8 bytes cmem[2]\n"
+      "ptxas info    : Used 255 registers, used 1 barriers, 96 bytes cumulative stack size, "
+      "2048 bytes smem, 8 bytes cmem[2]\n"
       "ptxas info    : Compiling entry function 'b' for 'sm_90a'\n"
       "ptxas info    : Used 12 registers, used 0 barriers");
   ASSERT_EQ(kernels.size(), 2u);

@@ -12,7 +12,8 @@
 
 namespace rankone {
 
-// float32 inputs: `tf32` uses the tensor cores' own type (relative error about 5e-4), `f32` three products of it (about 2e-6).
+// float32 inputs: `tf32` uses the tensor cores' own type (relative error about 5e-4), `f32` three products of it (about
+// 2e-6).
 enum class Precision : unsigned char { tf32, f32 };
 
 // What is fixed when a kernel is compiled. B, T, N, H, HV and strides stay free.
@@ -20,7 +21,8 @@ struct CompileOptions {
   int key_dim = 0;                                 // K, 1 to 256
   int value_dim = 0;                               // V, 1 to 512
   rankone::dtype dtype = rankone::dtype::bf16;     // of q, k, v and o: bf16, f16 or f32
-  std::vector<std::pair<std::string, rankone::dtype>> input_types{};  // of gates (default: dtype) and parameters (default: f32)
+  // Of gates (default: dtype) and parameters (default: f32).
+  std::vector<std::pair<std::string, rankone::dtype>> input_types{};
   Precision precision = Precision::tf32;
   bool value_major_state = false;                  // states are [N, HV, V, K] instead of [N, HV, K, V]
   // A pinned schedule; 0 and automatic leave it to the tuned database, or else to the default.
