@@ -9,6 +9,8 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/formula.hpp"
+
 namespace rankone {
 namespace {
 
@@ -44,7 +46,13 @@ double scalar_value(const std::vector<NamedScalar>& scalars, std::string_view na
               "no '" + std::string(name) + "'", "a number");
 }
 
-bool serves(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws) {
+// Which formula the numbers drawn for it do not suit, and why.
+struct Misfit {
+  const char* why = nullptr;  // null: all suit
+  Expression formula{};
+};
+
+Misfit misfit(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws) {
   for (std::uint64_t i = 0; i < samples; ++i) {
     const double element = draw(draws.element, 1, 0, i);
     double mapped = element, decay = 1;
@@ -67,9 +75,13 @@ bool serves(const Variant& variant, const Dims& dims, const std::vector<NamedSca
     decay = std::exp(log_decay);
     const double key = variant.key_.empty() ? mapped : evaluate(variant.key_, leaf);
     const double scale = variant.write_scale_.empty() ? 1 : evaluate(variant.write_scale_, leaf);
-    if (!(log_decay <= 0) || !std::isfinite(mapped) || !std::isfinite(key) || !std::isfinite(scale)) return false;
+    if (!std::isfinite(mapped)) return {"the feature map is not finite", variant.feature_map_};
+    if (std::isnan(log_decay)) return {"the log-decay is not a number", variant.decay_.log_decay};
+    if (log_decay > 0) return {"a log-decay is above 0", variant.decay_.log_decay};
+    if (!std::isfinite(key)) return {"the key is not finite", variant.key_};
+    if (!std::isfinite(scale)) return {"the write scale is not finite", variant.write_scale_};
   }
-  return true;
+  return {};
 }
 
 }  // namespace
@@ -94,6 +106,7 @@ Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<N
     collect(names, *each);
   const std::size_t free = std::min(names.size(), most_leaves);
   constexpr Distribution choices[] = {Distribution::normal, Distribution::log_sigmoid, Distribution::uniform};
+  Misfit first;
   std::size_t combinations = 1;
   for (std::size_t i = 0; i < free; ++i) combinations *= std::size(choices);
   for (const Distribution element : {Distribution::normal, Distribution::uniform})
@@ -101,12 +114,14 @@ Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<N
       Draws draws{.named = {}, .element = element};
       for (std::size_t i = 0, digits = combination; i < free; ++i, digits /= std::size(choices))
         draws.named.emplace_back(names[i], choices[digits % std::size(choices)]);
-      if (serves(variant, dims, scalars, draws)) return draws;
+      const Misfit found = misfit(variant, dims, scalars, draws);
+      if (found.why == nullptr) return draws;
+      if (first.why == nullptr) first = found;
     }
-  throw Error(ErrorCode::unsupported,
-              "random inputs do not suit this variant: some log-decay is above 0, or some formula not finite",
-              std::string(variant.name.view()), "inputs of your own, through `rankone run`, or other scalars",
-              "random inputs");
+  throw Error(ErrorCode::unsupported, std::string(first.why) + " on random inputs", formula_text(first.formula),
+              "log-decays of at most 0, as log_sigmoid gives, and finite formulas; or other scalars; or inputs of your "
+              "own, through `rankone run`",
+              std::string(variant.name.view()));
 }
 
 }  // namespace rankone
