@@ -9,6 +9,7 @@
 #include <rankone/error.hpp>
 #include <rankone/version.hpp>
 
+#include "runtime/log.hpp"
 #include "tools/commands.hpp"
 
 namespace rankone {
@@ -30,13 +31,15 @@ const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", &
 const Flag chunk{"--chunk", "C", "pin the chunk size: 16 to 128, a multiple of 16", &Options::chunk};
 const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip) or chunk (states in memory)",
                   &Options::states};
-const Flag saved{"--saved", "HOW", "keep or recompute, for the backward pass", &Options::saved};
+const Flag saved{"--saved", "HOW", "", &Options::saved};  // of the backward pass: known, so that its refusal can say so
 const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns", &Options::value_tile};
 const Flag warps{"--warps", "N", "pin the warps of a block", &Options::warps};
 const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2", &Options::stages};
 const Flag arch{"--arch", "ARCH", "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)", nullptr,
                 &Options::archs};
-const Flag archs{"--arch", "ARCH", "as above; may be repeated, and `all` means all", nullptr, &Options::archs};
+const Flag archs{"--arch", "ARCH",
+                 "sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or all; may be repeated (default: the device's)",
+                 nullptr, &Options::archs};
 const Flag scalar{"--scalar", "NAME=VALUE", "a run-time scalar of the variant", nullptr, &Options::scalars};
 const Flag packed{"--packed", nullptr, "packed sequences of uneven lengths, some of them empty",
                   nullptr,    nullptr, &Options::packed};
@@ -68,7 +71,7 @@ struct Command {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
-      {"list", "the catalogue", "", {&pass, &shape, &dtype_, &device}, "rankone list", command_list},
+      {"list", "the catalogue", "", {}, "rankone list", command_list},
       {"show", "a variant: recurrence, tensors, passes, and its JSON", "VARIANT",
        with_pins({&pass, &shape, &dtype_, &device}), "rankone show gla_sigmoid", command_show},
       {"emit", "the CUDA source of its kernels", "VARIANT",
@@ -95,13 +98,13 @@ const std::vector<Command>& commands() {
       {"cache",
        "what the cache of built kernels holds: show (default), list or clear",
        "ACTION",
-       {&pass, &shape, &dtype_, &device},
+       {},
        "rankone cache show",
        command_cache},
       {"doctor",
        "what is found on this machine, each setting and where it came from",
        "",
-       {&pass, &shape, &dtype_, &device},
+       {},
        "rankone doctor",
        command_doctor},
   };
@@ -116,24 +119,27 @@ std::string command_names() {
   return names;
 }
 
+// A flag without help is in no list of options.
 void add(CLI::App& app, const Flag& flag, Options& options) {
+  CLI::Option* option = nullptr;
   if (flag.toggle != nullptr)
-    app.add_flag(flag.name, options.*flag.toggle, flag.help);
+    option = app.add_flag(flag.name, options.*flag.toggle, flag.help);
   else if (flag.many != nullptr)
-    app.add_option(flag.name, options.*flag.many, flag.help)->type_name(flag.value)->expected(1)->take_all();
+    option = app.add_option(flag.name, options.*flag.many, flag.help)->type_name(flag.value)->expected(1)->take_all();
   else
-    app.add_option(flag.name, options.*flag.one, flag.help)->type_name(flag.value);
+    option = app.add_option(flag.name, options.*flag.one, flag.help)->type_name(flag.value);
+  if (*flag.help == 0) option->group("");
 }
 
 void add_common(CLI::App& app, Options& options) {
-  for (const Flag* flag : {&json, &quiet, &seed}) add(app, *flag, options);
+  for (const Flag* flag : {&json, &quiet}) add(app, *flag, options);
   app.set_help_flag("-h,--help", "this text");
 }
 
 std::string accepted_options(const CLI::App& app) {
   std::string names;
   for (const CLI::Option* option : app.get_options())
-    if (option->nonpositional())
+    if (option->nonpositional() && !option->get_group().empty())
       names += (names.empty() ? "" : ", ") + std::string("--") + option->get_lnames().front();
   return names;
 }
@@ -155,6 +161,7 @@ Invocation parse_arguments(int count, const char* const* words) {
       "VARIANT is a name that `rankone list` prints, a JSON file, or - for JSON on standard input.\n"
       "`rankone COMMAND --help` has the options of a command and an example.\n\n"
       "Example:\n  rankone check gla_sigmoid --device cpu");
+  add(app, seed, options);
   add_common(app, options);
 
   std::vector<CLI::App*> parsers;
@@ -170,6 +177,7 @@ Invocation parse_arguments(int count, const char* const* words) {
     }
     if (*command.positional == 'A') parser->add_option("ACTION", options.action, "show, list or clear")->type_name("");
     for (const Flag* flag : command.flags) add(*parser, *flag, options);
+    if (!command.flags.empty()) add(*parser, seed, options);
     add_common(*parser, options);
   }
 
@@ -204,9 +212,13 @@ Invocation parse_arguments(int count, const char* const* words) {
       static_cast<std::size_t>(std::find(parsers.begin(), parsers.end(), chosen.front()) - parsers.begin());
   const Command& command = commands()[index];
   const std::string where = std::string("rankone ") + command.name;
-  if (const auto extra = app.remaining(true); !extra.empty())
-    refuse(extra.front()[0] == '-' ? "an unknown option" : "one word too many", extra.front(),
-           accepted_options(*chosen.front()), where);
+  if (const auto extra = app.remaining(true); !extra.empty()) {
+    const bool option = extra.front()[0] == '-';
+    const std::string words = *command.positional != 0 ? "one " + std::string(command.positional) : "no word";
+    refuse(option ? "an unknown option" : "one word too many", extra.front(),
+           (option ? "" : words + ", then options: ") + accepted_options(*chosen.front()), where);
+  }
+  log_level();  // warns of an unknown RANKONE_LOG now, not when something happens
   invocation.command = command.run;
   return invocation;
 }

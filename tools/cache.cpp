@@ -8,7 +8,6 @@
 #include "runtime/cache/file_cache.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
-#include "tools/request.hpp"
 #include "tools/text.hpp"
 
 namespace rankone {
@@ -78,7 +77,6 @@ int show(const Options& options, const FileCache& cache) {
 }  // namespace
 
 int command_cache(const Options& options) {
-  require_pass(options);
   const FileCache cache = FileCache::standard();
   if (options.action.empty() || options.action == "show") return show(options, cache);
   if (options.action == "list") return list_entries(options, cache);

@@ -4,7 +4,6 @@
 
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
-#include "tools/request.hpp"
 #include "tools/text.hpp"
 
 namespace rankone {
@@ -92,7 +91,6 @@ std::string text_of(const Diagnosis& found) {
 }  // namespace
 
 int command_doctor(const Options& options) {
-  require_pass(options);
   const Diagnosis found = diagnose();
   print_result(options, document_of(found), text_of(found));
   return exit_done;

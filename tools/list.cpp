@@ -4,15 +4,13 @@
 
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
-#include "tools/request.hpp"
 #include "tools/show.hpp"
 #include "tools/text.hpp"
 
 namespace rankone {
 
 int command_list(const Options& options) {
-  require_pass(options);
-  const CompileOptions compile = compile_options(options, one_dims(options, {.key_dim = 128, .value_dim = 128}));
+  const CompileOptions compile{.key_dim = 128, .value_dim = 128};
   Json variants = Json::array();
   Table table({"variant", "passes", "recurrence"});
   for (const Variant& variant : catalogue()) {

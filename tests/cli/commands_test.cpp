@@ -46,6 +46,15 @@ TEST_P(Help, HasAnExampleThatRuns) {
 INSTANTIATE_TEST_SUITE_P(Commands, Help, testing::ValuesIn(commands),
                          [](const auto& info) { return std::string(info.param); });
 
+TEST(Commands, HelpListsWhatMeansSomething) {
+  for (const char* name : {"list", "cache", "doctor"}) {
+    const std::string help = rankone({name, "--help"}).out;
+    EXPECT_EQ(help.find("--shape"), std::string::npos) << help;
+    EXPECT_NE(help.find("--quiet"), std::string::npos) << help;
+  }
+  for (const char* name : commands) EXPECT_EQ(rankone({name, "--help"}).out.find("--saved"), std::string::npos) << name;
+}
+
 TEST(Commands, GeneralHelpNamesThemAll) {
   const Finished help = rankone({"--help"});
   EXPECT_EQ(help.code, 0);
