@@ -76,7 +76,8 @@ int command_show(const Options& options) {
   std::string text = paint(Color::bold, std::string(variant.name.view())) + "\n  " + describe(variant) + "\n\n";
   Table tensors({"tensor", "axes", "dtype", "role", ""});
   for (const TensorPlan& tensor : tensors_of(variant, compile))
-    tensors.row({tensor.name, "[" + joined(tensor.axes) + "]", name_of(tensor.type), tensor.role,
+    tensors.row({tensor.name, "[" + joined(tensor.axes) + "]",
+                 tensor.role == "packing" ? "i32/i64" : name_of(tensor.type), tensor.role,
                  tensor.optional ? "optional" : ""});
   text += tensors.text();
   if (const auto gradients = gate_gradients(variant); !gradients.empty()) {
