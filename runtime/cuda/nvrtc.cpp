@@ -17,8 +17,8 @@ namespace fs = std::filesystem;
 
 constexpr int oldest_version = 1200;  // the first with C++20 and sm_90a
 constexpr const char* wanted =
-    "a CUDA toolkit of version 12.0 or later, NVIDIA's wheel nvidia-cuda-nvrtc, or RANKONE_NVRTC set to the library or "
-    "its folder";
+    "a CUDA toolkit of version 12.0 or later, NVIDIA's wheel nvidia-cuda-nvrtc "
+    "(`scripts/setup --nvrtc=wheel` gets it), or RANKONE_NVRTC set to the library or its folder";
 
 // The files or bare names that a candidate stands for.
 std::vector<std::string> spellings(const std::string& place) {
