@@ -82,7 +82,11 @@ void FileCache::require_writable() const {
                 root.string());
   // Named by process, so that two who ask at once do not remove each other's.
   const fs::path probe = root / (".probe-" + std::to_string(getpid()));
-  publish_file(probe, {"rankone"});
+  try {
+    publish_file(probe, {"rankone"});
+  } catch (const Error& error) {
+    throw Error(ErrorCode::io, "the cache folder cannot be written", error.given(), error.accepted(), root.string());
+  }
   fs::remove(probe, failed);
 }
 
