@@ -5,7 +5,7 @@
 //    "key": "1 - decay()", "write_scale": "sigmoid(input(b))", "feature_map": "silu(element())",
 //    "scale": 1, "chunk": 64, "level": "serial"}
 //
-// Only `name` must stand; the formulas are those of codegen/formula.hpp.
+// Only `name` must stand; the formulas are those of codegen/formula.hpp. A feature map may also be a bare name: "relu".
 #pragma once
 
 #include <string>

@@ -64,6 +64,12 @@ TEST(Commands, GeneralHelpNamesThemAll) {
   EXPECT_EQ(rankone({"--version"}).out.rfind("rankone 0.", 0), 0u);
 }
 
+TEST(Commands, AnUnknownLogLevelIsWarnedOfAtOnce) {
+  const Finished done = rankone({"list"}, {}, {{"RANKONE_LOG", "loud"}});
+  EXPECT_EQ(done.code, 0);
+  EXPECT_NE(done.err.find("given loud; accepted: off, error"), std::string::npos) << done.err;
+}
+
 TEST(Commands, NoColoursOffTerminals) {
   for (const char* line : {"list", "show gla", "doctor", "cache"})
     EXPECT_EQ(rankone(split(line)).out.find('\x1b'), std::string::npos) << line;
