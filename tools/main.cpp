@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The `rankone` command: parses, dispatches, and turns every failure into one sentence and an exit code.
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <new>
@@ -7,6 +8,8 @@
 
 #include <rankone/error.hpp>
 
+#include "runtime/cache/file_cache.hpp"
+#include "runtime/paths.hpp"
 #include "tools/arguments.hpp"
 #include "tools/commands.hpp"
 #include "tools/interrupt.hpp"
@@ -25,6 +28,14 @@ int exit_code(ErrorCode code) {
     case ErrorCode::internal: return exit_internal;
     default: return exit_refused;
   }
+}
+
+// The default cache folder may fail, and everything still works; one that was asked for has to serve.
+void require_named_cache(const Invocation& invocation) {
+  const auto builds = {command_compile, command_check, command_run, command_bench, command_tune, command_export};
+  if (std::find(builds.begin(), builds.end(), invocation.command) == builds.end()) return;
+  if (const auto folder = cache_directory(); folder && folder->origin == "RANKONE_CACHE_DIR")
+    FileCache::standard().require_writable();
 }
 
 // The words themselves, since they may be what failed to parse.
@@ -59,6 +70,7 @@ int main(int count, char** words) {
       print(invocation.text);
       return exit_done;
     }
+    require_named_cache(invocation);
     return invocation.command(invocation.options);
   } catch (const Error& error) {
     return report(error, json);

@@ -116,6 +116,18 @@ TEST(Refusals, OfScalesThatNoRandomInputsSuit) {
       << done.err;
 }
 
+TEST(Refusals, OfACacheFolderThatWasNamedAndCannotServe) {
+  const Folder folder;
+  const std::string file = folder.write("file", "no folder");
+  const std::string check = "check gla --device cpu --shape T=16,H=1,K=16,V=16";
+  const Finished done = rankone(split(check), {}, {{"RANKONE_CACHE_DIR", file}});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find(file), std::string::npos) << done.err;
+  EXPECT_EQ(rankone(split("show gla"), {}, {{"RANKONE_CACHE_DIR", file}}).code, 0) << "it builds nothing";
+  const Finished other = rankone(split(check), {}, {{"RANKONE_CACHE_DIR", ""}, {"XDG_CACHE_HOME", file}});
+  EXPECT_EQ(other.code, 0) << "a default folder that fails is not in the way: " << other.err;
+}
+
 TEST(Refusals, WithoutHostCompilerOrLibraries) {
   const Folder folder;
   const std::vector<Setting> cold = {{"RANKONE_CACHE_DIR", folder.path()}, {"RANKONE_CXX", "/nowhere/c++"}};
