@@ -13,6 +13,8 @@ install(EXPORT rankone-dsl NAMESPACE rankone:: DESTINATION ${package_dir} FILE r
 install(TARGETS rankone EXPORT rankone-library)
 install(EXPORT rankone-library NAMESPACE rankone:: DESTINATION ${package_dir} FILE rankone-library.cmake)
 if(TARGET rankone_cli)
+  # A shared library is found beside the command, wherever both are moved.
+  set_target_properties(rankone_cli PROPERTIES INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
   install(TARGETS rankone_cli)
 endif()
 
