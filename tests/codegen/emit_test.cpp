@@ -10,7 +10,7 @@
 namespace rankone {
 namespace {
 
-constexpr CompileOptions square_64{.key_dim = 64, .value_dim = 64};
+const CompileOptions square_64{.key_dim = 64, .value_dim = 64};
 
 // The generated function for this log-decay.
 std::string decay_text(const char* formula, DecayKind kind = DecayKind::per_head) {

@@ -9,7 +9,7 @@
 namespace rankone {
 namespace {
 
-constexpr CompileOptions square_128{.key_dim = 128, .value_dim = 128};
+const CompileOptions square_128{.key_dim = 128, .value_dim = 128};
 
 TEST(Archs, AreKnownByName) {
   std::vector<std::string> names;
