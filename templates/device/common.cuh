@@ -12,6 +12,7 @@ namespace rankone {
 
 RK_DEVICE int thread_index() { return static_cast<int>(threadIdx.x); }
 RK_DEVICE long long block_index() { return static_cast<long long>(blockIdx.x); }
+RK_DEVICE long long block_total() { return static_cast<long long>(gridDim.x); }
 
 RK_DEVICE void sync_block() { asm volatile("bar.sync 0;" ::: "memory"); }
 RK_DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
