@@ -10,5 +10,5 @@ find_package(Boost 1.74 CONFIG REQUIRED COMPONENTS context)
 
 # Headers that only our own sources see: users of the library need neither fmt nor JSON.
 add_library(rankone_private INTERFACE)
-target_include_directories(rankone_private INTERFACE "${PROJECT_SOURCE_DIR}")
+target_include_directories(rankone_private INTERFACE "${PROJECT_SOURCE_DIR}" "${PROJECT_SOURCE_DIR}/templates")
 target_link_libraries(rankone_private INTERFACE fmt::fmt-header-only nlohmann_json::nlohmann_json)

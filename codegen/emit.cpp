@@ -44,7 +44,9 @@ std::string banner(const Plan& plan) {
     text += "// kernel    " + kernel.entry + ": " + std::to_string(kernel.threads) + " threads, " +
             std::to_string(kernel.shared_bytes) + " bytes of dynamic shared memory\n";
   text += "// spec      " + variant_to_json(variant) + "\n//\n";
-  text += "// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.\n";
+  text += plan.schedule.family == Family::hopper
+              ? "// Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.\n"
+              : "// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.\n";
   return text;
 }
 
@@ -59,17 +61,18 @@ const char* role_name(KernelRole role) {
 }
 
 // The host counted shared memory by the same function; a disagreement must not survive compilation.
-std::string entry_text(const KernelPlan& kernel) {
+std::string entry_text(const KernelPlan& kernel, Family family) {
+  const bool hopper = family == Family::hopper && kernel.role != KernelRole::combine;
   const std::string role = std::string("rankone::Role::") + role_name(kernel.role);
   std::string text, call = "rankone::combine<rankone::Policy>(arguments);";
   if (kernel.role == KernelRole::combine) {
     text = "static_assert(rankone::combine_threads == " + std::to_string(kernel.threads) + ");\n";
   } else {
-    text = "static_assert(rankone::Traits<rankone::Policy, " + role +
+    text = std::string("static_assert(rankone::") + (hopper ? "HopperTraits" : "Traits") + "<rankone::Policy, " + role +
            ">::layout.bytes == " + std::to_string(kernel.shared_bytes) + ");\n";
-    call = "rankone::scan<rankone::Policy, rankone::Gate, " + role + ">(arguments);";
+    call = std::string("rankone::") + (hopper ? "hopper_forward" : "scan") + "<rankone::Policy, rankone::Gate, " + role + ">(arguments);";
   }
-  return text + "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(kernel.threads) + ")\n" +
+  return text + "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(kernel.threads) + (hopper ? ", 1)\n" : ")\n") +
          kernel.entry + "(const __grid_constant__ rankone::Arguments arguments) {\n  " + call + "\n}\n\n";
 }
 
@@ -86,11 +89,12 @@ std::string quoted(const std::string& text) {
 
 std::string emit(const Plan& plan) {
   std::string text = banner(plan) + "\n" +
-                     (plan.pass == Pass::forward ? amalgamate({"kernels/scan.cuh"})
+                     (plan.schedule.family == Family::hopper ? amalgamate({"hopper/forward.cuh"})
+                      : plan.pass == Pass::forward           ? amalgamate({"kernels/scan.cuh"})
                                                  : amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"}));
   text += "// ---- this variant ----\n\nnamespace rankone {\n\n" + policy_text(plan) + "\n" + gate_text(plan) +
           "\n}  // namespace rankone\n\n";
-  for (const KernelPlan& kernel : plan.kernels) text += entry_text(kernel);
+  for (const KernelPlan& kernel : plan.kernels) text += entry_text(kernel, plan.schedule.family);
   text += "// What a loader of the cubin needs to know.\nextern \"C\" __constant__ char " +
           std::string(plan.variant.name.view()) + (plan.pass == Pass::forward ? "" : "_states") +
           "_manifest[] =\n    " + quoted(launch_manifest(plan)) + ";\n";

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Lowering: a variant and a schedule become a plan.
+#include <algorithm>
+
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
@@ -31,10 +33,32 @@ std::vector<KernelRole> roles_of(Level level, Pass pass) {
   return {KernelRole::states, KernelRole::output};
 }
 
+std::vector<int> staged_input_bytes(const Variant& variant, const CompileOptions& options) {
+  std::vector<int> bytes;
+  for (const TensorPlan& input : gate_inputs(variant, options))
+    bytes.push_back(input.axes.back() == "K" ? static_cast<int>(size_of(input.type)) : 0);
+  return bytes;
+}
+
 }  // namespace
+
+HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
+                           KernelRole role) {
+  HopperSizes sizes{.chunk = schedule.chunk,
+                    .stages = schedule.stages,
+                    .key_dim = options.key_dim,
+                    .value_tile = schedule.value_tile,
+                    .per_key = variant.decay_.kind == DecayKind::per_key,
+                    .reads_output = role != KernelRole::states,
+                    .input_bytes = {}};
+  const std::vector<int> bytes = staged_input_bytes(variant, options);
+  std::copy(bytes.begin(), bytes.end(), sizes.input_bytes);
+  return make_hopper_layout(sizes);
+}
 
 int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role) {
   if (role == KernelRole::combine) return 0;
+  if (schedule.family == Family::hopper) return hopper_layout(variant, options, schedule, role).bytes;
   LayoutSizes sizes{.chunk = schedule.chunk,
                     .stages = role == KernelRole::output ? 1 : schedule.stages,
                     .warps = schedule.warps,
@@ -45,9 +69,8 @@ int shared_bytes(const Variant& variant, const CompileOptions& options, const Sc
                     .per_key = variant.decay_.kind == DecayKind::per_key,
                     .reads_output = role != KernelRole::states,
                     .input_bytes = {}};
-  const std::vector<TensorPlan> inputs = gate_inputs(variant, options);
-  for (std::size_t i = 0; i < inputs.size(); ++i)
-    if (inputs[i].axes.back() == "K") sizes.input_bytes[i] = static_cast<int>(size_of(inputs[i].type));
+  const std::vector<int> bytes = staged_input_bytes(variant, options);
+  std::copy(bytes.begin(), bytes.end(), sizes.input_bytes);
   return make_layout(sizes).bytes;
 }
 
@@ -75,10 +98,14 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
             .pass = pass,
             .kernels = {}};
   for (const Leaf& leaf : scalars_of(variant)) plan.scalars.emplace_back(leaf.name.view());
+  const auto threads = [&](KernelRole role) {
+    if (role == KernelRole::combine) return combine_threads;
+    return 32 * schedule.warps;
+  };
   for (const KernelRole role : roles_of(schedule.level, pass))
     plan.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role, pass),
                             .role = role,
-                            .threads = role == KernelRole::combine ? combine_threads : 32 * schedule.warps,
+                            .threads = threads(role),
                             .shared_bytes = shared_bytes(variant, options, schedule, role)});
   return plan;
 }

@@ -3,18 +3,18 @@
 #pragma once
 
 #include <rankone/dsl/variant.hpp>
+#include <rankone/options.hpp>
 
 namespace rankone {
-
-enum class Family : unsigned char { portable };
 
 struct Schedule {
   Family family = Family::portable;
   Level level = Level::serial;
-  int chunk = 64;        // tokens a step: a multiple of 16, 16 to 128
-  int value_tile = 64;   // columns of the state a block owns: a multiple of 16
-  int warps = 4;         // value_tile / warps is 32 or 16 columns of the state a warp, or 8: half of them only help
-  int stages = 2;        // chunks in flight in shared memory, 1 or 2
+  int chunk = 64;        // tokens that are staged together. portable: a multiple of 16, 16 to 128; hopper: 32 or 64
+  int value_tile = 64;   // columns of the state a block owns. portable: a multiple of 16; hopper: 64 or 128
+  int warps = 4;         // portable: value_tile / warps is 32 or 16 columns of the state a warp, or 8: half of them only
+                         // help; hopper: follows from the value tile
+  int stages = 2;        // chunks in flight in shared memory. portable: 1 or 2; hopper: 2 to 4
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };
 

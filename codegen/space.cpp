@@ -20,6 +20,9 @@ constexpr int value_tiles[] = {16, 32, 64, 128};
 constexpr int columns_of_a_warp[] = {8, 16, 32};  // 8: of two warps, one owns 16 and the other helps
 constexpr int stage_counts[] = {1, 2};
 constexpr int max_warps = 16, max_value_tile = 256;
+constexpr int hopper_chunks[] = {32, 64};
+constexpr int hopper_value_tiles[] = {64, 128};
+constexpr int hopper_stage_counts[] = {2, 3, 4};
 constexpr int multiprocessor_registers = 65536, thread_registers = 255;
 constexpr int working_registers = 64;  // that a thread needs beside its part of the state
 
@@ -39,8 +42,37 @@ T agreed(T of_options, T of_variant, T unpinned, const char* what, const std::st
   return of_options;
 }
 
+std::string why_too_large(int bytes, const ArchLimits& limits) {
+  if (bytes <= limits.shared_bytes_per_block) return {};
+  return "a block takes " + std::to_string(bytes) + " bytes of shared memory, and " + limits.arch + " has " +
+         std::to_string(limits.shared_bytes_per_block);
+}
+
+bool runs_hopper(const CompileOptions& options, const ArchLimits& limits) {
+  return limits.arch == "sm_90a" && options.dtype == dtype::bf16 && options.key_dim % 16 == 0 && options.key_dim >= 32 &&
+         options.value_dim % 16 == 0 && options.value_dim >= 32;
+}
+
+std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
+                                 const ArchLimits& limits) {
+  if (!runs_hopper(options, limits))
+    return "the Hopper family serves sm_90a, bf16, and K and V that are multiples of 16 from 32 on";
+  if (schedule.level != Level::serial) return "the Hopper family runs at the serial level";
+  if (schedule.chunk != 32 && schedule.chunk != 64) return "a chunk of the Hopper family has 32 or 64 tokens";
+  if (schedule.value_tile != 64 && schedule.value_tile != 128)
+    return "a value tile of the Hopper family has 64 or 128 columns";
+  if (schedule.stages < 2 || schedule.stages > 4) return "the Hopper family has 2 to 4 stages";
+  if (options.key_dim > 128 && schedule.value_tile > 64) return "beyond K = 128 the state leaves room for 64 value columns";
+  if (options.key_dim > 128 && schedule.chunk > 32) return "beyond K = 128 the state leaves room for chunks of 32 tokens";
+  const HopperLayout layout = hopper_layout(variant, options, schedule, KernelRole::scan);
+  if (schedule.warps != layout.threads / 32) return "it has " + std::to_string(layout.threads / 32) + " warps";
+  return why_too_large(layout.bytes, limits);
+}
+
 std::string why_unfit(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
                       const ArchLimits& limits) {
+  if (schedule.family == Family::hopper) return why_unfit_for_hopper(variant, options, schedule, limits);
+  if (schedule.family != Family::portable) return "its family is portable or hopper";
   if (schedule.level == Level::automatic) return "its level is serial or chunk";
   if (schedule.chunk < 16 || schedule.chunk > 128 || schedule.chunk % 16 != 0)
     return "a chunk is a multiple of 16 tokens from 16 to 128";
@@ -57,10 +89,8 @@ std::string why_unfit(const Variant& variant, const CompileOptions& options, con
     return "the state leaves a thread fewer than 64 of its registers";
   const KernelRole largest = schedule.level == Level::serial ? KernelRole::scan : KernelRole::output;
   for (const KernelRole role : {largest, KernelRole::states}) {
-    const int bytes = shared_bytes(variant, options, schedule, role);
-    if (bytes > limits.shared_bytes_per_block)
-      return "a block takes " + std::to_string(bytes) + " bytes of shared memory, and " + limits.arch + " has " +
-             std::to_string(limits.shared_bytes_per_block);
+    if (std::string reason = why_too_large(shared_bytes(variant, options, schedule, role), limits); !reason.empty())
+      return reason;
   }
   return {};
 }
@@ -68,6 +98,23 @@ std::string why_unfit(const Variant& variant, const CompileOptions& options, con
 std::vector<Schedule> enumerate(const Variant& variant, const CompileOptions& options, const Pins& pins,
                                 const ArchLimits& limits) {
   std::vector<Schedule> legal;
+  if (pins.family != Family::portable && runs_hopper(options, limits))
+    for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
+      for (const int value_tile : choices(pins.value_tile, 0, hopper_value_tiles))
+        for (const int stages : choices(pins.stages, 0, hopper_stage_counts)) {
+          if (chunk != 32 && chunk != 64) continue;
+          if (pins.value_tile == 0 && value_tile > 64 && options.value_dim <= 64) continue;
+          Schedule schedule{.family = Family::hopper,
+                            .level = pins.level == Level::automatic ? Level::serial : pins.level,
+                            .chunk = chunk,
+                            .value_tile = value_tile,
+                            .warps = 0,
+                            .stages = stages};
+          schedule.warps = hopper_layout(variant, options, schedule, KernelRole::scan).threads / 32;
+          if (pins.warps != 0 && pins.warps != schedule.warps) continue;
+          if (why_unfit(variant, options, schedule, limits).empty()) legal.push_back(schedule);
+        }
+  if (pins.family == Family::hopper) return legal;
   for (const Level level : choices(pins.level, Level::automatic, levels))
     for (const int chunk : choices(pins.chunk, 0, chunks))
       for (const int value_tile : choices(pins.value_tile, 0, value_tiles))
@@ -91,6 +138,7 @@ std::string pinned_text(const Pins& pins) {
   const auto add = [&](const char* name, const std::string& value) {
     text += (text.empty() ? "" : " ") + std::string(name) + "=" + value;
   };
+  if (pins.family != Family::automatic) add("family", std::string(name_in(family_names, pins.family)));
   if (pins.level != Level::automatic) add("level", std::string(name_in(level_names, pins.level)));
   if (pins.chunk != 0) add("chunk", std::to_string(pins.chunk));
   if (pins.value_tile != 0) add("value_tile", std::to_string(pins.value_tile));
@@ -135,7 +183,8 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
 
 Pins pins_of(const Variant& variant, const CompileOptions& options) {
   const auto level_text = [](Level level) { return std::string(name_in(level_names, level)); };
-  return {.level = agreed(options.level, variant.level_, Level::automatic, "the level", level_text(options.level),
+  return {.family = options.family,
+          .level = agreed(options.level, variant.level_, Level::automatic, "the level", level_text(options.level),
                           level_text(variant.level_)),
           .chunk = agreed(options.chunk, variant.chunk_, 0, "the chunk size", std::to_string(options.chunk),
                           std::to_string(variant.chunk_)),
@@ -148,7 +197,8 @@ std::string why_illegal(const Variant& variant, const CompileOptions& options, c
                         const ArchLimits& limits) {
   const Pins pins = pins_of(variant, options);
   const auto differs = [](auto pinned, auto unpinned, auto value) { return pinned != unpinned && pinned != value; };
-  if (differs(pins.level, Level::automatic, schedule.level) || differs(pins.chunk, 0, schedule.chunk) ||
+  if (differs(pins.family, Family::automatic, schedule.family) ||
+      differs(pins.level, Level::automatic, schedule.level) || differs(pins.chunk, 0, schedule.chunk) ||
       differs(pins.value_tile, 0, schedule.value_tile) || differs(pins.warps, 0, schedule.warps) ||
       differs(pins.stages, 0, schedule.stages))
     return "it differs from what is pinned: " + pinned_text(pins);

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "codegen/plan.hpp"
+#include "templates/hopper/layout.cuh"
 
 namespace rankone {
 
@@ -13,6 +14,9 @@ inline constexpr int max_key_dim = 256, max_value_dim = 512;
 
 // Throws Error where K, V or a type is out of range, or names a tensor that the variant lacks.
 void check_options(const Variant& variant, const CompileOptions& options);
+
+// What a block of the Hopper family consists of.
+HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);
 
 // Shared memory of a block of this role.
 int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);
@@ -23,6 +27,7 @@ std::string why_illegal(const Variant& variant, const CompileOptions& options, c
 
 // What is pinned, by the options or else the variant; 0 and automatic: nothing. Throws Error where they disagree.
 struct Pins {
+  Family family = Family::automatic;
   Level level = Level::automatic;
   int chunk = 0, value_tile = 0, warps = 0, stages = 0;
   friend bool operator==(const Pins&, const Pins&) = default;

@@ -34,6 +34,7 @@ class PassKernels {
   std::string text_;
   std::shared_ptr<const LoadedKernels> kernels_;
   CallChecker checker_;
+  int multiprocessors_;
 };
 
 class OperatorImpl {

@@ -28,13 +28,14 @@ const Flag shape{"--shape", "B=,T=,...", "sizes B, T, H, HV, K, V; those left ou
 const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: bf16 (default), f16 or f32", &Options::dtype};
 const Flag precision{"--precision", "P", "of float32 products: tf32 (default) or f32", &Options::precision};
 const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", &Options::device};
+const Flag family{"--family", "FAMILY", "pin the kernel family: portable or hopper", &Options::family};
 const Flag chunk{"--chunk", "C", "pin the chunk size: 16 to 128, a multiple of 16", &Options::chunk};
 const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip) or chunk (states in memory)",
                   &Options::states};
 const Flag saved{"--saved", "HOW", "", &Options::saved};  // of the backward pass: known, so that its refusal can say so
 const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns", &Options::value_tile};
 const Flag warps{"--warps", "N", "pin the warps of a block", &Options::warps};
-const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2", &Options::stages};
+const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2 (portable), 2 to 4 (hopper)", &Options::stages};
 const Flag arch{"--arch", "ARCH", "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)", nullptr,
                 &Options::archs};
 const Flag archs{"--arch", "ARCH",
@@ -56,7 +57,7 @@ const Flag quiet{"-q,--quiet", nullptr, "no notes and no progress on standard er
 const Flag seed{"--seed", "N", "of random inputs (default: 1)", &Options::seed};
 
 using Flags = std::vector<const Flag*>;
-const Flags pinned = {&chunk, &states, &saved, &value_tile, &warps, &stages};
+const Flags pinned = {&family, &chunk, &states, &saved, &value_tile, &warps, &stages};
 Flags with_pins(Flags flags) {
   flags.insert(flags.end(), pinned.begin(), pinned.end());
   return flags;

@@ -10,6 +10,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/names.hpp"
 #include "codegen/plan.hpp"
 #include "codegen/space.hpp"
 #include "codegen/variant_json.hpp"
@@ -138,6 +139,11 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
   else if (!options.precision.empty() && options.precision != "tf32")
     refuse("an unknown precision", options.precision, "tf32, f32", "--precision");
 
+  if (const auto family = value_in(family_names, options.family))
+    compile.family = *family;
+  else if (!options.family.empty())
+    refuse("an unknown kernel family", options.family, list_of(family_names), "--family");
+
   if (options.states == "serial")
     compile.level = Level::serial;
   else if (options.states == "chunk")
@@ -155,7 +161,7 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
     refuse("not an accepted chunk size", options.chunk, "a multiple of 16 from 16 to 128", "--chunk");
   compile.value_tile = integer(options.value_tile, 16, 512, "--value-tile");
   compile.warps = integer(options.warps, 1, 32, "--warps");
-  compile.stages = integer(options.stages, 1, 2, "--stages");
+  compile.stages = integer(options.stages, 1, 4, "--stages");
   return compile;
 }
 

@@ -79,7 +79,7 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
 template <class Policy, class Gate, Role role>
 RK_DEVICE void scan(const Arguments& arguments) {
   using T = Traits<Policy, role>;
-  const Work work = find_work<T>(arguments);
+  const Work work = find_work<T>(arguments, block_index());
   if (role == Role::output && work.length == 0) return;
   const long long chunks = (work.length + T::chunk - 1) / T::chunk;
 

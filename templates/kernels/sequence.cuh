@@ -83,8 +83,7 @@ RK_DEVICE void place_chunk(const Arguments& arguments, long long slot, Work& wor
 
 // Blocks with the same head and tokens stand side by side, so that the second finds queries and keys in L2.
 template <class Traits>
-RK_DEVICE Work find_work(const Arguments& arguments) {
-  long long block = block_index();
+RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
   Work work;
   work.value_tile = static_cast<int>(block % Traits::value_tiles);
   work.value_column = work.value_tile * Traits::value_tile;

@@ -16,6 +16,9 @@ namespace rankone {
 // 2e-6).
 enum class Precision : unsigned char { tf32, f32 };
 
+// Which instructions a kernel is built from: `portable` those of sm_80 and later, `hopper` those of sm_90a.
+enum class Family : unsigned char { automatic, portable, hopper };
+
 // What is fixed when a kernel is compiled. B, T, N, H, HV and strides stay free.
 struct CompileOptions {
   int key_dim = 0;                                 // K, 1 to 256
@@ -26,6 +29,7 @@ struct CompileOptions {
   Precision precision = Precision::tf32;
   bool value_major_state = false;                  // states are [N, HV, V, K] instead of [N, HV, K, V]
   // A pinned schedule; 0 and automatic leave it to the tuned database, or else to the default.
+  Family family = Family::automatic;
   int chunk = 0;
   Level level = Level::automatic;
   int value_tile = 0, warps = 0, stages = 0;

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// What a block of the Hopper family consists of: its warpgroups and where things stand in shared memory. The kernel and
+// the host compute it by this one function.
+#pragma once
+
+#include "kernels/layout.cuh"
+
+namespace rankone {
+
+constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern spans
+constexpr int group_threads = 128;
+constexpr int pattern_bytes = 1024;
+
+struct HopperSizes {
+  int chunk, stages;
+  int key_dim, value_tile;
+  bool per_key;                        // a decay for each key column
+  bool reads_output;                   // false in the state-only role: no queries, no scores
+  int input_bytes[max_layout_inputs];  // of an element of each per-key token input; 0: not staged
+};
+
+struct HopperLayout {
+  int key_padded;                                  // K rounded up to whole panels of 64
+  int span;                                        // tokens that one step of the recurrence takes
+  int helper_groups, state_groups;                 // warpgroups beside the loader
+  int score_parts;                                 // of a span: summed by whoever reads them
+  int query, key, value, inputs[max_layout_inputs];  // within a stage
+  int scratch;                                     // per key: rows of 128 bytes for each span and panel; may alias an input
+  int scores;                                      // per key: [span][part] of 512 bytes; else one swizzled panel
+  int decay;                                       // per key: float [span][key_padded]; else float [3][chunk]
+  int exact;                                       // per key: float [span][panel]: whether its decay comes after the read
+  int stage_bytes;
+  int barriers;                                    // after the stages: full, ready, free of each
+  int bytes, threads;
+};
+
+RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
+  HopperLayout layout{};
+  const int rows = sizes.chunk;
+  layout.key_padded = (sizes.key_dim + 63) / 64 * 64;
+  layout.span = sizes.per_key ? sub_chunk : sizes.chunk;
+  layout.state_groups = sizes.value_tile / 64;
+  const int spans = rows / layout.span, panels = layout.key_padded / 64;
+  layout.helper_groups = 1;
+  layout.score_parts = sizes.per_key ? layout.helper_groups * 4 / spans : 1;
+  if (layout.score_parts > panels) layout.score_parts = panels;
+  int offset = 0;
+  layout.query = offset;
+  if (sizes.reads_output) offset += rows * layout.key_padded * 2;
+  layout.key = offset;
+  offset += rows * layout.key_padded * 2;
+  layout.value = offset;
+  offset += rows * sizes.value_tile * 2;
+  layout.scratch = -1;
+  for (int i = 0; i < max_layout_inputs; ++i) {
+    layout.inputs[i] = offset;
+    if (sizes.input_bytes[i] != 0) layout.scratch = offset;
+    offset += rows * layout.key_padded * sizes.input_bytes[i];
+  }
+  if (sizes.per_key && sizes.reads_output && layout.scratch < 0) {
+    layout.scratch = offset;
+    offset += rows * layout.key_padded * 2;
+  }
+  layout.scores = offset;
+  if (sizes.reads_output) offset += sizes.per_key ? spans * layout.score_parts * 512 : rows * panel_bytes;
+  layout.decay = offset;
+  offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
+  layout.exact = offset;
+  if (sizes.per_key) offset += spans * panels * 4;
+  layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
+  layout.barriers = layout.stage_bytes * sizes.stages;
+  layout.bytes = layout.barriers + 3 * 8 * sizes.stages;
+  layout.threads = group_threads * (1 + layout.helper_groups + layout.state_groups);
+  return layout;
+}
+
+}  // namespace rankone

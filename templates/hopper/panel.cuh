@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: MIT
+// A matrix in shared memory as wgmma reads it: panels of 128-byte rows, their 16-byte units swizzled.
+#pragma once
+
+#include "device/matrix.cuh"
+#include "device/warpgroup.cuh"
+#include "hopper/layout.cuh"
+
+namespace rankone {
+
+struct alignas(8) Pair { float first, second; };
+
+// `rows` is a multiple of 8, and `offset` of 1024.
+template <class T, int rows>
+struct Panels {
+  static constexpr int columns = panel_bytes / static_cast<int>(sizeof(T));  // of one panel
+  static constexpr int bytes = rows * panel_bytes;
+  int offset;
+
+  RK_DEVICE int unit(int row, int unit_of_row) const {
+    return offset + unit_of_row / 8 * bytes + row * panel_bytes + ((unit_of_row % 8) ^ (row % 8)) * 16;
+  }
+  RK_DEVICE int at(int row, int column) const {
+    const int byte = column * static_cast<int>(sizeof(T));
+    return unit(row, byte / 16) + byte % 16;
+  }
+  RK_DEVICE float load(int row, int column) const { return to_float(shared_load<T>(at(row, column))); }
+  RK_DEVICE void store(int row, int column, float value) const { shared_store<T>(at(row, column), Element<T>::from(value)); }
+
+  // Rows from `row` (a multiple of 8) as m or n, 16 columns from `column` as steps.
+  using Rows = MatrixView<true, true, 16, pattern_bytes>;
+  RK_DEVICE Rows as_rows(int row, int column) const {
+    return {offset + column / columns * bytes + row * panel_bytes + column % columns * static_cast<int>(sizeof(T))};
+  }
+  // A panel's columns as n, 16 rows from `row` as steps.
+  using Columns = MatrixView<false, true, bytes, pattern_bytes>;
+  RK_DEVICE Columns as_columns(int row, int panel) const { return {offset + panel * bytes + row * panel_bytes}; }
+
+  // 16 rows by 16 columns for a warp's own products: the left operand with rows as m, and the right one with rows as n
+  // (n 0..7 in r0, r2, n 8..15 in r1, r3).
+  RK_DEVICE void load_block(unsigned (&r)[4], int row, int column) const {
+    const int lane = lane_index();
+    load_matrix_x4(r, at(row + lane % 16, column + lane / 16 * 8));
+  }
+  // Where a lane's row of a transposed 16 x 16 block starts: columns become m, rows steps.
+  RK_DEVICE int transposed_place(int row, int column) const {
+    const int lane = lane_index();
+    return at(row + lane % 8 + lane / 16 * 8, column + lane / 8 % 2 * 8);
+  }
+};
+
+}  // namespace rankone
