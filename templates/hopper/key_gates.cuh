@@ -5,6 +5,7 @@
 // All is the warp's own: only what it leaves is for others.
 #pragma once
 
+#include "device/barrier.cuh"
 #include "hopper/gates.cuh"
 #include "kernels/fragment.cuh"
 
@@ -24,14 +25,17 @@ RK_DEVICE float warp_minimum(float value) {
 }
 
 // c += the 16 x 16 products of query rows and key rows over a panel's 64 columns.
-template <class Operand, int rows>
-RK_DEVICE void multiply_panel(float (&c)[2][4], const Panels<Operand, rows>& query, const Panels<Operand, rows>& key, int first,
-                              int panel) {
+struct Place16 {
+  int row, column;
+};
+template <class Operand, int rows, int other_rows>
+RK_DEVICE void multiply_panel(float (&c)[2][4], const Panels<Operand, rows>& query, Place16 query_at,
+                              const Panels<Operand, other_rows>& key, Place16 key_at) {
 #pragma unroll
   for (int step = 0; step < 4; ++step) {
     Quad<Operand> a, b;
-    query.load_block(a.r, first, panel * 64 + 16 * step);
-    key.load_block(b.r, first, panel * 64 + 16 * step);
+    query.load_block(a.r, query_at.row, query_at.column + 16 * step);
+    key.load_block(b.r, key_at.row, key_at.column + 16 * step);
     multiply<false>(c[0], a, b, 0);
     multiply<false>(c[1], a, b, 1);
   }
@@ -45,6 +49,7 @@ struct KeyUnit {
   int span, panel;
   float step[2][sub_chunk];  // base-2 log-decays of the lane's two columns
 
+  RK_DEVICE Place16 here() const { return {first(), panel * 64}; }
   RK_DEVICE int first() const { return span * sub_chunk; }
   RK_DEVICE int column() const { return panel * 64 + 2 * (lane_index()); }
 
@@ -76,10 +81,23 @@ struct KeyUnit {
     }
   }
 
-  RK_DEVICE unsigned scaled(unsigned pair, float low_factor, float high_factor) const {
+  struct Scaled {
     float low, high;
-    Element<Operand>::unpack(pair, low, high);
-    return Element<Operand>::pack(low * low_factor, high * high_factor);
+    unsigned rounded;
+    RK_DEVICE Scaled(unsigned pair, float low_factor, float high_factor) {
+      Element<Operand>::unpack(pair, low, high);
+      low *= low_factor;
+      high *= high_factor;
+      rounded = Element<Operand>::pack(low, high);
+    }
+    RK_DEVICE unsigned rest() const {
+      float first, second;
+      Element<Operand>::unpack(rounded, first, second);
+      return Element<Operand>::pack(low - first, high - second);
+    }
+  };
+  RK_DEVICE unsigned scaled(unsigned pair, float low_factor, float high_factor) const {
+    return Scaled(pair, low_factor, high_factor).rounded;
   }
 
   // Scores by halves of halves: queries of an upper half and keys of the lower one meet at the middle, so that every
@@ -107,7 +125,7 @@ struct KeyUnit {
     }
     sync_warp();
     float all[2][4] = {};
-    multiply_panel(all, scratch, scratch, first(), panel);
+    multiply_panel(all, scratch, here(), scratch, here());
     // The same block of 2 half tokens, and no other difference above than the half.
     add_where(c, all, [=](int row, int column) {
       return (row & half) != 0 && (column & half) == 0 && ((row ^ column) & ~(2 * half - 1)) == 0;
@@ -130,7 +148,8 @@ struct KeyUnit {
     return 1.0f;
   }
 
-  RK_DEVICE void run(float (&c)[2][4]) {
+  // `total`: sums of log-decays so far, in the state-only role.
+  RK_DEVICE void run(float (&c)[2][4], float (&total)[2]) {
     const Panels<Operand, T::chunk> query{place.base + layout.query}, key{place.base + layout.key};
     evaluate();
     float sum[2] = {};
@@ -139,6 +158,8 @@ struct KeyUnit {
       sum[0] += step[0][t];
       sum[1] += step[1][t];
     }
+    total[0] += sum[0];
+    total[1] += sum[1];
     shared_store<Pair>(place.base + layout.decay + (span * layout.key_padded + column()) * 4, Pair{exp2(sum[0]), exp2(sum[1])});
     if constexpr (T::has_write_scale) {
 #pragma unroll
@@ -158,7 +179,7 @@ struct KeyUnit {
         const Panels<Operand, T::chunk> scratch{place.base + layout.scratch};
         sync_warp();
         float all[2][4] = {};
-        multiply_panel(all, query, key, first(), panel);
+        multiply_panel(all, query, here(), key, here());
         add_where(c, all, [](int row, int column) { return row == column; });
 #pragma unroll 1
         for (int half = sub_chunk / 2; half > 0; half /= 2) add_halves(c, scratch, half);
@@ -172,15 +193,22 @@ struct KeyUnit {
         }
       }
     }
+    // What rounding takes from both stays for the scores, which thus are those of float32 operands.
+    const Panels<Operand, T::chunk> query_rest{place.base + layout.scratch};
+    const Panels<Operand, sub_chunk> key_rest{layout.rest + (warp_index() % T::helper_warps) * sub_chunk * panel_bytes};
     float until[2] = {};
 #pragma unroll
     for (int t = sub_chunk - 1; t >= 0; --t) {
       const int key_at = key.at(first() + t, column());
-      shared_store<unsigned>(key_at, scaled(shared_load<unsigned>(key_at), exp2(until[0]), exp2(until[1])));
+      const Scaled scaled_key(shared_load<unsigned>(key_at), exp2(until[0]), exp2(until[1]));
+      shared_store<unsigned>(key_at, scaled_key.rounded);
       if constexpr (T::role != Role::states) {
         if (!exact) {
           const int query_at = query.at(first() + t, column());
-          shared_store<unsigned>(query_at, scaled(shared_load<unsigned>(query_at), exp2(-until[0]), exp2(-until[1])));
+          const Scaled scaled_query(shared_load<unsigned>(query_at), exp2(-until[0]), exp2(-until[1]));
+          shared_store<unsigned>(query_at, scaled_query.rounded);
+          shared_store<unsigned>(query_rest.at(first() + t, column()), scaled_query.rest());
+          shared_store<unsigned>(key_rest.at(t, 2 * lane_index()), scaled_key.rest());
         }
       }
       until[0] += step[0][t];
@@ -190,7 +218,9 @@ struct KeyUnit {
       if (!exact) {
         sync_warp();
         float all[2][4] = {};
-        multiply_panel(all, query, key, first(), panel);
+        multiply_panel(all, query, here(), key, here());
+        multiply_panel(all, query_rest, here(), key, here());
+        multiply_panel(all, query, here(), key_rest, {0, 0});
         // A future key's product is dropped, not multiplied by zero: it may be infinite.
         add_where(c, all, [](int row, int column) { return row >= column; });
       }
@@ -198,19 +228,53 @@ struct KeyUnit {
   }
 };
 
-// Sums of log-decays of a whole sequence, for the state-only role.
+// Sums of base-2 log-decays over a segment, for the state-only role: each warp those of its spans and columns.
+template <class T>
+struct KeyTotals {
+  static constexpr int parts = T::layout.score_parts, owned = (T::panels + parts - 1) / parts;
+  float sums[owned][2];
+
+  RK_DEVICE void store(const Arguments& arguments, const Item& item, int warp) const {
+    const int part = warp / T::spans, span = warp % T::spans, thread = warp * warp_size + lane_index();
+    if (warp < parts * T::spans) {
+#pragma unroll
+      for (int i = 0; i < owned; ++i) {
+        const int column = (part + i * parts) * 64 + 2 * lane_index();
+        if (column < T::layout.key_padded) {
+          shared_store<Pair>(T::layout.totals + (span * T::layout.key_padded + column) * 4, Pair{sums[i][0], sums[i][1]});
+        }
+      }
+    }
+    sync_threads(1, T::helper_threads);
+    if (item.value_tile == 0) {
+      float* const target = arguments.segment_decays + (item.slot * arguments.value_heads + item.head) * T::key_dim;
+      for (int column = thread; column < T::key_dim; column += T::helper_threads) {
+        float sum = 0.0f;
+        for (int i = 0; i < T::spans; ++i) sum += shared_load<float>(T::layout.totals + (i * T::layout.key_padded + column) * 4);
+        target[column] = sum;
+      }
+    }
+    sync_threads(1, T::helper_threads);
+  }
+};
+
 template <class T, class Gate>
-RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp) {
+RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, KeyTotals<T>& totals) {
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
   constexpr int parts = layout.score_parts;
   const int part = warp / T::spans, span = warp % T::spans;
   if (warp >= parts * T::spans || span * sub_chunk >= place.rows) return;
   float c[2][4] = {};
-#pragma unroll 1
-  for (int panel = part; panel < T::panels; panel += parts) {
+  float ignored[2] = {};
+  // Only the state-only role keeps sums, and pays for that with a copy of the unit for each panel.
+#pragma unroll(T::role == Role::states ? KeyTotals<T>::owned : 1)
+  for (int i = 0; i < KeyTotals<T>::owned; ++i) {
+    const int panel = part + i * parts;
+    if (panel >= T::panels) break;
     KeyUnit<T, Gate> unit{place, span, panel, {}};
-    unit.run(c);
+    if constexpr (T::role == Role::states) unit.run(c, totals.sums[i]);
+    else unit.run(c, ignored);
   }
   if constexpr (T::role != Role::states) {
     // 8 x 8 blocks of 128 bytes: queries by keys.

@@ -10,6 +10,7 @@ namespace rankone {
 constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern spans
 constexpr int group_threads = 128;
 constexpr int pattern_bytes = 1024;
+constexpr int join_threads = 256;
 
 struct HopperSizes {
   int chunk, stages;
@@ -22,16 +23,19 @@ struct HopperSizes {
 struct HopperLayout {
   int key_padded;                                  // K rounded up to whole panels of 64
   int span;                                        // tokens that one step of the recurrence takes
-  int helper_groups, state_groups;                 // warpgroups beside the loader
+  int loader_groups, helper_groups, state_groups;  // warpgroups; without a loader the helpers fetch for themselves
   int score_parts;                                 // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage
-  int scratch;                                     // per key: rows of 128 bytes for each span and panel; may alias an input
+  int scratch;                                     // per key: like `query`, and over an input that is used up by then
   int scores;                                      // per key: [span][part] of 512 bytes; else one swizzled panel
   int decay;                                       // per key: float [span][key_padded]; else float [3][chunk]
   int exact;                                       // per key: float [span][panel]: whether its decay comes after the read
   int stage_bytes;
   int barriers;                                    // after the stages: full, ready, free of each
+  int rest;                                        // per key: 16 rows of 128 bytes for each helper warp
+  int totals;                                      // state-only role, per key: float [span][key_padded]
   int bytes, threads;
+  int blocks;  // that a multiprocessor holds
 };
 
 RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
@@ -41,7 +45,9 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.span = sizes.per_key ? sub_chunk : sizes.chunk;
   layout.state_groups = sizes.value_tile / 64;
   const int spans = rows / layout.span, panels = layout.key_padded / 64;
-  layout.helper_groups = 1;
+  // Per key a warp takes 64 columns of a span at a time.
+  layout.loader_groups = sizes.per_key ? 0 : 1;
+  layout.helper_groups = sizes.per_key && spans * panels > 4 ? 2 : 1;
   layout.score_parts = sizes.per_key ? layout.helper_groups * 4 / spans : 1;
   if (layout.score_parts > panels) layout.score_parts = panels;
   int offset = 0;
@@ -69,8 +75,11 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   if (sizes.per_key) offset += spans * panels * 4;
   layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
   layout.barriers = layout.stage_bytes * sizes.stages;
-  layout.bytes = layout.barriers + 3 * 8 * sizes.stages;
-  layout.threads = group_threads * (1 + layout.helper_groups + layout.state_groups);
+  layout.rest = (layout.barriers + 3 * 8 * sizes.stages + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
+  layout.totals = layout.rest + (sizes.per_key && sizes.reads_output ? layout.helper_groups * 4 * sub_chunk * panel_bytes : 0);
+  layout.bytes = layout.totals + (sizes.per_key && !sizes.reads_output ? spans * layout.key_padded * 4 : 0);
+  layout.threads = group_threads * (layout.loader_groups + layout.helper_groups + layout.state_groups);
+  layout.blocks = layout.key_padded == 64 && sizes.value_tile == 64 && layout.bytes <= 113 * 1024 ? 2 : 1;
   return layout;
 }
 

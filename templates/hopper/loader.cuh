@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The warpgroup that keeps chunks coming: q, k, v and per-key gate inputs, in 16-byte copies of any stride.
+// Chunks on their way into panels, in 16-byte copies of any stride, and the warpgroup that keeps q, k and v coming.
 #pragma once
 
 #include "device/barrier.cuh"
@@ -11,16 +11,15 @@
 namespace rankone {
 
 // Tokens `first_token` to `first_token + count - 1` into `rows` rows; whatever lies outside becomes zero.
-template <int columns, class T, int rows>
-RK_DEVICE void load_panels(const Panels<T, rows>& tile, const Source<T>& source, long long first_token, int count) {
-  constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit, threads = group_threads;
+template <int columns, int threads, class T, int rows>
+RK_DEVICE void load_panels(const Panels<T, rows>& tile, const Source<T>& source, long long first_token, int count, int thread) {
+  constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit;
   const long long stride = source.tensor.token_stride;
   const T* const base = source.base + first_token * stride;
   const auto valid = [&](int first) {
     const int left = source.width - first;
     return left < 0 ? 0 : left > per_unit ? per_unit : left;
   };
-  const int thread = thread_index() % threads;
   if (source.vectorized == 0) {
 #pragma unroll 1
     for (int item = thread; item < rows * columns; item += threads) {
@@ -52,34 +51,6 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const Source<T>& source,
   }
 }
 
-template <class T, int index = 0, bool more = (index < T::input_count)>
-struct PanelInputs {
-  RK_DEVICE PanelInputs(const Arguments&, const Work&) {}
-  RK_DEVICE void load(long long, int, int) const {}
-};
-template <class T, int index>
-struct PanelInputs<T, index, true> {
-  using Type = typename TypeOf<T::input_types[index]>::Type;
-  Source<Type> source;
-  PanelInputs<T, index + 1> others;
-
-  static RK_DEVICE int head_of(const Work& work) {
-    constexpr bool has_key_heads = T::input_has_key_heads[index];
-    return has_key_heads ? work.query_head : work.head;
-  }
-  RK_DEVICE PanelInputs(const Arguments& arguments, const Work& work)
-      : source(arguments.inputs[index], arguments.flags & (first_input_is_vectorized << index), work, head_of(work), 0,
-               T::key_dim),
-        others(arguments, work) {}
-  RK_DEVICE void load(long long first_token, int count, int base) const {
-    if constexpr (T::input_is_per_key[index]) {
-      constexpr int offset = T::layout.inputs[index];
-      load_panels<T::layout.key_padded>(Panels<Type, T::chunk>{base + offset}, source, first_token, count);
-    }
-    others.load(first_token, count, base);
-  }
-};
-
 template <class T>
 struct Loader {
   using Storage = typename T::Storage;
@@ -99,7 +70,7 @@ struct Loader {
     const Source<Storage> key(arguments.key, arguments.flags & key_is_vectorized, work, work.query_head, 0, T::key_dim);
     const Source<Storage> value(arguments.value, arguments.flags & value_is_vectorized, work, work.head, work.value_column,
                                 T::value_dim);
-    const PanelInputs<T> inputs(arguments, work);
+    const int thread = thread_index();
     const long long chunks = chunks_of<T>(work);
 #pragma unroll 1
     for (long long chunk = 0; chunk < chunks; ++chunk) {
@@ -107,14 +78,13 @@ struct Loader {
       const int count = rows_of<T>(work, chunk);
       barrier_wait(to.free(), to.phase ^ 1);
       const int base = to.base();
-      inputs.load(first_token, count, base);
       if constexpr (T::reads_key) {
-        load_panels<T::layout.key_padded>(Panels<Storage, T::chunk>{base + T::layout.key}, key, first_token, count);
+        load_panels<T::layout.key_padded, group_threads>(Panels<Storage, T::chunk>{base + T::layout.key}, key, first_token, count, thread);
       }
       if constexpr (T::role != Role::states) {
-        load_panels<T::layout.key_padded>(Panels<Storage, T::chunk>{base + T::layout.query}, query, first_token, count);
+        load_panels<T::layout.key_padded, group_threads>(Panels<Storage, T::chunk>{base + T::layout.query}, query, first_token, count, thread);
       }
-      load_panels<T::value_tile>(Panels<Storage, T::chunk>{base + T::layout.value}, value, first_token, count);
+      load_panels<T::value_tile, group_threads>(Panels<Storage, T::chunk>{base + T::layout.value}, value, first_token, count, thread);
       copy_commit();
       to.advance();
       if (++under_way > T::lag) {
@@ -125,7 +95,7 @@ struct Loader {
   }
 
   RK_DEVICE void run(const Arguments& arguments) {
-    for_each_item<T>(arguments, [&](const Work& work) { walk_item(arguments, work); });
+    for_each_item<T>(arguments, [&](const Item& work) { walk_item(arguments, work); });
     copy_wait<0>();
     while (under_way > 0) announce();
   }

@@ -26,9 +26,16 @@ RK_CONSTEXPR HopperSizes hopper_sizes() {
 struct RegisterShares {
   int loader, helper, state;
 };
-RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key) {
-  if (layout.state_groups == 1) return {56, 184, 240};
-  return per_key ? RegisterShares{48, 176, 144} : RegisterShares{40, 88, 192};
+RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, int launched) {
+  const int pool = launched * (layout.threads / group_threads);
+  if (layout.loader_groups == 0) {
+    const int helper = layout.helper_groups == 2 ? (layout.state_groups == 2 ? 112 : 128) : layout.state_groups == 2 ? 184 : 128;
+    int state = (pool - layout.helper_groups * helper) / layout.state_groups / 8 * 8;
+    return {0, helper, state > 240 ? 240 : state};
+  }
+  const int loader = 40, helper = 88;
+  const int state = (pool - loader - helper) / layout.state_groups / 8 * 8;
+  return {loader, helper, state > 240 ? 240 : state};
 }
 
 template <class Policy, Role role_>
@@ -36,8 +43,8 @@ struct HopperTraits : Policy {
   using Storage = typename Policy::Storage;
   static constexpr Role role = role_;
   static constexpr HopperLayout layout = make_hopper_layout(hopper_sizes<Policy, role_>());
-  static constexpr RegisterShares registers = register_shares(layout, Policy::decay == DecayKind::per_key);
-  static constexpr int launched_registers = 65536 / layout.threads / 8 * 8;
+  static constexpr int launched_registers = 65536 / (layout.threads * layout.blocks) / 8 * 8;
+  static constexpr RegisterShares registers = register_shares(layout, launched_registers);
   static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
   static constexpr int panels = layout.key_padded / 64;
   static constexpr int span = layout.span, spans = Policy::chunk / span;

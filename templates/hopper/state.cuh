@@ -17,14 +17,13 @@ template <class T>
 struct GroupState {
   float values[T::panels][32];
 
-  // Calls visit(value, element of the caller's state) for all that lie inside it.
+  // Calls visit(value, element) for all that lie inside matrix `matrix` of a tensor of states.
   template <class Visit>
-  RK_DEVICE void for_each(const Arguments& arguments, const Work& work, int column, const Visit& visit) {
+  RK_DEVICE void for_each(long long matrix, const Work& work, int column, const Visit& visit) {
     constexpr int key_step = T::value_major_state ? 1 : T::value_dim, column_step = T::value_major_state ? T::key_dim : 1;
     const LanePlace lane = lane_place();
     const int key = 2 * lane.pair, first = work.value_column + column + lane.group;
-    const long long matrix = (work.sequence * arguments.value_heads + work.head) * T::key_dim * T::value_dim;
-    const long long element = matrix + static_cast<long long>(key) * key_step + static_cast<long long>(first) * column_step;
+    const long long element = matrix * T::key_dim * T::value_dim + static_cast<long long>(key) * key_step + static_cast<long long>(first) * column_step;
 #pragma unroll
     for (int panel = 0; panel < T::panels; ++panel) {
 #pragma unroll
@@ -36,17 +35,22 @@ struct GroupState {
       }
     }
   }
-  RK_DEVICE void load_initial(const Arguments& arguments, const Work& work, int column) {
+  // A segment starts from its slot and, but for the last of its sequence, leaves its state to the next one's.
+  RK_DEVICE void begin(const Arguments& arguments, const Item& item, int column) {
 #pragma unroll
     for (int i = 0; i < 32 * T::panels; ++i) values[i / 32][i % 32] = 0.0f;
-    if (arguments.initial_state == nullptr) return;
-    const float* const source = static_cast<const float*>(arguments.initial_state);
-    for_each(arguments, work, column, [&](float& value, long long element) { value = source[element]; });
+    if constexpr (T::role == Role::states) return;
+    const bool split = is_split(arguments);
+    const float* const source = static_cast<const float*>(split ? arguments.chunk_states : arguments.initial_state);
+    if (source == nullptr) return;
+    for_each((split ? item.slot : item.sequence) * arguments.value_heads + item.head, item, column,
+             [&](float& value, long long element) { value = source[element]; });
   }
-  RK_DEVICE void store_final(const Arguments& arguments, const Work& work, int column) {
-    if (arguments.final_state == nullptr) return;
-    float* const target = static_cast<float*>(arguments.final_state);
-    for_each(arguments, work, column, [&](float& value, long long element) { target[element] = value; });
+  RK_DEVICE void end(const Arguments& arguments, const Item& item, int column) {
+    float* const target = static_cast<float*>(T::role == Role::states ? arguments.chunk_states : arguments.final_state);
+    if (target == nullptr || (T::role != Role::states && !item.ends)) return;
+    for_each((T::role == Role::states ? item.slot : item.sequence) * arguments.value_heads + item.head, item, column,
+             [&](float& value, long long element) { target[element] = value; });
   }
 
   // 16 keys as steps of a left operand.
@@ -258,10 +262,10 @@ struct StateGroup {
   Ring<T> ring;
 
   RK_DEVICE void run(const Arguments& arguments) {
-    const int warp = (thread_index() / group_threads - 1 - T::layout.helper_groups) * 4 + warp_index() % 4;
+    const int warp = (thread_index() / group_threads - T::layout.loader_groups - T::layout.helper_groups) * 4 + warp_index() % 4;
     const int column = 16 * warp;  // of the value tile
-    for_each_item<T>(arguments, [&](const Work& work) {
-      state.load_initial(arguments, work, column);
+    for_each_item<T>(arguments, [&](const Item& work) {
+      state.begin(arguments, work, column);
       const long long chunks = chunks_of<T>(work);
 #pragma unroll 1
       for (long long chunk = 0; chunk < chunks; ++chunk) {
@@ -284,7 +288,7 @@ struct StateGroup {
         if (lane_index() == 0) barrier_arrive(ring.free());
         ring.advance();
       }
-      state.store_final(arguments, work, column);
+      state.end(arguments, work, column);
     });
   }
 };

@@ -32,13 +32,12 @@ RK_DEVICE long long sequence_offset(const Arguments& arguments, long long index)
 
 // Packed sequence n starts at slot floor(start / chunk) + n: never fewer slots than chunks, known without a scan, and
 // in all at most ceil(T / chunk) + N.
-RK_DEVICE long long packed_slot(const Arguments& arguments, long long index, int chunk) {
+RK_DEVICE long long packed_slot(const Arguments& arguments, long long index, long long chunk) {
   return sequence_offset(arguments, index) / chunk + index;
 }
 
-// The sequence as a whole, for the roles that walk it.
-template <class Policy>
-RK_DEVICE void place_sequence(const Arguments& arguments, long long index, Work& work) {
+// The sequence as a whole, for the roles that walk it; slots are those of its chunks.
+RK_DEVICE void place_sequence(const Arguments& arguments, long long index, long long chunk, Work& work) {
   work.sequence = index;
   work.position = 0;
   if (arguments.cu_seqlens != nullptr) {
@@ -46,55 +45,61 @@ RK_DEVICE void place_sequence(const Arguments& arguments, long long index, Work&
     work.start = sequence_offset(arguments, index);
     const long long end = sequence_offset(arguments, index + 1);
     work.length = end > work.start ? end - work.start : 0;
-    work.first_slot = packed_slot(arguments, index, Policy::chunk);
+    work.first_slot = packed_slot(arguments, index, chunk);
   } else {
     work.batch = index;
     work.start = 0;
     work.length = arguments.tokens;
-    work.first_slot = index * ((arguments.tokens + Policy::chunk - 1) / Policy::chunk);
+    work.first_slot = index * ((arguments.tokens + chunk - 1) / chunk);
   }
 }
 
-// One chunk, for the role that runs them in parallel; a slot that holds none gets length 0.
-template <class Policy>
-RK_DEVICE void place_chunk(const Arguments& arguments, long long slot, Work& work) {
+// One chunk, for the roles that run them in parallel; a slot that holds none gets length 0. Returns its index in its
+// sequence, less than 0 before the first one.
+RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long long chunk_tokens, Work& work) {
   long long sequence, chunk;
   if (arguments.cu_seqlens != nullptr) {
     long long low = 0, high = arguments.sequences;  // the last sequence that starts at or before `slot`
     while (high - low > 1) {
       const long long middle = (low + high) / 2;
-      if (packed_slot(arguments, middle, Policy::chunk) <= slot) low = middle; else high = middle;
+      if (packed_slot(arguments, middle, chunk_tokens) <= slot) low = middle; else high = middle;
     }
     sequence = low;
-    chunk = slot - packed_slot(arguments, sequence, Policy::chunk);
+    chunk = slot - packed_slot(arguments, sequence, chunk_tokens);
   } else {
-    const long long chunks = (arguments.tokens + Policy::chunk - 1) / Policy::chunk;
+    const long long chunks = (arguments.tokens + chunk_tokens - 1) / chunk_tokens;
     sequence = slot / chunks;
     chunk = slot % chunks;
   }
-  place_sequence<Policy>(arguments, sequence, work);
-  if (chunk < 0) chunk = work.length;  // tokens before the first sequence are nobody's
-  const long long before = chunk * Policy::chunk;
+  place_sequence(arguments, sequence, chunk_tokens, work);
+  const long long before = (chunk < 0 ? work.length : chunk * chunk_tokens);  // tokens before the first are nobody's
   work.first_slot = slot;
   work.start += before;
   work.position = before;
-  work.length = clamp(work.length - before, 0, Policy::chunk);
+  work.length = clamp(work.length - before, 0, chunk_tokens);
+  return chunk;
 }
 
-// Blocks with the same head and tokens stand side by side, so that the second finds queries and keys in L2.
+// The head and the value columns of a block; what is left of its number says which tokens. Blocks with the same head and
+// tokens stand side by side, so that the second finds queries and keys in L2.
 template <class Traits>
-RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
-  Work work;
+RK_DEVICE long long place_columns(const Arguments& arguments, long long block, Work& work) {
   work.value_tile = static_cast<int>(block % Traits::value_tiles);
   work.value_column = work.value_tile * Traits::value_tile;
   block /= Traits::value_tiles;
   work.head = static_cast<int>(block % arguments.value_heads);
   work.query_head = static_cast<int>(static_cast<long long>(work.head) * arguments.heads / arguments.value_heads);
-  block /= arguments.value_heads;
+  return block / arguments.value_heads;
+}
+
+template <class Traits>
+RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
+  Work work;
+  const long long place = place_columns<Traits>(arguments, block, work);
   if constexpr (Traits::role == Role::output) {
-    place_chunk<Traits>(arguments, block, work);
+    place_chunk(arguments, place, Traits::chunk, work);
   } else {
-    place_sequence<Traits>(arguments, block, work);
+    place_sequence(arguments, place, Traits::chunk, work);
   }
   return work;
 }
