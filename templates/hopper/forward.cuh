@@ -64,11 +64,17 @@ RK_DEVICE void help_tokens(const Arguments& arguments, int thread) {
     TokenDecays<T, Gate> decays;
     float total = 0.0f;
     if constexpr (T::weighted) {
-      if (chunks > 0) decays.evaluate(place_of(0));
+      if (chunks > 0) {
+        decays.fetch(place_of(0));
+        decays.evaluate(place_of(0));
+      }
     }
 #pragma unroll 1
     for (long long chunk = 0; chunk < chunks; ++chunk) {
-      const PanelPlace<T> place = place_of(chunk);
+      const PanelPlace<T> place = place_of(chunk), next = place_of(chunk + 1);
+      if constexpr (T::weighted) {
+        if (chunk + 1 < chunks) decays.fetch(next);
+      }
       barrier_wait(ring.full(), ring.phase);
       if constexpr (T::rewrites) rewrite_chunk<T, Gate>(place, thread);
       write_token_chunk<T, Gate>(place, decays, warp);
@@ -78,11 +84,10 @@ RK_DEVICE void help_tokens(const Arguments& arguments, int thread) {
       ring.advance();
       if constexpr (T::weighted) {
         if constexpr (T::role == Role::states) {
-          const Exponent end = decays.at(T::chunk - 1);
+          const Exponent end = decays.end();
           total += end.whole + end.fraction;
         }
-        // The next chunk's token inputs come from global memory: asked for as early as they can be.
-        if (chunk + 1 < chunks) decays.evaluate(place_of(chunk + 1));
+        if (chunk + 1 < chunks) decays.evaluate(next);
       }
     }
     if constexpr (T::role == Role::states) {

@@ -160,7 +160,6 @@ struct KeyUnit {
     }
     total[0] += sum[0];
     total[1] += sum[1];
-    shared_store<Pair>(place.base + layout.decay + (span * layout.key_padded + column()) * 4, Pair{exp2(sum[0]), exp2(sum[1])});
     if constexpr (T::has_write_scale) {
 #pragma unroll
       for (int t = 0; t < sub_chunk; ++t) {
@@ -172,9 +171,6 @@ struct KeyUnit {
     bool exact = false;
     if constexpr (T::role != Role::states) {
       exact = warp_minimum(sum[0] < sum[1] ? sum[0] : sum[1]) < anchored_log2_decay;
-      if (lane_index() == 0) {
-        shared_store<float>(place.base + layout.exact + (span * T::panels + panel) * 4, exact ? 1.0f : 0.0f);
-      }
       if (exact) {
         const Panels<Operand, T::chunk> scratch{place.base + layout.scratch};
         sync_warp();
@@ -193,6 +189,9 @@ struct KeyUnit {
         }
       }
     }
+    const unsigned sign = exact ? 0x80000000u : 0u;
+    shared_store<Pair>(place.base + layout.decay + (span * layout.key_padded + column()) * 4,
+                       Pair{as_float(as_bits(exp2(sum[0])) | sign), as_float(as_bits(exp2(sum[1])) | sign)});
     // What rounding takes from both stays for the scores, which thus are those of float32 operands.
     const Panels<Operand, T::chunk> query_rest{place.base + layout.scratch};
     const Panels<Operand, sub_chunk> key_rest{layout.rest + (warp_index() % T::helper_warps) * sub_chunk * panel_bytes};

@@ -28,11 +28,12 @@ struct HopperLayout {
   int query, key, value, inputs[max_layout_inputs];  // within a stage
   int scratch;                                     // per key: like `query`, and over an input that is used up by then
   int scores;                                      // per key: [span][part] of 512 bytes; else one swizzled panel
-  int decay;                                       // per key: float [span][key_padded]; else float [3][chunk]
-  int exact;                                       // per key: float [span][panel]: whether its decay comes after the read
+  int decay;                                       // per key: float [span][key_padded], its sign set where the panel's
+                                                   // decay comes after the read; else float [3][chunk]
   int stage_bytes;
   int barriers;                                    // after the stages: full, ready, free of each
   int rest;                                        // per key: 16 rows of 128 bytes for each helper warp
+  int sums;                                        // else: float [helper warp][3][chunk]
   int totals;                                      // state-only role, per key: float [span][key_padded]
   int bytes, threads;
   int blocks;  // that a multiprocessor holds
@@ -71,13 +72,16 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   if (sizes.reads_output) offset += sizes.per_key ? spans * layout.score_parts * 512 : rows * panel_bytes;
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
-  layout.exact = offset;
-  if (sizes.per_key) offset += spans * panels * 4;
   layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
-  layout.barriers = layout.stage_bytes * sizes.stages;
-  layout.rest = (layout.barriers + 3 * 8 * sizes.stages + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
-  layout.totals = layout.rest + (sizes.per_key && sizes.reads_output ? layout.helper_groups * 4 * sub_chunk * panel_bytes : 0);
-  layout.bytes = layout.totals + (sizes.per_key && !sizes.reads_output ? spans * layout.key_padded * 4 : 0);
+  offset = layout.stage_bytes * sizes.stages;
+  layout.rest = offset;
+  if (sizes.per_key && sizes.reads_output) offset += layout.helper_groups * 4 * sub_chunk * panel_bytes;
+  layout.sums = offset;
+  if (!sizes.per_key) offset += 4 * rows * 12;
+  layout.totals = offset;
+  if (sizes.per_key && !sizes.reads_output) offset += spans * layout.key_padded * 4;
+  layout.barriers = offset;
+  layout.bytes = offset + 3 * 8 * sizes.stages;
   layout.threads = group_threads * (layout.loader_groups + layout.helper_groups + layout.state_groups);
   layout.blocks = layout.key_padded == 64 && sizes.value_tile == 64 && layout.bytes <= 113 * 1024 ? 2 : 1;
   return layout;

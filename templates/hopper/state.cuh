@@ -6,6 +6,7 @@
 #pragma once
 
 #include "device/barrier.cuh"
+#include "device/math.cuh"
 #include "hopper/panel.cuh"
 #include "hopper/walk.cuh"
 #include "kernels/fragment.cuh"
@@ -67,7 +68,8 @@ struct GroupState {
     const int first = decays + (panel * 64 + 2 * lane_place().pair) * 4;
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
-      const Pair decay = shared_load<Pair>(first + j * 32);
+      Pair decay = shared_load<Pair>(first + j * 32);
+      decay = {absolute(decay.first), absolute(decay.second)};  // the sign says something else
       float* const c = values[panel] + 4 * j;
       c[0] *= decay.first;
       c[1] *= decay.second;
@@ -137,21 +139,22 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
   constexpr int steps = 4 * T::panels;
   const int first = span * sub_chunk;
   const Panels<Operand, T::chunk> query{base + layout.query}, key{base + layout.key};
-  const int decays = base + layout.decay + span * layout.key_padded * 4, exact = base + layout.exact + span * T::panels * 4;
+  const int decays = base + layout.decay + span * layout.key_padded * 4;
+  const auto is_exact = [&](int panel) { return as_bits(shared_load<float>(decays + panel * 256)) >> 31 != 0; };
   unsigned v[4];
   load_matrix_x4_transposed(v, strip.tile.transposed_place(first, strip.column));
   float o[8];
   if constexpr (T::role != Role::states) {
 #pragma unroll
     for (int panel = 0; panel < T::panels; ++panel) {
-      if (shared_load<float>(exact + panel * 4) == 0.0f) state.decay_panel(panel, decays);
+      if (!is_exact(panel)) state.decay_panel(panel, decays);
     }
     unsigned s[steps][4];
 #pragma unroll
     for (int step = 0; step < steps; ++step) state.template pack<Operand>(s[step], step);
 #pragma unroll
     for (int panel = 0; panel < T::panels; ++panel) {
-      if (shared_load<float>(exact + panel * 4) != 0.0f) state.decay_panel(panel, decays);
+      if (is_exact(panel)) state.decay_panel(panel, decays);
     }
     wgmma_fence();
     wgmma<Operand, false>(o, s[0], query.as_rows(first, 0));

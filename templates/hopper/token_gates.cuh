@@ -8,12 +8,31 @@
 namespace rankone {
 
 // A chunk's decays, summed up to each token. Lane l holds tokens l and l + 32; every helper warp holds all.
+// The token inputs are fetched a chunk ahead and wait in registers, which hides the latency of global memory.
 template <class T, class Gate>
 struct TokenDecays {
-  static constexpr int held = (T::chunk + warp_size - 1) / warp_size;
+  static constexpr int held = (T::chunk + warp_size - 1) / warp_size, inputs = T::input_count > 0 ? T::input_count : 1;
   Exponent sum[held];
   float write[held];
+  float raw[held][inputs];
 
+  // The same view as PanelAt, over the fetched inputs.
+  struct Fetched : PanelAt<T> {
+    const float* fetched;
+    RK_DEVICE Fetched(const PanelAt<T>& at, const float* values) : PanelAt<T>(at), fetched(values) {}
+    template <int index> RK_DEVICE float input() const { return fetched[index]; }
+  };
+  template <int index = 0>
+  RK_DEVICE void fetch_inputs(const PanelAt<T>& at, float (&values)[inputs]) {
+    if constexpr (index < T::input_count) {
+      values[index] = at.template input<index>();
+      fetch_inputs<index + 1>(at, values);
+    }
+  }
+  RK_DEVICE void fetch(const PanelPlace<T>& place) {
+#pragma unroll
+    for (int i = 0; i < held; ++i) fetch_inputs(place.at(lane_index() + 32 * i, 0), raw[i]);
+  }
   RK_DEVICE void evaluate(const PanelPlace<T>& place) {
     const int lane = lane_index();
     Exponent before{0.0f, 0.0f};
@@ -21,7 +40,7 @@ struct TokenDecays {
     for (int i = 0; i < held; ++i) {
       const int row = lane + 32 * i;
       const bool exists = row < place.rows;
-      const PanelAt<T> at = place.at(row, 0);
+      const Fetched at(place.at(row, 0), raw[i]);
       float log_decay = 0.0f;
       if constexpr (T::decay != DecayKind::none) log_decay = Gate::log_decay(at);
       write[i] = 1.0f;
@@ -42,22 +61,8 @@ struct TokenDecays {
       before = {shuffle(sum[i].whole, 31), shuffle(sum[i].fraction, 31)};
     }
   }
-  RK_DEVICE Exponent at(int token) const {
-    Exponent result{shuffle(sum[0].whole, token), shuffle(sum[0].fraction, token)};
-    if constexpr (held == 2) {
-      const Exponent later{shuffle(sum[1].whole, token), shuffle(sum[1].fraction, token)};
-      if (token >= 32) result = later;
-    }
-    return result;
-  }
-  RK_DEVICE float write_at(int token) const {
-    if constexpr (!T::has_write_scale) return 1.0f;
-    float result = shuffle(write[0], token);
-    if constexpr (held == 2) {
-      const float later = shuffle(write[1], token);
-      if (token >= 32) result = later;
-    }
-    return result;
+  RK_DEVICE Exponent end() const {
+    return {shuffle(sum[held - 1].whole, 31), shuffle(sum[held - 1].fraction, 31)};
   }
 };
 
@@ -101,12 +106,15 @@ RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, const TokenDecays<T
     }
     wgmma_commit();
   }
+  const int sums = layout.sums + warp * T::chunk * 12, writes = sums + T::chunk * 8;
   if constexpr (T::weighted) {
     const int lane = lane_index(), row_decay = place.base + layout.decay;
-    const Exponent end = decays.at(T::chunk - 1), start{0.0f, 0.0f};
+    const Exponent end = decays.end(), start{0.0f, 0.0f};
 #pragma unroll
     for (int i = 0; i < TokenDecays<T, Gate>::held; ++i) {
       const int token = lane + 32 * i;
+      if constexpr (T::role != Role::states && T::has_write_scale) shared_store<float>(writes + token * 4, decays.write[i]);
+      if constexpr (T::role != Role::states) shared_store<Pair>(sums + token * 8, Pair{decays.sum[i].whole, decays.sum[i].fraction});
       if (token / 16 == warp) {
         shared_store<float>(row_decay + token * 4, exp2_of_difference(decays.sum[i], start));
         shared_store<float>(row_decay + (T::chunk + token) * 4,
@@ -114,6 +122,7 @@ RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, const TokenDecays<T
       }
     }
     if (warp == 0 && lane == 0) shared_store<float>(row_decay + 2 * T::chunk * 4, exp2_of_difference(end, start));
+    sync_warp();  // the warp's own sums
   }
   if constexpr (T::role != Role::states) {
     const LanePlace lane = lane_place();
@@ -121,32 +130,37 @@ RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, const TokenDecays<T
     wgmma_settle(c);
     if (16 * warp < T::chunk) {
       const int low = 16 * warp + lane.group;
+      const auto sum_at = [&](int token) {
+        const Pair pair = shared_load<Pair>(sums + token * 8);
+        return Exponent{pair.first, pair.second};
+      };
       Exponent row[2];
       if constexpr (T::weighted) {
-        row[0] = decays.at(low);
-        row[1] = decays.at(low + 8);
+        row[0] = sum_at(low);
+        row[1] = sum_at(low + 8);
       }
 #pragma unroll
       for (int j = 0; j < T::chunk / 8; ++j) {
-        float factor[4] = {1.0f, 1.0f, 1.0f, 1.0f};
         const int column = 8 * j + 2 * lane.pair;
-        if constexpr (T::weighted) {
+        float p[4] = {};
+        if (j < 2 * warp + 2) {  // else later keys alone
+          float factor[4] = {1.0f, 1.0f, 1.0f, 1.0f};
+          if constexpr (T::weighted) {
 #pragma unroll
-          for (int i = 0; i < 2; ++i) {
-            const Exponent key_sum = decays.at(column + i);
-            const float write = decays.write_at(column + i);
-            factor[i] = exp2_of_difference(row[0], key_sum) * write;
-            factor[2 + i] = exp2_of_difference(row[1], key_sum) * write;
+            for (int i = 0; i < 2; ++i) {
+              const Exponent key_sum = sum_at(column + i);
+              float write = 1.0f;
+              if constexpr (T::has_write_scale) write = shared_load<float>(writes + (column + i) * 4);
+              factor[i] = exp2_of_difference(row[0], key_sum) * write;
+              factor[2 + i] = exp2_of_difference(row[1], key_sum) * write;
+            }
           }
-        }
-        // A future key's product is dropped, not multiplied by zero: it may be infinite.
+          // A future key's product is dropped, not multiplied by zero: it may be infinite.
 #pragma unroll
-        for (int side = 0; side < 2; ++side) {
-          const int at = low + 8 * side;
-          shared_store<unsigned>(scores.at(at, column),
-                                 Element<Operand>::pack(at >= column ? c[4 * j + 2 * side] * factor[2 * side] : 0.0f,
-                                                        at >= column + 1 ? c[4 * j + 2 * side + 1] * factor[2 * side + 1] : 0.0f));
+          for (int i = 0; i < 4; ++i) p[i] = low + i / 2 * 8 >= column + i % 2 ? c[4 * j + i] * factor[i] : 0.0f;
         }
+        shared_store<unsigned>(scores.at(low, column), Element<Operand>::pack(p[0], p[1]));
+        shared_store<unsigned>(scores.at(low + 8, column), Element<Operand>::pack(p[2], p[3]));
       }
     }
   }
