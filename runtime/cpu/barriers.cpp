@@ -38,8 +38,7 @@ SharedBarrier& Block::barrier_at(Word word, int thread, int offset, int line) {
     if (barrier.offset != offset) continue;
     if (!launch_.check_races) return barrier;
     check_read(word, thread, offset, 8, line);
-    const Access writer = causal_.writer(offset);
-    if (writer.thread == barrier.init.thread && writer.time == barrier.init.time) return barrier;
+    if (causal_.last_written_by(offset, 8, barrier.init)) return barrier;
   }
   fail({.kind = FailureKind::no_barrier, .word = word, .thread = thread, .line = line, .offset = offset});
   __builtin_unreachable();
@@ -72,6 +71,12 @@ void Block::barrier_arrive(HostThread& thread, int offset, int line) {
 
 void Block::barrier_wait(HostThread& thread, int offset, int parity, int line) {
   if (skipped(line)) return;
+  if (parity != 0 && parity != 1)
+    fail({.kind = FailureKind::bad_parity,
+          .word = Word::barrier_wait,
+          .thread = thread.index,
+          .line = line,
+          .bytes = parity});
   SharedBarrier& barrier = barrier_at(Word::barrier_wait, thread.index, offset, line);
   if ((barrier.phase & 1u) != static_cast<unsigned>(parity)) return clocks_.acquire(thread.index, barrier.published);
   Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];

@@ -149,7 +149,8 @@ void Block::leave(Fiber& me) {
   if (next == nullptr) fail({.kind = FailureKind::deadlock});
   if (next != &me) switch_to(*next, &me.context);
   if (!me.copies.empty()) deliver_some(me, random_ >> 40);
-  if (products_under_way_ != 0 && (random_ >> 20) % 32 == 0) perform_next(warpgroups_[(random_ >> 32) % warpgroups_.size()]);
+  if (products_under_way_ != 0 && (random_ >> 20) % 32 == 0)
+    perform_next(warpgroups_[(random_ >> 32) % warpgroups_.size()]);
 }
 
 void Block::finish(Fiber& me) {

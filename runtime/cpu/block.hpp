@@ -58,6 +58,7 @@ enum class FailureKind : unsigned char {
   deadlock,
   no_barrier,
   bad_arrivals,
+  bad_parity,
   extra_arrival,
   bad_sync_threads,
   sync_threads_disagree,
@@ -212,15 +213,15 @@ class Block {
   void check_read(Word word, int thread, int offset, int bytes, int line) {
     Access other;
     const Access now = stamp(thread, line);
-    const Conflict conflict = launch_.parts ? causal_.read(clocks_, offset, bytes, now, other)
-                                            : shadow_.read(offset, bytes, now, other);
+    const Conflict conflict =
+        launch_.parts ? causal_.read(clocks_, offset, bytes, now, other) : shadow_.read(offset, bytes, now, other);
     if (conflict != Conflict::none) fail_order(conflict, word, thread, offset, bytes, line, other);
   }
   void check_write(Word word, int thread, int offset, int bytes, int line) {
     Access other;
     const Access now = stamp(thread, line);
-    const Conflict conflict = launch_.parts ? causal_.write(clocks_, offset, bytes, now, other)
-                                            : shadow_.write(offset, bytes, now, other);
+    const Conflict conflict =
+        launch_.parts ? causal_.write(clocks_, offset, bytes, now, other) : shadow_.write(offset, bytes, now, other);
     if (conflict != Conflict::none) fail_order(conflict, word, thread, offset, bytes, line, other);
   }
   void end_copy(const PendingCopy& copy, Access now) {

@@ -63,7 +63,11 @@ class CausalShadow {
   void end_copy(int offset, int bytes, Access now) {
     for (Cell *cell = first(offset), *end = last(cell, bytes); cell != end; ++cell) cell->writer = now;
   }
-  Access writer(int offset) { return first(offset)->writer; }
+  bool last_written_by(int offset, int bytes, Access access) {
+    return std::all_of(first(offset), last(first(offset), bytes), [&](const Cell& cell) {
+      return cell.writer.thread == access.thread && cell.writer.time == access.time && cell.writer.line == access.line;
+    });
+  }
 
  private:
   struct Cell {
@@ -125,7 +129,9 @@ class CausalShadow {
       other = reader;
       return !settled(clocks, reader) && !clocks.follows(reader, now.thread);
     };
-    const auto kind = [&] { return other.thread < clocks.threads() ? Conflict::read_write : Conflict::product_under_way; };
+    const auto kind = [&] {
+      return other.thread < clocks.threads() ? Conflict::read_write : Conflict::product_under_way;
+    };
     for (Cell *cell = first(offset), *end = last(cell, bytes); cell != end; ++cell) {
       other = cell->writer;
       if (other.time >= ordered_) {

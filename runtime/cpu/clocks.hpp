@@ -112,7 +112,8 @@ class Clocks {
 
   // Whether a thread comes after all that a row knows.
   bool follows_row(int thread, int row) const {
-    const std::uint32_t* const mine = rows_[static_cast<std::size_t>(base_[static_cast<std::size_t>(thread)])].known.get();
+    const std::uint32_t* const mine =
+        rows_[static_cast<std::size_t>(base_[static_cast<std::size_t>(thread)])].known.get();
     const std::uint32_t* const all = rows_[static_cast<std::size_t>(row)].known.get();
     for (std::size_t i = 0; i < width_; ++i)
       if (mine[i] < all[i] && i != static_cast<std::size_t>(thread)) return false;

@@ -72,8 +72,8 @@ void store_matrix(Block& block, Fiber* lanes, int line) {
     for (int tile = 0; tile < 4; ++tile)
       for (int j = 0; j < 2; ++j) {
         const auto half = static_cast<std::uint16_t>(operands_of<MatrixStoreOperands>(lanes[i]).r[tile] >> 16 * j);
-        std::memcpy(
-            block.checked_store(word, lanes[i].index, rows[8 * tile + 2 * pair + j] + 2 * group, 2, line), &half, 2);
+        std::memcpy(block.checked_store(word, lanes[i].index, rows[8 * tile + 2 * pair + j] + 2 * group, 2, line),
+                    &half, 2);
       }
   }
 }
@@ -162,7 +162,8 @@ void collective_load_matrix(Block& block, HostThread& thread, unsigned* r, int o
 
 void collective_store_matrix(Block& block, HostThread& thread, const unsigned* r, int offset, int line) {
   const MatrixStoreOperands mine{r, offset};
-  block.collective(thread, Word::store_matrix, line, &mine, [=](Block& b, Fiber* lanes) { store_matrix(b, lanes, line); });
+  block.collective(thread, Word::store_matrix, line, &mine,
+                   [=](Block& b, Fiber* lanes) { store_matrix(b, lanes, line); });
 }
 
 void collective_multiply(Block& block, HostThread& thread, HostProduct product, float* c, const unsigned* a,

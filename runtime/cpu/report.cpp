@@ -91,9 +91,8 @@ std::string Block::where_threads_are(int first, int last) const {
         for (const SharedBarrier& barrier : barriers_)
           if (barrier.offset == fiber.place)
             text += ", parity " + std::to_string(fiber.detail) + " of the barrier at byte " +
-                    std::to_string(fiber.place) + ", which has " +
-                    std::to_string(barrier.arrivals - barrier.missing) + " of " + std::to_string(barrier.arrivals) +
-                    " arrivals";
+                    std::to_string(fiber.place) + ", which has " + std::to_string(barrier.arrivals - barrier.missing) +
+                    " of " + std::to_string(barrier.arrivals) + " arrivals";
       return text;
     };
     const std::string here = state(i);
@@ -140,6 +139,8 @@ std::string Block::report() const {
              ", where no barrier_init was last to write";
     case FailureKind::bad_arrivals:
       return "barrier of " + std::to_string(failure.bytes) + " arrivals: " + who + " may ask for 1 to 1048575";
+    case FailureKind::bad_parity:
+      return "parity " + std::to_string(failure.bytes) + ": " + who + " may wait for 0 or 1";
     case FailureKind::extra_arrival:
       return "one arrival too many: " + who + " arrives at the barrier at byte " + std::to_string(failure.offset) +
              ", whose phase already had its " + std::to_string(failure.bytes) +
@@ -162,7 +163,8 @@ std::string Block::report() const {
     case FailureKind::operands_disagree:
       return "operands disagree: " + who + " names another matrix than the first thread of its warpgroup";
     case FailureKind::no_wgmma_fence:
-      return "missing wgmma_fence: " + who + " issues the first product of a group, and no wgmma_fence begins the group";
+      return "missing wgmma_fence: " + who +
+             " issues the first product of a group, and no wgmma_fence begins the group";
     case FailureKind::accumulators_touched:
       return "accumulators touched: " + who + " finds them written between the wgmma that holds them and its wait";
     case FailureKind::products_left:

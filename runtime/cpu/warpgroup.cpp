@@ -118,9 +118,9 @@ void Block::wgmma_wait(HostThread& thread, int pending, int line) {
 }
 
 void Block::wgmma(HostThread& thread, const HostWarpgroupProduct& product, int line) {
-  warpgroup_collective(
-      thread, Word::wgmma, line, &product,
-      [=](Block& block, Warpgroup& group, const Fiber* threads) { block.issue(group, threads, line); });
+  warpgroup_collective(thread, Word::wgmma, line, &product, [=](Block& block, Warpgroup& group, const Fiber* threads) {
+    block.issue(group, threads, line);
+  });
 }
 
 void Block::check_operand(const HostMatrix& matrix, int rows, Access now, const Fiber* threads, int line) {
@@ -196,7 +196,8 @@ void Block::issue(Warpgroup& group, const Fiber* threads, int line) {
     const int row = t / 32 * 16 + t % 32 / 4, pair = t % 4;
     for (int part = 0; part < 4; ++part) {
       const unsigned word = product_of(threads[t]).a[part];
-      float* const a = &product.a[static_cast<std::size_t>((row + part % 2 * 8) * product_steps + 2 * pair + part / 2 * 8)];
+      float* const a =
+          &product.a[static_cast<std::size_t>((row + part % 2 * 8) * product_steps + 2 * pair + part / 2 * 8)];
       a[0] = value_of(what.type, word & 0xffffu);
       a[1] = value_of(what.type, word >> 16);
     }
@@ -250,7 +251,10 @@ void Block::finish_groups(Warpgroup& group, const Fiber* threads, int pending, i
       float* const c = each.c[static_cast<std::size_t>(t)];
       each_accumulator(t, each.n, [&](int i, int place) {
         if (as_bits(c[i]) != poison)
-          fail({.kind = FailureKind::accumulators_touched, .word = Word::wgmma_wait, .thread = threads[t].index, .line = line});
+          fail({.kind = FailureKind::accumulators_touched,
+                .word = Word::wgmma_wait,
+                .thread = threads[t].index,
+                .line = line});
         c[i] = each.value[static_cast<std::size_t>(place)];
       });
     }

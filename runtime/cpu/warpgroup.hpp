@@ -18,7 +18,7 @@ enum class Word : unsigned char;
 struct Accumulators {
   std::array<float*, warpgroup_threads> c{};
   int n = 0;
-  int last_group = -1;  // -1: none holds this slot
+  int last_group = -1;                                            // -1: none holds this slot
   std::array<float, product_rows * max_product_columns> value{};  // n to a row
 };
 

@@ -25,8 +25,7 @@ inline const bool host_access_noted = [] {
 
 // So does whether a kernel has words of parts of a block. These are templates, so that only their use notes it.
 inline bool host_has_parts = false;
-template <int>
-inline const bool host_parts_noted = [] { return host_has_parts = true; }();
+template <int> inline const bool host_parts_noted = [] { return host_has_parts = true; }();
 
 __device__ __forceinline__ int thread_index() { return host_thread().index; }
 __device__ __forceinline__ long long block_index() { return host_thread().block; }
@@ -166,8 +165,8 @@ __device__ __forceinline__ void wgmma(float (&c)[count], const unsigned (&a)[4],
   host_wgmma<T, accumulate>(c, a, {}, host_matrix(b), line);
 }
 template <class T, bool accumulate, int count, class A, class B>
-requires(A::stride_bytes >= 0)
-__device__ __forceinline__ void wgmma(float (&c)[count], const A& a, const B& b, int line = __builtin_LINE()) {
+requires(A::stride_bytes >= 0) __device__ __forceinline__
+    void wgmma(float (&c)[count], const A& a, const B& b, int line = __builtin_LINE()) {
   host_wgmma<T, accumulate>(c, nullptr, host_matrix(a), host_matrix(b), line);
 }
 

@@ -53,9 +53,7 @@ struct ProductKernel : TestKernel {
   ProductKernel(const std::string& body, int n, const std::string& type = "bf16")
       : TestKernel("using T = " + type + ";\nconstexpr int n = " + std::to_string(n) + ";\n" + layouts + body, 128,
                    32768),
-        n(n),
-        in(static_cast<std::size_t>((64 + n) * 16)),
-        out(static_cast<std::size_t>(64 * n)) {
+        n(n), in(static_cast<std::size_t>((64 + n) * 16)), out(static_cast<std::size_t>(64 * n)) {
     for (std::size_t i = 0; i < in.size(); ++i) in[i] = static_cast<float>(static_cast<int>(i * 37 % 61) - 30) / 8;
     arguments.query.data = in.data();
     arguments.output.data = out.data();
@@ -87,7 +85,8 @@ void expect_found(const TestKernel& kernel, const std::string& kind) {
 }
 
 std::string filled(const std::string& a, const std::string& b) {
-  return (a.empty() ? "" : "fill(" + a + "{0}, ma, 64);\n") + "fill(" + b + "{16384}, mb, n);\nfence_async();\nsync_block();\n";
+  return (a.empty() ? "" : "fill(" + a + "{0}, ma, 64);\n") + "fill(" + b +
+         "{16384}, mb, n);\nfence_async();\nsync_block();\n";
 }
 
 TEST(Warpgroup, LeftOperandInRegisters) {
@@ -108,6 +107,161 @@ TEST(Warpgroup, BothOperandsInSharedMemory) {
                         "{16384}); wgmma_commit(); wgmma_wait<0>(); give(c);",
                     32)
           .expect_product(1, false);
+}
+
+constexpr const char* issue_shared = "wgmma_fence();\nwgmma<T, true>(c, Adjacent{0}, Apart{16384});\nwgmma_commit();\n";
+
+// What is issued on the same accumulators adds up in order, whether in one group or in several.
+TEST(Warpgroup, ChainsOfProducts) {
+  const std::string fill = filled("Adjacent", "Apart"), product = "wgmma<T, true>(c, Adjacent{0}, Apart{16384});\n",
+                    registers = "wgmma<T, true>(c, ra, Apart{16384});\n";
+  ProductKernel(fill + "wgmma_fence();\n" + product + registers + product + "wgmma_commit(); wgmma_wait<0>(); give(c);",
+                64)
+      .expect_product(3, true);
+  ProductKernel(fill + issue_shared + issue_shared + "wgmma_wait<1>(); wgmma_wait<0>(); wgmma_settle(c); give(c);", 64)
+      .expect_product(2, true);
+  ProductKernel(fill + issue_shared + "wgmma_wait<0>();\nwgmma_fence();\n" + registers +
+                    "wgmma<T, false>(c, ra, Apart{16384});\nwgmma_commit(); wgmma_wait<0>(); give(c);",
+                64)
+      .expect_product(1, false);
+}
+
+// A swizzled row of 64 steps, 16 at a time: the second quarter of each row holds the operand.
+TEST(Warpgroup, StepsInsideASwizzledRow) {
+  ProductKernel(
+      "fill(Adjacent{32}, ma, 64);\nfill(Adjacent{16384 + 96}, mb, n);\nfence_async();\nsync_block();\n"
+      "wgmma_fence(); wgmma<T, false>(c, Adjacent{32}, Adjacent{16384 + 96}); wgmma_commit(); wgmma_wait<0>();"
+      "give(c);",
+      16)
+      .expect_product(1, false);
+}
+
+TEST(Warpgroup, AccumulatorsAreNotThereBeforeTheWait) {
+  const std::string begin = filled("Adjacent", "Apart") + issue_shared;
+  for (const char* wait : {"", "wgmma_wait<1>();\n"}) {
+    ProductKernel kernel(begin + wait + "give(c);\nwgmma_wait<0>();", 16);
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+      ASSERT_EQ(kernel.failure({.seed = seed}), "");
+      for (const float each : kernel.out) ASSERT_TRUE(std::isnan(each));
+    }
+  }
+  expect_found(ProductKernel(begin + "c[1] = 0;\nwgmma_wait<0>();", 16), "accumulators touched");
+  expect_found(ProductKernel(begin + "c[1] = 0;\n" + issue_shared + "wgmma_wait<0>();", 16), "accumulators touched");
+  expect_found(ProductKernel(begin, 16), "wgmma left under way");
+}
+
+TEST(Warpgroup, OperandsInRegistersAreReadAtTheIssue) {
+  ProductKernel(filled("", "Apart") +
+                    "wgmma_fence(); wgmma<T, true>(c, ra, Apart{16384});\nfor (auto& each : ra) each = 0;\n"
+                    "wgmma_commit(); wgmma_wait<0>(); give(c);",
+                16)
+      .expect_product(1, true);
+}
+
+TEST(Warpgroup, WritesNeedAFenceAndABarrier) {
+  const std::string fill = "fill(Adjacent{0}, ma, 64);\nfill(Apart{16384}, mb, n);\n",
+                    use = std::string(issue_shared) + "wgmma_wait<0>();";
+  expect_found(ProductKernel(fill + "sync_block();\n" + use, 16), "missing fence_async: ");
+  expect_found(ProductKernel(fill + "sync_block();\nfence_async();\n" + use, 16), "missing fence_async: ");
+  expect_found(ProductKernel("fence_async();\n" + fill + "sync_block();\n" + use, 16), "missing fence_async: ");
+  expect_found(ProductKernel(fill + "if (t != 77) fence_async();\nsync_block();\n" + use, 16), "missing fence_async: ");
+  expect_found(ProductKernel(fill + "fence_async();\n" + use, 16), "write-read race: thread 0 (wgmma at line");
+  expect_found(ProductKernel(fill + "fence_async();\nsync_warp();\n" + use, 16), "write-read race: ");
+  expect_found(ProductKernel("fill(Adjacent{0}, ma, 64);\nfence_async();\nsync_block();\n" + use, 16),
+               "unwritten memory");
+  // A fence counts for all that its thread wrote before, and as long as it writes no more.
+  ProductKernel(fill + "fence_async();\nsync_threads(1, 128);\n" + use + "\nsync_block();\n" + use + " give(c);", 16)
+      .expect_product(2, true);
+  expect_found(
+      ProductKernel(
+          fill + "fence_async();\nsync_block();\n" + use + "\nsync_block();\n" + fill + "sync_block();\n" + use, 16),
+      "missing fence_async: ");
+}
+
+// Asynchronous copies are fenced by whoever has waited for them.
+TEST(Warpgroup, CopiesNeedAFence) {
+  const auto kernel = [](const std::string& after) {
+    return ProductKernel(
+        "fill(Adjacent{0}, ma, 64); fence_async();\n"
+        "if (t < 64) copy_async_16(16384 + 16 * t, mb, 16);\ncopy_commit();\n" +
+            after +
+            "wgmma_fence(); wgmma<T, true>(c, Adjacent{0}, MatrixView<true, false, 128, 256>{16384});\n"
+            "wgmma_commit(); wgmma_wait<0>();",
+        16);
+  };
+  EXPECT_EQ(kernel("copy_wait<0>(); fence_async(); sync_block();\n").failure(), "");
+  expect_found(kernel("copy_wait<0>(); sync_block();\n"), "missing fence_async: ");
+  expect_found(kernel("fence_async(); copy_wait<0>(); sync_block();\n"), "missing fence_async: ");
+  expect_found(kernel("fence_async(); sync_block();\n"), "copy under way");
+}
+
+TEST(Warpgroup, WhatIsReadMayNotBeWrittenBeforeTheWait) {
+  const std::string begin = filled("Adjacent", "Apart") + issue_shared;
+  const std::string store = "if (t == 5) shared_store<float>(16384, 0);\n";
+  expect_found(ProductKernel(begin + store + "wgmma_wait<0>();", 16), "product under way: thread 5 (shared_store");
+  expect_found(ProductKernel(begin + "sync_block();\n" + store + "wgmma_wait<0>();", 16), "product under way: ");
+  expect_found(ProductKernel(begin + "wgmma_wait<1>();\n" + store + "wgmma_wait<0>();", 16), "product under way: ");
+  expect_found(ProductKernel(begin + "if (t == 5) copy_async_16(16384, ma, 16);\nwgmma_wait<0>();", 16),
+               "product under way: ");
+  EXPECT_EQ(ProductKernel(begin + "wgmma_wait<0>();\n" + store, 16).failure(), "");
+  // An older group is done where a younger one may not be.
+  const auto younger = [&](const std::string& place) {
+    return ProductKernel("fill(Plain{8192}, mb, n);\n" + begin +
+                             "wgmma_fence(); wgmma<T, true>(c, ra, Plain{8192});\nwgmma_commit();\n"
+                             "wgmma_wait<1>();\nif (t == 5) shared_store<float>(" +
+                             place + ", 0);\nwgmma_wait<0>();",
+                         16);
+  };
+  EXPECT_EQ(younger("16384").failure(), "");
+  expect_found(younger("8192"), "product under way: ");
+}
+
+TEST(Warpgroup, EachGroupBeginsWithAFence) {
+  const std::string begin = filled("Adjacent", "Apart"), product = "wgmma<T, true>(c, Adjacent{0}, Apart{16384});\n";
+  expect_found(ProductKernel(begin + product + "wgmma_commit(); wgmma_wait<0>();", 16), "missing wgmma_fence");
+  expect_found(ProductKernel(begin + issue_shared + product + "wgmma_commit(); wgmma_wait<0>();", 16),
+               "missing wgmma_fence");
+}
+
+TEST(Warpgroup, AllItsThreadsComeToOneWord) {
+  expect_found(TestKernel("if (t < 64) wgmma_fence(); else\nwgmma_commit();", 128, 0),
+               "divergence: the warps of a warpgroup");
+  expect_found(TestKernel("if (t < 64) wgmma_fence(); else\nwgmma_fence();", 128, 0),
+               "divergence: the warps of a warpgroup");
+  expect_found(TestKernel("if (t < 64) wgmma_fence();", 128, 0), "deadlock");
+  expect_found(TestKernel("if (t >= 128) wgmma_fence();", 192, 0), "no warpgroup");
+  expect_found(
+      ProductKernel(filled("", "Apart") + "wgmma_fence();\nwgmma<T, true>(c, ra, Apart{t < 96 ? 16384 : 0});", 16),
+      "operands disagree");
+  EXPECT_EQ(TestKernel("if (t < 128) { release_registers<40>(); } else { claim_registers<232>(); }", 256, 0).failure(),
+            "");
+}
+
+TEST(Warpgroup, StoredMatricesLoadBack) {
+  std::vector<unsigned> out(32 * 8);
+  TestKernel kernel(
+      "unsigned r[4] = {t * 7u, t << 16 | 3u, t * 65537u, ~0u - t}, back[4];\n"
+      "const int row = (t % 8 * 4 + t / 8) * 16;\n"
+      "store_matrix_x4_transposed(row, r);\nsync_warp();\nload_matrix_x4_transposed(back, row);\n"
+      "for (int i = 0; i < 4; ++i) static_cast<unsigned*>(a.output.data)[8 * t + i] = r[i] ^ back[i];\n"
+      "load_matrix_x4(back, row);\n"
+      "for (int i = 0; i < 4; ++i) static_cast<unsigned*>(a.output.data)[8 * t + 4 + i] = r[i] ^ back[i];",
+      32, 512);
+  kernel.arguments.output.data = out.data();
+  ASSERT_EQ(kernel.failure(), "");
+  bool other = false;
+  for (std::size_t i = 0; i < out.size(); ++i) {
+    if (i % 8 < 4) {
+      EXPECT_EQ(out[i], 0u) << i;
+    } else if (out[i] != 0) {
+      other = true;
+    }
+  }
+  EXPECT_TRUE(other);  // untransposed, it is another matrix
+  expect_found(TestKernel("unsigned r[4] = {}; store_matrix_x4_transposed(16 * t, r);\n"
+                          "if (t == 0) shared_load<float>(4);",
+                          32, 512),
+               "write-read race");
 }
 
 }  // namespace
