@@ -62,7 +62,16 @@ void Block::barrier_arrive(HostThread& thread, int offset, int line) {
   clocks_.drop(barrier.published);
   barrier.published = clocks_.copy(barrier.gathered);
   for (Fiber& fiber : fibers_) {
-    if (fiber.word != Word::barrier_wait || fiber.place != offset) continue;
+    if (fiber.place != offset) continue;
+    // Its phase's parity is the present one again: on the device it would wait for yet another.
+    if (fiber.woken)
+      fail({.kind = FailureKind::missed_phase,
+            .word = Word::barrier_wait,
+            .thread = fiber.index,
+            .line = fiber.line,
+            .offset = offset});
+    if (fiber.word != Word::barrier_wait) continue;
+    fiber.woken = true;
     fiber.word = Word::none;
     clocks_.acquire(fiber.index, barrier.published);
     make_ready(fiber.index / host_warp_size, 1u << fiber.index % host_warp_size);
@@ -85,6 +94,7 @@ void Block::barrier_wait(HostThread& thread, int offset, int parity, int line) {
   me.place = offset;
   me.detail = parity;
   leave(me);
+  me.woken = false;
 }
 
 void Block::sync_threads(HostThread& thread, int number, int threads, int line) {

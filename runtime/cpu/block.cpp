@@ -87,7 +87,7 @@ void Block::begin(std::int64_t block) {
     fiber.context = context::make_fcontext(arena_.stack_top(i), arena_.stack_bytes(i), &Block::start);
     fiber.index = i;
     fiber.word = Word::none;
-    fiber.exited = false;
+    fiber.exited = fiber.woken = false;
     fiber.group = 0;
   }
   for (int w = 0; w < launch_.threads / host_warp_size; ++w) {

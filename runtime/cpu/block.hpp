@@ -60,6 +60,7 @@ enum class FailureKind : unsigned char {
   bad_arrivals,
   bad_parity,
   extra_arrival,
+  missed_phase,
   bad_sync_threads,
   sync_threads_disagree,
   partial_warpgroup,
@@ -106,6 +107,7 @@ struct Fiber {
   Word word = Word::none;
   int place = 0, detail = 0;  // which barrier it waits at; its parity or number of threads
   bool exited = false;
+  bool woken = false;              // by the end of a phase of the barrier at `place`, and has not run since
   const void* operands = nullptr;  // of a warp-wide word, on the fiber's own stack
   std::vector<PendingCopy> copies;
   int group = 0;  // of the copies issued next

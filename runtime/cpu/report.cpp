@@ -145,6 +145,9 @@ std::string Block::report() const {
       return "one arrival too many: " + who + " arrives at the barrier at byte " + std::to_string(failure.offset) +
              ", whose phase already had its " + std::to_string(failure.bytes) +
              " and whose end this thread has not waited for";
+    case FailureKind::missed_phase:
+      return "missed phase: " + who + " waits for a phase of the barrier at byte " + std::to_string(failure.offset) +
+             ", and the next one may end before it looks";
     case FailureKind::bad_sync_threads:
       return "numbered barrier: " + who + " asks for barrier " + std::to_string(failure.offset) + " of " +
              std::to_string(failure.bytes) + " threads where 1 to 15, and a multiple of 32 up to " +

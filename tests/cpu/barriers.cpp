@@ -170,6 +170,25 @@ TEST(Barriers, OneArrivalTooMany) {
                {"one arrival too many", "byte 0"});
 }
 
+// The one who waits for the first phase holds up nobody: the second may end before it looks.
+TEST(Barriers, AWaitMayMissItsPhase) {
+  const auto kernel = [](const std::string& answer) {
+    return TestKernel(
+        "if (t == 0) { barrier_init(0, 1); barrier_init(8, 1); }\nsync_block();\n"
+        "if (t == 0) { barrier_arrive(0);\n" +
+            (answer.empty() ? "" : std::string("barrier_wait(8, 0);\n")) +
+            "barrier_arrive(0); }\nif (t == 32) { barrier_wait(0, 0);\n" + answer + "}",
+        64, 16);
+  };
+  expect_clean(kernel("barrier_arrive(8);"));
+  bool missed = false;
+  for (std::uint64_t seed = 1; seed <= 50; ++seed) {
+    const std::string failure = kernel("").failure({.seed = seed});
+    missed |= failure.find("missed phase: thread 32 (barrier_wait") != failure.npos;
+  }
+  EXPECT_TRUE(missed);
+}
+
 TEST(Barriers, DeadlocksNameTheBarrier) {
   TestKernel kernel(
       "if (t == 0) barrier_init(8, 33);\nsync_block();\nif (t < 32) barrier_arrive(8);\n"

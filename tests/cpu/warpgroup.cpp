@@ -178,6 +178,24 @@ TEST(Warpgroup, WritesNeedAFenceAndABarrier) {
       "missing fence_async: ");
 }
 
+// Whoever writes and arrives need not wait itself.
+TEST(Warpgroup, AThreadKnowsItsOwnWrites) {
+  const auto kernel = [](const std::string& condition) {
+    return ProductKernel(
+        "if (t == 0) barrier_init(30000, 1);\nfill(Apart{16384}, mb, n);\nfence_async();\nsync_block();\n"
+        "if (t == 0) {\n  shared_store<float>(16384, 0);\n  fence_async();\n  barrier_arrive(30000);\n}\n"
+        "if (" +
+            condition +
+            ") barrier_wait(30000, 0);\n"
+            "wgmma_fence(); wgmma<T, true>(c, ra, Apart{16384}); wgmma_commit(); wgmma_wait<0>();",
+        16);
+  };
+  EXPECT_EQ(kernel("t != 0").failure(), "");
+  EXPECT_EQ(kernel("true").failure(), "");
+  expect_found(kernel("t != 1"), "write-read race: ");
+  expect_found(kernel("t < 96"), "write-read race: ");
+}
+
 // Asynchronous copies are fenced by whoever has waited for them.
 TEST(Warpgroup, CopiesNeedAFence) {
   const auto kernel = [](const std::string& after) {
