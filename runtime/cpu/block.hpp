@@ -263,7 +263,6 @@ class Block {
   Shadow shadow_;
   CausalShadow causal_;  // these two in place of shadow_ where parts synchronize alone
   Clocks clocks_;
-  std::vector<Clocks::View> issuers_;
   std::vector<SharedBarrier> barriers_;
   std::array<NumberedBarrier, 16> numbered_{};
   std::array<Warpgroup, max_block_threads / warpgroup_threads> warpgroups_{};

@@ -41,15 +41,14 @@ class CausalShadow {
     }
     return Conflict::none;
   }
-  // By a product that these threads issue together; `now` is in the column of their products.
-  Conflict read_by_product(const Clocks& clocks, const std::vector<Clocks::View>& issuers, int offset, int bytes,
-                           Access now, Access& other) {
+  // By a product of the threads that meet() was last asked for; `now` is in the column of their products.
+  Conflict read_by_product(const Clocks& clocks, int offset, int bytes, Access now, Access& other) {
     for (Cell *cell = first(offset), *end = last(cell, bytes); cell != end; ++cell) {
       other = cell->writer;
       if (other.time < begin_) return Conflict::unwritten;
       if (other.time == under_way) return Conflict::copy_under_way;
-      if (other.time >= ordered_ && !clocks.all_know(issuers, other.thread, other.time)) return Conflict::write_read;
-      if (!clocks.all_know_fenced(issuers, other)) return Conflict::unfenced;
+      if (other.time >= ordered_ && !clocks.all_know(other.thread, other.time)) return Conflict::write_read;
+      if (!clocks.all_know_fenced(other)) return Conflict::unfenced;
       note_reader(clocks, *cell, now);
     }
     return Conflict::none;

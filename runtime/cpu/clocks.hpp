@@ -8,6 +8,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <vector>
@@ -18,11 +19,6 @@ namespace rankone {
 
 class Clocks {
  public:
-  // One row that several threads stand on.
-  struct View {
-    int row, thread, count;  // `thread`: one of them
-  };
-
   void begin(int threads, std::uint32_t now) {
     threads_ = threads;
     const auto width = static_cast<std::size_t>(threads + (threads + 127) / 128);
@@ -30,7 +26,8 @@ class Clocks {
     width_ = width;
     free_.clear();
     for (std::size_t i = 0; i < rows_.size(); ++i) free_.push_back(static_cast<int>(i));
-    memo_ = {};
+    memos_.fill({});
+    followed_ = {};
     const int row = fresh();
     std::fill_n(values(row), width_, 0u);
     rows_[static_cast<std::size_t>(row)].holders = threads;
@@ -102,22 +99,25 @@ class Clocks {
     const int base = base_[static_cast<std::size_t>(thread)];
     const std::uint64_t old = rows_[static_cast<std::size_t>(base)].version;
     const std::uint64_t added = rows_[static_cast<std::size_t>(from)].version;
-    if (memo_.row < 0 || memo_.old != old || memo_.added != added) {
-      if (memo_.row >= 0) drop(memo_.row);
-      memo_ = {copy(base), old, added};
-      join(memo_.row, from);
+    Memo& memo = memos_[(old * 31 + added) % memos_.size()];
+    if (memo.row < 0 || memo.old != old || memo.added != added) {
+      if (memo.row >= 0) drop(memo.row);
+      memo = {copy(base), old, added};
+      join(memo.row, from);
     }
-    stand(thread, memo_.row);
+    stand(thread, memo.row);
   }
 
   // Whether a thread comes after all that a row knows.
-  bool follows_row(int thread, int row) const {
-    const std::uint32_t* const mine =
-        rows_[static_cast<std::size_t>(base_[static_cast<std::size_t>(thread)])].known.get();
-    const std::uint32_t* const all = rows_[static_cast<std::size_t>(row)].known.get();
-    for (std::size_t i = 0; i < width_; ++i)
-      if (mine[i] < all[i] && i != static_cast<std::size_t>(thread)) return false;
-    return true;
+  bool follows_row(int thread, int row) {
+    const Row& mine = rows_[static_cast<std::size_t>(base_[static_cast<std::size_t>(thread)])];
+    const Row& all = rows_[static_cast<std::size_t>(row)];
+    if (followed_.old == mine.version && followed_.added == all.version) return true;
+    int missing = 0;
+    for (std::size_t i = 0; i < width_; ++i) missing += mine.known[i] < all.known[i];
+    if (missing == 0) followed_ = {row, mine.version, all.version};
+    const auto self = static_cast<std::size_t>(thread);
+    return missing == 0 || (missing == 1 && mine.known[self] < all.known[self]);
   }
 
   // The threads from `first` on know that the products of their warpgroup up to `done` are.
@@ -142,39 +142,52 @@ class Clocks {
     own_[static_cast<std::size_t>(thread)] = now;
   }
 
-  // The distinct rows of some threads.
-  void views(int first, int count, std::vector<View>& result) const {
-    result.clear();
+  // What all of some threads know: asked for often, so worked out once.
+  void meet(int first, int count) {
+    views_.clear();
     for (int t = first; t < first + count; ++t) {
       const int row = base_[static_cast<std::size_t>(t)];
-      auto at = std::find_if(result.rbegin(), result.rend(), [row](const View& v) { return v.row == row; });
-      if (at == result.rend()) {
-        result.push_back({row, t, 1});
+      const auto at = std::find_if(views_.rbegin(), views_.rend(), [row](const View& v) { return v.row == row; });
+      if (at == views_.rend()) {
+        views_.push_back({row, t, 1});
       } else {
         ++at->count;
       }
     }
+    met_.assign(values(views_.front().row), values(views_.front().row) + width_);
+    for (std::size_t i = 1; i < views_.size(); ++i) {
+      const std::uint32_t* const known = values(views_[i].row);
+      for (std::size_t j = 0; j < width_; ++j) met_[j] = std::min(met_[j], known[j]);
+    }
+    // A thread's own doings stand in no row of its own until it waits for them.
+    for (const View& alone : views_) {
+      if (alone.count != 1) continue;
+      std::uint32_t others = time(alone.thread);
+      for (const View& view : views_)
+        if (view.row != alone.row) others = std::min(others, values(view.row)[alone.thread]);
+      met_[static_cast<std::size_t>(alone.thread)] = others;
+    }
   }
-  bool all_know(const std::vector<View>& views, int thread, std::uint32_t time) const {
-    for (const View& view : views)
-      if (!knows(view.row, thread, time) && !(view.thread == thread && view.count == 1)) return false;
-    return true;
-  }
+  bool all_know(int thread, std::uint32_t time) const { return met_[static_cast<std::size_t>(thread)] >= time; }
   // Whether all come after a fence of the writer that came after its write.
-  bool all_know_fenced(const std::vector<View>& views, Access write) const {
+  bool all_know_fenced(Access write) const {
     const auto& fences = fences_[write.thread];
     if (fences.empty() || fences.back() <= write.time) return false;
-    if (all_know(views, write.thread, fences.back())) return true;
-    return all_know(views, write.thread, *std::upper_bound(fences.begin(), fences.end(), write.time));
+    return all_know(write.thread, fences.back()) ||
+           all_know(write.thread, *std::upper_bound(fences.begin(), fences.end(), write.time));
   }
 
  private:
+  // One row that several threads stand on.
+  struct View {
+    int row, thread, count;  // `thread`: one of them
+  };
   struct Row {
     std::unique_ptr<std::uint32_t[]> known;
     int holders = 0;
     std::uint64_t version = 0, joined = 0;  // `version` names its content; `joined`: that of the row joined last
   };
-  struct Memo {  // of the last acquire(): lanes that stand on one row do the same one after the other
+  struct Memo {  // of an acquire(): lanes that stand on one row do the same, more or less one after the other
     int row = -1;
     std::uint64_t old = 0, added = 0;
   };
@@ -218,7 +231,10 @@ class Clocks {
   std::vector<int> free_, base_;
   std::vector<std::uint32_t> own_;
   std::vector<std::vector<std::uint32_t>> fences_;
-  Memo memo_{};
+  std::array<Memo, 16> memos_{};
+  Memo followed_{};  // of follows_row()
+  std::vector<View> views_;
+  std::vector<std::uint32_t> met_;
   std::uint64_t versions_ = 0;
 };
 

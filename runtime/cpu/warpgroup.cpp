@@ -128,7 +128,7 @@ void Block::check_operand(const HostMatrix& matrix, int rows, Access now, const 
     check_place(Word::wgmma, threads->index, place, 16, line);
     if (!launch_.check_races) return;
     Access other;
-    const Conflict conflict = causal_.read_by_product(clocks_, issuers_, place, 16, now, other);
+    const Conflict conflict = causal_.read_by_product(clocks_, place, 16, now, other);
     if (conflict != Conflict::none) fail_order(conflict, Word::wgmma, threads->index, place, 16, line, other);
   });
 }
@@ -146,7 +146,7 @@ void Block::issue(Warpgroup& group, const Fiber* threads, int line) {
   if (!group.fenced) fail_as(FailureKind::no_wgmma_fence, threads->index);
 
   const Access now{++clock_, clocks_.product_column(threads->index), clamped(line)};
-  clocks_.views(threads->index, warpgroup_threads, issuers_);
+  clocks_.meet(threads->index, warpgroup_threads);
   if (what.a == nullptr) check_operand(what.a_matrix, product_rows, now, threads, line);
   check_operand(what.b_matrix, what.n, now, threads, line);
 
