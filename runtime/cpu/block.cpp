@@ -33,7 +33,11 @@ void Block::prepare(const BlockLaunch& launch) {
   arena_.reserve(launch.threads);
   fibers_.resize(static_cast<std::size_t>(launch.threads));
   shared_.resize(static_cast<std::size_t>(launch.shared_bytes));
-  shadow_.resize(launch.shared_bytes, launch.granule);
+  if (launch.parts) {
+    causal_.resize(launch.shared_bytes, launch.granule);
+  } else {
+    shadow_.resize(launch.shared_bytes, launch.granule);
+  }
   visited_.fill(0);
 }
 
@@ -62,19 +66,28 @@ void Block::begin(std::int64_t block) {
   failure_ = {};
   if (!shared_.empty()) std::memset(shared_.data(), poison, shared_.size());
   ++clock_;
-  shadow_.begin_block(clock_);
+  if (launch_.parts) {
+    causal_.begin_block(clock_);
+    clocks_.begin(launch_.threads, clock_);
+    barriers_.clear();
+    numbered_.fill({});
+    for (Warpgroup& group : warpgroups_) group.begin();
+    products_under_way_ = 0;
+  } else {
+    shadow_.begin_block(clock_);
+  }
   arena_.unpoison(launch_.threads);
   ready_warps_ = 0;
   current_warp_ = 0;
   warps_at_barrier_ = 0;
   running_ = launch_.threads;
   for (int i = 0; i < launch_.threads; ++i) {
-    arena_.record(i) = {block, i, this};
+    arena_.record(i) = {block, launch_.blocks, i, this};
     Fiber& fiber = fibers_[static_cast<std::size_t>(i)];
     fiber.context = context::make_fcontext(arena_.stack_top(i), arena_.stack_bytes(i), &Block::start);
     fiber.index = i;
     fiber.word = Word::none;
-    fiber.exited = false;
+    fiber.exited = fiber.woken = false;
     fiber.group = 0;
   }
   for (int w = 0; w < launch_.threads / host_warp_size; ++w) {
@@ -86,7 +99,7 @@ void Block::begin(std::int64_t block) {
 // Copies that nobody waited for must not reach into the next block.
 void Block::abandon_copies() {
   for (Fiber& fiber : fibers_) {
-    for (const PendingCopy& copy : fiber.copies) shadow_.end_copy(copy.offset, 16, Access{});
+    for (const PendingCopy& copy : fiber.copies) end_copy(copy, Access{});
     fiber.copies.clear();
   }
 }
@@ -136,9 +149,16 @@ void Block::leave(Fiber& me) {
   if (next == nullptr) fail({.kind = FailureKind::deadlock});
   if (next != &me) switch_to(*next, &me.context);
   if (!me.copies.empty()) deliver_some(me, random_ >> 40);
+  if (products_under_way_ != 0 && (random_ >> 20) % 32 == 0)
+    perform_next(warpgroups_[(random_ >> 32) % warpgroups_.size()]);
 }
 
 void Block::finish(Fiber& me) {
+  if (products_under_way_ != 0 && !warpgroup_of(me.index).products.empty())
+    fail({.kind = FailureKind::products_left,
+          .word = Word::wgmma,
+          .thread = me.index,
+          .line = warpgroup_of(me.index).products.front().line});
   me.exited = true;
   --running_;
   Fiber* const next = pick();
@@ -187,7 +207,9 @@ void Block::sync_warp(HostThread& thread, int line) {
   if (skipped(line)) return;
   collective(thread, Word::sync_warp, line, nullptr, [](Block& block, Fiber* lanes) {
     ++block.clock_;
-    block.warps_[static_cast<std::size_t>(lanes->index / host_warp_size)].time = block.clock_;
+    const int warp = lanes->index / host_warp_size;
+    block.warps_[static_cast<std::size_t>(warp)].time = block.clock_;
+    if (block.launch_.parts) block.clocks_.synchronize(1u << warp, block.clock_);
   });
 }
 
@@ -198,7 +220,12 @@ void Block::sync_block(HostThread& thread, int line) {
   if (arrive(me, Word::sync_block, line) && ++warps_at_barrier_ == warps) {
     warps_at_barrier_ = 0;
     ++clock_;
-    shadow_.block_synchronized(clock_);
+    if (launch_.parts) {
+      clocks_.synchronize(~0u >> (32 - warps), clock_);
+      causal_.block_synchronized(clock_);
+    } else {
+      shadow_.block_synchronized(clock_);
+    }
     for (Fiber& fiber : fibers_) fiber.word = Word::none;
     for (int w = 0; w < warps; ++w) {
       warps_[static_cast<std::size_t>(w)].time = clock_;

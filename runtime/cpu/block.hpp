@@ -11,7 +11,10 @@
 #include <boost/context/detail/fcontext.hpp>
 
 #include "runtime/cpu/arena.hpp"
+#include "runtime/cpu/causal_shadow.hpp"
+#include "runtime/cpu/clocks.hpp"
 #include "runtime/cpu/shadow.hpp"
+#include "runtime/cpu/warpgroup.hpp"
 #include "templates/device/arguments.cuh"
 #include "templates/host/interface.hpp"
 
@@ -31,7 +34,17 @@ enum class Word : unsigned char {
   multiply_tf32,
   load,
   store,
-  copy_async
+  copy_async,
+  store_matrix,
+  barrier_init,
+  barrier_arrive,
+  barrier_wait,
+  sync_threads,
+  set_registers,
+  wgmma,
+  wgmma_fence,
+  wgmma_commit,
+  wgmma_wait
 };
 
 enum class FailureKind : unsigned char {
@@ -42,7 +55,20 @@ enum class FailureKind : unsigned char {
   misaligned_source,
   bad_copy_size,
   disagreement,
-  deadlock
+  deadlock,
+  no_barrier,
+  bad_arrivals,
+  bad_parity,
+  extra_arrival,
+  missed_phase,
+  bad_sync_threads,
+  sync_threads_disagree,
+  partial_warpgroup,
+  warpgroup_disagreement,
+  operands_disagree,
+  no_wgmma_fence,
+  accumulators_touched,
+  products_left
 };
 
 // Plain data, since it is filled in on a fiber that is then abandoned.
@@ -59,7 +85,9 @@ struct Failure {
 struct BlockLaunch {
   void (*entry)(Arguments) = nullptr;
   const Arguments* arguments = nullptr;
+  std::int64_t blocks = 1;
   int threads = 0, shared_bytes = 0, granule = 4;
+  bool parts = false;  // parts of the block synchronize alone: vector clocks
   std::uint64_t seed = 1;
   bool check_races = true;
   int dropped_line = 0;
@@ -77,7 +105,9 @@ struct Fiber {
   boost::context::detail::fcontext_t context = nullptr;
   int index = 0, line = 0;  // `line` and `word`: where it waits
   Word word = Word::none;
+  int place = 0, detail = 0;  // which barrier it waits at; its parity or number of threads
   bool exited = false;
+  bool woken = false;              // by the end of a phase of the barrier at `place`, and has not run since
   const void* operands = nullptr;  // of a warp-wide word, on the fiber's own stack
   std::vector<PendingCopy> copies;
   int group = 0;  // of the copies issued next
@@ -89,6 +119,20 @@ struct Warp {
   int arrived = 0;          // lanes at the present rendezvous, and which it is
   Word word = Word::none;
   int line = 0;
+};
+
+// An mbarrier.
+struct SharedBarrier {
+  int offset = 0, arrivals = 0, missing = 0;
+  unsigned phase = 0;
+  Access init{};
+  int gathered = -1, published = -1;  // rows of clocks: of all arrivals, and of those up to the last phase's end
+};
+
+// One of the block's numbered barriers.
+struct NumberedBarrier {
+  std::uint32_t warps = 0;  // that have come
+  int threads = 0;
 };
 
 class Block {
@@ -106,6 +150,16 @@ class Block {
   void copy_async(HostThread&, int offset, const void* source, int bytes, int line);
   void copy_commit(HostThread&, int line);
   void copy_wait(HostThread&, int pending, int line);
+  void barrier_init(HostThread&, int offset, int arrivals, int line);
+  void barrier_arrive(HostThread&, int offset, int line);
+  void barrier_wait(HostThread&, int offset, int parity, int line);
+  void sync_threads(HostThread&, int barrier, int threads, int line);
+  void fence_async(HostThread&, int line);
+  void set_registers(HostThread&, int line);
+  void wgmma(HostThread&, const HostWarpgroupProduct&, int line);
+  void wgmma_fence(HostThread&, int line);
+  void wgmma_commit(HostThread&, int line);
+  void wgmma_wait(HostThread&, int pending, int line);
   // The last lane to arrive carries the word out for all 32, whose operands are then complete.
   template <class Perform>
   void collective(HostThread& thread, Word word, int line, const void* operands, Perform perform) {
@@ -125,10 +179,12 @@ class Block {
   }
   const unsigned char* checked_load(Word word, int thread, int offset, int bytes, int line) {
     check_place(word, thread, offset, bytes, line);
-    Access other;
-    if (launch_.check_races)
-      if (const Conflict conflict = shadow_.read(offset, bytes, stamp(thread, line), other); conflict != Conflict::none)
-        fail_order(conflict, word, thread, offset, bytes, line, other);
+    if (launch_.check_races) check_read(word, thread, offset, bytes, line);
+    return shared_.data() + offset;
+  }
+  unsigned char* checked_store(Word word, int thread, int offset, int bytes, int line) {
+    check_place(word, thread, offset, bytes, line);
+    if (launch_.check_races) check_write(word, thread, offset, bytes, line);
     return shared_.data() + offset;
   }
 
@@ -153,9 +209,50 @@ class Block {
                                 Access other);
   bool skipped(int line);
   Access stamp(int thread, int line) const {
-    return {warps_[static_cast<std::size_t>(thread / host_warp_size)].time, static_cast<std::uint16_t>(thread),
-            clamped(line)};
+    return {launch_.parts ? clocks_.time(thread) : warps_[static_cast<std::size_t>(thread / host_warp_size)].time,
+            static_cast<std::uint16_t>(thread), clamped(line)};
   }
+  void check_read(Word word, int thread, int offset, int bytes, int line) {
+    Access other;
+    const Access now = stamp(thread, line);
+    const Conflict conflict =
+        launch_.parts ? causal_.read(clocks_, offset, bytes, now, other) : shadow_.read(offset, bytes, now, other);
+    if (conflict != Conflict::none) fail_order(conflict, word, thread, offset, bytes, line, other);
+  }
+  void check_write(Word word, int thread, int offset, int bytes, int line) {
+    Access other;
+    const Access now = stamp(thread, line);
+    const Conflict conflict =
+        launch_.parts ? causal_.write(clocks_, offset, bytes, now, other) : shadow_.write(offset, bytes, now, other);
+    if (conflict != Conflict::none) fail_order(conflict, word, thread, offset, bytes, line, other);
+  }
+  void end_copy(const PendingCopy& copy, Access now) {
+    if (launch_.parts) {
+      causal_.end_copy(copy.offset, 16, now);
+    } else {
+      shadow_.end_copy(copy.offset, 16, now);
+    }
+  }
+  SharedBarrier& barrier_at(Word word, int thread, int offset, int line);
+  Warpgroup& warpgroup_of(int thread) { return warpgroups_[static_cast<std::size_t>(thread / warpgroup_threads)]; }
+  bool arrive_warpgroup(const Fiber& me, Word word, int line);
+  void release_warpgroup(const Fiber& me);
+  template <class Perform>
+  void warpgroup_collective(HostThread& thread, Word word, int line, const void* operands, Perform perform) {
+    Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
+    me.operands = operands;
+    if (arrive(me, word, line) && arrive_warpgroup(me, word, line)) {
+      perform(*this, warpgroup_of(me.index), &fibers_[static_cast<std::size_t>(first_of_warpgroup(me.index))]);
+      release_warpgroup(me);
+    } else {
+      leave(me);
+    }
+  }
+  static int first_of_warpgroup(int thread) { return thread / warpgroup_threads * warpgroup_threads; }
+  void issue(Warpgroup& group, const Fiber* threads, int line);
+  void check_operand(const HostMatrix& matrix, int rows, Access now, const Fiber* threads, int line);
+  void perform_next(Warpgroup& group);
+  void finish_groups(Warpgroup& group, const Fiber* threads, int pending, int line);
   void deliver(PendingCopy& copy);
   void deliver_some(Fiber& me, std::uint64_t random);
   std::string report() const;  // of failure_
@@ -164,6 +261,12 @@ class Block {
   BlockLaunch launch_{};
   Arena arena_;
   Shadow shadow_;
+  CausalShadow causal_;  // these two in place of shadow_ where parts synchronize alone
+  Clocks clocks_;
+  std::vector<SharedBarrier> barriers_;
+  std::array<NumberedBarrier, 16> numbered_{};
+  std::array<Warpgroup, max_block_threads / warpgroup_threads> warpgroups_{};
+  int products_under_way_ = 0;
   std::vector<unsigned char> shared_;
   std::vector<Fiber> fibers_;
   std::array<Warp, max_block_threads / host_warp_size> warps_{};

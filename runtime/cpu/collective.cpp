@@ -23,6 +23,11 @@ struct MatrixLoadOperands {
   int offset;
 };
 
+struct MatrixStoreOperands {
+  const unsigned* r;
+  int offset;
+};
+
 struct ProductOperands {
   float* c;
   const unsigned* a;
@@ -51,6 +56,25 @@ void load_matrix(Block& block, Fiber* lanes, bool transposed, int line) {
         std::memcpy(&result, block.checked_load(word, lanes[i].index, rows[8 * tile + group] + 4 * pair, 4, line), 4);
       }
     }
+  }
+}
+
+// The transposed one; each lane counts as the writer of what it gives.
+void store_matrix(Block& block, Fiber* lanes, int line) {
+  constexpr Word word = Word::store_matrix;
+  int rows[host_warp_size];
+  for (int i = 0; i < host_warp_size; ++i) {
+    rows[i] = operands_of<MatrixStoreOperands>(lanes[i]).offset;
+    block.check_place(word, lanes[i].index, rows[i], 16, line);
+  }
+  for (int i = 0; i < host_warp_size; ++i) {
+    const int group = i / 4, pair = i % 4;
+    for (int tile = 0; tile < 4; ++tile)
+      for (int j = 0; j < 2; ++j) {
+        const auto half = static_cast<std::uint16_t>(operands_of<MatrixStoreOperands>(lanes[i]).r[tile] >> 16 * j);
+        std::memcpy(block.checked_store(word, lanes[i].index, rows[8 * tile + 2 * pair + j] + 2 * group, 2, line),
+                    &half, 2);
+      }
   }
 }
 
@@ -134,6 +158,12 @@ void collective_load_matrix(Block& block, HostThread& thread, unsigned* r, int o
   const MatrixLoadOperands mine{r, offset};
   const Word word = transposed ? Word::load_matrix_transposed : Word::load_matrix;
   block.collective(thread, word, line, &mine, [=](Block& b, Fiber* lanes) { load_matrix(b, lanes, transposed, line); });
+}
+
+void collective_store_matrix(Block& block, HostThread& thread, const unsigned* r, int offset, int line) {
+  const MatrixStoreOperands mine{r, offset};
+  block.collective(thread, Word::store_matrix, line, &mine,
+                   [=](Block& b, Fiber* lanes) { store_matrix(b, lanes, line); });
 }
 
 void collective_multiply(Block& block, HostThread& thread, HostProduct product, float* c, const unsigned* a,

@@ -133,7 +133,9 @@ EmulationReport emulate(const HostModule& module, const std::string& entry, cons
   each.arguments = &arguments;
   each.threads = threads;
   each.shared_bytes = shared_bytes;
+  each.blocks = blocks;
   each.granule = module.granule();
+  each.parts = module.parts();
   each.seed = options.seed;
   each.check_races = options.check_races;
   each.dropped_line = options.dropped_line;

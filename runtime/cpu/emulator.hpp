@@ -23,6 +23,7 @@ class HostModule {
 
   void* entry(const std::string& name) const;  // throws Error(not_found)
   int granule() const { return granule_; }     // bytes of shared memory that are tracked together: 1, 2 or 4
+  bool parts() const { return parts_; }        // whether parts of a block synchronize alone
   bool cached() const { return cached_; }      // read from the cache, not compiled
   double build_ms() const { return build_ms_; }
 
@@ -34,6 +35,7 @@ class HostModule {
   void* library_ = nullptr;
   int descriptor_ = -1;  // of a module without a file
   int granule_ = 4;
+  bool parts_ = false;
   bool cached_ = false;
   double build_ms_ = 0;
 };
@@ -46,19 +48,19 @@ struct EmulationOptions {
   std::uint64_t seed = 1;   // of the order in which threads run and copies arrive
   int max_workers = 0;      // operating-system threads; 0: one for each core
   bool check_races = true;  // the happens-before check of shared memory; all other checks stay
-  int dropped_line = 0;     // sync_block, sync_warp, copy_commit and copy_wait on this line do nothing; 0: none
+  int dropped_line = 0;     // the words of list_sync_sites() on this line do nothing; 0: none
   std::function<void(const EmulationReport&)> on_report{};  // called by the CPU device after each launch
 };
 
 // Runs blocks 0 to `blocks` - 1 to their end. Throws Error(check_failed) for a race, a deadlock, a read of memory never
-// written, an access outside the block's shared memory, or lanes that disagree on a warp-wide word.
+// written, an access outside the block's shared memory, or threads that disagree on a word that they share.
 EmulationReport emulate(const HostModule& module, const std::string& entry, const Arguments& arguments,
                         std::int64_t blocks, int threads, int shared_bytes, const EmulationOptions& options = {});
 
 // A place in emitted text that orders threads or copies: what a test may remove.
 struct SyncSite {
   int line = 0;      // from 1
-  std::string word;  // "sync_block", "sync_warp", "copy_commit" or "copy_wait"
+  std::string word;  // such as "sync_block" or "copy_wait"
   friend bool operator==(const SyncSite&, const SyncSite&) = default;
 };
 std::vector<SyncSite> list_sync_sites(std::string_view emitted_text);

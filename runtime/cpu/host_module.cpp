@@ -70,7 +70,9 @@ bool HostModule::load(const std::string& path) {
   if (library_ == nullptr) return false;
   const auto bind = reinterpret_cast<Bind>(::dlsym(library_, "rankone_host_bind"));
   if (bind == nullptr) refuse(ErrorCode::compile_failed, "the built kernel lacks rankone_host_bind: " + path);
-  granule_ = bind(&host_words);
+  const int bound = bind(&host_words);
+  parts_ = (bound & host_parts_flag) != 0;
+  granule_ = bound & ~host_parts_flag;
   return true;
 }
 

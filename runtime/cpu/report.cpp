@@ -35,6 +35,12 @@ std::string race_report(const Failure& failure) {
     case Conflict::copy_under_way:
       return "copy under way: " + now + " touches" + place + ", which the asynchronous copy of " + earlier + line +
              " is still to write";
+    case Conflict::unfenced:
+      return "missing fence_async: " + now + " reads" + place + ", which " + earlier + " wrote" + line +
+             " and did not fence before the barrier between them";
+    case Conflict::product_under_way:
+      return "product under way: " + now + " writes" + place + ", which the wgmma of a warpgroup" + line +
+             " may still read: no wgmma_wait that covers it comes before";
     case Conflict::none: break;
   }
   return {};
@@ -56,6 +62,16 @@ const char* name_of(Word word) {
     case Word::load: return "shared_load";
     case Word::store: return "shared_store";
     case Word::copy_async: return "copy_async_16";
+    case Word::store_matrix: return "store_matrix_x4_transposed";
+    case Word::barrier_init: return "barrier_init";
+    case Word::barrier_arrive: return "barrier_arrive";
+    case Word::barrier_wait: return "barrier_wait";
+    case Word::sync_threads: return "sync_threads";
+    case Word::set_registers: return "release_registers or claim_registers";
+    case Word::wgmma: return "wgmma";
+    case Word::wgmma_fence: return "wgmma_fence";
+    case Word::wgmma_commit: return "wgmma_commit";
+    case Word::wgmma_wait: return "wgmma_wait";
   }
   return "?";
 }
@@ -68,7 +84,16 @@ std::string Block::where_threads_are(int first, int last) const {
       const Fiber& fiber = fibers_[static_cast<std::size_t>(thread)];
       if (fiber.exited) return std::string("exited");
       if (fiber.word == Word::none) return std::string("on the way");
-      return std::string("in ") + name_of(fiber.word) + at_line(fiber.line);
+      std::string text = std::string("in ") + name_of(fiber.word) + at_line(fiber.line);
+      if (fiber.word == Word::sync_threads)
+        text += ", barrier " + std::to_string(fiber.place) + " of " + std::to_string(fiber.detail) + " threads";
+      if (fiber.word == Word::barrier_wait)
+        for (const SharedBarrier& barrier : barriers_)
+          if (barrier.offset == fiber.place)
+            text += ", parity " + std::to_string(fiber.detail) + " of the barrier at byte " +
+                    std::to_string(fiber.place) + ", which has " + std::to_string(barrier.arrivals - barrier.missing) +
+                    " of " + std::to_string(barrier.arrivals) + " arrivals";
+      return text;
     };
     const std::string here = state(i);
     int end = i + 1;
@@ -109,6 +134,45 @@ std::string Block::report() const {
              where_threads_are(first, first + host_warp_size);
     }
     case FailureKind::deadlock: return "deadlock: " + where_threads_are(0, launch_.threads);
+    case FailureKind::no_barrier:
+      return "uninitialized barrier: " + who + " uses shared memory at byte " + std::to_string(failure.offset) +
+             ", where no barrier_init was last to write";
+    case FailureKind::bad_arrivals:
+      return "barrier of " + std::to_string(failure.bytes) + " arrivals: " + who + " may ask for 1 to 1048575";
+    case FailureKind::bad_parity:
+      return "parity " + std::to_string(failure.bytes) + ": " + who + " may wait for 0 or 1";
+    case FailureKind::extra_arrival:
+      return "one arrival too many: " + who + " arrives at the barrier at byte " + std::to_string(failure.offset) +
+             ", whose phase already had its " + std::to_string(failure.bytes) +
+             " and whose end this thread has not waited for";
+    case FailureKind::missed_phase:
+      return "missed phase: " + who + " waits for a phase of the barrier at byte " + std::to_string(failure.offset) +
+             ", and the next one may end before it looks";
+    case FailureKind::bad_sync_threads:
+      return "numbered barrier: " + who + " asks for barrier " + std::to_string(failure.offset) + " of " +
+             std::to_string(failure.bytes) + " threads where 1 to 15, and a multiple of 32 up to " +
+             std::to_string(launch_.threads) + ", are legal";
+    case FailureKind::sync_threads_disagree:
+      return "numbered barrier: those who come to barrier " + std::to_string(failure.offset) +
+             " must agree on it: " + where_threads_are(0, launch_.threads);
+    case FailureKind::partial_warpgroup:
+      return "no warpgroup: " + who + " is in the last " + std::to_string(launch_.threads % warpgroup_threads) +
+             " threads of a block, and a warpgroup has 128";
+    case FailureKind::warpgroup_disagreement: {
+      const int first = first_of_warpgroup(failure.thread);
+      return "divergence: the warps of a warpgroup must come to the same word: " +
+             where_threads_are(first, first + warpgroup_threads);
+    }
+    case FailureKind::operands_disagree:
+      return "operands disagree: " + who + " names another matrix than the first thread of its warpgroup";
+    case FailureKind::no_wgmma_fence:
+      return "missing wgmma_fence: " + who +
+             " issues the first product of a group, and no wgmma_fence begins the group";
+    case FailureKind::accumulators_touched:
+      return "accumulators touched: " + who + " finds them written between the wgmma that holds them and its wait";
+    case FailureKind::products_left:
+      return "wgmma left under way: thread " + std::to_string(failure.thread) +
+             " ends, and no wgmma_wait covered the wgmma" + at_line(failure.line);
     case FailureKind::none: break;
   }
   return {};

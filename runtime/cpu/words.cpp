@@ -26,13 +26,7 @@ const void* Block::load(HostThread& thread, int offset, int bytes, int line) {
 }
 
 void* Block::store(HostThread& thread, int offset, int bytes, int line) {
-  check_place(Word::store, thread.index, offset, bytes, line);
-  Access other;
-  if (launch_.check_races)
-    if (const Conflict conflict = shadow_.write(offset, bytes, stamp(thread.index, line), other);
-        conflict != Conflict::none)
-      fail_order(conflict, Word::store, thread.index, offset, bytes, line, other);
-  return shared_.data() + offset;
+  return checked_store(Word::store, thread.index, offset, bytes, line);
 }
 
 void Block::copy_async(HostThread& thread, int offset, const void* source, int bytes, int line) {
@@ -43,11 +37,13 @@ void Block::copy_async(HostThread& thread, int offset, const void* source, int b
     fail({.kind = FailureKind::bad_copy_size, .word = Word::copy_async, .thread = index, .line = line, .bytes = bytes});
   if (reinterpret_cast<std::uintptr_t>(source) % size != 0)
     fail({.kind = FailureKind::misaligned_source, .word = Word::copy_async, .thread = index, .line = line});
-  Access other;
-  if (launch_.check_races)
-    if (const Conflict conflict = shadow_.begin_copy(offset, size, stamp(index, line), other);
-        conflict != Conflict::none)
-      fail_order(conflict, Word::copy_async, index, offset, size, line, other);
+  if (launch_.check_races) {
+    Access other;
+    const Access now = stamp(index, line);
+    const Conflict conflict = launch_.parts ? causal_.begin_copy(clocks_, offset, size, now, other)
+                                            : shadow_.begin_copy(offset, size, now, other);
+    if (conflict != Conflict::none) fail_order(conflict, Word::copy_async, index, offset, size, line, other);
+  }
   Fiber& me = fibers_[static_cast<std::size_t>(index)];
   me.copies.push_back({source, offset, bytes, line, me.group, false});
   deliver_some(me, draw() >> 32);
@@ -66,7 +62,7 @@ void Block::copy_wait(HostThread& thread, int pending, int line) {
     if (copy.group < first_pending) {
       deliver(copy);
       // From here on it is as if this thread had written the bytes.
-      if (launch_.check_races) shadow_.end_copy(copy.offset, 16, stamp(me.index, copy.line));
+      if (launch_.check_races) end_copy(copy, stamp(me.index, copy.line));
     } else {
       me.copies[kept++] = copy;
     }
@@ -113,6 +109,21 @@ const HostInterface host_words = {
                       int line) { collective_load_matrix(block_of(t), t, r, offset, transposed, line); },
     .multiply = [](HostThread& t, HostProduct product, float* c, const unsigned* a, unsigned b0, unsigned b1,
                    int line) { collective_multiply(block_of(t), t, product, c, a, b0, b1, line); },
+    .store_matrix = [](HostThread& t, const unsigned* r, int offset,
+                       int line) { collective_store_matrix(block_of(t), t, r, offset, line); },
+    .barrier_init = [](HostThread& t, int offset, int arrivals,
+                       int line) { block_of(t).barrier_init(t, offset, arrivals, line); },
+    .barrier_arrive = [](HostThread& t, int offset, int line) { block_of(t).barrier_arrive(t, offset, line); },
+    .barrier_wait = [](HostThread& t, int offset, int parity,
+                       int line) { block_of(t).barrier_wait(t, offset, parity, line); },
+    .sync_threads = [](HostThread& t, int barrier, int threads,
+                       int line) { block_of(t).sync_threads(t, barrier, threads, line); },
+    .fence_async = [](HostThread& t, int line) { block_of(t).fence_async(t, line); },
+    .set_registers = [](HostThread& t, int, int line) { block_of(t).set_registers(t, line); },
+    .wgmma = [](HostThread& t, const HostWarpgroupProduct& p, int line) { block_of(t).wgmma(t, p, line); },
+    .wgmma_fence = [](HostThread& t, int line) { block_of(t).wgmma_fence(t, line); },
+    .wgmma_commit = [](HostThread& t, int line) { block_of(t).wgmma_commit(t, line); },
+    .wgmma_wait = [](HostThread& t, int pending, int line) { block_of(t).wgmma_wait(t, pending, line); },
 };
 
 }  // namespace rankone

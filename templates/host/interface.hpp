@@ -11,9 +11,10 @@ constexpr unsigned long host_arena_slots = 2048;
 constexpr unsigned long host_arena_bytes = host_slot_bytes * host_arena_slots;
 
 struct HostThread {
-  long long block;  // block_index()
-  int index;        // thread_index()
-  void* emulator;   // what runs this block
+  long long block;   // block_index()
+  long long blocks;  // block_total()
+  int index;         // thread_index()
+  void* emulator;    // what runs this block
 };
 
 inline HostThread& host_thread() {
@@ -22,6 +23,20 @@ inline HostThread& host_thread() {
 }
 
 enum class HostProduct { bf16, f16, tf32 };
+
+// An operand of a warpgroup's product in shared memory: a MatrixView.
+struct HostMatrix {
+  int offset, leading_bytes, stride_bytes;
+  bool steps_adjacent, swizzled;
+};
+struct HostWarpgroupProduct {
+  HostProduct type;
+  bool accumulate;
+  int n;
+  float* c;
+  const unsigned* a;  // null: the left operand is `a_matrix`
+  HostMatrix a_matrix, b_matrix;
+};
 
 // `line` is the calling line of the emitted text: the identity of a word in reports, and of what a test removes.
 struct HostInterface {
@@ -35,6 +50,20 @@ struct HostInterface {
   void (*copy_wait)(HostThread&, int pending, int line);
   void (*load_matrix)(HostThread&, unsigned* r, int offset, bool transposed, int line);
   void (*multiply)(HostThread&, HostProduct, float* c, const unsigned* a, unsigned b0, unsigned b1, int line);
+  void (*store_matrix)(HostThread&, const unsigned* r, int offset, int line);  // transposed
+  void (*barrier_init)(HostThread&, int offset, int arrivals, int line);
+  void (*barrier_arrive)(HostThread&, int offset, int line);
+  void (*barrier_wait)(HostThread&, int offset, int parity, int line);
+  void (*sync_threads)(HostThread&, int barrier, int threads, int line);
+  void (*fence_async)(HostThread&, int line);
+  void (*set_registers)(HostThread&, int registers, int line);
+  void (*wgmma)(HostThread&, const HostWarpgroupProduct&, int line);
+  void (*wgmma_fence)(HostThread&, int line);
+  void (*wgmma_commit)(HostThread&, int line);
+  void (*wgmma_wait)(HostThread&, int pending, int line);
 };
+
+// What the binding of a module returns: its granule, and whether parts of a block synchronize alone.
+constexpr int host_parts_flag = 256;
 
 }  // namespace rankone

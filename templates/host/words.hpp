@@ -9,6 +9,9 @@
 
 namespace rankone {
 
+struct bf16;
+struct f16;
+
 inline const HostInterface* host_interface = nullptr;
 
 // The smallest access of this kernel decides how finely its shared memory is tracked; each size notes itself at load.
@@ -20,8 +23,13 @@ inline const bool host_access_noted = [] {
   return true;
 }();
 
+// So does whether a kernel has words of parts of a block. These are templates, so that only their use notes it.
+inline bool host_has_parts = false;
+template <int> inline const bool host_parts_noted = [] { return host_has_parts = true; }();
+
 __device__ __forceinline__ int thread_index() { return host_thread().index; }
 __device__ __forceinline__ long long block_index() { return host_thread().block; }
+__device__ __forceinline__ long long block_total() { return host_thread().blocks; }
 
 __device__ __forceinline__ void sync_block(int line = __builtin_LINE()) {
   host_interface->sync_block(host_thread(), line);
@@ -85,10 +93,88 @@ __device__ __forceinline__ void mma_tf32(float (&c)[4], const unsigned (&a)[4], 
   host_interface->multiply(host_thread(), HostProduct::tf32, c, a, b0, b1, line);
 }
 
+template <int element_bytes = 2>
+__device__ __forceinline__ void store_matrix_x4_transposed(int offset, const unsigned (&r)[4],
+                                                           int line = __builtin_LINE()) {
+  (void)host_access_noted<element_bytes>;
+  host_interface->store_matrix(host_thread(), r, offset, line);
+}
+
+template <int note = 0>
+__device__ __forceinline__ void barrier_init(int offset, int arrivals, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->barrier_init(host_thread(), offset, arrivals, line);
+}
+template <int note = 0> __device__ __forceinline__ void barrier_arrive(int offset, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->barrier_arrive(host_thread(), offset, line);
+}
+template <int note = 0>
+__device__ __forceinline__ void barrier_wait(int offset, int parity, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->barrier_wait(host_thread(), offset, parity, line);
+}
+template <int note = 0>
+__device__ __forceinline__ void sync_threads(int barrier, int threads, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->sync_threads(host_thread(), barrier, threads, line);
+}
+template <int note = 0> __device__ __forceinline__ void fence_async(int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->fence_async(host_thread(), line);
+}
+template <int registers> __device__ __forceinline__ void release_registers(int line = __builtin_LINE()) {
+  static_assert(registers >= 24 && registers <= 256 && registers % 8 == 0);
+  (void)host_parts_noted<0>;
+  host_interface->set_registers(host_thread(), registers, line);
+}
+template <int registers> __device__ __forceinline__ void claim_registers(int line = __builtin_LINE()) {
+  release_registers<registers>(line);
+}
+
+template <int note = 0> __device__ __forceinline__ void wgmma_fence(int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->wgmma_fence(host_thread(), line);
+}
+template <int note = 0> __device__ __forceinline__ void wgmma_commit(int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->wgmma_commit(host_thread(), line);
+}
+template <int pending> __device__ __forceinline__ void wgmma_wait(int line = __builtin_LINE()) {
+  (void)host_parts_noted<0>;
+  host_interface->wgmma_wait(host_thread(), pending, line);
+}
+template <int count> __device__ __forceinline__ void wgmma_settle(float (&)[count]) {}
+
+template <class View> __device__ __forceinline__ HostMatrix host_matrix(const View& view) {
+  return {view.offset, View::leading_bytes, View::stride_bytes, View::steps_adjacent, View::swizzled};
+}
+template <class T, bool accumulate, int count>
+__device__ __forceinline__ void host_wgmma(float (&c)[count], const unsigned* a, const HostMatrix& a_matrix,
+                                           const HostMatrix& b_matrix, int line) {
+  static_assert(count == 4 || count == 8 || count == 16 || count == 32, "widths that the device spells out");
+  static_assert(__is_same(T, bf16) || __is_same(T, f16));
+  (void)host_parts_noted<0>;
+  const HostWarpgroupProduct product{
+      __is_same(T, bf16) ? HostProduct::bf16 : HostProduct::f16, accumulate, 2 * count, c, a, a_matrix, b_matrix};
+  host_interface->wgmma(host_thread(), product, line);
+}
+template <class T, bool accumulate, int count, class B>
+__device__ __forceinline__ void wgmma(float (&c)[count], const unsigned (&a)[4], const B& b,
+                                      int line = __builtin_LINE()) {
+  host_wgmma<T, accumulate>(c, a, {}, host_matrix(b), line);
+}
+template <class T, bool accumulate, int count, class A, class B>
+requires(A::stride_bytes >= 0) __device__ __forceinline__
+    void wgmma(float (&c)[count], const A& a, const B& b, int line = __builtin_LINE()) {
+  host_wgmma<T, accumulate>(c, nullptr, host_matrix(a), host_matrix(b), line);
+}
+
 }  // namespace rankone
 
 // The emulator binds the table once, after loading, and asks how finely to track.
 extern "C" __global__ int rankone_host_bind(const rankone::HostInterface* table) {
   rankone::host_interface = table;
-  return rankone::host_smallest_access < 4 ? rankone::host_smallest_access : 4;
+  const int granule = rankone::host_smallest_access < 4 ? rankone::host_smallest_access : 4;
+  return rankone::host_has_parts ? granule | rankone::host_parts_flag : granule;
 }

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// Barriers of parts of a block, and the fence between proxies.
+#include "runtime/cpu/block.hpp"
+
+namespace rankone {
+
+void Block::barrier_init(HostThread& thread, int offset, int arrivals, int line) {
+  checked_store(Word::barrier_init, thread.index, offset, 8, line);
+  constexpr int most = (1 << 20) - 1;
+  if (arrivals < 1 || arrivals > most)
+    fail({.kind = FailureKind::bad_arrivals,
+          .word = Word::barrier_init,
+          .thread = thread.index,
+          .line = line,
+          .bytes = arrivals});
+  SharedBarrier* barrier = nullptr;
+  for (SharedBarrier& each : barriers_)
+    if (each.offset == offset) barrier = &each;
+  if (barrier == nullptr) {
+    barriers_.emplace_back();
+    barrier = &barriers_.back();
+    barrier->offset = offset;
+  } else {
+    clocks_.drop(barrier->gathered);
+    clocks_.drop(barrier->published);
+  }
+  barrier->arrivals = barrier->missing = arrivals;
+  barrier->phase = 0;
+  barrier->init = stamp(thread.index, line);
+  barrier->gathered = clocks_.new_row();
+  barrier->published = clocks_.new_row();
+}
+
+// To use a barrier is to read what its initialization wrote.
+SharedBarrier& Block::barrier_at(Word word, int thread, int offset, int line) {
+  check_place(word, thread, offset, 8, line);
+  for (SharedBarrier& barrier : barriers_) {
+    if (barrier.offset != offset) continue;
+    if (!launch_.check_races) return barrier;
+    check_read(word, thread, offset, 8, line);
+    if (causal_.last_written_by(offset, 8, barrier.init)) return barrier;
+  }
+  fail({.kind = FailureKind::no_barrier, .word = word, .thread = thread, .line = line, .offset = offset});
+  __builtin_unreachable();
+}
+
+void Block::barrier_arrive(HostThread& thread, int offset, int line) {
+  if (skipped(line)) return;
+  SharedBarrier& barrier = barrier_at(Word::barrier_arrive, thread.index, offset, line);
+  // Unless it comes after all arrivals of the former phase, it could as well have counted there.
+  if (launch_.check_races && barrier.phase > 0 && !clocks_.follows_row(thread.index, barrier.published))
+    fail({.kind = FailureKind::extra_arrival,
+          .word = Word::barrier_arrive,
+          .thread = thread.index,
+          .line = line,
+          .offset = offset,
+          .bytes = barrier.arrivals});
+  clocks_.release(thread.index, barrier.gathered, ++clock_);
+  if (--barrier.missing > 0) return;
+  barrier.missing = barrier.arrivals;
+  ++barrier.phase;
+  clocks_.drop(barrier.published);
+  barrier.published = clocks_.copy(barrier.gathered);
+  for (Fiber& fiber : fibers_) {
+    if (fiber.place != offset) continue;
+    // Its phase's parity is the present one again: on the device it would wait for yet another.
+    if (fiber.woken)
+      fail({.kind = FailureKind::missed_phase,
+            .word = Word::barrier_wait,
+            .thread = fiber.index,
+            .line = fiber.line,
+            .offset = offset});
+    if (fiber.word != Word::barrier_wait) continue;
+    fiber.woken = true;
+    fiber.word = Word::none;
+    clocks_.acquire(fiber.index, barrier.published);
+    make_ready(fiber.index / host_warp_size, 1u << fiber.index % host_warp_size);
+  }
+}
+
+void Block::barrier_wait(HostThread& thread, int offset, int parity, int line) {
+  if (skipped(line)) return;
+  if (parity != 0 && parity != 1)
+    fail({.kind = FailureKind::bad_parity,
+          .word = Word::barrier_wait,
+          .thread = thread.index,
+          .line = line,
+          .bytes = parity});
+  SharedBarrier& barrier = barrier_at(Word::barrier_wait, thread.index, offset, line);
+  if ((barrier.phase & 1u) != static_cast<unsigned>(parity)) return clocks_.acquire(thread.index, barrier.published);
+  Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
+  me.word = Word::barrier_wait;
+  me.line = line;
+  me.place = offset;
+  me.detail = parity;
+  leave(me);
+  me.woken = false;
+}
+
+void Block::sync_threads(HostThread& thread, int number, int threads, int line) {
+  if (skipped(line)) return;
+  Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
+  if (number < 1 || number >= static_cast<int>(numbered_.size()) || threads < host_warp_size ||
+      threads > launch_.threads || threads % host_warp_size != 0)
+    fail({.kind = FailureKind::bad_sync_threads,
+          .word = Word::sync_threads,
+          .thread = me.index,
+          .line = line,
+          .offset = number,
+          .bytes = threads});
+  me.place = number;
+  me.detail = threads;
+  if (arrive(me, Word::sync_threads, line)) {
+    NumberedBarrier& barrier = numbered_[static_cast<std::size_t>(number)];
+    const int first = me.index / host_warp_size * host_warp_size;
+    bool agree = barrier.warps == 0 || barrier.threads == threads;
+    for (int i = first; i < first + host_warp_size; ++i) {
+      const Fiber& lane = fibers_[static_cast<std::size_t>(i)];
+      agree &= lane.place == number && lane.detail == threads;
+    }
+    if (!agree)
+      fail({.kind = FailureKind::sync_threads_disagree,
+            .word = Word::sync_threads,
+            .thread = me.index,
+            .line = line,
+            .offset = number,
+            .bytes = threads});
+    barrier.threads = threads;
+    barrier.warps |= 1u << first / host_warp_size;
+    if (__builtin_popcount(barrier.warps) * host_warp_size == threads) {
+      clocks_.synchronize(barrier.warps, ++clock_);
+      for (std::uint32_t left = barrier.warps; left; left &= left - 1) {
+        const int warp = __builtin_ctz(left);
+        for (int i = 0; i < host_warp_size; ++i)
+          fibers_[static_cast<std::size_t>(warp * host_warp_size + i)].word = Word::none;
+        make_ready(warp, ~0u);
+      }
+      barrier.warps = 0;
+    }
+  }
+  leave(me);
+}
+
+void Block::fence_async(HostThread& thread, int line) {
+  if (!skipped(line)) clocks_.fence(thread.index, ++clock_);
+}
+
+}  // namespace rankone

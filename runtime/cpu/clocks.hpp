@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: MIT
+// Vector clocks: which accesses of which threads each thread comes after, in blocks whose parts synchronize alone.
+//
+// Times are ticks of the block's one counter. A thread's accesses bear the tick of its last release; its row holds, for
+// each other thread, the latest such time that it comes after. Rows are shared, counted, and copied only to change, since
+// the lanes of a warp mostly know the same. Behind the threads' columns each warpgroup has one for its products, which
+// read shared memory on their own time: who knows that time knows that the products are done.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "runtime/cpu/shadow.hpp"
+
+namespace rankone {
+
+class Clocks {
+ public:
+  void begin(int threads, std::uint32_t now) {
+    threads_ = threads;
+    const auto width = static_cast<std::size_t>(threads + (threads + 127) / 128);
+    if (width != width_) rows_.clear();
+    width_ = width;
+    free_.clear();
+    for (std::size_t i = 0; i < rows_.size(); ++i) free_.push_back(static_cast<int>(i));
+    memos_.fill({});
+    followed_ = {};
+    const int row = fresh();
+    std::fill_n(values(row), width_, 0u);
+    rows_[static_cast<std::size_t>(row)].holders = threads;
+    base_.assign(static_cast<std::size_t>(threads), row);
+    own_.assign(static_cast<std::size_t>(threads), now);
+    fences_.resize(static_cast<std::size_t>(threads));
+    for (auto& each : fences_) each.clear();
+  }
+
+  int threads() const { return threads_; }
+  std::size_t width() const { return width_; }
+  std::uint32_t time(int thread) const { return own_[static_cast<std::size_t>(thread)]; }
+  bool follows(Access earlier, int thread) const {
+    return earlier.thread == thread || knows(base_[static_cast<std::size_t>(thread)], earlier.thread, earlier.time);
+  }
+
+  // All threads of these warps come after each other.
+  void synchronize(std::uint32_t warps, std::uint32_t now) {
+    const int first = __builtin_ctz(warps) * 32;
+    const int common = base_[static_cast<std::size_t>(first)];
+    int same = 0, all = 0;
+    each_thread(warps, [&](int t) { ++all, same += base_[static_cast<std::size_t>(t)] == common; });
+    int row = common;
+    if (same != all || rows_[static_cast<std::size_t>(common)].holders != all) {
+      row = copy(common);
+      int joined = common;
+      each_thread(warps, [&](int t) {
+        const int base = base_[static_cast<std::size_t>(t)];
+        if (base != joined) join(row, base);
+        joined = base;
+      });
+    } else {
+      rows_[static_cast<std::size_t>(row)].version = ++versions_;
+    }
+    std::uint32_t* const known = values(row);
+    each_thread(warps, [&](int t) {
+      known[t] = time(t);
+      own_[static_cast<std::size_t>(t)] = now;
+      if (row != common || same != all) stand(t, row);
+    });
+    if (row != common) drop(row);  // the hold that copy() gave
+  }
+
+  // A row of its own for what synchronizes in two steps.
+  int new_row() {
+    const int row = fresh();
+    std::fill_n(values(row), width_, 0u);
+    return row;
+  }
+  int copy(int row) {
+    const int result = fresh();
+    std::copy_n(values(row), width_, values(result));
+    return result;
+  }
+  void drop(int row) {
+    if (--rows_[static_cast<std::size_t>(row)].holders == 0) free_.push_back(row);
+  }
+  void release(int thread, int into, std::uint32_t now) {
+    const int base = base_[static_cast<std::size_t>(thread)];
+    Row& target = rows_[static_cast<std::size_t>(into)];
+    const std::uint64_t version = rows_[static_cast<std::size_t>(base)].version;
+    if (target.joined != version) join(into, base);
+    target.joined = version;
+    target.version = ++versions_;
+    values(into)[thread] = time(thread);
+    own_[static_cast<std::size_t>(thread)] = now;
+  }
+  void acquire(int thread, int from) {
+    const int base = base_[static_cast<std::size_t>(thread)];
+    const std::uint64_t old = rows_[static_cast<std::size_t>(base)].version;
+    const std::uint64_t added = rows_[static_cast<std::size_t>(from)].version;
+    Memo& memo = memos_[(old * 31 + added) % memos_.size()];
+    if (memo.row < 0 || memo.old != old || memo.added != added) {
+      if (memo.row >= 0) drop(memo.row);
+      memo = {copy(base), old, added};
+      join(memo.row, from);
+    }
+    stand(thread, memo.row);
+  }
+
+  // Whether a thread comes after all that a row knows.
+  bool follows_row(int thread, int row) {
+    const Row& mine = rows_[static_cast<std::size_t>(base_[static_cast<std::size_t>(thread)])];
+    const Row& all = rows_[static_cast<std::size_t>(row)];
+    if (followed_.old == mine.version && followed_.added == all.version) return true;
+    int missing = 0;
+    for (std::size_t i = 0; i < width_; ++i) missing += mine.known[i] < all.known[i];
+    if (missing == 0) followed_ = {row, mine.version, all.version};
+    const auto self = static_cast<std::size_t>(thread);
+    return missing == 0 || (missing == 1 && mine.known[self] < all.known[self]);
+  }
+
+  // The threads from `first` on know that the products of their warpgroup up to `done` are.
+  void finish_products(int first, int count, std::uint32_t done) {
+    int before = -1, after = -1;
+    for (int t = first; t < first + count; ++t) {
+      if (const int base = base_[static_cast<std::size_t>(t)]; base != before) {
+        if (after >= 0) drop(after), drop(before);
+        before = base;
+        ++rows_[static_cast<std::size_t>(before)].holders;  // so that its number is not given out again meanwhile
+        after = copy(base);
+        values(after)[product_column(first)] = done;
+      }
+      stand(t, after);
+    }
+    drop(after), drop(before);
+  }
+  std::uint16_t product_column(int thread) const { return static_cast<std::uint16_t>(threads_ + thread / 128); }
+
+  void fence(int thread, std::uint32_t now) {
+    fences_[static_cast<std::size_t>(thread)].push_back(now);
+    own_[static_cast<std::size_t>(thread)] = now;
+  }
+
+  // What all of some threads know: asked for often, so worked out once.
+  void meet(int first, int count) {
+    views_.clear();
+    for (int t = first; t < first + count; ++t) {
+      const int row = base_[static_cast<std::size_t>(t)];
+      const auto at = std::find_if(views_.rbegin(), views_.rend(), [row](const View& v) { return v.row == row; });
+      if (at == views_.rend()) {
+        views_.push_back({row, t, 1});
+      } else {
+        ++at->count;
+      }
+    }
+    met_.assign(values(views_.front().row), values(views_.front().row) + width_);
+    for (std::size_t i = 1; i < views_.size(); ++i) {
+      const std::uint32_t* const known = values(views_[i].row);
+      for (std::size_t j = 0; j < width_; ++j) met_[j] = std::min(met_[j], known[j]);
+    }
+    // A thread's own doings stand in no row of its own until it waits for them.
+    for (const View& alone : views_) {
+      if (alone.count != 1) continue;
+      std::uint32_t others = time(alone.thread);
+      for (const View& view : views_)
+        if (view.row != alone.row) others = std::min(others, values(view.row)[alone.thread]);
+      met_[static_cast<std::size_t>(alone.thread)] = others;
+    }
+  }
+  bool all_know(int thread, std::uint32_t time) const { return met_[static_cast<std::size_t>(thread)] >= time; }
+  // Whether all come after a fence of the writer that came after its write.
+  bool all_know_fenced(Access write) const {
+    const auto& fences = fences_[write.thread];
+    if (fences.empty() || fences.back() <= write.time) return false;
+    return all_know(write.thread, fences.back()) ||
+           all_know(write.thread, *std::upper_bound(fences.begin(), fences.end(), write.time));
+  }
+
+ private:
+  // One row that several threads stand on.
+  struct View {
+    int row, thread, count;  // `thread`: one of them
+  };
+  struct Row {
+    std::unique_ptr<std::uint32_t[]> known;
+    int holders = 0;
+    std::uint64_t version = 0, joined = 0;  // `version` names its content; `joined`: that of the row joined last
+  };
+  struct Memo {  // of an acquire(): lanes that stand on one row do the same, more or less one after the other
+    int row = -1;
+    std::uint64_t old = 0, added = 0;
+  };
+
+  std::uint32_t* values(int row) { return rows_[static_cast<std::size_t>(row)].known.get(); }
+  bool knows(int row, int thread, std::uint32_t time) const {
+    return rows_[static_cast<std::size_t>(row)].known[static_cast<std::size_t>(thread)] >= time;
+  }
+  int fresh() {
+    if (free_.empty()) {
+      free_.push_back(static_cast<int>(rows_.size()));
+      rows_.push_back({std::make_unique<std::uint32_t[]>(width_)});
+    }
+    const int row = free_.back();
+    free_.pop_back();
+    Row& r = rows_[static_cast<std::size_t>(row)];
+    r.holders = 1;
+    r.version = ++versions_;
+    r.joined = 0;
+    return row;
+  }
+  void join(int into, int from) {
+    std::uint32_t* const a = values(into);
+    const std::uint32_t* const b = values(from);
+    for (std::size_t i = 0; i < width_; ++i) a[i] = std::max(a[i], b[i]);
+  }
+  void stand(int thread, int row) {
+    int& base = base_[static_cast<std::size_t>(thread)];
+    ++rows_[static_cast<std::size_t>(row)].holders;
+    drop(base);
+    base = row;
+  }
+  template <class Do> static void each_thread(std::uint32_t warps, Do act) {
+    for (; warps; warps &= warps - 1)
+      for (int first = __builtin_ctz(warps) * 32, t = first; t < first + 32; ++t) act(t);
+  }
+
+  int threads_ = 0;
+  std::size_t width_ = 0;
+  std::vector<Row> rows_;
+  std::vector<int> free_, base_;
+  std::vector<std::uint32_t> own_;
+  std::vector<std::vector<std::uint32_t>> fences_;
+  std::array<Memo, 16> memos_{};
+  Memo followed_{};  // of follows_row()
+  std::vector<View> views_;
+  std::vector<std::uint32_t> met_;
+  std::uint64_t versions_ = 0;
+};
+
+}  // namespace rankone
