@@ -10,7 +10,14 @@ namespace {
 
 ChosenSchedule choose(const Variant& variant, const CompileOptions& options, const Device& device,
                       std::string_view arch, const Dims& dims, bool is_known) {
-  const Schedule otherwise = default_schedule(variant, options, arch);  // refuses what cannot be
+  Schedule otherwise = default_schedule(variant, options, arch);  // refuses what cannot be
+  // Where sequences and heads leave multiprocessors idle, long sequences are split.
+  Schedule split = otherwise;
+  split.level = Level::segment;
+  constexpr std::int64_t few_items = 66, many_tokens = 2048;
+  if (is_known && dims.batch * dims.value_heads * ((options.value_dim + split.value_tile - 1) / split.value_tile) <= few_items &&
+      dims.tokens >= many_tokens && why_illegal(variant, options, split, arch_limits(arch)).empty())
+    otherwise = split;
   if (!device.is_cpu() && device.arch() == arch)
     if (const auto tuned = tuned_choice(variant, options, device.name(), std::string(arch), dims))
       return {tuned->schedule,

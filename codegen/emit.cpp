@@ -55,6 +55,7 @@ const char* role_name(KernelRole role) {
     case KernelRole::scan: return "scan";
     case KernelRole::states: return "states";
     case KernelRole::output: return "output";
+    case KernelRole::join: return "join";
     case KernelRole::combine: return "combine";
   }
   return "";
@@ -62,17 +63,22 @@ const char* role_name(KernelRole role) {
 
 // The host counted shared memory by the same function; a disagreement must not survive compilation.
 std::string entry_text(const KernelPlan& kernel, Family family) {
-  const bool hopper = family == Family::hopper && kernel.role != KernelRole::combine;
+  const bool moves_states = kernel.role == KernelRole::combine || kernel.role == KernelRole::join;
+  const bool hopper = family == Family::hopper && !moves_states;
   const std::string role = std::string("rankone::Role::") + role_name(kernel.role);
-  std::string text, call = "rankone::combine<rankone::Policy>(arguments);";
-  if (kernel.role == KernelRole::combine) {
-    text = "static_assert(rankone::combine_threads == " + std::to_string(kernel.threads) + ");\n";
+  const std::string threads = std::to_string(kernel.threads);
+  std::string text, bounds = threads, call;
+  if (moves_states) {
+    text = std::string("static_assert(rankone::") + role_name(kernel.role) + "_threads == " + threads + ");\n";
+    call = std::string("rankone::") + role_name(kernel.role) + "<rankone::Policy>(arguments);";
   } else {
-    text = std::string("static_assert(rankone::") + (hopper ? "HopperTraits" : "Traits") + "<rankone::Policy, " + role +
-           ">::layout.bytes == " + std::to_string(kernel.shared_bytes) + ");\n";
-    call = std::string("rankone::") + (hopper ? "hopper_forward" : "scan") + "<rankone::Policy, rankone::Gate, " + role + ">(arguments);";
+    const std::string traits = std::string("rankone::") + (hopper ? "HopperTraits" : "Traits") + "<rankone::Policy, " + role + ">";
+    text = "static_assert(" + traits + "::layout.bytes == " + std::to_string(kernel.shared_bytes) + ");\n";
+    call = std::string("rankone::") + (hopper ? "hopper_forward" : "scan") + "<rankone::Policy, rankone::Gate, " + role +
+           ">(arguments);";
+    if (hopper) bounds += ", " + traits + "::layout.blocks";
   }
-  return text + "extern \"C\" __global__ void __launch_bounds__(" + std::to_string(kernel.threads) + (hopper ? ", 1)\n" : ")\n") +
+  return text + "extern \"C\" __global__ void __launch_bounds__(" + bounds + ")\n" +
          kernel.entry + "(const __grid_constant__ rankone::Arguments arguments) {\n  " + call + "\n}\n\n";
 }
 
@@ -89,7 +95,8 @@ std::string quoted(const std::string& text) {
 
 std::string emit(const Plan& plan) {
   std::string text = banner(plan) + "\n" +
-                     (plan.schedule.family == Family::hopper ? amalgamate({"hopper/forward.cuh"})
+                     (plan.schedule.level == Level::segment   ? amalgamate({"hopper/forward.cuh", "hopper/join.cuh"})
+                      : plan.schedule.family == Family::hopper ? amalgamate({"hopper/forward.cuh"})
                       : plan.pass == Pass::forward           ? amalgamate({"kernels/scan.cuh"})
                                                  : amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"}));
   text += "// ---- this variant ----\n\nnamespace rankone {\n\n" + policy_text(plan) + "\n" + gate_text(plan) +

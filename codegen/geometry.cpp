@@ -2,30 +2,78 @@
 // How many blocks a launch has, and how much workspace: the host's side of sequence.cuh and state.cuh.
 #include "codegen/plan.hpp"
 
+#include <algorithm>
+
+#include "templates/hopper/layout.cuh"
+
 namespace rankone {
 namespace {
 
 std::int64_t value_heads(const Shape& shape) { return shape.value_heads != 0 ? shape.value_heads : shape.heads; }
 std::int64_t sequences(const Shape& shape) { return shape.sequences != 0 ? shape.sequences : shape.batch; }
 
-}  // namespace
+std::int64_t rounded_up(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-std::int64_t chunk_slots(const Plan& plan, const Shape& shape) {
-  const std::int64_t chunks = (shape.tokens + plan.schedule.chunk - 1) / plan.schedule.chunk;
+// Of every chip that the Hopper family serves. Fixed, so that a split does not depend on the GPU at hand.
+constexpr std::int64_t hopper_multiprocessors = 132;
+constexpr std::int64_t fewest_chunks = 4;  // of a segment: less is all start-up
+
+std::int64_t slots(const Shape& shape, std::int64_t tokens) {
+  const std::int64_t chunks = (shape.tokens + tokens - 1) / tokens;
   return shape.sequences != 0 ? chunks + shape.sequences : chunks * shape.batch;
 }
 
+}  // namespace
+
+// As long as may be while every multiprocessor has one.
+std::int64_t segment_tokens(const Plan& plan, const Shape& shape) {
+  if (plan.schedule.level != Level::segment) return 0;
+  const std::int64_t rows = value_heads(shape) * plan.value_tiles, chunk = plan.schedule.chunk;
+  if (rows == 0 || shape.tokens == 0) return 0;
+  std::int64_t tokens = 0;
+  if (shape.sequences != 0) {
+    tokens = shape.tokens * rows / hopper_multiprocessors;
+  } else {
+    const std::int64_t segments = hopper_multiprocessors / std::max<std::int64_t>(1, shape.batch * rows);
+    if (segments < 2) return 0;
+    tokens = (shape.tokens + segments - 1) / segments;
+  }
+  tokens = rounded_up(std::max(tokens, fewest_chunks * chunk), chunk);
+  return tokens >= shape.tokens ? 0 : tokens;
+}
+
+std::int64_t chunk_slots(const Plan& plan, const Shape& shape) { return slots(shape, plan.schedule.chunk); }
+
 std::int64_t block_count(const Plan& plan, const KernelPlan& kernel, const Shape& shape) {
+  const std::int64_t segment = segment_tokens(plan, shape);
   switch (kernel.role) {
     case KernelRole::combine: return sequences(shape) * value_heads(shape);
+    case KernelRole::join:
+      if (segment == 0) return 0;
+      return sequences(shape) * value_heads(shape) *
+             ((plan.options.key_dim * plan.options.value_dim + 4 * join_threads - 1) / (4 * join_threads));
     case KernelRole::output: return chunk_slots(plan, shape) * value_heads(shape) * plan.value_tiles;
-    case KernelRole::scan:
-    case KernelRole::states: break;
+    case KernelRole::states:
+      if (plan.schedule.level == Level::segment && segment == 0) return 0;
+      break;
+    case KernelRole::scan: break;
   }
-  return sequences(shape) * value_heads(shape) * plan.value_tiles;
+  return (segment != 0 ? slots(shape, segment) : sequences(shape)) * value_heads(shape) * plan.value_tiles;
+}
+
+std::size_t segment_state_bytes(const Plan& plan, const Shape& shape) {
+  const std::int64_t segment = segment_tokens(plan, shape);
+  if (segment == 0) return 0;
+  return static_cast<std::size_t>(slots(shape, segment) * value_heads(shape)) *
+         static_cast<std::size_t>(plan.options.key_dim * plan.options.value_dim) * 4;
 }
 
 std::size_t workspace_bytes(const Plan& plan, const Shape& shape) {
+  if (const std::int64_t segment = segment_tokens(plan, shape); segment != 0) {
+    const int width = plan.variant.decay_.kind == DecayKind::per_key ? plan.options.key_dim : 1;
+    return segment_state_bytes(plan, shape) +
+           static_cast<std::size_t>(rounded_up(slots(shape, segment) * value_heads(shape) * width * 4, 16));
+  }
   if (plan.schedule.level != Level::chunk) return 0;
   const std::int64_t slots = chunk_slots(plan, shape) * value_heads(shape) * plan.value_tiles;
   return static_cast<std::size_t>(slots * plan.schedule.value_tile * plan.key_padded * plan.operand_bytes);

@@ -20,8 +20,9 @@ int operand_bytes(const CompileOptions& options) { return options.dtype == dtype
 const char* suffix_of(KernelRole role, Pass pass) {
   switch (role) {
     case KernelRole::scan: return "_forward";
-    case KernelRole::states: return pass == Pass::states ? "_states" : "_chunk_states";
+    case KernelRole::states: return pass == Pass::states ? "_states" : "_saved_states";
     case KernelRole::output: return "_output";
+    case KernelRole::join: return "_join";
     case KernelRole::combine: return "_combine";
   }
   return "";
@@ -29,6 +30,7 @@ const char* suffix_of(KernelRole role, Pass pass) {
 
 std::vector<KernelRole> roles_of(Level level, Pass pass) {
   if (pass == Pass::states) return {KernelRole::states, KernelRole::combine};
+  if (level == Level::segment) return {KernelRole::states, KernelRole::join, KernelRole::scan};
   if (level == Level::serial) return {KernelRole::scan};
   return {KernelRole::states, KernelRole::output};
 }
@@ -57,7 +59,7 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
 }
 
 int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role) {
-  if (role == KernelRole::combine) return 0;
+  if (role == KernelRole::combine || role == KernelRole::join) return 0;
   if (schedule.family == Family::hopper) return hopper_layout(variant, options, schedule, role).bytes;
   LayoutSizes sizes{.chunk = schedule.chunk,
                     .stages = role == KernelRole::output ? 1 : schedule.stages,
@@ -100,6 +102,7 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
   for (const Leaf& leaf : scalars_of(variant)) plan.scalars.emplace_back(leaf.name.view());
   const auto threads = [&](KernelRole role) {
     if (role == KernelRole::combine) return combine_threads;
+    if (role == KernelRole::join) return join_threads;
     return 32 * schedule.warps;
   };
   for (const KernelRole role : roles_of(schedule.level, pass))

@@ -30,6 +30,7 @@ const char* role_name(KernelRole role) {
     case KernelRole::scan: return "forward";
     case KernelRole::states: return "states";
     case KernelRole::output: return "output";
+    case KernelRole::join: return "join";
     case KernelRole::combine: return "combine";
   }
   return "";
@@ -87,6 +88,8 @@ json arguments_json(const Plan& plan) {
                  RANKONE_FIELD(cu_seqlens, "pointer"),
                  RANKONE_FIELD(tokens, "int64"),
                  RANKONE_FIELD(sequences, "int64"),
+                 RANKONE_FIELD(segment_tokens, "int64"),
+                 RANKONE_FIELD(segment_decays, "pointer"),
                  RANKONE_FIELD(heads, "int32"),
                  RANKONE_FIELD(value_heads, "int32"),
                  RANKONE_FIELD(scale, "float"),

@@ -22,7 +22,7 @@ inline constexpr NamedValue<DecayKind> decay_names[] = {{"none", DecayKind::none
                                                         {"per_head", DecayKind::per_head},
                                                         {"per_key", DecayKind::per_key}};
 inline constexpr NamedValue<Level> level_names[] = {
-    {"automatic", Level::automatic}, {"serial", Level::serial}, {"chunk", Level::chunk}};
+    {"automatic", Level::automatic}, {"serial", Level::serial}, {"chunk", Level::chunk}, {"segment", Level::segment}};
 inline constexpr NamedValue<Family> family_names[] = {{"portable", Family::portable}, {"hopper", Family::hopper}};
 inline constexpr NamedValue<Pass> pass_names[] = {{"forward", Pass::forward}, {"states", Pass::states}};
 

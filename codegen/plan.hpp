@@ -29,6 +29,7 @@ enum class KernelRole : unsigned char {
   scan,    // serial level: one pass, state on chip
   states,  // writes the state before each chunk, and the final one; also the public state-only pass
   output,  // chunks in parallel, from those states
+  join,    // segment level: from what each segment adds to the state before each
   combine  // joins the states of two spans
 };
 
@@ -79,7 +80,9 @@ std::string emit(const Plan&);  // plan -> CUDA text
 
 std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
 std::int64_t chunk_slots(const Plan&, const Shape&);       // ceil(T / C) * B, or ceil(T / C) + N when packed
-std::size_t workspace_bytes(const Plan&, const Shape&);    // of chunk_states; 0 at the serial level
+std::int64_t segment_tokens(const Plan&, const Shape&);    // of a segment; 0 where sequences are walked whole
+std::size_t segment_state_bytes(const Plan&, const Shape&);  // where segment_decays start in the workspace
+std::size_t workspace_bytes(const Plan&, const Shape&);    // of chunk_states and segment_decays; 0 at the serial level
 
 std::string to_string(const Schedule&);                    // "portable/serial chunk=64 value_tile=64 warps=4 stages=2"
 

@@ -20,6 +20,7 @@ constexpr int value_tiles[] = {16, 32, 64, 128};
 constexpr int columns_of_a_warp[] = {8, 16, 32};  // 8: of two warps, one owns 16 and the other helps
 constexpr int stage_counts[] = {1, 2};
 constexpr int max_warps = 16, max_value_tile = 256;
+constexpr Level hopper_levels[] = {Level::serial, Level::segment};
 constexpr int hopper_chunks[] = {32, 64};
 constexpr int hopper_value_tiles[] = {64, 128};
 constexpr int hopper_stage_counts[] = {2, 3, 4};
@@ -57,7 +58,8 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
                                  const ArchLimits& limits) {
   if (!runs_hopper(options, limits))
     return "the Hopper family serves sm_90a, bf16, and K and V that are multiples of 16 from 32 on";
-  if (schedule.level != Level::serial) return "the Hopper family runs at the serial level";
+  if (schedule.level != Level::serial && schedule.level != Level::segment)
+    return "the Hopper family runs at the levels serial and segment";
   if (schedule.chunk != 32 && schedule.chunk != 64) return "a chunk of the Hopper family has 32 or 64 tokens";
   if (schedule.value_tile != 64 && schedule.value_tile != 128)
     return "a value tile of the Hopper family has 64 or 128 columns";
@@ -73,7 +75,8 @@ std::string why_unfit(const Variant& variant, const CompileOptions& options, con
                       const ArchLimits& limits) {
   if (schedule.family == Family::hopper) return why_unfit_for_hopper(variant, options, schedule, limits);
   if (schedule.family != Family::portable) return "its family is portable or hopper";
-  if (schedule.level == Level::automatic) return "its level is serial or chunk";
+  if (schedule.level != Level::serial && schedule.level != Level::chunk)
+    return "the portable family runs at the levels serial and chunk";
   if (schedule.chunk < 16 || schedule.chunk > 128 || schedule.chunk % 16 != 0)
     return "a chunk is a multiple of 16 tokens from 16 to 128";
   if (schedule.value_tile < 16 || schedule.value_tile > max_value_tile || schedule.value_tile % 16 != 0)
@@ -99,13 +102,14 @@ std::vector<Schedule> enumerate(const Variant& variant, const CompileOptions& op
                                 const ArchLimits& limits) {
   std::vector<Schedule> legal;
   if (pins.family != Family::portable && runs_hopper(options, limits))
-    for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
+    for (const Level level : choices(pins.level, Level::automatic, hopper_levels))
+     for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
       for (const int value_tile : choices(pins.value_tile, 0, hopper_value_tiles))
         for (const int stages : choices(pins.stages, 0, hopper_stage_counts)) {
           if (chunk != 32 && chunk != 64) continue;
           if (pins.value_tile == 0 && value_tile > 64 && options.value_dim <= 64) continue;
           Schedule schedule{.family = Family::hopper,
-                            .level = pins.level == Level::automatic ? Level::serial : pins.level,
+                            .level = level,
                             .chunk = chunk,
                             .value_tile = value_tile,
                             .warps = 0,

@@ -175,6 +175,9 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
   if (!space.contiguous() || reinterpret_cast<std::uintptr_t>(space.data) % 16 != 0)
     sizes.refuse("workspace", "the workspace does not serve", "gaps, or another alignment", accepted);
   call.arguments.chunk_states = space.data;
+  call.arguments.segment_tokens = segment_tokens(plan_, call.shape);
+  call.arguments.segment_decays =
+      reinterpret_cast<float*>(static_cast<unsigned char*>(space.data) + segment_state_bytes(plan_, call.shape));
 }
 
 Call CallChecker::forward(const ForwardArguments& given) const {

@@ -28,13 +28,13 @@ PassKernels::PassKernels(Plan plan, const Device& device)
 void PassKernels::launch(const Call& call, std::size_t first, std::size_t last, void* stream) const {
   if (call.empty) return;
   // All are counted before any is launched: a call happens whole or not at all.
-  constexpr std::size_t most_kernels = 2;
+  constexpr std::size_t most_kernels = 3;
   std::int64_t blocks[most_kernels] = {};
   for (std::size_t i = first; i <= last; ++i) {
     blocks[i] = block_count(plan_, plan_.kernels[i], call.shape);
     // A block of the Hopper family walks several items, the loads of the next one under way before the last ends. Where
     // lengths differ the hardware deals better with one item a block.
-    if (plan_.schedule.family == Family::hopper && call.shape.sequences == 0)
+    if (plan_.schedule.family == Family::hopper && plan_.kernels[i].role != KernelRole::join && call.shape.sequences == 0)
       blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_});
     if (blocks[i] > most_blocks)
       throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(blocks[i]) + " blocks", text_of(call.shape),

@@ -30,7 +30,7 @@ const Flag precision{"--precision", "P", "of float32 products: tf32 (default) or
 const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", &Options::device};
 const Flag family{"--family", "FAMILY", "pin the kernel family: portable or hopper", &Options::family};
 const Flag chunk{"--chunk", "C", "pin the chunk size: 16 to 128, a multiple of 16", &Options::chunk};
-const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip) or chunk (states in memory)",
+const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip), chunk or segment (states in memory)",
                   &Options::states};
 const Flag saved{"--saved", "HOW", "", &Options::saved};  // of the backward pass: known, so that its refusal can say so
 const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns", &Options::value_tile};

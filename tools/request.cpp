@@ -144,13 +144,10 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
   else if (!options.family.empty())
     refuse("an unknown kernel family", options.family, list_of(family_names), "--family");
 
-  if (options.states == "serial")
-    compile.level = Level::serial;
-  else if (options.states == "chunk")
-    compile.level = Level::chunk;
+  if (const auto level = value_in(level_names, options.states))
+    compile.level = *level;
   else if (!options.states.empty())
-    refuse(options.states == "segment" ? "this level is not available for the forward pass" : "an unknown level",
-           options.states, "serial, chunk", "--states");
+    refuse("an unknown level", options.states, "serial, chunk, segment", "--states");
   if (!options.saved.empty())
     refuse(options.saved == "keep" || options.saved == "recompute" ? "the forward pass saves nothing"
                                                                    : "an unknown choice",

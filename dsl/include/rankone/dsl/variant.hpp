@@ -10,7 +10,7 @@ namespace rankone {
 enum class DecayKind : unsigned char { none, constant, per_head, per_key };
 
 // Materialization level: state on chip, one serial pass; or chunk states in memory and chunks in parallel.
-enum class Level : unsigned char { automatic, serial, chunk };
+enum class Level : unsigned char { automatic, serial, chunk, segment };
 
 struct Decay {
   DecayKind kind = DecayKind::none;
