@@ -8,7 +8,7 @@
 namespace rankone {
 
 #ifndef RANKONE_HOST
-extern __shared__ __align__(128) unsigned char shared_memory[];
+extern __shared__ __align__(1024) unsigned char shared_memory[];
 
 // T has 1, 2, 4, 8 or 16 bytes, and the offset is a multiple of that.
 template <class T>

@@ -2,53 +2,37 @@
 // The forward pass of the Hopper family (sm_90a): one read of the inputs, one write of the output, the state in registers.
 //
 // A block's warpgroups walk the same chunks, each a stage behind the one before:
-//   loader   copies q, k and v into swizzled panels; where decays are per key the helpers do that themselves
+//   loader   copies q, k, v and gate inputs into swizzled panels
 //   helpers  turn gates into decays, q and k into operands, and compute the causal scores
 //   state    64 value columns each: reads the state, writes the output, advances the state
 #pragma once
 
 #include "hopper/key_gates.cuh"
-#include "hopper/key_loads.cuh"
 #include "hopper/loader.cuh"
 #include "hopper/state.cuh"
 #include "hopper/token_gates.cuh"
 
 namespace rankone {
 
-// The helpers of per-key decays, who also load.
+// The helpers of per-key decays.
 template <class T, class Gate>
 RK_DEVICE void help_keys(const Arguments& arguments, int thread) {
   const int warp = thread / warp_size;
-  Cursor<T> loading, at;
-  Ring<T> to, ring;
-  KeyTotals<T> totals{};
-  // A turn loads one chunk and works on the one before.
+  Ring<T> ring;
+  for_each_item<T>(arguments, [&](const Item& work) {
+    const long long chunks = chunks_of<T>(work);
+    KeyTotals<T> totals{};
 #pragma unroll 1
-  do {
-    at = loading;
-    loading.advance(arguments);
-    if (loading.valid()) {
-      barrier_wait(to.free(), to.phase ^ 1);
-      load_key_chunk(arguments, loading, to.base(), warp);
-      to.advance();
+    for (long long chunk = 0; chunk < chunks; ++chunk) {
+      barrier_wait(ring.full(), ring.phase);
+      write_key_chunk<T, Gate>({arguments, work, ring.base(), chunk * T::chunk, rows_of<T>(work, chunk)}, warp, totals);
+      fence_async();
+      sync_warp();
+      if (lane_index() == 0) barrier_arrive(ring.ready());
+      ring.advance();
     }
-    copy_commit();
-    if (!at.valid()) continue;
-    copy_wait<1>();
-    sync_warp();  // the warp's columns are there
-    const PanelPlace<T> place{arguments, at.item, ring.base(), at.chunk * T::chunk, rows_of<T>(at.item, at.chunk)};
-    write_key_chunk<T, Gate>(place, warp, totals);
-    fence_async();
-    sync_warp();
-    if (lane_index() == 0) barrier_arrive(ring.ready());
-    ring.advance();
-    if constexpr (T::role == Role::states) {
-      if (at.at_end()) {
-        totals.store(arguments, at.item, warp);
-        totals = {};
-      }
-    }
-  } while (loading.valid());
+    if constexpr (T::role == Role::states) totals.store(arguments, work, warp);
+  });
 }
 
 // The helpers of decays of one number a token.
@@ -111,17 +95,14 @@ RK_DEVICE void hopper_forward(const Arguments& arguments) {
     }
   }
   sync_block();
-  constexpr int loaders = T::layout.loader_groups, helpers = T::layout.helper_groups;
   const int group = thread_index() / group_threads;
-  if (group < loaders) {
-    if constexpr (loaders > 0) {
-      release_registers<T::registers.loader>();
-      Loader<T>{}.run(arguments);
-    }
-  } else if (group < loaders + helpers) {
+  if (group == 0) {
+    release_registers<T::registers.loader>();
+    Loader<T>{}.run(arguments);
+  } else if (group <= T::layout.helper_groups) {
     if constexpr (T::registers.helper < T::launched_registers) release_registers<T::registers.helper>();
     if constexpr (T::registers.helper > T::launched_registers) claim_registers<T::registers.helper>();
-    const int thread = thread_index() - loaders * group_threads;
+    const int thread = thread_index() - group_threads;
     if constexpr (T::per_key) help_keys<T, Gate>(arguments, thread);
     else help_tokens<T, Gate>(arguments, thread);
   } else {

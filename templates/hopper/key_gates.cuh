@@ -24,18 +24,17 @@ RK_DEVICE float warp_minimum(float value) {
   return value;
 }
 
-// c += the 16 x 16 products of query rows and key rows over a panel's 64 columns.
-struct Place16 {
-  int row, column;
-};
-template <class Operand, int rows, int other_rows>
-RK_DEVICE void multiply_panel(float (&c)[2][4], const Panels<Operand, rows>& query, Place16 query_at,
-                              const Panels<Operand, other_rows>& key, Place16 key_at) {
+// A span's rows of 64 columns: two of them a lane.
+template <class Operand> using Block = Panels<Operand, sub_chunk>;
+
+// c += the 16 x 16 products of query rows and key rows.
+template <class Operand>
+RK_DEVICE void multiply_blocks(float (&c)[2][4], const Block<Operand>& query, const Block<Operand>& key) {
 #pragma unroll
   for (int step = 0; step < 4; ++step) {
     Quad<Operand> a, b;
-    query.load_block(a.r, query_at.row, query_at.column + 16 * step);
-    key.load_block(b.r, key_at.row, key_at.column + 16 * step);
+    query.load_block(a.r, 0, 16 * step);
+    key.load_block(b.r, 0, 16 * step);
     multiply<false>(c[0], a, b, 0);
     multiply<false>(c[1], a, b, 1);
   }
@@ -45,93 +44,108 @@ template <class T, class Gate>
 struct KeyUnit {
   using Operand = typename T::Storage;
   static constexpr HopperLayout layout = T::layout;
+  static constexpr bool wants_scores = T::role != Role::states;
   const PanelPlace<T>& place;
   int span, panel;
-  float step[2][sub_chunk];  // base-2 log-decays of the lane's two columns
 
-  RK_DEVICE Place16 here() const { return {first(), panel * 64}; }
-  RK_DEVICE int first() const { return span * sub_chunk; }
-  RK_DEVICE int column() const { return panel * 64 + 2 * (lane_index()); }
+  RK_DEVICE int column() const { return panel * 64 + 2 * lane_index(); }
+  RK_DEVICE Block<Operand> staged(int tile) const {
+    return {place.base + tile + panel * T::chunk * panel_bytes + span * sub_chunk * panel_bytes};
+  }
+  RK_DEVICE Block<Operand> own(int index) const {
+    constexpr int blocks = layout.scratch < 0 ? 2 : 1;
+    return {layout.rest + (warp_index() % T::helper_warps * blocks + index) * sub_chunk * panel_bytes};
+  }
+  RK_DEVICE Block<Operand> query() const { return staged(layout.query); }
+  RK_DEVICE Block<Operand> key() const { return staged(layout.key); }
+  // Two blocks of room: first the log-decays, in a high and a low part, then what rounding takes from q and from k.
+  RK_DEVICE Block<Operand> high() const { return layout.scratch < 0 ? own(1) : staged(layout.scratch); }
+  RK_DEVICE Block<Operand> low() const { return own(0); }
 
-  // Decays, and q and k through their expressions.
-  RK_DEVICE void evaluate() {
-    const Panels<Operand, T::chunk> query{place.base + layout.query}, key{place.base + layout.key};
-#pragma unroll
+  static RK_DEVICE Pair load(const Block<Operand>& block, int t) {
+    Pair pair;
+    Element<Operand>::unpack(shared_load<unsigned>(block.at(t, 2 * lane_index())), pair.first, pair.second);
+    return pair;
+  }
+  // Stores the values rounded, and returns what that takes from them.
+  static RK_DEVICE Pair store(const Block<Operand>& block, int t, const Pair& values) {
+    const unsigned rounded = Element<Operand>::pack(values.first, values.second);
+    shared_store<unsigned>(block.at(t, 2 * lane_index()), rounded);
+    Pair kept;
+    Element<Operand>::unpack(rounded, kept.first, kept.second);
+    return {values.first - kept.first, values.second - kept.second};
+  }
+  static RK_DEVICE Pair product(const Pair& a, const Pair& b) { return {a.first * b.first, a.second * b.second}; }
+  static RK_DEVICE Pair sum(const Pair& a, const Pair& b) { return {a.first + b.first, a.second + b.second}; }
+  static RK_DEVICE Pair exp2_of(const Pair& a) { return {exp2(a.first), exp2(a.second)}; }
+  static RK_DEVICE Pair exp2_of_minus(const Pair& a) { return {exp2(-a.first), exp2(-a.second)}; }
+  RK_DEVICE Pair step(int t) const { return sum(load(high(), t), load(low(), t)); }
+
+  // Base-2 log-decays to where they wait, and q and k through their expressions. The span's log-decay.
+  RK_DEVICE Pair evaluate() const {
+    Pair whole{0.0f, 0.0f};
+#pragma unroll 4
     for (int t = 0; t < sub_chunk; ++t) {
-      const int row = first() + t;
+      const int row = span * sub_chunk + t;
+      float steps[2], keys[2] = {}, queries[2] = {};
+      if constexpr (T::rewrites || T::has_write_scale) {
+        if constexpr (T::reads_key) {
+          const Pair pair = load(key(), t);
+          keys[0] = pair.first;
+          keys[1] = pair.second;
+        }
+        if constexpr (wants_scores && T::has_feature_map) {
+          const Pair pair = load(query(), t);
+          queries[0] = Gate::feature_map(pair.first);
+          queries[1] = Gate::feature_map(pair.second);
+        }
+      }
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
         const bool exists = row < place.rows && column() + i < T::key_dim;
         PanelAt<T> at = place.at(row, column() + i);
         const float log_decay = Gate::log_decay(at);
-        step[i][t] = exists ? log2_decay(log_decay) : 0.0f;
+        steps[i] = exists ? log2_decay(log_decay) : 0.0f;
         if constexpr (T::rewrites) {
-          at.decay_value = exp2(step[i][t]);
-          if (exists) {
-            if constexpr (T::reads_key) at.key_value = Gate::feature_map(key.load(row, column() + i));
-            key.store(row, column() + i, Gate::key(at));
-            if constexpr (T::role != Role::states && T::has_feature_map) {
-              query.store(row, column() + i, Gate::feature_map(query.load(row, column() + i)));
-            }
-          } else if constexpr (!T::reads_key) {
-            key.store(row, column() + i, 0.0f);
-          }
+          at.decay_value = exp2(steps[i]);
+          if constexpr (T::reads_key) at.key_value = Gate::feature_map(keys[i]);
+          keys[i] = Gate::key(at);
         }
+        if constexpr (T::has_write_scale) keys[i] *= Gate::write_scale(at);
+        if (!exists) keys[i] = 0.0f;
       }
+      const Pair both{steps[0], steps[1]};
+      whole = sum(whole, both);
+      store(low(), t, store(high(), t, both));
+      if constexpr (T::rewrites || T::has_write_scale) store(key(), t, {keys[0], keys[1]});
+      if constexpr (wants_scores && T::has_feature_map) store(query(), t, {queries[0], queries[1]});
     }
+    return whole;
   }
 
-  struct Scaled {
-    float low, high;
-    unsigned rounded;
-    RK_DEVICE Scaled(unsigned pair, float low_factor, float high_factor) {
-      Element<Operand>::unpack(pair, low, high);
-      low *= low_factor;
-      high *= high_factor;
-      rounded = Element<Operand>::pack(low, high);
+  // Backwards through the span: k times the decay that follows a token, q over it.
+  RK_DEVICE void anchor_at_end() const {
+    Pair follows{0.0f, 0.0f};
+#pragma unroll 4
+    for (int t = sub_chunk - 1; t >= 0; --t) {
+      const Pair own_step = step(t);
+      const Pair rest = store(key(), t, product(load(key(), t), exp2_of(follows)));
+      if constexpr (wants_scores) {
+        store(high(), t, store(query(), t, product(load(query(), t), exp2_of_minus(follows))));
+        store(low(), t, rest);
+      }
+      follows = sum(follows, own_step);
     }
-    RK_DEVICE unsigned rest() const {
-      float first, second;
-      Element<Operand>::unpack(rounded, first, second);
-      return Element<Operand>::pack(low - first, high - second);
-    }
-  };
-  RK_DEVICE unsigned scaled(unsigned pair, float low_factor, float high_factor) const {
-    return Scaled(pair, low_factor, high_factor).rounded;
   }
-
-  // Scores by halves of halves: queries of an upper half and keys of the lower one meet at the middle, so that every
-  // factor is a decay. `rows` is 16 rows of scratch: an upper half's hold queries, a lower half's keys.
-  RK_DEVICE void add_halves(float (&c)[2][4], const Panels<Operand, T::chunk>& scratch, int half) {
-    const Panels<Operand, T::chunk> query{place.base + layout.query}, key{place.base + layout.key};
-    float since[2] = {}, until[2] = {};
-#pragma unroll
-    for (int t = 0; t < sub_chunk; ++t) {  // forwards for queries, backwards for keys
-      const int back = sub_chunk - 1 - t;
-      if ((t & half) != 0) {
-        if ((t & (half - 1)) == 0) since[0] = since[1] = 0.0f;
-        since[0] += step[0][t];
-        since[1] += step[1][t];
-        shared_store<unsigned>(scratch.at(first() + t, column()),
-                               scaled(shared_load<unsigned>(query.at(first() + t, column())), exp2(since[0]), exp2(since[1])));
-      }
-      if ((back & half) == 0) {
-        if ((back & (half - 1)) == half - 1) until[0] = until[1] = 0.0f;
-        shared_store<unsigned>(scratch.at(first() + back, column()),
-                               scaled(shared_load<unsigned>(key.at(first() + back, column())), exp2(until[0]), exp2(until[1])));
-        until[0] += step[0][back];
-        until[1] += step[1][back];
-      }
-    }
-    sync_warp();
+  RK_DEVICE void add_anchored(float (&c)[2][4]) const {
     float all[2][4] = {};
-    multiply_panel(all, scratch, here(), scratch, here());
-    // The same block of 2 half tokens, and no other difference above than the half.
-    add_where(c, all, [=](int row, int column) {
-      return (row & half) != 0 && (column & half) == 0 && ((row ^ column) & ~(2 * half - 1)) == 0;
-    });
-    sync_warp();
+    multiply_blocks(all, query(), key());
+    multiply_blocks(all, high(), key());
+    multiply_blocks(all, query(), low());
+    // A future key's product is dropped, not multiplied by zero: it may be infinite.
+    add_where(c, all, [](int row, int column) { return row >= column; });
   }
+
   template <class Wanted>
   static RK_DEVICE void add_where(float (&c)[2][4], const float (&all)[2][4], const Wanted& wanted) {
     const LanePlace lane = lane_place();
@@ -142,86 +156,73 @@ struct KeyUnit {
     }
   }
 
-  // Write scales multiply key rows last, so that scores and state agree on them.
-  RK_DEVICE float write_scale(int row) const {
-    if constexpr (T::has_write_scale) return Gate::write_scale(place.at(row, 0));
-    return 1.0f;
+  // For any decays: scores by halves of halves. Queries of an upper half and keys of the lower one meet at the middle, so
+  // that every factor is a decay. Of the 16 rows of scratch an upper half's hold queries, a lower half's keys.
+  RK_DEVICE void add_exact(float (&c)[2][4]) const {
+    Pair steps[sub_chunk];
+#pragma unroll
+    for (int t = 0; t < sub_chunk; ++t) steps[t] = step(t);
+    const Block<Operand> scratch = high();
+    sync_warp();
+    float all[2][4] = {};
+    multiply_blocks(all, query(), key());
+    add_where(c, all, [](int row, int column) { return row == column; });
+#pragma unroll 1
+    for (int half = sub_chunk / 2; half > 0; half /= 2) {
+      Pair since{0.0f, 0.0f}, until{0.0f, 0.0f};
+#pragma unroll
+      for (int t = 0; t < sub_chunk; ++t) {  // forwards for queries, backwards for keys
+        const int back = sub_chunk - 1 - t;
+        if ((t & half) != 0) {
+          if ((t & (half - 1)) == 0) since = {0.0f, 0.0f};
+          since = sum(since, steps[t]);
+          store(scratch, t, product(load(query(), t), exp2_of(since)));
+        }
+        if ((back & half) == 0) {
+          if ((back & (half - 1)) == half - 1) until = {0.0f, 0.0f};
+          store(scratch, back, product(load(key(), back), exp2_of(until)));
+          until = sum(until, steps[back]);
+        }
+      }
+      sync_warp();
+      float part[2][4] = {};
+      multiply_blocks(part, scratch, scratch);
+      // The same block of 2 half tokens, and no other difference above than the half.
+      add_where(c, part, [=](int row, int column) {
+        return (row & half) != 0 && (column & half) == 0 && ((row ^ column) & ~(2 * half - 1)) == 0;
+      });
+      sync_warp();
+    }
+    Pair since{0.0f, 0.0f}, until{0.0f, 0.0f};
+#pragma unroll
+    for (int t = 0; t < sub_chunk; ++t) {
+      const int back = sub_chunk - 1 - t;
+      since = sum(since, steps[t]);
+      store(query(), t, product(load(query(), t), exp2_of(since)));
+      store(key(), back, product(load(key(), back), exp2_of(until)));
+      until = sum(until, steps[back]);
+    }
   }
 
   // `total`: sums of log-decays so far, in the state-only role.
-  RK_DEVICE void run(float (&c)[2][4], float (&total)[2]) {
-    const Panels<Operand, T::chunk> query{place.base + layout.query}, key{place.base + layout.key};
-    evaluate();
-    float sum[2] = {};
-#pragma unroll
-    for (int t = 0; t < sub_chunk; ++t) {
-      sum[0] += step[0][t];
-      sum[1] += step[1][t];
-    }
-    total[0] += sum[0];
-    total[1] += sum[1];
-    if constexpr (T::has_write_scale) {
-#pragma unroll
-      for (int t = 0; t < sub_chunk; ++t) {
-        const int at = key.at(first() + t, column());
-        const float write = first() + t < place.rows ? write_scale(first() + t) : 0.0f;
-        shared_store<unsigned>(at, scaled(shared_load<unsigned>(at), write, write));
-      }
-    }
+  RK_DEVICE void run(float (&c)[2][4], float (&total)[2]) const {
+    const Pair whole = evaluate(), decay = exp2_of(whole);
     bool exact = false;
-    if constexpr (T::role != Role::states) {
-      exact = warp_minimum(sum[0] < sum[1] ? sum[0] : sum[1]) < anchored_log2_decay;
-      if (exact) {
-        const Panels<Operand, T::chunk> scratch{place.base + layout.scratch};
-        sync_warp();
-        float all[2][4] = {};
-        multiply_panel(all, query, here(), key, here());
-        add_where(c, all, [](int row, int column) { return row == column; });
-#pragma unroll 1
-        for (int half = sub_chunk / 2; half > 0; half /= 2) add_halves(c, scratch, half);
-        float since[2] = {};
-#pragma unroll
-        for (int t = 0; t < sub_chunk; ++t) {
-          since[0] += step[0][t];
-          since[1] += step[1][t];
-          const int at = query.at(first() + t, column());
-          shared_store<unsigned>(at, scaled(shared_load<unsigned>(at), exp2(since[0]), exp2(since[1])));
-        }
-      }
+    if constexpr (wants_scores) {
+      exact = warp_minimum(whole.first < whole.second ? whole.first : whole.second) < anchored_log2_decay;
     }
     const unsigned sign = exact ? 0x80000000u : 0u;
     shared_store<Pair>(place.base + layout.decay + (span * layout.key_padded + column()) * 4,
-                       Pair{as_float(as_bits(exp2(sum[0])) | sign), as_float(as_bits(exp2(sum[1])) | sign)});
-    // What rounding takes from both stays for the scores, which thus are those of float32 operands.
-    const Panels<Operand, T::chunk> query_rest{place.base + layout.scratch};
-    const Panels<Operand, sub_chunk> key_rest{layout.rest + (warp_index() % T::helper_warps) * sub_chunk * panel_bytes};
-    float until[2] = {};
-#pragma unroll
-    for (int t = sub_chunk - 1; t >= 0; --t) {
-      const int key_at = key.at(first() + t, column());
-      const Scaled scaled_key(shared_load<unsigned>(key_at), exp2(until[0]), exp2(until[1]));
-      shared_store<unsigned>(key_at, scaled_key.rounded);
-      if constexpr (T::role != Role::states) {
-        if (!exact) {
-          const int query_at = query.at(first() + t, column());
-          const Scaled scaled_query(shared_load<unsigned>(query_at), exp2(-until[0]), exp2(-until[1]));
-          shared_store<unsigned>(query_at, scaled_query.rounded);
-          shared_store<unsigned>(query_rest.at(first() + t, column()), scaled_query.rest());
-          shared_store<unsigned>(key_rest.at(t, 2 * lane_index()), scaled_key.rest());
-        }
-      }
-      until[0] += step[0][t];
-      until[1] += step[1][t];
-    }
-    if constexpr (T::role != Role::states) {
-      if (!exact) {
+                       Pair{as_float(as_bits(decay.first) | sign), as_float(as_bits(decay.second) | sign)});
+    total[0] += whole.first;
+    total[1] += whole.second;
+    if (exact) {
+      add_exact(c);
+    } else {
+      anchor_at_end();
+      if constexpr (wants_scores) {
         sync_warp();
-        float all[2][4] = {};
-        multiply_panel(all, query, here(), key, here());
-        multiply_panel(all, query_rest, here(), key, here());
-        multiply_panel(all, query, here(), key_rest, {0, 0});
-        // A future key's product is dropped, not multiplied by zero: it may be infinite.
-        add_where(c, all, [](int row, int column) { return row >= column; });
+        add_anchored(c);
       }
     }
   }
@@ -271,9 +272,10 @@ RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, KeyTotals<T
   for (int i = 0; i < KeyTotals<T>::owned; ++i) {
     const int panel = part + i * parts;
     if (panel >= T::panels) break;
-    KeyUnit<T, Gate> unit{place, span, panel, {}};
+    const KeyUnit<T, Gate> unit{place, span, panel};
     if constexpr (T::role == Role::states) unit.run(c, totals.sums[i]);
     else unit.run(c, ignored);
+    sync_warp();  // the room is free for the next panel
   }
   if constexpr (T::role != Role::states) {
     // 8 x 8 blocks of 128 bytes: queries by keys.

@@ -23,16 +23,16 @@ struct HopperSizes {
 struct HopperLayout {
   int key_padded;                                  // K rounded up to whole panels of 64
   int span;                                        // tokens that one step of the recurrence takes
-  int loader_groups, helper_groups, state_groups;  // warpgroups; without a loader the helpers fetch for themselves
+  int helper_groups, state_groups;                 // warpgroups beside the loader
   int score_parts;                                 // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage
-  int scratch;                                     // per key: like `query`, and over an input that is used up by then
+  int scratch;                                     // per key: a 16-bit input, whose place serves as scratch; or -1
   int scores;                                      // per key: [span][part] of 512 bytes; else one swizzled panel
   int decay;                                       // per key: float [span][key_padded], its sign set where the panel's
                                                    // decay comes after the read; else float [3][chunk]
   int stage_bytes;
   int barriers;                                    // after the stages: full, ready, free of each
-  int rest;                                        // per key: 16 rows of 128 bytes for each helper warp
+  int rest;                                        // per key: for each helper warp 16 rows of 128 bytes, or twice that
   int sums;                                        // else: float [helper warp][3][chunk]
   int totals;                                      // state-only role, per key: float [span][key_padded]
   int bytes, threads;
@@ -47,7 +47,6 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.state_groups = sizes.value_tile / 64;
   const int spans = rows / layout.span, panels = layout.key_padded / 64;
   // Per key a warp takes 64 columns of a span at a time.
-  layout.loader_groups = sizes.per_key ? 0 : 1;
   layout.helper_groups = sizes.per_key && spans * panels > 4 ? 2 : 1;
   layout.score_parts = sizes.per_key ? layout.helper_groups * 4 / spans : 1;
   if (layout.score_parts > panels) layout.score_parts = panels;
@@ -61,12 +60,8 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.scratch = -1;
   for (int i = 0; i < max_layout_inputs; ++i) {
     layout.inputs[i] = offset;
-    if (sizes.input_bytes[i] != 0) layout.scratch = offset;
+    if (sizes.input_bytes[i] == 2) layout.scratch = offset;
     offset += rows * layout.key_padded * sizes.input_bytes[i];
-  }
-  if (sizes.per_key && sizes.reads_output && layout.scratch < 0) {
-    layout.scratch = offset;
-    offset += rows * layout.key_padded * 2;
   }
   layout.scores = offset;
   if (sizes.reads_output) offset += sizes.per_key ? spans * layout.score_parts * 512 : rows * panel_bytes;
@@ -75,14 +70,14 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
   offset = layout.stage_bytes * sizes.stages;
   layout.rest = offset;
-  if (sizes.per_key && sizes.reads_output) offset += layout.helper_groups * 4 * sub_chunk * panel_bytes;
+  if (sizes.per_key) offset += layout.helper_groups * 4 * (layout.scratch < 0 ? 2 : 1) * sub_chunk * panel_bytes;
   layout.sums = offset;
   if (!sizes.per_key) offset += 4 * rows * 12;
   layout.totals = offset;
   if (sizes.per_key && !sizes.reads_output) offset += spans * layout.key_padded * 4;
   layout.barriers = offset;
   layout.bytes = offset + 3 * 8 * sizes.stages;
-  layout.threads = group_threads * (layout.loader_groups + layout.helper_groups + layout.state_groups);
+  layout.threads = group_threads * (1 + layout.helper_groups + layout.state_groups);
   layout.blocks = layout.key_padded == 64 && sizes.value_tile == 64 && layout.bytes <= 113 * 1024 ? 2 : 1;
   return layout;
 }

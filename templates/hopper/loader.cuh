@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Chunks on their way into panels, in 16-byte copies of any stride, and the warpgroup that keeps q, k and v coming.
+// The warpgroup that keeps chunks coming: q, k, v and per-key gate inputs, in 16-byte copies of any stride.
 #pragma once
 
 #include "device/barrier.cuh"
@@ -51,6 +51,34 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const Source<T>& source,
   }
 }
 
+template <class T, int index = 0, bool more = (index < T::input_count)>
+struct PanelInputs {
+  RK_DEVICE PanelInputs(const Arguments&, const Work&) {}
+  RK_DEVICE void load(long long, int, int, int) const {}
+};
+template <class T, int index>
+struct PanelInputs<T, index, true> {
+  using Type = typename TypeOf<T::input_types[index]>::Type;
+  Source<Type> source;
+  PanelInputs<T, index + 1> others;
+
+  static RK_DEVICE int head_of(const Work& work) {
+    constexpr bool has_key_heads = T::input_has_key_heads[index];
+    return has_key_heads ? work.query_head : work.head;
+  }
+  RK_DEVICE PanelInputs(const Arguments& arguments, const Work& work)
+      : source(arguments.inputs[index], arguments.flags & (first_input_is_vectorized << index), work, head_of(work), 0,
+               T::key_dim),
+        others(arguments, work) {}
+  RK_DEVICE void load(long long first_token, int count, int base, int thread) const {
+    if constexpr (T::input_is_per_key[index]) {
+      constexpr int offset = T::layout.inputs[index];
+      load_panels<T::layout.key_padded, group_threads>(Panels<Type, T::chunk>{base + offset}, source, first_token, count, thread);
+    }
+    others.load(first_token, count, base, thread);
+  }
+};
+
 template <class T>
 struct Loader {
   using Storage = typename T::Storage;
@@ -70,6 +98,7 @@ struct Loader {
     const Source<Storage> key(arguments.key, arguments.flags & key_is_vectorized, work, work.query_head, 0, T::key_dim);
     const Source<Storage> value(arguments.value, arguments.flags & value_is_vectorized, work, work.head, work.value_column,
                                 T::value_dim);
+    const PanelInputs<T> inputs(arguments, work);
     const int thread = thread_index();
     const long long chunks = chunks_of<T>(work);
 #pragma unroll 1
@@ -78,6 +107,7 @@ struct Loader {
       const int count = rows_of<T>(work, chunk);
       barrier_wait(to.free(), to.phase ^ 1);
       const int base = to.base();
+      inputs.load(first_token, count, base, thread);
       if constexpr (T::reads_key) {
         load_panels<T::layout.key_padded, group_threads>(Panels<Storage, T::chunk>{base + T::layout.key}, key, first_token, count, thread);
       }

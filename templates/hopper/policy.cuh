@@ -28,13 +28,8 @@ struct RegisterShares {
 };
 RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, int launched) {
   const int pool = launched * (layout.threads / group_threads);
-  if (layout.loader_groups == 0) {
-    const int helper = layout.helper_groups == 2 ? (layout.state_groups == 2 ? 112 : 128) : layout.state_groups == 2 ? 184 : 128;
-    int state = (pool - layout.helper_groups * helper) / layout.state_groups / 8 * 8;
-    return {0, helper, state > 240 ? 240 : state};
-  }
-  const int loader = 40, helper = 88;
-  const int state = (pool - loader - helper) / layout.state_groups / 8 * 8;
+  const int loader = layout.blocks == 2 ? 32 : 40, helper = layout.helper_groups == 2 && layout.state_groups == 1 ? 104 : layout.state_groups == 1 && layout.blocks == 1 ? 168 : 80;
+  const int state = (pool - loader - layout.helper_groups * helper) / layout.state_groups / 8 * 8;
   return {loader, helper, state > 240 ? 240 : state};
 }
 

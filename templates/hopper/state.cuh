@@ -265,7 +265,7 @@ struct StateGroup {
   Ring<T> ring;
 
   RK_DEVICE void run(const Arguments& arguments) {
-    const int warp = (thread_index() / group_threads - T::layout.loader_groups - T::layout.helper_groups) * 4 + warp_index() % 4;
+    const int warp = (thread_index() / group_threads - 1 - T::layout.helper_groups) * 4 + warp_index() % 4;
     const int column = 16 * warp;  // of the value tile
     for_each_item<T>(arguments, [&](const Item& work) {
       state.begin(arguments, work, column);

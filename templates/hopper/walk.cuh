@@ -53,25 +53,6 @@ RK_DEVICE bool find_item(const Arguments& arguments, long long index, Item& item
   return segment >= 0 && segment < segments;
 }
 
-// One after the other, the chunks of all items; it stands before the first at first.
-template <class T>
-struct Cursor {
-  long long index, chunk = 0, chunks = 0;
-  Item item{};
-
-  RK_DEVICE Cursor() : index(block_index() - block_total()) {}
-  RK_DEVICE bool valid() const { return chunk < chunks; }
-  RK_DEVICE bool at_end() const { return chunk + 1 == chunks; }
-  RK_DEVICE void advance(const Arguments& arguments) {
-    if (++chunk < chunks) return;
-    const long long items = slots_of(arguments) * arguments.value_heads * T::value_tiles;
-    chunk = chunks = 0;
-    while (chunks == 0 && (index += block_total()) < items) {
-      if (find_item<T>(arguments, index, item) && !(T::role == Role::states && item.ends)) chunks = chunks_of<T>(item);
-    }
-  }
-};
-
 // Calls visit(item) for what there is to do; in the state-only role the last segment of a sequence is nothing.
 template <class T, class Visit>
 RK_DEVICE void for_each_item(const Arguments& arguments, const Visit& visit) {
