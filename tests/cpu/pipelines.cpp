@@ -116,6 +116,15 @@ TEST(Pipelines, AreRightUnderEverySchedule) {
   }
 }
 
+// Nothing of a block reaches the next one on the same worker.
+TEST(Pipelines, BlockAfterBlock) {
+  Pipeline kernel;
+  kernel.blocks = 4;
+  ASSERT_EQ(kernel.failure({.max_workers = 1}), "");
+  EXPECT_TRUE(kernel.right());
+  EXPECT_EQ(kernel.failure({.max_workers = 1, .check_races = false}), "");
+}
+
 TEST(Pipelines, EachSiteRemovedIsNoticed) {
   Pipeline kernel;
   const auto sites = list_sync_sites(kernel.text);
