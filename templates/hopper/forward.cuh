@@ -20,12 +20,12 @@ RK_DEVICE void help_keys(const Arguments& arguments, int thread) {
   const int warp = thread / warp_size;
   Ring<T> ring;
   for_each_item<T>(arguments, [&](const Item& work) {
-    const long long chunks = chunks_of<T>(work);
+    const int chunks = chunks_of<T>(work);
     KeyTotals<T> totals{};
 #pragma unroll 1
-    for (long long chunk = 0; chunk < chunks; ++chunk) {
+    for (int chunk = 0; chunk < chunks; ++chunk) {
       barrier_wait(ring.full(), ring.phase);
-      write_key_chunk<T, Gate>({arguments, work, ring.base(), chunk * T::chunk, rows_of<T>(work, chunk)}, warp, totals);
+      write_key_chunk<T, Gate>({arguments, work, ring.base(), static_cast<long long>(chunk) * T::chunk, rows_of<T>(work, chunk)}, warp, totals);
       fence_async();
       sync_warp();
       if (lane_index() == 0) barrier_arrive(ring.ready());
@@ -41,9 +41,9 @@ RK_DEVICE void help_tokens(const Arguments& arguments, int thread) {
   const int warp = thread / warp_size;
   Ring<T> ring;
   for_each_item<T>(arguments, [&](const Item& work) {
-    const long long chunks = chunks_of<T>(work);
-    const auto place_of = [&](long long chunk) {
-      return PanelPlace<T>{arguments, work, ring.base(), chunk * T::chunk, rows_of<T>(work, chunk)};
+    const int chunks = chunks_of<T>(work);
+    const auto place_of = [&](int chunk) {
+      return PanelPlace<T>{arguments, work, ring.base(), static_cast<long long>(chunk) * T::chunk, rows_of<T>(work, chunk)};
     };
     TokenDecays<T, Gate> decays;
     float total = 0.0f;
@@ -54,7 +54,7 @@ RK_DEVICE void help_tokens(const Arguments& arguments, int thread) {
       }
     }
 #pragma unroll 1
-    for (long long chunk = 0; chunk < chunks; ++chunk) {
+    for (int chunk = 0; chunk < chunks; ++chunk) {
       const PanelPlace<T> place = place_of(chunk), next = place_of(chunk + 1);
       if constexpr (T::weighted) {
         if (chunk + 1 < chunks) decays.fetch(next);

@@ -84,7 +84,7 @@ struct KeyUnit {
   // Base-2 log-decays to where they wait, and q and k through their expressions. The span's log-decay.
   RK_DEVICE Pair evaluate() const {
     Pair whole{0.0f, 0.0f};
-#pragma unroll 4
+#pragma unroll 8
     for (int t = 0; t < sub_chunk; ++t) {
       const int row = span * sub_chunk + t;
       float steps[2], keys[2] = {}, queries[2] = {};
@@ -126,7 +126,7 @@ struct KeyUnit {
   // Backwards through the span: k times the decay that follows a token, q over it.
   RK_DEVICE void anchor_at_end() const {
     Pair follows{0.0f, 0.0f};
-#pragma unroll 4
+#pragma unroll 8
     for (int t = sub_chunk - 1; t >= 0; --t) {
       const Pair own_step = step(t);
       const Pair rest = store(key(), t, product(load(key(), t), exp2_of(follows)));

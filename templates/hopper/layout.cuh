@@ -47,7 +47,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.state_groups = sizes.value_tile / 64;
   const int spans = rows / layout.span, panels = layout.key_padded / 64;
   // Per key a warp takes 64 columns of a span at a time.
-  layout.helper_groups = sizes.per_key && spans * panels > 4 ? 2 : 1;
+  layout.helper_groups = 1;
   layout.score_parts = sizes.per_key ? layout.helper_groups * 4 / spans : 1;
   if (layout.score_parts > panels) layout.score_parts = panels;
   int offset = 0;

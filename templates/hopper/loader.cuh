@@ -33,10 +33,9 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const Source<T>& source,
     const int unit = thread % units, bytes = valid(unit * per_unit) * static_cast<int>(sizeof(T));
     const T* from = base + thread / units * stride + (bytes > 0 ? unit * per_unit : 0);
     int target = tile.unit(thread / units, unit);
-#pragma unroll
+#pragma unroll 1  // else the compiler keeps every row's distance in registers
     for (int row = thread / units; row < rows; row += step) {
-      const bool inside = row < count;
-      copy_async_16(target, inside ? from : source.base, inside ? bytes : 0);
+      copy_async_16(target, from, row < count ? bytes : 0);  // of no bytes the source is not looked at
       from += step * stride;
       target += step * panel_bytes;
     }
@@ -100,10 +99,10 @@ struct Loader {
                                 T::value_dim);
     const PanelInputs<T> inputs(arguments, work);
     const int thread = thread_index();
-    const long long chunks = chunks_of<T>(work);
+    const int chunks = chunks_of<T>(work);
 #pragma unroll 1
-    for (long long chunk = 0; chunk < chunks; ++chunk) {
-      const long long first_token = chunk * T::chunk;
+    for (int chunk = 0; chunk < chunks; ++chunk) {
+      const long long first_token = static_cast<long long>(chunk) * T::chunk;
       const int count = rows_of<T>(work, chunk);
       barrier_wait(to.free(), to.phase ^ 1);
       const int base = to.base();

@@ -26,11 +26,10 @@ RK_CONSTEXPR HopperSizes hopper_sizes() {
 struct RegisterShares {
   int loader, helper, state;
 };
-RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, int launched) {
-  const int pool = launched * (layout.threads / group_threads);
-  const int loader = layout.blocks == 2 ? 32 : 40, helper = layout.helper_groups == 2 && layout.state_groups == 1 ? 104 : layout.state_groups == 1 && layout.blocks == 1 ? 168 : 80;
-  const int state = (pool - loader - layout.helper_groups * helper) / layout.state_groups / 8 * 8;
-  return {loader, helper, state > 240 ? 240 : state};
+RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key) {
+  if (layout.blocks == 2) return {32, 96, 112};
+  if (layout.state_groups == 1) return {48, 208, 240};
+  return per_key ? RegisterShares{48, 176, 144} : RegisterShares{48, 112, 168};
 }
 
 template <class Policy, Role role_>
@@ -39,7 +38,7 @@ struct HopperTraits : Policy {
   static constexpr Role role = role_;
   static constexpr HopperLayout layout = make_hopper_layout(hopper_sizes<Policy, role_>());
   static constexpr int launched_registers = 65536 / (layout.threads * layout.blocks) / 8 * 8;
-  static constexpr RegisterShares registers = register_shares(layout, launched_registers);
+  static constexpr RegisterShares registers = register_shares(layout, Policy::decay == DecayKind::per_key);
   static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
   static constexpr int panels = layout.key_padded / 64;
   static constexpr int span = layout.span, spans = Policy::chunk / span;

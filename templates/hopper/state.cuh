@@ -207,17 +207,22 @@ RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base,
     for (int step = 1; step < steps; ++step) wgmma<Operand, true>(o, s[step], query.as_rows(0, 16 * step));
     wgmma_commit();
   }
-  unsigned v[blocks][4], weighted[blocks][4];
+  const auto load_values = [&](unsigned (&v)[blocks][4]) {
 #pragma unroll
-  for (int block = 0; block < blocks; ++block) {
-    load_matrix_x4_transposed(v[block], strip.tile.transposed_place(16 * block, strip.column));
+    for (int block = 0; block < blocks; ++block) {
+      load_matrix_x4_transposed(v[block], strip.tile.transposed_place(16 * block, strip.column));
+    }
+  };
+  unsigned weighted[blocks][4];
+  load_values(weighted);
+  if constexpr (T::weighted) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      weighted[block][i] = v[block][i];
-      if constexpr (T::weighted) {
+    for (int block = 0; block < blocks; ++block) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) {
         const Pair decay = shared_load<Pair>(column_decay + (16 * block + i / 2 * 8 + 2 * pair) * 4);
         float low, high;
-        Element<Operand>::unpack(v[block][i], low, high);
+        Element<Operand>::unpack(weighted[block][i], low, high);
         weighted[block][i] = Element<Operand>::pack(low * decay.first, high * decay.second);
       }
     }
@@ -246,6 +251,8 @@ RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base,
       }
       wgmma_settle(o);
     }
+    unsigned v[blocks][4];
+    load_values(v);  // once more: registers are dearer
     wgmma_fence();
 #pragma unroll
     for (int block = 0; block < blocks; ++block) wgmma<Operand, true>(o, v[block], scores.as_rows(0, 16 * block));
@@ -269,9 +276,9 @@ struct StateGroup {
     const int column = 16 * warp;  // of the value tile
     for_each_item<T>(arguments, [&](const Item& work) {
       state.begin(arguments, work, column);
-      const long long chunks = chunks_of<T>(work);
+      const int chunks = chunks_of<T>(work);
 #pragma unroll 1
-      for (long long chunk = 0; chunk < chunks; ++chunk) {
+      for (int chunk = 0; chunk < chunks; ++chunk) {
         const int rows = rows_of<T>(work, chunk), base = ring.base();
         const Strip<T> strip{{base + T::layout.value}, column};
         barrier_wait(ring.ready(), ring.phase);
@@ -285,7 +292,7 @@ struct StateGroup {
         }
         if constexpr (T::role != Role::states) {
           sync_warp();  // the strip holds o
-          strip.send(arguments, work, chunk * T::chunk, rows);
+          strip.send(arguments, work, static_cast<long long>(chunk) * T::chunk, rows);
         }
         sync_warp();  // the whole warp has left the stage
         if (lane_index() == 0) barrier_arrive(ring.free());

@@ -8,13 +8,15 @@
 
 namespace rankone {
 
+// Counted in 32 bits: no memory holds a sequence of 2^31 chunks, and every role keeps its count in a register.
 template <class T>
-RK_DEVICE long long chunks_of(const Work& work) { return (work.length + T::chunk - 1) / T::chunk; }
+RK_DEVICE int chunks_of(const Work& work) { return static_cast<int>((work.length + T::chunk - 1) / T::chunk); }
 
-// Tokens of a chunk that exist.
+// Tokens of a chunk that exist; all but the last are whole.
 template <class T>
-RK_DEVICE int rows_of(const Work& work, long long chunk) {
-  return static_cast<int>(clamp(work.length - chunk * T::chunk, 0, T::chunk));
+RK_DEVICE int rows_of(const Work& work, int chunk) {
+  const int left = static_cast<int>(work.length) - chunk * T::chunk;  // right modulo 2^32, and small where it matters
+  return chunk + 1 < chunks_of<T>(work) ? T::chunk : left;
 }
 
 struct Item : Work {
