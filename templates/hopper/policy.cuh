@@ -29,7 +29,7 @@ struct RegisterShares {
 RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key) {
   if (layout.blocks == 2) return {32, 96, 112};
   if (layout.state_groups == 1) return {48, 208, 240};
-  return per_key ? RegisterShares{48, 176, 144} : RegisterShares{48, 112, 168};
+  return per_key ? RegisterShares{48, 176, 144} : RegisterShares{40, 120, 176};
 }
 
 template <class Policy, Role role_>
