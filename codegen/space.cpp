@@ -3,6 +3,7 @@
 #include "codegen/space.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <set>
 
 #include <rankone/error.hpp>
@@ -217,7 +218,11 @@ std::vector<Schedule> legal_schedules(const Variant& variant, const CompileOptio
 Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const std::vector<Schedule> legal = legal_schedules(variant, options, arch);
   if (legal.empty()) refuse_all(variant, options, pins_of(variant, options), arch_limits(arch));
-  return preferred(legal);
+  // Beyond K = 128 the portable family is the faster one still; the other is there for those who ask for it.
+  std::vector<Schedule> portable;
+  std::copy_if(legal.begin(), legal.end(), std::back_inserter(portable),
+               [](const Schedule& schedule) { return schedule.family == Family::portable; });
+  return preferred(options.key_dim > 128 && !portable.empty() ? portable : legal);
 }
 
 std::string to_string(const Schedule& schedule) {

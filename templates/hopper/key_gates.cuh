@@ -163,7 +163,7 @@ struct KeyUnit {
 #pragma unroll
     for (int t = 0; t < sub_chunk; ++t) steps[t] = step(t);
     const Block<Operand> scratch = high();
-    sync_warp();
+    if constexpr (T::rewrites || T::has_write_scale) sync_warp();  // q and k as they were evaluated
     float all[2][4] = {};
     multiply_blocks(all, query(), key());
     add_where(c, all, [](int row, int column) { return row == column; });
@@ -275,7 +275,7 @@ RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, KeyTotals<T
     const KeyUnit<T, Gate> unit{place, span, panel};
     if constexpr (T::role == Role::states) unit.run(c, totals.sums[i]);
     else unit.run(c, ignored);
-    sync_warp();  // the room is free for the next panel
+    if constexpr (KeyTotals<T>::owned > 1) sync_warp();  // the room is free for the next panel
   }
   if constexpr (T::role != Role::states) {
     // 8 x 8 blocks of 128 bytes: queries by keys.

@@ -86,7 +86,7 @@ struct Loader {
 
   // This thread's copies up to the oldest unannounced chunk are there.
   RK_DEVICE void announce() {
-    fence_async();
+    if constexpr (!T::per_key) fence_async();  // per key the helpers rewrite all that wgmma reads
     barrier_arrive(arrived.full());
     arrived.advance();
     --under_way;

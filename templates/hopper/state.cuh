@@ -205,7 +205,7 @@ RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base,
     wgmma<Operand, false>(o, s[0], query.as_rows(0, 0));
 #pragma unroll
     for (int step = 1; step < steps; ++step) wgmma<Operand, true>(o, s[step], query.as_rows(0, 16 * step));
-    wgmma_commit();
+    wgmma_commit();  // kept: without weights nobody waits for this group alone
   }
   const auto load_values = [&](unsigned (&v)[blocks][4]) {
 #pragma unroll
@@ -236,7 +236,7 @@ RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base,
       wgmma<Operand, true>(state.values[panel], weighted[block], key.as_columns(16 * block, panel));
     }
   }
-  wgmma_commit();
+  wgmma_commit();  // kept: as above
   if constexpr (T::role != Role::states) {
     if constexpr (T::weighted) {
       wgmma_wait<1>();

@@ -33,9 +33,11 @@ struct Case {
   const Variant* variant;
   Level level;
   Numbers numbers;
+  Family family = Family::portable;
 
   std::string name() const {
-    return std::string(variant->name.view()) + (level == Level::serial ? "_serial_" : "_chunk_") + numbers.name;
+    const char* levels[] = {"_automatic_", "_serial_", "_chunk_", "_segment_"};
+    return std::string(variant->name.view()) + levels[static_cast<int>(level)] + numbers.name;
   }
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name(); }
 };
@@ -50,7 +52,7 @@ inline std::vector<Case> catalogue_cases() {
 
 inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int chunk) {
   return {.key_dim = key_dim, .value_dim = value_dim, .dtype = c.numbers.type, .precision = c.numbers.precision,
-          .chunk = chunk, .level = c.level};
+          .family = c.family, .chunk = chunk, .level = c.level};
 }
 
 // Gates over six orders of magnitude in one chunk, from a log-decay of -1e-4 to -100, and some tokens that reset.

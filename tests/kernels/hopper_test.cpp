@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// The Hopper family on the CPU device: every catalogue variant, walked whole and in segments, under eight schedule seeds
+// and more; and each of its barriers, waits and fences taken away.
+#include <algorithm>
+#include <set>
+#include <sstream>
+
+#include "codegen/plan.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/cpu/emulator.hpp"
+#include "runtime/operator_impl.hpp"
+#include "tests/kernels/cases.hpp"
+
+namespace rankone::test {
+namespace {
+
+constexpr Numbers bf16_numbers{"bf16", dtype::bf16, Precision::tf32};
+
+std::vector<Case> hopper_cases(Level level) {
+  std::vector<Case> cases;
+  for (const Variant& variant : catalogue()) cases.push_back({&variant, level, bf16_numbers, Family::hopper});
+  return cases;
+}
+std::string variant_name(const testing::TestParamInfo<Case>& info) { return std::string(info.param.variant->name.view()); }
+const auto any_device = [](std::uint64_t seed) { return cpu_device(seed); };
+
+class HopperWhole : public testing::TestWithParam<Case> {};
+
+TEST_P(HopperWhole, AgreesWithTheRecurrence) {
+  expect_right_at_all_lengths(GetParam(), any_device, 64, 32, 32, 100);
+  expect_right_at_all_lengths(GetParam(), any_device, 80, 96, 64, 110);
+}
+
+TEST_P(HopperWhole, AgreesAtTheSizesItIsMadeFor) {
+  expect_right_at_all_lengths(GetParam(), any_device, 128, 128, 64, 120);
+  if (std::getenv("RANKONE_TEST_ALL") == nullptr) return;
+  expect_right_at_all_lengths(GetParam(), any_device, 192, 80, 32, 130);
+  expect_right_at_all_lengths(GetParam(), any_device, 256, 192, 32, 140);
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, HopperWhole, testing::ValuesIn(hopper_cases(Level::serial)), variant_name);
+
+class HopperSplit : public testing::TestWithParam<Case> {};
+
+TEST_P(HopperSplit, SegmentsJoinExactly) {
+  const CompileOptions options = options_of(GetParam(), 64, 64, 32);
+  for (const bool packed : {false, true}) {
+    const std::uint64_t seed = packed ? 201 : 200;
+    Problem problem = random_problem(*GetParam().variant, options,
+                                     {.batch = packed ? 1 : 2,
+                                      .tokens = 613,
+                                      .heads = 1,
+                                      .value_heads = 2,
+                                      .key_dim = 64,
+                                      .value_dim = 64,
+                                      .sequences = packed ? 1 : 2},
+                                     {.seed = seed, .packed = packed});
+    spread_gates(problem, seed);
+    const Operator op = compile(*GetParam().variant, options, any_device(seed));
+    ASSERT_GT(op.workspace_bytes({.batch = 1, .tokens = 613, .heads = 1, .value_heads = 2}), 0u) << "nothing is split";
+    expect_right(op, problem, GetParam().name() + (packed ? " packed" : ""));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, HopperSplit, testing::ValuesIn(hopper_cases(Level::segment)), variant_name);
+
+constexpr Variant mapped = variant("mapped").feature_map(square).decay(per_head(input("g"))).checked();
+
+struct Skeleton {
+  const char* name;
+  const Variant* variant;
+  Level level;
+  int dim = 64;
+  friend void PrintTo(const Skeleton& s, std::ostream* out) { *out << s.name; }
+};
+const Skeleton skeletons[] = {{"none", &variants::linear, Level::serial},
+                              {"token", &variants::simple_gla, Level::serial},
+                              {"mapped", &mapped, Level::serial},
+                              {"key", &variants::gla, Level::serial},
+                              {"key_two_panels", &variants::gla, Level::serial, 128},
+                              {"key_derived", &variants::hgrn2, Level::serial},
+                              {"token_segments", &variants::simple_gla, Level::segment},
+                              {"key_segments", &variants::gla, Level::segment}};
+
+class HopperSync : public testing::TestWithParam<Skeleton> {
+ protected:
+  static CompileOptions options() {
+    return {.key_dim = GetParam().dim, .value_dim = 64, .family = Family::hopper, .chunk = 32, .level = GetParam().level, .stages = 3};
+  }
+  // What happens without the site on `line`; empty: nothing was seen.
+  static std::string run_without(int line, std::uint64_t seed, bool harsh, std::set<int>& visited) {
+    const bool split = GetParam().level == Level::segment;  // then several items for each of the device's cores
+    const int heads = split ? 3 : 1;
+    Problem problem = random_problem(*GetParam().variant, options(),
+                                     {.batch = 1,
+                                      .tokens = split ? 700 : 261,
+                                      .heads = heads,
+                                      .value_heads = heads,
+                                      .key_dim = GetParam().dim,
+                                      .value_dim = 64},
+                                     {.seed = seed});
+    if (harsh) spread_gates(problem, seed);
+    EmulationOptions emulation{.seed = seed, .dropped_line = line};
+    emulation.on_report = [&](const EmulationReport& report) {
+      visited.insert(report.visited_lines.begin(), report.visited_lines.end());
+    };
+    const Operator op = compile(*GetParam().variant, options(), cpu_device(emulation));
+    try {
+      std::vector<HostTensor> reference = reference_outputs(problem);
+      for (const TensorError& error : verify(op, problem, reference))
+        if (!error.ok) return error.name + " is wrong";
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  }
+};
+
+TEST_P(HopperSync, EveryRemovalIsSeen) {
+  std::set<int> visited;
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) EXPECT_EQ(run_without(0, seed, seed % 2 == 0, visited), "") << "untouched";
+  const std::string text = compile(*GetParam().variant, options(), cpu_device(1)).source();
+  std::vector<std::string> lines;
+  std::stringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  int removed = 0;
+  for (const SyncSite& site : list_sync_sites(text)) {
+    if (!visited.contains(site.line)) continue;
+    // What some variants do not need says so where it stands.
+    if (lines[static_cast<std::size_t>(site.line) - 1].find("// kept:") != std::string::npos) continue;
+    ++removed;
+    std::string seen;
+    for (std::uint64_t seed = 1; seed <= 6 && seen.empty(); ++seed) {
+      std::set<int> ignored;
+      seen = run_without(site.line, seed, seed % 2 == 0, ignored);
+    }
+    EXPECT_NE(seen, "") << site.word << " on line " << site.line << " goes unmissed";
+  }
+  EXPECT_GE(removed, 10);
+}
+
+INSTANTIATE_TEST_SUITE_P(Skeletons, HopperSync, testing::ValuesIn(skeletons),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+}  // namespace
+}  // namespace rankone::test
