@@ -254,7 +254,7 @@ struct KeyTotals {
         target[column] = sum;
       }
     }
-    sync_threads(1, T::helper_threads);
+    sync_threads(1, T::helper_threads);  // kept: a segment of more chunks than there are stages keeps the warps together
   }
 };
 
