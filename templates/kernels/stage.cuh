@@ -46,11 +46,13 @@ RK_DEVICE void load_tile(const Tile<T, columns>& tile, const Source<T>& source, 
     }
   } else if constexpr (threads % units == 0) {
     // A thread stays in its column, and only the row advances.
-    constexpr int step = threads / units;
+    constexpr int step = threads / units, turns = (tile_rows + step - 1) / step;
     const int first = thread_index() % units * per_unit, bytes = valid(first) * static_cast<int>(sizeof(T));
     const T* from = base + thread_index() / units * stride + (bytes > 0 ? first : 0);
 #pragma unroll 8
-    for (int row = thread_index() / units; row < tile_rows; row += step) {
+    for (int turn = 0; turn < turns; ++turn) {
+      const int row = thread_index() / units + turn * step;
+      if (tile_rows % step != 0 && row >= tile_rows) break;
       const bool inside = row < rows;
       copy_async_16(tile.at(row, first), inside ? from : source.base, inside ? bytes : 0);
       from += step * stride;
