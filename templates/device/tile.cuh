@@ -17,19 +17,18 @@ struct Tile {
   RK_DEVICE void store(int row, int column, float value) const { shared_store<T>(at(row, column), Element<T>::from(value)); }
 };
 
-// Eight consecutive elements as float, the first at a column that is a multiple of 8.
-template <class T, int columns>
-RK_DEVICE void load_eight(const Tile<T, columns>& tile, int row, int column, float (&out)[8]) {
-  const Vector16 low = shared_load<Vector16>(tile.at(row, column));
-  if constexpr (sizeof(T) == 2) {
+// `count` consecutive elements as float, four or eight, the first at a column that is a multiple of `count`.
+template <class T, int columns, int count>
+RK_DEVICE void load_row(const Tile<T, columns>& tile, int row, int column, float (&out)[count]) {
+  constexpr int in_word = 4 / static_cast<int>(sizeof(T)), words = count / in_word;
+  struct alignas(words < 4 ? 8 : 16) Vector { unsigned word[words < 4 ? 2 : 4]; };
 #pragma unroll
-    for (int i = 0; i < 4; ++i) Element<T>::unpack(low.word[i], out[2 * i], out[2 * i + 1]);
-  } else {
-    const Vector16 high = shared_load<Vector16>(tile.at(row, column + 4));
+  for (int first = 0; first < words; first += 4) {
+    const Vector vector = shared_load<Vector>(tile.at(row, column + first * in_word));
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      out[i] = as_float(low.word[i]);
-      out[4 + i] = as_float(high.word[i]);
+    for (int i = 0; i < (words < 4 ? 2 : 4); ++i) {
+      if constexpr (in_word == 2) Element<T>::unpack(vector.word[i], out[2 * i], out[2 * i + 1]);
+      else out[first + i] = as_float(vector.word[i]);
     }
   }
 }

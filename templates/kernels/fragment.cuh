@@ -92,7 +92,8 @@ RK_DEVICE void scale_steps(Quad<float>& quad, const Factor& factor) {
   quad.r[3] *= second;
 }
 
-// c += a b for columns 8 * half .. 8 * half + 7 of b. `split` adds the products of what tf32 rounds away.
+// c += a b for columns 8 * half .. 8 * half + 7 of b. `split` adds the products of what tf32 rounds away: that rest has
+// so few digits that the tensor cores, which ignore the low bits of an operand, may take it unrounded.
 template <bool split>
 RK_DEVICE void multiply(float (&c)[4], const Quad<bf16>& a, const Quad<bf16>& b, int half) {
   mma_bf16(c, a.r, half == 0 ? b.r[0] : b.r[1], half == 0 ? b.r[2] : b.r[3]);
@@ -103,13 +104,13 @@ RK_DEVICE void multiply(float (&c)[4], const Quad<float>& a, const Quad<float>& 
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     high[i] = to_tf32(a.r[i]);
-    if constexpr (split) low[i] = to_tf32(a.r[i] - as_float(high[i]));
+    if constexpr (split) low[i] = as_bits(a.r[i] - as_float(high[i]));
   }
   const float first = half == 0 ? b.r[0] : b.r[1], second = half == 0 ? b.r[2] : b.r[3];
   const unsigned b0 = to_tf32(first), b1 = to_tf32(second);
   if constexpr (split) {
     mma_tf32(c, low, b0, b1);
-    mma_tf32(c, high, to_tf32(first - as_float(b0)), to_tf32(second - as_float(b1)));
+    mma_tf32(c, high, as_bits(first - as_float(b0)), as_bits(second - as_float(b1)));
   }
   mma_tf32(c, high, b0, b1);
 }

@@ -199,6 +199,11 @@ RK_DEVICE void rewrite_tiles(const ChunkPlace<Traits>& place) {
   }
 }
 
+// Rows that are unrolled: fewer the longer the rest of the kernel is.
+template <class Traits>
+constexpr int rows_at_once =
+    !Traits::is_long ? 4 : sizeof(typename Traits::Operand) == 2 || Traits::key_padded <= 128 ? 2 : 1;
+
 // Per-key decays: the decay tile, each sub-chunk's decay, and q and k through their expressions. One thread a column
 // of a sub-chunk.
 template <class Traits, class Gate>
@@ -208,7 +213,7 @@ RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
   for (int item = thread_index(); item < Traits::spans * Traits::key_padded; item += Traits::threads) {
     const int span = item / Traits::key_padded, column = item % Traits::key_padded;
     float sum = 0.0f, log_sum = 0.0f;
-#pragma unroll 4
+#pragma unroll(rows_at_once<Traits>)
     for (int t = 0; t < sub_chunk; ++t) {
       const int row = span * sub_chunk + t;
       const bool exists = row < place.rows && column < Traits::key_dim;
@@ -249,7 +254,7 @@ RK_DEVICE void write_scaled_operands(const ChunkPlace<Traits>& place) {
     const int first = item / (Traits::key_padded / 2) * sub_chunk, column = item % (Traits::key_padded / 2) * 2;
     float even = 1.0f, odd = 1.0f, decay_even, decay_odd, low, high;
     if constexpr (Traits::role != Role::states) {
-#pragma unroll 4
+#pragma unroll(rows_at_once<Traits>)
       for (int row = first; row < first + sub_chunk; ++row) {
         load_pair(decay, row, column, decay_even, decay_odd);
         load_pair(query, row, column, low, high);
@@ -259,7 +264,7 @@ RK_DEVICE void write_scaled_operands(const ChunkPlace<Traits>& place) {
       }
     }
     even = odd = 1.0f;
-#pragma unroll 4
+#pragma unroll(rows_at_once<Traits>)
     for (int row = first + sub_chunk - 1; row >= first; --row) {
       const float write = write_scale_of<Traits>(row);
       load_pair(key, row, column, low, high);

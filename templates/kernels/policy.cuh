@@ -65,6 +65,9 @@ struct Traits : Policy {
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
   // Whether a token's weight differs from 1; a write scale alone counts as a scalar decay of 1.
   static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
+  // Whether loops are unrolled less than would be fastest: many keys, and float32 products of several instructions
+  // each, make straight-line code that is slow to compile.
+  static constexpr bool is_long = sizeof(Operand) == 4 || key_padded > 128;
   // Element type of the q and k tiles that the recurrence reads.
   using Factor = typename Choose<per_key, Operand, Storage>::Type;
   // Whether q or k tiles are rewritten before use.

@@ -58,112 +58,67 @@ RK_DEVICE void add_product(float (&sum)[4], const Fragment& a, const Fragment& b
   }
 }
 
-// `advance` is false where nobody reads the state that would follow.
 template <class Traits>
-RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool advance, State<Traits>& state) {
-  using Operand = typename Traits::Operand;
-  using Fragment = Quad<Operand>;
-  constexpr bool split = Traits::split_products;
-  constexpr Layout layout = Traits::layout;
-  constexpr int token_steps = sub_chunk / Fragment::depth, key_steps = 16 / Fragment::depth;
-  const int first = span * sub_chunk;
-  const LanePlace lane = lane_place();
-  const int first_column = warp_index() * Traits::columns;
-  const ValueTile<Traits> value{place.stage + layout.value};
-  using OperandTile = Tile<typename Traits::Factor, Traits::key_padded>;
-  const OperandTile query{Traits::per_key && !layout.in_place ? layout.scaled_query : place.stage + layout.query};
-  const OperandTile key{Traits::per_key && !layout.in_place ? layout.scaled_key : place.stage + layout.key};
+using OperandTile = Tile<typename Traits::Factor, Traits::key_padded>;
 
-  Fragment v[Traits::column_blocks][token_steps];
+template <class Traits>
+using ValueQuads =
+    Quad<typename Traits::Operand>[Traits::column_blocks][sub_chunk / Quad<typename Traits::Operand>::depth];
+
+template <class Traits>
+RK_DEVICE void load_values(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v) {
+  using Operand = typename Traits::Operand;
+  const ValueTile<Traits> value{place.stage + Traits::layout.value};
+  const int first_column = warp_index() * Traits::columns;
 #pragma unroll
   for (int block = 0; block < Traits::column_blocks; ++block) {
 #pragma unroll
-    for (int step = 0; step < token_steps; ++step) {
-      v[block][step] = load_quad_transposed<Operand>(value, first + step * Fragment::depth, first_column + block * 16);
+    for (int step = 0; step < sub_chunk / Quad<Operand>::depth; ++step) {
+      const int row = first + step * Quad<Operand>::depth;
+      v[block][step] = load_quad_transposed<Operand>(value, row, first_column + block * 16);
     }
   }
+}
 
-  // What the state written before this sub-chunk says.
-  float o[Traits::column_blocks][2][4] = {};
-  if constexpr (Traits::role != Role::states) {
-    float odd_steps[Traits::column_blocks][2][4] = {};  // a second chain of products
+// o += q S over the state's first group of keys. Even and odd steps are two chains of products.
+template <class Traits>
+RK_DEVICE void read_group(const OperandTile<Traits>& query, int first, int first_key, const State<Traits>& state,
+                          float (&o)[Traits::column_blocks][2][4], float (&odd_steps)[Traits::column_blocks][2][4]) {
+  using Operand = typename Traits::Operand;
+  constexpr int key_steps = 16 / Quad<Operand>::depth;
 #pragma unroll
-    for (int tile = 0; tile < Traits::key_padded / 16; ++tile) {
+  for (int tile = 0; tile < State<Traits>::group_tiles / 2; ++tile) {
 #pragma unroll
-      for (int step = 0; step < key_steps; ++step) {
-        const Fragment q = load_quad<Operand>(query, first, tile * 16 + step * Fragment::depth);
-#pragma unroll
-        for (int block = 0; block < Traits::column_blocks; ++block) {
-          const auto& tiles = state.values[block];
-          Fragment s;
-          if constexpr (key_steps == 1) s = quad_of(tiles[2 * tile], tiles[2 * tile + 1]);
-          else s = quad_of(tiles[2 * tile + step]);
-          auto& chain = (tile * key_steps + step) % 2 == 0 ? o : odd_steps;
-          multiply<split>(chain[block][0], q, s, 0);
-          multiply<split>(chain[block][1], q, s, 1);
-        }
-      }
-    }
-#pragma unroll
-    for (int block = 0; block < Traits::column_blocks; ++block) {
-#pragma unroll
-      for (int i = 0; i < 8; ++i) o[block][i / 4][i % 4] += odd_steps[block][i / 4][i % 4];
-    }
-    if constexpr (!Traits::per_key && Traits::weighted) {
-      const float low = shared_load<float>(layout.row_decay + (first + lane.group) * 4);
-      const float high = shared_load<float>(layout.row_decay + (first + lane.group + 8) * 4);
+    for (int step = 0; step < key_steps; ++step) {
+      const auto q = load_quad<Operand>(query, first, first_key + tile * 16 + step * Quad<Operand>::depth);
 #pragma unroll
       for (int block = 0; block < Traits::column_blocks; ++block) {
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          o[block][half][0] *= low;
-          o[block][half][1] *= low;
-          o[block][half][2] *= high;
-          o[block][half][3] *= high;
-        }
+        const auto& tiles = state.values[block];
+        Quad<Operand> s;
+        if constexpr (key_steps == 1) s = quad_of(tiles[2 * tile], tiles[2 * tile + 1]);
+        else s = quad_of(tiles[2 * tile + step]);
+        auto& chain = (tile * key_steps + step) % 2 == 0 ? o : odd_steps;
+        multiply<Traits::split_products>(chain[block][0], q, s, 0);
+        multiply<Traits::split_products>(chain[block][1], q, s, 1);
       }
     }
-    // What this sub-chunk's own tokens say.
-#pragma unroll
-    for (int part = 0; part < layout.score_parts; ++part) {
-#pragma unroll
-      for (int step = 0; step < token_steps; ++step) {
-        const Fragment p = load_quad<Operand>(score_tile<Traits>(part), first, step * Fragment::depth);
-#pragma unroll
-        for (int block = 0; block < Traits::column_blocks; ++block) {
-          multiply<split>(o[block][0], p, v[block][step], 0);
-          multiply<split>(o[block][1], p, v[block][step], 1);
-        }
-      }
-    }
-    store_output<Traits>(place.arguments, place.work, place.first_token, first, place.rows, o);
   }
-  if (!advance) return;
+}
 
-  // The state after it.
-  if constexpr (!Traits::per_key && Traits::weighted) {
+// S = decay S + k^T v over the state's first group of keys.
+template <class Traits>
+RK_DEVICE void write_group(const OperandTile<Traits>& key, int span, int first_key, float span_decay,
+                           const ValueQuads<Traits>& v, State<Traits>& state) {
+  using Operand = typename Traits::Operand;
 #pragma unroll
-    for (int step = 0; step < token_steps; ++step) {
-#pragma unroll
-      for (int block = 0; block < Traits::column_blocks; ++block) {
-        scale_steps(v[block][step], [&](int token) {
-          const int j = first + step * Fragment::depth + token;
-          return shared_load<float>(layout.column_decay + j * 4);
-        });
-      }
-    }
-  }
-  float span_decay = 1.0f;
-  if constexpr (!Traits::per_key && Traits::weighted) span_decay = shared_load<float>(layout.span_decay + span * 16);
-#pragma unroll
-  for (int tile = 0; tile < Traits::key_padded / 16; ++tile) {
+  for (int tile = 0; tile < State<Traits>::group_tiles / 2; ++tile) {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       float even = span_decay, odd = span_decay;
       if constexpr (Traits::per_key) {
-        const int column = tile * 16 + half * 8 + 2 * lane.pair;
-        even = shared_load<float>(layout.span_decay + (span * Traits::key_padded + column) * 4);
-        odd = shared_load<float>(layout.span_decay + (span * Traits::key_padded + column + 1) * 4);
+        const int column = first_key + tile * 16 + half * 8 + 2 * lane_place().pair;
+        even = shared_load<float>(Traits::layout.span_decay + (span * Traits::key_padded + column) * 4);
+        odd = shared_load<float>(Traits::layout.span_decay + (span * Traits::key_padded + column + 1) * 4);
       }
       if constexpr (Traits::weighted) {
 #pragma unroll
@@ -177,14 +132,118 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
       }
     }
 #pragma unroll
-    for (int step = 0; step < token_steps; ++step) {
-      const Fragment k = load_quad_transposed<Operand>(key, first + step * Fragment::depth, tile * 16);
+    for (int step = 0; step < sub_chunk / Quad<Operand>::depth; ++step) {
+      const int row = span * sub_chunk + step * Quad<Operand>::depth;
+      const auto k = load_quad_transposed<Operand>(key, row, first_key + tile * 16);
 #pragma unroll
       for (int block = 0; block < Traits::column_blocks; ++block) {
-        add_product<split>(state.values[block][2 * tile], v[block][step], k, 0);
-        add_product<split>(state.values[block][2 * tile + 1], v[block][step], k, 1);
+        add_product<Traits::split_products>(state.values[block][2 * tile], v[block][step], k, 0);
+        add_product<Traits::split_products>(state.values[block][2 * tile + 1], v[block][step], k, 1);
       }
     }
+  }
+}
+
+// The output of a sub-chunk from what the state before it said: decays, and what its own tokens say.
+template <class Traits>
+RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, const ValueQuads<Traits>& v,
+                             float (&o)[Traits::column_blocks][2][4],
+                             const float (&odd_steps)[Traits::column_blocks][2][4]) {
+  using Operand = typename Traits::Operand;
+  constexpr bool split = Traits::split_products;
+  constexpr Layout layout = Traits::layout;
+#pragma unroll
+  for (int block = 0; block < Traits::column_blocks; ++block) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) o[block][i / 4][i % 4] += odd_steps[block][i / 4][i % 4];
+  }
+  if constexpr (!Traits::per_key && Traits::weighted) {
+    const int row = first + lane_place().group;
+    const float low = shared_load<float>(layout.row_decay + row * 4);
+    const float high = shared_load<float>(layout.row_decay + (row + 8) * 4);
+#pragma unroll
+    for (int block = 0; block < Traits::column_blocks; ++block) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        o[block][half][0] *= low;
+        o[block][half][1] *= low;
+        o[block][half][2] *= high;
+        o[block][half][3] *= high;
+      }
+    }
+  }
+  // Parts of a float32 score are summed first; in bf16 a product each costs less than unpacking them.
+  constexpr int products = sizeof(Operand) == 2 ? layout.score_parts : 1;
+#pragma unroll
+  for (int part = 0; part < products; ++part) {
+#pragma unroll
+    for (int step = 0; step < sub_chunk / Quad<Operand>::depth; ++step) {
+      auto p = load_quad<Operand>(score_tile<Traits>(part), first, step * Quad<Operand>::depth);
+      if constexpr (sizeof(Operand) == 4) {
+#pragma unroll
+        for (int other = 1; other < layout.score_parts; ++other) {
+          const auto more = load_quad<Operand>(score_tile<Traits>(other), first, step * Quad<Operand>::depth);
+#pragma unroll
+          for (int i = 0; i < 4; ++i) p.r[i] += more.r[i];
+        }
+      }
+#pragma unroll
+      for (int block = 0; block < Traits::column_blocks; ++block) {
+        multiply<split>(o[block][0], p, v[block][step], 0);
+        multiply<split>(o[block][1], p, v[block][step], 1);
+      }
+    }
+  }
+  store_output<Traits>(place.arguments, place.work, place.first_token, first, place.rows, o);
+}
+
+// Values times what each token's write keeps until the sub-chunk's end.
+template <class Traits>
+RK_DEVICE void weight_values(int first, ValueQuads<Traits>& v) {
+  using Operand = typename Traits::Operand;
+  if constexpr (!Traits::per_key && Traits::weighted) {
+#pragma unroll
+    for (int step = 0; step < sub_chunk / Quad<Operand>::depth; ++step) {
+#pragma unroll
+      for (int block = 0; block < Traits::column_blocks; ++block) {
+        scale_steps(v[block][step], [&](int token) {
+          const int j = first + step * Quad<Operand>::depth + token;
+          return shared_load<float>(Traits::layout.column_decay + j * 4);
+        });
+      }
+    }
+  }
+}
+
+// `advance` is false where nobody reads the state that would follow.
+template <class Traits>
+RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool advance, State<Traits>& state) {
+  // With one group the output is finished before the state moves on: fewer registers, and stores that start early.
+  constexpr bool reads = Traits::role != Role::states, whole = State<Traits>::groups == 1;
+  constexpr Layout layout = Traits::layout;
+  const int first = span * sub_chunk;
+  constexpr bool apart = Traits::per_key && !layout.in_place;
+  const OperandTile<Traits> query{apart ? layout.scaled_query : place.stage + layout.query};
+  const OperandTile<Traits> key{apart ? layout.scaled_key : place.stage + layout.key};
+  ValueQuads<Traits> v;
+  load_values<Traits>(place, first, v);
+
+  float o[Traits::column_blocks][2][4] = {}, odd_steps[Traits::column_blocks][2][4] = {};
+  if constexpr (reads && whole) {
+    read_group<Traits>(query, first, 0, state, o, odd_steps);
+    finish_output<Traits>(place, first, v, o, odd_steps);
+    if (!advance) return;
+  }
+  weight_values<Traits>(first, v);
+  float span_decay = 1.0f;
+  if constexpr (!Traits::per_key && Traits::weighted) span_decay = shared_load<float>(layout.span_decay + span * 16);
+  state.for_each_group([&](int first_key) {
+    if constexpr (reads && !whole) read_group<Traits>(query, first, first_key, state, o, odd_steps);
+    if (advance) write_group<Traits>(key, span, first_key, span_decay, v, state);
+  });
+  if constexpr (reads && !whole) {
+    load_values<Traits>(place, first, v);  // without their weights
+    finish_output<Traits>(place, first, v, o, odd_steps);
   }
 }
 

@@ -20,11 +20,12 @@ RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
   const ScoreTile<Traits> scores = score_tile<Traits>(0);
   const LanePlace lane = lane_place();
+  constexpr int unrolled = sizeof(Operand) == 2 ? Traits::key_padded : 4;  // steps; a float32 product is long
   for (int unit = warp_index(); unit < 2 * Traits::spans; unit += Traits::warps) {
     const int span = unit / 2, half = unit % 2, first = span * sub_chunk;
     if (first >= place.rows) break;
     float c[2][4] = {};  // two chains, so that one product need not wait for the one before
-#pragma unroll
+#pragma unroll(unrolled)
     for (int step = 0; step < Traits::key_padded / Quad<Operand>::depth; ++step) {
       const Quad<Operand> a = load_quad<Operand>(query, first, step * Quad<Operand>::depth);
       const Quad<Operand> b = load_quad<Operand>(key, first, step * Quad<Operand>::depth);
@@ -70,10 +71,11 @@ RK_DEVICE void sum_quarters(const float (&sum)[rows], float (&own)[rows / 4]) {
 }
 
 // Per-key decays, in float32: a key's row is decayed from token to token, and each query takes its dot product with it.
-// A lane follows two keys, 8 tokens apart, through every fourth slice of 8 columns; a warp takes a part of the slices.
+// A lane follows two keys, 8 tokens apart, through every fourth slice of columns; a warp takes a part of the slices.
 template <class Traits>
 RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
-  constexpr int slices = Traits::key_padded / 8, quarters = 4, parts = Traits::layout.score_parts, near = sub_chunk / 2;
+  constexpr int width = Traits::is_long ? 4 : 8, slices = Traits::key_padded / width, quarters = 4;
+  constexpr int parts = Traits::layout.score_parts, near = sub_chunk / 2;
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
   const Tile<float, Traits::key_padded> decay{Traits::layout.decay};
   const int quarter = lane_index() / 8, column = lane_index() % 8;
@@ -84,25 +86,25 @@ RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
     float sum[sub_chunk] = {}, later_sum[near] = {};
 #pragma unroll 1
     for (int slice = part * quarters + quarter; slice < slices; slice += parts * quarters) {
-      float decayed[8], later[8], q[8], factor[8];
-      load_eight(key, first + column, slice * 8, decayed);
-      load_eight(key, first + near + column, slice * 8, later);
+      float decayed[width], later[width], q[width], factor[width];
+      load_row(key, first + column, slice * width, decayed);
+      load_row(key, first + near + column, slice * width, later);
 #pragma unroll
       for (int row = 0; row < near; ++row) {
-        load_eight(query, first + row, slice * 8, q);
-        load_eight(decay, first + row, slice * 8, factor);
+        load_row(query, first + row, slice * width, q);
+        load_row(decay, first + row, slice * width, factor);
 #pragma unroll
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < width; ++i) {
           decayed[i] *= row > column ? factor[i] : 1.0f;
           sum[row] += q[i] * decayed[i];
         }
       }
 #pragma unroll
       for (int row = 0; row < near; ++row) {
-        load_eight(query, first + near + row, slice * 8, q);
-        load_eight(decay, first + near + row, slice * 8, factor);
+        load_row(query, first + near + row, slice * width, q);
+        load_row(decay, first + near + row, slice * width, factor);
 #pragma unroll
-        for (int i = 0; i < 8; ++i) {
+        for (int i = 0; i < width; ++i) {
           decayed[i] *= factor[i];
           later[i] *= row > column ? factor[i] : 1.0f;
           sum[near + row] += q[i] * decayed[i];

@@ -27,9 +27,10 @@ struct Source {
         tensor(from), width(columns - column), vectorized(is_vectorized) {}
 };
 
-// Copies tokens `first_token` to `first_token + rows - 1` into a tile of `tile_rows`; whatever lies outside becomes zero.
+// Copies tokens `first_token` to `first_token + rows - 1` into a tile of `tile_rows`, 16 bytes at once; whatever lies
+// outside becomes zero.
 template <int threads, int tile_rows, class T, int columns>
-RK_DEVICE void load_tile(const Tile<T, columns>& tile, const Source<T>& source, long long first_token, int rows) {
+RK_DEVICE void copy_tile(const Tile<T, columns>& tile, const Source<T>& source, long long first_token, int rows) {
   constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit;
   const auto valid = [&](int first) {
     const int left = source.width - first;
@@ -37,20 +38,15 @@ RK_DEVICE void load_tile(const Tile<T, columns>& tile, const Source<T>& source, 
   };
   const long long stride = source.tensor.token_stride;
   const T* const base = source.base + first_token * stride;
-  if (source.vectorized == 0) {
-#pragma unroll 1
-    for (int item = thread_index(); item < tile_rows * columns; item += threads) {
-      const int row = item / columns, column = item % columns;
-      const bool inside = row < rows && column < source.width;
-      shared_store<T>(tile.at(row, column), inside ? base[row * stride + column] : Element<T>::from(0.0f));
-    }
-  } else if constexpr (threads % units == 0) {
+  if constexpr (threads % units == 0) {
     // A thread stays in its column, and only the row advances.
-    constexpr int step = threads / units;
+    constexpr int step = threads / units, turns = (tile_rows + step - 1) / step;
     const int first = thread_index() % units * per_unit, bytes = valid(first) * static_cast<int>(sizeof(T));
     const T* from = base + thread_index() / units * stride + (bytes > 0 ? first : 0);
 #pragma unroll 8
-    for (int row = thread_index() / units; row < tile_rows; row += step) {
+    for (int turn = 0; turn < turns; ++turn) {
+      const int row = thread_index() / units + turn * step;
+      if (tile_rows % step != 0 && row >= tile_rows) break;
       const bool inside = row < rows;
       copy_async_16(tile.at(row, first), inside ? from : source.base, inside ? bytes : 0);
       from += step * stride;
@@ -62,6 +58,22 @@ RK_DEVICE void load_tile(const Tile<T, columns>& tile, const Source<T>& source, 
       const int count = row < rows ? valid(first) : 0;
       copy_async_16(tile.at(row, first), count > 0 ? base + row * stride + first : source.base,
                     count * static_cast<int>(sizeof(T)));
+    }
+  }
+}
+
+// The same by single elements, for bases and strides of any alignment. The tile's place and width are run-time values,
+// so that one loop can serve several tiles.
+template <int threads, int tile_rows, class T>
+RK_DEVICE void copy_elements(int tile, int columns, const T* base, long long stride, int width, int rows) {
+#pragma unroll 1
+  for (int row = warp_index(); row < tile_rows; row += threads / warp_size) {
+    const int to = tile + row * (columns * static_cast<int>(sizeof(T)) + row_padding);
+    const T* const from = base + row * stride;
+#pragma unroll 1
+    for (int column = lane_index(); column < columns; column += warp_size) {
+      const T value = row < rows && column < width ? from[column] : Element<T>::from(0.0f);
+      shared_store<T>(to + column * static_cast<int>(sizeof(T)), value);
     }
   }
 }
@@ -89,7 +101,14 @@ struct InputSources<Traits, index, true> {
   RK_DEVICE void load(long long first_token, int rows, int stage) const {
     if constexpr (Traits::input_is_per_key[index]) {
       constexpr int offset = Traits::layout.inputs[index];
-      load_tile<Traits::threads, Traits::chunk>(Tile<T, Traits::key_padded>{stage + offset}, source, first_token, rows);
+      constexpr int columns = Traits::key_padded;
+      if (source.vectorized != 0) {
+        copy_tile<Traits::threads, Traits::chunk>(Tile<T, columns>{stage + offset}, source, first_token, rows);
+      } else {
+        const long long stride = source.tensor.token_stride;
+        const T* const base = source.base + first_token * stride;
+        copy_elements<Traits::threads, Traits::chunk>(stage + offset, columns, base, stride, source.width, rows);
+      }
     }
     others.load(first_token, rows, stage);
   }
@@ -112,15 +131,42 @@ struct ChunkSources {
   // Starts the copies of the chunk at `first_token` and closes their group.
   RK_DEVICE void load(long long first_token, int stage) const {
     const int rows = static_cast<int>(clamp(length - first_token, 0, Traits::chunk));
-    if constexpr (Traits::role != Role::states) {
-      load_tile<Traits::threads, Traits::chunk>(QueryTile<Traits>{stage + Traits::layout.query}, query, first_token, rows);
-    }
-    if constexpr (Traits::reads_key) {
-      load_tile<Traits::threads, Traits::chunk>(QueryTile<Traits>{stage + Traits::layout.key}, key, first_token, rows);
-    }
-    load_tile<Traits::threads, Traits::chunk>(ValueTile<Traits>{stage + Traits::layout.value}, value, first_token, rows);
+    if constexpr (reads_query) copy(QueryTile<Traits>{stage + Traits::layout.query}, query, first_token, rows);
+    if constexpr (Traits::reads_key) copy(QueryTile<Traits>{stage + Traits::layout.key}, key, first_token, rows);
+    copy(ValueTile<Traits>{stage + Traits::layout.value}, value, first_token, rows);
+    const bool aligned = (!reads_query || query.vectorized != 0) && (!Traits::reads_key || key.vectorized != 0) &&
+                         value.vectorized != 0;
+    if (!aligned) load_unaligned(first_token, stage, rows);
     inputs.load(first_token, rows, stage);
     copy_commit();
+  }
+
+ private:
+  static constexpr bool reads_query = Traits::role != Role::states;
+
+  template <class Tile>
+  static RK_DEVICE void copy(const Tile& tile, const Source<Storage>& source, long long first_token, int rows) {
+    if (source.vectorized != 0) copy_tile<Traits::threads, Traits::chunk>(tile, source, first_token, rows);
+  }
+  template <class T>
+  static RK_DEVICE T pick(int which, T of_query, T of_key, T of_value) {
+    return which == 0 ? of_query : which == 1 ? of_key : of_value;
+  }
+  // One loop for the three tiles: rarely used, and a loop each would take long to compile.
+  RK_DEVICE void load_unaligned(long long first_token, int stage, int rows) const {
+    constexpr Layout layout = Traits::layout;
+#pragma unroll 1
+    for (int which = reads_query ? 0 : 1; which < 3; ++which) {
+      if (!Traits::reads_key && which == 1) continue;
+      if (pick(which, query.vectorized, key.vectorized, value.vectorized) != 0) continue;
+      const long long stride =
+          pick(which, query.tensor.token_stride, key.tensor.token_stride, value.tensor.token_stride);
+      const Storage* const base = pick(which, query.base, key.base, value.base) + first_token * stride;
+      const int tile = stage + pick(which, layout.query, layout.key, layout.value);
+      const int columns = pick(which, Traits::key_padded, Traits::key_padded, Traits::value_tile);
+      copy_elements<Traits::threads, Traits::chunk>(tile, columns, base, stride,
+                                                    pick(which, query.width, key.width, value.width), rows);
+    }
   }
 };
 
