@@ -50,6 +50,15 @@ inline std::vector<Case> catalogue_cases() {
   return cases;
 }
 
+constexpr Numbers bf16_numbers{"bf16", dtype::bf16, Precision::tf32};
+
+// What the Hopper family serves.
+inline std::vector<Case> hopper_cases(Level level) {
+  std::vector<Case> cases;
+  for (const Variant& variant : catalogue()) cases.push_back({&variant, level, bf16_numbers, Family::hopper});
+  return cases;
+}
+
 inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int chunk) {
   return {.key_dim = key_dim, .value_dim = value_dim, .dtype = c.numbers.type, .precision = c.numbers.precision,
           .family = c.family, .chunk = chunk, .level = c.level};

@@ -40,6 +40,38 @@ TEST_P(OnCuda, AgreesOverALongSequence) {
   expect_right(compile(*c.variant, options, *device_), problem, c.name());
 }
 
+class HopperOnCuda : public OnCuda {
+ protected:
+  void SetUp() override {
+    OnCuda::SetUp();
+    if (device_ && device_->arch() != "sm_90a") GTEST_SKIP() << "the Hopper family serves sm_90a, this is " << device_->arch();
+  }
+};
+
+TEST_P(HopperOnCuda, AgreesWithTheRecurrence) {
+  run(64, 32, 32, 200);
+  run(80, 96, 64, 210);
+  run(128, 128, 64, 220);
+  run(256, 192, 32, 230);
+}
+
+TEST_P(HopperOnCuda, AgreesOverALongSequence) {
+  for (const Level level : {Level::serial, Level::segment}) {
+    Case c = GetParam();
+    c.level = level;
+    const CompileOptions options = options_of(c, 128, 128, 0);
+    Problem problem = random_problem(*c.variant, options,
+                                     {.batch = 2, .tokens = 4096, .heads = 2, .value_heads = 2, .key_dim = 128,
+                                      .value_dim = 128, .sequences = 2},
+                                     {.seed = 240});
+    spread_gates(problem, 240);
+    expect_right(compile(*c.variant, options, *device_), problem, c.name());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, HopperOnCuda, testing::ValuesIn(hopper_cases(Level::serial)),
+                         [](const auto& info) { return info.param.name(); });
+
 INSTANTIATE_TEST_SUITE_P(Catalogue, OnCuda, testing::ValuesIn(catalogue_cases()),
                          [](const auto& info) { return info.param.name(); });
 

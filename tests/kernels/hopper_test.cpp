@@ -14,13 +14,6 @@
 namespace rankone::test {
 namespace {
 
-constexpr Numbers bf16_numbers{"bf16", dtype::bf16, Precision::tf32};
-
-std::vector<Case> hopper_cases(Level level) {
-  std::vector<Case> cases;
-  for (const Variant& variant : catalogue()) cases.push_back({&variant, level, bf16_numbers, Family::hopper});
-  return cases;
-}
 std::string variant_name(const testing::TestParamInfo<Case>& info) { return std::string(info.param.variant->name.view()); }
 const auto any_device = [](std::uint64_t seed) { return cpu_device(seed); };
 
