@@ -20,7 +20,7 @@ int operand_bytes(const CompileOptions& options) { return options.dtype == dtype
 const char* suffix_of(KernelRole role, Pass pass) {
   switch (role) {
     case KernelRole::scan: return "_forward";
-    case KernelRole::states: return pass == Pass::states ? "_states" : "_saved_states";
+    case KernelRole::states: return pass == Pass::states ? "_states" : "_chunk_states";
     case KernelRole::output: return "_output";
     case KernelRole::join: return "_join";
     case KernelRole::combine: return "_combine";
@@ -85,6 +85,15 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
     throw Error(ErrorCode::invalid_argument,
                 "this schedule is not legal for '" + std::string(variant.name.view()) + "': " + reason,
                 to_string(schedule));
+
+  // The public state-only pass is the portable family's, whichever the forward pass is of.
+  if (pass == Pass::states && schedule.family == Family::hopper) {
+    CompileOptions portable = options;
+    portable.family = Family::portable;
+    portable.level = Level::automatic;
+    portable.chunk = portable.value_tile = portable.warps = portable.stages = 0;
+    return lower(variant, portable, default_schedule(variant, portable, arch), arch, pass);
+  }
 
   Plan plan{.variant = variant,
             .options = options,

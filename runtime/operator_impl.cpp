@@ -32,13 +32,13 @@ void PassKernels::launch(const Call& call, std::size_t first, std::size_t last, 
   std::int64_t blocks[most_kernels] = {};
   for (std::size_t i = first; i <= last; ++i) {
     blocks[i] = block_count(plan_, plan_.kernels[i], call.shape);
+    if (blocks[i] > most_blocks)
+      throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(blocks[i]) + " blocks", text_of(call.shape),
+                  "at most 2^31 - 1 blocks: fewer sequences or heads in one call", std::string(plan_.variant.name.view()));
     // A block of the Hopper family walks several items, the loads of the next one under way before the last ends. Where
     // lengths differ the hardware deals better with one item a block.
     if (plan_.schedule.family == Family::hopper && plan_.kernels[i].role != KernelRole::join && call.shape.sequences == 0)
       blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_});
-    if (blocks[i] > most_blocks)
-      throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(blocks[i]) + " blocks", text_of(call.shape),
-                  "at most 2^31 - 1 blocks: fewer sequences or heads in one call", std::string(plan_.variant.name.view()));
   }
   for (std::size_t i = first; i <= last; ++i)
     if (blocks[i] > 0) kernels_->launch(i, call.arguments, blocks[i], stream);
@@ -50,15 +50,8 @@ OperatorImpl::OperatorImpl(Plan forward, std::string origin, const Device& devic
 const PassKernels& OperatorImpl::states_pass() const {
   std::call_once(states_built_, [&] {
     const Plan& plan = forward_.plan();
-    CompileOptions options = plan.options;
-    Schedule schedule = plan.schedule;
-    if (schedule.family == Family::hopper) {  // whose state-only kernel is the portable one
-      options.family = Family::portable;
-      options.value_tile = options.warps = options.stages = 0;
-      schedule = default_schedule(plan.variant, options, plan.arch);
-    }
     states_ = std::make_unique<const PassKernels>(
-        lower(plan.variant, options, schedule, plan.arch, Pass::states), device_);
+        lower(plan.variant, plan.options, plan.schedule, plan.arch, Pass::states), device_);
   });
   return *states_;
 }

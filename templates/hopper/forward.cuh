@@ -27,8 +27,8 @@ RK_DEVICE void help_keys(const Arguments& arguments, int thread) {
       barrier_wait(ring.full(), ring.phase);
       write_key_chunk<T, Gate>({arguments, work, ring.base(), static_cast<long long>(chunk) * T::chunk, rows_of<T>(work, chunk)}, warp, totals);
       fence_async();
-      sync_warp();
-      if (lane_index() == 0) barrier_arrive(ring.ready());
+      barrier_arrive(ring.ready());
+      sync_warp();  // the warp's own room is free again
       ring.advance();
     }
     if constexpr (T::role == Role::states) totals.store(arguments, work, warp);
@@ -63,8 +63,8 @@ RK_DEVICE void help_tokens(const Arguments& arguments, int thread) {
       if constexpr (T::rewrites) rewrite_chunk<T, Gate>(place, thread);
       write_token_chunk<T, Gate>(place, decays, warp);
       fence_async();
-      sync_warp();
-      if (lane_index() == 0) barrier_arrive(ring.ready());
+      barrier_arrive(ring.ready());
+      if constexpr (T::weighted) sync_warp();  // kept: free again is the warp's own room; a rewrite has a barrier, too
       ring.advance();
       if constexpr (T::weighted) {
         if constexpr (T::role == Role::states) {
@@ -89,8 +89,8 @@ RK_DEVICE void hopper_forward(const Arguments& arguments) {
     Ring<T> ring;
     for (int stage = 0; stage < T::stages; ++stage) {
       barrier_init(ring.full(), group_threads);
-      barrier_init(ring.ready(), T::helper_warps);
-      barrier_init(ring.free(), T::state_warps);
+      barrier_init(ring.ready(), T::helper_threads);
+      barrier_init(ring.free(), T::layout.state_groups * group_threads);
       ring.advance();
     }
   }

@@ -43,7 +43,6 @@ struct HopperTraits : Policy {
   static constexpr int panels = layout.key_padded / 64;
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr int helper_threads = layout.helper_groups * group_threads, helper_warps = helper_threads / warp_size;
-  static constexpr int state_warps = layout.state_groups * 4;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
   static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;

@@ -294,8 +294,7 @@ struct StateGroup {
           sync_warp();  // the strip holds o
           strip.send(arguments, work, static_cast<long long>(chunk) * T::chunk, rows);
         }
-        sync_warp();  // the whole warp has left the stage
-        if (lane_index() == 0) barrier_arrive(ring.free());
+        barrier_arrive(ring.free());
         ring.advance();
       }
       state.end(arguments, work, column);

@@ -102,7 +102,7 @@ TEST(Search, ALaunchThatFailsIsRejected) {
     return each.chunk;
   };
   const SearchResult result = search(space(), fake.world(), 1e9, 2);
-  for (const Candidate& each : result.right) EXPECT_EQ(each.schedule.stages, 2);
+  for (const Candidate& each : result.right) EXPECT_NE(each.schedule.stages, 1);
   EXPECT_EQ(result.right.size() + result.rejected.size(), space().size());
 }
 

@@ -114,7 +114,7 @@ TEST(Lower, RefusesAnIllegalSchedule) {
   EXPECT_TRUE(holds(refused({.chunk = 24}), "multiple of 16 tokens"));
   EXPECT_TRUE(holds(refused({.value_tile = 64, .warps = 1}), "16 or 32 columns"));
   EXPECT_TRUE(holds(refused({.stages = 3}), "1 or 2 stages"));
-  EXPECT_TRUE(holds(refused({.level = Level::automatic}), "serial or chunk"));
+  EXPECT_TRUE(holds(refused({.level = Level::automatic}), "serial and chunk"));
   EXPECT_TRUE(holds(refused({.chunk = 128}, "sm_86"), "101376"));
 }
 

@@ -94,7 +94,7 @@ TEST(VariantJson, RefusesWithWhatIsAccepted) {
       {R"-({"name": "x", "scale": 1e999})-", {"not JSON"}},
       {R"-({"name": "x", "chunk": 50})-", {"file.json.chunk: ", "multiple of 16", "given 50"}},
       {R"-({"name": "x", "chunk": 32.5})-", {"a whole number is needed"}},
-      {R"-({"name": "x", "level": "segment"})-", {"'segment'", "serial, chunk"}},
+      {R"-({"name": "x", "level": "block"})-", {"'block'", "serial, chunk, segment"}},
       {R"-({"name": "two words"})-", {"starts with a letter"}},
       {R"-({"name": "a_name_that_is_longer_than_accepted"})-", {"31 characters"}}};
   for (const Refusal& refusal : refusals) {
@@ -112,7 +112,7 @@ TEST(ScheduleJson, ReadsBackWhatItWrote) {
   EXPECT_TRUE(holds(refusal_of([] { schedule_from_json(R"-({"family": "portable"})-"); }), "'level' is missing"));
   EXPECT_TRUE(holds(refusal_of([] { schedule_from_json(R"-({"blocks": 1})-"); }), "unknown member"));
   EXPECT_TRUE(holds(refusal_of([] {
-                      schedule_from_json(R"-({"family": "hopper", "level": "serial", "chunk": 64,
+                      schedule_from_json(R"-({"family": "ampere", "level": "serial", "chunk": 64,
       "value_tile": 64, "warps": 4, "stages": 2})-");
                     }),
                     "portable"));

@@ -89,7 +89,7 @@ TEST(Validate, RefusesMalformedGraphs) {
 TEST(Validate, RefusesEnumeratorsThatDoNotExist) {
   Variant wrong = variant("wrong");
   wrong.level_ = static_cast<Level>(7);
-  EXPECT_EQ(sentence(wrong), "a level is automatic, serial or chunk");
+  EXPECT_EQ(sentence(wrong), "a level is automatic, serial, chunk or segment");
   wrong = variant("wrong");
   wrong.decay_.kind = static_cast<DecayKind>(7);
   EXPECT_EQ(sentence(wrong), "a decay is none, constant, per_head or per_key");
