@@ -104,21 +104,21 @@ std::vector<Schedule> enumerate(const Variant& variant, const CompileOptions& op
   std::vector<Schedule> legal;
   if (pins.family != Family::portable && runs_hopper(options, limits))
     for (const Level level : choices(pins.level, Level::automatic, hopper_levels))
-     for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
-      for (const int value_tile : choices(pins.value_tile, 0, hopper_value_tiles))
-        for (const int stages : choices(pins.stages, 0, hopper_stage_counts)) {
-          if (chunk != 32 && chunk != 64) continue;
-          if (pins.value_tile == 0 && value_tile > 64 && options.value_dim <= 64) continue;
-          Schedule schedule{.family = Family::hopper,
-                            .level = level,
-                            .chunk = chunk,
-                            .value_tile = value_tile,
-                            .warps = 0,
-                            .stages = stages};
-          schedule.warps = hopper_layout(variant, options, schedule, KernelRole::scan).threads / 32;
-          if (pins.warps != 0 && pins.warps != schedule.warps) continue;
-          if (why_unfit(variant, options, schedule, limits).empty()) legal.push_back(schedule);
-        }
+      for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
+        for (const int value_tile : choices(pins.value_tile, 0, hopper_value_tiles))
+          for (const int stages : choices(pins.stages, 0, hopper_stage_counts)) {
+            if (chunk != 32 && chunk != 64) continue;
+            if (pins.value_tile == 0 && value_tile > 64 && options.value_dim <= 64) continue;
+            Schedule schedule{.family = Family::hopper,
+                              .level = level,
+                              .chunk = chunk,
+                              .value_tile = value_tile,
+                              .warps = 0,
+                              .stages = stages};
+            schedule.warps = hopper_layout(variant, options, schedule, KernelRole::scan).threads / 32;
+            if (pins.warps != 0 && pins.warps != schedule.warps) continue;
+            if (why_unfit(variant, options, schedule, limits).empty()) legal.push_back(schedule);
+          }
   if (pins.family == Family::hopper) return legal;
   for (const Level level : choices(pins.level, Level::automatic, levels))
     for (const int chunk : choices(pins.chunk, 0, chunks))
