@@ -36,6 +36,7 @@ enum class Word : unsigned char {
   store,
   copy_async,
   store_matrix,
+  store_matrix_transposed,
   barrier_init,
   barrier_arrive,
   barrier_wait,

@@ -60,8 +60,8 @@ void load_matrix(Block& block, Fiber* lanes, bool transposed, int line) {
 }
 
 // The transposed one; each lane counts as the writer of what it gives.
-void store_matrix(Block& block, Fiber* lanes, int line) {
-  constexpr Word word = Word::store_matrix;
+void store_matrix(Block& block, Fiber* lanes, bool transposed, int line) {
+  const Word word = transposed ? Word::store_matrix_transposed : Word::store_matrix;
   int rows[host_warp_size];
   for (int i = 0; i < host_warp_size; ++i) {
     rows[i] = operands_of<MatrixStoreOperands>(lanes[i]).offset;
@@ -69,12 +69,18 @@ void store_matrix(Block& block, Fiber* lanes, int line) {
   }
   for (int i = 0; i < host_warp_size; ++i) {
     const int group = i / 4, pair = i % 4;
-    for (int tile = 0; tile < 4; ++tile)
+    for (int tile = 0; tile < 4; ++tile) {
+      const unsigned both = operands_of<MatrixStoreOperands>(lanes[i]).r[tile];
+      if (!transposed) {
+        std::memcpy(block.checked_store(word, lanes[i].index, rows[8 * tile + group] + 4 * pair, 4, line), &both, 4);
+        continue;
+      }
       for (int j = 0; j < 2; ++j) {
-        const auto half = static_cast<std::uint16_t>(operands_of<MatrixStoreOperands>(lanes[i]).r[tile] >> 16 * j);
+        const auto half = static_cast<std::uint16_t>(both >> 16 * j);
         std::memcpy(block.checked_store(word, lanes[i].index, rows[8 * tile + 2 * pair + j] + 2 * group, 2, line),
                     &half, 2);
       }
+    }
   }
 }
 
@@ -160,10 +166,10 @@ void collective_load_matrix(Block& block, HostThread& thread, unsigned* r, int o
   block.collective(thread, word, line, &mine, [=](Block& b, Fiber* lanes) { load_matrix(b, lanes, transposed, line); });
 }
 
-void collective_store_matrix(Block& block, HostThread& thread, const unsigned* r, int offset, int line) {
+void collective_store_matrix(Block& block, HostThread& thread, const unsigned* r, int offset, bool transposed, int line) {
   const MatrixStoreOperands mine{r, offset};
-  block.collective(thread, Word::store_matrix, line, &mine,
-                   [=](Block& b, Fiber* lanes) { store_matrix(b, lanes, line); });
+  block.collective(thread, transposed ? Word::store_matrix_transposed : Word::store_matrix, line, &mine,
+                   [=](Block& b, Fiber* lanes) { store_matrix(b, lanes, transposed, line); });
 }
 
 void collective_multiply(Block& block, HostThread& thread, HostProduct product, float* c, const unsigned* a,

@@ -8,7 +8,7 @@ namespace rankone {
 
 float collective_shuffle(Block&, HostThread&, float value, int source, int line);
 void collective_load_matrix(Block&, HostThread&, unsigned* r, int offset, bool transposed, int line);
-void collective_store_matrix(Block&, HostThread&, const unsigned* r, int offset, int line);
+void collective_store_matrix(Block&, HostThread&, const unsigned* r, int offset, bool transposed, int line);
 void collective_multiply(Block&, HostThread&, HostProduct, float* c, const unsigned* a, unsigned b0, unsigned b1,
                          int line);
 

@@ -62,7 +62,8 @@ const char* name_of(Word word) {
     case Word::load: return "shared_load";
     case Word::store: return "shared_store";
     case Word::copy_async: return "copy_async_16";
-    case Word::store_matrix: return "store_matrix_x4_transposed";
+    case Word::store_matrix: return "store_matrix_x4";
+    case Word::store_matrix_transposed: return "store_matrix_x4_transposed";
     case Word::barrier_init: return "barrier_init";
     case Word::barrier_arrive: return "barrier_arrive";
     case Word::barrier_wait: return "barrier_wait";

@@ -17,7 +17,9 @@ RK_DEVICE long long block_total() { return static_cast<long long>(gridDim.x); }
 RK_DEVICE void sync_block() { asm volatile("bar.sync 0;" ::: "memory"); }
 RK_DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 
-// Lane `lane ^ mask` of the warp; every lane takes part.
+// Whether `value` holds in any lane of the warp; every lane takes part, here and below.
+RK_DEVICE bool any_lane(bool value) { return __any_sync(0xffffffffu, value) != 0; }
+// Lane `lane ^ mask` of the warp.
 RK_DEVICE float shuffle_xor(float value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 // Lane `lane - distance`; lanes below `distance` get their own value.
 RK_DEVICE float shuffle_up(float value, int distance) { return __shfl_up_sync(0xffffffffu, value, distance); }

@@ -169,8 +169,13 @@ RK_DEVICE void wgmma(float (&c)[count], const MatrixView<adjacent, swizzled, lea
                                                                                           matrix_descriptor(b));
 }
 
-// Four 8x8 tiles of 16-bit elements, transposed on their way: the inverse of load_matrix_x4_transposed. Lane i gives the
+// Four 8x8 tiles of 16-bit elements: the inverse of load_matrix_x4, and of load_matrix_x4_transposed. Lane i gives the
 // offset of row i % 8 of tile i / 8.
+RK_DEVICE void store_matrix_x4(int offset, const unsigned (&r)[4]) {
+  asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(shared_address(offset)), "r"(r[0]),
+               "r"(r[1]), "r"(r[2]), "r"(r[3])
+               : "memory");
+}
 RK_DEVICE void store_matrix_x4_transposed(int offset, const unsigned (&r)[4]) {
   asm volatile("stmatrix.sync.aligned.m8n8.x4.trans.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(shared_address(offset)),
                "r"(r[0]), "r"(r[1]), "r"(r[2]), "r"(r[3])

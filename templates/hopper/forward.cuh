@@ -21,17 +21,16 @@ RK_DEVICE void help_keys(const Arguments& arguments, int thread) {
   Ring<T> ring;
   for_each_item<T>(arguments, [&](const Item& work) {
     const int chunks = chunks_of<T>(work);
-    KeyTotals<T> totals{};
+    if constexpr (T::role == Role::states) KeyTotals<T>::clear(warp);
 #pragma unroll 1
     for (int chunk = 0; chunk < chunks; ++chunk) {
       barrier_wait(ring.full(), ring.phase);
-      write_key_chunk<T, Gate>({arguments, work, ring.base(), static_cast<long long>(chunk) * T::chunk, rows_of<T>(work, chunk)}, warp, totals);
+      write_key_chunk<T, Gate>({arguments, work, ring.base(), static_cast<long long>(chunk) * T::chunk, rows_of<T>(work, chunk)}, warp);
       fence_async();
       barrier_arrive(ring.ready());
-      sync_warp();  // the warp's own room is free again
       ring.advance();
     }
-    if constexpr (T::role == Role::states) totals.store(arguments, work, warp);
+    if constexpr (T::role == Role::states) KeyTotals<T>::store(arguments, work, thread);
   });
 }
 

@@ -57,6 +57,7 @@ struct PanelPlace {
   long long first_token;
   int rows;  // tokens of the chunk that exist
   RK_DEVICE PanelAt<T> at(int row, int column) const { return {arguments, work, base, first_token, row, column, rows - 1}; }
+  RK_DEVICE bool exists(int row, int column) const { return row < rows && (T::key_dim % 64 == 0 || column < T::key_dim); }
 };
 
 }  // namespace rankone

@@ -10,7 +10,8 @@ namespace rankone {
 constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern spans
 constexpr int group_threads = 128;
 constexpr int pattern_bytes = 1024;
-constexpr int join_threads = 256;
+inline constexpr int join_threads = 256;
+constexpr int key_block = 32;  // columns that a helper warp takes at a time, and that share one way of reading the state
 
 struct HopperSizes {
   int chunk, stages;
@@ -26,14 +27,12 @@ struct HopperLayout {
   int helper_groups, state_groups;                 // warpgroups beside the loader
   int score_parts;                                 // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage
-  int scratch;                                     // per key: a 16-bit input, whose place serves as scratch; or -1
   int scores;                                      // per key: [span][part] of 512 bytes; else one swizzled panel
-  int decay;                                       // per key: float [span][key_padded], its sign set where the panel's
+  int decay;                                       // per key: float [span][key_padded], its sign set where a key block's
                                                    // decay comes after the read; else float [3][chunk]
   int stage_bytes;
   int barriers;                                    // after the stages: full, ready, free of each
-  int rest;                                        // per key: for each helper warp 16 rows of 128 bytes, or twice that
-  int sums;                                        // else: float [helper warp][3][chunk]
+  int sums;                                        // else, after the stages: float [helper warp][3][chunk]
   int totals;                                      // state-only role, per key: float [span][key_padded]
   int bytes, threads;
   int blocks;  // that a multiprocessor holds
@@ -45,11 +44,10 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.key_padded = (sizes.key_dim + 63) / 64 * 64;
   layout.span = sizes.per_key ? sub_chunk : sizes.chunk;
   layout.state_groups = sizes.value_tile / 64;
-  const int spans = rows / layout.span, panels = layout.key_padded / 64;
-  // Per key a warp takes 64 columns of a span at a time.
+  const int spans = rows / layout.span, blocks = layout.key_padded / key_block;
   layout.helper_groups = 1;
   layout.score_parts = sizes.per_key ? layout.helper_groups * 4 / spans : 1;
-  if (layout.score_parts > panels) layout.score_parts = panels;
+  if (layout.score_parts > blocks) layout.score_parts = blocks;
   int offset = 0;
   layout.query = offset;
   if (sizes.reads_output) offset += rows * layout.key_padded * 2;
@@ -57,10 +55,8 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   offset += rows * layout.key_padded * 2;
   layout.value = offset;
   offset += rows * sizes.value_tile * 2;
-  layout.scratch = -1;
   for (int i = 0; i < max_layout_inputs; ++i) {
     layout.inputs[i] = offset;
-    if (sizes.input_bytes[i] == 2) layout.scratch = offset;
     offset += rows * layout.key_padded * sizes.input_bytes[i];
   }
   layout.scores = offset;
@@ -69,8 +65,6 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
   layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
   offset = layout.stage_bytes * sizes.stages;
-  layout.rest = offset;
-  if (sizes.per_key) offset += layout.helper_groups * 4 * (layout.scratch < 0 ? 2 : 1) * sub_chunk * panel_bytes;
   layout.sums = offset;
   if (!sizes.per_key) offset += 4 * rows * 12;
   layout.totals = offset;

@@ -36,11 +36,11 @@ struct Panels {
   using Columns = MatrixView<false, true, bytes, pattern_bytes>;
   RK_DEVICE Columns as_columns(int row, int panel) const { return {offset + panel * bytes + row * panel_bytes}; }
 
-  // 16 rows by 16 columns for a warp's own products: the left operand with rows as m, and the right one with rows as n
-  // (n 0..7 in r0, r2, n 8..15 in r1, r3).
-  RK_DEVICE void load_block(unsigned (&r)[4], int row, int column) const {
+  // Where a lane's row of a 16 x 16 block starts, for a warp's own products: the left operand with rows as m, and the right
+  // one with rows as n (n 0..7 in r0, r2, n 8..15 in r1, r3).
+  RK_DEVICE int block_place(int row, int column) const {
     const int lane = lane_index();
-    load_matrix_x4(r, at(row + lane % 16, column + lane / 16 * 8));
+    return at(row + lane % 16, column + lane / 16 * 8);
   }
   // Where a lane's row of a transposed 16 x 16 block starts: columns become m, rows steps.
   RK_DEVICE int transposed_place(int row, int column) const {

@@ -63,14 +63,14 @@ struct GroupState {
     a[2] = Element<Operand>::pack(c[4], c[5]);
     a[3] = Element<Operand>::pack(c[6], c[7]);
   }
-  // Multiplies a panel's keys by their decays.
-  RK_DEVICE void decay_panel(int panel, int decays) {
-    const int first = decays + (panel * 64 + 2 * lane_place().pair) * 4;
+  // Multiplies a block's keys by their decays.
+  RK_DEVICE void decay_block(int block, int decays) {
+    const int first = decays + (block * key_block + 2 * lane_place().pair) * 4;
 #pragma unroll
-    for (int j = 0; j < 8; ++j) {
+    for (int j = 0; j < key_block / 8; ++j) {
       Pair decay = shared_load<Pair>(first + j * 32);
       decay = {absolute(decay.first), absolute(decay.second)};  // the sign says something else
-      float* const c = values[panel] + 4 * j;
+      float* const c = values[block * key_block / 64] + block * key_block % 64 / 2 + 4 * j;
       c[0] *= decay.first;
       c[1] *= decay.second;
       c[2] *= decay.first;
@@ -136,25 +136,24 @@ template <class T>
 RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int base, int span, float scale) {
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
-  constexpr int steps = 4 * T::panels;
+  constexpr int steps = 4 * T::panels, blocks = layout.key_padded / key_block;
   const int first = span * sub_chunk;
   const Panels<Operand, T::chunk> query{base + layout.query}, key{base + layout.key};
   const int decays = base + layout.decay + span * layout.key_padded * 4;
-  const auto is_exact = [&](int panel) { return as_bits(shared_load<float>(decays + panel * 256)) >> 31 != 0; };
   unsigned v[4];
   load_matrix_x4_transposed(v, strip.tile.transposed_place(first, strip.column));
   float o[8];
   if constexpr (T::role != Role::states) {
-#pragma unroll
-    for (int panel = 0; panel < T::panels; ++panel) {
-      if (!is_exact(panel)) state.decay_panel(panel, decays);
-    }
     unsigned s[steps][4];
 #pragma unroll
-    for (int step = 0; step < steps; ++step) state.template pack<Operand>(s[step], step);
+    for (int block = 0; block < blocks; ++block) {
+      const bool exact = as_bits(shared_load<float>(decays + block * key_block * 4)) >> 31 != 0;
+      if (!exact) state.decay_block(block, decays);
 #pragma unroll
-    for (int panel = 0; panel < T::panels; ++panel) {
-      if (is_exact(panel)) state.decay_panel(panel, decays);
+      for (int step = block * steps / blocks; step < (block + 1) * steps / blocks; ++step) {
+        state.template pack<Operand>(s[step], step);
+      }
+      if (exact) state.decay_block(block, decays);
     }
     wgmma_fence();
     wgmma<Operand, false>(o, s[0], query.as_rows(first, 0));
@@ -168,7 +167,7 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
     wgmma_commit();
   } else {
 #pragma unroll
-    for (int panel = 0; panel < T::panels; ++panel) state.decay_panel(panel, decays);
+    for (int block = 0; block < blocks; ++block) state.decay_block(block, decays);
   }
   state.settle();
   wgmma_fence();

@@ -50,7 +50,7 @@ struct HostInterface {
   void (*copy_wait)(HostThread&, int pending, int line);
   void (*load_matrix)(HostThread&, unsigned* r, int offset, bool transposed, int line);
   void (*multiply)(HostThread&, HostProduct, float* c, const unsigned* a, unsigned b0, unsigned b1, int line);
-  void (*store_matrix)(HostThread&, const unsigned* r, int offset, int line);  // transposed
+  void (*store_matrix)(HostThread&, const unsigned* r, int offset, bool transposed, int line);
   void (*barrier_init)(HostThread&, int offset, int arrivals, int line);
   void (*barrier_arrive)(HostThread&, int offset, int line);
   void (*barrier_wait)(HostThread&, int offset, int parity, int line);

@@ -44,6 +44,11 @@ __device__ __forceinline__ float shuffle(float value, int source, int line = __b
 __device__ __forceinline__ float shuffle_xor(float value, int mask, int line = __builtin_LINE()) {
   return shuffle(value, thread_index() ^ mask, line);
 }
+__device__ __forceinline__ bool any_lane(bool value, int line = __builtin_LINE()) {
+  float any = value ? 1.0f : 0.0f;
+  for (int mask = 1; mask < 32; mask *= 2) any += shuffle_xor(any, mask, line);
+  return any != 0.0f;
+}
 __device__ __forceinline__ float shuffle_up(float value, int distance, int line = __builtin_LINE()) {
   const int lane = thread_index() & 31;
   return shuffle(value, lane < distance ? lane : lane - distance, line);
@@ -93,11 +98,14 @@ __device__ __forceinline__ void mma_tf32(float (&c)[4], const unsigned (&a)[4], 
   host_interface->multiply(host_thread(), HostProduct::tf32, c, a, b0, b1, line);
 }
 
+__device__ __forceinline__ void store_matrix_x4(int offset, const unsigned (&r)[4], int line = __builtin_LINE()) {
+  host_interface->store_matrix(host_thread(), r, offset, false, line);
+}
 template <int element_bytes = 2>
 __device__ __forceinline__ void store_matrix_x4_transposed(int offset, const unsigned (&r)[4],
                                                            int line = __builtin_LINE()) {
   (void)host_access_noted<element_bytes>;
-  host_interface->store_matrix(host_thread(), r, offset, line);
+  host_interface->store_matrix(host_thread(), r, offset, true, line);
 }
 
 template <int note = 0>

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Log-decays of a span of 16 tokens by 16 key columns, as the right operand of a warp's products: their sums over tokens
+// are products with matrices of ones, and come out where the rows of q and k lie as operands.
+#pragma once
+
+#include "hopper/gates.cuh"
+#include "kernels/fragment.cuh"
+
+namespace rankone {
+
+// Rounded, and what rounding takes away.
+template <class Operand>
+RK_DEVICE void split(float first, float second, unsigned& high, unsigned& low) {
+  high = Element<Operand>::pack(first, second);
+  float a, b;
+  Element<Operand>::unpack(high, a, b);
+  low = Element<Operand>::pack(first - a, second - b);
+}
+
+// Ones where wanted(row, token), as a left operand of 16 rows.
+template <class Wanted>
+RK_DEVICE Quad<bf16> ones_where(const Wanted& wanted) {
+  const LanePlace lane = lane_place();
+  Quad<bf16> ones;
+#pragma unroll
+  for (int word = 0; word < 4; ++word) {
+    const int row = lane.group + word % 2 * 8, token = word / 2 * 8 + 2 * lane.pair;
+    ones.r[word] = (wanted(row, token) ? 0x3f80u : 0u) | (wanted(row, token + 1) ? 0x3f800000u : 0u);
+  }
+  return ones;
+}
+
+// What an expression reads at an element of a right operand: staged 16-bit inputs arrive eight to a lane.
+template <class T>
+struct StepInputs {
+  unsigned words[T::input_count > 0 ? T::input_count : 1][4];
+
+  template <int index> static RK_CONSTEXPR bool held() {
+    return T::input_is_per_key[index] && bytes_of(T::input_types[index]) == 2;
+  }
+  template <int index = 0>
+  RK_DEVICE void load(int base, int row, int column) {
+    if constexpr (index < T::input_count) {
+      if constexpr (held<index>()) {
+        constexpr int offset = T::layout.inputs[index];
+        load_matrix_x4_transposed(words[index], Panels<bf16, T::chunk>{base + offset}.transposed_place(row, column));
+      }
+      load<index + 1>(base, row, column);
+    }
+  }
+};
+template <class T>
+struct StepAt : PanelAt<T> {
+  const StepInputs<T>& inputs;
+  int element;  // of the lane's eight
+  RK_DEVICE StepAt(const PanelAt<T>& at, const StepInputs<T>& held, int e) : PanelAt<T>(at), inputs(held), element(e) {}
+  template <int index> RK_DEVICE float input() const {
+    if constexpr (StepInputs<T>::template held<index>()) {
+      float pair[2];
+      Element<typename TypeOf<T::input_types[index]>::Type>::unpack(inputs.words[index][element / 2], pair[0], pair[1]);
+      return pair[element % 2];
+    } else {
+      return PanelAt<T>::template input<index>();
+    }
+  }
+};
+
+struct KeySteps {
+  Quad<bf16> high, low;  // to base 2; together 16 digits
+
+  template <class T, class Gate>
+  RK_DEVICE void evaluate(const PanelPlace<T>& place, int first_row, int first_column) {
+    const LanePlace lane = lane_place();
+    StepInputs<T> inputs;
+    inputs.load(place.base, first_row, first_column);
+#pragma unroll
+    for (int word = 0; word < 4; ++word) {
+      float steps[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const int row = first_row + word / 2 * 8 + 2 * lane.pair + i, column = first_column + word % 2 * 8 + lane.group;
+        const float log_decay = Gate::log_decay(StepAt<T>(place.at(row, column), inputs, 2 * word + i));
+        steps[i] = place.exists(row, column) ? log2_decay(log_decay) : 0.0f;
+      }
+      split<bf16>(steps[0], steps[1], high.r[word], low.r[word]);
+    }
+  }
+  // Sums over tokens, as an accumulator: of 16 rows, columns 0 to 7 and 8 to 15.
+  RK_DEVICE void sum(float (&sums)[2][4], const Quad<bf16>& wanted) const {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) sums[half][i] = 0.0f;
+      multiply<false>(sums[half], wanted, low, half);
+    }
+#pragma unroll
+    for (int half = 0; half < 2; ++half) multiply<false>(sums[half], wanted, high, half);
+  }
+};
+
+}  // namespace rankone
