@@ -6,7 +6,7 @@
 
 namespace rankone {
 
-constexpr float log2_of_e = 1.4426950408889634f, log_of_2 = 0.6931471805599453f;
+constexpr float log2_of_e = 1.4426950408889634f;
 constexpr float lowest_log2_decay = -150.0f;  // 2^-150 is zero in float32: a reset that sums without NaN
 
 #ifndef RANKONE_HOST
@@ -24,27 +24,43 @@ RK_DEVICE float reciprocal(float x) {
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
   return result;
 }
-// log2(x) for x in [1, 2], absolute error about 1e-7.
-RK_DEVICE float log2_near_one(float x) {
-  float result;
-  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
-  return result;
-}
 // Correctly rounded division.
 RK_DEVICE float divide(float a, float b) { return a / b; }
+RK_DEVICE float absolute(float x) { return ::fabsf(x); }
+// NaN if either is.
+RK_DEVICE float minimum(float a, float b) {
+  float result;
+  asm("min.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+}
+RK_DEVICE float maximum(float a, float b) {
+  float result;
+  asm("max.NaN.f32 %0, %1, %2;" : "=f"(result) : "f"(a), "f"(b));
+  return result;
+}
 #endif
 
-RK_DEVICE float minimum(float a, float b) { return a < b || a != a ? a : b; }
-RK_DEVICE float maximum(float a, float b) { return a > b || a != a ? a : b; }
-RK_DEVICE float absolute(float x) { return x < 0.0f ? -x : x; }
 RK_DEVICE float exp(float x) { return exp2(x * log2_of_e); }
-// log(1 + u) for u in [0, 1]; the series keeps small u exact.
-RK_DEVICE float log1p_unit(float u) {
-  return u < 0.01f ? u * (1.0f - u * (0.5f - u * (0.33333333f - u * 0.25f))) : log2_near_one(1.0f + u) * log_of_2;
+// log(1 + u) / u for u in [0, 1], relative error 4e-7: a minimax polynomial, exact at zero.
+RK_DEVICE float log1p_slope(float u) {
+  float slope = -0.00877895858f;
+  slope = slope * u + 0.0449866541f;
+  slope = slope * u - 0.109022923f;
+  slope = slope * u + 0.178472087f;
+  slope = slope * u - 0.245368659f;
+  slope = slope * u + 0.332840651f;
+  slope = slope * u - 0.499981791f;
+  return slope * u + 1.0f;
 }
 RK_DEVICE float sigmoid(float x) { return reciprocal(1.0f + exp(-x)); }
-RK_DEVICE float log_sigmoid(float x) { return minimum(x, 0.0f) - log1p_unit(exp(-absolute(x))); }
-RK_DEVICE float softplus(float x) { return maximum(x, 0.0f) + log1p_unit(exp(-absolute(x))); }
+RK_DEVICE float log_sigmoid(float x) {
+  const float u = exp(-absolute(x));
+  return minimum(x, 0.0f) - u * log1p_slope(u);
+}
+RK_DEVICE float softplus(float x) {
+  const float u = exp(-absolute(x));
+  return maximum(x, 0.0f) + u * log1p_slope(u);
+}
 RK_DEVICE float silu(float x) { return x < -126.0f ? 0.0f : x * sigmoid(x); }
 RK_DEVICE float relu(float x) { return x < 0.0f ? 0.0f : x; }
 RK_DEVICE float step(float x) { return x > 0.0f ? 1.0f : 0.0f; }
@@ -60,8 +76,7 @@ RK_DEVICE float tanh(float x) {
 
 // Clamped, so that a reset sums without NaN.
 RK_DEVICE float log2_decay(float log_decay) {
-  const float value = log_decay * log2_of_e;
-  return value < lowest_log2_decay ? lowest_log2_decay : value;
+  return maximum(log_decay * log2_of_e, lowest_log2_decay);
 }
 
 }  // namespace rankone

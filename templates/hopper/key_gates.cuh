@@ -34,10 +34,6 @@ struct KeySpan {
 #pragma unroll
     for (int word = 0; word < 4; ++word) Element<Operand>::unpack(quad.r[word], values[2 * word], values[2 * word + 1]);
   }
-  RK_DEVICE void store(const Panels<Operand, T::chunk>& tile, int column, const Quad<Operand>& quad) const {
-    store_matrix_x4(tile.block_place(first_row, column), quad.r);
-  }
-
   // 16 columns of the span, as a lane holds them.
   struct Columns {
     float queries[8], keys[8];
@@ -81,56 +77,56 @@ struct KeySpan {
     }
   }
 
-  // k times the decay that follows a token, q over it; `rest`: its logarithm.
-  RK_DEVICE void anchor_at_end(const Columns& columns, const float (&rest)[2][4], int column) {
-    const auto& [queries, keys, steps] = columns;
-    Quad<Operand> query_high, query_low, key_high, key_low;
+  static RK_DEVICE void pack(const float (&values)[8], Quad<Operand>& quad) {
 #pragma unroll
-    for (int word = 0; word < 4; ++word) {
-      const float first = rest[word / 2][word % 2 * 2], second = rest[word / 2][word % 2 * 2 + 1];
-      split<Operand>(keys[2 * word] * exp2(first), keys[2 * word + 1] * exp2(second), key_high.r[word], key_low.r[word]);
-      if constexpr (wants_scores) {
-        split<Operand>(queries[2 * word] * exp2(-first), queries[2 * word + 1] * exp2(-second), query_high.r[word],
-                       query_low.r[word]);
+    for (int word = 0; word < 4; ++word) quad.r[word] = Element<Operand>::pack(values[2 * word], values[2 * word + 1]);
+  }
+  RK_DEVICE void store(const Panels<Operand, T::chunk>& tile, int column, const float (&values)[8]) const {
+    Quad<Operand> quad;
+    pack(values, quad);
+    store_matrix_x4(tile.block_place(first_row, column), quad.r);
+  }
+  // c += the 16 by 16 products of `a` and `b`, in tf32: their ten digits save the products of what bf16 rounds away.
+  static RK_DEVICE void add_products(float (&c)[2][4], const float (&a)[8], const float (&b)[8]) {
+#pragma unroll
+    for (int tile = 0; tile < 2; ++tile) {
+      const float* const x = a + 4 * tile;
+      const unsigned left[4] = {as_bits(x[0]), as_bits(x[2]), as_bits(x[1]), as_bits(x[3])};
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        mma_tf32(c[half], left, as_bits(b[4 * tile + 2 * half]), as_bits(b[4 * tile + 2 * half + 1]));
       }
     }
-    if constexpr (wants_scores) {
+  }
+
+  // k times the decay that follows a token, q over it; `rest`: its logarithm.
+  RK_DEVICE void anchor_at_end(Columns& columns, const float (&rest)[2][4], int column) {
 #pragma unroll
-      for (int half = 0; half < 2; ++half) multiply<false>(scores[half], query_high, key_high, half);
-#pragma unroll
-      for (int half = 0; half < 2; ++half) multiply<false>(scores[half], query_low, key_high, half);
-#pragma unroll
-      for (int half = 0; half < 2; ++half) multiply<false>(scores[half], query_high, key_low, half);
-      store(query(), column, query_high);
+    for (int i = 0; i < 8; ++i) {
+      columns.keys[i] *= exp2(rest[i / 4][i % 4]);
+      if constexpr (wants_scores) columns.queries[i] *= exp2(-rest[i / 4][i % 4]);
     }
-    store(key(), column, key_high);
+    if constexpr (wants_scores) {
+      add_products(scores, columns.queries, columns.keys);
+      store(query(), column, columns.queries);
+    }
+    store(key(), column, columns.keys);
   }
 
   template <class Wanted>
-  RK_DEVICE void add_products(const Quad<Operand>& a, const Quad<Operand>& b, const Wanted& wanted) {
+  RK_DEVICE void add_wanted(const float (&a)[8], const float (&b)[8], const Wanted& wanted) {
     const LanePlace lane = lane_place();
     float all[2][4] = {};
+    add_products(all, a, b);
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      multiply<false>(all[half], a, b, half);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        if (wanted(lane.group + i / 2 * 8, half * 8 + 2 * lane.pair + i % 2)) scores[half][i] += all[half][i];
-      }
+    for (int i = 0; i < 8; ++i) {
+      if (wanted(lane.group + i % 4 / 2 * 8, i / 4 * 8 + 2 * lane.pair + i % 2)) scores[i / 4][i % 4] += all[i / 4][i % 4];
     }
   }
-  static RK_DEVICE Quad<Operand> pack(const float (&values)[8]) {
-    Quad<Operand> quad;
+  // values *= 2^sums
+  static RK_DEVICE void decay(float (&values)[8], const float (&sums)[2][4]) {
 #pragma unroll
-    for (int word = 0; word < 4; ++word) quad.r[word] = Element<Operand>::pack(values[2 * word], values[2 * word + 1]);
-    return quad;
-  }
-  // values times 2^sums
-  static RK_DEVICE Quad<Operand> decayed(const float (&values)[8], const float (&sums)[2][4]) {
-    float products[8];
-#pragma unroll
-    for (int i = 0; i < 8; ++i) products[i] = values[i] * exp2(sums[i / 4][i % 4]);
-    return pack(products);
+    for (int i = 0; i < 8; ++i) values[i] *= exp2(sums[i / 4][i % 4]);
   }
 
   // For any decays: scores by halves of halves. Queries of an upper half and keys of the lower one meet at the middle, so
@@ -141,29 +137,30 @@ struct KeySpan {
     load(columns, column);
     sync_warp();
     rewrite(columns, column);
-    const auto& [queries, keys, steps] = columns;
-    add_products(pack(queries), pack(keys), [](int row, int token) { return row == token; });
+    auto& [queries, keys, steps] = columns;
+    add_wanted(queries, keys, [](int row, int token) { return row == token; });
+    float sums[2][4];
 #pragma unroll 1
     for (int half = sub_chunk / 2; half > 0; half /= 2) {
       // From the middle to a query, itself included; from behind a key to the middle.
-      const Quad<bf16> between = ones_where([=](int row, int token) {
+      steps.sum(sums, ones_where([=](int row, int token) {
         return ((row ^ token) & -half) == 0 && ((row & half) != 0 ? token <= row : token > row);
-      });
-      float sums[2][4], values[8];
-      steps.sum(sums, between);
+      }));
+      float values[8];
 #pragma unroll
       for (int i = 0; i < 8; ++i) values[i] = ((group + i / 2 % 2 * 8) & half) != 0 ? queries[i] : keys[i];
-      const Quad<Operand> both = decayed(values, sums);
+      decay(values, sums);
       // The same block of 2 half tokens, the query above the middle and the key below.
-      add_products(both, both, [=](int row, int token) {
+      add_wanted(values, values, [=](int row, int token) {
         return (row & half) != 0 && (token & half) == 0 && ((row ^ token) & ~(2 * half - 1)) == 0;
       });
     }
-    float sums[2][4];
     steps.sum(sums, ones_where([](int row, int token) { return token <= row; }));
-    store(query(), column, decayed(queries, sums));
+    decay(queries, sums);
+    store(query(), column, queries);
     steps.sum(sums, ones_where([](int row, int token) { return token > row; }));
-    store(key(), column, decayed(keys, sums));
+    decay(keys, sums);
+    store(key(), column, keys);
   }
 
   // The next 32 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
@@ -179,7 +176,7 @@ struct KeySpan {
       load(columns[b], column + 16 * b);
       columns[b].steps.sum(rest[b], after);
 #pragma unroll
-      for (int i = 0; i < 8; ++i) far = far || rest[b][i / 4][i % 4] < anchored_log2_decay;
+      for (int i = 0; i < 4; ++i) far = far || rest[b][i / 2][2 + i % 2] < anchored_log2_decay;
     }
     const bool exact = wants_scores && any_lane(far);
     if (!exact) sync_warp();  // all have read what others rewrite

@@ -80,9 +80,19 @@ struct KeySteps {
       for (int i = 0; i < 2; ++i) {
         const int row = first_row + word / 2 * 8 + 2 * lane.pair + i, column = first_column + word % 2 * 8 + lane.group;
         const float log_decay = Gate::log_decay(StepAt<T>(place.at(row, column), inputs, 2 * word + i));
-        steps[i] = place.exists(row, column) ? log2_decay(log_decay) : 0.0f;
+        steps[i] = log2_decay(log_decay);
+        if constexpr (T::key_dim % 64 != 0) steps[i] = column < T::key_dim ? steps[i] : 0.0f;
       }
       split<bf16>(steps[0], steps[1], high.r[word], low.r[word]);
+    }
+    if (first_row + sub_chunk > place.rows) {  // a sequence's last tokens; those beyond it may give anything
+#pragma unroll
+      for (int word = 0; word < 4; ++word) {
+        const int left = place.rows - first_row - word / 2 * 8 - 2 * lane.pair;
+        const unsigned mask = left > 1 ? ~0u : left == 1 ? 0xffffu : 0u;
+        high.r[word] &= mask;
+        low.r[word] &= mask;
+      }
     }
   }
   // Sums over tokens, as an accumulator: of 16 rows, columns 0 to 7 and 8 to 15.

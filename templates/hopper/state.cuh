@@ -112,18 +112,19 @@ struct Strip {
     Storage* target = static_cast<Storage*>(output.data) + work.batch * output.batch_stride +
                       (work.start + first_token + lane_index() / 2) * output.token_stride + work.head * output.head_stride +
                       first_column;
-    const bool whole = (arguments.flags & output_is_vectorized) != 0 && first_column + 8 <= T::value_dim;
+    if ((arguments.flags & output_is_vectorized) != 0 && first_column + 8 <= T::value_dim) {
 #pragma unroll
-    for (int row = lane_index() / 2; row < T::chunk; row += 16) {
-      if (row < rows) {
-        if (whole) {
-          *reinterpret_cast<Vector16*>(target) = shared_load<Vector16>(tile.at(row, column + 8 * half));
-        } else {
+      for (int row = lane_index() / 2; row < T::chunk; row += 16) {
+        if (row < rows) *reinterpret_cast<Vector16*>(target) = shared_load<Vector16>(tile.at(row, column + 8 * half));
+        target += 16 * output.token_stride;
+      }
+      return;
+    }
 #pragma unroll 1
-          for (int i = 0; i < 8 && first_column + i < T::value_dim; ++i) {
-            target[i] = shared_load<Storage>(tile.at(row, column + 8 * half + i));
-          }
-        }
+    for (int row = lane_index() / 2; row < rows; row += 16) {
+#pragma unroll 1
+      for (int i = 0; i < 8 && first_column + i < T::value_dim; ++i) {
+        target[i] = shared_load<Storage>(tile.at(row, column + 8 * half + i));
       }
       target += 16 * output.token_stride;
     }

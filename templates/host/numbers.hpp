@@ -56,6 +56,8 @@ __device__ __forceinline__ float floor(float x) { return __builtin_floorf(x); }
 __device__ __forceinline__ float sqrt(float x) { return __builtin_sqrtf(x); }
 __device__ __forceinline__ float divide(float a, float b) { return a / b; }
 __device__ __forceinline__ float reciprocal(float x) { return flushed(1.0f / flushed(x)); }
-__device__ __forceinline__ float log2_near_one(float x) { return __builtin_log2f(x); }
+__device__ __forceinline__ float absolute(float x) { return __builtin_fabsf(x); }
+__device__ __forceinline__ float minimum(float a, float b) { return a < b || a != a ? a : b; }
+__device__ __forceinline__ float maximum(float a, float b) { return a > b || a != a ? a : b; }
 
 }  // namespace rankone
