@@ -24,7 +24,7 @@ constexpr int max_warps = 16, max_value_tile = 256;
 constexpr Level hopper_levels[] = {Level::serial, Level::segment};
 constexpr int hopper_chunks[] = {32, 64};
 constexpr int hopper_value_tiles[] = {64, 128};
-constexpr int hopper_stage_counts[] = {2, 3, 4};
+constexpr int hopper_stage_counts[] = {2, 3, 4, 6};
 constexpr int multiprocessor_registers = 65536, thread_registers = 255;
 constexpr int working_registers = 64;  // that a thread needs beside its part of the state
 
@@ -64,7 +64,7 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
   if (schedule.chunk != 32 && schedule.chunk != 64) return "a chunk of the Hopper family has 32 or 64 tokens";
   if (schedule.value_tile != 64 && schedule.value_tile != 128)
     return "a value tile of the Hopper family has 64 or 128 columns";
-  if (schedule.stages < 2 || schedule.stages > 4) return "the Hopper family has 2 to 4 stages";
+  if (schedule.stages < 2 || schedule.stages > 6) return "the Hopper family has 2 to 6 stages";
   if (options.key_dim > 128 && schedule.value_tile > 64) return "beyond K = 128 the state leaves room for 64 value columns";
   if (options.key_dim > 128 && schedule.chunk > 32) return "beyond K = 128 the state leaves room for chunks of 32 tokens";
   const HopperLayout layout = hopper_layout(variant, options, schedule, KernelRole::scan);

@@ -35,7 +35,7 @@ const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip), c
 const Flag saved{"--saved", "HOW", "", &Options::saved};  // of the backward pass: known, so that its refusal can say so
 const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns", &Options::value_tile};
 const Flag warps{"--warps", "N", "pin the warps of a block", &Options::warps};
-const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2 (portable), 2 to 4 (hopper)", &Options::stages};
+const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2 (portable), 2 to 6 (hopper)", &Options::stages};
 const Flag arch{"--arch", "ARCH", "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)", nullptr,
                 &Options::archs};
 const Flag archs{"--arch", "ARCH",

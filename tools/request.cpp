@@ -158,7 +158,7 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
     refuse("not an accepted chunk size", options.chunk, "a multiple of 16 from 16 to 128", "--chunk");
   compile.value_tile = integer(options.value_tile, 16, 512, "--value-tile");
   compile.warps = integer(options.warps, 1, 32, "--warps");
-  compile.stages = integer(options.stages, 1, 4, "--stages");
+  compile.stages = integer(options.stages, 1, 6, "--stages");
   return compile;
 }
 

@@ -6,6 +6,8 @@
 
 namespace rankone {
 
+constexpr int longest_sleep = 1000000;  // nanoseconds, before a waiting thread looks again
+
 #ifndef RANKONE_HOST
 // An mbarrier is 8 bytes at an offset that is a multiple of 8. One thread initializes it, and publishes that by a
 // sync_block. Its phase ends when `arrivals` threads have arrived; the first phase has parity 0.
@@ -16,13 +18,14 @@ RK_DEVICE void barrier_init(int offset, int arrivals) {
 RK_DEVICE void barrier_arrive(int offset) {
   asm volatile("mbarrier.arrive.release.cta.shared::cta.b64 _, [%0];" ::"r"(shared_address(offset)) : "memory");
 }
-// Waits for the end of the phase of this parity: returns at once if the present phase has the other one.
+// Waits for the end of the phase of this parity: returns at once if the present phase has the other one. Whoever waits
+// sleeps, and takes no issue slots from those who work.
 RK_DEVICE void barrier_wait(int offset, int parity) {
   asm volatile(
       "{\n\t.reg .pred done;\n"
-      "again: mbarrier.try_wait.parity.acquire.cta.shared::cta.b64 done, [%0], %1;\n\t"
+      "again: mbarrier.try_wait.parity.acquire.cta.shared::cta.b64 done, [%0], %1, %2;\n\t"
       "@!done bra again;\n\t}" ::"r"(shared_address(offset)),
-      "r"(parity)
+      "r"(parity), "r"(longest_sleep)
       : "memory");
 }
 // One of the block's barriers 1 to 15, for `threads` threads, a multiple of 32; whole warps take part.

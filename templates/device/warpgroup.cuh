@@ -22,22 +22,23 @@ template <> constexpr bool is_bf16<bf16> = true;
 //     else rows are 16 bytes apart, and the second 8 steps start `leading_bytes` after the first.
 //   otherwise rows lie side by side ("MN-major"), 64 to a swizzled row of 128 bytes: steps are 128 bytes apart, blocks of
 //     8 steps `stride_bytes`, blocks of 64 rows `leading_bytes`.
-// `offset` is a multiple of 16; swizzled patterns start at multiples of 1024 bytes.
+// It starts `moved` bytes, best a constant, after `offset`, both multiples of 16; swizzled patterns start at multiples of
+// 1024 bytes. Operands that differ only in `moved` share a descriptor but for one addition.
 template <bool steps_adjacent_, bool swizzled_, int leading_bytes_, int stride_bytes_>
 struct MatrixView {
   static constexpr bool steps_adjacent = steps_adjacent_, swizzled = swizzled_;
   static constexpr int leading_bytes = leading_bytes_, stride_bytes = stride_bytes_;
   static_assert(steps_adjacent || swizzled, "rows that lie side by side are swizzled here");
-  int offset;
+  int offset, moved = 0;
 };
 
 #ifndef RANKONE_HOST
 template <class View>
 RK_DEVICE unsigned long long matrix_descriptor(const View& view) {
-  constexpr unsigned long long fixed = static_cast<unsigned long long>(View::leading_bytes / 16) << 16 |
-                                       static_cast<unsigned long long>(View::stride_bytes / 16) << 32 |
-                                       (View::swizzled ? 1ull << 62 : 0ull);
-  return fixed | (shared_address(view.offset) & 0x3ffffu) / 16;
+  constexpr unsigned low = static_cast<unsigned>(View::leading_bytes / 16) << 16;
+  constexpr unsigned high = static_cast<unsigned>(View::stride_bytes / 16) | (View::swizzled ? 1u << 30 : 0u);
+  const unsigned start = (shared_address(view.offset) & 0x3ffffu) / 16 | low;
+  return static_cast<unsigned long long>(high) << 32 | (start + static_cast<unsigned>(view.moved / 16));
 }
 
 RK_DEVICE void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }

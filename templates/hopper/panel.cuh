@@ -30,11 +30,11 @@ struct Panels {
   // Rows from `row` (a multiple of 8) as m or n, 16 columns from `column` as steps.
   using Rows = MatrixView<true, true, 16, pattern_bytes>;
   RK_DEVICE Rows as_rows(int row, int column) const {
-    return {offset + column / columns * bytes + row * panel_bytes + column % columns * static_cast<int>(sizeof(T))};
+    return {offset + row * panel_bytes, column / columns * bytes + column % columns * static_cast<int>(sizeof(T))};
   }
   // A panel's columns as n, 16 rows from `row` as steps.
   using Columns = MatrixView<false, true, bytes, pattern_bytes>;
-  RK_DEVICE Columns as_columns(int row, int panel) const { return {offset + panel * bytes + row * panel_bytes}; }
+  RK_DEVICE Columns as_columns(int row, int panel) const { return {offset + row * panel_bytes, panel * bytes}; }
 
   // Where a lane's row of a 16 x 16 block starts, for a warp's own products: the left operand with rows as m, and the right
   // one with rows as n (n 0..7 in r0, r2, n 8..15 in r1, r3).

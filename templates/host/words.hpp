@@ -155,7 +155,7 @@ template <int pending> __device__ __forceinline__ void wgmma_wait(int line = __b
 template <int count> __device__ __forceinline__ void wgmma_settle(float (&)[count]) {}
 
 template <class View> __device__ __forceinline__ HostMatrix host_matrix(const View& view) {
-  return {view.offset, View::leading_bytes, View::stride_bytes, View::steps_adjacent, View::swizzled};
+  return {view.offset + view.moved, View::leading_bytes, View::stride_bytes, View::steps_adjacent, View::swizzled};
 }
 template <class T, bool accumulate, int count>
 __device__ __forceinline__ void host_wgmma(float (&c)[count], const unsigned* a, const HostMatrix& a_matrix,
