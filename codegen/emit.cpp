@@ -76,7 +76,7 @@ std::string entry_text(const KernelPlan& kernel, Family family) {
     text = "static_assert(" + traits + "::layout.bytes == " + std::to_string(kernel.shared_bytes) + ");\n";
     call = std::string("rankone::") + (hopper ? "hopper_forward" : "scan") + "<rankone::Policy, rankone::Gate, " + role +
            ">(arguments);";
-    if (hopper) bounds += ", " + traits + "::layout.blocks";
+    if (hopper) bounds += ", 1";
   }
   return text + "extern \"C\" __global__ void __launch_bounds__(" + bounds + ")\n" +
          kernel.entry + "(const __grid_constant__ rankone::Arguments arguments) {\n  " + call + "\n}\n\n";

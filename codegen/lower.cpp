@@ -52,9 +52,13 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                     .value_tile = schedule.value_tile,
                     .per_key = variant.decay_.kind == DecayKind::per_key,
                     .reads_output = role != KernelRole::states,
-                    .input_bytes = {}};
-  const std::vector<int> bytes = staged_input_bytes(variant, options);
-  std::copy(bytes.begin(), bytes.end(), sizes.input_bytes);
+                    .input_bytes = {},
+                    .input_is_per_key = {}};
+  int index = 0;
+  for (const TensorPlan& input : gate_inputs(variant, options)) {
+    sizes.input_bytes[index] = static_cast<int>(size_of(input.type));
+    sizes.input_is_per_key[index++] = input.axes.back() == "K";
+  }
   return make_hopper_layout(sizes);
 }
 

@@ -17,6 +17,11 @@ RK_DEVICE long long block_total() { return static_cast<long long>(gridDim.x); }
 RK_DEVICE void sync_block() { asm volatile("bar.sync 0;" ::: "memory"); }
 RK_DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 
+// `value`, hidden from the compiler: what follows from it is computed anew, and takes no register across a loop.
+RK_DEVICE int anew(int value) {
+  asm volatile("" : "+r"(value));
+  return value;
+}
 // Whether `value` holds in any lane of the warp; every lane takes part, here and below.
 RK_DEVICE bool any_lane(bool value) { return __any_sync(0xffffffffu, value) != 0; }
 // Lane `lane ^ mask` of the warp.

@@ -2,7 +2,7 @@
 // The forward pass of the Hopper family (sm_90a): one read of the inputs, one write of the output, the state in registers.
 //
 // A block's warpgroups walk the same chunks, each a stage behind the one before:
-//   loader   copies q, k, v and gate inputs into swizzled panels
+//   loader   copies q, k, v and gate inputs into swizzled panels; with per-key decays two warpgroups of helpers do it
 //   helpers  turn gates into decays, q and k into operands, and compute the causal scores
 //   state    64 value columns each: reads the state, writes the output, advances the state
 #pragma once
@@ -14,71 +14,74 @@
 
 namespace rankone {
 
-// The helpers of per-key decays.
-template <class T, class Gate>
-RK_DEVICE void help_keys(const Arguments& arguments, int thread) {
-  const int warp = thread / warp_size;
-  Ring<T> ring;
-  for_each_item<T>(arguments, [&](const Item& work) {
-    const int chunks = chunks_of<T>(work);
-    if constexpr (T::role == Role::states) KeyTotals<T>::clear(warp);
+// A loader of its own.
+template <class T>
+RK_DEVICE void load(const Arguments& arguments) {
+  Loader<T> loader;
+  Ring<T> arrived;
+  int left = T::lag;  // to announce after the last is issued
 #pragma unroll 1
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      barrier_wait(ring.full(), ring.phase);
-      write_key_chunk<T, Gate>({arguments, work, ring.base(), static_cast<long long>(chunk) * T::chunk, rows_of<T>(work, chunk)}, warp);
-      fence_async();
-      barrier_arrive(ring.ready());
-      ring.advance();
-    }
-    if constexpr (T::role == Role::states) KeyTotals<T>::store(arguments, work, thread);
-  });
+  for (int turn = -T::lag;; ++turn) {
+    loader.issue(arguments, thread_index());
+    if (turn < 0) continue;
+    loader.announce(arrived);
+    arrived.advance();
+    if (loader.behind < 0 && left-- == 0) return;
+  }
 }
 
-// The helpers of decays of one number a token.
+// Helpers load for themselves where there is no loader.
 template <class T, class Gate>
-RK_DEVICE void help_tokens(const Arguments& arguments, int thread) {
+RK_DEVICE void help(const Arguments& arguments, int thread) {
+  constexpr bool loads = T::layout.loader_groups == 0;
   const int warp = thread / warp_size;
   Ring<T> ring;
-  for_each_item<T>(arguments, [&](const Item& work) {
-    const int chunks = chunks_of<T>(work);
-    const auto place_of = [&](int chunk) {
-      return PanelPlace<T>{arguments, work, ring.base(), static_cast<long long>(chunk) * T::chunk, rows_of<T>(work, chunk)};
-    };
-    TokenDecays<T, Gate> decays;
-    float total = 0.0f;
-    if constexpr (T::weighted) {
-      if (chunks > 0) {
-        decays.fetch(place_of(0));
-        decays.evaluate(place_of(0));
-      }
-    }
+  [[maybe_unused]] Loader<T> loader;
+  float total = 0.0f;  // of a segment's log-decays, in the state-only role
 #pragma unroll 1
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      const PanelPlace<T> place = place_of(chunk), next = place_of(chunk + 1);
-      if constexpr (T::weighted) {
-        if (chunk + 1 < chunks) decays.fetch(next);
-      }
-      barrier_wait(ring.full(), ring.phase);
-      if constexpr (T::rewrites) rewrite_chunk<T, Gate>(place, thread);
-      write_token_chunk<T, Gate>(place, decays, warp);
-      fence_async();
-      barrier_arrive(ring.ready());
-      if constexpr (T::weighted) sync_warp();  // kept: free again is the warp's own room; a rewrite has a barrier, too
-      ring.advance();
-      if constexpr (T::weighted) {
-        if constexpr (T::role == Role::states) {
-          const Exponent end = decays.end();
-          total += end.whole + end.fraction;
-        }
-        if (chunk + 1 < chunks) decays.evaluate(next);
-      }
+  for (int turn = loads ? -T::lag : 0;; ++turn) {
+    if constexpr (loads) {
+      loader.issue(arguments, thread);
+      if (turn < 0) continue;
+      loader.announce(ring);
     }
+    barrier_wait(ring.full(), ring.phase);
+    const Note note = Note::read(ring.note());
+    const PanelPlace<T> place(arguments, note, ring.base());
     if constexpr (T::role == Role::states) {
-      if (thread == 0 && work.value_tile == 0) {
-        arguments.segment_decays[work.slot * arguments.value_heads + work.head] = total;
+      if (note.first_token == 0) {
+        total = 0.0f;
+        if constexpr (T::per_key) KeyTotals<T>::clear(warp);
       }
     }
-  });
+    if (note.rows > 0) {
+      if constexpr (T::per_key) {
+        write_key_chunk<T, Gate>(place, warp);
+      } else {
+        if constexpr (T::rewrites) rewrite_chunk<T, Gate>(place, thread);
+        write_token_chunk<T, Gate>(place, warp, total);
+      }
+      fence_async();
+    }
+    barrier_arrive(ring.ready());
+    if (note.item.offset == 0) return;
+    if constexpr (T::weighted && !T::per_key) sync_warp();  // kept: the warp's own room is free again; a rewrite has a barrier, too
+    if constexpr (T::role == Role::states) {
+      if (note.last) {
+        if constexpr (T::per_key) KeyTotals<T>::store(arguments, note.item, thread);
+        else if (thread == 0 && note.item.value_column() == 0) {
+          arguments.segment_decays[note.item.slot() * arguments.value_heads + note.item.head()] = total;
+        }
+      }
+    }
+    ring.advance();
+  }
+}
+
+template <class T, int share>
+RK_DEVICE void set_registers() {
+  if constexpr (share < T::launched_registers) release_registers<share>();
+  if constexpr (share > T::launched_registers) claim_registers<share>();
 }
 
 template <class Policy, class Gate, Role role>
@@ -87,7 +90,7 @@ RK_DEVICE void hopper_forward(const Arguments& arguments) {
   if (thread_index() == 0) {
     Ring<T> ring;
     for (int stage = 0; stage < T::stages; ++stage) {
-      barrier_init(ring.full(), group_threads);
+      barrier_init(ring.full(), T::loader_threads);
       barrier_init(ring.ready(), T::helper_threads);
       barrier_init(ring.free(), T::layout.state_groups * group_threads);
       ring.advance();
@@ -95,18 +98,16 @@ RK_DEVICE void hopper_forward(const Arguments& arguments) {
   }
   sync_block();
   const int group = thread_index() / group_threads;
-  if (group == 0) {
-    release_registers<T::registers.loader>();
-    Loader<T>{}.run(arguments);
-  } else if (group <= T::layout.helper_groups) {
-    if constexpr (T::registers.helper < T::launched_registers) release_registers<T::registers.helper>();
-    if constexpr (T::registers.helper > T::launched_registers) claim_registers<T::registers.helper>();
-    const int thread = thread_index() - group_threads;
-    if constexpr (T::per_key) help_keys<T, Gate>(arguments, thread);
-    else help_tokens<T, Gate>(arguments, thread);
+  if (group < T::layout.loader_groups) {
+    if constexpr (T::layout.loader_groups > 0) {
+      set_registers<T, T::registers.loader>();
+      load<T>(arguments);
+    }
+  } else if (group < T::first_state_group) {
+    set_registers<T, T::registers.helper>();
+    help<T, Gate>(arguments, thread_index() - T::layout.loader_groups * group_threads);
   } else {
-    if constexpr (T::registers.state < T::launched_registers) release_registers<T::registers.state>();
-    if constexpr (T::registers.state > T::launched_registers) claim_registers<T::registers.state>();
+    set_registers<T, T::registers.state>();
     StateGroup<T>{}.run(arguments);
   }
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// Per-key decays: a warp takes a span of 16 tokens, 32 key columns at a time, and leaves behind
+// Per-key decays: a warp takes a span of 16 tokens, 16 key columns at a time, and leaves behind
 //   queries anchored at the span's end (q / the decay that follows), or where that could overflow at its start,
 //   keys decayed to the span's end, the span's decay, and its causal scores.
-// All stays in registers, as operands of the warp's products; only what it leaves is written.
+// All stays in registers, as operands of the warp's products; only what it leaves is written, by the lanes that have read
+// what was there.
 #pragma once
 
 #include "device/barrier.cuh"
@@ -12,7 +13,7 @@ namespace rankone {
 
 // Queries are anchored at the end while no key of the block loses more than this within the span: factors up to 2^60
 // keep their digits in bf16 and cannot overflow with keys and queries of any ordinary size.
-constexpr float anchored_log2_decay = -60.0f;
+inline constexpr float anchored_log2_decay = -60.0f;
 
 template <class T, class Gate>
 struct KeySpan {
@@ -22,12 +23,16 @@ struct KeySpan {
   static constexpr int blocks = key_block / 16;
   const PanelPlace<T>& place;
   int first_row;
+  int block, inputs, decays;  // the lane's places in a tile of q or k, in one of inputs, and among decays
   float scores[2][4] = {};  // queries by keys 0 to 7 and 8 to 15; future keys' are noise
 
-  RK_DEVICE KeySpan(const PanelPlace<T>& at, int span) : place(at), first_row(span * sub_chunk) {}
-  RK_DEVICE int span() const { return first_row / sub_chunk; }
-  RK_DEVICE Panels<Operand, T::chunk> query() const { return {place.base + layout.query}; }
-  RK_DEVICE Panels<Operand, T::chunk> key() const { return {place.base + layout.key}; }
+  using Tile = Panels<Operand, T::chunk>;
+  RK_DEVICE KeySpan(const PanelPlace<T>& at, int span)
+      : place(at),
+        first_row(span * sub_chunk),
+        block(Tile{at.base}.block_place(first_row, 0)),
+        inputs(Tile{at.base}.transposed_place(first_row, 0)),
+        decays((span * layout.key_padded + 2 * lane_place().pair) * 4) {}
 
   // Eight elements of an operand: pairs of columns, of rows `group` and `group + 8` in turn.
   static RK_DEVICE void unpack(const Quad<Operand>& quad, float (&values)[8]) {
@@ -42,14 +47,14 @@ struct KeySpan {
   RK_DEVICE void load(Columns& columns, int column) const {
     Quad<Operand> quad;
     if constexpr (wants_scores) {
-      load_matrix_x4(quad.r, query().block_place(first_row, column));
+      load_matrix_x4(quad.r, layout.query + Tile::moved(block, column));
       unpack(quad, columns.queries);
     }
     if constexpr (T::reads_key) {
-      load_matrix_x4(quad.r, key().block_place(first_row, column));
+      load_matrix_x4(quad.r, layout.key + Tile::moved(block, column));
       unpack(quad, columns.keys);
     }
-    columns.steps.template evaluate<T, Gate>(place, first_row, column);
+    columns.steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column), first_row, column);
   }
   // q and k through their expressions.
   RK_DEVICE void rewrite(Columns& columns, int column) const {
@@ -60,7 +65,7 @@ struct KeySpan {
     }
     if constexpr (T::rewrites || T::has_write_scale) {
       float own[2][4];
-      if constexpr (T::rewrites) columns.steps.sum(own, ones_where([](int row, int token) { return row == token; }));
+      if constexpr (T::rewrites) columns.steps.sum(own, ones_where(lane, [](int row, int token) { return row == token; }));
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const int row = first_row + lane.group + i / 2 % 2 * 8, at_column = column + i / 4 * 8 + 2 * lane.pair + i % 2;
@@ -81,10 +86,10 @@ struct KeySpan {
 #pragma unroll
     for (int word = 0; word < 4; ++word) quad.r[word] = Element<Operand>::pack(values[2 * word], values[2 * word + 1]);
   }
-  RK_DEVICE void store(const Panels<Operand, T::chunk>& tile, int column, const float (&values)[8]) const {
+  RK_DEVICE void store(int tile, int column, const float (&values)[8]) const {
     Quad<Operand> quad;
     pack(values, quad);
-    store_matrix_x4(tile.block_place(first_row, column), quad.r);
+    store_matrix_x4(tile + Tile::moved(block, column), quad.r);
   }
   // c += the 16 by 16 products of `a` and `b`, in tf32: their ten digits save the products of what bf16 rounds away.
   static RK_DEVICE void add_products(float (&c)[2][4], const float (&a)[8], const float (&b)[8]) {
@@ -108,9 +113,9 @@ struct KeySpan {
     }
     if constexpr (wants_scores) {
       add_products(scores, columns.queries, columns.keys);
-      store(query(), column, columns.queries);
+      store(layout.query, column, columns.queries);
     }
-    store(key(), column, columns.keys);
+    store(layout.key, column, columns.keys);
   }
 
   template <class Wanted>
@@ -132,10 +137,10 @@ struct KeySpan {
   // For any decays: scores by halves of halves. Queries of an upper half and keys of the lower one meet at the middle, so
   // that every factor is a decay. An operand's upper halves hold queries, its lower ones keys.
   RK_DEVICE void anchor_at_start(int column) {
-    const int group = lane_place().group;
+    const LanePlace lane = lane_place();
+    const int group = lane.group;
     Columns columns;  // once more, so that the usual path need not keep it
     load(columns, column);
-    sync_warp();
     rewrite(columns, column);
     auto& [queries, keys, steps] = columns;
     add_wanted(queries, keys, [](int row, int token) { return row == token; });
@@ -143,7 +148,7 @@ struct KeySpan {
 #pragma unroll 1
     for (int half = sub_chunk / 2; half > 0; half /= 2) {
       // From the middle to a query, itself included; from behind a key to the middle.
-      steps.sum(sums, ones_where([=](int row, int token) {
+      steps.sum(sums, ones_where(lane, [=](int row, int token) {
         return ((row ^ token) & -half) == 0 && ((row & half) != 0 ? token <= row : token > row);
       }));
       float values[8];
@@ -155,21 +160,19 @@ struct KeySpan {
         return (row & half) != 0 && (token & half) == 0 && ((row ^ token) & ~(2 * half - 1)) == 0;
       });
     }
-    steps.sum(sums, ones_where([](int row, int token) { return token <= row; }));
+    steps.sum(sums, ones_where(lane, [](int row, int token) { return token <= row; }));
     decay(queries, sums);
-    store(query(), column, queries);
-    steps.sum(sums, ones_where([](int row, int token) { return token > row; }));
+    store(layout.query, column, queries);
+    steps.sum(sums, ones_where(lane, [](int row, int token) { return token > row; }));
     decay(keys, sums);
-    store(key(), column, keys);
+    store(layout.key, column, keys);
   }
 
-  // The next 32 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
-  RK_DEVICE void run(int column, int totals) {
+  // The next 16 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
+  RK_DEVICE void run(int column, int totals, const Quad<bf16>& after) {
     const LanePlace lane = lane_place();
     Columns columns[blocks];
     float rest[blocks][2][4];
-    // After the last token nothing follows: its row has room for the sum of all.
-    const Quad<bf16> after = ones_where([](int row, int token) { return token > row || row == sub_chunk - 1; });
     bool far = false;
 #pragma unroll
     for (int b = 0; b < blocks; ++b) {
@@ -179,13 +182,12 @@ struct KeySpan {
       for (int i = 0; i < 4; ++i) far = far || rest[b][i / 2][2 + i % 2] < anchored_log2_decay;
     }
     const bool exact = wants_scores && any_lane(far);
-    if (!exact) sync_warp();  // all have read what others rewrite
     if (lane.group == 7) {
       const unsigned sign = exact ? 0x80000000u : 0u;
 #pragma unroll
       for (int i = 0; i < 2 * blocks; ++i) {
         float* const whole = rest[i / 2][i % 2] + 2;
-        const int place_of_pair = (span() * layout.key_padded + column + 8 * i + 2 * lane.pair) * 4;
+        const int place_of_pair = decays + (column + 8 * i) * 4;
         shared_store<Pair>(place.base + layout.decay + place_of_pair,
                            Pair{as_float(as_bits(exp2(whole[0])) | sign), as_float(as_bits(exp2(whole[1])) | sign)});
         if constexpr (!wants_scores) {
@@ -253,10 +255,10 @@ struct KeyTotals {
       }
     });
   }
-  static RK_DEVICE void store(const Arguments& arguments, const Item& item, int thread) {
+  static RK_DEVICE void store(const Arguments& arguments, const ItemAt& item, int thread) {
     sync_threads(1, T::helper_threads);
-    if (item.value_tile == 0) {
-      float* const target = arguments.segment_decays + (item.slot * arguments.value_heads + item.head) * T::key_dim;
+    if (item.value_column() == 0) {
+      float* const target = arguments.segment_decays + (item.slot() * arguments.value_heads + item.head()) * T::key_dim;
       for (int column = thread; column < T::key_dim; column += T::helper_threads) {
         float sum = 0.0f;
         for (int i = 0; i < T::spans; ++i) sum += shared_load<float>(T::layout.totals + (i * T::layout.key_padded + column) * 4);
@@ -273,7 +275,9 @@ RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp) {
   const KeyShare<T> share(warp);
   if (share.idle() || share.span * sub_chunk >= place.rows) return;
   KeySpan<T, Gate> span(place, share.span);
-  share.for_each([&](int column) { span.run(column, layout.totals); });
+  // After the last token nothing follows: its row has room for the sum of all.
+  const Quad<bf16> after = ones_where(lane_place(), [](int row, int token) { return token > row || row == sub_chunk - 1; });
+  share.for_each([&](int column) { span.run(column, layout.totals, after); });
   if constexpr (T::role != Role::states) {
     span.write_scores(place.base + layout.scores + (share.span * layout.score_parts + share.part) * 512);
   }

@@ -19,8 +19,7 @@ RK_DEVICE void split(float first, float second, unsigned& high, unsigned& low) {
 
 // Ones where wanted(row, token), as a left operand of 16 rows.
 template <class Wanted>
-RK_DEVICE Quad<bf16> ones_where(const Wanted& wanted) {
-  const LanePlace lane = lane_place();
+RK_DEVICE Quad<bf16> ones_where(const LanePlace& lane, const Wanted& wanted) {
   Quad<bf16> ones;
 #pragma unroll
   for (int word = 0; word < 4; ++word) {
@@ -39,13 +38,13 @@ struct StepInputs {
     return T::input_is_per_key[index] && bytes_of(T::input_types[index]) == 2;
   }
   template <int index = 0>
-  RK_DEVICE void load(int base, int row, int column) {
+  RK_DEVICE void load(int place) {  // of the lane in a tile that starts at zero
     if constexpr (index < T::input_count) {
       if constexpr (held<index>()) {
         constexpr int offset = T::layout.inputs[index];
-        load_matrix_x4_transposed(words[index], Panels<bf16, T::chunk>{base + offset}.transposed_place(row, column));
+        load_matrix_x4_transposed(words[index], offset + place);
       }
-      load<index + 1>(base, row, column);
+      load<index + 1>(place);
     }
   }
 };
@@ -69,10 +68,10 @@ struct KeySteps {
   Quad<bf16> high, low;  // to base 2; together 16 digits
 
   template <class T, class Gate>
-  RK_DEVICE void evaluate(const PanelPlace<T>& place, int first_row, int first_column) {
+  RK_DEVICE void evaluate(const PanelPlace<T>& place, int lane_place_of_inputs, int first_row, int first_column) {
     const LanePlace lane = lane_place();
     StepInputs<T> inputs;
-    inputs.load(place.base, first_row, first_column);
+    inputs.load(lane_place_of_inputs);
 #pragma unroll
     for (int word = 0; word < 4; ++word) {
       float steps[2];

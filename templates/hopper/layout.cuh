@@ -10,6 +10,7 @@ namespace rankone {
 constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern spans
 constexpr int group_threads = 128;
 constexpr int pattern_bytes = 1024;
+constexpr int item_bytes = 64 + 8 * (3 + max_layout_inputs);
 inline constexpr int join_threads = 256;
 constexpr int key_block = 32;  // columns that a helper warp takes at a time, and that share one way of reading the state
 
@@ -18,15 +19,16 @@ struct HopperSizes {
   int key_dim, value_tile;
   bool per_key;                        // a decay for each key column
   bool reads_output;                   // false in the state-only role: no queries, no scores
-  int input_bytes[max_layout_inputs];  // of an element of each per-key token input; 0: not staged
+  int input_bytes[max_layout_inputs];  // of an element of each token input; 0: there is none
+  bool input_is_per_key[max_layout_inputs];
 };
 
 struct HopperLayout {
   int key_padded;                                  // K rounded up to whole panels of 64
   int span;                                        // tokens that one step of the recurrence takes
-  int helper_groups, state_groups;                 // warpgroups beside the loader
+  int loader_groups, helper_groups, state_groups;  // warpgroups; without a loader the helpers load
   int score_parts;                                 // of a span: summed by whoever reads them
-  int query, key, value, inputs[max_layout_inputs];  // within a stage
+  int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
   int scores;                                      // per key: [span][part] of 512 bytes; else one swizzled panel
   int decay;                                       // per key: float [span][key_padded], its sign set where a key block's
                                                    // decay comes after the read; else float [3][chunk]
@@ -34,8 +36,8 @@ struct HopperLayout {
   int barriers;                                    // after the stages: full, ready, free of each
   int sums;                                        // else, after the stages: float [helper warp][3][chunk]
   int totals;                                      // state-only role, per key: float [span][key_padded]
+  int notes, items, item_slots;                    // 16 bytes for each stage; records of items
   int bytes, threads;
-  int blocks;  // that a multiprocessor holds
 };
 
 RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
@@ -45,6 +47,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.span = sizes.per_key ? sub_chunk : sizes.chunk;
   layout.state_groups = sizes.value_tile / 64;
   const int spans = rows / layout.span, blocks = layout.key_padded / key_block;
+  layout.loader_groups = 1;
   layout.helper_groups = 1;
   layout.score_parts = sizes.per_key ? layout.helper_groups * 4 / spans : 1;
   if (layout.score_parts > blocks) layout.score_parts = blocks;
@@ -57,22 +60,29 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   offset += rows * sizes.value_tile * 2;
   for (int i = 0; i < max_layout_inputs; ++i) {
     layout.inputs[i] = offset;
-    offset += rows * layout.key_padded * sizes.input_bytes[i];
+    if (sizes.input_is_per_key[i]) offset += rows * layout.key_padded * sizes.input_bytes[i];
   }
   layout.scores = offset;
   if (sizes.reads_output) offset += sizes.per_key ? spans * layout.score_parts * 512 : rows * panel_bytes;
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
+  for (int i = 0; i < max_layout_inputs; ++i) {
+    if (sizes.input_is_per_key[i] || sizes.input_bytes[i] == 0) continue;
+    layout.inputs[i] = offset;
+    offset += rows * 4;
+  }
   layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
   offset = layout.stage_bytes * sizes.stages;
   layout.sums = offset;
   if (!sizes.per_key) offset += 4 * rows * 12;
   layout.totals = offset;
   if (sizes.per_key && !sizes.reads_output) offset += spans * layout.key_padded * 4;
-  layout.barriers = offset;
-  layout.bytes = offset + 3 * 8 * sizes.stages;
-  layout.threads = group_threads * (1 + layout.helper_groups + layout.state_groups);
-  layout.blocks = layout.key_padded == 64 && sizes.value_tile == 64 && layout.bytes <= 113 * 1024 ? 2 : 1;
+  layout.notes = (offset + 15) / 16 * 16;
+  layout.items = layout.notes + 16 * sizes.stages;
+  layout.item_slots = sizes.stages + 2;
+  layout.barriers = layout.items + item_bytes * layout.item_slots;
+  layout.bytes = layout.barriers + 3 * 8 * sizes.stages;
+  layout.threads = group_threads * (layout.loader_groups + layout.helper_groups + layout.state_groups);
   return layout;
 }
 

@@ -1,20 +1,29 @@
 // SPDX-License-Identifier: MIT
-// The warpgroup that keeps chunks coming: q, k, v and per-key gate inputs, in 16-byte copies of any stride.
+// Whoever keeps chunks coming: q, k, v and gate inputs, in 16-byte copies of any stride.
 #pragma once
 
 #include "device/barrier.cuh"
 #include "device/copy.cuh"
 #include "hopper/panel.cuh"
-#include "hopper/walk.cuh"
-#include "kernels/stage.cuh"
+#include "hopper/items.cuh"
 
 namespace rankone {
 
+// One head of a tensor, from an item's first token and first column on.
+template <class T>
+struct PanelSource {
+  const T* base;
+  long long stride;     // between tokens
+  int width;            // elements from the first column to the end of the row
+  unsigned vectorized;  // whether 16-byte accesses are legal
+};
+
 // Tokens `first_token` to `first_token + count - 1` into `rows` rows; whatever lies outside becomes zero.
 template <int columns, int threads, class T, int rows>
-RK_DEVICE void load_panels(const Panels<T, rows>& tile, const Source<T>& source, long long first_token, int count, int thread) {
+RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& source, long long first_token, int count, int thread) {
   constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit;
-  const long long stride = source.tensor.token_stride;
+  thread = anew(thread);
+  const long long stride = source.stride;
   const T* const base = source.base + first_token * stride;
   const auto valid = [&](int first) {
     const int left = source.width - first;
@@ -32,12 +41,20 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const Source<T>& source,
     constexpr int step = threads / units;
     const int unit = thread % units, bytes = valid(unit * per_unit) * static_cast<int>(sizeof(T));
     const T* from = base + thread / units * stride + (bytes > 0 ? unit * per_unit : 0);
-    int target = tile.unit(thread / units, unit);
-#pragma unroll 1  // else the compiler keeps every row's distance in registers
-    for (int row = thread / units; row < rows; row += step) {
-      copy_async_16(target, from, row < count ? bytes : 0);  // of no bytes the source is not looked at
-      from += step * stride;
-      target += step * panel_bytes;
+    const int target = tile.unit(thread / units, unit);
+    if (count == rows) {
+#pragma unroll
+      for (int turn = 0; turn < rows / step; ++turn) {
+        copy_async_16(target + turn * step * panel_bytes, from, bytes);
+        from += step * stride;
+      }
+    } else {
+#pragma unroll 1
+      for (int turn = 0; turn < rows / step; ++turn) {
+        const bool exists = thread / units + turn * step < count;
+        copy_async_16(target + turn * step * panel_bytes, from, exists ? bytes : 0);  // of no bytes the source is not looked at
+        from += step * stride;
+      }
     }
   } else {
 #pragma unroll 4
@@ -50,83 +67,130 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const Source<T>& source,
   }
 }
 
-template <class T, int index = 0, bool more = (index < T::input_count)>
-struct PanelInputs {
-  RK_DEVICE PanelInputs(const Arguments&, const Work&) {}
-  RK_DEVICE void load(long long, int, int, int) const {}
-};
-template <class T, int index>
-struct PanelInputs<T, index, true> {
-  using Type = typename TypeOf<T::input_types[index]>::Type;
-  Source<Type> source;
-  PanelInputs<T, index + 1> others;
-
-  static RK_DEVICE int head_of(const Work& work) {
-    constexpr bool has_key_heads = T::input_has_key_heads[index];
-    return has_key_heads ? work.query_head : work.head;
-  }
-  RK_DEVICE PanelInputs(const Arguments& arguments, const Work& work)
-      : source(arguments.inputs[index], arguments.flags & (first_input_is_vectorized << index), work, head_of(work), 0,
-               T::key_dim),
-        others(arguments, work) {}
-  RK_DEVICE void load(long long first_token, int count, int base, int thread) const {
-    if constexpr (T::input_is_per_key[index]) {
-      constexpr int offset = T::layout.inputs[index];
-      load_panels<T::layout.key_padded, group_threads>(Panels<Type, T::chunk>{base + offset}, source, first_token, count, thread);
-    }
-    others.load(first_token, count, base, thread);
-  }
-};
+RK_DEVICE unsigned bits_of(bf16 value) { return value.bits; }
+RK_DEVICE unsigned bits_of(f16 value) { return value.bits; }
+RK_DEVICE unsigned bits_of(float value) { return as_bits(value); }
+template <class T>
+RK_DEVICE float from_bits(unsigned bits) {
+  if constexpr (sizeof(T) == 2) return to_float(T{static_cast<unsigned short>(bits)});
+  else return as_float(bits);
+}
 
 template <class T>
 struct Loader {
   using Storage = typename T::Storage;
-  Ring<T> to, arrived;
-  int under_way = 0;  // chunks issued whose arrival is not announced
+  static constexpr HopperLayout layout = T::layout;
+  static constexpr int threads = T::loader_threads;
+  Ring<T> to;
+  Items<T> items;
+  ItemAt item{0}, next{0};  // one item is found ahead
+  int behind = 2;           // items to find before the next chunk; less than 0: all are done
+  int place = 0, first_token = 0;
+  // Inputs of one number a token, a token a thread: under way until the next chunk is issued.
+  unsigned held[T::input_count > 0 ? T::input_count : 1];
+  int held_base = -1;
 
-  // This thread's copies up to the oldest unannounced chunk are there.
-  RK_DEVICE void announce() {
-    if constexpr (!T::per_key) fence_async();  // per key the helpers rewrite all that wgmma reads
-    barrier_arrive(arrived.full());
-    arrived.advance();
-    --under_way;
+  template <class Type>
+  RK_DEVICE void point(const Item& found, int index, const TensorArgument& tensor, int head, int column) const {
+    next.point(index, static_cast<const Type*>(tensor.data) + found.batch * tensor.batch_stride +
+                          found.start * tensor.token_stride + head * tensor.head_stride + column);
+  }
+  template <int index = 0>
+  RK_DEVICE void point_inputs(const Item& found, const Arguments& arguments) const {
+    if constexpr (index < T::input_count) {
+      constexpr bool has_key_heads = T::input_has_key_heads[index];
+      point<typename TypeOf<T::input_types[index]>::Type>(found, 3 + index, arguments.inputs[index],
+                                                          has_key_heads ? found.query_head : found.head, 0);
+      point_inputs<index + 1>(found, arguments);
+    }
+  }
+  RK_DEVICE void find_next(const Arguments& arguments, int thread) {
+    Item found;
+    item = next;
+    next = {items.next(arguments, found) ? layout.items + place * item_bytes : 0};
+    if (next.offset != 0 && thread == 0) {
+      next.leave(found);
+      point<Storage>(found, 0, arguments.query, found.query_head, 0);
+      point<Storage>(found, 1, arguments.key, found.query_head, 0);
+      point<Storage>(found, 2, arguments.value, found.head, found.value_column);
+      point_inputs(found, arguments);
+    }
+    place = place + 1 == layout.item_slots ? 0 : place + 1;
+    first_token = 0;
+    sync_threads(2, threads);
   }
 
-  RK_DEVICE void walk_item(const Arguments& arguments, const Work& work) {
-    const Source<Storage> query(arguments.query, arguments.flags & query_is_vectorized, work, work.query_head, 0, T::key_dim);
-    const Source<Storage> key(arguments.key, arguments.flags & key_is_vectorized, work, work.query_head, 0, T::key_dim);
-    const Source<Storage> value(arguments.value, arguments.flags & value_is_vectorized, work, work.head, work.value_column,
-                                T::value_dim);
-    const PanelInputs<T> inputs(arguments, work);
-    const int thread = thread_index();
-    const int chunks = chunks_of<T>(work);
-#pragma unroll 1
-    for (int chunk = 0; chunk < chunks; ++chunk) {
-      const long long first_token = static_cast<long long>(chunk) * T::chunk;
-      const int count = rows_of<T>(work, chunk);
-      barrier_wait(to.free(), to.phase ^ 1);
-      const int base = to.base();
-      inputs.load(first_token, count, base, thread);
-      if constexpr (T::reads_key) {
-        load_panels<T::layout.key_padded, group_threads>(Panels<Storage, T::chunk>{base + T::layout.key}, key, first_token, count, thread);
+  template <int columns, class Type>
+  RK_DEVICE void load(int index, int tile, const TensorArgument& tensor, unsigned vectorized, int width, int count, int thread) const {
+    const PanelSource<Type> source{item.base<Type>(index), tensor.token_stride, width, vectorized};
+    load_panels<columns, threads>(Panels<Type, T::chunk>{to.base() + tile}, source, first_token, count, thread);
+  }
+  template <int index = 0>
+  RK_DEVICE void load_inputs(const Arguments& arguments, int count, int thread) {
+    if constexpr (index < T::input_count) {
+      using Type = typename TypeOf<T::input_types[index]>::Type;
+      const TensorArgument& tensor = arguments.inputs[index];
+      if constexpr (T::input_is_per_key[index]) {
+        load<layout.key_padded, Type>(3 + index, layout.inputs[index], tensor,
+                                      arguments.flags & (first_input_is_vectorized << index), T::key_dim, count, thread);
+      } else {
+        held[index] = thread < count ? bits_of(item.base<Type>(3 + index)[(first_token + static_cast<long long>(thread)) *
+                                                                          tensor.token_stride])
+                                     : 0u;
+        held_base = to.base();
       }
-      if constexpr (T::role != Role::states) {
-        load_panels<T::layout.key_padded, group_threads>(Panels<Storage, T::chunk>{base + T::layout.query}, query, first_token, count, thread);
+      load_inputs<index + 1>(arguments, count, thread);
+    }
+  }
+  template <int index = 0>
+  RK_DEVICE void leave_held(int thread) {
+    if constexpr (index < T::input_count) {
+      if constexpr (!T::input_is_per_key[index]) {
+        using Type = typename TypeOf<T::input_types[index]>::Type;
+        constexpr int offset = layout.inputs[index];
+        if (held_base >= 0 && thread < T::chunk) shared_store<float>(held_base + offset + thread * 4, from_bits<Type>(held[index]));
       }
-      load_panels<T::value_tile, group_threads>(Panels<Storage, T::chunk>{base + T::layout.value}, value, first_token, count, thread);
-      copy_commit();
-      to.advance();
-      if (++under_way > T::lag) {
-        copy_wait<T::lag>();
-        announce();
-      }
+      leave_held<index + 1>(thread);
+    } else {
+      held_base = -1;
     }
   }
 
-  RK_DEVICE void run(const Arguments& arguments) {
-    for_each_item<T>(arguments, [&](const Item& work) { walk_item(arguments, work); });
-    copy_wait<0>();
-    while (under_way > 0) announce();
+  // Issues the copies of the next chunk, of an empty item a chunk without tokens, and after the last a note that there
+  // is no more.
+  RK_DEVICE void issue(const Arguments& arguments, int thread) {
+    if constexpr (T::lag > 0) leave_held(thread);
+#pragma unroll 1
+    for (; behind > 0; --behind) find_next(arguments, thread);
+    if (behind == 0) {
+      barrier_wait(to.free(), to.phase ^ 1);
+      const bool more = item.offset != 0;
+      // Counted in 32 bits: no memory holds 2^31 tokens of a head.
+      const int left = more ? static_cast<int>(item.length()) - first_token : 0, count = left < T::chunk ? left : T::chunk;
+      if (thread == 0) Note{count, first_token, item, left <= T::chunk}.leave(to.note());
+      if (more) {
+        load_inputs(arguments, count, thread);
+        if constexpr (T::reads_key) {
+          load<layout.key_padded, Storage>(1, layout.key, arguments.key, arguments.flags & key_is_vectorized, T::key_dim, count, thread);
+        }
+        if constexpr (T::role != Role::states) {
+          load<layout.key_padded, Storage>(0, layout.query, arguments.query, arguments.flags & query_is_vectorized, T::key_dim, count, thread);
+        }
+        load<T::value_tile, Storage>(2, layout.value, arguments.value, arguments.flags & value_is_vectorized,
+                                     T::value_dim - item.value_column(), count, thread);
+      }
+      to.advance();
+      first_token += T::chunk;
+      behind = !more ? -1 : left <= T::chunk ? 1 : 0;
+    }
+    copy_commit();
+    if constexpr (T::lag == 0) leave_held(thread);
+  }
+  // This thread's part of the chunk that was issued `lag` chunks before the latest has arrived.
+  RK_DEVICE void announce(const Ring<T>& arrived) const {
+    copy_wait<T::lag>();
+    if constexpr (!T::per_key) fence_async();  // per key the helpers rewrite all that wgmma reads
+    barrier_arrive(arrived.full());
   }
 };
 

@@ -47,6 +47,10 @@ struct Panels {
     const int lane = lane_index();
     return at(row + lane % 8 + lane / 16 * 8, column + lane / 8 % 2 * 8);
   }
+  // Either of them for a block of columns 0 to 15, moved to start at `column`, a multiple of 16.
+  static RK_DEVICE int moved(int place, int column) {
+    return (place + column / columns * bytes) ^ (column % columns * static_cast<int>(sizeof(T)));
+  }
 };
 
 }  // namespace rankone

@@ -17,19 +17,19 @@ RK_CONSTEXPR HopperSizes hopper_sizes() {
   sizes.per_key = Policy::decay == DecayKind::per_key;
   sizes.reads_output = role != Role::states;
   for (int i = 0; i < Policy::input_count; ++i) {
-    sizes.input_bytes[i] = Policy::input_is_per_key[i] ? bytes_of(Policy::input_types[i]) : 0;
+    sizes.input_bytes[i] = bytes_of(Policy::input_types[i]);
+    sizes.input_is_per_key[i] = Policy::input_is_per_key[i];
   }
   return sizes;
 }
 
-// Registers a thread of each kind of warpgroup; together no more than the block is launched with.
+// Registers a thread of each kind of warpgroup, loaders, helpers and states; together no more than the block is launched with.
 struct RegisterShares {
   int loader, helper, state;
 };
 RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key) {
-  if (layout.blocks == 2) return {32, 96, 112};
-  if (layout.state_groups == 1) return {48, 208, 240};
-  return per_key ? RegisterShares{48, 176, 144} : RegisterShares{40, 120, 176};
+  if (layout.state_groups == 1) return {56, 208, 240};
+  return per_key ? RegisterShares{56, 168, 144} : RegisterShares{56, 120, 168};
 }
 
 template <class Policy, Role role_>
@@ -37,12 +37,14 @@ struct HopperTraits : Policy {
   using Storage = typename Policy::Storage;
   static constexpr Role role = role_;
   static constexpr HopperLayout layout = make_hopper_layout(hopper_sizes<Policy, role_>());
-  static constexpr int launched_registers = 65536 / (layout.threads * layout.blocks) / 8 * 8;
+  static constexpr int launched_registers = 65536 / layout.threads / 8 * 8;
   static constexpr RegisterShares registers = register_shares(layout, Policy::decay == DecayKind::per_key);
   static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
   static constexpr int panels = layout.key_padded / 64;
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr int helper_threads = layout.helper_groups * group_threads, helper_warps = helper_threads / warp_size;
+  static constexpr int loader_threads = layout.loader_groups > 0 ? layout.loader_groups * group_threads : helper_threads;
+  static constexpr int first_state_group = layout.loader_groups + layout.helper_groups;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
   static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
@@ -61,6 +63,7 @@ struct Ring {
     }
   }
   RK_DEVICE int base() const { return stage * Traits::layout.stage_bytes; }
+  RK_DEVICE int note() const { return Traits::layout.notes + stage * 16; }  // which chunk it holds
   RK_DEVICE int full() const { return Traits::layout.barriers + stage * 24; }   // the chunk has arrived
   RK_DEVICE int ready() const { return full() + 8; }                           // the helpers are done with it
   RK_DEVICE int free() const { return full() + 16; }                           // nobody needs it any more

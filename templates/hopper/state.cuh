@@ -8,7 +8,7 @@
 #include "device/barrier.cuh"
 #include "device/math.cuh"
 #include "hopper/panel.cuh"
-#include "hopper/walk.cuh"
+#include "hopper/items.cuh"
 #include "kernels/fragment.cuh"
 
 namespace rankone {
@@ -20,10 +20,10 @@ struct GroupState {
 
   // Calls visit(value, element) for all that lie inside matrix `matrix` of a tensor of states.
   template <class Visit>
-  RK_DEVICE void for_each(long long matrix, const Work& work, int column, const Visit& visit) {
+  RK_DEVICE void for_each(long long matrix, int first_column, const Visit& visit) {
     constexpr int key_step = T::value_major_state ? 1 : T::value_dim, column_step = T::value_major_state ? T::key_dim : 1;
     const LanePlace lane = lane_place();
-    const int key = 2 * lane.pair, first = work.value_column + column + lane.group;
+    const int key = 2 * lane.pair, first = first_column + lane.group;
     const long long element = matrix * T::key_dim * T::value_dim + static_cast<long long>(key) * key_step + static_cast<long long>(first) * column_step;
 #pragma unroll
     for (int panel = 0; panel < T::panels; ++panel) {
@@ -37,20 +37,20 @@ struct GroupState {
     }
   }
   // A segment starts from its slot and, but for the last of its sequence, leaves its state to the next one's.
-  RK_DEVICE void begin(const Arguments& arguments, const Item& item, int column) {
+  RK_DEVICE void begin(const Arguments& arguments, const ItemAt& item, int column) {
 #pragma unroll
     for (int i = 0; i < 32 * T::panels; ++i) values[i / 32][i % 32] = 0.0f;
     if constexpr (T::role == Role::states) return;
     const bool split = is_split(arguments);
     const float* const source = static_cast<const float*>(split ? arguments.chunk_states : arguments.initial_state);
     if (source == nullptr) return;
-    for_each((split ? item.slot : item.sequence) * arguments.value_heads + item.head, item, column,
+    for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(), item.value_column() + column,
              [&](float& value, long long element) { value = source[element]; });
   }
-  RK_DEVICE void end(const Arguments& arguments, const Item& item, int column) {
+  RK_DEVICE void end(const Arguments& arguments, const ItemAt& item, int column) {
     float* const target = static_cast<float*>(T::role == Role::states ? arguments.chunk_states : arguments.final_state);
-    if (target == nullptr || (T::role != Role::states && !item.ends)) return;
-    for_each((T::role == Role::states ? item.slot : item.sequence) * arguments.value_heads + item.head, item, column,
+    if (target == nullptr || (T::role != Role::states && !item.ends())) return;
+    for_each((T::role == Role::states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(), item.value_column() + column,
              [&](float& value, long long element) { target[element] = value; });
   }
 
@@ -105,12 +105,12 @@ struct Strip {
       store_matrix_x4_transposed(tile.transposed_place(first + 16 * block, column), r);
     }
   }
-  RK_DEVICE void send(const Arguments& arguments, const Work& work, long long first_token, int rows) const {
+  RK_DEVICE void send(const Arguments& arguments, const ItemAt& item, int first_token, int rows) const {
     const TensorArgument& output = arguments.output;
-    const int half = lane_index() % 2, first_column = work.value_column + column + 8 * half;
+    const int half = lane_index() % 2, first_column = item.value_column() + column + 8 * half;
     if (first_column >= T::value_dim) return;
-    Storage* target = static_cast<Storage*>(output.data) + work.batch * output.batch_stride +
-                      (work.start + first_token + lane_index() / 2) * output.token_stride + work.head * output.head_stride +
+    Storage* target = static_cast<Storage*>(output.data) + item.batch() * output.batch_stride +
+                      (item.start() + first_token + lane_index() / 2) * output.token_stride + item.head() * output.head_stride +
                       first_column;
     if ((arguments.flags & output_is_vectorized) != 0 && first_column + 8 <= T::value_dim) {
 #pragma unroll
@@ -146,15 +146,27 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
   float o[8];
   if constexpr (T::role != Role::states) {
     unsigned s[steps][4];
-#pragma unroll
-    for (int block = 0; block < blocks; ++block) {
-      const bool exact = as_bits(shared_load<float>(decays + block * key_block * 4)) >> 31 != 0;
-      if (!exact) state.decay_block(block, decays);
+    const auto is_exact = [&](int block) { return as_bits(shared_load<float>(decays + block * key_block * 4)) >> 31 != 0; };
+    const auto take = [&](int block) {
 #pragma unroll
       for (int step = block * steps / blocks; step < (block + 1) * steps / blocks; ++step) {
         state.template pack<Operand>(s[step], step);
       }
-      if (exact) state.decay_block(block, decays);
+    };
+    if (!any_lane(is_exact(lane_index() % blocks))) {  // the usual case, in one straight line
+#pragma unroll
+      for (int block = 0; block < blocks; ++block) {
+        state.decay_block(block, decays);
+        take(block);
+      }
+    } else {
+#pragma unroll
+      for (int block = 0; block < blocks; ++block) {
+        const bool exact = is_exact(block);
+        if (!exact) state.decay_block(block, decays);
+        take(block);
+        if (exact) state.decay_block(block, decays);
+      }
     }
     wgmma_fence();
     wgmma<Operand, false>(o, s[0], query.as_rows(first, 0));
@@ -272,33 +284,35 @@ struct StateGroup {
   Ring<T> ring;
 
   RK_DEVICE void run(const Arguments& arguments) {
-    const int warp = (thread_index() / group_threads - 1 - T::layout.helper_groups) * 4 + warp_index() % 4;
+    const int warp = (thread_index() / group_threads - T::first_state_group) * 4 + warp_index() % 4;
     const int column = 16 * warp;  // of the value tile
-    for_each_item<T>(arguments, [&](const Item& work) {
-      state.begin(arguments, work, column);
-      const int chunks = chunks_of<T>(work);
 #pragma unroll 1
-      for (int chunk = 0; chunk < chunks; ++chunk) {
-        const int rows = rows_of<T>(work, chunk), base = ring.base();
-        const Strip<T> strip{{base + T::layout.value}, column};
-        barrier_wait(ring.ready(), ring.phase);
-        if constexpr (T::per_key) {
-#pragma unroll 1
-          for (int span = 0; span < T::spans && span * sub_chunk < rows; ++span) {
-            step_key_span(state, strip, base, span, arguments.scale);
-          }
-        } else {
-          step_chunk(state, strip, base, arguments.scale);
-        }
-        if constexpr (T::role != Role::states) {
-          sync_warp();  // the strip holds o
-          strip.send(arguments, work, static_cast<long long>(chunk) * T::chunk, rows);
-        }
-        barrier_arrive(ring.free());
-        ring.advance();
+    for (;; ring.advance()) {
+      barrier_wait(ring.ready(), ring.phase);
+      {
+        const Note note = Note::read(ring.note());
+        if (note.item.offset == 0) return;
+        if (note.first_token == 0) state.begin(arguments, note.item, column);
       }
-      state.end(arguments, work, column);
-    });
+      const int rows = Note::read(anew(ring.note())).rows;
+      const int base = ring.base();
+      const Strip<T> strip{{base + T::layout.value}, column};
+      if constexpr (T::per_key) {
+#pragma unroll 1
+        for (int span = 0; span < T::spans && span * sub_chunk < rows; ++span) {
+          step_key_span(state, strip, base, span, arguments.scale);
+        }
+      } else if (rows > 0) {
+        step_chunk(state, strip, base, arguments.scale);
+      }
+      const Note note = Note::read(anew(ring.note()));  // once more: registers are dearer
+      if constexpr (T::role != Role::states) {
+        sync_warp();  // the strip holds o
+        strip.send(arguments, note.item, note.first_token, note.rows);
+      }
+      if (note.last) state.end(arguments, note.item, column);
+      barrier_arrive(ring.free());
+    }
   }
 };
 

@@ -8,31 +8,12 @@
 namespace rankone {
 
 // A chunk's decays, summed up to each token. Lane l holds tokens l and l + 32; every helper warp holds all.
-// The token inputs are fetched a chunk ahead and wait in registers, which hides the latency of global memory.
 template <class T, class Gate>
 struct TokenDecays {
-  static constexpr int held = (T::chunk + warp_size - 1) / warp_size, inputs = T::input_count > 0 ? T::input_count : 1;
+  static constexpr int held = (T::chunk + warp_size - 1) / warp_size;
   Exponent sum[held];
   float write[held];
-  float raw[held][inputs];
 
-  // The same view as PanelAt, over the fetched inputs.
-  struct Fetched : PanelAt<T> {
-    const float* fetched;
-    RK_DEVICE Fetched(const PanelAt<T>& at, const float* values) : PanelAt<T>(at), fetched(values) {}
-    template <int index> RK_DEVICE float input() const { return fetched[index]; }
-  };
-  template <int index = 0>
-  RK_DEVICE void fetch_inputs(const PanelAt<T>& at, float (&values)[inputs]) {
-    if constexpr (index < T::input_count) {
-      values[index] = at.template input<index>();
-      fetch_inputs<index + 1>(at, values);
-    }
-  }
-  RK_DEVICE void fetch(const PanelPlace<T>& place) {
-#pragma unroll
-    for (int i = 0; i < held; ++i) fetch_inputs(place.at(lane_index() + 32 * i, 0), raw[i]);
-  }
   RK_DEVICE void evaluate(const PanelPlace<T>& place) {
     const int lane = lane_index();
     Exponent before{0.0f, 0.0f};
@@ -40,7 +21,7 @@ struct TokenDecays {
     for (int i = 0; i < held; ++i) {
       const int row = lane + 32 * i;
       const bool exists = row < place.rows;
-      const Fetched at(place.at(row, 0), raw[i]);
+      const PanelAt<T> at = place.at(row, 0);
       float log_decay = 0.0f;
       if constexpr (T::decay != DecayKind::none) log_decay = Gate::log_decay(at);
       write[i] = 1.0f;
@@ -91,7 +72,7 @@ RK_DEVICE void rewrite_chunk(const PanelPlace<T>& place, int thread) {
 
 // The four warps of the only helper group; each takes 16 queries.
 template <class T, class Gate>
-RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, const TokenDecays<T, Gate>& decays, int warp) {
+RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, int warp, float& total) {
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
   const Panels<Operand, T::chunk> query{place.base + layout.query}, key{place.base + layout.key},
@@ -107,9 +88,12 @@ RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, const TokenDecays<T
     wgmma_commit();
   }
   const int sums = layout.sums + warp * T::chunk * 12, writes = sums + T::chunk * 8;
-  if constexpr (T::weighted) {
+  if constexpr (T::weighted) {  // while the scores are on their way
+    TokenDecays<T, Gate> decays;
+    decays.evaluate(place);
     const int lane = lane_index(), row_decay = place.base + layout.decay;
     const Exponent end = decays.end(), start{0.0f, 0.0f};
+    if constexpr (T::role == Role::states) total += end.whole + end.fraction;
 #pragma unroll
     for (int i = 0; i < TokenDecays<T, Gate>::held; ++i) {
       const int token = lane + 32 * i;

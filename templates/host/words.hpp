@@ -44,6 +44,7 @@ __device__ __forceinline__ float shuffle(float value, int source, int line = __b
 __device__ __forceinline__ float shuffle_xor(float value, int mask, int line = __builtin_LINE()) {
   return shuffle(value, thread_index() ^ mask, line);
 }
+__device__ __forceinline__ int anew(int value) { return value; }
 __device__ __forceinline__ bool any_lane(bool value, int line = __builtin_LINE()) {
   float any = value ? 1.0f : 0.0f;
   for (int mask = 1; mask < 32; mask *= 2) any += shuffle_xor(any, mask, line);
