@@ -38,6 +38,7 @@ RK_DEVICE void help(const Arguments& arguments, int thread) {
   Ring<T> ring;
   [[maybe_unused]] Loader<T> loader;
   float total = 0.0f;  // of a segment's log-decays, in the state-only role
+  [[maybe_unused]] const Halving halving;
 #pragma unroll 1
   for (int turn = loads ? -T::lag : 0;; ++turn) {
     if constexpr (loads) {
@@ -56,7 +57,7 @@ RK_DEVICE void help(const Arguments& arguments, int thread) {
     }
     if (note.rows > 0) {
       if constexpr (T::per_key) {
-        write_key_chunk<T, Gate>(place, warp);
+        write_key_chunk<T, Gate>(place, warp, halving);
       } else {
         if constexpr (T::rewrites) rewrite_chunk<T, Gate>(place, thread);
         write_token_chunk<T, Gate>(place, warp, total);

@@ -15,6 +15,35 @@ namespace rankone {
 // keep their digits in bf16 and cannot overflow with keys and queries of any ordinary size.
 inline constexpr float anchored_log2_decay = -60.0f;
 
+// Which tokens meet where, if a span's 16 are halved, and the halves, and so on: a bit for each of a lane's eight elements,
+// eight for each halving. A block of 2 half tokens has its middle before the token whose `half` bit is set.
+constexpr int halvings = 4;
+struct Halving {
+  unsigned between = 0;   // as an operand's ones: from the middle to a query, itself included; from behind a key to the middle
+  unsigned wanted = 0;    // of an accumulator: the query above the middle and the key below
+  unsigned diagonal = 0;
+
+  RK_DEVICE Halving() {
+    const LanePlace lane = lane_place();
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      const int row = lane.group + i / 2 % 2 * 8, token = i / 4 * 8 + 2 * lane.pair + i % 2;  // of an operand
+      const int query = lane.group + i % 4 / 2 * 8;                                           // of an accumulator
+      if (query == token) diagonal |= 1u << i;
+#pragma unroll
+      for (int level = 0; level < halvings; ++level) {
+        const int half = sub_chunk / 2 >> level;
+        if (((row ^ token) & -half) == 0 && ((row & half) != 0 ? token <= row : token > row)) between |= 1u << (8 * level + i);
+        if ((query & half) != 0 && (token & half) == 0 && ((query ^ token) & ~(2 * half - 1)) == 0) wanted |= 1u << (8 * level + i);
+      }
+    }
+  }
+};
+
+// The tensor cores cut both operands of a score to ten bits, which takes 7e-4 of it on average, and nothing where neither
+// decays: giving back half leaves the least of a bias either way.
+inline constexpr float untruncated = 1.00035f;
+
 template <class T, class Gate>
 struct KeySpan {
   using Operand = typename T::Storage;
@@ -65,7 +94,7 @@ struct KeySpan {
     }
     if constexpr (T::rewrites || T::has_write_scale) {
       float own[2][4];
-      if constexpr (T::rewrites) columns.steps.sum(own, ones_where(lane, [](int row, int token) { return row == token; }));
+      if constexpr (T::rewrites) columns.steps.sum(own, ones_where([](int row, int token) { return row == token; }));
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const int row = first_row + lane.group + i / 2 % 2 * 8, at_column = column + i / 4 * 8 + 2 * lane.pair + i % 2;
@@ -118,14 +147,11 @@ struct KeySpan {
     store(layout.key, column, columns.keys);
   }
 
-  template <class Wanted>
-  RK_DEVICE void add_wanted(const float (&a)[8], const float (&b)[8], const Wanted& wanted) {
-    const LanePlace lane = lane_place();
-    float all[2][4] = {};
-    add_products(all, a, b);
+  // Of c what `wanted` has a bit for.
+  RK_DEVICE void add_wanted(const float (&c)[2][4], unsigned wanted) {
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
-      if (wanted(lane.group + i % 4 / 2 * 8, i / 4 * 8 + 2 * lane.pair + i % 2)) scores[i / 4][i % 4] += all[i / 4][i % 4];
+      if ((wanted >> i & 1u) != 0) scores[i / 4][i % 4] += c[i / 4][i % 4];
     }
   }
   // values *= 2^sums
@@ -136,40 +162,45 @@ struct KeySpan {
 
   // For any decays: scores by halves of halves. Queries of an upper half and keys of the lower one meet at the middle, so
   // that every factor is a decay. An operand's upper halves hold queries, its lower ones keys.
-  RK_DEVICE void anchor_at_start(int column) {
+  RK_DEVICE void anchor_at_start(Columns (&columns)[blocks], int column, const Halving& halving) {
     const LanePlace lane = lane_place();
-    const int group = lane.group;
-    Columns columns;  // once more, so that the usual path need not keep it
-    load(columns, column);
-    rewrite(columns, column);
-    auto& [queries, keys, steps] = columns;
-    add_wanted(queries, keys, [](int row, int token) { return row == token; });
+    float c[2][4] = {};
+#pragma unroll
+    for (int b = 0; b < blocks; ++b) add_products(c, columns[b].queries, columns[b].keys);
+    add_wanted(c, halving.diagonal);
     float sums[2][4];
 #pragma unroll 1
-    for (int half = sub_chunk / 2; half > 0; half /= 2) {
-      // From the middle to a query, itself included; from behind a key to the middle.
-      steps.sum(sums, ones_where(lane, [=](int row, int token) {
-        return ((row ^ token) & -half) == 0 && ((row & half) != 0 ? token <= row : token > row);
-      }));
-      float values[8];
+    for (int level = 0; level < halvings; ++level) {
+      const Quad<bf16> between = ones_of(halving.between >> 8 * level);
+      const int half = sub_chunk / 2 >> level;
 #pragma unroll
-      for (int i = 0; i < 8; ++i) values[i] = ((group + i / 2 % 2 * 8) & half) != 0 ? queries[i] : keys[i];
-      decay(values, sums);
-      // The same block of 2 half tokens, the query above the middle and the key below.
-      add_wanted(values, values, [=](int row, int token) {
-        return (row & half) != 0 && (token & half) == 0 && ((row ^ token) & ~(2 * half - 1)) == 0;
-      });
+      for (int i = 0; i < 8; ++i) c[i / 4][i % 4] = 0.0f;
+#pragma unroll
+      for (int b = 0; b < blocks; ++b) {
+        float values[8];
+        columns[b].steps.sum(sums, between);
+#pragma unroll
+        for (int i = 0; i < 8; ++i) {
+          values[i] = ((lane.group + i / 2 % 2 * 8) & half) != 0 ? columns[b].queries[i] : columns[b].keys[i];
+        }
+        decay(values, sums);
+        add_products(c, values, values);
+      }
+      add_wanted(c, halving.wanted >> 8 * level);
     }
-    steps.sum(sums, ones_where(lane, [](int row, int token) { return token <= row; }));
-    decay(queries, sums);
-    store(layout.query, column, queries);
-    steps.sum(sums, ones_where(lane, [](int row, int token) { return token > row; }));
-    decay(keys, sums);
-    store(layout.key, column, keys);
+#pragma unroll
+    for (int b = 0; b < blocks; ++b) {
+      columns[b].steps.sum(sums, ones_where([](int row, int token) { return token <= row; }));
+      decay(columns[b].queries, sums);
+      store(layout.query, column + 16 * b, columns[b].queries);
+      columns[b].steps.sum(sums, ones_where([](int row, int token) { return token > row; }));
+      decay(columns[b].keys, sums);
+      store(layout.key, column + 16 * b, columns[b].keys);
+    }
   }
 
   // The next 16 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
-  RK_DEVICE void run(int column, int totals, const Quad<bf16>& after) {
+  RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Halving& halving) {
     const LanePlace lane = lane_place();
     Columns columns[blocks];
     float rest[blocks][2][4];
@@ -197,15 +228,13 @@ struct KeySpan {
         whole[0] = whole[1] = 0.0f;
       }
     }
+#pragma unroll
+    for (int b = 0; b < blocks; ++b) rewrite(columns[b], column + 16 * b);
     if (exact) {
-#pragma unroll 1
-      for (int b = 0; b < blocks; ++b) anchor_at_start(column + 16 * b);
+      anchor_at_start(columns, column, halving);
     } else {
 #pragma unroll
-      for (int b = 0; b < blocks; ++b) {
-        rewrite(columns[b], column + 16 * b);
-        anchor_at_end(columns[b], rest[b], column + 16 * b);
-      }
+      for (int b = 0; b < blocks; ++b) anchor_at_end(columns[b], rest[b], column + 16 * b);
     }
   }
 
@@ -219,7 +248,7 @@ struct KeySpan {
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
         // A future key's product is dropped, not multiplied by zero: it may be infinite.
-        kept[i] = lane.group + 8 * side >= 8 * half + 2 * lane.pair + i ? scores[half][2 * side + i] : 0.0f;
+        kept[i] = lane.group + 8 * side >= 8 * half + 2 * lane.pair + i ? scores[half][2 * side + i] * untruncated : 0.0f;
       }
       shared_store<unsigned>(offset + side * 256 + half * 128 + lane.group * 16 + lane.pair * 4,
                              Element<Operand>::pack(kept[0], kept[1]));
@@ -270,14 +299,14 @@ struct KeyTotals {
 };
 
 template <class T, class Gate>
-RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp) {
+RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, const Halving& halving) {
   constexpr HopperLayout layout = T::layout;
   const KeyShare<T> share(warp);
   if (share.idle() || share.span * sub_chunk >= place.rows) return;
   KeySpan<T, Gate> span(place, share.span);
   // After the last token nothing follows: its row has room for the sum of all.
-  const Quad<bf16> after = ones_where(lane_place(), [](int row, int token) { return token > row || row == sub_chunk - 1; });
-  share.for_each([&](int column) { span.run(column, layout.totals, after); });
+  const Quad<bf16> after = ones_where([](int row, int token) { return token > row || row == sub_chunk - 1; });
+  share.for_each([&](int column) { span.run(column, layout.totals, after, halving); });
   if constexpr (T::role != Role::states) {
     span.write_scores(place.base + layout.scores + (share.span * layout.score_parts + share.part) * 512);
   }

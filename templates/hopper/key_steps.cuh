@@ -19,13 +19,22 @@ RK_DEVICE void split(float first, float second, unsigned& high, unsigned& low) {
 
 // Ones where wanted(row, token), as a left operand of 16 rows.
 template <class Wanted>
-RK_DEVICE Quad<bf16> ones_where(const LanePlace& lane, const Wanted& wanted) {
+RK_DEVICE Quad<bf16> ones_where(const Wanted& wanted) {
+  const LanePlace lane = lane_place();
   Quad<bf16> ones;
 #pragma unroll
   for (int word = 0; word < 4; ++word) {
     const int row = lane.group + word % 2 * 8, token = word / 2 * 8 + 2 * lane.pair;
     ones.r[word] = (wanted(row, token) ? 0x3f80u : 0u) | (wanted(row, token + 1) ? 0x3f800000u : 0u);
   }
+  return ones;
+}
+
+// Ones where an element has its bit, two elements a word.
+RK_DEVICE Quad<bf16> ones_of(unsigned bits) {
+  Quad<bf16> ones;
+#pragma unroll
+  for (int word = 0; word < 4; ++word) ones.r[word] = (bits >> 2 * word & 1u) * 0x3f80u | (bits >> (2 * word + 1) & 1u) * 0x3f800000u;
   return ones;
 }
 

@@ -65,7 +65,7 @@ constexpr Case cases[] = {
     {"family", "check gla --family ampere", "ampere", "portable, hopper"},
     {"unknown_level", "check gla --states parallel", "parallel", "serial, chunk"},
     {"saved", "check gla --saved keep", "keep", "backward"},
-    {"stages", "check gla --stages 5", "5", "1 to 4"},
+    {"stages", "check gla --stages 7", "7", "1 to 6"},
     {"warps", "check gla --warps 0", "0", "from 1"},
     {"pins_that_do_not_fit", "emit gla --value-tile 16 --warps 8", "warps=8", "warps of"},
     {"unknown_arch", "emit gla --arch sm_70", "sm_70", "sm_90a"},

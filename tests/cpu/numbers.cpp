@@ -137,7 +137,6 @@ TEST(Numbers, ScalarFunctions) {
   const std::vector<float> z = {1.0f, 1.25f, 2.0f, 4.0f};
   for (const auto& [word, function] : {std::pair<std::string, double (*)(double)>{"rankone::log(x)", std::log},
                                        {"rankone::sqrt(x)", std::sqrt},
-                                       {"log2_near_one(x)", std::log2},
                                        {"divide(x, 3.0f)", [](double v) { return v / 3; }}}) {
     const auto bits = evaluate("as_bits(" + word + ")", z);
     for (std::size_t i = 0; i < z.size(); ++i)

@@ -4,8 +4,8 @@
 //   S_t = S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t
 //
 // sizes     K = 64, V = 64; q, k, v, o bf16
-// schedule  hopper/serial chunk=64 value_tile=64 warps=12 stages=4
-// kernel    linear_forward: 384 threads, 138336 bytes of dynamic shared memory
+// schedule  hopper/serial chunk=64 value_tile=64 warps=12 stages=6
+// kernel    linear_forward: 384 threads, 207152 bytes of dynamic shared memory
 // spec      {"name":"linear","decay":{"kind":"none"}}
 //
 // Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.
@@ -25,14 +25,16 @@
 // ---- hopper/policy.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
 // ---- hopper/walk.cuh ------------------------------------------------------------------------------------------------
+// ---- hopper/items.cuh -----------------------------------------------------------------------------------------------
 // ---- hopper/gates.cuh -----------------------------------------------------------------------------------------------
 // ---- device/tile.cuh ------------------------------------------------------------------------------------------------
 // ---- kernels/fragment.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/key_steps.cuh -------------------------------------------------------------------------------------------
 // ---- hopper/key_gates.cuh -------------------------------------------------------------------------------------------
 // ---- device/copy.cuh ------------------------------------------------------------------------------------------------
-// ---- kernels/stage.cuh ----------------------------------------------------------------------------------------------
 // ---- hopper/loader.cuh ----------------------------------------------------------------------------------------------
 // ---- hopper/state.cuh -----------------------------------------------------------------------------------------------
+// ---- kernels/stage.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/gates.cuh ----------------------------------------------------------------------------------------------
 // ---- hopper/token_gates.cuh -----------------------------------------------------------------------------------------
 // ---- hopper/forward.cuh ---------------------------------------------------------------------------------------------
@@ -46,7 +48,7 @@ struct Policy {
   static constexpr bool split_products = false;
   static constexpr DecayKind decay = DecayKind::none;
   static constexpr int key_dim = 64, value_dim = 64;
-  static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 4;
+  static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 6;
   static constexpr bool has_feature_map = false, has_key = false, has_write_scale = false, reads_key = true;
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 0;
@@ -67,12 +69,12 @@ struct Gate {
 
 }  // namespace rankone
 
-static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 138336);
-extern "C" __global__ void __launch_bounds__(384, rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.blocks)
+static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 207152);
+extern "C" __global__ void __launch_bounds__(384, 1)
 linear_forward(const __grid_constant__ rankone::Arguments arguments) {
   rankone::hopper_forward<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char linear_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":12,\"stages\":4},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":138336,\"blocks\":\"N * HV * 1\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":12,\"stages\":6},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":207152,\"blocks\":\"N * HV * 1\"}]}";
