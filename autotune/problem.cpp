@@ -19,10 +19,10 @@ namespace {
 // Large tensors repeat after so many elements: a prime, so that no stride divides it.
 constexpr std::int64_t period = 4'194'301;
 
-void fill(HostTensor& tensor, Distribution distribution, std::uint64_t seed, std::uint64_t stream) {
+void fill(HostTensor& tensor, Distribution distribution, std::uint64_t seed, std::uint64_t stream, double scale) {
   const std::int64_t elements = product(tensor.shape), fresh = std::min(elements, period);
   for (std::int64_t i = 0; i < fresh; ++i)
-    store(tensor.bytes.data(), tensor.type, i, draw(distribution, seed, stream, static_cast<std::uint64_t>(i)));
+    store(tensor.bytes.data(), tensor.type, i, scale * draw(distribution, seed, stream, static_cast<std::uint64_t>(i)));
   const auto block = static_cast<std::size_t>(fresh) * size_of(tensor.type);
   for (std::size_t done = block; done < tensor.bytes.size(); done += block)
     std::memcpy(tensor.bytes.data() + done, tensor.bytes.data(), std::min(block, tensor.bytes.size() - done));
@@ -88,12 +88,13 @@ HostTensor* Problem::find(std::string_view name) {
 }
 
 Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
-  std::vector<std::int64_t> boundaries;
-  if (inputs.packed) {
+  std::vector<std::int64_t> boundaries = inputs.boundaries;
+  const bool packed = inputs.packed || !boundaries.empty();
+  if (packed) {
     if (dims.batch != 1)
       throw Error(ErrorCode::invalid_argument, "packed sequences lie in one batch row",
                   "B=" + std::to_string(dims.batch), "B=1", "--packed");
-    boundaries = uneven_boundaries(dims.tokens, inputs.seed);
+    if (boundaries.empty()) boundaries = uneven_boundaries(dims.tokens, inputs.seed);
     dims.sequences = static_cast<std::int64_t>(boundaries.size()) - 1;
   } else {
     dims.sequences = dims.batch;
@@ -109,7 +110,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     if (plan.role == "output" || (plan.role == "state" && (plan.name != "initial_state" || !inputs.initial_state)))
       continue;
     if (plan.role == "packing") {
-      if (!inputs.packed) continue;
+      if (!packed) continue;
       const dtype type = dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
       HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, type, sizes_of(plan, dims)));
       for (std::size_t i = 0; i < boundaries.size(); ++i)
@@ -118,7 +119,8 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     }
     HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, plan.type, sizes_of(plan, dims)));
     const bool mapped = plan.name == "q" || plan.name == "k";
-    fill(tensor, mapped ? draws.element : draws.of(plan.name), inputs.seed, stream);
+    fill(tensor, mapped ? draws.element : draws.of(plan.name), inputs.seed, stream,
+         plan.role == "gate" ? inputs.gate_scale : 1.0);
   }
   return problem;
 }

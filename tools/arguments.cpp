@@ -51,6 +51,7 @@ const Flag folder{"-o,--out", "DIR", "the folder to write to", &Options::output}
 const Flag format{"--format", "FORMAT", "cuda", &Options::format};
 const Flag budget{"--budget", "SECONDS", "stop searching after so long (default: 120)", &Options::budget};
 const Flag repeats{"--repeats", "N", "timed replays, of which the median counts", &Options::repeats};
+const Flag suite{"--suite", "NAME", "a named set of rows instead of variants: forward", &Options::suite};
 const Flag json{"--json", nullptr, "one JSON document on standard output", nullptr, nullptr, &Options::json};
 const Flag quiet{"-q,--quiet", nullptr, "no notes and no progress on standard error",
                  nullptr,      nullptr, &Options::quiet};
@@ -88,7 +89,7 @@ const std::vector<Command>& commands() {
        with_pins({&input, &output, &pass, &shape, &dtype_, &precision, &device}),
        "rankone run gla_sigmoid --in gla-text-activations.safetensors --out o.safetensors --device cpu", command_run},
       {"bench", "median time beside the floor that memory sets", "VARIANT...",
-       with_pins({&repeats, &scalar, &pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&repeats, &suite, &scalar, &pass, &shape, &dtype_, &precision, &device}),
        "rankone bench gla simple_gla --device cpu --shape T=64,H=1,K=32,V=32", command_bench},
       {"tune", "find the fastest schedule on this GPU and remember it", "VARIANT...",
        with_pins({&budget, &scalar, &pass, &shape, &dtype_, &precision, &device}),
@@ -111,6 +112,9 @@ const std::vector<Command>& commands() {
   };
   return all;
 }
+
+// `bench --suite NAME` names no variant; bench itself asks for one or the other.
+bool may_do_without(const Command& command) { return command.run == command_bench; }
 
 bool takes_several(const Command& command) { return std::string_view(command.positional) == "VARIANT..."; }
 
@@ -173,7 +177,7 @@ Invocation parse_arguments(int count, const char* const* words) {
     if (*command.positional == 'V') {
       CLI::Option* variant =
           parser->add_option("VARIANT", options.variants, "a name that `rankone list` prints, a JSON file, or -");
-      variant->type_name("")->required();
+      variant->type_name("")->required(!may_do_without(command));
       if (!takes_several(command)) variant->expected(1)->allow_extra_args(false);
     }
     if (*command.positional == 'A') parser->add_option("ACTION", options.action, "show, list or clear")->type_name("");

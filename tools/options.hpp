@@ -13,7 +13,7 @@ struct Options {
   std::vector<std::string> variants, shapes, archs, scalars;
   std::string pass, dtype, precision, device;
   std::string family, chunk, states, saved, value_tile, warps, stages;  // a pinned schedule
-  std::string input, output, format, budget, repeats, action;
+  std::string input, output, format, budget, repeats, suite, action;
 };
 
 }  // namespace rankone

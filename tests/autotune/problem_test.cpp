@@ -42,6 +42,23 @@ TEST(Problem, TheSameSeedGivesTheSameBytes) {
   }
 }
 
+TEST(Problem, BoundariesAndTheScaleOfGatesAreTheCallers) {
+  const Variant& variant = *find_variant("gla_sigmoid");
+  CompileOptions exact = options;
+  exact.dtype = dtype::f32;
+  Problem plain = random_problem(variant, exact, dims, {.seed = 5}),
+          scaled = random_problem(variant, exact, dims, {.seed = 5, .boundaries = {0, 7, 40}, .gate_scale = 600});
+  EXPECT_EQ(scaled.dims.sequences, 2);
+  ASSERT_NE(scaled.find("cu_seqlens"), nullptr);
+  for (const auto& [index, wanted] : {std::pair{0, 0}, {1, 7}, {2, 40}})
+    EXPECT_EQ(load(scaled.find("cu_seqlens")->bytes.data(), scaled.find("cu_seqlens")->type, index), wanted);
+  EXPECT_EQ(plain.find("q")->bytes, scaled.find("q")->bytes);
+  for (std::int64_t i = 0; i < product(plain.find("x")->shape); ++i) {
+    const double before = load(plain.find("x")->bytes.data(), plain.find("x")->type, i);
+    EXPECT_NEAR(load(scaled.find("x")->bytes.data(), scaled.find("x")->type, i), 600 * before, 1e-3 * std::abs(before));
+  }
+}
+
 TEST(Problem, DrawsHaveTheirMoments) {
   double sum = 0, squares = 0, highest = -1, lowest = 1;
   constexpr int n = 100'000;

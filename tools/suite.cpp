@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+// Named sets of benchmark rows, with what each is measured against.
+#include "tools/suite.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <rankone/error.hpp>
+
+#include "autotune/draw.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr std::int64_t all_tokens = 32768;  // of most rows, however they are split
+constexpr std::int64_t packed_sequences = 32;
+constexpr double harsh = 600;  // normal logits times this reach beyond -2000
+
+Dims square(std::int64_t batch, std::int64_t tokens, std::int64_t heads, std::int64_t dim) {
+  return {.batch = batch, .tokens = tokens, .heads = heads, .value_heads = heads, .key_dim = dim, .value_dim = dim,
+          .sequences = batch};
+}
+
+std::vector<SuiteRow> forward_rows() {
+  const Dims training = square(8, 4096, 16, 128), alone = square(1, all_tokens, 16, 128), small = square(32, 1024, 16, 64),
+             paper{.batch = 8, .tokens = 2048, .heads = 4, .value_heads = 4, .key_dim = 256, .value_dim = 512, .sequences = 8};
+  std::vector<SuiteRow> rows = {
+      {"no decay", "linear", training, 0.17, 0.75},
+      {"constant decay", "retnet", training, 0.17, 0.75},
+      {"per head", "simple_gla", training, 0.17, 0.75},
+      {"per key", "gla_sigmoid", training, 0.24, 0.65},
+      {"per key, logits to -2000", "gla_sigmoid", training, 0.45, 0, harsh},
+      {"one sequence, per head", "simple_gla", alone, 0.27},
+      {"one sequence, per key", "gla_sigmoid", alone, 0.42},
+      {"small heads, per head", "simple_gla", small, 0.09},
+      {"small heads, per key", "gla_sigmoid", small, 0.14},
+      {"the paper's layer, per key", "gla_sigmoid", paper, 0.20},
+  };
+  for (std::int64_t tokens = 1024; tokens <= 16384; tokens *= 2)
+    for (const char* variant : {"linear", "simple_gla", "gla_sigmoid"})
+      rows.push_back({"against softmax attention", variant, square(all_tokens / tokens, tokens, 16, 128)});
+  for (const char* variant : {"simple_gla", "gla_sigmoid"})
+    for (const Packing packing : {Packing::equal, Packing::uneven})
+      rows.push_back({packing == Packing::equal ? "packed, equal lengths" : "packed, uneven lengths", variant, alone, 0, 0, 1,
+                      packing});
+  return rows;
+}
+
+}  // namespace
+
+std::vector<SuiteRow> suite_rows(const std::string& name) {
+  if (name == "forward") return forward_rows();
+  throw Error(ErrorCode::invalid_argument, "there is no such suite", name, "forward", "--suite");
+}
+
+std::vector<std::int64_t> boundaries_of(const SuiteRow& row, std::uint64_t seed) {
+  std::vector<std::int64_t> boundaries;
+  if (row.packing == Packing::none) return boundaries;
+  std::vector<double> weights;
+  double sum = 0;
+  for (std::int64_t i = 0; i < packed_sequences; ++i) {
+    // Lengths of documents: log-normal, most of them between a third of the mean and twice it.
+    const double normal = draw(Distribution::normal, seed, 77, static_cast<std::uint64_t>(i));
+    weights.push_back(row.packing == Packing::equal ? 1.0 : std::exp(0.7 * normal));
+    sum += weights.back();
+  }
+  double before = 0;
+  for (const double weight : weights) {
+    boundaries.push_back(std::llround(before / sum * static_cast<double>(row.dims.tokens)));
+    before += weight;
+  }
+  boundaries.push_back(row.dims.tokens);
+  return boundaries;
+}
+
+}  // namespace rankone

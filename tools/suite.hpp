@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// Named sets of benchmark rows, with what each is measured against.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "autotune/dims.hpp"
+
+namespace rankone {
+
+enum class Packing : unsigned char { none, equal, uneven };
+
+struct SuiteRow {
+  const char* caption;
+  const char* variant;  // of the catalogue
+  Dims dims;
+  double goal_ms = 0;        // on an H200; 0: none of its own
+  double goal_fraction = 0;  // of the floor; 0: none
+  double gate_scale = 1;     // what drawn gate inputs are multiplied with
+  Packing packing = Packing::none;
+};
+
+// Throws Error for a name that is none.
+std::vector<SuiteRow> suite_rows(const std::string& name);
+
+// cu_seqlens of a row that packs its tokens; empty where it does not.
+std::vector<std::int64_t> boundaries_of(const SuiteRow& row, std::uint64_t seed);
+
+}  // namespace rankone
