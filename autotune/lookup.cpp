@@ -2,6 +2,8 @@
 // The tuned schedule for a variant on a device, if there is one.
 #include "autotune/lookup.hpp"
 
+#include <algorithm>
+
 #include "codegen/space.hpp"
 #include "runtime/paths.hpp"
 
@@ -15,8 +17,10 @@ ChosenSchedule choose(const Variant& variant, const CompileOptions& options, con
   Schedule split = otherwise;
   split.level = Level::segment;
   constexpr std::int64_t few_items = 66, many_tokens = 2048;
-  if (is_known && dims.batch * dims.value_heads * ((options.value_dim + split.value_tile - 1) / split.value_tile) <= few_items &&
-      dims.tokens >= many_tokens && why_illegal(variant, options, split, arch_limits(arch)).empty())
+  const std::int64_t sequences = std::max({dims.batch, dims.sequences, std::int64_t{1}});
+  const std::int64_t tiles = (options.value_dim + split.value_tile - 1) / split.value_tile;
+  if (is_known && sequences * dims.value_heads * tiles <= few_items &&
+      dims.batch * dims.tokens / sequences >= many_tokens && why_illegal(variant, options, split, arch_limits(arch)).empty())
     otherwise = split;
   if (!device.is_cpu() && device.arch() == arch)
     if (const auto tuned = tuned_choice(variant, options, device.name(), std::string(arch), dims))
