@@ -82,6 +82,17 @@ std::string entry_text(const KernelPlan& kernel, Family family) {
          kernel.entry + "(const __grid_constant__ rankone::Arguments arguments) {\n  " + call + "\n}\n\n";
 }
 
+constexpr std::string_view only = "RANKONE_ONLY";
+
+// A text of one kernel needs no guard, and none shows.
+std::string guarded(const Plan& plan, std::size_t kernel) {
+  const std::string text = entry_text(plan.kernels[kernel], plan.schedule.family);
+  if (plan.kernels.size() == 1) return text;
+  const std::string name(only);
+  return "#if !defined(" + name + ") || " + name + " == " + std::to_string(kernel) + "\n" +
+         text.substr(0, text.size() - 1) + "#endif\n\n";
+}
+
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
@@ -93,6 +104,10 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
+std::string option_for(const Plan& plan, std::size_t kernel) {
+  return plan.kernels.size() == 1 ? "" : "-D" + std::string(only) + "=" + std::to_string(kernel);
+}
+
 std::string emit(const Plan& plan) {
   std::string text = banner(plan) + "\n" +
                      (plan.schedule.level == Level::segment   ? amalgamate({"hopper/forward.cuh", "hopper/join.cuh"})
@@ -101,7 +116,10 @@ std::string emit(const Plan& plan) {
                                                  : amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"}));
   text += "// ---- this variant ----\n\nnamespace rankone {\n\n" + policy_text(plan) + "\n" + gate_text(plan) +
           "\n}  // namespace rankone\n\n";
-  for (const KernelPlan& kernel : plan.kernels) text += entry_text(kernel, plan.schedule.family);
+  if (plan.kernels.size() > 1)
+    text += "// -D" + std::string(only) +
+            "=N leaves kernel N, from 0: compiled side by side they are ready sooner than in one go.\n\n";
+  for (std::size_t i = 0; i < plan.kernels.size(); ++i) text += guarded(plan, i);
   text += "// What a loader of the cubin needs to know.\nextern \"C\" __constant__ char " +
           std::string(plan.variant.name.view()) + (plan.pass == Pass::forward ? "" : "_states") +
           "_manifest[] =\n    " + quoted(launch_manifest(plan)) + ";\n";

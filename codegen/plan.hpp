@@ -77,6 +77,8 @@ Schedule default_schedule(const Variant&, const CompileOptions&, std::string_vie
 // variant + schedule -> plan
 Plan lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch, Pass pass = Pass::forward);
 std::string emit(const Plan&);  // plan -> CUDA text
+// The compiler's option that leaves of that text only this one of `kernels`; empty where there is no other.
+std::string option_for(const Plan&, std::size_t kernel);
 
 std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
 std::int64_t chunk_slots(const Plan&, const Shape&);       // ceil(T / C) * B, or ceil(T / C) + N when packed

@@ -66,6 +66,39 @@ TEST(Emit, GivesThePassesNamesThatCanBeLinkedTogether) {
   }
 }
 
+// With RANKONE_ONLY=N the text is that of kernel N, without it that of all; what is outside the guards is in each.
+TEST(Emit, GuardsEachOfSeveralKernels) {
+  for (const Plan& plan : plans_of_several_kernels()) {
+    const std::string text = emit(plan), end = "#endif\n";
+    std::size_t last = 0;
+    for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
+      const std::string guard = "\n#if !defined(RANKONE_ONLY) || RANKONE_ONLY == " + std::to_string(i) + "\n";
+      ASSERT_EQ(count(text, guard), 1) << plan.kernels[i].entry;
+      const std::size_t begin = text.find(guard);
+      EXPECT_GT(begin, last) << "in launch order";
+      last = text.find(end, begin);
+      const std::string guarded = text.substr(begin, last - begin);
+      EXPECT_EQ(count(guarded, "__global__"), 1);
+      EXPECT_TRUE(holds(guarded, "\n" + plan.kernels[i].entry + "("));
+      EXPECT_TRUE(holds(guarded, "static_assert(")) << "it would instantiate the other kernels' layouts";
+      EXPECT_EQ(option_for(plan, i), "-DRANKONE_ONLY=" + std::to_string(i));
+    }
+    EXPECT_EQ(count(text, "__global__ void __launch"), static_cast<int>(plan.kernels.size()));
+    EXPECT_GT(text.find("_manifest[]"), last);
+  }
+}
+
+TEST(Emit, GuardsNothingWhereThereIsOneKernel) {
+  for (const Family family : {Family::portable, Family::hopper}) {
+    CompileOptions options = square_64;
+    options.level = Level::serial;
+    options.family = family;
+    const Plan plan = plan_of(variants::gla, options);
+    EXPECT_FALSE(holds(emit(plan), "RANKONE_ONLY"));
+    EXPECT_EQ(option_for(plan, 0), "");
+  }
+}
+
 TEST(Emit, DiffersWhereVariantsOrSchedulesDo) {
   std::map<std::string, std::string> seen;
   for (const Variant& variant : catalogue())

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
@@ -27,6 +28,14 @@ template <class Call> std::string refusal_of(const Call& call) {
 inline Plan plan_of(const Variant& variant, const CompileOptions& options, std::string_view arch = "sm_90a",
                     Pass pass = Pass::forward) {
   return lower(variant, options, default_schedule(variant, options, arch), arch, pass);
+}
+
+// The plans whose text holds several kernels: two at the chunk level, three in segments, two in the state-only pass.
+inline std::vector<Plan> plans_of_several_kernels() {
+  const auto plan = [](Level level, Pass pass) {
+    return plan_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .level = level}, "sm_90a", pass);
+  };
+  return {plan(Level::chunk, Pass::forward), plan(Level::segment, Pass::forward), plan(Level::serial, Pass::states)};
 }
 
 inline bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
