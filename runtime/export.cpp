@@ -19,9 +19,9 @@ namespace fs = std::filesystem;
 
 ExportedFiles export_text(const Plan& plan, const std::string& text, const std::string& directory) {
   // Everything is made before anything is written.
-  BuiltKernels built;
+  BuiltCubin built;
   try {
-    built = build_cubin(plan, text);
+    built = build_whole(plan, text);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::not_found && error.code() != ErrorCode::unsupported) throw;
     log(LogLevel::warn, std::string("no cubin is exported: ") + error.what());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Emitted text to a cubin by way of the cache, and what the assembler said of each kernel. Needs no device.
+// Emitted text to cubins by way of the cache, and what the assembler said of each kernel. Needs no device.
 #pragma once
 
 #include <string>
@@ -16,19 +16,23 @@ struct KernelReport {
   int registers = 0;
   int shared_bytes = 0;   // static and dynamic
   int spill_bytes = 0;    // stores and loads
-  double compile_ms = 0;  // of the text that it came from, when that was compiled
+  double compile_ms = 0;  // of the cubin that it is in, when that was compiled
   bool cached = false;
 };
 
-struct BuiltKernels {
+struct BuiltCubin {
   std::string cubin;
-  std::string key;  // in the cache
-  std::vector<KernelReport> kernels;
+  std::string key;                    // in the cache
+  std::vector<KernelReport> kernels;  // those that it holds
 };
 
-// Throws Error where there is no NVRTC, or none that knows the plan's architecture.
-BuiltKernels build_cubin(const Plan& plan, const std::string& text);
+// Both throw Error where there is no NVRTC, or none that knows the plan's architecture.
 
-inline std::vector<KernelReport> compile_kernels(const Plan& plan) { return build_cubin(plan, emit(plan)).kernels; }
+// Each kernel of the plan in a cubin of its own, compiled side by side: what runs on a GPU.
+std::vector<BuiltCubin> build_kernels(const Plan& plan, const std::string& text);
+// All kernels of the plan in one cubin: what is exported.
+BuiltCubin build_whole(const Plan& plan, const std::string& text);
+
+std::vector<KernelReport> compile_kernels(const Plan& plan);
 
 }  // namespace rankone

@@ -98,8 +98,8 @@ class CudaBackend final : public DeviceBackend {
       const std::lock_guard guard(mutex_);
       if (auto loaded = loaded_[plan.arch + text].lock()) return loaded;
     }
-    // Two threads may load the same cubin twice; it is compiled once.
-    auto kernels = std::make_shared<const CudaKernels>(driver_, context_, plan, build_cubin(plan, text).cubin);
+    // Two threads may load the same cubins twice; each is compiled once.
+    auto kernels = std::make_shared<const CudaKernels>(driver_, context_, plan, build_kernels(plan, text));
     const std::lock_guard guard(mutex_);
     std::erase_if(loaded_, [](const auto& entry) { return entry.second.expired(); });
     loaded_[plan.arch + text] = kernels;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A cubin that is loaded into a GPU's primary context.
+// The kernels of a plan, loaded into a GPU's primary context.
 #include "runtime/cuda/kernels.hpp"
 
 #include <rankone/error.hpp>
@@ -8,34 +8,41 @@
 
 namespace rankone::cuda {
 
-CudaKernels::CudaKernels(const Driver& driver, Context context, const Plan& plan, const std::string& cubin)
+CudaKernels::CudaKernels(const Driver& driver, Context context, const Plan& plan, const std::vector<BuiltCubin>& cubins)
     : driver_(driver), context_(context) {
   const CurrentContext current(driver, context);
-  if (const Result result = driver.cuModuleLoadData(&module_, cubin.data()); result != success)
-    throw Error(ErrorCode::launch_failed, "the CUDA driver does not load the cubin for " + plan.arch,
-                error_name(driver, result) + ", from driver " + std::to_string(driver.version / 1000) + "." +
-                    std::to_string(driver.version % 1000 / 10),
-                "a driver at least as new as NVRTC, and a GPU of that architecture", "cuModuleLoadData");
+  entries_.reserve(cubins.size());
   try {
-    for (const KernelPlan& kernel : plan.kernels) {
-      Entry entry{nullptr, static_cast<unsigned>(kernel.threads), static_cast<unsigned>(kernel.shared_bytes),
-                  kernel.entry};
-      // Asking for the function loads its code, so that no launch has to, inside a captured graph least of all.
-      check(driver, driver.cuModuleGetFunction(&entry.function, module_, kernel.entry.c_str()), "cuModuleGetFunction");
-      check(driver, driver.cuFuncSetAttribute(entry.function, max_dynamic_shared_bytes, kernel.shared_bytes),
-            "cuFuncSetAttribute");
-      entries_.push_back(std::move(entry));
-    }
+    for (std::size_t i = 0; i < cubins.size(); ++i) load(plan, plan.kernels[i], cubins[i].cubin);
   } catch (...) {
-    driver.cuModuleUnload(module_);
+    unload();
     throw;
   }
 }
 
+void CudaKernels::load(const Plan& plan, const KernelPlan& kernel, const std::string& cubin) {
+  Module module = nullptr;
+  if (const Result result = driver_.cuModuleLoadData(&module, cubin.data()); result != success)
+    throw Error(ErrorCode::launch_failed, "the CUDA driver does not load the cubin for " + plan.arch,
+                error_name(driver_, result) + ", from driver " + std::to_string(driver_.version / 1000) + "." +
+                    std::to_string(driver_.version % 1000 / 10),
+                "a driver at least as new as NVRTC, and a GPU of that architecture", "cuModuleLoadData");
+  Entry& entry = entries_.emplace_back(Entry{module, nullptr, static_cast<unsigned>(kernel.threads),
+                                             static_cast<unsigned>(kernel.shared_bytes), kernel.entry});
+  // Asking for the function loads its code, so that no launch has to, inside a captured graph least of all.
+  check(driver_, driver_.cuModuleGetFunction(&entry.function, module, kernel.entry.c_str()), "cuModuleGetFunction");
+  check(driver_, driver_.cuFuncSetAttribute(entry.function, max_dynamic_shared_bytes, kernel.shared_bytes),
+        "cuFuncSetAttribute");
+}
+
+// Results do not matter: at the end of the process the driver may be gone before us.
+void CudaKernels::unload() noexcept {
+  for (const Entry& entry : entries_) driver_.cuModuleUnload(entry.module);
+}
+
 CudaKernels::~CudaKernels() {
-  // Results do not matter: at the end of the process the driver may be gone before us.
   if (driver_.cuCtxPushCurrent(context_) != success) return;
-  driver_.cuModuleUnload(module_);
+  unload();
   Context popped = nullptr;
   driver_.cuCtxPopCurrent(&popped);
 }

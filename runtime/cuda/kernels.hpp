@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A cubin that is loaded into a GPU's primary context.
+// The kernels of a plan, loaded into a GPU's primary context.
 #pragma once
 
 #include <string>
@@ -7,13 +7,14 @@
 
 #include "runtime/backend.hpp"
 #include "runtime/cuda/driver.hpp"
+#include "runtime/kernel_report.hpp"
 
 namespace rankone::cuda {
 
 class CudaKernels final : public LoadedKernels {
  public:
-  // Throws Error(launch_failed) where the driver does not take the cubin.
-  CudaKernels(const Driver& driver, Context context, const Plan& plan, const std::string& cubin);
+  // `cubins` holds one for each kernel of the plan. Throws Error(launch_failed) where the driver does not take one.
+  CudaKernels(const Driver& driver, Context context, const Plan& plan, const std::vector<BuiltCubin>& cubins);
   ~CudaKernels() override;
   CudaKernels(const CudaKernels&) = delete;
   CudaKernels& operator=(const CudaKernels&) = delete;
@@ -22,13 +23,16 @@ class CudaKernels final : public LoadedKernels {
 
  private:
   struct Entry {
+    Module module = nullptr;
     Function function = nullptr;
     unsigned threads = 0, shared_bytes = 0;
     std::string name;
   };
+  void load(const Plan& plan, const KernelPlan& kernel, const std::string& cubin);
+  void unload() noexcept;  // in the current context
+
   const Driver& driver_;
   Context context_;
-  Module module_ = nullptr;
   std::vector<Entry> entries_;
 };
 

@@ -46,9 +46,11 @@ class Nvrtc {
   const std::vector<int>& archs() const { return archs_; }   // 75, 80, ...
   bool supports(std::string_view arch) const;                // "sm_90a"
 
+  // `option` is one more beside options(), or empty. No more run at once than there are cores; the rest wait.
   // Throws Error(unsupported) for an architecture that this NVRTC does not know, else Error(compile_failed).
-  CompiledText compile(const std::string& text, const std::string& arch, const std::string& name) const;
-  std::vector<std::string> options(std::string_view arch) const;
+  CompiledText compile(const std::string& text, const std::string& arch, const std::string& name,
+                       const std::string& option = {}) const;
+  std::vector<std::string> options(std::string_view arch, const std::string& option = {}) const;
 
  private:
   std::shared_ptr<const NvrtcFunctions> functions_;

@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <charconv>
 #include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
 
 #include <rankone/error.hpp>
 
@@ -31,6 +34,33 @@ class OwnedProgram {
  private:
   const NvrtcFunctions& functions_;
   Program program_ = nullptr;
+};
+
+// As many compilers at once as there are cores: more would each take longer, and memory.
+struct Places {
+  std::mutex mutex;
+  std::condition_variable freed;
+  unsigned free = std::max(1u, std::thread::hardware_concurrency());
+};
+Places& places() {
+  static auto* all = new Places;  // never destroyed: threads may outlive main()
+  return *all;
+}
+
+class Place {
+ public:
+  Place() {
+    std::unique_lock guard(places().mutex);
+    places().freed.wait(guard, [] { return places().free > 0; });
+    --places().free;
+  }
+  ~Place() {
+    const std::lock_guard guard(places().mutex);
+    ++places().free;
+    places().freed.notify_one();
+  }
+  Place(const Place&) = delete;
+  Place& operator=(const Place&) = delete;
 };
 
 // "sm_90a" -> 90; 0 for what is no architecture.
@@ -67,14 +97,16 @@ bool Nvrtc::supports(std::string_view arch) const {
   return std::find(archs_.begin(), archs_.end(), arch_number(arch)) != archs_.end();
 }
 
-std::vector<std::string> Nvrtc::options(std::string_view arch) const {
+std::vector<std::string> Nvrtc::options(std::string_view arch, const std::string& option) const {
   // The text must also pass nvcc without options of its own, so nothing here changes its meaning.
   std::vector<std::string> all = {"--gpu-architecture=" + std::string(arch), "--std=c++20", "--ptxas-options=-v"};
   if (version_ >= first_with_own_cache) all.push_back("--no-cache");  // ours knows what it holds and who may clear it
+  if (!option.empty()) all.push_back(option);
   return all;
 }
 
-CompiledText Nvrtc::compile(const std::string& text, const std::string& arch, const std::string& name) const {
+CompiledText Nvrtc::compile(const std::string& text, const std::string& arch, const std::string& name,
+                            const std::string& option) const {
   if (!supports(arch)) {
     std::string known;
     for (const int number : archs_) known += (known.empty() ? "sm_" : ", sm_") + std::to_string(number);
@@ -82,11 +114,12 @@ CompiledText Nvrtc::compile(const std::string& text, const std::string& arch, co
                 known + "; a newer toolkit knows more", "NVRTC " + version_text(version_) + ", " + path_);
   }
   const OwnedProgram program(*functions_, text, name + ".cu");
-  const std::vector<std::string> given = options(arch);
+  const std::vector<std::string> given = options(arch, option);
   std::vector<const char*> pointers;
   for (const std::string& option : given) pointers.push_back(option.c_str());
 
   CompiledText compiled;
+  const Place place;
   const auto start = std::chrono::steady_clock::now();
   const int result = functions_->nvrtcCompileProgram(program.get(), static_cast<int>(pointers.size()), pointers.data());
   compiled.milliseconds = std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();

@@ -6,11 +6,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <map>
+#include <set>
 #include <thread>
 
 #include <rankone/dsl/catalogue.hpp>
 #include <rankone/error.hpp>
 
+#include "runtime/cache/file_cache.hpp"
 #include "runtime/cuda/cubin_entry.hpp"
 #include "runtime/cuda/nvrtc.hpp"
 #include "scratch.hpp"
@@ -39,53 +42,113 @@ class KernelReports : public testing::Test {
 };
 
 TEST_F(KernelReports, EachKernelHasItsFigures) {
-  const auto reports = compile_kernels(plan_of("sm_80"));
-  ASSERT_FALSE(reports.empty());
-  EXPECT_EQ(reports[0].name, "simple_gla_forward");
-  EXPECT_EQ(reports[0].pass, "forward");
-  for (const KernelReport& report : reports) {
-    EXPECT_EQ(report.arch, "sm_80");
-    EXPECT_GT(report.registers, 0);
-    EXPECT_GT(report.compile_ms, 0);
-    EXPECT_FALSE(report.cached);
+  for (const auto& [level, names] : std::map<Level, std::vector<std::string>>{
+           {Level::serial, {"simple_gla_forward"}}, {Level::chunk, {"simple_gla_chunk_states", "simple_gla_output"}}}) {
+    const auto reports = compile_kernels(plan_of("sm_80", level));
+    ASSERT_EQ(reports.size(), names.size());
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      EXPECT_EQ(reports[i].name, names[i]);
+      EXPECT_EQ(reports[i].pass, "forward") << "states serve the chunk level's forward";
+      EXPECT_EQ(reports[i].arch, "sm_80");
+      EXPECT_GT(reports[i].registers, 0);
+      EXPECT_GT(reports[i].shared_bytes, 0);
+      EXPECT_GT(reports[i].compile_ms, 0);
+      EXPECT_FALSE(reports[i].cached);
+    }
   }
-  EXPECT_GT(reports[0].shared_bytes, 0);
-  EXPECT_EQ(compile_kernels(plan_of("sm_80", Level::chunk))[0].pass, "forward")
-      << "states serve the chunk level's forward";
 }
 
 TEST_F(KernelReports, AHitTakesAtMostFiveMilliseconds) {
-  const Plan plan = plan_of("sm_90a");
+  const Plan plan = plan_of("sm_90a", Level::chunk);
   const std::string text = emit(plan);
-  const BuiltKernels first = build_cubin(plan, text);
+  const std::vector<BuiltCubin> first = build_kernels(plan, text);
   double best = 1e9;
   for (int i = 0; i < 5; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const BuiltKernels again = build_cubin(plan, text);
+    const std::vector<BuiltCubin> again = build_kernels(plan, text);
     best = std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
-    EXPECT_TRUE(again.kernels[0].cached);
-    EXPECT_EQ(again.cubin, first.cubin);
-    EXPECT_EQ(again.key, first.key);
-    EXPECT_EQ(again.kernels[0].registers, first.kernels[0].registers);
+    ASSERT_EQ(again.size(), first.size());
+    for (std::size_t k = 0; k < again.size(); ++k) {
+      EXPECT_TRUE(again[k].kernels[0].cached);
+      EXPECT_EQ(again[k].cubin, first[k].cubin);
+      EXPECT_EQ(again[k].key, first[k].key);
+      EXPECT_EQ(again[k].kernels[0].registers, first[k].kernels[0].registers);
+      EXPECT_EQ(again[k].kernels[0].compile_ms, first[k].kernels[0].compile_ms);
+    }
   }
   EXPECT_LE(best, 5.0);
   std::printf("cache hit: %.2f ms\n", best);
 }
 
-TEST_F(KernelReports, ArchitecturesHaveEntriesOfTheirOwn) {
-  const Plan ampere = plan_of("sm_80"), hopper = plan_of("sm_90a");
-  EXPECT_NE(build_cubin(ampere, emit(ampere)).key, build_cubin(hopper, emit(hopper)).key);
+TEST_F(KernelReports, EachKernelHasACubinOfItsOwn) {
+  const Plan plan = plan_of("sm_90a", Level::segment);
+  const std::string text = emit(plan);
+  const BuiltCubin whole = build_whole(plan, text);
+  ASSERT_EQ(whole.kernels.size(), 3u);
+  const std::vector<BuiltCubin> built = build_kernels(plan, text);
+  ASSERT_EQ(built.size(), plan.kernels.size());
+  std::set<std::string> keys{whole.key};
+  for (std::size_t i = 0; i < built.size(); ++i) {
+    ASSERT_EQ(built[i].kernels.size(), 1u);
+    EXPECT_EQ(built[i].kernels[0].name, plan.kernels[i].entry);
+    EXPECT_FALSE(built[i].kernels[0].cached) << "the whole text is another entry";
+    EXPECT_EQ(built[i].kernels[0].registers, whole.kernels[i].registers) << "the same code, alone or not";
+    EXPECT_TRUE(keys.insert(built[i].key).second);
+    EXPECT_EQ(whole.kernels[i].compile_ms, whole.kernels[0].compile_ms);
+    for (const KernelPlan& kernel : plan.kernels) {
+      const std::string section = ".text." + kernel.entry + '\0';
+      EXPECT_EQ(built[i].cubin.find(section) != std::string::npos, kernel.entry == plan.kernels[i].entry);
+      EXPECT_NE(whole.cubin.find(section), std::string::npos);
+    }
+  }
+  EXPECT_EQ(FileCache::standard().list().size(), keys.size());
+  EXPECT_TRUE(build_whole(plan, text).kernels[0].cached);
 }
 
-TEST_F(KernelReports, ThreadsCompileOnce) {
-  const Plan plan = plan_of("sm_86");
-  std::vector<BuiltKernels> built(4);
+TEST_F(KernelReports, AKernelWithoutOthersIsTheWholeText) {
+  const Plan plan = plan_of("sm_80");
+  const std::string text = emit(plan);
+  const std::vector<BuiltCubin> built = build_kernels(plan, text);
+  ASSERT_EQ(built.size(), 1u);
+  const BuiltCubin whole = build_whole(plan, text);
+  EXPECT_EQ(whole.key, built[0].key);
+  EXPECT_TRUE(whole.kernels[0].cached);
+}
+
+TEST_F(KernelReports, ArchitecturesHaveEntriesOfTheirOwn) {
+  const Plan ampere = plan_of("sm_80"), hopper = plan_of("sm_90a");
+  EXPECT_NE(build_whole(ampere, emit(ampere)).key, build_whole(hopper, emit(hopper)).key);
+}
+
+TEST_F(KernelReports, ThreadsCompileEachKernelOnce) {
+  const Plan plan = plan_of("sm_86", Level::chunk);
+  std::vector<std::vector<BuiltCubin>> built(4);
   {
     std::vector<std::jthread> threads;
-    for (BuiltKernels& each : built) threads.emplace_back([&] { each = build_cubin(plan, emit(plan)); });
+    for (auto& each : built) threads.emplace_back([&] { each = build_kernels(plan, emit(plan)); });
   }
   // Two compilations would differ in their milliseconds.
-  for (const BuiltKernels& each : built) EXPECT_EQ(each.kernels[0].compile_ms, built[0].kernels[0].compile_ms);
+  for (const auto& each : built)
+    for (std::size_t i = 0; i < plan.kernels.size(); ++i)
+      EXPECT_EQ(each.at(i).kernels.at(0).compile_ms, built[0][i].kernels[0].compile_ms);
+  EXPECT_EQ(FileCache::standard().list().size(), plan.kernels.size());
+}
+
+TEST_F(KernelReports, AnErrorInOneKernelComesBack) {
+  const Plan plan = plan_of("sm_80", Level::chunk);
+  for (std::size_t broken = 0; broken < plan.kernels.size(); ++broken) {
+    const std::string text =
+        emit(plan) + "#if RANKONE_ONLY == " + std::to_string(broken) + "\n#error stop here\n#endif\n";
+    const std::size_t before = FileCache::standard().list().size();
+    try {
+      build_kernels(plan, text);
+      ADD_FAILURE() << broken;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::compile_failed);
+      EXPECT_NE(std::string(error.what()).find("stop here"), std::string::npos) << error.what();
+    }
+    EXPECT_EQ(FileCache::standard().list().size(), before + 1) << "the other one is whole, and nothing still runs";
+  }
 }
 
 TEST(CubinEntry, RoundTripsAndRefusesAnotherForm) {

@@ -137,6 +137,17 @@ TEST(Nvrtc, ThreadsCompileAtOnce) {
   for (const std::string& cubin : got) EXPECT_EQ(cubin, expected);
 }
 
+TEST(Nvrtc, AnOptionMayLeaveOneKernelOfTheText) {
+  REQUIRE_NVRTC;
+  const std::string text = std::string("#ifndef ONLY\n") + twice + "#endif\n" +
+                           "extern \"C\" __global__ void alone(float* x) { x[threadIdx.x] = 0; }\n";
+  EXPECT_EQ(nvrtc().compile(text, "sm_80", "guarded").kernels.size(), 3u);
+  const CompiledText compiled = nvrtc().compile(text, "sm_80", "guarded", "-DONLY=1");
+  ASSERT_EQ(compiled.kernels.size(), 1u);
+  EXPECT_EQ(compiled.kernels[0].entry, "alone");
+  EXPECT_EQ(nvrtc().options("sm_80", "-DONLY=1").back(), "-DONLY=1") << "cache keys are made from them";
+}
+
 TEST(PtxasLog, SpillsAndSharedMemoryAreRead) {
   const auto kernels = parse_resources(
       "ptxas info    : 0 bytes gmem\n"

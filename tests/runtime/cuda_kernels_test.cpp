@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// How cubins become modules of a driver, without a GPU: the driver is a recorder.
+#include "runtime/cuda/kernels.hpp"
+
+#include <gtest/gtest.h>
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include <rankone/dsl/catalogue.hpp>
+#include <rankone/error.hpp>
+
+namespace rankone::cuda {
+namespace {
+
+// Images of the modules that are loaded; a module's handle is its image, a function's its name.
+std::set<const void*> loaded;
+std::vector<std::string> found, launched;
+std::string refused;  // the image or the function that this driver does not take
+int contexts = 0;     // on the stack
+
+Driver recorder() {
+  Driver driver;
+  driver.cuCtxGetCurrent = [](Context* context) -> Result { return *context = nullptr, success; };
+  driver.cuCtxPushCurrent = [](Context) -> Result { return ++contexts, success; };
+  driver.cuCtxPopCurrent = [](Context*) -> Result { return --contexts, success; };
+  driver.cuModuleLoadData = [](Module* module, const void* image) -> Result {
+    if (static_cast<const char*>(image) == refused) return 1;
+    *module = reinterpret_cast<Module>(const_cast<void*>(image));
+    loaded.insert(image);
+    return success;
+  };
+  driver.cuModuleUnload = [](Module module) -> Result {
+    EXPECT_EQ(contexts, 1) << "modules are of a context";
+    EXPECT_EQ(loaded.erase(module), 1u);
+    return success;
+  };
+  driver.cuModuleGetFunction = [](Function* function, Module module, const char* name) -> Result {
+    if (name == refused) return 1;
+    found.push_back(reinterpret_cast<const char*>(module) + std::string(": ") + name);
+    *function = reinterpret_cast<Function>(const_cast<char*>(name));
+    return success;
+  };
+  driver.cuFuncSetAttribute = [](Function, int, int) -> Result { return success; };
+  driver.cuLaunchKernel = [](Function function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
+                             Stream, void**, void**) -> Result {
+    launched.push_back(reinterpret_cast<const char*>(function));
+    return success;
+  };
+  driver.cuGetErrorName = [](Result, const char** name) -> Result { return *name = "REFUSED", success; };
+  driver.cuGetErrorString = driver.cuGetErrorName;
+  return driver;
+}
+
+class CudaModules : public testing::Test {
+ protected:
+  void SetUp() override {
+    loaded.clear();
+    found.clear();
+    launched.clear();
+    refused.clear();
+    contexts = 0;
+  }
+  void TearDown() override {
+    EXPECT_TRUE(loaded.empty());
+    EXPECT_EQ(contexts, 0);
+  }
+  const Driver driver = recorder();
+  const Context context = reinterpret_cast<Context>(&contexts);  // any but the current one, which is none
+  const Plan plan = [] {
+    const CompileOptions options{.key_dim = 64, .value_dim = 64, .level = Level::segment};
+    return lower(variants::gla, options, default_schedule(variants::gla, options, "sm_90a"), "sm_90a");
+  }();
+  const std::vector<BuiltCubin> cubins = [] {
+    std::vector<BuiltCubin> all(3);
+    all[0].cubin = "first", all[1].cubin = "second", all[2].cubin = "third";
+    return all;
+  }();
+};
+
+TEST_F(CudaModules, EachKernelComesFromItsOwnCubin) {
+  const CudaKernels kernels(driver, context, plan, cubins);
+  EXPECT_EQ(found, (std::vector<std::string>{"first: gla_chunk_states", "second: gla_join", "third: gla_forward"}));
+  for (const std::size_t each : {2, 0, 1}) kernels.launch(each, Arguments{}, 1, nullptr);
+  EXPECT_EQ(launched, (std::vector<std::string>{"gla_forward", "gla_chunk_states", "gla_join"}));
+}
+
+TEST_F(CudaModules, NoneStaysLoadedWhereOneIsRefused) {
+  for (const char* each : {"first", "third", "gla_chunk_states", "gla_forward"}) {
+    refused = each;
+    try {
+      const CudaKernels kernels(driver, context, plan, cubins);
+      ADD_FAILURE() << each;
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::launch_failed);
+    }
+    EXPECT_TRUE(loaded.empty()) << each;
+    EXPECT_EQ(contexts, 0);
+  }
+}
+
+}  // namespace
+}  // namespace rankone::cuda
