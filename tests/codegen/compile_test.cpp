@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <ctime>
 #include <filesystem>
 #include <fstream>
 
@@ -31,6 +32,8 @@ bool whole_matrix() {
 struct Sizes {
   int keys, values;
 };
+// Twice what the slowest kernel of each family takes on a quiet machine (docs/performance.md), since machines differ.
+constexpr double portable_seconds = 1.5, hopper_seconds = 3;
 constexpr int spill_budget = 128;  // bytes: a few registers that wait outside the inner loops, most at ragged sizes
 constexpr int registers_of_a_block = 65536;
 constexpr Sizes aligned{128, 128}, odd{20, 24}, largest{256, 512};
@@ -69,18 +72,39 @@ std::string label_of(const Case& each, const Plan& plan) {
          std::string(name_in(pass_names, each.pass)) + " " + to_string(plan.schedule);
 }
 
+// CPU time of this thread, in which NVRTC works: tests run side by side, so that the clock on the wall says little.
+double cpu_seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+// A cubin names the section of each of its kernels so.
+bool has_code_of(const std::string& cubin, const KernelPlan& kernel) {
+  return holds(cubin, std::string(".text.") + kernel.entry + '\0');
+}
+
 void expect_within_budgets(const cuda::Nvrtc& compiler, const Plan& plan) {
-  const cuda::CompiledText result = compiler.compile(emit(plan), plan.arch, "kernel.cu");
-  ASSERT_EQ(result.kernels.size(), plan.kernels.size());
-  for (const KernelPlan& kernel : plan.kernels) {
-    const auto found = std::find_if(result.kernels.begin(), result.kernels.end(),
-                                    [&](const cuda::KernelResources& one) { return one.entry == kernel.entry; });
-    ASSERT_NE(found, result.kernels.end()) << kernel.entry;
-    EXPECT_LE(found->spill_bytes, spill_budget) << kernel.entry;
-    EXPECT_LE(found->registers * kernel.threads, registers_of_a_block) << kernel.entry;
-    EXPECT_EQ(found->shared_bytes, 0) << kernel.entry;
+  const std::string text = emit(plan);
+  const double allowed = plan.schedule.family == Family::hopper ? hopper_seconds : portable_seconds;
+  for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
+    const KernelPlan& kernel = plan.kernels[i];
+    cuda::CompiledText result;
+    double least = 1e9;
+    for (int attempt = 0; attempt < 3 && least > allowed; ++attempt) {
+      const double start = cpu_seconds();
+      result = compiler.compile(text, plan.arch, "kernel", option_for(plan, i));
+      least = std::min(least, cpu_seconds() - start);
+    }
+    EXPECT_LE(least, allowed) << kernel.entry;
+    ASSERT_EQ(result.kernels.size(), 1u) << kernel.entry;
+    const cuda::KernelResources& found = result.kernels.front();
+    EXPECT_EQ(found.entry, kernel.entry);
+    EXPECT_LE(found.spill_bytes, spill_budget) << kernel.entry;
+    EXPECT_LE(found.registers * kernel.threads, registers_of_a_block) << kernel.entry;
+    EXPECT_EQ(found.shared_bytes, 0) << kernel.entry;
+    EXPECT_TRUE(holds(result.cubin, launch_manifest(plan))) << "metadata is missing from " << kernel.entry;
   }
-  EXPECT_TRUE(holds(result.cubin, launch_manifest(plan))) << "metadata is missing";
 }
 
 // One for each variant and level, so that they run side by side.
@@ -116,6 +140,28 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, ByNvrtc,
                                   std::string(name_in(level_names, std::get<1>(info.param)));
                          });
 
+TEST(Compile, EachKernelAloneAndAllTogether) {
+  const cuda::Nvrtc* compiler = nullptr;
+  try {
+    compiler = &cuda::nvrtc();
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  for (const Plan& plan : plans_of_several_kernels()) {
+    const std::string text = emit(plan);
+    for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
+      const std::string alone = compiler->compile(text, plan.arch, "kernel", option_for(plan, i)).cubin;
+      for (const KernelPlan& kernel : plan.kernels)
+        EXPECT_EQ(has_code_of(alone, kernel), &kernel == &plan.kernels[i]) << kernel.entry;
+      EXPECT_TRUE(holds(alone, launch_manifest(plan))) << plan.kernels[i].entry;
+    }
+    const cuda::CompiledText whole = compiler->compile(text, plan.arch, "kernel");
+    EXPECT_EQ(whole.kernels.size(), plan.kernels.size());
+    for (const KernelPlan& kernel : plan.kernels) EXPECT_TRUE(has_code_of(whole.cubin, kernel)) << kernel.entry;
+    EXPECT_TRUE(holds(whole.cubin, launch_manifest(plan)));
+  }
+}
+
 TEST(Compile, ByTheHostCompiler) {
   HostCompiler compiler;
   try {
@@ -139,10 +185,13 @@ TEST(Compile, ByNvccAlone) {
   if (!std::filesystem::exists(nvcc)) nvcc = "nvcc";
   if (std::system((nvcc + " --version > /dev/null 2>&1").c_str()) != 0) GTEST_SKIP() << "nvcc is not installed";
   const std::string path = testing::TempDir() + "rankone_codegen_" + std::to_string(getpid());
-  std::ofstream(path + ".cu") << emit(
-      plan_of(variants::hgrn2, options_of(odd, dtype::bf16, Precision::tf32, Level::chunk)));
-  const std::string command = nvcc + " -gencode=arch=compute_90a,code=sm_90a -c " + path + ".cu -o " + path + ".o";
-  EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  const Plan plan = plan_of(variants::hgrn2, options_of(odd, dtype::bf16, Precision::tf32, Level::chunk));
+  std::ofstream(path + ".cu") << emit(plan);
+  for (const std::string& option : {std::string(), option_for(plan, 1)}) {
+    const std::string command =
+        nvcc + " -gencode=arch=compute_90a,code=sm_90a " + option + " -c " + path + ".cu -o " + path + ".o";
+    EXPECT_EQ(std::system(command.c_str()), 0) << command;
+  }
   std::filesystem::remove(path + ".cu");
   std::filesystem::remove(path + ".o");
 }
