@@ -64,11 +64,13 @@ struct Skeleton {
   const Variant* variant;
   Level level;
   int dim = 64;
+  bool packed = false;
   friend void PrintTo(const Skeleton& s, std::ostream* out) { *out << s.name; }
 };
 const Skeleton skeletons[] = {{"none", &variants::linear, Level::serial},
                               {"token", &variants::simple_gla, Level::serial},
                               {"mapped", &mapped, Level::serial},
+                              {"token_packed", &variants::simple_gla, Level::serial, 64, true},
                               {"key", &variants::gla, Level::serial},
                               {"key_two_panels", &variants::gla, Level::serial, 128},
                               {"key_derived", &variants::hgrn2, Level::serial},
@@ -91,7 +93,7 @@ class HopperSync : public testing::TestWithParam<Skeleton> {
                                       .value_heads = heads,
                                       .key_dim = GetParam().dim,
                                       .value_dim = 64},
-                                     {.seed = seed});
+                                     {.seed = seed, .packed = GetParam().packed});
     if (harsh) spread_gates(problem, seed);
     EmulationOptions emulation{.seed = seed, .dropped_line = line};
     emulation.on_report = [&](const EmulationReport& report) {
