@@ -59,7 +59,7 @@ void load_matrix(Block& block, Fiber* lanes, bool transposed, int line) {
   }
 }
 
-// The transposed one; each lane counts as the writer of what it gives.
+// Each lane counts as the writer of what it gives.
 void store_matrix(Block& block, Fiber* lanes, bool transposed, int line) {
   const Word word = transposed ? Word::store_matrix_transposed : Word::store_matrix;
   int rows[host_warp_size];

@@ -2,7 +2,7 @@
 // The forward pass of the Hopper family (sm_90a): one read of the inputs, one write of the output, the state in registers.
 //
 // A block's warpgroups walk the same chunks, each a stage behind the one before:
-//   loader   copies q, k, v and gate inputs into swizzled panels; with per-key decays two warpgroups of helpers do it
+//   loader   copies q, k, v and gate inputs into swizzled panels
 //   helpers  turn gates into decays, q and k into operands, and compute the causal scores
 //   state    64 value columns each: reads the state, writes the output, advances the state
 #pragma once
@@ -14,7 +14,6 @@
 
 namespace rankone {
 
-// A loader of its own.
 template <class T>
 RK_DEVICE void load(const Arguments& arguments) {
   Loader<T> loader;
@@ -22,7 +21,7 @@ RK_DEVICE void load(const Arguments& arguments) {
   int left = T::lag;  // to announce after the last is issued
 #pragma unroll 1
   for (int turn = -T::lag;; ++turn) {
-    loader.issue(arguments, thread_index());
+    loader.issue(arguments);
     if (turn < 0) continue;
     loader.announce(arrived);
     arrived.advance();
@@ -30,22 +29,14 @@ RK_DEVICE void load(const Arguments& arguments) {
   }
 }
 
-// Helpers load for themselves where there is no loader.
 template <class T, class Gate>
 RK_DEVICE void help(const Arguments& arguments, int thread) {
-  constexpr bool loads = T::layout.loader_groups == 0;
   const int warp = thread / warp_size;
   Ring<T> ring;
-  [[maybe_unused]] Loader<T> loader;
   float total = 0.0f;  // of a segment's log-decays, in the state-only role
   [[maybe_unused]] const Halving halving;
 #pragma unroll 1
-  for (int turn = loads ? -T::lag : 0;; ++turn) {
-    if constexpr (loads) {
-      loader.issue(arguments, thread);
-      if (turn < 0) continue;
-      loader.announce(ring);
-    }
+  for (;; ring.advance()) {
     barrier_wait(ring.full(), ring.phase);
     const Note note = Note::read(ring.note());
     const PanelPlace<T> place(arguments, note, ring.base());
@@ -64,18 +55,18 @@ RK_DEVICE void help(const Arguments& arguments, int thread) {
       }
       fence_async();
     }
-    barrier_arrive(ring.ready());
-    if (note.item.offset == 0) return;
-    if constexpr (T::weighted && !T::per_key) sync_warp();  // kept: the warp's own room is free again; a rewrite has a barrier, too
-    if constexpr (T::role == Role::states) {
-      if (note.last) {
-        if constexpr (T::per_key) KeyTotals<T>::store(arguments, note.item, thread);
-        else if (thread == 0 && note.item.value_column() == 0) {
+    if constexpr (T::role == Role::states) {  // before the stage is given on, and with it the item's record
+      if (note.last && note.item.offset != 0) {
+        if constexpr (T::per_key) {
+          KeyTotals<T>::store(arguments, note.item, thread);
+        } else if (thread == 0 && note.item.value_column() == 0) {
           arguments.segment_decays[note.item.slot() * arguments.value_heads + note.item.head()] = total;
         }
       }
     }
-    ring.advance();
+    barrier_arrive(ring.ready());
+    if (note.item.offset == 0) return;
+    if constexpr (T::weighted && !T::per_key) sync_warp();  // kept: its own room is free; a rewrite has a barrier, too
   }
 }
 
@@ -91,22 +82,20 @@ RK_DEVICE void hopper_forward(const Arguments& arguments) {
   if (thread_index() == 0) {
     Ring<T> ring;
     for (int stage = 0; stage < T::stages; ++stage) {
-      barrier_init(ring.full(), T::loader_threads);
-      barrier_init(ring.ready(), T::helper_threads);
+      barrier_init(ring.full(), group_threads);
+      barrier_init(ring.ready(), group_threads);
       barrier_init(ring.free(), T::layout.state_groups * group_threads);
       ring.advance();
     }
   }
   sync_block();
   const int group = thread_index() / group_threads;
-  if (group < T::layout.loader_groups) {
-    if constexpr (T::layout.loader_groups > 0) {
-      set_registers<T, T::registers.loader>();
-      load<T>(arguments);
-    }
-  } else if (group < T::first_state_group) {
+  if (group == 0) {
+    set_registers<T, T::registers.loader>();
+    load<T>(arguments);
+  } else if (group == 1) {
     set_registers<T, T::registers.helper>();
-    help<T, Gate>(arguments, thread_index() - T::layout.loader_groups * group_threads);
+    help<T, Gate>(arguments, thread_index() - group_threads);
   } else {
     set_registers<T, T::registers.state>();
     StateGroup<T>{}.run(arguments);

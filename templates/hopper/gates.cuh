@@ -13,7 +13,7 @@ struct PanelAt {
   const Arguments& arguments;
   ItemAt item;
   int base;         // where the chunk's tiles start
-  int first_token;  // of the chunk, from the item's start
+  long long first_token;  // of the chunk, from the item's start
   int row, column;
   float key_value = 0.0f, decay_value = 1.0f;
 
@@ -45,7 +45,7 @@ struct PanelPlace {
   const Arguments& arguments;
   ItemAt item;
   int base;
-  int first_token;
+  long long first_token;
   int rows;  // tokens of the chunk that exist; formulas are evaluated for others too, and dropped
   RK_DEVICE PanelPlace(const Arguments& all, const Note& note, int stage_base)
       : arguments(all), item(note.item), base(stage_base), first_token(note.first_token), rows(note.rows) {}

@@ -13,51 +13,56 @@ namespace rankone {
 struct ItemAt {
   int offset;  // 0: none
 
-  RK_DEVICE int value_column() const { return shared_load<int>(offset); }  // first of the block's tile
-  RK_DEVICE int head() const { return shared_load<int>(offset + 4); }        // of HV
-  RK_DEVICE int query_head() const { return shared_load<int>(offset + 8); }  // of H
-  RK_DEVICE bool ends() const { return shared_load<int>(offset + 12) != 0; }  // its sequence
-  RK_DEVICE long long sequence() const { return shared_load<long long>(offset + 16); }
-  RK_DEVICE long long batch() const { return shared_load<long long>(offset + 24); }
-  RK_DEVICE long long start() const { return shared_load<long long>(offset + 32); }
-  RK_DEVICE long long length() const { return shared_load<long long>(offset + 40); }
-  RK_DEVICE long long position() const { return shared_load<long long>(offset + 48); }
-  RK_DEVICE long long slot() const { return shared_load<long long>(offset + 56); }
-
+  enum Field { column_at = 0, head_at = 4, query_head_at = 8, ends_at = 12, sequence_at = 16, batch_at = 24, start_at = 32,
+               length_at = 40, position_at = 48, slot_at = 56 };
+  RK_DEVICE int value_column() const { return shared_load<int>(offset + column_at); }  // first of the block's tile
+  RK_DEVICE int head() const { return shared_load<int>(offset + head_at); }              // of HV
+  RK_DEVICE int query_head() const { return shared_load<int>(offset + query_head_at); }  // of H
+  RK_DEVICE bool ends() const { return shared_load<int>(offset + ends_at) != 0; }        // its sequence
+  RK_DEVICE long long sequence() const { return shared_load<long long>(offset + sequence_at); }
+  RK_DEVICE long long batch() const { return shared_load<long long>(offset + batch_at); }
+  RK_DEVICE long long start() const { return shared_load<long long>(offset + start_at); }
+  RK_DEVICE long long length() const { return shared_load<long long>(offset + length_at); }
+  RK_DEVICE long long position() const { return shared_load<long long>(offset + position_at); }
+  RK_DEVICE long long slot() const { return shared_load<long long>(offset + slot_at); }
   // Where the item's part of a tensor starts: q, k, v, then the inputs.
   template <class T> RK_DEVICE const T* base(int index) const {
-    return static_cast<const T*>(shared_load<const void*>(offset + 64 + 8 * index));
+    return static_cast<const T*>(shared_load<const void*>(offset + item_bases + 8 * index));
   }
-  RK_DEVICE void point(int index, const void* base) const { shared_store<const void*>(offset + 64 + 8 * index, base); }
 
   RK_DEVICE void leave(const Item& item) const {
-    shared_store<int>(offset, item.value_column);
-    shared_store<int>(offset + 4, item.head);
-    shared_store<int>(offset + 8, item.query_head);
-    shared_store<int>(offset + 12, item.ends ? 1 : 0);
-    shared_store<long long>(offset + 16, item.sequence);
-    shared_store<long long>(offset + 24, item.batch);
-    shared_store<long long>(offset + 32, item.start);
-    shared_store<long long>(offset + 40, item.length);
-    shared_store<long long>(offset + 48, item.position);
-    shared_store<long long>(offset + 56, item.slot);
+    shared_store<int>(offset + column_at, item.value_column);
+    shared_store<int>(offset + head_at, item.head);
+    shared_store<int>(offset + query_head_at, item.query_head);
+    shared_store<int>(offset + ends_at, item.ends ? 1 : 0);
+    shared_store<long long>(offset + sequence_at, item.sequence);
+    shared_store<long long>(offset + batch_at, item.batch);
+    shared_store<long long>(offset + start_at, item.start);
+    shared_store<long long>(offset + length_at, item.length);
+    shared_store<long long>(offset + position_at, item.position);
+    shared_store<long long>(offset + slot_at, item.slot);
+  }
+  RK_DEVICE void leave_base(int index, const void* base) const {
+    shared_store<const void*>(offset + item_bases + 8 * index, base);
   }
 };
 
 // What a stage holds.
 struct Note {
-  int rows;   // tokens that exist; 0 for an item without any
-  int first_token;  // of the item
-  ItemAt item;  // none: there is no more to do
-  bool last;    // chunk of its item
+  long long first_token;  // of the item
+  int rows;               // tokens that exist; 0 for an item without any
+  bool last;              // chunk of its item
+  ItemAt item;            // none: there is no more to do
 
   static RK_DEVICE Note read(int offset) {
     const Vector16 words = shared_load<Vector16>(offset);
-    return {static_cast<int>(words.word[0]), static_cast<int>(words.word[1]), {static_cast<int>(words.word[2])}, words.word[3] != 0};
+    return {static_cast<long long>(static_cast<unsigned long long>(words.word[1]) << 32 | words.word[0]),
+            static_cast<int>(words.word[2] >> 1), (words.word[2] & 1u) != 0, {static_cast<int>(words.word[3])}};
   }
   RK_DEVICE void leave(int offset) const {
-    shared_store<Vector16>(offset, Vector16{{static_cast<unsigned>(rows), static_cast<unsigned>(first_token),
-                                             static_cast<unsigned>(item.offset), last ? 1u : 0u}});
+    shared_store<Vector16>(offset, Vector16{{static_cast<unsigned>(first_token), static_cast<unsigned>(first_token >> 32),
+                                             static_cast<unsigned>(rows) << 1 | (last ? 1u : 0u),
+                                             static_cast<unsigned>(item.offset)}});
   }
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Per-key decays: a warp takes a span of 16 tokens, 16 key columns at a time, and leaves behind
+// Per-key decays: a warp takes a span of 16 tokens, 32 key columns at a time, and leaves behind
 //   queries anchored at the span's end (q / the decay that follows), or where that could overflow at its start,
 //   keys decayed to the span's end, the span's decay, and its causal scores.
 // All stays in registers, as operands of the warp's products; only what it leaves is written, by the lanes that have read
@@ -90,7 +90,10 @@ struct KeySpan {
     const LanePlace lane = lane_place();
     if constexpr (wants_scores && T::has_feature_map) {
 #pragma unroll
-      for (int i = 0; i < 8; ++i) columns.queries[i] = Gate::feature_map(columns.queries[i]);
+      for (int i = 0; i < 8; ++i) {
+        const bool exists = T::key_dim % 64 == 0 || column + i / 4 * 8 + 2 * lane.pair + i % 2 < T::key_dim;
+        columns.queries[i] = exists ? Gate::feature_map(columns.queries[i]) : 0.0f;  // of zero it may be infinite
+      }
     }
     if constexpr (T::rewrites || T::has_write_scale) {
       float own[2][4];
@@ -199,7 +202,7 @@ struct KeySpan {
     }
   }
 
-  // The next 16 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
+  // The next 32 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
   RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Halving& halving) {
     const LanePlace lane = lane_place();
     Columns columns[blocks];
@@ -262,7 +265,6 @@ struct KeyShare {
   static constexpr int parts = T::layout.score_parts;
   int span, part;
   RK_DEVICE explicit KeyShare(int warp) : span(warp % T::spans), part(warp / T::spans) {}
-  RK_DEVICE bool idle() const { return part >= parts; }
   template <class Visit>
   RK_DEVICE void for_each(const Visit& visit) const {
 #pragma unroll 1
@@ -275,7 +277,7 @@ template <class T>
 struct KeyTotals {
   static RK_DEVICE void clear(int warp) {
     const KeyShare<T> share(warp);
-    if (share.idle() || lane_index() / 4 != 7) return;  // the lanes that will add
+    if (lane_index() / 4 != 7) return;  // the lanes that will add
     share.for_each([&](int column) {
 #pragma unroll
       for (int i = 0; i < key_block / 8; ++i) {
@@ -285,16 +287,16 @@ struct KeyTotals {
     });
   }
   static RK_DEVICE void store(const Arguments& arguments, const ItemAt& item, int thread) {
-    sync_threads(1, T::helper_threads);
+    sync_threads(helper_barrier, group_threads);
     if (item.value_column() == 0) {
       float* const target = arguments.segment_decays + (item.slot() * arguments.value_heads + item.head()) * T::key_dim;
-      for (int column = thread; column < T::key_dim; column += T::helper_threads) {
+      for (int column = thread; column < T::key_dim; column += group_threads) {
         float sum = 0.0f;
         for (int i = 0; i < T::spans; ++i) sum += shared_load<float>(T::layout.totals + (i * T::layout.key_padded + column) * 4);
         target[column] = sum;
       }
     }
-    sync_threads(1, T::helper_threads);
+    sync_threads(helper_barrier, group_threads);
   }
 };
 
@@ -302,7 +304,7 @@ template <class T, class Gate>
 RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, const Halving& halving) {
   constexpr HopperLayout layout = T::layout;
   const KeyShare<T> share(warp);
-  if (share.idle() || share.span * sub_chunk >= place.rows) return;
+  if (share.span * sub_chunk >= place.rows) return;
   KeySpan<T, Gate> span(place, share.span);
   // After the last token nothing follows: its row has room for the sum of all.
   const Quad<bf16> after = ones_where([](int row, int token) { return token > row || row == sub_chunk - 1; });

@@ -10,9 +10,10 @@ namespace rankone {
 constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern spans
 constexpr int group_threads = 128;
 constexpr int pattern_bytes = 1024;
-constexpr int item_bytes = 64 + 8 * (3 + max_layout_inputs);
-inline constexpr int join_threads = 256;
+constexpr int item_bases = 64, item_bytes = item_bases + 8 * (3 + max_layout_inputs);  // a record of an item
 constexpr int key_block = 32;  // columns that a helper warp takes at a time, and that share one way of reading the state
+inline constexpr int join_threads = 256;  // inline: a text without the kernel must not warn of it
+enum NumberedBarrier { helper_barrier = 1, loader_barrier = 2 };
 
 struct HopperSizes {
   int chunk, stages;
@@ -26,7 +27,7 @@ struct HopperSizes {
 struct HopperLayout {
   int key_padded;                                  // K rounded up to whole panels of 64
   int span;                                        // tokens that one step of the recurrence takes
-  int loader_groups, helper_groups, state_groups;  // warpgroups; without a loader the helpers load
+  int state_groups;                                // warpgroups beside the loader and the helpers
   int score_parts;                                 // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
   int scores;                                      // per key: [span][part] of 512 bytes; else one swizzled panel
@@ -34,7 +35,7 @@ struct HopperLayout {
                                                    // decay comes after the read; else float [3][chunk]
   int stage_bytes;
   int barriers;                                    // after the stages: full, ready, free of each
-  int sums;                                        // else, after the stages: float [helper warp][3][chunk]
+  int sums;                                        // not per key, after the stages: float [helper warp][3][chunk]
   int totals;                                      // state-only role, per key: float [span][key_padded]
   int notes, items, item_slots;                    // 16 bytes for each stage; records of items
   int chosen;                                      // a packed sequence: 4 bytes
@@ -47,11 +48,8 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.key_padded = (sizes.key_dim + 63) / 64 * 64;
   layout.span = sizes.per_key ? sub_chunk : sizes.chunk;
   layout.state_groups = sizes.value_tile / 64;
-  const int spans = rows / layout.span, blocks = layout.key_padded / key_block;
-  layout.loader_groups = 1;
-  layout.helper_groups = 1;
-  layout.score_parts = sizes.per_key ? layout.helper_groups * 4 / spans : 1;
-  if (layout.score_parts > blocks) layout.score_parts = blocks;
+  const int spans = rows / layout.span;
+  layout.score_parts = sizes.per_key ? 4 / spans : 1;  // four helper warps, 2 or 4 spans
   int offset = 0;
   layout.query = offset;
   if (sizes.reads_output) offset += rows * layout.key_padded * 2;
@@ -84,7 +82,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.chosen = layout.items + item_bytes * layout.item_slots;
   layout.barriers = layout.chosen + 8;
   layout.bytes = layout.barriers + 3 * 8 * sizes.stages;
-  layout.threads = group_threads * (layout.loader_groups + layout.helper_groups + layout.state_groups);
+  layout.threads = group_threads * (2 + layout.state_groups);
   return layout;
 }
 

@@ -19,9 +19,9 @@ struct PanelSource {
 };
 
 // Tokens `first_token` to `first_token + count - 1` into `rows` rows; whatever lies outside becomes zero.
-template <int columns, int threads, class T, int rows>
+template <int columns, class T, int rows>
 RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& source, long long first_token, int count, int thread) {
-  constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit;
+  constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit, threads = group_threads;
   thread = anew(thread);
   const long long stride = source.stride;
   const T* const base = source.base + first_token * stride;
@@ -67,6 +67,62 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& so
   }
 }
 
+// The packed sequence of this rank, longest first, so that none of the long ones is the last to start: of up to 128, one for
+// each thread of the loader, all of which ask; more keep their own order. find_next() has a barrier before the next asking.
+template <class T>
+RK_DEVICE long long longest_first(const Arguments& arguments, long long rank) {
+  if (arguments.cu_seqlens == nullptr || arguments.sequences > group_threads) return rank;
+  const int thread = thread_index();
+  const auto length = [&](int index) { return sequence_offset(arguments, index + 1) - sequence_offset(arguments, index); };
+  if (thread < arguments.sequences) {
+    const long long own = length(thread);
+    long long before = 0;
+#pragma unroll 4
+    for (int other = 0; other < arguments.sequences; ++other) {
+      const long long theirs = length(other);
+      if (theirs > own || (theirs == own && other < thread)) ++before;
+    }
+    if (before == rank) shared_store<int>(T::layout.chosen, thread);
+  }
+  sync_threads(loader_barrier, group_threads);
+  return shared_load<int>(T::layout.chosen);
+}
+
+// False for a slot that nobody has.
+template <class T>
+RK_DEVICE bool find_item(const Arguments& arguments, long long index, Item& item) {
+  item.slot = place_columns<T>(arguments, index, item);
+  item.ends = true;
+  if (!is_split(arguments)) {
+    place_sequence(arguments, longest_first<T>(arguments, item.slot), T::chunk, item);
+    return true;
+  }
+  const long long segment = place_chunk(arguments, item.slot, arguments.segment_tokens, item);
+  Work whole;
+  place_sequence(arguments, item.sequence, arguments.segment_tokens, whole);
+  const long long segments = segments_of(arguments, whole.length);
+  item.ends = segment == segments - 1;
+  return segment >= 0 && segment < segments;
+}
+
+// A block's items in turn; in the state-only role the last segment of a sequence is nothing.
+template <class T>
+struct Items {
+  long long index = block_index();
+
+  // False after the last one.
+  RK_DEVICE bool next(const Arguments& arguments, Item& item) {
+    const long long items = slots_of(arguments) * arguments.value_heads * T::value_tiles;
+#pragma unroll 1
+    while (index < items) {
+      const bool found = find_item<T>(arguments, index, item) && !(T::role == Role::states && item.ends);
+      index += block_total();
+      if (found) return true;
+    }
+    return false;
+  }
+};
+
 RK_DEVICE unsigned bits_of(bf16 value) { return value.bits; }
 RK_DEVICE unsigned bits_of(f16 value) { return value.bits; }
 RK_DEVICE unsigned bits_of(float value) { return as_bits(value); }
@@ -80,19 +136,19 @@ template <class T>
 struct Loader {
   using Storage = typename T::Storage;
   static constexpr HopperLayout layout = T::layout;
-  static constexpr int threads = T::loader_threads;
   Ring<T> to;
   Items<T> items;
   ItemAt item{0}, next{0};  // one item is found ahead
   int behind = 2;           // items to find before the next chunk; less than 0: all are done
-  int place = 0, first_token = 0;
+  int place = 0;
+  long long first_token = 0;
   // Inputs of one number a token, a token a thread: under way until the next chunk is issued.
   unsigned held[T::input_count > 0 ? T::input_count : 1];
   int held_base = -1;
 
   template <class Type>
   RK_DEVICE void point(const Item& found, int index, const TensorArgument& tensor, int head, int column) const {
-    next.point(index, static_cast<const Type*>(tensor.data) + found.batch * tensor.batch_stride +
+    next.leave_base(index, static_cast<const Type*>(tensor.data) + found.batch * tensor.batch_stride +
                           found.start * tensor.token_stride + head * tensor.head_stride + column);
   }
   template <int index = 0>
@@ -117,13 +173,13 @@ struct Loader {
     }
     place = place + 1 == layout.item_slots ? 0 : place + 1;
     first_token = 0;
-    sync_threads(2, threads);
+    sync_threads(loader_barrier, group_threads);
   }
 
   template <int columns, class Type>
   RK_DEVICE void load(int index, int tile, const TensorArgument& tensor, unsigned vectorized, int width, int count, int thread) const {
     const PanelSource<Type> source{item.base<Type>(index), tensor.token_stride, width, vectorized};
-    load_panels<columns, threads>(Panels<Type, T::chunk>{to.base() + tile}, source, first_token, count, thread);
+    load_panels<columns>(Panels<Type, T::chunk>{to.base() + tile}, source, first_token, count, thread);
   }
   template <int index = 0>
   RK_DEVICE void load_inputs(const Arguments& arguments, int count, int thread) {
@@ -134,7 +190,7 @@ struct Loader {
         load<layout.key_padded, Type>(3 + index, layout.inputs[index], tensor,
                                       arguments.flags & (first_input_is_vectorized << index), T::key_dim, count, thread);
       } else {
-        held[index] = thread < count ? bits_of(item.base<Type>(3 + index)[(first_token + static_cast<long long>(thread)) *
+        held[index] = thread < count ? bits_of(item.base<Type>(3 + index)[(first_token + thread) *
                                                                           tensor.token_stride])
                                      : 0u;
         held_base = to.base();
@@ -158,16 +214,17 @@ struct Loader {
 
   // Issues the copies of the next chunk, of an empty item a chunk without tokens, and after the last a note that there
   // is no more.
-  RK_DEVICE void issue(const Arguments& arguments, int thread) {
+  RK_DEVICE void issue(const Arguments& arguments) {
+    const int thread = thread_index();
     if constexpr (T::lag > 0) leave_held(thread);
 #pragma unroll 1
     for (; behind > 0; --behind) find_next(arguments, thread);
     if (behind == 0) {
       barrier_wait(to.free(), to.phase ^ 1);
       const bool more = item.offset != 0;
-      // Counted in 32 bits: no memory holds 2^31 tokens of a head.
-      const int left = more ? static_cast<int>(item.length()) - first_token : 0, count = left < T::chunk ? left : T::chunk;
-      if (thread == 0) Note{count, first_token, item, left <= T::chunk}.leave(to.note());
+      const long long left = more ? item.length() - first_token : 0;
+      const int count = left < T::chunk ? static_cast<int>(left) : T::chunk;
+      if (thread == 0) Note{first_token, count, left <= T::chunk, item}.leave(to.note());
       if (more) {
         load_inputs(arguments, count, thread);
         if constexpr (T::reads_key) {

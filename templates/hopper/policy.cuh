@@ -23,7 +23,7 @@ RK_CONSTEXPR HopperSizes hopper_sizes() {
   return sizes;
 }
 
-// Registers a thread of each kind of warpgroup, loaders, helpers and states; together no more than the block is launched with.
+// Registers a thread of each kind of warpgroup; together no more than the block is launched with.
 struct RegisterShares {
   int loader, helper, state;
 };
@@ -42,9 +42,6 @@ struct HopperTraits : Policy {
   static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
   static constexpr int panels = layout.key_padded / 64;
   static constexpr int span = layout.span, spans = Policy::chunk / span;
-  static constexpr int helper_threads = layout.helper_groups * group_threads, helper_warps = helper_threads / warp_size;
-  static constexpr int loader_threads = layout.loader_groups > 0 ? layout.loader_groups * group_threads : helper_threads;
-  static constexpr int first_state_group = layout.loader_groups + layout.helper_groups;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
   static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;

@@ -105,23 +105,23 @@ struct Strip {
       store_matrix_x4_transposed(tile.transposed_place(first + 16 * block, column), r);
     }
   }
-  RK_DEVICE void send(const Arguments& arguments, const ItemAt& item, int first_token, int rows) const {
+  RK_DEVICE void send(const Arguments& arguments, const ItemAt& item, long long first_token, int rows) const {
     const TensorArgument& output = arguments.output;
-    const int half = lane_index() % 2, first_column = item.value_column() + column + 8 * half;
+    const int lane = anew(lane_index()), half = lane % 2, first_column = item.value_column() + column + 8 * half;
     if (first_column >= T::value_dim) return;
     Storage* target = static_cast<Storage*>(output.data) + item.batch() * output.batch_stride +
-                      (item.start() + first_token + lane_index() / 2) * output.token_stride + item.head() * output.head_stride +
+                      (item.start() + first_token + lane / 2) * output.token_stride + item.head() * output.head_stride +
                       first_column;
     if ((arguments.flags & output_is_vectorized) != 0 && first_column + 8 <= T::value_dim) {
 #pragma unroll
-      for (int row = lane_index() / 2; row < T::chunk; row += 16) {
+      for (int row = lane / 2; row < T::chunk; row += 16) {
         if (row < rows) *reinterpret_cast<Vector16*>(target) = shared_load<Vector16>(tile.at(row, column + 8 * half));
         target += 16 * output.token_stride;
       }
       return;
     }
 #pragma unroll 1
-    for (int row = lane_index() / 2; row < rows; row += 16) {
+    for (int row = lane / 2; row < rows; row += 16) {
 #pragma unroll 1
       for (int i = 0; i < 8 && first_column + i < T::value_dim; ++i) {
         target[i] = shared_load<Storage>(tile.at(row, column + 8 * half + i));
@@ -131,7 +131,7 @@ struct Strip {
   }
 };
 
-// A step per key: 16 tokens. Queries are anchored at the span's end where `exact` is zero, so that the state decays
+// A step per key: 16 tokens. Queries are anchored at the span's end where no decay has its sign set, so that the state decays
 // before it is read, else at its start.
 template <class T>
 RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int base, int span, float scale) {
@@ -284,7 +284,7 @@ struct StateGroup {
   Ring<T> ring;
 
   RK_DEVICE void run(const Arguments& arguments) {
-    const int warp = (thread_index() / group_threads - T::first_state_group) * 4 + warp_index() % 4;
+    const int warp = (thread_index() / group_threads - 2) * 4 + warp_index() % 4;
     const int column = 16 * warp;  // of the value tile
 #pragma unroll 1
     for (;; ring.advance()) {

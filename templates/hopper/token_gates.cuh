@@ -53,7 +53,7 @@ RK_DEVICE void rewrite_chunk(const PanelPlace<T>& place, int thread) {
   using Operand = typename T::Storage;
   const Panels<Operand, T::chunk> query{place.base + T::layout.query}, key{place.base + T::layout.key};
 #pragma unroll 2
-  for (int item = thread; item < T::chunk * T::layout.key_padded; item += T::helper_threads) {
+  for (int item = thread; item < T::chunk * T::layout.key_padded; item += group_threads) {
     const int row = item / T::layout.key_padded, column = item % T::layout.key_padded;
     if (row >= place.rows || column >= T::key_dim) {
       if constexpr (!T::reads_key) key.store(row, column, 0.0f);
@@ -67,7 +67,7 @@ RK_DEVICE void rewrite_chunk(const PanelPlace<T>& place, int thread) {
     key.store(row, column, Gate::key(at));
   }
   fence_async();
-  sync_threads(1, T::helper_threads);
+  sync_threads(helper_barrier, group_threads);
 }
 
 // The four warps of the only helper group; each takes 16 queries.

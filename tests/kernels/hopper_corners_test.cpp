@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// What the catalogue does not reach in the Hopper family: other inputs and maps under per-key decays, other numbers of
+// stages, rows that are no multiples of 16 bytes.
+#include <optional>
+
+#include "runtime/backend.hpp"
+#include "runtime/convert.hpp"
+#include "tests/kernels/cases.hpp"
+
+namespace rankone::test {
+namespace {
+
+// A map that is infinite at zero, which is what columns beyond K hold.
+constexpr Variant logs =
+    variant("logs").feature_map(log(element())).decay(per_key(log_sigmoid(input("x")) / 16)).checked();
+// Inputs of one number a token beside those of one for each key.
+constexpr Variant scaled = variant("scaled")
+                               .decay(per_key(log_sigmoid(input("x") + param("bias"))))
+                               .write_scale(sigmoid(input("b")))
+                               .checked();
+constexpr Variant shared_gate =
+    variant("shared_gate").decay(per_head(log_sigmoid(input("x", head_axis)))).checked();
+
+struct Corner {
+  const char* name;
+  const Variant* variant;
+  CompileOptions options;
+  friend void PrintTo(const Corner& corner, std::ostream* out) { *out << corner.name; }
+};
+CompileOptions sizes(int key_dim, int value_dim) {
+  return {.key_dim = key_dim, .value_dim = value_dim, .family = Family::hopper, .chunk = 32};
+}
+CompileOptions with_f32_gates(const char* input) {
+  CompileOptions options = sizes(64, 64);
+  options.input_types = {{input, dtype::f32}};
+  return options;
+}
+CompileOptions with_stages(int stages) {
+  CompileOptions options = sizes(64, 64);
+  options.stages = stages;
+  return options;
+}
+const Corner corners[] = {{"map_infinite_at_zero", &logs, sizes(80, 64)},
+                          {"token_input_under_key_decays", &scaled, sizes(80, 96)},
+                          {"f32_key_gates", &variants::gla_sigmoid, with_f32_gates("x")},
+                          {"f32_token_gates", &variants::simple_gla, with_f32_gates("g")},
+                          {"gates_of_key_heads", &shared_gate, sizes(64, 64)},
+                          {"two_stages_token", &variants::simple_gla, with_stages(2)},
+                          {"two_stages_key", &scaled, with_stages(2)},
+                          {"six_stages", &variants::simple_gla, with_stages(6)}};
+
+class HopperCorner : public testing::TestWithParam<Corner> {};
+
+TEST_P(HopperCorner, AgreesWithTheRecurrence) {
+  for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+    const bool packed = seed % 4 == 0;
+    Problem problem = random_problem(*GetParam().variant, GetParam().options,
+                                     {.batch = packed ? 1 : 2,
+                                      .tokens = 75 + static_cast<std::int64_t>(seed) * 11,
+                                      .heads = 1,
+                                      .value_heads = 2,
+                                      .key_dim = GetParam().options.key_dim,
+                                      .value_dim = GetParam().options.value_dim,
+                                      .sequences = packed ? 1 : 2},
+                                     {.seed = seed, .packed = packed});
+    expect_right(compile(*GetParam().variant, GetParam().options, cpu_device(seed)), problem,
+                 std::string(GetParam().name) + " seed " + std::to_string(seed));
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Corners, HopperCorner, testing::ValuesIn(corners),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+// More packed sequences than the loader has threads, most of them of the same length.
+TEST(HopperPacking, ManySequences) {
+  const CompileOptions options = sizes(64, 64);
+  std::vector<std::int64_t> boundaries = {0};
+  for (int i = 0; i < 150; ++i) boundaries.push_back(boundaries.back() + (i % 50 == 7 ? 40 : i % 3));
+  Problem problem = random_problem(variants::simple_gla, options,
+                                   {.batch = 1, .tokens = boundaries.back(), .heads = 1, .value_heads = 1, .key_dim = 64, .value_dim = 64},
+                                   {.seed = 3, .boundaries = boundaries});
+  expect_right(compile(variants::simple_gla, options, cpu_device(3)), problem, "150 sequences");
+}
+
+// Tensors whose rows start anywhere: a copy element by element in, and out.
+class Strided {
+ public:
+  Strided(const HostTensor& from, std::int64_t gap) {
+    const std::int64_t row = from.shape[2] * from.shape[3], stride = row + gap;
+    const std::size_t width = size_of(from.type);
+    bytes_.resize(static_cast<std::size_t>(from.shape[0] * from.shape[1] * stride) * width);
+    for (std::int64_t i = 0; i < from.shape[0] * from.shape[1]; ++i)
+      std::memcpy(bytes_.data() + static_cast<std::size_t>(i * stride) * width,
+                  from.bytes.data() + static_cast<std::size_t>(i * row) * width, static_cast<std::size_t>(row) * width);
+    tensor_ = Tensor(bytes_.data(), from.type, from.shape);
+    tensor_.strides = {from.shape[1] * stride, stride, from.shape[3], 1};
+  }
+  const Tensor& tensor() const { return tensor_; }
+
+ private:
+  std::vector<std::byte> bytes_;
+  Tensor tensor_;
+};
+
+TEST(HopperStrides, UnalignedRowsGiveTheSame) {
+  for (const Variant* variant : {&variants::gla_sigmoid, &scaled}) {
+    const CompileOptions options = sizes(80, 48);
+    const Dims dims{.batch = 2, .tokens = 70, .heads = 1, .value_heads = 2, .key_dim = 80, .value_dim = 48, .sequences = 2};
+    Problem problem = random_problem(*variant, options, dims, {.seed = 9, .initial_state = false});
+    const Operator op = compile(*variant, options, cpu_device(9));
+    std::vector<HostTensor> outputs;
+    for (const std::int64_t gap : {0, 3}) {
+      ForwardArguments arguments;
+      std::vector<Strided> kept;
+      kept.reserve(problem.tensors.size() + 1);
+      for (const HostTensor& tensor : problem.tensors) {
+        if (tensor.shape.size() == 4)
+          bind(arguments, tensor.name, kept.emplace_back(tensor, gap).tensor());
+        else
+          bind(arguments, tensor.name, Tensor(const_cast<std::byte*>(tensor.bytes.data()), tensor.type, tensor.shape));
+      }
+      HostTensor& o = outputs.emplace_back(make_tensor("o", dtype::bf16, {2, 70, 2, 48}));
+      const Strided target(o, gap);
+      bind(arguments, "o", target.tensor());
+      op.forward(arguments);
+      for (std::int64_t row = 0; row < 2 * 70; ++row)
+        std::memcpy(o.bytes.data() + row * 2 * 48 * 2,
+                    static_cast<const std::byte*>(target.tensor().data) + row * (2 * 48 + gap) * 2, 2 * 48 * 2);
+    }
+    EXPECT_EQ(outputs[0].bytes, outputs[1].bytes) << variant->name.view();
+  }
+}
+
+}  // namespace
+}  // namespace rankone::test
