@@ -101,8 +101,10 @@ std::vector<Row> wanted_rows(const Options& options, const Device& device) {
   std::vector<Dims> shapes;
   for (const std::string& shape : options.shapes) shapes.push_back(parse_dims(shape, defaults));
   if (shapes.empty()) shapes.push_back(parse_dims("", defaults));
-  for (const std::string& name : options.variants)
-    for (const Dims& dims : shapes) rows.push_back({resolve_variant(name), {.caption = "", .variant = "", .dims = dims}});
+  for (const std::string& name : options.variants) {
+    const Variant variant = resolve_variant(name);  // once: it may come from standard input
+    for (const Dims& dims : shapes) rows.push_back({variant, {.caption = "", .variant = "", .dims = dims}});
+  }
   return rows;
 }
 
@@ -149,6 +151,7 @@ int command_bench(const Options& options) {
                              {"floor_ms", floor},
                              {"floor_fraction", floor / milliseconds},
                              {"schedule", chosen.text()}});
+    if (!boundaries.empty()) row.set("sequences", problem.dims.sequences);
     std::vector<std::string> cells = {std::string(variant.name.view()), to_string(what.dims), fixed(milliseconds, 4),
                                       fixed(floor, 4), percent(floor / milliseconds),
                                       fixed(static_cast<double>(bytes) * 1e-6, 1), chosen.text()};

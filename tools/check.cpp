@@ -26,9 +26,9 @@ int command_check(const Options& options) {
   const Dims dims = one_dims(options, default_dims(device, options.packed));
   const std::uint64_t seed = parse_seed(options);
   const CompileOptions compile = compile_options(options, dims);
-  const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), dims);
   Problem problem = random_problem(variant, compile, dims,
                                    {.seed = seed, .packed = options.packed, .scalars = parse_scalars(options)});
+  const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), problem.dims);
   const Operator op = compile_schedule(variant, compile, chosen.schedule, device, chosen.origin);
   std::vector<HostTensor> reference = reference_outputs(problem);
   const std::vector<TensorError> errors = verify(op, problem, reference);
