@@ -20,7 +20,8 @@ ChosenSchedule choose(const Variant& variant, const CompileOptions& options, con
   const std::int64_t sequences = std::max({dims.batch, dims.sequences, std::int64_t{1}});
   const std::int64_t tiles = (options.value_dim + split.value_tile - 1) / split.value_tile;
   if (is_known && sequences * dims.value_heads * tiles <= few_items &&
-      dims.batch * dims.tokens / sequences >= many_tokens && why_illegal(variant, options, split, arch_limits(arch)).empty())
+      dims.batch * dims.tokens / sequences >= many_tokens &&
+      why_illegal(variant, options, split, arch_limits(arch)).empty())
     otherwise = split;
   if (!device.is_cpu() && device.arch() == arch)
     if (const auto tuned = tuned_choice(variant, options, device.name(), std::string(arch), dims))

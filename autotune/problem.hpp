@@ -41,9 +41,9 @@ struct RandomInputs {
   std::uint64_t seed = 1;
   bool initial_state = true;
   bool packed = false;  // dims.tokens split into uneven sequences; the first, one inside and the last are empty
-  std::vector<NamedScalar> scalars{};  // those left out have defaults
+  std::vector<NamedScalar> scalars{};      // those left out have defaults
   std::vector<std::int64_t> boundaries{};  // packed sequences of the caller's, as in cu_seqlens, instead of `packed`
-  double gate_scale = 1;               // token inputs of gates are multiplied with it
+  double gate_scale = 1;                   // token inputs of gates are multiplied with it
 };
 
 // Inputs drawn so that every log-decay is at most 0, as it has to be. With `packed`, dims.batch must be 1.

@@ -44,9 +44,10 @@ std::string banner(const Plan& plan) {
     text += "// kernel    " + kernel.entry + ": " + std::to_string(kernel.threads) + " threads, " +
             std::to_string(kernel.shared_bytes) + " bytes of dynamic shared memory\n";
   text += "// spec      " + variant_to_json(variant) + "\n//\n";
-  text += plan.schedule.family == Family::hopper
-              ? "// Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.\n"
-              : "// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.\n";
+  text +=
+      plan.schedule.family == Family::hopper
+          ? "// Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.\n"
+          : "// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.\n";
   return text;
 }
 
@@ -72,14 +73,15 @@ std::string entry_text(const KernelPlan& kernel, Family family) {
     text = std::string("static_assert(rankone::") + role_name(kernel.role) + "_threads == " + threads + ");\n";
     call = std::string("rankone::") + role_name(kernel.role) + "<rankone::Policy>(arguments);";
   } else {
-    const std::string traits = std::string("rankone::") + (hopper ? "HopperTraits" : "Traits") + "<rankone::Policy, " + role + ">";
+    const std::string traits =
+        std::string("rankone::") + (hopper ? "HopperTraits" : "Traits") + "<rankone::Policy, " + role + ">";
     text = "static_assert(" + traits + "::layout.bytes == " + std::to_string(kernel.shared_bytes) + ");\n";
-    call = std::string("rankone::") + (hopper ? "hopper_forward" : "scan") + "<rankone::Policy, rankone::Gate, " + role +
-           ">(arguments);";
+    call = std::string("rankone::") + (hopper ? "hopper_forward" : "scan") + "<rankone::Policy, rankone::Gate, " +
+           role + ">(arguments);";
     if (hopper) bounds += ", 1";
   }
-  return text + "extern \"C\" __global__ void __launch_bounds__(" + bounds + ")\n" +
-         kernel.entry + "(const __grid_constant__ rankone::Arguments arguments) {\n  " + call + "\n}\n\n";
+  return text + "extern \"C\" __global__ void __launch_bounds__(" + bounds + ")\n" + kernel.entry +
+         "(const __grid_constant__ rankone::Arguments arguments) {\n  " + call + "\n}\n\n";
 }
 
 constexpr std::string_view only = "RANKONE_ONLY";
@@ -110,10 +112,10 @@ std::string option_for(const Plan& plan, std::size_t kernel) {
 
 std::string emit(const Plan& plan) {
   std::string text = banner(plan) + "\n" +
-                     (plan.schedule.level == Level::segment   ? amalgamate({"hopper/forward.cuh", "hopper/join.cuh"})
+                     (plan.schedule.level == Level::segment    ? amalgamate({"hopper/forward.cuh", "hopper/join.cuh"})
                       : plan.schedule.family == Family::hopper ? amalgamate({"hopper/forward.cuh"})
-                      : plan.pass == Pass::forward           ? amalgamate({"kernels/scan.cuh"})
-                                                 : amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"}));
+                      : plan.pass == Pass::forward             ? amalgamate({"kernels/scan.cuh"})
+                                                   : amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"}));
   text += "// ---- this variant ----\n\nnamespace rankone {\n\n" + policy_text(plan) + "\n" + gate_text(plan) +
           "\n}  // namespace rankone\n\n";
   if (plan.kernels.size() > 1)

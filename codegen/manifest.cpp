@@ -15,6 +15,7 @@
 #include "codegen/tensors.hpp"
 #include "codegen/variant_json.hpp"
 #include "templates/device/arguments.cuh"
+#include "templates/hopper/layout.cuh"
 
 namespace rankone {
 namespace {
@@ -40,6 +41,11 @@ const char* role_name(KernelRole role) {
 std::string blocks_text(const Plan& plan, KernelRole role) {
   const std::string tiles = std::to_string(plan.value_tiles);
   if (role == KernelRole::combine) return "N * HV";
+  if (plan.schedule.level == Level::segment && plan.pass == Pass::forward) {
+    const int elements = plan.options.key_dim * plan.options.value_dim, per_block = 4 * join_threads;
+    if (role == KernelRole::join) return "N * HV * " + std::to_string((elements + per_block - 1) / per_block);
+    return "segments * HV * " + tiles;
+  }
   return (role == KernelRole::output ? "slots * HV * " : "N * HV * ") + tiles;
 }
 
@@ -122,9 +128,22 @@ json launch_json(const Plan& plan) {
   if (plan.schedule.level == Level::chunk && plan.pass == Pass::forward) {
     const int bytes = plan.value_tiles * plan.schedule.value_tile * plan.key_padded * plan.operand_bytes;
     launch["workspace_bytes"] = "slots * HV * " + std::to_string(bytes) + ", at chunk_states, 16-byte aligned";
+  } else if (plan.schedule.level == Level::segment && plan.pass == Pass::forward) {
+    const int state = 4 * plan.options.key_dim * plan.options.value_dim;
+    const int decay = 4 * (plan.variant.decay_.kind == DecayKind::per_key ? plan.options.key_dim : 1);
+    launch["segment_tokens"] = "a multiple of " + chunk +
+                               " and at least twice that, the same for all kernels; or 0, which walks sequences " +
+                               "whole: then states and join are left out";
+    launch["segments"] = "ceil(T / segment_tokens) * B, or ceil(T / segment_tokens) + N with cu_seqlens; N if it is 0";
+    launch["workspace_bytes"] = "segments * HV * " + std::to_string(state + decay) +
+                                ", 16-byte aligned: at chunk_states " + "segments * HV * " + std::to_string(state) +
+                                ", behind them segment_decays; 0 if not split";
   } else {
     launch["workspace_bytes"] = "0";
   }
+  if (plan.schedule.family == Family::hopper && plan.pass == Pass::forward)
+    launch["grid"] =
+        "one-dimensional, `blocks` of the kernel; forward and states also run with fewer, which walk the rest";
   return launch;
 }
 

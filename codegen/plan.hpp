@@ -63,11 +63,11 @@ struct Plan {
 };
 
 struct ArchLimits {
-  std::string arch;             // "sm_90a"
-  int shared_bytes_per_block;   // opt-in maximum
+  std::string arch;            // "sm_90a"
+  int shared_bytes_per_block;  // opt-in maximum
 };
-const std::vector<ArchLimits>& known_archs();            // sm_80, 86, 89, 90a, 100a, 120a
-ArchLimits arch_limits(std::string_view arch);           // these and their close relatives; else throws Error
+const std::vector<ArchLimits>& known_archs();   // sm_80, 86, 89, 90a, 100a, 120a
+ArchLimits arch_limits(std::string_view arch);  // these and their close relatives; else throws Error
 
 // Every legal schedule of the search space for these dims on this architecture, in a fixed order.
 std::vector<Schedule> legal_schedules(const Variant&, const CompileOptions&, std::string_view arch);
@@ -81,11 +81,11 @@ std::string emit(const Plan&);  // plan -> CUDA text
 std::string option_for(const Plan&, std::size_t kernel);
 
 std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
-std::int64_t chunk_slots(const Plan&, const Shape&);       // ceil(T / C) * B, or ceil(T / C) + N when packed
-std::int64_t segment_tokens(const Plan&, const Shape&);    // of a segment; 0 where sequences are walked whole
+std::int64_t chunk_slots(const Plan&, const Shape&);         // ceil(T / C) * B, or ceil(T / C) + N when packed
+std::int64_t segment_tokens(const Plan&, const Shape&);      // of a segment; 0 where sequences are walked whole
 std::size_t segment_state_bytes(const Plan&, const Shape&);  // where segment_decays start in the workspace
-std::size_t workspace_bytes(const Plan&, const Shape&);    // of chunk_states and segment_decays; 0 at the serial level
+std::size_t workspace_bytes(const Plan&, const Shape&);  // of chunk_states and segment_decays; 0 at the serial level
 
-std::string to_string(const Schedule&);                    // "portable/serial chunk=64 value_tile=64 warps=4 stages=2"
+std::string to_string(const Schedule&);  // "portable/serial chunk=64 value_tile=64 warps=4 stages=2"
 
 }  // namespace rankone

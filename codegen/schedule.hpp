@@ -10,11 +10,11 @@ namespace rankone {
 struct Schedule {
   Family family = Family::portable;
   Level level = Level::serial;
-  int chunk = 64;        // tokens that are staged together. portable: a multiple of 16, 16 to 128; hopper: 32 or 64
-  int value_tile = 64;   // columns of the state a block owns. portable: a multiple of 16; hopper: 64 or 128
-  int warps = 4;         // portable: value_tile / warps is 32 or 16 columns of the state a warp, or 8: half of them only
-                         // help; hopper: follows from the value tile
-  int stages = 2;        // chunks in flight in shared memory. portable: 1 or 2; hopper: 2 to 6
+  int chunk = 64;       // tokens that are staged together. portable: a multiple of 16, 16 to 128; hopper: 32 or 64
+  int value_tile = 64;  // columns of the state a block owns. portable: a multiple of 16; hopper: 64 or 128
+  int warps = 4;        // portable: value_tile / warps is 32 or 16 columns of the state a warp, or 8: half of them only
+                        // help; hopper: follows from the value tile
+  int stages = 2;       // chunks in flight in shared memory. portable: 1 or 2; hopper: 2 to 6
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };
 

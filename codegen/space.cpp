@@ -51,8 +51,8 @@ std::string why_too_large(int bytes, const ArchLimits& limits) {
 }
 
 bool runs_hopper(const CompileOptions& options, const ArchLimits& limits) {
-  return limits.arch == "sm_90a" && options.dtype == dtype::bf16 && options.key_dim % 16 == 0 && options.key_dim >= 32 &&
-         options.value_dim % 16 == 0 && options.value_dim >= 32;
+  return limits.arch == "sm_90a" && options.dtype == dtype::bf16 && options.key_dim % 16 == 0 &&
+         options.key_dim >= 32 && options.value_dim % 16 == 0 && options.value_dim >= 32;
 }
 
 std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
@@ -65,8 +65,10 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
   if (schedule.value_tile != 64 && schedule.value_tile != 128)
     return "a value tile of the Hopper family has 64 or 128 columns";
   if (schedule.stages < 2 || schedule.stages > 6) return "the Hopper family has 2 to 6 stages";
-  if (options.key_dim > 128 && schedule.value_tile > 64) return "beyond K = 128 the state leaves room for 64 value columns";
-  if (options.key_dim > 128 && schedule.chunk > 32) return "beyond K = 128 the state leaves room for chunks of 32 tokens";
+  if (options.key_dim > 128 && schedule.value_tile > 64)
+    return "beyond K = 128 the state leaves room for 64 value columns";
+  if (options.key_dim > 128 && schedule.chunk > 32)
+    return "beyond K = 128 the state leaves room for chunks of 32 tokens";
   const HopperLayout layout = hopper_layout(variant, options, schedule, KernelRole::scan);
   if (schedule.warps != layout.threads / 32) return "it has " + std::to_string(layout.threads / 32) + " warps";
   return why_too_large(layout.bytes, limits);

@@ -152,16 +152,21 @@ int command_bench(const Options& options) {
                              {"floor_fraction", floor / milliseconds},
                              {"schedule", chosen.text()}});
     if (!boundaries.empty()) row.set("sequences", problem.dims.sequences);
-    std::vector<std::string> cells = {std::string(variant.name.view()), to_string(what.dims), fixed(milliseconds, 4),
-                                      fixed(floor, 4), percent(floor / milliseconds),
-                                      fixed(static_cast<double>(bytes) * 1e-6, 1), chosen.text()};
+    std::vector<std::string> cells = {std::string(variant.name.view()),
+                                      to_string(what.dims),
+                                      fixed(milliseconds, 4),
+                                      fixed(floor, 4),
+                                      percent(floor / milliseconds),
+                                      fixed(static_cast<double>(bytes) * 1e-6, 1),
+                                      chosen.text()};
     if (is_suite) {
       row.set("row", what.caption);
       if (what.goal_ms > 0) row.set("goal_ms", what.goal_ms);
       if (what.goal_fraction > 0) row.set("goal_fraction", what.goal_fraction);
       cells.insert(cells.begin() + 5, {what.goal_ms > 0 ? fixed(what.goal_ms, 2) : "",
                                        what.goal_fraction > 0 ? percent(what.goal_fraction) : "", what.caption});
-      note(options, std::string(what.caption) + ": " + std::string(variant.name.view()) + " " + fixed(milliseconds, 4) + " ms");
+      note(options,
+           std::string(what.caption) + ": " + std::string(variant.name.view()) + " " + fixed(milliseconds, 4) + " ms");
     }
     rows.append(std::move(row));
     table.row(cells);

@@ -17,13 +17,20 @@ constexpr std::int64_t packed_sequences = 32;
 constexpr double harsh = 600;  // normal logits times this reach beyond -2000
 
 Dims square(std::int64_t batch, std::int64_t tokens, std::int64_t heads, std::int64_t dim) {
-  return {.batch = batch, .tokens = tokens, .heads = heads, .value_heads = heads, .key_dim = dim, .value_dim = dim,
+  return {.batch = batch,
+          .tokens = tokens,
+          .heads = heads,
+          .value_heads = heads,
+          .key_dim = dim,
+          .value_dim = dim,
           .sequences = batch};
 }
 
 std::vector<SuiteRow> forward_rows() {
-  const Dims training = square(8, 4096, 16, 128), alone = square(1, all_tokens, 16, 128), small = square(32, 1024, 16, 64),
-             paper{.batch = 8, .tokens = 2048, .heads = 4, .value_heads = 4, .key_dim = 256, .value_dim = 512, .sequences = 8};
+  const Dims
+      training = square(8, 4096, 16, 128),
+      alone = square(1, all_tokens, 16, 128), small = square(32, 1024, 16, 64),
+      paper{.batch = 8, .tokens = 2048, .heads = 4, .value_heads = 4, .key_dim = 256, .value_dim = 512, .sequences = 8};
   std::vector<SuiteRow> rows = {
       {"no decay", "linear", training, 0.17, 0.75},
       {"constant decay", "retnet", training, 0.17, 0.75},
@@ -41,8 +48,8 @@ std::vector<SuiteRow> forward_rows() {
       rows.push_back({"against softmax attention", variant, square(all_tokens / tokens, tokens, 16, 128)});
   for (const char* variant : {"simple_gla", "gla_sigmoid"})
     for (const Packing packing : {Packing::equal, Packing::uneven})
-      rows.push_back({packing == Packing::equal ? "packed, equal lengths" : "packed, uneven lengths", variant, alone, 0, 0, 1,
-                      packing});
+      rows.push_back({packing == Packing::equal ? "packed, equal lengths" : "packed, uneven lengths", variant, alone, 0,
+                      0, 1, packing});
   return rows;
 }
 

@@ -166,7 +166,8 @@ void collective_load_matrix(Block& block, HostThread& thread, unsigned* r, int o
   block.collective(thread, word, line, &mine, [=](Block& b, Fiber* lanes) { load_matrix(b, lanes, transposed, line); });
 }
 
-void collective_store_matrix(Block& block, HostThread& thread, const unsigned* r, int offset, bool transposed, int line) {
+void collective_store_matrix(Block& block, HostThread& thread, const unsigned* r, int offset, bool transposed,
+                             int line) {
   const MatrixStoreOperands mine{r, offset};
   block.collective(thread, transposed ? Word::store_matrix_transposed : Word::store_matrix, line, &mine,
                    [=](Block& b, Fiber* lanes) { store_matrix(b, lanes, transposed, line); });

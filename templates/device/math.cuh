@@ -69,14 +69,16 @@ RK_DEVICE float tanh(float x) {
   const float magnitude = absolute(x);
   const float u = exp(-2.0f * magnitude);
   // Near zero 1 - u cancels; the odd series takes over.
-  const float value = magnitude < 0.1f ? magnitude * (1.0f - magnitude * magnitude * (0.33333333f - magnitude * magnitude * (0.13333333f - magnitude * magnitude * 0.053968254f)))
-                                       : divide(1.0f - u, 1.0f + u);
+  const float value =
+      magnitude < 0.1f
+          ? magnitude * (1.0f - magnitude * magnitude *
+                                    (0.33333333f -
+                                     magnitude * magnitude * (0.13333333f - magnitude * magnitude * 0.053968254f)))
+          : divide(1.0f - u, 1.0f + u);
   return x < 0.0f ? -value : value;
 }
 
 // Clamped, so that a reset sums without NaN.
-RK_DEVICE float log2_decay(float log_decay) {
-  return maximum(log_decay * log2_of_e, lowest_log2_decay);
-}
+RK_DEVICE float log2_decay(float log_decay) { return maximum(log_decay * log2_of_e, lowest_log2_decay); }
 
 }  // namespace rankone

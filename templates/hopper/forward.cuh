@@ -14,8 +14,7 @@
 
 namespace rankone {
 
-template <class T>
-RK_DEVICE void load(const Arguments& arguments) {
+template <class T> RK_DEVICE void load(const Arguments& arguments) {
   Loader<T> loader;
   Ring<T> arrived;
   int left = T::lag;  // to announce after the last is issued
@@ -29,8 +28,7 @@ RK_DEVICE void load(const Arguments& arguments) {
   }
 }
 
-template <class T, class Gate>
-RK_DEVICE void help(const Arguments& arguments, int thread) {
+template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, int thread) {
   const int warp = thread / warp_size;
   Ring<T> ring;
   float total = 0.0f;  // of a segment's log-decays, in the state-only role
@@ -70,14 +68,12 @@ RK_DEVICE void help(const Arguments& arguments, int thread) {
   }
 }
 
-template <class T, int share>
-RK_DEVICE void set_registers() {
+template <class T, int share> RK_DEVICE void set_registers() {
   if constexpr (share < T::launched_registers) release_registers<share>();
   if constexpr (share > T::launched_registers) claim_registers<share>();
 }
 
-template <class Policy, class Gate, Role role>
-RK_DEVICE void hopper_forward(const Arguments& arguments) {
+template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(const Arguments& arguments) {
   using T = HopperTraits<Policy, role>;
   if (thread_index() == 0) {
     Ring<T> ring;

@@ -3,16 +3,15 @@
 #pragma once
 
 #include "device/math.cuh"
-#include "hopper/panel.cuh"
 #include "hopper/items.cuh"
+#include "hopper/panel.cuh"
 
 namespace rankone {
 
-template <class T>
-struct PanelAt {
+template <class T> struct PanelAt {
   const Arguments& arguments;
   ItemAt item;
-  int base;         // where the chunk's tiles start
+  int base;               // where the chunk's tiles start
   long long first_token;  // of the chunk, from the item's start
   int row, column;
   float key_value = 0.0f, decay_value = 1.0f;
@@ -35,13 +34,14 @@ struct PanelAt {
   template <int index> RK_DEVICE float input() const {
     using Type = typename TypeOf<T::input_types[index]>::Type;
     constexpr int offset = T::layout.inputs[index];
-    if constexpr (T::input_is_per_key[index]) return Panels<Type, T::chunk>{base + offset}.load(row, column);
-    else return shared_load<float>(base + offset + row * 4);
+    if constexpr (T::input_is_per_key[index])
+      return Panels<Type, T::chunk>{base + offset}.load(row, column);
+    else
+      return shared_load<float>(base + offset + row * 4);
   }
 };
 
-template <class T>
-struct PanelPlace {
+template <class T> struct PanelPlace {
   const Arguments& arguments;
   ItemAt item;
   int base;
@@ -50,7 +50,9 @@ struct PanelPlace {
   RK_DEVICE PanelPlace(const Arguments& all, const Note& note, int stage_base)
       : arguments(all), item(note.item), base(stage_base), first_token(note.first_token), rows(note.rows) {}
   RK_DEVICE PanelAt<T> at(int row, int column) const { return {arguments, item, base, first_token, row, column}; }
-  RK_DEVICE bool exists(int row, int column) const { return row < rows && (T::key_dim % 64 == 0 || column < T::key_dim); }
+  RK_DEVICE bool exists(int row, int column) const {
+    return row < rows && (T::key_dim % 64 == 0 || column < T::key_dim);
+  }
 };
 
 }  // namespace rankone

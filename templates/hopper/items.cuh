@@ -13,9 +13,19 @@ namespace rankone {
 struct ItemAt {
   int offset;  // 0: none
 
-  enum Field { column_at = 0, head_at = 4, query_head_at = 8, ends_at = 12, sequence_at = 16, batch_at = 24, start_at = 32,
-               length_at = 40, position_at = 48, slot_at = 56 };
-  RK_DEVICE int value_column() const { return shared_load<int>(offset + column_at); }  // first of the block's tile
+  enum Field {
+    column_at = 0,
+    head_at = 4,
+    query_head_at = 8,
+    ends_at = 12,
+    sequence_at = 16,
+    batch_at = 24,
+    start_at = 32,
+    length_at = 40,
+    position_at = 48,
+    slot_at = 56
+  };
+  RK_DEVICE int value_column() const { return shared_load<int>(offset + column_at); }    // first of the block's tile
   RK_DEVICE int head() const { return shared_load<int>(offset + head_at); }              // of HV
   RK_DEVICE int query_head() const { return shared_load<int>(offset + query_head_at); }  // of H
   RK_DEVICE bool ends() const { return shared_load<int>(offset + ends_at) != 0; }        // its sequence
@@ -57,12 +67,14 @@ struct Note {
   static RK_DEVICE Note read(int offset) {
     const Vector16 words = shared_load<Vector16>(offset);
     return {static_cast<long long>(static_cast<unsigned long long>(words.word[1]) << 32 | words.word[0]),
-            static_cast<int>(words.word[2] >> 1), (words.word[2] & 1u) != 0, {static_cast<int>(words.word[3])}};
+            static_cast<int>(words.word[2] >> 1),
+            (words.word[2] & 1u) != 0,
+            {static_cast<int>(words.word[3])}};
   }
   RK_DEVICE void leave(int offset) const {
-    shared_store<Vector16>(offset, Vector16{{static_cast<unsigned>(first_token), static_cast<unsigned>(first_token >> 32),
-                                             static_cast<unsigned>(rows) << 1 | (last ? 1u : 0u),
-                                             static_cast<unsigned>(item.offset)}});
+    shared_store<Vector16>(
+        offset, Vector16{{static_cast<unsigned>(first_token), static_cast<unsigned>(first_token >> 32),
+                          static_cast<unsigned>(rows) << 1 | (last ? 1u : 0u), static_cast<unsigned>(item.offset)}});
   }
 };
 

@@ -19,8 +19,9 @@ inline constexpr float anchored_log2_decay = -60.0f;
 // eight for each halving. A block of 2 half tokens has its middle before the token whose `half` bit is set.
 constexpr int halvings = 4;
 struct Halving {
-  unsigned between = 0;   // as an operand's ones: from the middle to a query, itself included; from behind a key to the middle
-  unsigned wanted = 0;    // of an accumulator: the query above the middle and the key below
+  unsigned between =
+      0;  // as an operand's ones: from the middle to a query, itself included; from behind a key to the middle
+  unsigned wanted = 0;  // of an accumulator: the query above the middle and the key below
   unsigned diagonal = 0;
 
   RK_DEVICE Halving() {
@@ -33,8 +34,10 @@ struct Halving {
 #pragma unroll
       for (int level = 0; level < halvings; ++level) {
         const int half = sub_chunk / 2 >> level;
-        if (((row ^ token) & -half) == 0 && ((row & half) != 0 ? token <= row : token > row)) between |= 1u << (8 * level + i);
-        if ((query & half) != 0 && (token & half) == 0 && ((query ^ token) & ~(2 * half - 1)) == 0) wanted |= 1u << (8 * level + i);
+        if (((row ^ token) & -half) == 0 && ((row & half) != 0 ? token <= row : token > row))
+          between |= 1u << (8 * level + i);
+        if ((query & half) != 0 && (token & half) == 0 && ((query ^ token) & ~(2 * half - 1)) == 0)
+          wanted |= 1u << (8 * level + i);
       }
     }
   }
@@ -44,8 +47,7 @@ struct Halving {
 // decays: giving back half leaves the least of a bias either way.
 inline constexpr float untruncated = 1.00035f;
 
-template <class T, class Gate>
-struct KeySpan {
+template <class T, class Gate> struct KeySpan {
   using Operand = typename T::Storage;
   static constexpr HopperLayout layout = T::layout;
   static constexpr bool wants_scores = T::role != Role::states;
@@ -53,13 +55,11 @@ struct KeySpan {
   const PanelPlace<T>& place;
   int first_row;
   int block, inputs, decays;  // the lane's places in a tile of q or k, in one of inputs, and among decays
-  float scores[2][4] = {};  // queries by keys 0 to 7 and 8 to 15; future keys' are noise
+  float scores[2][4] = {};    // queries by keys 0 to 7 and 8 to 15; future keys' are noise
 
   using Tile = Panels<Operand, T::chunk>;
   RK_DEVICE KeySpan(const PanelPlace<T>& at, int span)
-      : place(at),
-        first_row(span * sub_chunk),
-        block(Tile{at.base}.block_place(first_row, 0)),
+      : place(at), first_row(span * sub_chunk), block(Tile{at.base}.block_place(first_row, 0)),
         inputs(Tile{at.base}.transposed_place(first_row, 0)),
         decays((span * layout.key_padded + 2 * lane_place().pair) * 4) {}
 
@@ -251,7 +251,8 @@ struct KeySpan {
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
         // A future key's product is dropped, not multiplied by zero: it may be infinite.
-        kept[i] = lane.group + 8 * side >= 8 * half + 2 * lane.pair + i ? scores[half][2 * side + i] * untruncated : 0.0f;
+        kept[i] =
+            lane.group + 8 * side >= 8 * half + 2 * lane.pair + i ? scores[half][2 * side + i] * untruncated : 0.0f;
       }
       shared_store<unsigned>(offset + side * 256 + half * 128 + lane.group * 16 + lane.pair * 4,
                              Element<Operand>::pack(kept[0], kept[1]));
@@ -260,29 +261,27 @@ struct KeySpan {
 };
 
 // Which columns a warp takes: those of blocks `part`, `part + parts`, ... of its span.
-template <class T>
-struct KeyShare {
+template <class T> struct KeyShare {
   static constexpr int parts = T::layout.score_parts;
   int span, part;
   RK_DEVICE explicit KeyShare(int warp) : span(warp % T::spans), part(warp / T::spans) {}
-  template <class Visit>
-  RK_DEVICE void for_each(const Visit& visit) const {
+  template <class Visit> RK_DEVICE void for_each(const Visit& visit) const {
 #pragma unroll 1
     for (int block = part; block < T::layout.key_padded / key_block; block += parts) visit(block * key_block);
   }
 };
 
 // Sums of base-2 log-decays over a segment, for the state-only role.
-template <class T>
-struct KeyTotals {
+template <class T> struct KeyTotals {
   static RK_DEVICE void clear(int warp) {
     const KeyShare<T> share(warp);
     if (lane_index() / 4 != 7) return;  // the lanes that will add
     share.for_each([&](int column) {
 #pragma unroll
       for (int i = 0; i < key_block / 8; ++i) {
-        shared_store<Pair>(T::layout.totals + (share.span * T::layout.key_padded + column + 8 * i + 2 * lane_place().pair) * 4,
-                           Pair{0.0f, 0.0f});
+        shared_store<Pair>(
+            T::layout.totals + (share.span * T::layout.key_padded + column + 8 * i + 2 * lane_place().pair) * 4,
+            Pair{0.0f, 0.0f});
       }
     });
   }
@@ -292,7 +291,8 @@ struct KeyTotals {
       float* const target = arguments.segment_decays + (item.slot() * arguments.value_heads + item.head()) * T::key_dim;
       for (int column = thread; column < T::key_dim; column += group_threads) {
         float sum = 0.0f;
-        for (int i = 0; i < T::spans; ++i) sum += shared_load<float>(T::layout.totals + (i * T::layout.key_padded + column) * 4);
+        for (int i = 0; i < T::spans; ++i)
+          sum += shared_load<float>(T::layout.totals + (i * T::layout.key_padded + column) * 4);
         target[column] = sum;
       }
     }

@@ -9,8 +9,7 @@
 namespace rankone {
 
 // Rounded, and what rounding takes away.
-template <class Operand>
-RK_DEVICE void split(float first, float second, unsigned& high, unsigned& low) {
+template <class Operand> RK_DEVICE void split(float first, float second, unsigned& high, unsigned& low) {
   high = Element<Operand>::pack(first, second);
   float a, b;
   Element<Operand>::unpack(high, a, b);
@@ -18,8 +17,7 @@ RK_DEVICE void split(float first, float second, unsigned& high, unsigned& low) {
 }
 
 // Ones where wanted(row, token), as a left operand of 16 rows.
-template <class Wanted>
-RK_DEVICE Quad<bf16> ones_where(const Wanted& wanted) {
+template <class Wanted> RK_DEVICE Quad<bf16> ones_where(const Wanted& wanted) {
   const LanePlace lane = lane_place();
   Quad<bf16> ones;
 #pragma unroll
@@ -34,20 +32,19 @@ RK_DEVICE Quad<bf16> ones_where(const Wanted& wanted) {
 RK_DEVICE Quad<bf16> ones_of(unsigned bits) {
   Quad<bf16> ones;
 #pragma unroll
-  for (int word = 0; word < 4; ++word) ones.r[word] = (bits >> 2 * word & 1u) * 0x3f80u | (bits >> (2 * word + 1) & 1u) * 0x3f800000u;
+  for (int word = 0; word < 4; ++word)
+    ones.r[word] = (bits >> 2 * word & 1u) * 0x3f80u | (bits >> (2 * word + 1) & 1u) * 0x3f800000u;
   return ones;
 }
 
 // What an expression reads at an element of a right operand: staged 16-bit inputs arrive eight to a lane.
-template <class T>
-struct StepInputs {
+template <class T> struct StepInputs {
   unsigned words[T::input_count > 0 ? T::input_count : 1][4];
 
   template <int index> static RK_CONSTEXPR bool held() {
     return T::input_is_per_key[index] && bytes_of(T::input_types[index]) == 2;
   }
-  template <int index = 0>
-  RK_DEVICE void load(int place) {  // of the lane in a tile that starts at zero
+  template <int index = 0> RK_DEVICE void load(int place) {  // of the lane in a tile that starts at zero
     if constexpr (index < T::input_count) {
       if constexpr (held<index>()) {
         constexpr int offset = T::layout.inputs[index];
@@ -57,8 +54,7 @@ struct StepInputs {
     }
   }
 };
-template <class T>
-struct StepAt : PanelAt<T> {
+template <class T> struct StepAt : PanelAt<T> {
   const StepInputs<T>& inputs;
   int element;  // of the lane's eight
   RK_DEVICE StepAt(const PanelAt<T>& at, const StepInputs<T>& held, int e) : PanelAt<T>(at), inputs(held), element(e) {}

@@ -11,7 +11,8 @@ constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern 
 constexpr int group_threads = 128;
 constexpr int pattern_bytes = 1024;
 constexpr int item_bases = 64, item_bytes = item_bases + 8 * (3 + max_layout_inputs);  // a record of an item
-constexpr int key_block = 32;  // columns that a helper warp takes at a time, and that share one way of reading the state
+constexpr int key_block =
+    32;  // columns that a helper warp takes at a time, and that share one way of reading the state
 inline constexpr int join_threads = 256;  // inline: a text without the kernel must not warn of it
 enum NumberedBarrier { helper_barrier = 1, loader_barrier = 2 };
 
@@ -25,20 +26,20 @@ struct HopperSizes {
 };
 
 struct HopperLayout {
-  int key_padded;                                  // K rounded up to whole panels of 64
-  int span;                                        // tokens that one step of the recurrence takes
-  int state_groups;                                // warpgroups beside the loader and the helpers
-  int score_parts;                                 // of a span: summed by whoever reads them
+  int key_padded;                                    // K rounded up to whole panels of 64
+  int span;                                          // tokens that one step of the recurrence takes
+  int state_groups;                                  // warpgroups beside the loader and the helpers
+  int score_parts;                                   // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
-  int scores;                                      // per key: [span][part] of 512 bytes; else one swizzled panel
-  int decay;                                       // per key: float [span][key_padded], its sign set where a key block's
-                                                   // decay comes after the read; else float [3][chunk]
+  int scores;                                        // per key: [span][part] of 512 bytes; else one swizzled panel
+  int decay;  // per key: float [span][key_padded], its sign set where a key block's
+              // decay comes after the read; else float [3][chunk]
   int stage_bytes;
-  int barriers;                                    // after the stages: full, ready, free of each
-  int sums;                                        // not per key, after the stages: float [helper warp][3][chunk]
-  int totals;                                      // state-only role, per key: float [span][key_padded]
-  int notes, items, item_slots;                    // 16 bytes for each stage; records of items
-  int chosen;                                      // a packed sequence: 4 bytes
+  int barriers;                  // after the stages: full, ready, free of each
+  int sums;                      // not per key, after the stages: float [helper warp][3][chunk]
+  int totals;                    // state-only role, per key: float [span][key_padded]
+  int notes, items, item_slots;  // 16 bytes for each stage; records of items
+  int chosen;                    // a packed sequence: 4 bytes
   int bytes, threads;
 };
 

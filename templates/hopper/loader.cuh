@@ -4,14 +4,13 @@
 
 #include "device/barrier.cuh"
 #include "device/copy.cuh"
-#include "hopper/panel.cuh"
 #include "hopper/items.cuh"
+#include "hopper/panel.cuh"
 
 namespace rankone {
 
 // One head of a tensor, from an item's first token and first column on.
-template <class T>
-struct PanelSource {
+template <class T> struct PanelSource {
   const T* base;
   long long stride;     // between tokens
   int width;            // elements from the first column to the end of the row
@@ -20,7 +19,8 @@ struct PanelSource {
 
 // Tokens `first_token` to `first_token + count - 1` into `rows` rows; whatever lies outside becomes zero.
 template <int columns, class T, int rows>
-RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& source, long long first_token, int count, int thread) {
+RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& source, long long first_token, int count,
+                           int thread) {
   constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit, threads = group_threads;
   thread = anew(thread);
   const long long stride = source.stride;
@@ -52,7 +52,8 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& so
 #pragma unroll 1
       for (int turn = 0; turn < rows / step; ++turn) {
         const bool exists = thread / units + turn * step < count;
-        copy_async_16(target + turn * step * panel_bytes, from, exists ? bytes : 0);  // of no bytes the source is not looked at
+        copy_async_16(target + turn * step * panel_bytes, from,
+                      exists ? bytes : 0);  // of no bytes the source is not looked at
         from += step * stride;
       }
     }
@@ -69,11 +70,12 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& so
 
 // The packed sequence of this rank, longest first, so that none of the long ones is the last to start: of up to 128, one for
 // each thread of the loader, all of which ask; more keep their own order. find_next() has a barrier before the next asking.
-template <class T>
-RK_DEVICE long long longest_first(const Arguments& arguments, long long rank) {
+template <class T> RK_DEVICE long long longest_first(const Arguments& arguments, long long rank) {
   if (arguments.cu_seqlens == nullptr || arguments.sequences > group_threads) return rank;
   const int thread = thread_index();
-  const auto length = [&](int index) { return sequence_offset(arguments, index + 1) - sequence_offset(arguments, index); };
+  const auto length = [&](int index) {
+    return sequence_offset(arguments, index + 1) - sequence_offset(arguments, index);
+  };
   if (thread < arguments.sequences) {
     const long long own = length(thread);
     long long before = 0;
@@ -89,8 +91,7 @@ RK_DEVICE long long longest_first(const Arguments& arguments, long long rank) {
 }
 
 // False for a slot that nobody has.
-template <class T>
-RK_DEVICE bool find_item(const Arguments& arguments, long long index, Item& item) {
+template <class T> RK_DEVICE bool find_item(const Arguments& arguments, long long index, Item& item) {
   item.slot = place_columns<T>(arguments, index, item);
   item.ends = true;
   if (!is_split(arguments)) {
@@ -106,8 +107,7 @@ RK_DEVICE bool find_item(const Arguments& arguments, long long index, Item& item
 }
 
 // A block's items in turn; in the state-only role the last segment of a sequence is nothing.
-template <class T>
-struct Items {
+template <class T> struct Items {
   long long index = block_index();
 
   // False after the last one.
@@ -126,14 +126,14 @@ struct Items {
 RK_DEVICE unsigned bits_of(bf16 value) { return value.bits; }
 RK_DEVICE unsigned bits_of(f16 value) { return value.bits; }
 RK_DEVICE unsigned bits_of(float value) { return as_bits(value); }
-template <class T>
-RK_DEVICE float from_bits(unsigned bits) {
-  if constexpr (sizeof(T) == 2) return to_float(T{static_cast<unsigned short>(bits)});
-  else return as_float(bits);
+template <class T> RK_DEVICE float from_bits(unsigned bits) {
+  if constexpr (sizeof(T) == 2)
+    return to_float(T{static_cast<unsigned short>(bits)});
+  else
+    return as_float(bits);
 }
 
-template <class T>
-struct Loader {
+template <class T> struct Loader {
   using Storage = typename T::Storage;
   static constexpr HopperLayout layout = T::layout;
   Ring<T> to;
@@ -149,10 +149,9 @@ struct Loader {
   template <class Type>
   RK_DEVICE void point(const Item& found, int index, const TensorArgument& tensor, int head, int column) const {
     next.leave_base(index, static_cast<const Type*>(tensor.data) + found.batch * tensor.batch_stride +
-                          found.start * tensor.token_stride + head * tensor.head_stride + column);
+                               found.start * tensor.token_stride + head * tensor.head_stride + column);
   }
-  template <int index = 0>
-  RK_DEVICE void point_inputs(const Item& found, const Arguments& arguments) const {
+  template <int index = 0> RK_DEVICE void point_inputs(const Item& found, const Arguments& arguments) const {
     if constexpr (index < T::input_count) {
       constexpr bool has_key_heads = T::input_has_key_heads[index];
       point<typename TypeOf<T::input_types[index]>::Type>(found, 3 + index, arguments.inputs[index],
@@ -177,34 +176,34 @@ struct Loader {
   }
 
   template <int columns, class Type>
-  RK_DEVICE void load(int index, int tile, const TensorArgument& tensor, unsigned vectorized, int width, int count, int thread) const {
+  RK_DEVICE void load(int index, int tile, const TensorArgument& tensor, unsigned vectorized, int width, int count,
+                      int thread) const {
     const PanelSource<Type> source{item.base<Type>(index), tensor.token_stride, width, vectorized};
     load_panels<columns>(Panels<Type, T::chunk>{to.base() + tile}, source, first_token, count, thread);
   }
-  template <int index = 0>
-  RK_DEVICE void load_inputs(const Arguments& arguments, int count, int thread) {
+  template <int index = 0> RK_DEVICE void load_inputs(const Arguments& arguments, int count, int thread) {
     if constexpr (index < T::input_count) {
       using Type = typename TypeOf<T::input_types[index]>::Type;
       const TensorArgument& tensor = arguments.inputs[index];
       if constexpr (T::input_is_per_key[index]) {
         load<layout.key_padded, Type>(3 + index, layout.inputs[index], tensor,
-                                      arguments.flags & (first_input_is_vectorized << index), T::key_dim, count, thread);
+                                      arguments.flags & (first_input_is_vectorized << index), T::key_dim, count,
+                                      thread);
       } else {
-        held[index] = thread < count ? bits_of(item.base<Type>(3 + index)[(first_token + thread) *
-                                                                          tensor.token_stride])
-                                     : 0u;
+        held[index] =
+            thread < count ? bits_of(item.base<Type>(3 + index)[(first_token + thread) * tensor.token_stride]) : 0u;
         held_base = to.base();
       }
       load_inputs<index + 1>(arguments, count, thread);
     }
   }
-  template <int index = 0>
-  RK_DEVICE void leave_held(int thread) {
+  template <int index = 0> RK_DEVICE void leave_held(int thread) {
     if constexpr (index < T::input_count) {
       if constexpr (!T::input_is_per_key[index]) {
         using Type = typename TypeOf<T::input_types[index]>::Type;
         constexpr int offset = layout.inputs[index];
-        if (held_base >= 0 && thread < T::chunk) shared_store<float>(held_base + offset + thread * 4, from_bits<Type>(held[index]));
+        if (held_base >= 0 && thread < T::chunk)
+          shared_store<float>(held_base + offset + thread * 4, from_bits<Type>(held[index]));
       }
       leave_held<index + 1>(thread);
     } else {
@@ -228,10 +227,12 @@ struct Loader {
       if (more) {
         load_inputs(arguments, count, thread);
         if constexpr (T::reads_key) {
-          load<layout.key_padded, Storage>(1, layout.key, arguments.key, arguments.flags & key_is_vectorized, T::key_dim, count, thread);
+          load<layout.key_padded, Storage>(1, layout.key, arguments.key, arguments.flags & key_is_vectorized,
+                                           T::key_dim, count, thread);
         }
         if constexpr (T::role != Role::states) {
-          load<layout.key_padded, Storage>(0, layout.query, arguments.query, arguments.flags & query_is_vectorized, T::key_dim, count, thread);
+          load<layout.key_padded, Storage>(0, layout.query, arguments.query, arguments.flags & query_is_vectorized,
+                                           T::key_dim, count, thread);
         }
         load<T::value_tile, Storage>(2, layout.value, arguments.value, arguments.flags & value_is_vectorized,
                                      T::value_dim - item.value_column(), count, thread);

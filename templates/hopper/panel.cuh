@@ -8,11 +8,12 @@
 
 namespace rankone {
 
-struct alignas(8) Pair { float first, second; };
+struct alignas(8) Pair {
+  float first, second;
+};
 
 // `rows` is a multiple of 8, and `offset` of 1024.
-template <class T, int rows>
-struct Panels {
+template <class T, int rows> struct Panels {
   static constexpr int columns = panel_bytes / static_cast<int>(sizeof(T));  // of one panel
   static constexpr int bytes = rows * panel_bytes;
   int offset;
@@ -25,7 +26,9 @@ struct Panels {
     return unit(row, byte / 16) + byte % 16;
   }
   RK_DEVICE float load(int row, int column) const { return to_float(shared_load<T>(at(row, column))); }
-  RK_DEVICE void store(int row, int column, float value) const { shared_store<T>(at(row, column), Element<T>::from(value)); }
+  RK_DEVICE void store(int row, int column, float value) const {
+    shared_store<T>(at(row, column), Element<T>::from(value));
+  }
 
   // Rows from `row` (a multiple of 8) as m or n, 16 columns from `column` as steps.
   using Rows = MatrixView<true, true, 16, pattern_bytes>;

@@ -7,8 +7,7 @@
 
 namespace rankone {
 
-template <class Policy, Role role>
-RK_CONSTEXPR HopperSizes hopper_sizes() {
+template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   HopperSizes sizes{};
   sizes.chunk = Policy::chunk;
   sizes.stages = Policy::stages;
@@ -32,8 +31,7 @@ RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per
   return per_key ? RegisterShares{56, 168, 144} : RegisterShares{56, 120, 168};
 }
 
-template <class Policy, Role role_>
-struct HopperTraits : Policy {
+template <class Policy, Role role_> struct HopperTraits : Policy {
   using Storage = typename Policy::Storage;
   static constexpr Role role = role_;
   static constexpr HopperLayout layout = make_hopper_layout(hopper_sizes<Policy, role_>());
@@ -50,8 +48,7 @@ struct HopperTraits : Policy {
 };
 
 // The stages in turn, and the parity of the barriers' present phase.
-template <class Traits>
-struct Ring {
+template <class Traits> struct Ring {
   int stage = 0, phase = 0;
   RK_DEVICE void advance() {
     if (++stage == Traits::stages) {
@@ -60,8 +57,8 @@ struct Ring {
     }
   }
   RK_DEVICE int base() const { return stage * Traits::layout.stage_bytes; }
-  RK_DEVICE int note() const { return Traits::layout.notes + stage * 16; }  // which chunk it holds
-  RK_DEVICE int full() const { return Traits::layout.barriers + stage * 24; }   // the chunk has arrived
+  RK_DEVICE int note() const { return Traits::layout.notes + stage * 16; }     // which chunk it holds
+  RK_DEVICE int full() const { return Traits::layout.barriers + stage * 24; }  // the chunk has arrived
   RK_DEVICE int ready() const { return full() + 8; }                           // the helpers are done with it
   RK_DEVICE int free() const { return full() + 16; }                           // nobody needs it any more
 };

@@ -7,24 +7,24 @@
 
 #include "device/barrier.cuh"
 #include "device/math.cuh"
-#include "hopper/panel.cuh"
 #include "hopper/items.cuh"
+#include "hopper/panel.cuh"
 #include "kernels/fragment.cuh"
 
 namespace rankone {
 
 // values[panel][4 j + 2 half + i]: key 64 panel + 8 j + 2 pair + i, value column 16 warp + group + 8 half.
-template <class T>
-struct GroupState {
+template <class T> struct GroupState {
   float values[T::panels][32];
 
   // Calls visit(value, element) for all that lie inside matrix `matrix` of a tensor of states.
-  template <class Visit>
-  RK_DEVICE void for_each(long long matrix, int first_column, const Visit& visit) {
-    constexpr int key_step = T::value_major_state ? 1 : T::value_dim, column_step = T::value_major_state ? T::key_dim : 1;
+  template <class Visit> RK_DEVICE void for_each(long long matrix, int first_column, const Visit& visit) {
+    constexpr int key_step = T::value_major_state ? 1 : T::value_dim,
+                  column_step = T::value_major_state ? T::key_dim : 1;
     const LanePlace lane = lane_place();
     const int key = 2 * lane.pair, first = first_column + lane.group;
-    const long long element = matrix * T::key_dim * T::value_dim + static_cast<long long>(key) * key_step + static_cast<long long>(first) * column_step;
+    const long long element = matrix * T::key_dim * T::value_dim + static_cast<long long>(key) * key_step +
+                              static_cast<long long>(first) * column_step;
 #pragma unroll
     for (int panel = 0; panel < T::panels; ++panel) {
 #pragma unroll
@@ -44,19 +44,18 @@ struct GroupState {
     const bool split = is_split(arguments);
     const float* const source = static_cast<const float*>(split ? arguments.chunk_states : arguments.initial_state);
     if (source == nullptr) return;
-    for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(), item.value_column() + column,
-             [&](float& value, long long element) { value = source[element]; });
+    for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
+             item.value_column() + column, [&](float& value, long long element) { value = source[element]; });
   }
   RK_DEVICE void end(const Arguments& arguments, const ItemAt& item, int column) {
     float* const target = static_cast<float*>(T::role == Role::states ? arguments.chunk_states : arguments.final_state);
     if (target == nullptr || (T::role != Role::states && !item.ends())) return;
-    for_each((T::role == Role::states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(), item.value_column() + column,
-             [&](float& value, long long element) { target[element] = value; });
+    for_each((T::role == Role::states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
+             item.value_column() + column, [&](float& value, long long element) { target[element] = value; });
   }
 
   // 16 keys as steps of a left operand.
-  template <class Operand>
-  RK_DEVICE void pack(unsigned (&a)[4], int step) const {
+  template <class Operand> RK_DEVICE void pack(unsigned (&a)[4], int step) const {
     const float* const c = values[step / 4] + step % 4 * 8;
     a[0] = Element<Operand>::pack(c[0], c[1]);
     a[1] = Element<Operand>::pack(c[2], c[3]);
@@ -88,20 +87,19 @@ struct GroupState {
 };
 
 // The strip of 16 value columns that is one warp's own: read as v, then rewritten as o on its way out.
-template <class T>
-struct Strip {
+template <class T> struct Strip {
   using Storage = typename T::Storage;
   Panels<Storage, T::chunk> tile;
   int column;
 
   // Tokens of an accumulator o^T from row `first` on.
-  template <int count>
-  RK_DEVICE void write(int first, const float (&o)[count], float scale) const {
+  template <int count> RK_DEVICE void write(int first, const float (&o)[count], float scale) const {
 #pragma unroll
     for (int block = 0; block < count / 8; ++block) {
       unsigned r[4];
 #pragma unroll
-      for (int i = 0; i < 4; ++i) r[i] = Element<Storage>::pack(o[8 * block + 2 * i] * scale, o[8 * block + 2 * i + 1] * scale);
+      for (int i = 0; i < 4; ++i)
+        r[i] = Element<Storage>::pack(o[8 * block + 2 * i] * scale, o[8 * block + 2 * i + 1] * scale);
       store_matrix_x4_transposed(tile.transposed_place(first + 16 * block, column), r);
     }
   }
@@ -146,7 +144,9 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
   float o[8];
   if constexpr (T::role != Role::states) {
     unsigned s[steps][4];
-    const auto is_exact = [&](int block) { return as_bits(shared_load<float>(decays + block * key_block * 4)) >> 31 != 0; };
+    const auto is_exact = [&](int block) {
+      return as_bits(shared_load<float>(decays + block * key_block * 4)) >> 31 != 0;
+    };
     const auto take = [&](int block) {
 #pragma unroll
       for (int step = block * steps / blocks; step < (block + 1) * steps / blocks; ++step) {
@@ -185,7 +185,8 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
   state.settle();
   wgmma_fence();
 #pragma unroll
-  for (int panel = 0; panel < T::panels; ++panel) wgmma<Operand, true>(state.values[panel], v, key.as_columns(first, panel));
+  for (int panel = 0; panel < T::panels; ++panel)
+    wgmma<Operand, true>(state.values[panel], v, key.as_columns(first, panel));
   wgmma_commit();
   if constexpr (T::role != Role::states) {
     wgmma_wait<1>();
@@ -197,13 +198,13 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
 }
 
 // A step where a token's decay is one number: the whole chunk.
-template <class T>
-RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base, float scale) {
+template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base, float scale) {
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
   constexpr int steps = 4 * T::panels, blocks = T::chunk / 16;
   const Panels<Operand, T::chunk> query{base + layout.query}, key{base + layout.key}, scores{base + layout.scores};
-  const int row_decay = base + layout.decay, column_decay = row_decay + T::chunk * 4, total = column_decay + T::chunk * 4;
+  const int row_decay = base + layout.decay, column_decay = row_decay + T::chunk * 4,
+            total = column_decay + T::chunk * 4;
   const int pair = lane_place().pair;
   float o[T::chunk / 2];
   unsigned s[steps][4];  // the state before the chunk
@@ -219,7 +220,7 @@ RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base,
     for (int step = 1; step < steps; ++step) wgmma<Operand, true>(o, s[step], query.as_rows(0, 16 * step));
     wgmma_commit();  // kept: without weights nobody waits for this group alone
   }
-  const auto load_values = [&](unsigned (&v)[blocks][4]) {
+  const auto load_values = [&](unsigned(&v)[blocks][4]) {
 #pragma unroll
     for (int block = 0; block < blocks; ++block) {
       load_matrix_x4_transposed(v[block], strip.tile.transposed_place(16 * block, strip.column));
@@ -278,8 +279,7 @@ RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base,
   state.settle();
 }
 
-template <class T>
-struct StateGroup {
+template <class T> struct StateGroup {
   GroupState<T> state;
   Ring<T> ring;
 

@@ -8,8 +8,7 @@
 namespace rankone {
 
 // A chunk's decays, summed up to each token. Lane l holds tokens l and l + 32; every helper warp holds all.
-template <class T, class Gate>
-struct TokenDecays {
+template <class T, class Gate> struct TokenDecays {
   static constexpr int held = (T::chunk + warp_size - 1) / warp_size;
   Exponent sum[held];
   float write[held];
@@ -42,14 +41,11 @@ struct TokenDecays {
       before = {shuffle(sum[i].whole, 31), shuffle(sum[i].fraction, 31)};
     }
   }
-  RK_DEVICE Exponent end() const {
-    return {shuffle(sum[held - 1].whole, 31), shuffle(sum[held - 1].fraction, 31)};
-  }
+  RK_DEVICE Exponent end() const { return {shuffle(sum[held - 1].whole, 31), shuffle(sum[held - 1].fraction, 31)}; }
 };
 
 // q and k through their expressions.
-template <class T, class Gate>
-RK_DEVICE void rewrite_chunk(const PanelPlace<T>& place, int thread) {
+template <class T, class Gate> RK_DEVICE void rewrite_chunk(const PanelPlace<T>& place, int thread) {
   using Operand = typename T::Storage;
   const Panels<Operand, T::chunk> query{place.base + T::layout.query}, key{place.base + T::layout.key};
 #pragma unroll 2
@@ -71,8 +67,7 @@ RK_DEVICE void rewrite_chunk(const PanelPlace<T>& place, int thread) {
 }
 
 // The four warps of the only helper group; each takes 16 queries.
-template <class T, class Gate>
-RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, int warp, float& total) {
+template <class T, class Gate> RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, int warp, float& total) {
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
   const Panels<Operand, T::chunk> query{place.base + layout.query}, key{place.base + layout.key},
@@ -97,8 +92,10 @@ RK_DEVICE void write_token_chunk(const PanelPlace<T>& place, int warp, float& to
 #pragma unroll
     for (int i = 0; i < TokenDecays<T, Gate>::held; ++i) {
       const int token = lane + 32 * i;
-      if constexpr (T::role != Role::states && T::has_write_scale) shared_store<float>(writes + token * 4, decays.write[i]);
-      if constexpr (T::role != Role::states) shared_store<Pair>(sums + token * 8, Pair{decays.sum[i].whole, decays.sum[i].fraction});
+      if constexpr (T::role != Role::states && T::has_write_scale)
+        shared_store<float>(writes + token * 4, decays.write[i]);
+      if constexpr (T::role != Role::states)
+        shared_store<Pair>(sums + token * 8, Pair{decays.sum[i].whole, decays.sum[i].fraction});
       if (token / 16 == warp) {
         shared_store<float>(row_decay + token * 4, exp2_of_difference(decays.sum[i], start));
         shared_store<float>(row_decay + (T::chunk + token) * 4,

@@ -8,8 +8,8 @@
 namespace rankone {
 
 struct Item : Work {
-  long long slot;    // of the workspace, where sequences are split
-  bool ends;         // its sequence
+  long long slot;  // of the workspace, where sequences are split
+  bool ends;       // its sequence
 };
 
 RK_DEVICE bool is_split(const Arguments& arguments) { return arguments.segment_tokens != 0; }

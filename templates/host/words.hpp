@@ -174,8 +174,8 @@ __device__ __forceinline__ void wgmma(float (&c)[count], const unsigned (&a)[4],
   host_wgmma<T, accumulate>(c, a, {}, host_matrix(b), line);
 }
 template <class T, bool accumulate, int count, class A, class B>
-requires(A::stride_bytes >= 0) __device__ __forceinline__
-    void wgmma(float (&c)[count], const A& a, const B& b, int line = __builtin_LINE()) {
+  requires(A::stride_bytes >= 0)
+__device__ __forceinline__ void wgmma(float (&c)[count], const A& a, const B& b, int line = __builtin_LINE()) {
   host_wgmma<T, accumulate>(c, nullptr, host_matrix(a), host_matrix(b), line);
 }
 

@@ -10,8 +10,8 @@
 
 namespace rankone {
 
-constexpr int sub_chunk = 16;     // tokens that one step of the recurrence takes
-constexpr int row_padding = 16;   // bytes after each row of a tile: eight rows then start in eight different bank groups
+constexpr int sub_chunk = 16;    // tokens that one step of the recurrence takes
+constexpr int row_padding = 16;  // bytes after each row of a tile: eight rows then start in eight different bank groups
 constexpr int max_layout_inputs = 6;
 inline constexpr int combine_threads = 256;
 
@@ -20,12 +20,12 @@ RK_CONSTEXPR int padded_keys(int key_dim) { return (key_dim + 15) / 16 * 16; }
 struct LayoutSizes {
   int chunk, stages;
   int warps;
-  int key_padded;                        // K rounded up to 16
+  int key_padded;  // K rounded up to 16
   int value_tile;
-  int storage_bytes, operand_bytes;      // of an element of q, k, v, and of a tensor-core operand
-  bool per_key;                          // a decay for each key column
-  bool reads_output;                     // false in the state-only role: no queries, no scores
-  int input_bytes[max_layout_inputs];    // of an element of each per-key token input; 0: not staged
+  int storage_bytes, operand_bytes;    // of an element of q, k, v, and of a tensor-core operand
+  bool per_key;                        // a decay for each key column
+  bool reads_output;                   // false in the state-only role: no queries, no scores
+  int input_bytes[max_layout_inputs];  // of an element of each per-key token input; 0: not staged
 };
 
 struct Layout {

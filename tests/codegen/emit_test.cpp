@@ -120,10 +120,9 @@ TEST(Gate, WritesSimpleFormulasOnOneLine) {
             "\n    return -exp(at.template parameter<0>()) * softplus(divide(at.template input<0>(), 3.0f));\n  }\n");
   EXPECT_EQ(decay_text("-head() / heads() * scalar(gain)", DecayKind::constant),
             "\n    return divide(-at.head(), at.heads()) * at.template scalar<0>();\n  }\n");
-  EXPECT_EQ(
-      decay_text("min(input(x), max(input(y), -1e-3)) - step(position())"),
-      "\n    return minimum(at.template input<0>(), maximum(at.template input<1>(), -0.001f)) - "
-      "(at.position() > 0.0f ? 1.0f : 0.0f);\n  }\n");
+  EXPECT_EQ(decay_text("min(input(x), max(input(y), -1e-3)) - step(position())"),
+            "\n    return minimum(at.template input<0>(), maximum(at.template input<1>(), -0.001f)) - "
+            "(at.position() > 0.0f ? 1.0f : 0.0f);\n  }\n");
 }
 
 TEST(Gate, NamesWhatIsUsedTwice) {

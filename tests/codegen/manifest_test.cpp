@@ -48,6 +48,25 @@ TEST(Manifest, ListsKernelsAndInputs) {
   EXPECT_EQ(manifest["precision"], "tf32");
 }
 
+TEST(Manifest, SaysHowSegmentsAreLaunched) {
+  const Plan plan = plan_of(variants::gla, {.key_dim = 64, .value_dim = 128, .level = Level::segment});
+  const json manifest = json::parse(manifest_json(plan));
+  const json& launch = manifest.at("launch");
+  for (const json& kernel : manifest.at("kernels"))
+    EXPECT_EQ(kernel.at("blocks"), kernel.at("role") == "join" ? "N * HV * 8" : "segments * HV * 1") << kernel;
+  EXPECT_TRUE(holds(launch.at("workspace_bytes").get<std::string>(),
+                    "segments * HV * " + std::to_string(4 * 64 * 128 + 4 * 64)));
+  EXPECT_TRUE(
+      holds(launch.at("segment_tokens").get<std::string>(), "a multiple of " + std::to_string(plan.schedule.chunk)));
+  EXPECT_TRUE(launch.contains("segments"));
+  // What the library itself takes agrees.
+  const Shape shape{.batch = 1, .tokens = 8192, .heads = 2, .value_heads = 2};
+  const std::int64_t segment = segment_tokens(plan, shape), segments = (8192 + segment - 1) / segment;
+  ASSERT_GT(segments, 1);
+  EXPECT_EQ(workspace_bytes(plan, shape), static_cast<std::size_t>(segments * 2 * (4 * 64 * 128 + 4 * 64)));
+  EXPECT_EQ(block_count(plan, plan.kernels.back(), shape), segments * 2);
+}
+
 TEST(Manifest, HasAVariantThatReadsBack) {
   for (const Variant& variant : catalogue()) {
     const json manifest = json::parse(manifest_json(plan_of(variant, {.key_dim = 64, .value_dim = 64})));

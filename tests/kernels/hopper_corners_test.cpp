@@ -18,8 +18,7 @@ constexpr Variant scaled = variant("scaled")
                                .decay(per_key(log_sigmoid(input("x") + param("bias"))))
                                .write_scale(sigmoid(input("b")))
                                .checked();
-constexpr Variant shared_gate =
-    variant("shared_gate").decay(per_head(log_sigmoid(input("x", head_axis)))).checked();
+constexpr Variant shared_gate = variant("shared_gate").decay(per_head(log_sigmoid(input("x", head_axis)))).checked();
 
 struct Corner {
   const char* name;
@@ -76,9 +75,10 @@ TEST(HopperPacking, ManySequences) {
   const CompileOptions options = sizes(64, 64);
   std::vector<std::int64_t> boundaries = {0};
   for (int i = 0; i < 150; ++i) boundaries.push_back(boundaries.back() + (i % 50 == 7 ? 40 : i % 3));
-  Problem problem = random_problem(variants::simple_gla, options,
-                                   {.batch = 1, .tokens = boundaries.back(), .heads = 1, .value_heads = 1, .key_dim = 64, .value_dim = 64},
-                                   {.seed = 3, .boundaries = boundaries});
+  Problem problem = random_problem(
+      variants::simple_gla, options,
+      {.batch = 1, .tokens = boundaries.back(), .heads = 1, .value_heads = 1, .key_dim = 64, .value_dim = 64},
+      {.seed = 3, .boundaries = boundaries});
   expect_right(compile(variants::simple_gla, options, cpu_device(3)), problem, "150 sequences");
 }
 
@@ -105,7 +105,8 @@ class Strided {
 TEST(HopperStrides, UnalignedRowsGiveTheSame) {
   for (const Variant* variant : {&variants::gla_sigmoid, &scaled}) {
     const CompileOptions options = sizes(80, 48);
-    const Dims dims{.batch = 2, .tokens = 70, .heads = 1, .value_heads = 2, .key_dim = 80, .value_dim = 48, .sequences = 2};
+    const Dims dims{
+        .batch = 2, .tokens = 70, .heads = 1, .value_heads = 2, .key_dim = 80, .value_dim = 48, .sequences = 2};
     Problem problem = random_problem(*variant, options, dims, {.seed = 9, .initial_state = false});
     const Operator op = compile(*variant, options, cpu_device(9));
     std::vector<HostTensor> outputs;

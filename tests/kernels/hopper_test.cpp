@@ -14,7 +14,9 @@
 namespace rankone::test {
 namespace {
 
-std::string variant_name(const testing::TestParamInfo<Case>& info) { return std::string(info.param.variant->name.view()); }
+std::string variant_name(const testing::TestParamInfo<Case>& info) {
+  return std::string(info.param.variant->name.view());
+}
 const auto any_device = [](std::uint64_t seed) { return cpu_device(seed); };
 
 class HopperWhole : public testing::TestWithParam<Case> {};
@@ -80,7 +82,12 @@ const Skeleton skeletons[] = {{"none", &variants::linear, Level::serial},
 class HopperSync : public testing::TestWithParam<Skeleton> {
  protected:
   static CompileOptions options() {
-    return {.key_dim = GetParam().dim, .value_dim = 64, .family = Family::hopper, .chunk = 32, .level = GetParam().level, .stages = 3};
+    return {.key_dim = GetParam().dim,
+            .value_dim = 64,
+            .family = Family::hopper,
+            .chunk = 32,
+            .level = GetParam().level,
+            .stages = 3};
   }
   // What happens without the site on `line`; empty: nothing was seen.
   static std::string run_without(int line, std::uint64_t seed, bool harsh, std::set<int>& visited) {
@@ -113,7 +120,8 @@ class HopperSync : public testing::TestWithParam<Skeleton> {
 
 TEST_P(HopperSync, EveryRemovalIsSeen) {
   std::set<int> visited;
-  for (std::uint64_t seed = 1; seed <= 8; ++seed) EXPECT_EQ(run_without(0, seed, seed % 2 == 0, visited), "") << "untouched";
+  for (std::uint64_t seed = 1; seed <= 8; ++seed)
+    EXPECT_EQ(run_without(0, seed, seed % 2 == 0, visited), "") << "untouched";
   const std::string text = compile(*GetParam().variant, options(), cpu_device(1)).source();
   std::vector<std::string> lines;
   std::stringstream stream(text);
