@@ -35,10 +35,7 @@ struct ItemAt {
   RK_DEVICE long long length() const { return shared_load<long long>(offset + length_at); }
   RK_DEVICE long long position() const { return shared_load<long long>(offset + position_at); }
   RK_DEVICE long long slot() const { return shared_load<long long>(offset + slot_at); }
-  // Where the item's part of a tensor starts: q, k, v, then the inputs.
-  template <class T> RK_DEVICE const T* base(int index) const {
-    return static_cast<const T*>(shared_load<const void*>(offset + item_bases + 8 * index));
-  }
+  RK_DEVICE int source(int index) const { return offset + item_sources + source_bytes * index; }  // q, k, v, inputs
 
   RK_DEVICE void leave(const Item& item) const {
     shared_store<int>(offset + column_at, item.value_column);
@@ -51,9 +48,6 @@ struct ItemAt {
     shared_store<long long>(offset + length_at, item.length);
     shared_store<long long>(offset + position_at, item.position);
     shared_store<long long>(offset + slot_at, item.slot);
-  }
-  RK_DEVICE void leave_base(int index, const void* base) const {
-    shared_store<const void*>(offset + item_bases + 8 * index, base);
   }
 };
 

@@ -10,7 +10,8 @@ namespace rankone {
 constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern spans
 constexpr int group_threads = 128;
 constexpr int pattern_bytes = 1024;
-constexpr int item_bases = 64, item_bytes = item_bases + 8 * (3 + max_layout_inputs);  // a record of an item
+constexpr int source_bytes = 32, item_sources = 64;  // a record of an item: itself, then where its tensors start
+constexpr int item_bytes = item_sources + source_bytes * (3 + max_layout_inputs);
 constexpr int key_block =
     32;  // columns that a helper warp takes at a time, and that share one way of reading the state
 inline constexpr int join_threads = 256;  // inline: a text without the kernel must not warn of it

@@ -9,20 +9,33 @@
 
 namespace rankone {
 
-// One head of a tensor, from an item's first token and first column on.
+// One head of a tensor, from an item's first token and first column on, and where it goes within a stage.
 template <class T> struct PanelSource {
   const T* base;
-  long long stride;     // between tokens
-  int width;            // elements from the first column to the end of the row
+  long long stride;  // between tokens
+  int width;         // elements from the first column to the end of the row
+  int tile;
   unsigned vectorized;  // whether 16-byte accesses are legal
+
+  static RK_DEVICE PanelSource read(int offset) {
+    return {static_cast<const T*>(shared_load<const void*>(offset)), shared_load<long long>(offset + 8),
+            shared_load<int>(offset + 16), shared_load<int>(offset + 20), shared_load<unsigned>(offset + 24)};
+  }
+  RK_DEVICE void leave(int offset) const {
+    shared_store<const void*>(offset, base);
+    shared_store<long long>(offset + 8, stride);
+    shared_store<int>(offset + 16, width);
+    shared_store<int>(offset + 20, tile);
+    shared_store<unsigned>(offset + 24, vectorized);
+  }
 };
 
 // Tokens `first_token` to `first_token + count - 1` into `rows` rows; whatever lies outside becomes zero.
 template <int columns, class T, int rows>
-RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& source, long long first_token, int count,
-                           int thread) {
+RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& source, long long first_token,
+                           int count) {
   constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit, threads = group_threads;
-  thread = anew(thread);
+  const int thread = anew(thread_index());
   const long long stride = source.stride;
   const T* const base = source.base + first_token * stride;
   const auto valid = [&](int first) {
@@ -147,15 +160,20 @@ template <class T> struct Loader {
   int held_base = -1;
 
   template <class Type>
-  RK_DEVICE void point(const Item& found, int index, const TensorArgument& tensor, int head, int column) const {
-    next.leave_base(index, static_cast<const Type*>(tensor.data) + found.batch * tensor.batch_stride +
-                               found.start * tensor.token_stride + head * tensor.head_stride + column);
+  RK_DEVICE void point(const Item& found, int index, const TensorArgument& tensor, unsigned vectorized, int head,
+                       int column, int columns, int tile) const {
+    PanelSource<Type>{static_cast<const Type*>(tensor.data) + found.batch * tensor.batch_stride +
+                          found.start * tensor.token_stride + head * tensor.head_stride + column,
+                      tensor.token_stride, columns - column, tile, vectorized}
+        .leave(next.source(index));
   }
   template <int index = 0> RK_DEVICE void point_inputs(const Item& found, const Arguments& arguments) const {
     if constexpr (index < T::input_count) {
       constexpr bool has_key_heads = T::input_has_key_heads[index];
-      point<typename TypeOf<T::input_types[index]>::Type>(found, 3 + index, arguments.inputs[index],
-                                                          has_key_heads ? found.query_head : found.head, 0);
+      constexpr int tile = layout.inputs[index];
+      point<typename TypeOf<T::input_types[index]>::Type>(
+          found, 3 + index, arguments.inputs[index], arguments.flags & (first_input_is_vectorized << index),
+          has_key_heads ? found.query_head : found.head, 0, T::key_dim, tile);
       point_inputs<index + 1>(found, arguments);
     }
   }
@@ -165,9 +183,12 @@ template <class T> struct Loader {
     next = {items.next(arguments, found) ? layout.items + place * item_bytes : 0};
     if (next.offset != 0 && thread == 0) {
       next.leave(found);
-      point<Storage>(found, 0, arguments.query, found.query_head, 0);
-      point<Storage>(found, 1, arguments.key, found.query_head, 0);
-      point<Storage>(found, 2, arguments.value, found.head, found.value_column);
+      const unsigned flags = arguments.flags;
+      point<Storage>(found, 0, arguments.query, flags & query_is_vectorized, found.query_head, 0, T::key_dim,
+                     layout.query);
+      point<Storage>(found, 1, arguments.key, flags & key_is_vectorized, found.query_head, 0, T::key_dim, layout.key);
+      point<Storage>(found, 2, arguments.value, flags & value_is_vectorized, found.head, found.value_column,
+                     T::value_dim, layout.value);
       point_inputs(found, arguments);
     }
     place = place + 1 == layout.item_slots ? 0 : place + 1;
@@ -175,26 +196,30 @@ template <class T> struct Loader {
     sync_threads(loader_barrier, group_threads);
   }
 
-  template <int columns, class Type>
-  RK_DEVICE void load(int index, int tile, const TensorArgument& tensor, unsigned vectorized, int width, int count,
-                      int thread) const {
-    const PanelSource<Type> source{item.base<Type>(index), tensor.token_stride, width, vectorized};
-    load_panels<columns>(Panels<Type, T::chunk>{to.base() + tile}, source, first_token, count, thread);
+  template <int columns, class Type> RK_DEVICE void load(int index, int count) const {
+    const PanelSource<Type> source = PanelSource<Type>::read(item.source(index));
+    load_panels<columns>(Panels<Type, T::chunk>{to.base() + source.tile}, source, first_token, count);
   }
-  template <int index = 0> RK_DEVICE void load_inputs(const Arguments& arguments, int count, int thread) {
+  // A bit for each tensor that is copied as q is: one loop serves them all.
+  static RK_CONSTEXPR unsigned copied_alike() {
+    unsigned alike =
+        (T::role != Role::states ? 1u : 0u) | (T::reads_key ? 2u : 0u) | (T::value_tile == layout.key_padded ? 4u : 0u);
+    for (int i = 0; i < T::input_count; ++i) {
+      if (T::input_is_per_key[i] && bytes_of(T::input_types[i]) == 2) alike |= 8u << i;
+    }
+    return alike;
+  }
+  template <int index = 0> RK_DEVICE void load_inputs(int count, int thread) {
     if constexpr (index < T::input_count) {
       using Type = typename TypeOf<T::input_types[index]>::Type;
-      const TensorArgument& tensor = arguments.inputs[index];
-      if constexpr (T::input_is_per_key[index]) {
-        load<layout.key_padded, Type>(3 + index, layout.inputs[index], tensor,
-                                      arguments.flags & (first_input_is_vectorized << index), T::key_dim, count,
-                                      thread);
-      } else {
-        held[index] =
-            thread < count ? bits_of(item.base<Type>(3 + index)[(first_token + thread) * tensor.token_stride]) : 0u;
+      if constexpr (!T::input_is_per_key[index]) {
+        const PanelSource<Type> source = PanelSource<Type>::read(item.source(3 + index));
+        held[index] = thread < count ? bits_of(source.base[(first_token + thread) * source.stride]) : 0u;
         held_base = to.base();
+      } else if constexpr (sizeof(Type) != 2) {
+        load<layout.key_padded, Type>(3 + index, count);
       }
-      load_inputs<index + 1>(arguments, count, thread);
+      load_inputs<index + 1>(count, thread);
     }
   }
   template <int index = 0> RK_DEVICE void leave_held(int thread) {
@@ -225,17 +250,13 @@ template <class T> struct Loader {
       const int count = left < T::chunk ? static_cast<int>(left) : T::chunk;
       if (thread == 0) Note{first_token, count, left <= T::chunk, item}.leave(to.note());
       if (more) {
-        load_inputs(arguments, count, thread);
-        if constexpr (T::reads_key) {
-          load<layout.key_padded, Storage>(1, layout.key, arguments.key, arguments.flags & key_is_vectorized,
-                                           T::key_dim, count, thread);
+        constexpr unsigned alike = copied_alike();
+        load_inputs(count, thread);
+#pragma unroll 1
+        for (int index = 3 + T::input_count - 1; index >= 0; --index) {  // gates first: they are needed first
+          if ((alike >> index & 1u) != 0) load<layout.key_padded, Storage>(index, count);
         }
-        if constexpr (T::role != Role::states) {
-          load<layout.key_padded, Storage>(0, layout.query, arguments.query, arguments.flags & query_is_vectorized,
-                                           T::key_dim, count, thread);
-        }
-        load<T::value_tile, Storage>(2, layout.value, arguments.value, arguments.flags & value_is_vectorized,
-                                     T::value_dim - item.value_column(), count, thread);
+        if constexpr (T::value_tile != layout.key_padded) load<T::value_tile, Storage>(2, count);
       }
       to.advance();
       first_token += T::chunk;
