@@ -174,7 +174,13 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
 
 [[noreturn]] void refuse_all(const Variant& variant, const CompileOptions& options, const Pins& pins,
                              const ArchLimits& limits) {
-  const std::vector<Schedule> others = enumerate(variant, options, {}, limits);
+  if (pins.family == Family::hopper && !runs_hopper(options, limits))
+    throw Error(ErrorCode::unsupported, "the Hopper family does not serve this",
+                "family=hopper with " + std::string(name_of(options.dtype)) +
+                    ", K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) + " on " +
+                    limits.arch,
+                "bf16 on sm_90a, K and V multiples of 16 from 32 on; or the portable family", "--family");
+  const std::vector<Schedule> others = enumerate(variant, options, {.family = pins.family}, limits);
   const std::string memory =
       std::to_string(limits.shared_bytes_per_block) + " bytes of shared memory on " + limits.arch;
   if (others.empty())

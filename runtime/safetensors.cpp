@@ -205,6 +205,8 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
                 "a safetensors file", path);
   if (S_ISDIR(status.st_mode))
     throw Error(ErrorCode::io, "the file cannot be read", "a directory", "a safetensors file", path);
+  if (S_ISCHR(status.st_mode) && path != "/dev/stdin")
+    throw Error(ErrorCode::io, "the file cannot be read", "a device", "a safetensors file", path);
   std::ifstream stream(path, std::ios::binary);
   if (!stream) throw Error(ErrorCode::io, "the file cannot be read", std::strerror(errno), "a safetensors file", path);
   // An absurd header is refused before its file is loaded.

@@ -133,6 +133,8 @@ void add(CLI::App& app, const Flag& flag, Options& options) {
     option = app.add_option(flag.name, options.*flag.many, flag.help)->type_name(flag.value)->expected(1)->take_all();
   else
     option = app.add_option(flag.name, options.*flag.one, flag.help)->type_name(flag.value);
+  if (flag.toggle == nullptr)
+    option->check([](const std::string& word) { return std::string(word.empty() ? "an empty word" : ""); });
   if (*flag.help == 0) option->group("");
 }
 

@@ -40,6 +40,8 @@ class KnownSizes {
       const bool offsets = plan.axes[i] == "N+1";
       const std::string axis = offsets ? "N" : plan.axes[i];
       const std::int64_t size = offsets ? entry.shape[i] - 1 : entry.shape[i];
+      if (size < 1 && offsets)
+        refuse(place, "it has no sequence", shape_text(entry.shape), "[N+1] with N of at least 1");
       if (size < 1) refuse(place, "a size is 0", shape_text(entry.shape), wanted(plan) + ", all of at least 1");
       const auto [known, fresh] = sizes_.try_emplace(axis, size, plan.name);
       if (!fresh && known->second.first != size)

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include "runtime/cpu/host_compiler.hpp"
 #include "tools/commands.hpp"
 
 namespace rankone {
@@ -15,9 +16,10 @@ namespace {
 // Lock-free atomics are all that a signal handler may touch.
 std::atomic<bool> deferred{false}, pending{false};
 
-void on_interrupt(int) {
-  if (deferred && !pending.exchange(true)) return;
-  _exit(exit_interrupted);
+void on_interrupt(int signal) {
+  if (signal == SIGINT && deferred && !pending.exchange(true)) return;
+  remove_build_folders();
+  _exit(signal == SIGINT ? exit_interrupted : 128 + signal);
 }
 
 }  // namespace
@@ -26,6 +28,7 @@ void install_interrupt_handler() {
   struct sigaction action {};
   action.sa_handler = on_interrupt;
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
 }
 
 Interruptible::Interruptible() { deferred = true; }

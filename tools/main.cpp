@@ -36,6 +36,7 @@ void require_named_cache(const Invocation& invocation) {
   if (std::find(builds.begin(), builds.end(), invocation.command) == builds.end()) return;
   if (const auto folder = cache_directory(); folder && folder->origin == "RANKONE_CACHE_DIR")
     FileCache::standard().require_writable();
+  FileCache::insist_on_named_folder();
 }
 
 // The words themselves, since they may be what failed to parse.

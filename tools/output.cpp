@@ -10,6 +10,8 @@
 #include <fstream>
 #include <iostream>
 
+#include <unistd.h>
+
 #include <rankone/error.hpp>
 
 #include "runtime/cache/file.hpp"
@@ -49,7 +51,21 @@ std::string read_input(const std::string& path) {
     throw Error(
         std::filesystem::exists(path, ignored) ? ErrorCode::io : ErrorCode::not_found, "the file cannot be read",
         std::filesystem::is_directory(path, ignored) ? "a directory" : std::strerror(errno), "a readable file", path);
+  if (std::filesystem::is_character_file(path, ignored) && path != "/dev/stdin")
+    throw Error(ErrorCode::io, "the file cannot be read", "a device", "a readable file", path);
   return drain(stream);
+}
+
+void require_output(const std::string& path) {
+  if (path == "-") return;
+  std::error_code failure;
+  const std::filesystem::path target = std::filesystem::weakly_canonical(path, failure);
+  if (std::filesystem::is_directory(target, failure))
+    throw Error(ErrorCode::io, "the output is a directory", path, "a file", "--out");
+  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
+  if (!std::filesystem::exists(target, failure) && ::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw Error(ErrorCode::io, std::string("the output cannot be created (") + std::strerror(errno) + ")", path,
+                "a file in a folder that can be written", "--out");
 }
 
 void write_output(const std::string& path, std::string_view bytes) {

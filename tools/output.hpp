@@ -18,5 +18,7 @@ void print_result(const Options& options, const Json& document, const std::strin
 std::string read_input(const std::string& path);  // "-" is standard input
 // "-" is standard output; a file is whole or not there. Devices and pipes are written as they are.
 void write_output(const std::string& path, std::string_view bytes);
+// Throws where write_output would have to: before long work, not after it.
+void require_output(const std::string& path);
 
 }  // namespace rankone

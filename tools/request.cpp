@@ -104,7 +104,17 @@ Dims one_dims(const Options& options, const Dims& defaults) {
   return parse_dims(options.shapes.empty() ? "" : options.shapes.front(), defaults);
 }
 
-Device pick_device(const Options& options) { return Device::named(options.device.empty() ? "auto" : options.device); }
+Device pick_device(const Options& options) {
+  const std::string name = options.device.empty() ? "auto" : options.device;
+  try {
+    return Device::named(name);
+  } catch (const Error& error) {
+    if (error.code() != ErrorCode::no_device || options.device.empty()) throw;
+    // What the driver or its loader says belongs to the reason; given was the option.
+    const std::string reason = error.given().empty() ? error.message() : error.message() + " (" + error.given() + ")";
+    throw Error(error.code(), reason, options.device, error.accepted(), "--device");
+  }
+}
 
 std::uint64_t parse_seed(const Options& options) {
   return options.seed.empty() ? 1 : static_cast<std::uint64_t>(parse_integer(options.seed, 0, INT64_MAX, "--seed"));
@@ -115,7 +125,10 @@ std::vector<NamedScalar> parse_scalars(const Options& options) {
   for (const std::string& each : options.scalars) {
     const std::size_t sign = each.find('=');
     if (sign == std::string::npos || sign == 0) refuse("not a scalar", each, "NAME=VALUE", "--scalar");
-    scalars.push_back({each.substr(0, sign), parse_number(each.substr(sign + 1), "--scalar " + each.substr(0, sign))});
+    const std::string name = each.substr(0, sign);
+    for (const NamedScalar& before : scalars)
+      if (before.name == name) refuse("a scalar is given twice", each, name + " once", "--scalar");
+    scalars.push_back({name, parse_number(each.substr(sign + 1), "--scalar " + name)});
   }
   return scalars;
 }

@@ -37,6 +37,7 @@ int command_run(const Options& options) {
   if (options.input == "-" && options.variants.front() == "-")
     throw Error(ErrorCode::invalid_argument, "standard input cannot hold both the variant and the tensors",
                 "- and --in -", "one of them", "rankone run");
+  require_output(options.output);
   const Variant variant = resolve_variant(options.variants.front());
   const SafetensorsFile file = read_tensors(options.input);
   const FileProblem from_file = problem_from_file(variant, compile_options(options, {}), file);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <vector>
@@ -34,14 +35,20 @@ Loaded load(const std::string& path, const std::string& name) {
 
 int main(int count, char** words) {
   if (count != 6) {
-    std::fputs("compare FILE TENSOR REFERENCE_FILE TENSOR BOUND\n", stderr);
+    std::fprintf(
+        stderr,
+        "compare: %d words; accepted: FILE TENSOR REFERENCE_FILE TENSOR BOUND, the last a number such as 4e-3\n",
+        count - 1);
     return 2;
   }
   try {
     const auto result = load(words[1], words[2]), reference = load(words[3], words[4]);
     if (result.tensor.shape != reference.tensor.shape)
       throw Error(ErrorCode::invalid_argument, "tensors of different shapes", words[2], {}, words[1]);
-    const double bound = std::stod(words[5]);
+    char* end = nullptr;
+    const double bound = std::strtod(words[5], &end);
+    if (end == words[5] || *end != 0 || !(bound > 0))
+      throw Error(ErrorCode::invalid_argument, "not a bound", words[5], "a number above 0, such as 4e-3", "compare");
     const auto comparison = compare(result.tensor, reference.tensor, bound);
     std::printf("relative error of %s to %s: %.1e (bound %.0e)%s\n", words[2], words[4], comparison.relative_error,
                 bound, comparison.ok ? "" : "  TOO FAR");

@@ -3,6 +3,7 @@
 #include "runtime/cache/file_cache.hpp"
 
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <future>
 #include <map>
@@ -113,10 +114,13 @@ CacheItem produce_entry(const std::string& key, const std::function<std::string(
   return item;
 }
 
-CacheItem produce_and_store(const fs::path& root, std::string_view kind, const std::string& key,
+CacheItem produce_and_store(const fs::path& root, bool has_to_serve, std::string_view kind, const std::string& key,
                             const std::function<std::string()>& produce) {
   const fs::path folder = folder_of(root, kind);
   if (const std::string why = make_folder(folder); !why.empty()) {
+    if (has_to_serve)
+      throw Error(ErrorCode::io, "the cache folder that was named cannot be used", why,
+                  "a folder with room that can be written", "RANKONE_CACHE_DIR");
     warn_once(root, why);
     return produce_entry(key, produce);
   }
@@ -130,6 +134,10 @@ CacheItem produce_and_store(const fs::path& root, std::string_view kind, const s
     publish_file(folder / key, {item.bytes, {reinterpret_cast<const char*>(&trailer), sizeof trailer}});
     item.file = folder / key;
   } catch (const Error& error) {
+    if (has_to_serve)
+      throw Error(ErrorCode::io, "the cache folder that was named cannot be used",
+                  error.message() + " in " + folder.string(), "a folder with room that can be written",
+                  "RANKONE_CACHE_DIR");
     warn_once(root, error.what());
   }
   return item;
@@ -145,15 +153,20 @@ Underway& underway() {
   return *state;
 }
 
+std::atomic<bool> insisted{false};
+
 }  // namespace
 
-FileCache::FileCache(std::optional<fs::path> user, std::optional<fs::path> system)
-    : user_(std::move(user)), system_(std::move(system)) {}
+void FileCache::insist_on_named_folder() { insisted = true; }
+
+FileCache::FileCache(std::optional<fs::path> user, std::optional<fs::path> system, bool has_to_serve)
+    : user_(std::move(user)), system_(std::move(system)), has_to_serve_(has_to_serve) {}
 
 FileCache FileCache::standard() {
   std::optional<fs::path> user;
-  if (const auto setting = cache_directory()) user = setting->value;
-  return FileCache(user, system_cache_directory().value);
+  const auto setting = cache_directory();
+  if (setting) user = setting->value;
+  return FileCache(user, system_cache_directory().value, insisted && setting && setting->origin == "RANKONE_CACHE_DIR");
 }
 
 std::optional<CacheItem> FileCache::find(std::string_view kind, const std::string& key) const {
@@ -183,7 +196,8 @@ CacheItem FileCache::get(std::string_view kind, const std::string& key,
   };
   try {
     auto item = find(kind, key);
-    if (!item) item = user_ ? produce_and_store(*user_, kind, key, produce) : produce_entry(key, produce);
+    if (!item)
+      item = user_ ? produce_and_store(*user_, has_to_serve_, kind, key, produce) : produce_entry(key, produce);
     promise.set_value(*item);
     finish();
     return *item;

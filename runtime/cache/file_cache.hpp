@@ -34,12 +34,16 @@ struct CacheListing {
 // A writable user layer over a read-only system layer. Entries lie at ROOT/SCHEMA/KIND/KEY.
 class FileCache {
  public:
-  FileCache(std::optional<std::filesystem::path> user, std::optional<std::filesystem::path> system);
+  // Without `has_to_serve` a user layer that cannot be written costs a warning, else get() throws Error(io).
+  FileCache(std::optional<std::filesystem::path> user, std::optional<std::filesystem::path> system,
+            bool has_to_serve = false);
   static FileCache standard();  // the folders that paths.hpp names
+  // From now on one that RANKONE_CACHE_DIR names has to serve: for programs whose user named it and waits.
+  static void insist_on_named_folder();
 
   // The entry of `key`, or else what `produce` returns, stored for the next one. `kind` is a plain name ("cubin",
   // "host"). An exception of `produce` reaches every thread that waits for it, and nothing is stored. An entry that
-  // does not match its checksum is produced again. A folder that cannot be written costs a warning, nothing else.
+  // does not match its checksum is produced again.
   CacheItem get(std::string_view kind, const std::string& key, const std::function<std::string()>& produce) const;
   // The entry, if there is a whole one.
   std::optional<CacheItem> find(std::string_view kind, const std::string& key) const;
@@ -54,6 +58,7 @@ class FileCache {
 
  private:
   std::optional<std::filesystem::path> user_, system_;
+  bool has_to_serve_;
 };
 
 }  // namespace rankone

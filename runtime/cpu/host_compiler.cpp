@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <atomic>
 
 #include <cerrno>
 #include <chrono>
@@ -62,6 +63,25 @@ void sweep(const fs::path& base) {
   }
 }
 
+// Folders in use, where a signal handler finds them: it may only call what is safe there.
+constexpr const char* files_of_a_build[] = {"/kernel.cpp", "/kernel.so", "/log", "/empty.cpp", "/empty", "/empty.log"};
+struct FolderSlot {
+  std::atomic<bool> taken{false}, used{false};
+  char path[240];
+};
+FolderSlot folder_slots[16];  // beyond as many at once, what an interrupt leaves is swept later
+
+FolderSlot* take_slot(const std::string& path) {
+  if (path.size() >= sizeof(FolderSlot::path)) return nullptr;
+  for (FolderSlot& slot : folder_slots) {
+    if (slot.taken.exchange(true)) continue;
+    std::strcpy(slot.path, path.c_str());
+    slot.used = true;
+    return &slot;
+  }
+  return nullptr;
+}
+
 // A folder that goes away with everything in it.
 class TemporaryFolder {
  public:
@@ -72,11 +92,13 @@ class TemporaryFolder {
     sweep(base);
     std::string pattern = (base / (std::string(folder_prefix) + "XXXXXX")).string();
     if (::mkdtemp(pattern.data()) == nullptr)
-      throw Error(ErrorCode::io, std::string("no temporary folder can be made (") + std::strerror(errno) + ")", {},
-                  "a TMPDIR that can be written", base.string());
+      throw Error(ErrorCode::io, std::string("no temporary folder can be made (") + std::strerror(errno) + ")",
+                  base.string(), "a folder that can be written", "TMPDIR");
     path_ = pattern;
+    slot_ = take_slot(pattern);
   }
   ~TemporaryFolder() {
+    if (slot_ != nullptr) slot_->used = slot_->taken = false;
     std::error_code ignored;
     fs::remove_all(path_, ignored);
   }
@@ -86,6 +108,7 @@ class TemporaryFolder {
 
  private:
   fs::path path_;
+  FolderSlot* slot_ = nullptr;
 };
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -140,6 +163,17 @@ int run(const std::vector<std::string>& command, const fs::path& log) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+// Tells a kernel that a good compiler refuses, which is a defect of ours, from a program that is no compiler.
+bool compiles_anything(const HostCompiler& compiler, const fs::path& folder) {
+  const fs::path source = folder / "empty.cpp";
+  std::ofstream(source) << "int main() {}\n";
+  std::vector<std::string> command = compiler.command;
+  for (const std::string& word :
+       {std::string("-std=c++20"), std::string("-o"), (folder / "empty").string(), source.string()})
+    command.push_back(word);
+  return run(command, folder / "empty.log") == 0 && fs::exists(folder / "empty");
+}
+
 // The first errors say what is wrong; templates make the rest long.
 std::string shortened(std::string log) {
   constexpr std::size_t most = 4000;
@@ -149,6 +183,19 @@ std::string shortened(std::string log) {
 }
 
 }  // namespace
+
+void remove_build_folders() noexcept {
+  for (FolderSlot& slot : folder_slots) {
+    if (!slot.used) continue;
+    for (const char* name : files_of_a_build) {
+      char path[sizeof(FolderSlot::path) + 16];
+      std::strcpy(path, slot.path);
+      std::strcat(path, name);
+      ::unlink(path);
+    }
+    ::rmdir(slot.path);
+  }
+}
 
 HostCompiler find_host_compiler() {
   const Setting setting = host_compiler();
@@ -197,6 +244,10 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
   const std::string words = shortened(read_file(log).value_or(""));
   if (status < 0)
     throw Error(ErrorCode::unsupported, "the host compiler was killed", compiler.command[0], "memory and time for it",
+                "CPU device");
+  if (status != 0 && !compiles_anything(compiler, folder.path()))
+    throw Error(ErrorCode::unsupported, "the host compiler does not compile an empty C++20 program",
+                compiler.command[0], "g++ 12, clang++ 14 or later, in PATH as c++ or named by RANKONE_CXX or CXX",
                 "CPU device");
   if (status != 0)
     throw Error(ErrorCode::compile_failed,

@@ -21,4 +21,7 @@ std::string host_flags();           // for a cache key
 // Error(unsupported) where that is none that works.
 std::string compile_on_host(const HostCompiler& compiler, const std::string& emitted_text);
 
+// Removes what builds under way have written to temporary folders; for signal handlers of a process that ends.
+void remove_build_folders() noexcept;
+
 }  // namespace rankone

@@ -35,7 +35,7 @@ void check(const Driver& driver, Result result, const char* call) {
 Driver load_driver(const std::string& soname) {
   std::string words;
   const Library library = Library::open(soname, words);
-  if (!library) no_driver("there is no CUDA driver", words, {});  // the loader's words name the library
+  if (!library) no_driver("there is no CUDA driver", words, soname);
 
   Driver driver;
 #define RANKONE_CUDA_LOAD(name, exported, parameters)                               \

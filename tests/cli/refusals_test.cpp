@@ -147,7 +147,8 @@ TEST(Refusals, WithoutHostCompilerOrLibraries) {
   };
   EXPECT_EQ(compiled_by(broken).code, 2) << "it cannot be started";
   EXPECT_EQ(compiled_by("true").code, 2) << "it is no compiler";
-  EXPECT_EQ(compiled_by("false").code, 3) << "it refuses the emitted text";
+  EXPECT_EQ(compiled_by("false").code, 2) << "it is no compiler either";
+  EXPECT_EQ(compiled_by("c++ -Dnamespace=oops").code, 3) << "it refuses the emitted text";
   const Finished nvrtc = rankone(split("compile gla --arch sm_90a"), {},
                                  {{"RANKONE_CACHE_DIR", folder.path()}, {"RANKONE_NVRTC", "/nowhere/libnvrtc.so"}});
   EXPECT_EQ(nvrtc.code, 2);
