@@ -24,10 +24,17 @@ int octaves(int a, int b) {
 std::array<int, 6> demerits(const Schedule& schedule) {
   // What the Hopper family can run it runs faster; the more stages fit, the less it waits.
   if (schedule.family == Family::hopper)
-    return {0, schedule.level != preferred_level, octaves(schedule.value_tile, preferred_value_tile), octaves(schedule.chunk, preferred_chunk),
-            -schedule.stages, 0};
-  return {1, schedule.level != preferred_level, schedule.stages != preferred_stages,
-          octaves(schedule.value_tile, preferred_value_tile), octaves(schedule.chunk, preferred_chunk),
+    return {0,
+            schedule.level != preferred_level,
+            octaves(schedule.value_tile, preferred_value_tile),
+            octaves(schedule.chunk, preferred_chunk),
+            -schedule.stages,
+            0};
+  return {1,
+          schedule.level != preferred_level,
+          schedule.stages != preferred_stages,
+          octaves(schedule.value_tile, preferred_value_tile),
+          octaves(schedule.chunk, preferred_chunk),
           schedule.value_tile / schedule.warps != preferred_columns};
 }
 

@@ -16,7 +16,8 @@ inline constexpr int max_key_dim = 256, max_value_dim = 512;
 void check_options(const Variant& variant, const CompileOptions& options);
 
 // What a block of the Hopper family consists of.
-HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);
+HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
+                           KernelRole role);
 
 // Shared memory of a block of this role.
 int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);

@@ -33,11 +33,13 @@ void PassKernels::launch(const Call& call, std::size_t first, std::size_t last, 
   for (std::size_t i = first; i <= last; ++i) {
     blocks[i] = block_count(plan_, plan_.kernels[i], call.shape);
     if (blocks[i] > most_blocks)
-      throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(blocks[i]) + " blocks", text_of(call.shape),
-                  "at most 2^31 - 1 blocks: fewer sequences or heads in one call", std::string(plan_.variant.name.view()));
+      throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(blocks[i]) + " blocks",
+                  text_of(call.shape), "at most 2^31 - 1 blocks: fewer sequences or heads in one call",
+                  std::string(plan_.variant.name.view()));
     // A block of the Hopper family walks several items, the loads of the next one under way before the last ends. Where
     // lengths differ the hardware deals better with one item a block.
-    if (plan_.schedule.family == Family::hopper && plan_.kernels[i].role != KernelRole::join && call.shape.sequences == 0)
+    if (plan_.schedule.family == Family::hopper && plan_.kernels[i].role != KernelRole::join &&
+        call.shape.sequences == 0)
       blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_});
   }
   for (std::size_t i = first; i <= last; ++i)
@@ -65,19 +67,23 @@ void OperatorImpl::states(const ForwardArguments& given, const Tensor& log_decay
   pass.launch(pass.checker().states(given, log_decay_total), 0, 0, stream);
 }
 
-void OperatorImpl::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const {
+void OperatorImpl::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier,
+                           void* stream) const {
   const PassKernels& pass = states_pass();
   pass.launch(pass.checker().combine(state, log_decay_total, earlier), 1, 1, stream);
 }
 
 std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
   const std::int64_t value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads;
-  const bool negative = shape.batch < 0 || shape.tokens < 0 || shape.heads < 0 || value_heads < 0 || shape.sequences < 0;
+  const bool negative =
+      shape.batch < 0 || shape.tokens < 0 || shape.heads < 0 || value_heads < 0 || shape.sequences < 0;
   constexpr double most = 0x1p44;  // of tokens times heads, far past any memory and far from 64 bits
-  if (negative || (static_cast<double>(shape.batch) * static_cast<double>(shape.tokens) + static_cast<double>(shape.sequences)) *
-                          static_cast<double>(value_heads) > most)
-    throw Error(ErrorCode::invalid_argument, "the shape is out of range", text_of(shape), "sizes from 0, with B·T·HV below 2^44",
-                std::string(plan().variant.name.view()));
+  if (negative ||
+      (static_cast<double>(shape.batch) * static_cast<double>(shape.tokens) + static_cast<double>(shape.sequences)) *
+              static_cast<double>(value_heads) >
+          most)
+    throw Error(ErrorCode::invalid_argument, "the shape is out of range", text_of(shape),
+                "sizes from 0, with B·T·HV below 2^44", std::string(plan().variant.name.view()));
   return rankone::workspace_bytes(plan(), shape);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The shadow of blocks whose parts synchronize alone: as Shadow, with vector clocks for the order, every reader kept that
-// a later writer could miss, and reads by the tensor cores.
+// The shadow of blocks whose parts synchronize alone: as Shadow, with vector clocks for the order, every reader kept
+// that a later writer could miss, and reads by the tensor cores.
 #pragma once
 
 #include <algorithm>

@@ -2,9 +2,9 @@
 // Vector clocks: which accesses of which threads each thread comes after, in blocks whose parts synchronize alone.
 //
 // Times are ticks of the block's one counter. A thread's accesses bear the tick of its last release; its row holds, for
-// each other thread, the latest such time that it comes after. Rows are shared, counted, and copied only to change, since
-// the lanes of a warp mostly know the same. Behind the threads' columns each warpgroup has one for its products, which
-// read shared memory on their own time: who knows that time knows that the products are done.
+// each other thread, the latest such time that it comes after. Rows are shared, counted, and copied only to change,
+// since the lanes of a warp mostly know the same. Behind the threads' columns each warpgroup has one for its products,
+// which read shared memory on their own time: who knows that time knows that the products are done.
 #pragma once
 
 #include <algorithm>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // What happened to each part of a block's shared memory, and whether the next access is ordered after it.
 //
-// Of kernels whose parts do not synchronize alone (see CausalShadow): two words order threads, sync_block all of them, sync_warp the 32 lanes of a warp. So one counter serves as
-// clock: it ticks at each of them, an access is stamped with the tick of its warp's last one, and an earlier access is
-// ordered before a later one if it is older than the last sync_block, or is the same thread's, or is the same warp's
-// and older than that warp's last sync. No vector clocks are needed, and stamps of former blocks read as "never
-// written".
+// Of kernels whose parts do not synchronize alone (see CausalShadow): two words order threads, sync_block all of them,
+// sync_warp the 32 lanes of a warp. So one counter serves as clock: it ticks at each of them, an access is stamped
+// with the tick of its warp's last one, and an earlier access is ordered before a later one if it is older than the
+// last sync_block, or is the same thread's, or is the same warp's and older than that warp's last sync. No vector
+// clocks are needed, and stamps of former blocks read as "never written".
 #pragma once
 
 #include <algorithm>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Tensor-core products of a warpgroup (sm_90a): m = 64 rows by n columns, k = 16, float32 accumulators, asynchronous.
 //
-// A warpgroup is four consecutive warps, the first a multiple of four. Warp w % 4 = i holds rows 16 i to 16 i + 15. With
-// group = lane / 4 and pair = lane % 4, c[4 j + ..] holds (row, column)
+// A warpgroup is four consecutive warps, the first a multiple of four. Warp w % 4 = i holds rows 16 i to 16 i + 15.
+// With group = lane / 4 and pair = lane % 4, c[4 j + ..] holds (row, column)
 //   c0 (group, 8 j + 2 pair), c1 (group, 8 j + 2 pair + 1), c2 (group + 8, 8 j + 2 pair), c3 (group + 8, 8 j + 2 pair + 1)
 // and a left operand in registers is that of mma_bf16 for the warp's 16 rows.
 // Products are issued between wgmma_fence and wgmma_commit; until a wgmma_wait that covers them, their accumulators may
@@ -22,8 +22,8 @@ template <> constexpr bool is_bf16<bf16> = true;
 //     else rows are 16 bytes apart, and the second 8 steps start `leading_bytes` after the first.
 //   otherwise rows lie side by side ("MN-major"), 64 to a swizzled row of 128 bytes: steps are 128 bytes apart, blocks of
 //     8 steps `stride_bytes`, blocks of 64 rows `leading_bytes`.
-// It starts `moved` bytes, best a constant, after `offset`, both multiples of 16; swizzled patterns start at multiples of
-// 1024 bytes. Operands that differ only in `moved` share a descriptor but for one addition.
+// It starts `moved` bytes, best a constant, after `offset`, both multiples of 16; swizzled patterns start at multiples
+// of 1024 bytes. Operands that differ only in `moved` share a descriptor but for one addition.
 template <bool steps_adjacent_, bool swizzled_, int leading_bytes_, int stride_bytes_>
 struct MatrixView {
   static constexpr bool steps_adjacent = steps_adjacent_, swizzled = swizzled_;

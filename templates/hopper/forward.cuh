@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The forward pass of the Hopper family (sm_90a): one read of the inputs, one write of the output, the state in registers.
+// The forward pass of the Hopper family (sm_90a): one read of the inputs, one write of the output, the state in
+// registers.
 //
 // A block's warpgroups walk the same chunks, each a stage behind the one before:
 //   loader   copies q, k, v and gate inputs into swizzled panels

@@ -8,19 +8,20 @@ namespace rankone {
 
 // Four elements of the state of one (sequence, head) a thread: it walks the segments. A slot holds what its segment
 // adds, and then the state before it.
-template <class Policy>
-RK_DEVICE void join(const Arguments& arguments) {
+template <class Policy> RK_DEVICE void join(const Arguments& arguments) {
   constexpr int elements = Policy::key_dim * Policy::value_dim, per_block = 4 * join_threads;
   constexpr int parts = (elements + per_block - 1) / per_block;
   const int first = static_cast<int>(block_index() % parts) * per_block + 4 * thread_index();
-  const long long matrix = block_index() / parts, sequence = matrix / arguments.value_heads, head = matrix % arguments.value_heads;
+  const long long matrix = block_index() / parts, sequence = matrix / arguments.value_heads,
+                  head = matrix % arguments.value_heads;
   if (first >= elements) return;  // a multiple of 4: K and V are multiples of 16
   Work work;
   place_sequence(arguments, sequence, arguments.segment_tokens, work);
   const long long segments = segments_of(arguments, work.length);
   Vector16 state{};
   if (arguments.initial_state != nullptr) {
-    state = *reinterpret_cast<const Vector16*>(static_cast<const float*>(arguments.initial_state) + matrix * elements + first);
+    state = *reinterpret_cast<const Vector16*>(static_cast<const float*>(arguments.initial_state) + matrix * elements +
+                                               first);
   }
   const auto slot = [&](long long segment) { return (work.first_slot + segment) * arguments.value_heads + head; };
   const auto place = [&](long long segment) {

@@ -2,8 +2,8 @@
 // Per-key decays: a warp takes a span of 16 tokens, 32 key columns at a time, and leaves behind
 //   queries anchored at the span's end (q / the decay that follows), or where that could overflow at its start,
 //   keys decayed to the span's end, the span's decay, and its causal scores.
-// All stays in registers, as operands of the warp's products; only what it leaves is written, by the lanes that have read
-// what was there.
+// All stays in registers, as operands of the warp's products; only what it leaves is written, by the lanes that have
+// read what was there.
 #pragma once
 
 #include "device/barrier.cuh"
@@ -15,14 +15,15 @@ namespace rankone {
 // keep their digits in bf16 and cannot overflow with keys and queries of any ordinary size.
 inline constexpr float anchored_log2_decay = -60.0f;
 
-// Which tokens meet where, if a span's 16 are halved, and the halves, and so on: a bit for each of a lane's eight elements,
-// eight for each halving. A block of 2 half tokens has its middle before the token whose `half` bit is set.
+// Which tokens meet where, if a span's 16 are halved, and the halves, and so on: a bit for each of a lane's eight
+// elements, eight for each halving. A block of 2 half tokens has its middle before the token whose `half` bit is set.
 constexpr int halvings = 4;
 struct Halving {
   unsigned between =
       0;  // as an operand's ones: from the middle to a query, itself included; from behind a key to the middle
   unsigned wanted = 0;  // of an accumulator: the query above the middle and the key below
   unsigned diagonal = 0;
+  unsigned whole = 0;  // of the span, as ones: up to a query, itself included, and eight bits on, from behind a key
 
   RK_DEVICE Halving() {
     const LanePlace lane = lane_place();
@@ -31,6 +32,7 @@ struct Halving {
       const int row = lane.group + i / 2 % 2 * 8, token = i / 4 * 8 + 2 * lane.pair + i % 2;  // of an operand
       const int query = lane.group + i % 4 / 2 * 8;                                           // of an accumulator
       if (query == token) diagonal |= 1u << i;
+      whole |= token <= row ? 1u << i : 256u << i;
 #pragma unroll
       for (int level = 0; level < halvings; ++level) {
         const int half = sub_chunk / 2 >> level;
@@ -43,8 +45,8 @@ struct Halving {
   }
 };
 
-// The tensor cores cut both operands of a score to ten bits, which takes 7e-4 of it on average, and nothing where neither
-// decays: giving back half leaves the least of a bias either way.
+// The tensor cores cut both operands of a score to ten bits, which takes 7e-4 of it on average, and nothing where
+// neither decays: giving back half leaves the least of a bias either way.
 inline constexpr float untruncated = 1.00035f;
 
 template <class T, class Gate> struct KeySpan {
@@ -157,48 +159,50 @@ template <class T, class Gate> struct KeySpan {
       if ((wanted >> i & 1u) != 0) scores[i / 4][i % 4] += c[i / 4][i % 4];
     }
   }
+  static RK_DEVICE void clear(float (&c)[2][4]) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) c[i / 4][i % 4] = 0.0f;
+  }
   // values *= 2^sums
   static RK_DEVICE void decay(float (&values)[8], const float (&sums)[2][4]) {
 #pragma unroll
     for (int i = 0; i < 8; ++i) values[i] *= exp2(sums[i / 4][i % 4]);
   }
 
-  // For any decays: scores by halves of halves. Queries of an upper half and keys of the lower one meet at the middle, so
-  // that every factor is a decay. An operand's upper halves hold queries, its lower ones keys.
+  // For any decays: scores by halves of halves. Queries of an upper half and keys of the lower one meet at the middle,
+  // so that every factor is a decay. An operand's upper halves hold queries, its lower ones keys.
   RK_DEVICE void anchor_at_start(Columns (&columns)[blocks], int column, const Halving& halving) {
     const LanePlace lane = lane_place();
     float c[2][4] = {};
 #pragma unroll
     for (int b = 0; b < blocks; ++b) add_products(c, columns[b].queries, columns[b].keys);
     add_wanted(c, halving.diagonal);
+    // Four halvings for the scores, then what stays behind: queries since the span's start, keys until its end.
     float sums[2][4];
 #pragma unroll 1
-    for (int level = 0; level < halvings; ++level) {
-      const Quad<bf16> between = ones_of(halving.between >> 8 * level);
-      const int half = sub_chunk / 2 >> level;
-#pragma unroll
-      for (int i = 0; i < 8; ++i) c[i / 4][i % 4] = 0.0f;
+    for (int level = 0; level < halvings + 2; ++level) {
+      const bool stays = level >= halvings;
+      const unsigned bits = (stays ? halving.whole : halving.between) >> 8 * (stays ? level - halvings : level);
+      const Quad<bf16> between = ones_of(bits);
+      // Rows that hold queries: those above a middle, or all, or none.
+      const int queries_of = level < halvings ? sub_chunk / 2 >> level : level == halvings ? ~0 : 0;
+      const int upper[2] = {(lane.group | 16) & queries_of, (lane.group | 24) & queries_of};
+      clear(c);
 #pragma unroll
       for (int b = 0; b < blocks; ++b) {
         float values[8];
         columns[b].steps.sum(sums, between);
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
-          values[i] = ((lane.group + i / 2 % 2 * 8) & half) != 0 ? columns[b].queries[i] : columns[b].keys[i];
+          values[i] = upper[i / 2 % 2] != 0 ? columns[b].queries[i] : columns[b].keys[i];
         }
         decay(values, sums);
-        add_products(c, values, values);
+        if (stays)
+          store(level == halvings ? layout.query : layout.key, column + 16 * b, values);
+        else
+          add_products(c, values, values);
       }
-      add_wanted(c, halving.wanted >> 8 * level);
-    }
-#pragma unroll
-    for (int b = 0; b < blocks; ++b) {
-      columns[b].steps.sum(sums, ones_where([](int row, int token) { return token <= row; }));
-      decay(columns[b].queries, sums);
-      store(layout.query, column + 16 * b, columns[b].queries);
-      columns[b].steps.sum(sums, ones_where([](int row, int token) { return token > row; }));
-      decay(columns[b].keys, sums);
-      store(layout.key, column + 16 * b, columns[b].keys);
+      if (!stays) add_wanted(c, halving.wanted >> 8 * level);
     }
   }
 

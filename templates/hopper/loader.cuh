@@ -81,8 +81,9 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& so
   }
 }
 
-// The packed sequence of this rank, longest first, so that none of the long ones is the last to start: of up to 128, one for
-// each thread of the loader, all of which ask; more keep their own order. find_next() has a barrier before the next asking.
+// The packed sequence of this rank, longest first, so that none of the long ones is the last to start: of up to 128,
+// one for each thread of the loader, all of which ask; more keep their own order. find_next() has a barrier before the
+// next asking.
 template <class T> RK_DEVICE long long longest_first(const Arguments& arguments, long long rank) {
   if (arguments.cu_seqlens == nullptr || arguments.sequences > group_threads) return rank;
   const int thread = thread_index();

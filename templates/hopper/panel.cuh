@@ -39,8 +39,8 @@ template <class T, int rows> struct Panels {
   using Columns = MatrixView<false, true, bytes, pattern_bytes>;
   RK_DEVICE Columns as_columns(int row, int panel) const { return {offset + row * panel_bytes, panel * bytes}; }
 
-  // Where a lane's row of a 16 x 16 block starts, for a warp's own products: the left operand with rows as m, and the right
-  // one with rows as n (n 0..7 in r0, r2, n 8..15 in r1, r3).
+  // Where a lane's row of a 16 x 16 block starts, for a warp's own products: the left operand with rows as m, and the
+  // right one with rows as n (n 0..7 in r0, r2, n 8..15 in r1, r3).
   RK_DEVICE int block_place(int row, int column) const {
     const int lane = lane_index();
     return at(row + lane % 16, column + lane / 16 * 8);

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// A state warpgroup: 64 value columns of the state, transposed, in float32 registers, advanced a span of tokens at a time.
+// A state warpgroup: 64 value columns of the state, transposed, in float32 registers, advanced a span of tokens at a
+// time.
 //
-// o^T = S^T q^T + v^T P^T, then S^T = S^T decay + v^T k: the state is the left operand of the first product in place, so
-// it never passes through shared memory.
+// o^T = S^T q^T + v^T P^T, then S^T = S^T decay + v^T k: the state is the left operand of the first product in place,
+// so it never passes through shared memory.
 #pragma once
 
 #include "device/barrier.cuh"
@@ -129,8 +130,8 @@ template <class T> struct Strip {
   }
 };
 
-// A step per key: 16 tokens. Queries are anchored at the span's end where no decay has its sign set, so that the state decays
-// before it is read, else at its start.
+// A step per key: 16 tokens. Queries are anchored at the span's end where no decay has its sign set, so that the state
+// decays before it is read, else at its start.
 template <class T>
 RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int base, int span, float scale) {
   using Operand = typename T::Storage;
@@ -147,25 +148,22 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
     const auto is_exact = [&](int block) {
       return as_bits(shared_load<float>(decays + block * key_block * 4)) >> 31 != 0;
     };
-    const auto take = [&](int block) {
+    const bool any_exact = any_lane(is_exact(lane_index() % blocks));
+    if (!any_exact) {  // the usual case, in one straight line
 #pragma unroll
-      for (int step = block * steps / blocks; step < (block + 1) * steps / blocks; ++step) {
-        state.template pack<Operand>(s[step], step);
-      }
-    };
-    if (!any_lane(is_exact(lane_index() % blocks))) {  // the usual case, in one straight line
-#pragma unroll
-      for (int block = 0; block < blocks; ++block) {
-        state.decay_block(block, decays);
-        take(block);
-      }
+      for (int block = 0; block < blocks; ++block) state.decay_block(block, decays);
     } else {
 #pragma unroll
       for (int block = 0; block < blocks; ++block) {
-        const bool exact = is_exact(block);
-        if (!exact) state.decay_block(block, decays);
-        take(block);
-        if (exact) state.decay_block(block, decays);
+        if (!is_exact(block)) state.decay_block(block, decays);
+      }
+    }
+#pragma unroll
+    for (int step = 0; step < steps; ++step) state.template pack<Operand>(s[step], step);
+    if (any_exact) {
+#pragma unroll
+      for (int block = 0; block < blocks; ++block) {
+        if (is_exact(block)) state.decay_block(block, decays);
       }
     }
     wgmma_fence();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Evaluates the variant's expressions on a chunk: decays, write scales, keys and feature maps.
 //
-// Every factor is a product of decays in [0, 1], never a quotient: nothing can overflow, and a reset leaves exact zeros.
-// Base-2 logarithms are clamped at -150 a token before they are summed. Over a whole sub-chunk, whose factor meets
-// every earlier token again, the sum is rounded to a factor once.
+// Every factor is a product of decays in [0, 1], never a quotient: nothing can overflow, and a reset leaves exact
+// zeros. Base-2 logarithms are clamped at -150 a token before they are summed. Over a whole sub-chunk, whose factor
+// meets every earlier token again, the sum is rounded to a factor once.
 #pragma once
 
 #include "device/math.cuh"

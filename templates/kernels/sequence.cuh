@@ -80,8 +80,8 @@ RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long
   return chunk;
 }
 
-// The head and the value columns of a block; what is left of its number says which tokens. Blocks with the same head and
-// tokens stand side by side, so that the second finds queries and keys in L2.
+// The head and the value columns of a block; what is left of its number says which tokens. Blocks with the same head
+// and tokens stand side by side, so that the second finds queries and keys in L2.
 template <class Traits>
 RK_DEVICE long long place_columns(const Arguments& arguments, long long block, Work& work) {
   work.value_tile = static_cast<int>(block % Traits::value_tiles);

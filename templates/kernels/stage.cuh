@@ -13,7 +13,8 @@ static_assert(Tile<float, 16>::row_bytes == 16 * 4 + row_padding, "tiles and the
 template <class Traits> using QueryTile = Tile<typename Traits::Storage, Traits::key_padded>;
 template <class Traits> using ValueTile = Tile<typename Traits::Storage, Traits::value_tile>;
 
-// One sequence and head of a tensor, from its first token and the tile's first column on: found once, read chunk by chunk.
+// One sequence and head of a tensor, from its first token and the tile's first column on: found once, read chunk by
+// chunk.
 template <class T>
 struct Source {
   const T* base;

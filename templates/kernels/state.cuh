@@ -8,8 +8,8 @@
 namespace rankone {
 
 // Only unrolled loops can index registers, and straight-line code is slow to compile. Where a product takes several
-// instructions, the state is therefore worked on in groups of keys: a loop that is not unrolled works on the first group
-// and rotates the state by one group. The moves cost little beside such products, but much beside those of bf16.
+// instructions, the state is therefore worked on in groups of keys: a loop that is not unrolled works on the first
+// group and rotates the state by one group. The moves cost little beside such products, but much beside those of bf16.
 template <class Traits>
 RK_CONSTEXPR int count_key_groups() {
   const int steps = Traits::key_padded / 16;

@@ -10,8 +10,8 @@
 namespace rankone {
 namespace {
 
-// For each turn a loader brings a 16 x 64 matrix b (asynchronous copies) and the helpers its scale; the helpers scale it
-// into a second ring, and two warpgroups add a b to their sums, where a holds 64 rows for each.
+// For each turn a loader brings a 16 x 64 matrix b (asynchronous copies) and the helpers its scale; the helpers scale
+// it into a second ring, and two warpgroups add a b to their sums, where a holds 64 rows for each.
 constexpr int turns = 5;
 constexpr const char* body = R"(
 constexpr int stages = 2, turns = 5;

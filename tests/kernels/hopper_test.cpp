@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The Hopper family on the CPU device: every catalogue variant, walked whole and in segments, under eight schedule seeds
-// and more; and each of its barriers, waits and fences taken away.
+// The Hopper family on the CPU device: every catalogue variant, walked whole and in segments, under eight schedule
+// seeds and more; and each of its barriers, waits and fences taken away.
 #include <algorithm>
 #include <set>
 #include <sstream>

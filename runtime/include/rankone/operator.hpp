@@ -22,8 +22,8 @@ class Operator {
  public:
   // Asynchronous on `stream` (a CUstream). Throws Error before anything is launched when an argument does not fit.
   void forward(const ForwardArguments& arguments, void* stream = nullptr) const;
-  // Builds and loads what states() and combine() use. Without it the first of their calls does, which takes about half a
-  // second where nothing is cached, and must not happen while a graph is captured.
+  // Builds and loads what states() and combine() use. Without it the first of their calls does, which takes about half
+  // a second where nothing is cached, and must not happen while a graph is captured.
   void prepare_states() const;
   // The state-only pass: reads k, v and gates, writes final_state and, if given, the summed log-decay
   // ([N, HV] or [N, HV, K] float32), which combine() needs. `o` and `q` are not used.

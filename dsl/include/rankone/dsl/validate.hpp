@@ -163,7 +163,8 @@ constexpr void validate(const Variant& variant) {
   const int chunk = variant.chunk_;
   if (chunk != 0 && (chunk < 16 || chunk > 128 || chunk % 16 != 0))
     refuse("a chunk is a multiple of 16 tokens, from 16 to 128", chunk);
-  if (variant.level_ > Level::segment) refuse("a level is automatic, serial, chunk or segment", static_cast<int>(variant.level_));
+  if (variant.level_ > Level::segment)
+    refuse("a level is automatic, serial, chunk or segment", static_cast<int>(variant.level_));
 }
 
 }  // namespace rankone
