@@ -40,7 +40,7 @@ struct HopperLayout {
   int sums;                      // not per key, after the stages: float [helper warp][3][chunk]
   int totals;                    // state-only role, per key: float [span][key_padded]
   int notes, items, item_slots;  // 16 bytes for each stage; records of items
-  int chosen;                    // a packed sequence: 4 bytes
+  int lengths, chosen;           // of packed sequences: 4 bytes for each thread of the loader; one of them: 4 bytes
   int bytes, threads;
 };
 
@@ -81,7 +81,8 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.notes = (offset + 15) / 16 * 16;
   layout.items = layout.notes + 16 * sizes.stages;
   layout.item_slots = sizes.stages + 2;
-  layout.chosen = layout.items + item_bytes * layout.item_slots;
+  layout.lengths = layout.items + item_bytes * layout.item_slots;
+  layout.chosen = layout.lengths + 4 * group_threads;
   layout.barriers = layout.chosen + 8;
   layout.bytes = layout.barriers + 3 * 8 * sizes.stages;
   layout.threads = group_threads * (2 + layout.state_groups);

@@ -86,20 +86,24 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& so
 // next asking.
 template <class T> RK_DEVICE long long longest_first(const Arguments& arguments, long long rank) {
   if (arguments.cu_seqlens == nullptr || arguments.sequences > group_threads) return rank;
+  constexpr long long longest = 0x7fffffff;
   const int thread = thread_index();
-  const auto length = [&](int index) {
-    return sequence_offset(arguments, index + 1) - sequence_offset(arguments, index);
-  };
-  if (thread < arguments.sequences) {
-    const long long own = length(thread);
-    long long before = 0;
-#pragma unroll 4
-    for (int other = 0; other < arguments.sequences; ++other) {
-      const long long theirs = length(other);
-      if (theirs > own || (theirs == own && other < thread)) ++before;
+  const bool exists = thread < arguments.sequences;
+  const long long tokens = exists ? sequence_offset(arguments, thread + 1) - sequence_offset(arguments, thread) : -1;
+  const int own = static_cast<int>(exists ? clamp(tokens, 0, longest) : -1);
+  shared_store<int>(T::layout.lengths + thread * 4, own);
+  sync_threads(loader_barrier, group_threads);
+  int before = 0;
+#pragma unroll 1
+  for (int other = 0; other < arguments.sequences; other += 4) {
+    const Vector16 four = shared_load<Vector16>(T::layout.lengths + other * 4);
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int theirs = static_cast<int>(four.word[i]);
+      if (theirs > own || (theirs == own && other + i < thread)) ++before;
     }
-    if (before == rank) shared_store<int>(T::layout.chosen, thread);
   }
+  if (exists && before == rank) shared_store<int>(T::layout.chosen, thread);
   sync_threads(loader_barrier, group_threads);
   return shared_load<int>(T::layout.chosen);
 }
@@ -108,7 +112,7 @@ template <class T> RK_DEVICE long long longest_first(const Arguments& arguments,
 template <class T> RK_DEVICE bool find_item(const Arguments& arguments, long long index, Item& item) {
   item.slot = place_columns<T>(arguments, index, item);
   item.ends = true;
-  if (!is_split(arguments)) {
+  if (!is_split<T>(arguments)) {
     place_sequence(arguments, longest_first<T>(arguments, item.slot), T::chunk, item);
     return true;
   }
@@ -126,7 +130,7 @@ template <class T> struct Items {
 
   // False after the last one.
   RK_DEVICE bool next(const Arguments& arguments, Item& item) {
-    const long long items = slots_of(arguments) * arguments.value_heads * T::value_tiles;
+    const long long items = slots_of<T>(arguments) * arguments.value_heads * T::value_tiles;
 #pragma unroll 1
     while (index < items) {
       const bool found = find_item<T>(arguments, index, item) && !(T::role == Role::states && item.ends);

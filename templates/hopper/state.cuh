@@ -42,7 +42,7 @@ template <class T> struct GroupState {
 #pragma unroll
     for (int i = 0; i < 32 * T::panels; ++i) values[i / 32][i % 32] = 0.0f;
     if constexpr (T::role == Role::states) return;
-    const bool split = is_split(arguments);
+    const bool split = is_split<T>(arguments);
     const float* const source = static_cast<const float*>(split ? arguments.chunk_states : arguments.initial_state);
     if (source == nullptr) return;
     for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),

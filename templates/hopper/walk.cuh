@@ -12,15 +12,17 @@ struct Item : Work {
   bool ends;       // its sequence
 };
 
-RK_DEVICE bool is_split(const Arguments& arguments) { return arguments.segment_tokens != 0; }
+template <class T> RK_DEVICE bool is_split(const Arguments& arguments) {
+  return T::in_segments && arguments.segment_tokens != 0;
+}
 
 // Segments of a sequence; an empty one has one, which holds its state.
 RK_DEVICE long long segments_of(const Arguments& arguments, long long length) {
   return length <= arguments.segment_tokens ? 1 : (length + arguments.segment_tokens - 1) / arguments.segment_tokens;
 }
 
-RK_DEVICE long long slots_of(const Arguments& arguments) {
-  if (!is_split(arguments)) return arguments.sequences;
+template <class T> RK_DEVICE long long slots_of(const Arguments& arguments) {
+  if (!is_split<T>(arguments)) return arguments.sequences;
   const long long segments = (arguments.tokens + arguments.segment_tokens - 1) / arguments.segment_tokens;
   return arguments.cu_seqlens != nullptr ? segments + arguments.sequences : segments * arguments.sequences;
 }

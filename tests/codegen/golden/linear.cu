@@ -5,7 +5,7 @@
 //
 // sizes     K = 64, V = 64; q, k, v, o bf16
 // schedule  hopper/serial chunk=64 value_tile=64 warps=12 stages=6
-// kernel    linear_forward: 384 threads, 208888 bytes of dynamic shared memory
+// kernel    linear_forward: 384 threads, 209400 bytes of dynamic shared memory
 // spec      {"name":"linear","decay":{"kind":"none"}}
 //
 // Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.
@@ -49,6 +49,7 @@ struct Policy {
   static constexpr DecayKind decay = DecayKind::none;
   static constexpr int key_dim = 64, value_dim = 64;
   static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 6;
+  static constexpr bool in_segments = false;
   static constexpr bool has_feature_map = false, has_key = false, has_write_scale = false, reads_key = true;
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 0;
@@ -69,7 +70,7 @@ struct Gate {
 
 }  // namespace rankone
 
-static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 208888);
+static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 209400);
 extern "C" __global__ void __launch_bounds__(384, 1)
 linear_forward(const __grid_constant__ rankone::Arguments arguments) {
   rankone::hopper_forward<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
@@ -77,4 +78,4 @@ linear_forward(const __grid_constant__ rankone::Arguments arguments) {
 
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char linear_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":12,\"stages\":6},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":208888,\"blocks\":\"N * HV * 1\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":12,\"stages\":6},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":209400,\"blocks\":\"N * HV * 1\"}]}";
