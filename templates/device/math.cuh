@@ -6,7 +6,7 @@
 
 namespace rankone {
 
-constexpr float log2_of_e = 1.4426950408889634f;
+constexpr float log2_of_e = 1.4426950408889634f, log_of_2 = 0.6931471805599453f;
 constexpr float lowest_log2_decay = -150.0f;  // 2^-150 is zero in float32: a reset that sums without NaN
 
 #ifndef RANKONE_HOST
@@ -16,9 +16,14 @@ RK_DEVICE float exp2(float x) {
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
   return result;
 }
-RK_DEVICE float log(float x) { return ::logf(x); }
 RK_DEVICE float sqrt(float x) { return ::sqrtf(x); }
 RK_DEVICE float floor(float x) { return ::floorf(x); }
+// log2(x), relative error 6e-7 away from 1; subnormals count as zero.
+RK_DEVICE float log2_away_from_one(float x) {
+  float result;
+  asm("lg2.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
+  return result;
+}
 RK_DEVICE float reciprocal(float x) {
   float result;
   asm("rcp.approx.ftz.f32 %0, %1;" : "=f"(result) : "f"(x));
@@ -41,6 +46,18 @@ RK_DEVICE float maximum(float a, float b) {
 #endif
 
 RK_DEVICE float exp(float x) { return exp2(x * log2_of_e); }
+// Relative error 1e-6; near 1 by a minimax polynomial.
+RK_DEVICE float log(float x) {
+  const float t = x - 1.0f;
+  float slope = -0.140071452f;
+  slope = slope * t + 0.157813385f;
+  slope = slope * t - 0.165952817f;
+  slope = slope * t + 0.199401423f;
+  slope = slope * t - 0.250012279f;
+  slope = slope * t + 0.333340913f;
+  slope = slope * t - 0.49999994f;
+  return absolute(t) < 0.25f ? (slope * t + 1.0f) * t : log2_away_from_one(x) * log_of_2;
+}
 // log(1 + u) / u for u in [0, 1], relative error 4e-7: a minimax polynomial, exact at zero.
 RK_DEVICE float log1p_slope(float u) {
   float slope = -0.00877895858f;

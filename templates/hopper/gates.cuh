@@ -28,7 +28,10 @@ template <class T> struct PanelAt {
     long long element = 0;
     if constexpr ((axes & 1u) != 0) element = item.query_head();
     if constexpr ((axes & 2u) != 0) element = item.head();
-    if constexpr ((axes & 4u) != 0) element = element * T::key_dim + (column < T::key_dim ? column : T::key_dim - 1);
+    if constexpr ((axes & 4u) != 0) {
+      const bool exists = T::key_dim % 64 == 0 || column < T::key_dim;
+      element = element * T::key_dim + (exists ? column : T::key_dim - 1);
+    }
     return to_float(static_cast<const Type*>(arguments.parameters[index])[element]);
   }
   template <int index> RK_DEVICE float input() const {

@@ -52,7 +52,7 @@ __device__ __forceinline__ float flushed(float x) {
   return (as_bits(x) & 0x7f800000u) == 0 ? as_float(as_bits(x) & 0x80000000u) : x;
 }
 __device__ __forceinline__ float exp2(float x) { return flushed(__builtin_exp2f(x)); }
-__device__ __forceinline__ float log(float x) { return __builtin_logf(x); }
+__device__ __forceinline__ float log2_away_from_one(float x) { return __builtin_log2f(flushed(x)); }
 __device__ __forceinline__ float floor(float x) { return __builtin_floorf(x); }
 __device__ __forceinline__ float sqrt(float x) { return __builtin_sqrtf(x); }
 __device__ __forceinline__ float divide(float a, float b) { return a / b; }

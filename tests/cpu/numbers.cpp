@@ -134,6 +134,16 @@ TEST(Numbers, ScalarFunctions) {
   EXPECT_EQ(reciprocal[2], 0u);
   EXPECT_EQ(reciprocal[3], 0u);
   EXPECT_NEAR(std::bit_cast<float>(reciprocal[4]), 1.0f / 3, 1e-7f);
+  const std::vector<float> edges = {0.0f, -1.0f, 0x1p-127f, infinity, 1.0f, 0.9999999f, 1e-30f, 0.74f, 0.76f, 1.26f};
+  const auto logs = evaluate("as_bits(rankone::log(x))", edges);
+  EXPECT_EQ(std::bit_cast<float>(logs[0]), -infinity);
+  EXPECT_TRUE(std::isnan(std::bit_cast<float>(logs[1])));
+  EXPECT_EQ(std::bit_cast<float>(logs[2]), -infinity) << "subnormals count as zero";
+  EXPECT_EQ(std::bit_cast<float>(logs[3]), infinity);
+  for (std::size_t i = 4; i < edges.size(); ++i) {
+    const double exact = std::log(static_cast<double>(edges[i]));
+    EXPECT_NEAR(std::bit_cast<float>(logs[i]), exact, std::abs(exact) * 1e-6) << edges[i];
+  }
   const std::vector<float> z = {1.0f, 1.25f, 2.0f, 4.0f};
   for (const auto& [word, function] : {std::pair<std::string, double (*)(double)>{"rankone::log(x)", std::log},
                                        {"rankone::sqrt(x)", std::sqrt},
