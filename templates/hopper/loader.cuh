@@ -108,9 +108,21 @@ template <class T> RK_DEVICE long long longest_first(const Arguments& arguments,
   return shared_load<int>(T::layout.chosen);
 }
 
+// place_columns() of the Hopper family, counted in 32 bits, as the GPU counts its blocks: a 64-bit division takes longer to compile than to run.
+template <class Traits>
+RK_DEVICE long long place_item_columns(const Arguments& arguments, long long block, Work& work) {
+  const unsigned index = static_cast<unsigned>(block), row = index / Traits::value_tiles;
+  const unsigned value_heads = static_cast<unsigned>(arguments.value_heads), place = row / value_heads;
+  work.value_tile = static_cast<int>(index - row * Traits::value_tiles);
+  work.value_column = work.value_tile * Traits::value_tile;
+  work.head = static_cast<int>(row - place * value_heads);
+  work.query_head = work.head / (arguments.value_heads / arguments.heads);
+  return place;
+}
+
 // False for a slot that nobody has.
 template <class T> RK_DEVICE bool find_item(const Arguments& arguments, long long index, Item& item) {
-  item.slot = place_columns<T>(arguments, index, item);
+  item.slot = place_item_columns<T>(arguments, index, item);
   item.ends = true;
   if (!is_split<T>(arguments)) {
     place_sequence(arguments, longest_first<T>(arguments, item.slot), T::chunk, item);

@@ -82,16 +82,14 @@ RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long
 
 // The head and the value columns of a block; what is left of its number says which tokens. Blocks with the same head
 // and tokens stand side by side, so that the second finds queries and keys in L2.
-// Counted in 32 bits, as the GPU counts its blocks: a 64-bit division takes longer to compile than to run.
 template <class Traits>
 RK_DEVICE long long place_columns(const Arguments& arguments, long long block, Work& work) {
-  const unsigned index = static_cast<unsigned>(block), row = index / Traits::value_tiles;
-  const unsigned value_heads = static_cast<unsigned>(arguments.value_heads), place = row / value_heads;
-  work.value_tile = static_cast<int>(index - row * Traits::value_tiles);
+  work.value_tile = static_cast<int>(block % Traits::value_tiles);
   work.value_column = work.value_tile * Traits::value_tile;
-  work.head = static_cast<int>(row - place * value_heads);
-  work.query_head = work.head / (arguments.value_heads / arguments.heads);
-  return place;
+  block /= Traits::value_tiles;
+  work.head = static_cast<int>(block % arguments.value_heads);
+  work.query_head = static_cast<int>(static_cast<long long>(work.head) * arguments.heads / arguments.value_heads);
+  return block / arguments.value_heads;
 }
 
 template <class Traits>
