@@ -19,8 +19,8 @@ inline constexpr float anchored_log2_decay = -60.0f;
 // elements, eight for each halving. A block of 2 half tokens has its middle before the token whose `half` bit is set.
 constexpr int halvings = 4;
 struct Halving {
-  unsigned between =
-      0;  // as an operand's ones: from the middle to a query, itself included; from behind a key to the middle
+  // As an operand's ones: from the middle to a query, itself included; from behind a key to the middle.
+  unsigned between = 0;
   unsigned wanted = 0;  // of an accumulator: the query above the middle and the key below
   unsigned diagonal = 0;
   unsigned whole = 0;  // of the span, as ones: up to a query, itself included, and eight bits on, from behind a key
