@@ -48,6 +48,7 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                            KernelRole role) {
   HopperSizes sizes{.chunk = schedule.chunk,
                     .stages = schedule.stages,
+                    .cluster = schedule.cluster,
                     .key_dim = options.key_dim,
                     .value_tile = schedule.value_tile,
                     .per_key = variant.decay_.kind == DecayKind::per_key,
@@ -95,7 +96,7 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
     CompileOptions portable = options;
     portable.family = Family::portable;
     portable.level = Level::automatic;
-    portable.chunk = portable.value_tile = portable.warps = portable.stages = 0;
+    portable.chunk = portable.value_tile = portable.warps = portable.stages = portable.cluster = 0;
     return lower(variant, portable, default_schedule(variant, portable, arch), arch, pass);
   }
 
@@ -122,7 +123,8 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
     plan.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role, pass),
                             .role = role,
                             .threads = threads(role),
-                            .shared_bytes = shared_bytes(variant, options, schedule, role)});
+                            .shared_bytes = shared_bytes(variant, options, schedule, role),
+                            .cluster = role == KernelRole::join ? 1 : schedule.cluster});
   return plan;
 }
 

@@ -56,6 +56,7 @@ json kernels_json(const Plan& plan) {
                     {"role", role_name(kernel.role)},
                     {"threads", kernel.threads},
                     {"shared_bytes", kernel.shared_bytes},
+                    {"cluster", kernel.cluster},
                     {"blocks", blocks_text(plan, kernel.role)}});
   return list;
 }

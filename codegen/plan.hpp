@@ -44,6 +44,7 @@ struct KernelPlan {
   KernelRole role = KernelRole::scan;
   int threads = 0;
   int shared_bytes = 0;
+  int cluster = 1;  // blocks of a cluster; the grid is a multiple of it
 };
 
 // Order in `inputs`, `parameters`, `scalars` is the order in Arguments.

@@ -46,6 +46,7 @@ class PolicyWriter {
               {"value_tile", schedule.value_tile},
               {"warps", schedule.warps},
               {"stages", schedule.stages}});
+    if (schedule.family == Family::hopper) integers({{"cluster", schedule.cluster}});
     if (schedule.family == Family::hopper) flags({{"in_segments", schedule.level == Level::segment}});
     flags({{"has_feature_map", !variant.feature_map_.empty()},
            {"has_key", !variant.key_.empty()},

@@ -14,6 +14,7 @@ constexpr Level preferred_level = Level::serial;  // the least memory traffic
 constexpr int preferred_stages = 2;               // the next chunk arrives while this one is computed
 constexpr int preferred_chunk = 64;
 constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
+constexpr int preferred_cluster = 2;      // of four there is place for fewer, as a chip is cut
 constexpr int preferred_columns = 16;      // of the state a warp, so that it stays in registers
 
 int octaves(int a, int b) {
@@ -21,13 +22,14 @@ int octaves(int a, int b) {
 }
 
 // Smaller is better, the first difference decides.
-std::array<int, 6> demerits(const Schedule& schedule) {
+std::array<int, 7> demerits(const Schedule& schedule) {
   // What the Hopper family can run it runs faster; the more stages fit, the less it waits.
   if (schedule.family == Family::hopper)
     return {0,
             schedule.level != preferred_level,
             octaves(schedule.value_tile, preferred_value_tile),
             octaves(schedule.chunk, preferred_chunk),
+            octaves(schedule.cluster, preferred_cluster),
             -schedule.stages,
             0};
   return {1,
@@ -35,7 +37,8 @@ std::array<int, 6> demerits(const Schedule& schedule) {
           schedule.stages != preferred_stages,
           octaves(schedule.value_tile, preferred_value_tile),
           octaves(schedule.chunk, preferred_chunk),
-          schedule.value_tile / schedule.warps != preferred_columns};
+          schedule.value_tile / schedule.warps != preferred_columns,
+          0};
 }
 
 }  // namespace

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Schedules as JSON, both ways:
-// {"family": "portable", "level": "serial", "chunk": 64, "value_tile": 64, "warps": 4, "stages": 2}.
+// {"family": "portable", "level": "serial", "chunk": 64, "value_tile": 64, "warps": 4, "stages": 2}, and "cluster" where that is not 1.
 #pragma once
 
 #include <string>

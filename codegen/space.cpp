@@ -25,6 +25,7 @@ constexpr Level hopper_levels[] = {Level::serial, Level::segment};
 constexpr int hopper_chunks[] = {32, 64};
 constexpr int hopper_value_tiles[] = {64, 128};
 constexpr int hopper_stage_counts[] = {2, 3, 4, 6};
+constexpr int hopper_clusters[] = {1, 2, 4};
 constexpr int multiprocessor_registers = 65536, thread_registers = 255;
 constexpr int working_registers = 64;  // that a thread needs beside its part of the state
 
@@ -69,6 +70,14 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
     return "beyond K = 128 the state leaves room for 64 value columns";
   if (options.key_dim > 128 && schedule.chunk > 32)
     return "beyond K = 128 the state leaves room for chunks of 32 tokens";
+  if (schedule.cluster != 1) {
+    const int tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile;
+    if (schedule.cluster != 2 && schedule.cluster != 4) return "a cluster has 1, 2 or 4 blocks";
+    if (variant.decay_.kind != DecayKind::per_key) return "only decays per key leave a cluster work to share";
+    if (options.key_dim % (64 * schedule.cluster) != 0) return "each block of a cluster takes multiples of 64 keys";
+    if (tiles % schedule.cluster != 0)
+      return "a cluster shares among neighbouring value tiles, and there are " + std::to_string(tiles);
+  }
   const HopperLayout layout = hopper_layout(variant, options, schedule, KernelRole::scan);
   if (schedule.warps != layout.threads / 32) return "it has " + std::to_string(layout.threads / 32) + " warps";
   return why_too_large(layout.bytes, limits);
@@ -85,6 +94,7 @@ std::string why_unfit(const Variant& variant, const CompileOptions& options, con
   if (schedule.value_tile < 16 || schedule.value_tile > max_value_tile || schedule.value_tile % 16 != 0)
     return "a value tile is a multiple of 16 columns from 16 to 256";
   if (schedule.stages < 1 || schedule.stages > 2) return "it has 1 or 2 stages";
+  if (schedule.cluster != 1) return "the portable family has no clusters";
   if (schedule.warps < 1 || schedule.warps > max_warps) return "it has 1 to 16 warps";
   if (schedule.value_tile != 8 * schedule.warps && schedule.value_tile != 16 * schedule.warps &&
       schedule.value_tile != 32 * schedule.warps)
@@ -108,20 +118,22 @@ std::vector<Schedule> enumerate(const Variant& variant, const CompileOptions& op
     for (const Level level : choices(pins.level, Level::automatic, hopper_levels))
       for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
         for (const int value_tile : choices(pins.value_tile, 0, hopper_value_tiles))
-          for (const int stages : choices(pins.stages, 0, hopper_stage_counts)) {
-            if (chunk != 32 && chunk != 64) continue;
-            if (pins.value_tile == 0 && value_tile > 64 && options.value_dim <= 64) continue;
-            Schedule schedule{.family = Family::hopper,
-                              .level = level,
-                              .chunk = chunk,
-                              .value_tile = value_tile,
-                              .warps = 0,
-                              .stages = stages};
-            schedule.warps = hopper_layout(variant, options, schedule, KernelRole::scan).threads / 32;
-            if (pins.warps != 0 && pins.warps != schedule.warps) continue;
-            if (why_unfit(variant, options, schedule, limits).empty()) legal.push_back(schedule);
-          }
-  if (pins.family == Family::hopper) return legal;
+          for (const int stages : choices(pins.stages, 0, hopper_stage_counts))
+            for (const int cluster : choices(pins.cluster, 0, hopper_clusters)) {
+              if (chunk != 32 && chunk != 64) continue;
+              if (pins.value_tile == 0 && value_tile > 64 && options.value_dim <= 64) continue;
+              Schedule schedule{.family = Family::hopper,
+                                .level = level,
+                                .chunk = chunk,
+                                .value_tile = value_tile,
+                                .warps = 0,
+                                .stages = stages,
+                                .cluster = cluster};
+              schedule.warps = hopper_layout(variant, options, schedule, KernelRole::scan).threads / 32;
+              if (pins.warps != 0 && pins.warps != schedule.warps) continue;
+              if (why_unfit(variant, options, schedule, limits).empty()) legal.push_back(schedule);
+            }
+  if (pins.family == Family::hopper || pins.cluster > 1) return legal;
   for (const Level level : choices(pins.level, Level::automatic, levels))
     for (const int chunk : choices(pins.chunk, 0, chunks))
       for (const int value_tile : choices(pins.value_tile, 0, value_tiles))
@@ -151,6 +163,7 @@ std::string pinned_text(const Pins& pins) {
   if (pins.value_tile != 0) add("value_tile", std::to_string(pins.value_tile));
   if (pins.warps != 0) add("warps", std::to_string(pins.warps));
   if (pins.stages != 0) add("stages", std::to_string(pins.stages));
+  if (pins.cluster != 0) add("cluster", std::to_string(pins.cluster));
   return text;
 }
 
@@ -169,6 +182,7 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
   add("value_tile", &Schedule::value_tile);
   add("warps", &Schedule::warps);
   add("stages", &Schedule::stages);
+  add("cluster", &Schedule::cluster);
   return text + ", in combinations that fit";
 }
 
@@ -203,7 +217,8 @@ Pins pins_of(const Variant& variant, const CompileOptions& options) {
                           std::to_string(variant.chunk_)),
           .value_tile = options.value_tile,
           .warps = options.warps,
-          .stages = options.stages};
+          .stages = options.stages,
+          .cluster = options.cluster};
 }
 
 std::string why_illegal(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
@@ -213,7 +228,7 @@ std::string why_illegal(const Variant& variant, const CompileOptions& options, c
   if (differs(pins.family, Family::automatic, schedule.family) ||
       differs(pins.level, Level::automatic, schedule.level) || differs(pins.chunk, 0, schedule.chunk) ||
       differs(pins.value_tile, 0, schedule.value_tile) || differs(pins.warps, 0, schedule.warps) ||
-      differs(pins.stages, 0, schedule.stages))
+      differs(pins.stages, 0, schedule.stages) || differs(pins.cluster, 0, schedule.cluster))
     return "it differs from what is pinned: " + pinned_text(pins);
   return why_unfit(variant, options, schedule, limits);
 }
@@ -226,17 +241,20 @@ std::vector<Schedule> legal_schedules(const Variant& variant, const CompileOptio
 Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const std::vector<Schedule> legal = legal_schedules(variant, options, arch);
   if (legal.empty()) refuse_all(variant, options, pins_of(variant, options), arch_limits(arch));
-  // Beyond K = 128 the portable family is the faster one still; the other is there for those who ask for it.
-  std::vector<Schedule> portable;
-  std::copy_if(legal.begin(), legal.end(), std::back_inserter(portable),
-               [](const Schedule& schedule) { return schedule.family == Family::portable; });
-  return preferred(options.key_dim > 128 && !portable.empty() ? portable : legal);
+  if (options.key_dim <= 128) return preferred(legal);
+  // Beyond K = 128 a block of the Hopper family holds so few value columns that others repeat most of its work, unless
+  // they share it: alone it is there for those who ask for it.
+  std::vector<Schedule> fast;
+  std::copy_if(legal.begin(), legal.end(), std::back_inserter(fast),
+               [](const Schedule& schedule) { return schedule.family == Family::portable || schedule.cluster > 1; });
+  return preferred(fast.empty() ? legal : fast);
 }
 
 std::string to_string(const Schedule& schedule) {
   return std::string(name_in(family_names, schedule.family)) + "/" + std::string(name_in(level_names, schedule.level)) +
          " chunk=" + std::to_string(schedule.chunk) + " value_tile=" + std::to_string(schedule.value_tile) +
-         " warps=" + std::to_string(schedule.warps) + " stages=" + std::to_string(schedule.stages);
+         " warps=" + std::to_string(schedule.warps) + " stages=" + std::to_string(schedule.stages) +
+         (schedule.cluster > 1 ? " cluster=" + std::to_string(schedule.cluster) : "");
 }
 
 }  // namespace rankone

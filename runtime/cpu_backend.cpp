@@ -25,7 +25,7 @@ class CpuKernels final : public LoadedKernels {
   void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void*) const override {
     const KernelPlan& plan = kernels_[kernel];
     const EmulationReport report =
-        emulate(*module_, plan.entry, arguments, blocks, plan.threads, plan.shared_bytes, options_);
+        emulate(*module_, plan.entry, arguments, blocks, plan.threads, plan.shared_bytes, options_, plan.cluster);
     if (options_.on_report) options_.on_report(report);
   }
 

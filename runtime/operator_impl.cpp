@@ -37,9 +37,9 @@ void PassKernels::launch(const Call& call, std::size_t first, std::size_t last, 
                   text_of(call.shape), "at most 2^31 - 1 blocks: fewer sequences or heads in one call",
                   std::string(plan_.variant.name.view()));
     // A block of the Hopper family walks several items, the loads of the next one under way before the last ends. Where
-    // lengths differ the hardware deals better with one item a block.
+    // lengths differ the hardware deals better with one item a block, and only it knows where a cluster finds place.
     if (plan_.schedule.family == Family::hopper && plan_.kernels[i].role != KernelRole::join &&
-        call.shape.sequences == 0)
+        call.shape.sequences == 0 && plan_.kernels[i].cluster == 1)
       blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_});
   }
   for (std::size_t i = first; i <= last; ++i)

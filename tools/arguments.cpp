@@ -36,6 +36,8 @@ const Flag saved{"--saved", "HOW", "", &Options::saved};  // of the backward pas
 const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns", &Options::value_tile};
 const Flag warps{"--warps", "N", "pin the warps of a block", &Options::warps};
 const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2 (portable), 2 to 6 (hopper)", &Options::stages};
+const Flag cluster{"--cluster", "N", "pin the blocks that share the work on keys: 1, 2 or 4 (hopper, decays per key)",
+                   &Options::cluster};
 const Flag arch{"--arch", "ARCH", "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)", nullptr,
                 &Options::archs};
 const Flag archs{"--arch", "ARCH",
@@ -58,7 +60,7 @@ const Flag quiet{"-q,--quiet", nullptr, "no notes and no progress on standard er
 const Flag seed{"--seed", "N", "of random inputs (default: 1)", &Options::seed};
 
 using Flags = std::vector<const Flag*>;
-const Flags pinned = {&family, &chunk, &states, &saved, &value_tile, &warps, &stages};
+const Flags pinned = {&family, &chunk, &states, &saved, &value_tile, &warps, &stages, &cluster};
 Flags with_pins(Flags flags) {
   flags.insert(flags.end(), pinned.begin(), pinned.end());
   return flags;

@@ -12,7 +12,7 @@ struct Options {
   std::string seed;
   std::vector<std::string> variants, shapes, archs, scalars;
   std::string pass, dtype, precision, device;
-  std::string family, chunk, states, saved, value_tile, warps, stages;  // a pinned schedule
+  std::string family, chunk, states, saved, value_tile, warps, stages, cluster;  // a pinned schedule
   std::string input, output, format, budget, repeats, suite, action;
 };
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Barriers of parts of a block, and the fence between proxies.
+#include <bit>
+
 #include "runtime/cpu/block.hpp"
 
 namespace rankone {
@@ -13,63 +15,86 @@ void Block::barrier_init(HostThread& thread, int offset, int arrivals, int line)
           .thread = thread.index,
           .line = line,
           .bytes = arrivals});
+  const int place = offset + base_of(thread.index);
   SharedBarrier* barrier = nullptr;
   for (SharedBarrier& each : barriers_)
-    if (each.offset == offset) barrier = &each;
+    if (each.offset == place) barrier = &each;
   if (barrier == nullptr) {
     barriers_.emplace_back();
     barrier = &barriers_.back();
-    barrier->offset = offset;
+    barrier->offset = place;
   } else {
     clocks_.drop(barrier->gathered);
     clocks_.drop(barrier->published);
   }
   barrier->arrivals = barrier->missing = arrivals;
   barrier->phase = 0;
+  barrier->bytes = 0;
   barrier->init = stamp(thread.index, line);
   barrier->gathered = clocks_.new_row();
   barrier->published = clocks_.new_row();
 }
 
 // To use a barrier is to read what its initialization wrote.
-SharedBarrier& Block::barrier_at(Word word, int thread, int offset, int line) {
+SharedBarrier& Block::barrier_at(Word word, int thread, int rank, int offset, int line) {
   check_place(word, thread, offset, 8, line);
+  const int place = offset + rank * launch_.span;
   for (SharedBarrier& barrier : barriers_) {
-    if (barrier.offset != offset) continue;
+    if (barrier.offset != place) continue;
     if (!launch_.check_races) return barrier;
-    check_read(word, thread, offset, 8, line);
-    if (causal_.last_written_by(offset, 8, barrier.init)) return barrier;
+    check_read(word, thread, place, 8, line);
+    if (causal_.last_written_by(place, 8, barrier.init)) return barrier;
   }
   fail({.kind = FailureKind::no_barrier, .word = word, .thread = thread, .line = line, .offset = offset});
   __builtin_unreachable();
 }
 
 void Block::barrier_arrive(HostThread& thread, int offset, int line) {
-  if (skipped(line)) return;
-  SharedBarrier& barrier = barrier_at(Word::barrier_arrive, thread.index, offset, line);
-  // Unless it comes after all arrivals of the former phase, it could as well have counted there.
-  if (launch_.check_races && barrier.phase > 0 && !clocks_.follows_row(thread.index, barrier.published))
+  if (!skipped(line)) arrive_at(Word::barrier_arrive, thread.index, thread.rank, offset, 0, line);
+}
+
+// `bytes`: that the phase expects besides.
+void Block::arrive_at(Word word, int thread, int rank, int offset, int bytes, int line) {
+  SharedBarrier& barrier = barrier_at(word, thread, rank, offset, line);
+  check_arrival(barrier, word, thread, offset, line);
+  clocks_.release(thread, barrier.gathered, ++clock_);
+  barrier.bytes += bytes;
+  count_arrival(barrier);
+}
+
+// Unless it comes after all arrivals of the former phase, it could as well have counted there.
+void Block::check_arrival(const SharedBarrier& barrier, Word word, int thread, int offset, int line) {
+  const bool too_many = barrier.missing == 0;  // and only bytes are
+  if (too_many ||
+      (launch_.check_races && barrier.phase > 0 && !clocks_.follows_row(thread, barrier.published)))
     fail({.kind = FailureKind::extra_arrival,
-          .word = Word::barrier_arrive,
-          .thread = thread.index,
+          .word = word,
+          .thread = thread,
           .line = line,
           .offset = offset,
           .bytes = barrier.arrivals});
-  clocks_.release(thread.index, barrier.gathered, ++clock_);
-  if (--barrier.missing > 0) return;
+}
+
+void Block::count_arrival(SharedBarrier& barrier) {
+  --barrier.missing;
+  end_phase(barrier);
+}
+
+void Block::end_phase(SharedBarrier& barrier) {
+  if (barrier.missing > 0 || barrier.bytes != 0) return;
   barrier.missing = barrier.arrivals;
   ++barrier.phase;
   clocks_.drop(barrier.published);
   barrier.published = clocks_.copy(barrier.gathered);
   for (Fiber& fiber : fibers_) {
-    if (fiber.place != offset) continue;
+    if (fiber.place != barrier.offset) continue;
     // Its phase's parity is the present one again: on the device it would wait for yet another.
     if (fiber.woken)
       fail({.kind = FailureKind::missed_phase,
             .word = Word::barrier_wait,
             .thread = fiber.index,
             .line = fiber.line,
-            .offset = offset});
+            .offset = barrier.offset - base_of(fiber.index)});
     if (fiber.word != Word::barrier_wait) continue;
     fiber.woken = true;
     fiber.word = Word::none;
@@ -86,12 +111,12 @@ void Block::barrier_wait(HostThread& thread, int offset, int parity, int line) {
           .thread = thread.index,
           .line = line,
           .bytes = parity});
-  SharedBarrier& barrier = barrier_at(Word::barrier_wait, thread.index, offset, line);
+  SharedBarrier& barrier = barrier_at(Word::barrier_wait, thread.index, thread.rank, offset, line);
   if ((barrier.phase & 1u) != static_cast<unsigned>(parity)) return clocks_.acquire(thread.index, barrier.published);
   Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
   me.word = Word::barrier_wait;
   me.line = line;
-  me.place = offset;
+  me.place = barrier.offset;
   me.detail = parity;
   leave(me);
   me.woken = false;
@@ -100,7 +125,7 @@ void Block::barrier_wait(HostThread& thread, int offset, int parity, int line) {
 void Block::sync_threads(HostThread& thread, int number, int threads, int line) {
   if (skipped(line)) return;
   Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
-  if (number < 1 || number >= static_cast<int>(numbered_.size()) || threads < host_warp_size ||
+  if (number < 1 || number >= 16 || threads < host_warp_size ||
       threads > launch_.threads || threads % host_warp_size != 0)
     fail({.kind = FailureKind::bad_sync_threads,
           .word = Word::sync_threads,
@@ -111,7 +136,7 @@ void Block::sync_threads(HostThread& thread, int number, int threads, int line) 
   me.place = number;
   me.detail = threads;
   if (arrive(me, Word::sync_threads, line)) {
-    NumberedBarrier& barrier = numbered_[static_cast<std::size_t>(number)];
+    NumberedBarrier& barrier = numbered_[static_cast<std::size_t>(16 * thread.rank + number)];
     const int first = me.index / host_warp_size * host_warp_size;
     bool agree = barrier.warps == 0 || barrier.threads == threads;
     for (int i = first; i < first + host_warp_size; ++i) {
@@ -126,11 +151,11 @@ void Block::sync_threads(HostThread& thread, int number, int threads, int line) 
             .offset = number,
             .bytes = threads});
     barrier.threads = threads;
-    barrier.warps |= 1u << first / host_warp_size;
-    if (__builtin_popcount(barrier.warps) * host_warp_size == threads) {
+    barrier.warps |= std::uint64_t{1} << first / host_warp_size;
+    if (std::popcount(barrier.warps) * host_warp_size == threads) {
       clocks_.synchronize(barrier.warps, ++clock_);
-      for (std::uint32_t left = barrier.warps; left; left &= left - 1) {
-        const int warp = __builtin_ctz(left);
+      for (std::uint64_t left = barrier.warps; left; left &= left - 1) {
+        const int warp = std::countr_zero(left);
         for (int i = 0; i < host_warp_size; ++i)
           fibers_[static_cast<std::size_t>(warp * host_warp_size + i)].word = Word::none;
         make_ready(warp, ~0u);

@@ -21,28 +21,30 @@ std::uint64_t mixed(std::uint64_t x) {  // the finalizer of splitmix64
 }
 
 // One of the set bits, starting the search at a random place.
-int some_bit(std::uint32_t mask, unsigned random) {
-  const int turn = static_cast<int>(random % 32);
-  return (std::countr_zero(std::rotr(mask, turn)) + turn) % 32;
+template <class Mask> int some_bit(Mask mask, unsigned random) {
+  constexpr int width = static_cast<int>(8 * sizeof(Mask));
+  const int turn = static_cast<int>(random % width);
+  return (std::countr_zero(std::rotr(mask, turn)) + turn) % width;
 }
 
 }  // namespace
 
 void Block::prepare(const BlockLaunch& launch) {
   launch_ = launch;
-  arena_.reserve(launch.threads);
-  fibers_.resize(static_cast<std::size_t>(launch.threads));
-  shared_.resize(static_cast<std::size_t>(launch.shared_bytes));
+  const int threads = launch.threads * launch.cluster;
+  arena_.reserve(threads);
+  fibers_.resize(static_cast<std::size_t>(threads));
+  shared_.resize(static_cast<std::size_t>(launch.span * launch.cluster));
   if (launch.parts) {
-    causal_.resize(launch.shared_bytes, launch.granule);
+    causal_.resize(launch.span * launch.cluster, launch.granule);
   } else {
     shadow_.resize(launch.shared_bytes, launch.granule);
   }
   visited_.fill(0);
 }
 
-std::string Block::run(std::int64_t block) {
-  begin(block);
+std::string Block::run(std::int64_t cluster) {
+  begin(cluster);
   Fiber* const first = pick();
   context::jump_fcontext(first->context, &main_);
   std::string result;
@@ -54,12 +56,18 @@ std::string Block::run(std::int64_t block) {
   return result;
 }
 
-void Block::begin(std::int64_t block) {
+std::uint64_t Block::warps_of_block(int rank) const {
+  const int warps = launch_.threads / host_warp_size;
+  return (~std::uint64_t{0} >> (64 - warps)) << rank * warps;
+}
+
+void Block::begin(std::int64_t cluster) {
+  const int threads = launch_.threads * launch_.cluster;
   if (clock_ > last_tick) {
     shadow_.clear();
     clock_ = 1;
   }
-  random_ = mixed(launch_.seed ^ mixed(static_cast<std::uint64_t>(block))) | 1;
+  random_ = mixed(launch_.seed ^ mixed(static_cast<std::uint64_t>(cluster))) | 1;
   // How long the schedule stays with one warp: some blocks shuffle all threads, in others a warp runs far ahead.
   constexpr std::uint64_t masks[] = {0, 1, 15, 255};
   stay_mask_ = masks[draw() % 4];
@@ -68,21 +76,26 @@ void Block::begin(std::int64_t block) {
   ++clock_;
   if (launch_.parts) {
     causal_.begin_block(clock_);
-    clocks_.begin(launch_.threads, clock_);
+    clocks_.begin(threads, clock_);
     barriers_.clear();
     numbered_.fill({});
     for (Warpgroup& group : warpgroups_) group.begin();
-    products_under_way_ = 0;
+    products_under_way_ = arrivals_under_way_ = 0;
+    for (auto& queue : arrivals_) queue.clear();
   } else {
     shadow_.begin_block(clock_);
   }
-  arena_.unpoison(launch_.threads);
+  arena_.unpoison(threads);
   ready_warps_ = 0;
-  current_warp_ = 0;
-  warps_at_barrier_ = 0;
-  running_ = launch_.threads;
-  for (int i = 0; i < launch_.threads; ++i) {
-    arena_.record(i) = {block, launch_.blocks, i, this};
+  current_warp_ = warps_at_cluster_barrier_ = 0;
+  warps_at_barrier_.fill(0);
+  running_of_.fill(launch_.threads);
+  running_ = threads;
+  for (int i = 0; i < threads; ++i) {
+    const int rank = rank_of(i);
+    const auto narrow = [](int value) { return static_cast<unsigned short>(value); };
+    arena_.record(i) = {cluster * launch_.cluster + rank, launch_.blocks, narrow(i), narrow(i - rank * launch_.threads),
+                        narrow(rank), this};
     Fiber& fiber = fibers_[static_cast<std::size_t>(i)];
     fiber.context = context::make_fcontext(arena_.stack_top(i), arena_.stack_bytes(i), &Block::start);
     fiber.index = i;
@@ -90,7 +103,7 @@ void Block::begin(std::int64_t block) {
     fiber.exited = fiber.woken = false;
     fiber.group = 0;
   }
-  for (int w = 0; w < launch_.threads / host_warp_size; ++w) {
+  for (int w = 0; w < threads / host_warp_size; ++w) {
     warps_[static_cast<std::size_t>(w)] = {.time = clock_};
     make_ready(w, ~0u);
   }
@@ -120,13 +133,13 @@ Fiber* Block::pick() {
   Warp& warp = warps_[static_cast<std::size_t>(current_warp_)];
   const int lane = some_bit(warp.ready, static_cast<unsigned>(random >> 16));
   warp.ready &= ~(1u << lane);
-  if (warp.ready == 0) ready_warps_ &= ~(1u << current_warp_);
+  if (warp.ready == 0) ready_warps_ &= ~(std::uint64_t{1} << current_warp_);
   return &fibers_[static_cast<std::size_t>(current_warp_ * host_warp_size + lane)];
 }
 
 void Block::make_ready(int warp, std::uint32_t lanes) {
   warps_[static_cast<std::size_t>(warp)].ready |= lanes;
-  if (lanes) ready_warps_ |= 1u << warp;
+  if (lanes) ready_warps_ |= std::uint64_t{1} << warp;
 }
 
 // A fiber that is resumed stores the other's context where that one asked for it.
@@ -145,10 +158,12 @@ void Block::start(context::transfer_t from) {
 
 // `me` waits: another runs until `me` is picked again.
 void Block::leave(Fiber& me) {
-  Fiber* const next = pick();
+  Fiber* next = pick();
+  while (next == nullptr && complete_some()) next = pick();
   if (next == nullptr) fail({.kind = FailureKind::deadlock});
   if (next != &me) switch_to(*next, &me.context);
   if (!me.copies.empty()) deliver_some(me, random_ >> 40);
+  if (arrivals_under_way_ != 0 && (random_ >> 50) % 16 == 0) complete_some();
   if (products_under_way_ != 0 && (random_ >> 20) % 32 == 0)
     perform_next(warpgroups_[(random_ >> 32) % warpgroups_.size()]);
 }
@@ -161,7 +176,14 @@ void Block::finish(Fiber& me) {
           .line = warpgroup_of(me.index).products.front().line});
   me.exited = true;
   --running_;
-  Fiber* const next = pick();
+  if (--running_of_[static_cast<std::size_t>(rank_of(me.index))] == 0) {
+    for (const auto& queue : arrivals_)
+      for (const AsyncArrival& each : queue)
+        if (each.bytes != 0 && rank_of(each.thread) == rank_of(me.index))
+          fail({.kind = FailureKind::sends_left, .word = Word::send_to_block, .thread = each.thread, .line = each.line});
+  }
+  Fiber* next = pick();
+  while (next == nullptr && running_ != 0 && complete_some()) next = pick();
   if (next != nullptr) {
     switch_to(*next, &discarded_);  // never comes back
   } else if (running_ != 0) {
@@ -209,30 +231,51 @@ void Block::sync_warp(HostThread& thread, int line) {
     ++block.clock_;
     const int warp = lanes->index / host_warp_size;
     block.warps_[static_cast<std::size_t>(warp)].time = block.clock_;
-    if (block.launch_.parts) block.clocks_.synchronize(1u << warp, block.clock_);
+    if (block.launch_.parts) block.clocks_.synchronize(std::uint64_t{1} << warp, block.clock_);
   });
 }
 
 void Block::sync_block(HostThread& thread, int line) {
   if (skipped(line)) return;
   Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
-  const int warps = launch_.threads / host_warp_size;
-  if (arrive(me, Word::sync_block, line) && ++warps_at_barrier_ == warps) {
-    warps_at_barrier_ = 0;
-    ++clock_;
-    if (launch_.parts) {
-      clocks_.synchronize(~0u >> (32 - warps), clock_);
-      causal_.block_synchronized(clock_);
-    } else {
-      shadow_.block_synchronized(clock_);
-    }
-    for (Fiber& fiber : fibers_) fiber.word = Word::none;
-    for (int w = 0; w < warps; ++w) {
-      warps_[static_cast<std::size_t>(w)].time = clock_;
-      make_ready(w, ~0u);
-    }
+  const int warps = launch_.threads / host_warp_size, rank = thread.rank;
+  int& come = warps_at_barrier_[static_cast<std::size_t>(rank)];
+  if (arrive(me, Word::sync_block, line) && ++come == warps) {
+    come = 0;
+    synchronized(warps_of_block(rank), launch_.cluster == 1);
   }
   leave(me);
+}
+
+void Block::sync_cluster(HostThread& thread, int line) {
+  if (skipped(line)) return;
+  Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
+  const int warps = launch_.threads * launch_.cluster / host_warp_size;
+  if (arrive(me, Word::sync_cluster, line) && ++warps_at_cluster_barrier_ == warps) {
+    warps_at_cluster_barrier_ = 0;
+    std::uint64_t all = 0;
+    for (int rank = 0; rank < launch_.cluster; ++rank) all |= warps_of_block(rank);
+    synchronized(all, true);
+  }
+  leave(me);
+}
+
+// These warps come after each other; `all`: there are no others.
+void Block::synchronized(std::uint64_t warps, bool all) {
+  ++clock_;
+  if (launch_.parts) {
+    clocks_.synchronize(warps, clock_);
+    if (all) causal_.block_synchronized(clock_);
+  } else {
+    shadow_.block_synchronized(clock_);
+  }
+  for (std::uint64_t left = warps; left != 0; left &= left - 1) {
+    const int w = std::countr_zero(left);
+    for (int i = w * host_warp_size; i < (w + 1) * host_warp_size; ++i)
+      fibers_[static_cast<std::size_t>(i)].word = Word::none;
+    warps_[static_cast<std::size_t>(w)].time = clock_;
+    make_ready(w, ~0u);
+  }
 }
 
 }  // namespace rankone

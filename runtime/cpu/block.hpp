@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
-// One emulated block: a fiber a thread, random schedule, rendezvous of warps and of the block.
+// One emulated cluster, mostly of a single block: a fiber a thread, random schedule, rendezvous of warps, of blocks and
+// of the cluster. Its blocks' threads are counted through, and their shared memories lie side by side.
 #pragma once
 
 #include <array>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <boost/context/detail/fcontext.hpp>
@@ -20,7 +23,8 @@
 
 namespace rankone {
 
-inline constexpr int host_warp_size = 32, max_block_threads = 1024, max_lines = 1 << 16;
+inline constexpr int host_warp_size = 32, max_block_threads = 1024, max_cluster = 8,
+                     max_threads = 2048, max_lines = 1 << 16;
 
 enum class Word : unsigned char {
   none,
@@ -40,6 +44,11 @@ enum class Word : unsigned char {
   barrier_init,
   barrier_arrive,
   barrier_wait,
+  barrier_arrive_at,
+  barrier_arrive_expecting,
+  barrier_arrive_after_copies,
+  sync_cluster,
+  send_to_block,
   sync_threads,
   set_registers,
   wgmma,
@@ -69,7 +78,11 @@ enum class FailureKind : unsigned char {
   operands_disagree,
   no_wgmma_fence,
   accumulators_touched,
-  products_left
+  products_left,
+  no_block,
+  bad_send,
+  block_gone,
+  sends_left
 };
 
 // Plain data, since it is filled in on a fiber that is then abandoned.
@@ -87,7 +100,10 @@ struct BlockLaunch {
   void (*entry)(Arguments) = nullptr;
   const Arguments* arguments = nullptr;
   std::int64_t blocks = 1;
-  int threads = 0, shared_bytes = 0, granule = 4;
+  int threads = 0, shared_bytes = 0;  // of a block
+  int cluster = 1;                    // blocks
+  int span = 0;                       // from one block's shared memory to the next one's
+  int granule = 4;
   bool parts = false;  // parts of the block synchronize alone: vector clocks
   std::uint64_t seed = 1;
   bool check_races = true;
@@ -100,6 +116,15 @@ struct PendingCopy {
   int offset, bytes, line;
   int group;
   bool delivered;
+};
+
+// What arrives at a barrier on its own time, once it is issued: each warp's in turn.
+struct AsyncArrival {
+  int barrier = 0, line = 0;         // where it arrives, or brings bytes
+  std::uint32_t time = 0;            // in the warp's column of copies or sends
+  std::vector<PendingCopy> copies;   // that it comes after
+  int from = 0, to = 0, bytes = 0;   // of a send; 0 bytes: none
+  int thread = 0;
 };
 
 struct Fiber {
@@ -126,13 +151,14 @@ struct Warp {
 struct SharedBarrier {
   int offset = 0, arrivals = 0, missing = 0;
   unsigned phase = 0;
+  std::int64_t bytes = 0;  // that the phase still expects
   Access init{};
   int gathered = -1, published = -1;  // rows of clocks: of all arrivals, and of those up to the last phase's end
 };
 
 // One of the block's numbered barriers.
 struct NumberedBarrier {
-  std::uint32_t warps = 0;  // that have come
+  std::uint64_t warps = 0;  // that have come
   int threads = 0;
 };
 
@@ -154,6 +180,11 @@ class Block {
   void barrier_init(HostThread&, int offset, int arrivals, int line);
   void barrier_arrive(HostThread&, int offset, int line);
   void barrier_wait(HostThread&, int offset, int parity, int line);
+  void barrier_arrive_at(HostThread&, int offset, int rank, int line);
+  void barrier_arrive_expecting(HostThread&, int offset, int bytes, int line);
+  void barrier_arrive_after_copies(HostThread&, int offset, int line);
+  void sync_cluster(HostThread&, int line);
+  void send_to_block(HostThread&, int rank, int offset, int bytes, int barrier, int line);
   void sync_threads(HostThread&, int barrier, int threads, int line);
   void fence_async(HostThread&, int line);
   void set_registers(HostThread&, int line);
@@ -180,11 +211,13 @@ class Block {
   }
   const unsigned char* checked_load(Word word, int thread, int offset, int bytes, int line) {
     check_place(word, thread, offset, bytes, line);
+    offset += base_of(thread);
     if (launch_.check_races) check_read(word, thread, offset, bytes, line);
     return shared_.data() + offset;
   }
   unsigned char* checked_store(Word word, int thread, int offset, int bytes, int line) {
     check_place(word, thread, offset, bytes, line);
+    offset += base_of(thread);
     if (launch_.check_races) check_write(word, thread, offset, bytes, line);
     return shared_.data() + offset;
   }
@@ -193,7 +226,10 @@ class Block {
   static void start(boost::context::detail::transfer_t from);
   static std::uint16_t clamped(int line) { return static_cast<std::uint16_t>(line < max_lines ? line : max_lines - 1); }
 
-  void begin(std::int64_t block);
+  int rank_of(int thread) const { return launch_.cluster == 1 ? 0 : thread / launch_.threads; }
+  int base_of(int thread) const { return rank_of(thread) * launch_.span; }
+  std::uint64_t warps_of_block(int rank) const;
+  void begin(std::int64_t cluster);
   void abandon_copies();
   std::uint64_t draw();
   Fiber* pick();
@@ -234,7 +270,16 @@ class Block {
       shadow_.end_copy(copy.offset, 16, now);
     }
   }
-  SharedBarrier& barrier_at(Word word, int thread, int offset, int line);
+  // The next two: at that offset of block `rank`.
+  SharedBarrier& barrier_at(Word word, int thread, int rank, int offset, int line);
+  void check_block(Word word, int thread, int rank, int line);
+  void arrive_at(Word word, int thread, int rank, int offset, int bytes, int line);
+  void check_arrival(const SharedBarrier& barrier, Word word, int thread, int offset, int line);
+  void count_arrival(SharedBarrier& barrier);
+  void end_phase(SharedBarrier& barrier);
+  void synchronized(std::uint64_t warps, bool all);
+  void queue(AsyncArrival arrival);
+  bool complete_some();
   Warpgroup& warpgroup_of(int thread) { return warpgroups_[static_cast<std::size_t>(thread / warpgroup_threads)]; }
   bool arrive_warpgroup(const Fiber& me, Word word, int line);
   void release_warpgroup(const Fiber& me);
@@ -265,18 +310,22 @@ class Block {
   CausalShadow causal_;  // these two in place of shadow_ where parts synchronize alone
   Clocks clocks_;
   std::vector<SharedBarrier> barriers_;
-  std::array<NumberedBarrier, 16> numbered_{};
-  std::array<Warpgroup, max_block_threads / warpgroup_threads> warpgroups_{};
+  std::array<NumberedBarrier, 16 * max_cluster> numbered_{};
+  std::array<Warpgroup, max_threads / warpgroup_threads> warpgroups_{};
+  std::array<std::deque<AsyncArrival>, max_threads / host_warp_size> arrivals_{};
+  int arrivals_under_way_ = 0;
   int products_under_way_ = 0;
   std::vector<unsigned char> shared_;
   std::vector<Fiber> fibers_;
-  std::array<Warp, max_block_threads / host_warp_size> warps_{};
+  std::array<Warp, max_threads / host_warp_size> warps_{};
   boost::context::detail::fcontext_t main_ = nullptr, discarded_ = nullptr;
   Failure failure_{};
   std::array<std::uint64_t, max_lines / 64> visited_{};
   std::uint64_t random_ = 1, stay_mask_ = 0;
-  std::uint32_t ready_warps_ = 0, clock_ = 1;
-  int running_ = 0, current_warp_ = 0, warps_at_barrier_ = 0;
+  std::uint64_t ready_warps_ = 0;
+  std::uint32_t clock_ = 1;
+  int running_ = 0, current_warp_ = 0, warps_at_cluster_barrier_ = 0;
+  std::array<int, max_cluster> running_of_{}, warps_at_barrier_{};  // of each block
 };
 
 const char* name_of(Word word);

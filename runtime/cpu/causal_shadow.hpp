@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The shadow of blocks whose parts synchronize alone: as Shadow, with vector clocks for the order, every reader kept
-// that a later writer could miss, and reads by the tensor cores.
+// that a later writer could miss, and reads by the tensor cores and by what is sent to other blocks.
 #pragma once
 
 #include <algorithm>
@@ -41,7 +41,7 @@ class CausalShadow {
     }
     return Conflict::none;
   }
-  // By a product of the threads that meet() was last asked for; `now` is in the column of their products.
+  // By a product or a send of the threads that meet() was last asked for; `now` is in the column of these.
   Conflict read_by_product(const Clocks& clocks, int offset, int bytes, Access now, Access& other) {
     for (Cell *cell = first(offset), *end = last(cell, bytes); cell != end; ++cell) {
       other = cell->writer;
@@ -129,7 +129,8 @@ class CausalShadow {
       return !settled(clocks, reader) && !clocks.follows(reader, now.thread);
     };
     const auto kind = [&] {
-      return other.thread < clocks.threads() ? Conflict::read_write : Conflict::product_under_way;
+      if (other.thread < clocks.threads()) return Conflict::read_write;
+      return clocks.is_product(other.thread) ? Conflict::product_under_way : Conflict::send_under_way;
     };
     for (Cell *cell = first(offset), *end = last(cell, bytes); cell != end; ++cell) {
       other = cell->writer;

@@ -4,7 +4,8 @@
 // Times are ticks of the block's one counter. A thread's accesses bear the tick of its last release; its row holds, for
 // each other thread, the latest such time that it comes after. Rows are shared, counted, and copied only to change,
 // since the lanes of a warp mostly know the same. Behind the threads' columns each warpgroup has one for its products,
-// which read shared memory on their own time: who knows that time knows that the products are done.
+// which read shared memory on their own time: who knows that time knows that the products are done. So has each warp
+// one for copies that announce themselves, and one for what it sends to other blocks.
 #pragma once
 
 #include <algorithm>
@@ -21,7 +22,9 @@ class Clocks {
  public:
   void begin(int threads, std::uint32_t now) {
     threads_ = threads;
-    const auto width = static_cast<std::size_t>(threads + (threads + 127) / 128);
+    groups_ = (threads + 127) / 128;
+    warps_ = (threads + 31) / 32;
+    const auto width = static_cast<std::size_t>(threads + groups_ + 2 * warps_);
     if (width != width_) rows_.clear();
     width_ = width;
     free_.clear();
@@ -45,8 +48,8 @@ class Clocks {
   }
 
   // All threads of these warps come after each other.
-  void synchronize(std::uint32_t warps, std::uint32_t now) {
-    const int first = __builtin_ctz(warps) * 32;
+  void synchronize(std::uint64_t warps, std::uint32_t now) {
+    const int first = __builtin_ctzll(warps) * 32;
     const int common = base_[static_cast<std::size_t>(first)];
     int same = 0, all = 0;
     each_thread(warps, [&](int t) { ++all, same += base_[static_cast<std::size_t>(t)] == common; });
@@ -136,6 +139,22 @@ class Clocks {
     drop(after), drop(before);
   }
   std::uint16_t product_column(int thread) const { return static_cast<std::uint16_t>(threads_ + thread / 128); }
+  std::uint16_t copy_column(int thread) const { return static_cast<std::uint16_t>(threads_ + groups_ + thread / 32); }
+  std::uint16_t send_column(int thread) const { return static_cast<std::uint16_t>(copy_column(thread) + warps_); }
+  bool is_product(int column) const { return column >= threads_ && column < threads_ + groups_; }
+  bool is_send(int column) const { return column >= threads_ + groups_ + warps_; }
+  // One of the threads whose column it is.
+  int thread_of(int column) const {
+    if (column < threads_) return column;
+    if (is_product(column)) return (column - threads_) * 128;
+    return (column - threads_ - groups_) % warps_ * 32;
+  }
+  // A row learns of something that happened on its own time.
+  void know(int row, int column, std::uint32_t time) {
+    std::uint32_t& known = values(row)[column];
+    known = std::max(known, time);
+    rows_[static_cast<std::size_t>(row)].version = ++versions_;
+  }
 
   void fence(int thread, std::uint32_t now) {
     fences_[static_cast<std::size_t>(thread)].push_back(now);
@@ -171,6 +190,7 @@ class Clocks {
   bool all_know(int thread, std::uint32_t time) const { return met_[static_cast<std::size_t>(thread)] >= time; }
   // Whether all come after a fence of the writer that came after its write.
   bool all_know_fenced(Access write) const {
+    if (write.thread >= threads_) return is_send(write.thread);  // nobody fences copies that announce themselves
     const auto& fences = fences_[write.thread];
     if (fences.empty() || fences.back() <= write.time) return false;
     return all_know(write.thread, fences.back()) ||
@@ -220,12 +240,12 @@ class Clocks {
     drop(base);
     base = row;
   }
-  template <class Do> static void each_thread(std::uint32_t warps, Do act) {
+  template <class Do> static void each_thread(std::uint64_t warps, Do act) {
     for (; warps; warps &= warps - 1)
-      for (int first = __builtin_ctz(warps) * 32, t = first; t < first + 32; ++t) act(t);
+      for (int first = __builtin_ctzll(warps) * 32, t = first; t < first + 32; ++t) act(t);
   }
 
-  int threads_ = 0;
+  int threads_ = 0, groups_ = 0, warps_ = 0;
   std::size_t width_ = 0;
   std::vector<Row> rows_;
   std::vector<int> free_, base_;

@@ -48,7 +48,7 @@ Pool& pool() {
 // One launch, shared by its workers.
 class Launch {
  public:
-  Launch(const BlockLaunch& each, std::int64_t blocks) : each_(each), blocks_(blocks) {}
+  Launch(const BlockLaunch& each, std::int64_t clusters) : each_(each), clusters_(clusters) {}
 
   void run(int workers) {
     std::vector<std::jthread> others;
@@ -63,7 +63,7 @@ class Launch {
     if (error_) std::rethrow_exception(error_);
     if (failed_block_ >= 0)
       throw Error(ErrorCode::check_failed, failure_, {}, {},
-                  "CPU device, kernel " + entry + ", block " + std::to_string(failed_block_) + ", seed " +
+                  "CPU device, kernel " + entry + (each_.cluster > 1 ? ", cluster " : ", block ") + std::to_string(failed_block_) + ", seed " +
                       std::to_string(each_.seed));
   }
   EmulationReport report() const {
@@ -80,9 +80,9 @@ class Launch {
     try {
       auto block = pool().take();
       block->prepare(each_);
-      for (std::int64_t i; !stop_ && (i = next_++) < blocks_;) {
+      for (std::int64_t i; !stop_ && (i = next_++) < clusters_;) {
         // Odd seeds run the grid backwards: nothing may rest on the order of blocks.
-        const std::int64_t index = each_.seed % 2 ? blocks_ - 1 - i : i;
+        const std::int64_t index = each_.seed % 2 ? clusters_ - 1 - i : i;
         if (std::string failure = block->run(index); !failure.empty()) note(index, std::move(failure));
       }
       const std::lock_guard guard(mutex_);
@@ -103,7 +103,7 @@ class Launch {
   }
 
   BlockLaunch each_;
-  std::int64_t blocks_;
+  std::int64_t clusters_;
   std::atomic<std::int64_t> next_{0};
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
@@ -116,7 +116,8 @@ class Launch {
 }  // namespace
 
 EmulationReport emulate(const HostModule& module, const std::string& entry, const Arguments& arguments,
-                        std::int64_t blocks, int threads, int shared_bytes, const EmulationOptions& options) {
+                        std::int64_t blocks, int threads, int shared_bytes, const EmulationOptions& options,
+                        int cluster) {
   const std::string where = "CPU device, kernel " + entry;
   if (threads < host_warp_size || threads > max_block_threads || threads % host_warp_size != 0)
     throw Error(ErrorCode::invalid_argument, "a block cannot have this many threads", std::to_string(threads),
@@ -124,6 +125,13 @@ EmulationReport emulate(const HostModule& module, const std::string& entry, cons
   if (shared_bytes < 0 || shared_bytes > max_shared_bytes)
     throw Error(ErrorCode::invalid_argument, "a block cannot have this much shared memory",
                 std::to_string(shared_bytes), "0 to " + std::to_string(max_shared_bytes) + " bytes", where);
+  if (cluster < 1 || cluster > max_cluster || cluster * threads > max_threads)
+    throw Error(ErrorCode::invalid_argument, "a cluster cannot have this many blocks", std::to_string(cluster),
+                "1 to " + std::to_string(max_cluster) + ", of at most " + std::to_string(max_threads) + " threads",
+                where);
+  if (blocks % cluster != 0)
+    throw Error(ErrorCode::invalid_argument, "a grid consists of whole clusters", std::to_string(blocks),
+                "a multiple of " + std::to_string(cluster) + " blocks", where);
   if (blocks < 0)
     throw Error(ErrorCode::invalid_argument, "a grid cannot have this many blocks", std::to_string(blocks), "0 or more",
                 where);
@@ -133,6 +141,9 @@ EmulationReport emulate(const HostModule& module, const std::string& entry, cons
   each.arguments = &arguments;
   each.threads = threads;
   each.shared_bytes = shared_bytes;
+  each.cluster = cluster;
+  constexpr int pattern = 1024;  // swizzled tiles lie alike in every block
+  each.span = (shared_bytes + pattern - 1) / pattern * pattern;
   each.blocks = blocks;
   each.granule = module.granule();
   each.parts = module.parts();
@@ -142,8 +153,8 @@ EmulationReport emulate(const HostModule& module, const std::string& entry, cons
 
   const std::int64_t cores = std::max(1u, std::thread::hardware_concurrency());
   const std::int64_t most = options.max_workers > 0 ? options.max_workers : cores;
-  Launch launch(each, blocks);
-  launch.run(static_cast<int>(std::clamp<std::int64_t>(std::min(most, blocks), 1, 64)));
+  Launch launch(each, blocks / cluster);
+  launch.run(static_cast<int>(std::clamp<std::int64_t>(std::min(most, blocks / cluster), 1, 64)));
   launch.throw_failure(entry);
   return launch.report();
 }

@@ -52,10 +52,11 @@ struct EmulationOptions {
   std::function<void(const EmulationReport&)> on_report{};  // called by the CPU device after each launch
 };
 
-// Runs blocks 0 to `blocks` - 1 to their end. Throws Error(check_failed) for a race, a deadlock, a read of memory never
+// Runs blocks 0 to `blocks` - 1 to their end, `cluster` of them side by side. Throws Error(check_failed) for a race, a deadlock, a read of memory never
 // written, an access outside the block's shared memory, or threads that disagree on a word that they share.
 EmulationReport emulate(const HostModule& module, const std::string& entry, const Arguments& arguments,
-                        std::int64_t blocks, int threads, int shared_bytes, const EmulationOptions& options = {});
+                        std::int64_t blocks, int threads, int shared_bytes, const EmulationOptions& options = {},
+                        int cluster = 1);
 
 // A place in emitted text that orders threads or copies: what a test may remove.
 struct SyncSite {

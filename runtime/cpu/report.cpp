@@ -14,10 +14,11 @@ std::string bytes_at(int offset, int bytes) {
                     : "bytes " + std::to_string(offset) + " to " + std::to_string(offset + bytes - 1);
 }
 
-std::string race_report(const Failure& failure) {
+// `other`: the thread of the earlier access.
+std::string race_report(const Failure& failure, int other) {
   const std::string now =
       "thread " + std::to_string(failure.thread) + " (" + name_of(failure.word) + at_line(failure.line) + ")";
-  const std::string earlier = "thread " + std::to_string(failure.other.thread);
+  const std::string earlier = "thread " + std::to_string(other);
   const std::string place = " shared memory " + bytes_at(failure.offset, failure.bytes);
   const std::string line = at_line(failure.other.line);
   switch (failure.conflict) {
@@ -41,6 +42,9 @@ std::string race_report(const Failure& failure) {
     case Conflict::product_under_way:
       return "product under way: " + now + " writes" + place + ", which the wgmma of a warpgroup" + line +
              " may still read: no wgmma_wait that covers it comes before";
+    case Conflict::send_under_way:
+      return "send under way: " + now + " writes" + place + ", which the send_to_block of " + earlier + line +
+             " may still read: the other block has not given the stage back";
     case Conflict::none: break;
   }
   return {};
@@ -67,6 +71,11 @@ const char* name_of(Word word) {
     case Word::barrier_init: return "barrier_init";
     case Word::barrier_arrive: return "barrier_arrive";
     case Word::barrier_wait: return "barrier_wait";
+    case Word::barrier_arrive_at: return "barrier_arrive_at";
+    case Word::barrier_arrive_expecting: return "barrier_arrive_expecting";
+    case Word::barrier_arrive_after_copies: return "barrier_arrive_after_copies";
+    case Word::sync_cluster: return "sync_cluster";
+    case Word::send_to_block: return "send_to_block";
     case Word::sync_threads: return "sync_threads";
     case Word::set_registers: return "release_registers or claim_registers";
     case Word::wgmma: return "wgmma";
@@ -92,8 +101,9 @@ std::string Block::where_threads_are(int first, int last) const {
         for (const SharedBarrier& barrier : barriers_)
           if (barrier.offset == fiber.place)
             text += ", parity " + std::to_string(fiber.detail) + " of the barrier at byte " +
-                    std::to_string(fiber.place) + ", which has " + std::to_string(barrier.arrivals - barrier.missing) +
-                    " of " + std::to_string(barrier.arrivals) + " arrivals";
+                    std::to_string(fiber.place - base_of(thread)) + ", which has " + std::to_string(barrier.arrivals - barrier.missing) +
+                    " of " + std::to_string(barrier.arrivals) + " arrivals" +
+                    (barrier.bytes == 0 ? "" : " and waits for " + std::to_string(barrier.bytes) + " bytes");
       return text;
     };
     const std::string here = state(i);
@@ -118,7 +128,8 @@ std::string Block::report() const {
   const std::string who =
       "thread " + std::to_string(failure.thread) + " (" + name_of(failure.word) + at_line(failure.line) + ")";
   switch (failure.kind) {
-    case FailureKind::race: return race_report(failure);
+    case FailureKind::race:
+      return race_report(failure, launch_.parts ? clocks_.thread_of(failure.other.thread) : failure.other.thread);
     case FailureKind::out_of_range:
       return "out of range: " + who + " touches shared memory " + bytes_at(failure.offset, failure.bytes) +
              " of a block that has " + std::to_string(launch_.shared_bytes);
@@ -134,7 +145,7 @@ std::string Block::report() const {
       return "divergence: the lanes of a warp must come to the same word: " +
              where_threads_are(first, first + host_warp_size);
     }
-    case FailureKind::deadlock: return "deadlock: " + where_threads_are(0, launch_.threads);
+    case FailureKind::deadlock: return "deadlock: " + where_threads_are(0, launch_.threads * launch_.cluster);
     case FailureKind::no_barrier:
       return "uninitialized barrier: " + who + " uses shared memory at byte " + std::to_string(failure.offset) +
              ", where no barrier_init was last to write";
@@ -155,7 +166,7 @@ std::string Block::report() const {
              std::to_string(launch_.threads) + ", are legal";
     case FailureKind::sync_threads_disagree:
       return "numbered barrier: those who come to barrier " + std::to_string(failure.offset) +
-             " must agree on it: " + where_threads_are(0, launch_.threads);
+             " must agree on it: " + where_threads_are(0, launch_.threads * launch_.cluster);
     case FailureKind::partial_warpgroup:
       return "no warpgroup: " + who + " is in the last " + std::to_string(launch_.threads % warpgroup_threads) +
              " threads of a block, and a warpgroup has 128";
@@ -174,6 +185,18 @@ std::string Block::report() const {
     case FailureKind::products_left:
       return "wgmma left under way: thread " + std::to_string(failure.thread) +
              " ends, and no wgmma_wait covered the wgmma" + at_line(failure.line);
+    case FailureKind::no_block:
+      return "no block: " + who + " names block " + std::to_string(failure.bytes) + " of a cluster that has " +
+             std::to_string(launch_.cluster);
+    case FailureKind::bad_send:
+      return "bytes sent: " + who + " names " + std::to_string(failure.bytes) + " bytes at byte " +
+             std::to_string(failure.offset) + ", and both must be multiples of 16 within the block's " +
+             std::to_string(launch_.shared_bytes);
+    case FailureKind::block_gone:
+      return "block gone: " + who + " reaches into block " + std::to_string(failure.bytes) +
+             " of the cluster, which has ended: no sync_cluster keeps it";
+    case FailureKind::sends_left:
+      return "sends left under way: a block ends while it may still be read for " + who;
     case FailureKind::none: break;
   }
   return {};

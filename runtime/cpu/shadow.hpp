@@ -22,7 +22,8 @@ enum class Conflict : unsigned char {
   unwritten,
   copy_under_way,
   unfenced,
-  product_under_way
+  product_under_way,
+  send_under_way
 };
 
 struct Access {

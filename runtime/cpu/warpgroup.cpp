@@ -71,7 +71,7 @@ bool Block::arrive_warpgroup(const Fiber& me, Word word, int line) {
     f.kind = kind;
     fail(f);
   };
-  if (first_of_warpgroup(me.index) + warpgroup_threads > launch_.threads) fail_as(FailureKind::partial_warpgroup);
+  if (first_of_warpgroup(me.index % launch_.threads) + warpgroup_threads > launch_.threads) fail_as(FailureKind::partial_warpgroup);
   if (group.arrived == 0) {
     group.word = word;
     group.line = line;
@@ -125,7 +125,7 @@ void Block::wgmma(HostThread& thread, const HostWarpgroupProduct& product, int l
 
 void Block::check_operand(const HostMatrix& matrix, int rows, Access now, const Fiber* threads, int line) {
   each_unit(matrix, rows, [&](int place, int, int) {
-    check_place(Word::wgmma, threads->index, place, 16, line);
+    check_place(Word::wgmma, threads->index, place - base_of(threads->index), 16, line);
     if (!launch_.check_races) return;
     Access other;
     const Conflict conflict = causal_.read_by_product(clocks_, place, 16, now, other);
@@ -134,7 +134,7 @@ void Block::check_operand(const HostMatrix& matrix, int rows, Access now, const 
 }
 
 void Block::issue(Warpgroup& group, const Fiber* threads, int line) {
-  const HostWarpgroupProduct what = product_of(*threads);
+  HostWarpgroupProduct what = product_of(*threads);
   const auto fail_as = [&](FailureKind kind, int thread) {
     fail({.kind = kind, .word = Word::wgmma, .thread = thread, .line = line});
   };
@@ -145,6 +145,8 @@ void Block::issue(Warpgroup& group, const Fiber* threads, int line) {
   }
   if (!group.fenced) fail_as(FailureKind::no_wgmma_fence, threads->index);
 
+  what.a_matrix.offset += base_of(threads->index);
+  what.b_matrix.offset += base_of(threads->index);
   const Access now{++clock_, clocks_.product_column(threads->index), clamped(line)};
   clocks_.meet(threads->index, warpgroup_threads);
   if (what.a == nullptr) check_operand(what.a_matrix, product_rows, now, threads, line);

@@ -18,6 +18,7 @@ void Block::fail_place(Word word, int thread, int offset, int bytes, int line) {
 }
 
 void Block::fail_order(Conflict conflict, Word word, int thread, int offset, int bytes, int line, Access other) {
+  if (launch_.cluster > 1) offset %= launch_.span;
   fail({FailureKind::race, conflict, word, thread, line, offset, bytes, other});
 }
 
@@ -33,6 +34,7 @@ void Block::copy_async(HostThread& thread, int offset, const void* source, int b
   constexpr int size = 16;
   const int index = thread.index;
   check_place(Word::copy_async, index, offset, size, line);
+  offset += base_of(index);
   if (bytes < 0 || bytes > size)
     fail({.kind = FailureKind::bad_copy_size, .word = Word::copy_async, .thread = index, .line = line, .bytes = bytes});
   if (reinterpret_cast<std::uintptr_t>(source) % size != 0)
@@ -116,6 +118,15 @@ const HostInterface host_words = {
     .barrier_arrive = [](HostThread& t, int offset, int line) { block_of(t).barrier_arrive(t, offset, line); },
     .barrier_wait = [](HostThread& t, int offset, int parity,
                        int line) { block_of(t).barrier_wait(t, offset, parity, line); },
+    .barrier_arrive_at = [](HostThread& t, int offset, int rank,
+                            int line) { block_of(t).barrier_arrive_at(t, offset, rank, line); },
+    .barrier_arrive_expecting = [](HostThread& t, int offset, int bytes,
+                                   int line) { block_of(t).barrier_arrive_expecting(t, offset, bytes, line); },
+    .barrier_arrive_after_copies = [](HostThread& t, int offset,
+                                      int line) { block_of(t).barrier_arrive_after_copies(t, offset, line); },
+    .sync_cluster = [](HostThread& t, int line) { block_of(t).sync_cluster(t, line); },
+    .send_to_block = [](HostThread& t, int rank, int offset, int bytes, int barrier,
+                        int line) { block_of(t).send_to_block(t, rank, offset, bytes, barrier, line); },
     .sync_threads = [](HostThread& t, int barrier, int threads,
                        int line) { block_of(t).sync_threads(t, barrier, threads, line); },
     .fence_async = [](HostThread& t, int line) { block_of(t).fence_async(t, line); },

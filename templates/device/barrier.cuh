@@ -18,6 +18,11 @@ RK_DEVICE void barrier_init(int offset, int arrivals) {
 RK_DEVICE void barrier_arrive(int offset) {
   asm volatile("mbarrier.arrive.release.cta.shared::cta.b64 _, [%0];" ::"r"(shared_address(offset)) : "memory");
 }
+// As barrier_arrive, some time after all copies that this thread has issued are done; whoever waits for the phase sees
+// these, and nothing else that the thread did.
+RK_DEVICE void barrier_arrive_after_copies(int offset) {
+  asm volatile("cp.async.mbarrier.arrive.noinc.shared::cta.b64 [%0];" ::"r"(shared_address(offset)) : "memory");
+}
 // Waits for the end of the phase of this parity: returns at once if the present phase has the other one. Whoever waits
 // sleeps, and takes no issue slots from those who work.
 RK_DEVICE void barrier_wait(int offset, int parity) {

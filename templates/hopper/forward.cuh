@@ -17,15 +17,20 @@ namespace rankone {
 
 template <class T> RK_DEVICE void load(const Arguments& arguments) {
   Loader<T> loader;
-  Ring<T> arrived;
-  int left = T::lag;  // to announce after the last is issued
+  if constexpr (T::copies_announce) {
 #pragma unroll 1
-  for (int turn = -T::lag;; ++turn) {
-    loader.issue(arguments);
-    if (turn < 0) continue;
-    loader.announce(arrived);
-    arrived.advance();
-    if (loader.behind < 0 && left-- == 0) return;
+    while (loader.behind >= 0) loader.issue(arguments);
+  } else {
+    Ring<T> arrived;
+    int left = T::lag;  // to announce after the last is issued
+#pragma unroll 1
+    for (int turn = -T::lag;; ++turn) {
+      loader.issue(arguments);
+      if (turn < 0) continue;
+      loader.announce(arrived);
+      arrived.advance();
+      if (loader.behind < 0 && left-- == 0) return;
+    }
   }
 }
 
@@ -63,7 +68,10 @@ template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, i
         }
       }
     }
-    barrier_arrive(ring.ready());
+    if constexpr (T::cluster > 1)
+      give_part<T>(ring.base(), ring.ready(), note.rows, thread);
+    else
+      barrier_arrive(ring.ready());
     if (note.item.offset == 0) return;
     if constexpr (T::weighted && !T::per_key) sync_warp();  // kept: its own room is free; a rewrite has a barrier, too
   }
@@ -79,13 +87,18 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
   if (thread_index() == 0) {
     Ring<T> ring;
     for (int stage = 0; stage < T::stages; ++stage) {
-      barrier_init(ring.full(), group_threads);
-      barrier_init(ring.ready(), group_threads);
-      barrier_init(ring.free(), T::layout.state_groups * group_threads);
+      // Every thread arrives, and where copies announce themselves its copies, too.
+      barrier_init(ring.full(), T::copies_announce ? 2 * group_threads : group_threads);
+      barrier_init(ring.ready(), group_threads + T::cluster - 1);
+      // Every thread arrives, or in a cluster a lane of each warp for each of the blocks.
+      barrier_init(ring.free(), T::layout.state_groups * (T::cluster > 1 ? 4 * T::cluster : group_threads));
       ring.advance();
     }
   }
-  sync_block();
+  if constexpr (T::cluster > 1)
+    sync_cluster();
+  else
+    sync_block();
   const int group = thread_index() / group_threads;
   if (group == 0) {
     set_registers<T, T::registers.loader>();
@@ -97,6 +110,7 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
     set_registers<T, T::registers.state>();
     StateGroup<T>{}.run(arguments);
   }
+  if constexpr (T::cluster > 1) sync_cluster();  // nobody leaves while others send to it
 }
 
 }  // namespace rankone

@@ -5,6 +5,7 @@
 #include "device/math.cuh"
 #include "hopper/items.cuh"
 #include "hopper/panel.cuh"
+#include "hopper/share.cuh"
 
 namespace rankone {
 
@@ -13,7 +14,8 @@ template <class T> struct PanelAt {
   ItemAt item;
   int base;               // where the chunk's tiles start
   long long first_token;  // of the chunk, from the item's start
-  int row, column;
+  int first_column;       // of K, where the block's own columns start
+  int row, column;        // of these
   float key_value = 0.0f, decay_value = 1.0f;
 
   RK_DEVICE float key() const { return key_value; }
@@ -30,7 +32,7 @@ template <class T> struct PanelAt {
     if constexpr ((axes & 2u) != 0) element = item.head();
     if constexpr ((axes & 4u) != 0) {
       const bool exists = T::key_dim % 64 == 0 || column < T::key_dim;
-      element = element * T::key_dim + (exists ? column : T::key_dim - 1);
+      element = element * T::key_dim + first_column + (exists ? column : T::key_dim - 1);
     }
     return to_float(static_cast<const Type*>(arguments.parameters[index])[element]);
   }
@@ -49,10 +51,13 @@ template <class T> struct PanelPlace {
   ItemAt item;
   int base;
   long long first_token;
+  int first_column = first_own_column<T>();
   int rows;  // tokens of the chunk that exist; formulas are evaluated for others too, and dropped
   RK_DEVICE PanelPlace(const Arguments& all, const Note& note, int stage_base)
       : arguments(all), item(note.item), base(stage_base), first_token(note.first_token), rows(note.rows) {}
-  RK_DEVICE PanelAt<T> at(int row, int column) const { return {arguments, item, base, first_token, row, column}; }
+  RK_DEVICE PanelAt<T> at(int row, int column) const {
+    return {arguments, item, base, first_token, first_column, row, column};
+  }
   RK_DEVICE bool exists(int row, int column) const {
     return row < rows && (T::key_dim % 64 == 0 || column < T::key_dim);
   }

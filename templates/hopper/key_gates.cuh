@@ -61,9 +61,10 @@ template <class T, class Gate> struct KeySpan {
 
   using Tile = Panels<Operand, T::chunk>;
   RK_DEVICE KeySpan(const PanelPlace<T>& at, int span)
-      : place(at), first_row(span * sub_chunk), block(Tile{at.base}.block_place(first_row, 0)),
+      : place(at), first_row(span * sub_chunk),
+        block(Tile{at.base + at.first_column / 64 * Tile::bytes}.block_place(first_row, 0)),
         inputs(Tile{at.base}.transposed_place(first_row, 0)),
-        decays((span * layout.key_padded + 2 * lane_place().pair) * 4) {}
+        decays((at.first_column * T::spans + span * layout.own_columns + 2 * lane_place().pair) * 4) {}
 
   // Eight elements of an operand: pairs of columns, of rows `group` and `group + 8` in turn.
   static RK_DEVICE void unpack(const Quad<Operand>& quad, float (&values)[8]) {
@@ -177,16 +178,11 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
     for (int b = 0; b < blocks; ++b) add_products(c, columns[b].queries, columns[b].keys);
     add_wanted(c, halving.diagonal);
-    // Four halvings for the scores, then what stays behind: queries since the span's start, keys until its end.
     float sums[2][4];
 #pragma unroll 1
-    for (int level = 0; level < halvings + 2; ++level) {
-      const bool stays = level >= halvings;
-      const unsigned bits = (stays ? halving.whole : halving.between) >> 8 * (stays ? level - halvings : level);
-      const Quad<bf16> between = ones_of(bits);
-      // Rows that hold queries: those above a middle, or all, or none.
-      const int queries_of = level < halvings ? sub_chunk / 2 >> level : level == halvings ? ~0 : 0;
-      const int upper[2] = {(lane.group | 16) & queries_of, (lane.group | 24) & queries_of};
+    for (int level = 0; level < halvings; ++level) {
+      const Quad<bf16> between = ones_of(halving.between >> 8 * level);
+      const int half = sub_chunk / 2 >> level;
       clear(c);
 #pragma unroll
       for (int b = 0; b < blocks; ++b) {
@@ -194,15 +190,22 @@ template <class T, class Gate> struct KeySpan {
         columns[b].steps.sum(sums, between);
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
-          values[i] = upper[i / 2 % 2] != 0 ? columns[b].queries[i] : columns[b].keys[i];
+          values[i] = ((lane.group + i / 2 % 2 * 8) & half) != 0 ? columns[b].queries[i] : columns[b].keys[i];
         }
         decay(values, sums);
-        if (stays)
-          store(level == halvings ? layout.query : layout.key, column + 16 * b, values);
-        else
-          add_products(c, values, values);
+        add_products(c, values, values);
       }
-      if (!stays) add_wanted(c, halving.wanted >> 8 * level);
+      add_wanted(c, halving.wanted >> 8 * level);
+    }
+    // What stays behind: queries since the span's start, keys until its end. In the loop these sums cost a fifth.
+#pragma unroll
+    for (int b = 0; b < blocks; ++b) {
+      columns[b].steps.sum(sums, ones_of(halving.whole));
+      decay(columns[b].queries, sums);
+      store(layout.query, column + 16 * b, columns[b].queries);
+      columns[b].steps.sum(sums, ones_of(halving.whole >> 8));
+      decay(columns[b].keys, sums);
+      store(layout.key, column + 16 * b, columns[b].keys);
     }
   }
 
@@ -271,7 +274,7 @@ template <class T> struct KeyShare {
   RK_DEVICE explicit KeyShare(int warp) : span(warp % T::spans), part(warp / T::spans) {}
   template <class Visit> RK_DEVICE void for_each(const Visit& visit) const {
 #pragma unroll 1
-    for (int block = part; block < T::layout.key_padded / key_block; block += parts) visit(block * key_block);
+    for (int block = part; block < T::layout.own_columns / key_block; block += parts) visit(block * key_block);
   }
 };
 
@@ -284,23 +287,25 @@ template <class T> struct KeyTotals {
 #pragma unroll
       for (int i = 0; i < key_block / 8; ++i) {
         shared_store<Pair>(
-            T::layout.totals + (share.span * T::layout.key_padded + column + 8 * i + 2 * lane_place().pair) * 4,
+            T::layout.totals + (share.span * T::layout.own_columns + column + 8 * i + 2 * lane_place().pair) * 4,
             Pair{0.0f, 0.0f});
       }
     });
   }
   static RK_DEVICE void store(const Arguments& arguments, const ItemAt& item, int thread) {
     sync_threads(helper_barrier, group_threads);
-    if (item.value_column() == 0) {
-      float* const target = arguments.segment_decays + (item.slot() * arguments.value_heads + item.head()) * T::key_dim;
-      for (int column = thread; column < T::key_dim; column += group_threads) {
+    if (item.value_column() < T::cluster * T::value_tile) {  // those of one block or cluster will do
+      constexpr int columns = T::cluster == 1 ? T::key_dim : T::layout.own_columns;
+      float* const target = arguments.segment_decays +
+                            (item.slot() * arguments.value_heads + item.head()) * T::key_dim + first_own_column<T>();
+      for (int column = thread; column < columns; column += group_threads) {
         float sum = 0.0f;
         for (int i = 0; i < T::spans; ++i)
-          sum += shared_load<float>(T::layout.totals + (i * T::layout.key_padded + column) * 4);
+          sum += shared_load<float>(T::layout.totals + (i * T::layout.own_columns + column) * 4);
         target[column] = sum;
       }
     }
-    sync_threads(helper_barrier, group_threads);
+    if constexpr (T::cluster == 1) sync_threads(helper_barrier, group_threads);  // else giving the part has one
   }
 };
 
@@ -312,9 +317,11 @@ RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, const Halvi
   KeySpan<T, Gate> span(place, share.span);
   // After the last token nothing follows: its row has room for the sum of all.
   const Quad<bf16> after = ones_where([](int row, int token) { return token > row || row == sub_chunk - 1; });
-  share.for_each([&](int column) { span.run(column, layout.totals, after, halving); });
+  const int totals = layout.totals - place.first_column * T::spans * 4;  // they are the block's own
+  share.for_each([&](int column) { span.run(column, totals, after, halving); });
   if constexpr (T::role != Role::states) {
-    span.write_scores(place.base + layout.scores + (share.span * layout.score_parts + share.part) * 512);
+    const int part = (place.first_column / layout.own_columns * T::spans + share.span) * layout.score_parts + share.part;
+    span.write_scores(place.base + layout.scores + part * 512);
   }
 }
 

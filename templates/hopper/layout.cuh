@@ -15,10 +15,11 @@ constexpr int item_bytes = item_sources + source_bytes * (3 + max_layout_inputs)
 constexpr int key_block =
     32;  // columns that a helper warp takes at a time, and that share one way of reading the state
 inline constexpr int join_threads = 256;  // inline: a text without the kernel must not warn of it
-enum NumberedBarrier { helper_barrier = 1, loader_barrier = 2 };
+enum NumberedBarrier { helper_barrier = 1, loader_barrier = 2, state_barrier = 3 };
 
 struct HopperSizes {
   int chunk, stages;
+  int cluster;  // blocks of neighbouring value tiles that share the work on keys; per key, else 1
   int key_dim, value_tile;
   bool per_key;                        // a decay for each key column
   bool reads_output;                   // false in the state-only role: no queries, no scores
@@ -28,17 +29,20 @@ struct HopperSizes {
 
 struct HopperLayout {
   int key_padded;                                    // K rounded up to whole panels of 64
+  int own_columns;                                   // of them, those whose keys the block works on
   int span;                                          // tokens that one step of the recurrence takes
+  int key_groups;                                    // warpgroups that share the keys of 64 value columns
   int state_groups;                                  // warpgroups beside the loader and the helpers
   int score_parts;                                   // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
-  int scores;                                        // per key: [span][part] of 512 bytes; else one swizzled panel
-  int decay;  // per key: float [span][key_padded], its sign set where a key block's
-              // decay comes after the read; else float [3][chunk]
+  int scores;  // per key: [block of the cluster][span][part] of 512 bytes; else one swizzled panel
+  int decay;   // per key: float [block of the cluster][span][own_columns], its sign set where a key block's decay
+               // comes after the read; else float [3][chunk]
   int stage_bytes;
   int barriers;                  // after the stages: full, ready, free of each
   int sums;                      // not per key, after the stages: float [helper warp][3][chunk]
-  int totals;                    // state-only role, per key: float [span][key_padded]
+  int halves;                    // where keys are shared: float [value_tile / 64][8 of each thread], the other's outputs
+  int totals;                    // state-only role, per key: float [span][own_columns]
   int notes, items, item_slots;  // 16 bytes for each stage; records of items
   int lengths, chosen;           // of packed sequences: 4 bytes for each thread of the loader; one of them: 4 bytes
   int bytes, threads;
@@ -48,8 +52,10 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   HopperLayout layout{};
   const int rows = sizes.chunk;
   layout.key_padded = (sizes.key_dim + 63) / 64 * 64;
+  layout.own_columns = layout.key_padded / sizes.cluster;
   layout.span = sizes.per_key ? sub_chunk : sizes.chunk;
-  layout.state_groups = sizes.value_tile / 64;
+  layout.key_groups = sizes.per_key && layout.key_padded == 256 ? 2 : 1;
+  layout.state_groups = sizes.value_tile / 64 * layout.key_groups;
   const int spans = rows / layout.span;
   layout.score_parts = sizes.per_key ? 4 / spans : 1;  // four helper warps, 2 or 4 spans
   int offset = 0;
@@ -61,10 +67,10 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   offset += rows * sizes.value_tile * 2;
   for (int i = 0; i < max_layout_inputs; ++i) {
     layout.inputs[i] = offset;
-    if (sizes.input_is_per_key[i]) offset += rows * layout.key_padded * sizes.input_bytes[i];
+    if (sizes.input_is_per_key[i]) offset += rows * layout.own_columns * sizes.input_bytes[i];
   }
   layout.scores = offset;
-  if (sizes.reads_output) offset += sizes.per_key ? spans * layout.score_parts * 512 : rows * panel_bytes;
+  if (sizes.reads_output) offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * 512 : rows * panel_bytes;
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
   for (int i = 0; i < max_layout_inputs; ++i) {
@@ -76,8 +82,10 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   offset = layout.stage_bytes * sizes.stages;
   layout.sums = offset;
   if (!sizes.per_key) offset += 4 * rows * 12;
+  layout.halves = (offset + 15) / 16 * 16;
+  if (layout.key_groups > 1 && sizes.reads_output) offset = layout.halves + sizes.value_tile / 64 * group_threads * 32;
   layout.totals = offset;
-  if (sizes.per_key && !sizes.reads_output) offset += spans * layout.key_padded * 4;
+  if (sizes.per_key && !sizes.reads_output) offset += spans * layout.own_columns * 4;
   layout.notes = (offset + 15) / 16 * 16;
   layout.items = layout.notes + 16 * sizes.stages;
   layout.item_slots = sizes.stages + 2;

@@ -6,6 +6,7 @@
 #include "device/copy.cuh"
 #include "hopper/items.cuh"
 #include "hopper/panel.cuh"
+#include "hopper/share.cuh"
 
 namespace rankone {
 
@@ -175,7 +176,7 @@ template <class T> struct Loader {
   long long first_token = 0;
   // Inputs of one number a token, a token a thread: under way until the next chunk is issued.
   unsigned held[T::input_count > 0 ? T::input_count : 1];
-  int held_base = -1;
+  int held_base = -1, held_full = 0;
 
   template <class Type>
   RK_DEVICE void point(const Item& found, int index, const TensorArgument& tensor, unsigned vectorized, int head,
@@ -191,7 +192,8 @@ template <class T> struct Loader {
       constexpr int tile = layout.inputs[index];
       point<typename TypeOf<T::input_types[index]>::Type>(
           found, 3 + index, arguments.inputs[index], arguments.flags & (first_input_is_vectorized << index),
-          has_key_heads ? found.query_head : found.head, 0, T::key_dim, tile);
+          has_key_heads ? found.query_head : found.head, T::input_is_per_key[index] ? first_own_column<T>() : 0,
+          T::key_dim, tile);
       point_inputs<index + 1>(found, arguments);
     }
   }
@@ -202,9 +204,11 @@ template <class T> struct Loader {
     if (next.offset != 0 && thread == 0) {
       next.leave(found);
       const unsigned flags = arguments.flags;
-      point<Storage>(found, 0, arguments.query, flags & query_is_vectorized, found.query_head, 0, T::key_dim,
-                     layout.query);
-      point<Storage>(found, 1, arguments.key, flags & key_is_vectorized, found.query_head, 0, T::key_dim, layout.key);
+      const int column = first_own_column<T>(), panels = column / 64 * T::chunk * panel_bytes;
+      point<Storage>(found, 0, arguments.query, flags & query_is_vectorized, found.query_head, column,
+                     T::key_dim, layout.query + panels);
+      point<Storage>(found, 1, arguments.key, flags & key_is_vectorized, found.query_head, column, T::key_dim,
+                     layout.key + panels);
       point<Storage>(found, 2, arguments.value, flags & value_is_vectorized, found.head, found.value_column,
                      T::value_dim, layout.value);
       point_inputs(found, arguments);
@@ -221,7 +225,7 @@ template <class T> struct Loader {
   // A bit for each tensor that is copied as q is: one loop serves them all.
   static RK_CONSTEXPR unsigned copied_alike() {
     unsigned alike =
-        (T::role != Role::states ? 1u : 0u) | (T::reads_key ? 2u : 0u) | (T::value_tile == layout.key_padded ? 4u : 0u);
+        (T::role != Role::states ? 1u : 0u) | (T::reads_key ? 2u : 0u) | (T::value_tile == layout.own_columns ? 4u : 0u);
     for (int i = 0; i < T::input_count; ++i) {
       if (T::input_is_per_key[i] && bytes_of(T::input_types[i]) == 2) alike |= 8u << i;
     }
@@ -235,7 +239,7 @@ template <class T> struct Loader {
         held[index] = thread < count ? bits_of(source.base[(first_token + thread) * source.stride]) : 0u;
         held_base = to.base();
       } else if constexpr (sizeof(Type) != 2) {
-        load<layout.key_padded, Type>(3 + index, count);
+        load<layout.own_columns, Type>(3 + index, count);
       }
       load_inputs<index + 1>(count, thread);
     }
@@ -250,6 +254,9 @@ template <class T> struct Loader {
       }
       leave_held<index + 1>(thread);
     } else {
+      if constexpr (T::copies_announce) {
+        if (held_base >= 0) barrier_arrive(held_full);
+      }
       held_base = -1;
     }
   }
@@ -258,7 +265,7 @@ template <class T> struct Loader {
   // is no more.
   RK_DEVICE void issue(const Arguments& arguments) {
     const int thread = thread_index();
-    if constexpr (T::lag > 0) leave_held(thread);
+    if constexpr (T::copies_announce || T::lag > 0) leave_held(thread);
 #pragma unroll 1
     for (; behind > 0; --behind) find_next(arguments, thread);
     if (behind == 0) {
@@ -272,21 +279,28 @@ template <class T> struct Loader {
         load_inputs(count, thread);
 #pragma unroll 1
         for (int index = 3 + T::input_count - 1; index >= 0; --index) {  // gates first: they are needed first
-          if ((alike >> index & 1u) != 0) load<layout.key_padded, Storage>(index, count);
+          if ((alike >> index & 1u) != 0) load<layout.own_columns, Storage>(index, count);
         }
-        if constexpr (T::value_tile != layout.key_padded) load<T::value_tile, Storage>(2, count);
+        if constexpr (T::value_tile != layout.own_columns) load<T::value_tile, Storage>(2, count);
+      }
+      if constexpr (T::copies_announce) {
+        barrier_arrive_after_copies(to.full());
+        held_full = to.full();
+        if (held_base < 0) barrier_arrive(held_full);
       }
       to.advance();
       first_token += T::chunk;
       behind = !more ? -1 : left <= T::chunk ? 1 : 0;
     }
-    copy_commit();
-    if constexpr (T::lag == 0) leave_held(thread);
+    if constexpr (!T::copies_announce) {
+      copy_commit();
+      if constexpr (T::lag == 0) leave_held(thread);
+    }
   }
   // This thread's part of the chunk that was issued `lag` chunks before the latest has arrived.
   RK_DEVICE void announce(const Ring<T>& arrived) const {
     copy_wait<T::lag>();
-    if constexpr (!T::per_key) fence_async();  // per key the helpers rewrite all that wgmma reads
+    fence_async();
     barrier_arrive(arrived.full());
   }
 };

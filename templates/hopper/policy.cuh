@@ -11,6 +11,7 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   HopperSizes sizes{};
   sizes.chunk = Policy::chunk;
   sizes.stages = Policy::stages;
+  sizes.cluster = Policy::cluster;
   sizes.key_dim = Policy::key_dim;
   sizes.value_tile = Policy::value_tile;
   sizes.per_key = Policy::decay == DecayKind::per_key;
@@ -39,12 +40,16 @@ template <class Policy, Role role_> struct HopperTraits : Policy {
   static constexpr RegisterShares registers = register_shares(layout, Policy::decay == DecayKind::per_key);
   static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
   static constexpr int panels = layout.key_padded / 64;
+  static constexpr int group_panels = panels / layout.key_groups;  // of a state warpgroup
+  static constexpr int own_panels = layout.own_columns / 64;
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
   static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
-  // The loader holds back one stage for whoever computes and one for the state.
-  static constexpr int lag = Policy::stages > 2 ? Policy::stages - 2 : 0;
+  // Per key the helpers rewrite all that wgmma reads, so that copies may announce themselves. Else the loader waits for
+  // them, since who copied must fence; it holds back one stage for whoever computes and one for the state.
+  static constexpr bool copies_announce = per_key;
+  static constexpr int lag = !copies_announce && Policy::stages > 2 ? Policy::stages - 2 : 0;
 };
 
 // The stages in turn, and the parity of the barriers' present phase.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A state warpgroup: 64 value columns of the state, transposed, in float32 registers, advanced a span of tokens at a
-// time.
+// time. Where K is 256 and decays are per key, two warpgroups share the columns, with half of the keys each.
 //
 // o^T = S^T q^T + v^T P^T, then S^T = S^T decay + v^T k: the state is the left operand of the first product in place,
 // so it never passes through shared memory.
@@ -10,24 +10,32 @@
 #include "device/math.cuh"
 #include "hopper/items.cuh"
 #include "hopper/panel.cuh"
+#include "hopper/share.cuh"
 #include "kernels/fragment.cuh"
 
 namespace rankone {
 
+// Which part of the state a warp has: keys from `key` on, and 16 value columns of the block's tile.
+struct StatePart {
+  int key, column;
+};
+
 // values[panel][4 j + 2 half + i]: key 64 panel + 8 j + 2 pair + i, value column 16 warp + group + 8 half.
 template <class T> struct GroupState {
-  float values[T::panels][32];
+  static constexpr int panels = T::group_panels;
+  float values[panels][32];
 
   // Calls visit(value, element) for all that lie inside matrix `matrix` of a tensor of states.
-  template <class Visit> RK_DEVICE void for_each(long long matrix, int first_column, const Visit& visit) {
+  template <class Visit>
+  RK_DEVICE void for_each(long long matrix, int first_key, int first_column, const Visit& visit) {
     constexpr int key_step = T::value_major_state ? 1 : T::value_dim,
                   column_step = T::value_major_state ? T::key_dim : 1;
     const LanePlace lane = lane_place();
-    const int key = 2 * lane.pair, first = first_column + lane.group;
+    const int key = first_key + 2 * lane.pair, first = first_column + lane.group;
     const long long element = matrix * T::key_dim * T::value_dim + static_cast<long long>(key) * key_step +
                               static_cast<long long>(first) * column_step;
 #pragma unroll
-    for (int panel = 0; panel < T::panels; ++panel) {
+    for (int panel = 0; panel < panels; ++panel) {
 #pragma unroll
       for (int i = 0; i < 32; ++i) {
         const int k = panel * 64 + i / 4 * 8 + i % 2, v = i / 2 % 2 * 8;
@@ -38,21 +46,21 @@ template <class T> struct GroupState {
     }
   }
   // A segment starts from its slot and, but for the last of its sequence, leaves its state to the next one's.
-  RK_DEVICE void begin(const Arguments& arguments, const ItemAt& item, int column) {
+  RK_DEVICE void begin(const Arguments& arguments, const ItemAt& item, const StatePart& part) {
 #pragma unroll
-    for (int i = 0; i < 32 * T::panels; ++i) values[i / 32][i % 32] = 0.0f;
+    for (int i = 0; i < 32 * panels; ++i) values[i / 32][i % 32] = 0.0f;
     if constexpr (T::role == Role::states) return;
     const bool split = is_split<T>(arguments);
     const float* const source = static_cast<const float*>(split ? arguments.chunk_states : arguments.initial_state);
     if (source == nullptr) return;
-    for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
-             item.value_column() + column, [&](float& value, long long element) { value = source[element]; });
+    for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(), part.key,
+             item.value_column() + part.column, [&](float& value, long long element) { value = source[element]; });
   }
-  RK_DEVICE void end(const Arguments& arguments, const ItemAt& item, int column) {
+  RK_DEVICE void end(const Arguments& arguments, const ItemAt& item, const StatePart& part) {
     float* const target = static_cast<float*>(T::role == Role::states ? arguments.chunk_states : arguments.final_state);
     if (target == nullptr || (T::role != Role::states && !item.ends())) return;
-    for_each((T::role == Role::states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
-             item.value_column() + column, [&](float& value, long long element) { target[element] = value; });
+    for_each((T::role == Role::states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(), part.key,
+             item.value_column() + part.column, [&](float& value, long long element) { target[element] = value; });
   }
 
   // 16 keys as steps of a left operand.
@@ -63,9 +71,15 @@ template <class T> struct GroupState {
     a[2] = Element<Operand>::pack(c[4], c[5]);
     a[3] = Element<Operand>::pack(c[6], c[7]);
   }
+  // Where a block's decays stand after those of the first one.
+  static RK_DEVICE int decay_place(int block) {
+    constexpr int columns = T::layout.own_columns;
+    const int column = block * key_block;
+    return (column / columns * T::spans * columns + column % columns) * 4;
+  }
   // Multiplies a block's keys by their decays.
   RK_DEVICE void decay_block(int block, int decays) {
-    const int first = decays + (block * key_block + 2 * lane_place().pair) * 4;
+    const int first = decays + decay_place(block) + 2 * lane_place().pair * 4;
 #pragma unroll
     for (int j = 0; j < key_block / 8; ++j) {
       Pair decay = shared_load<Pair>(first + j * 32);
@@ -79,11 +93,11 @@ template <class T> struct GroupState {
   }
   RK_DEVICE void decay_all(float decay) {
 #pragma unroll
-    for (int i = 0; i < 32 * T::panels; ++i) values[i / 32][i % 32] *= decay;
+    for (int i = 0; i < 32 * panels; ++i) values[i / 32][i % 32] *= decay;
   }
   RK_DEVICE void settle() {
 #pragma unroll
-    for (int panel = 0; panel < T::panels; ++panel) wgmma_settle(values[panel]);
+    for (int panel = 0; panel < panels; ++panel) wgmma_settle(values[panel]);
   }
 };
 
@@ -104,49 +118,83 @@ template <class T> struct Strip {
       store_matrix_x4_transposed(tile.transposed_place(first + 16 * block, column), r);
     }
   }
-  RK_DEVICE void send(const Arguments& arguments, const ItemAt& item, long long first_token, int rows) const {
+  // Every `parts`-th span from `part` on.
+  template <int parts>
+  RK_DEVICE void send(const Arguments& arguments, const ItemAt& item, long long first_token, int rows, int part) const {
     const TensorArgument& output = arguments.output;
-    const int lane = anew(lane_index()), half = lane % 2, first_column = item.value_column() + column + 8 * half;
+    const int lane = anew(lane_index()), half = lane % 2, first_row = lane / 2 + sub_chunk * part, first_column = item.value_column() + column + 8 * half;
     if (first_column >= T::value_dim) return;
     Storage* target = static_cast<Storage*>(output.data) + item.batch() * output.batch_stride +
-                      (item.start() + first_token + lane / 2) * output.token_stride + item.head() * output.head_stride +
+                      (item.start() + first_token + first_row) * output.token_stride + item.head() * output.head_stride +
                       first_column;
     if ((arguments.flags & output_is_vectorized) != 0 && first_column + 8 <= T::value_dim) {
 #pragma unroll
-      for (int row = lane / 2; row < T::chunk; row += 16) {
+      for (int turn = 0; turn < T::chunk / 16 / parts; ++turn) {
+        const int row = first_row + turn * 16 * parts;
         if (row < rows) *reinterpret_cast<Vector16*>(target) = shared_load<Vector16>(tile.at(row, column + 8 * half));
-        target += 16 * output.token_stride;
+        target += 16 * parts * output.token_stride;
       }
       return;
     }
 #pragma unroll 1
-    for (int row = lane / 2; row < rows; row += 16) {
+    for (int row = first_row; row < rows; row += 16 * parts) {
 #pragma unroll 1
       for (int i = 0; i < 8 && first_column + i < T::value_dim; ++i) {
         target[i] = shared_load<Storage>(tile.at(row, column + 8 * half + i));
       }
-      target += 16 * output.token_stride;
+      target += 16 * parts * output.token_stride;
     }
   }
 };
 
+// Which of the warpgroups that share the keys writes a span's output.
+template <class T> RK_DEVICE bool takes(const StatePart& part, int span) {
+  return span % T::layout.key_groups == part.key / (64 * T::group_panels);
+}
+// Adds up the outputs of a span in the warpgroup that writes them; false for the other. They take turns, so that a
+// thread writes to its place only what it has read there before.
+template <class T> RK_DEVICE bool take_halves(float (&o)[8], const StatePart& part, int span) {
+  const int group = part.column / 64;
+  const int place = T::layout.halves + (group * 2 * group_threads + thread_index() % group_threads) * 16;
+  const bool taking = takes<T>(part, span);
+  if (!taking) {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const Vector16 four{{as_bits(o[4 * i]), as_bits(o[4 * i + 1]), as_bits(o[4 * i + 2]), as_bits(o[4 * i + 3])}};
+      shared_store<Vector16>(place + i * group_threads * 16, four);
+    }
+  }
+  sync_threads(state_barrier + group, 2 * group_threads);
+  if (taking) {
+#pragma unroll
+    for (int i = 0; i < 2; ++i) {
+      const Vector16 four = shared_load<Vector16>(place + i * group_threads * 16);
+#pragma unroll
+      for (int j = 0; j < 4; ++j) o[4 * i + j] += as_float(four.word[j]);
+    }
+  }
+  return taking;
+}
+
 // A step per key: 16 tokens. Queries are anchored at the span's end where no decay has its sign set, so that the state
 // decays before it is read, else at its start.
 template <class T>
-RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int base, int span, float scale) {
+RK_DEVICE void step_key_span(GroupState<T>& state, const StatePart& part, const Strip<T>& strip, int base, int span,
+                             float scale) {
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
-  constexpr int steps = 4 * T::panels, blocks = layout.key_padded / key_block;
-  const int first = span * sub_chunk;
-  const Panels<Operand, T::chunk> query{base + layout.query}, key{base + layout.key};
-  const int decays = base + layout.decay + span * layout.key_padded * 4;
+  constexpr int panels = T::group_panels, steps = 4 * panels, blocks = 64 * panels / key_block;
+  const int first = span * sub_chunk, first_panel = part.key / 64 * Panels<Operand, T::chunk>::bytes;
+  const Panels<Operand, T::chunk> query{base + layout.query + first_panel}, key{base + layout.key + first_panel};
+  const int decays = base + layout.decay + span * layout.own_columns * 4 +
+                     part.key / (64 * panels) * GroupState<T>::decay_place(blocks);
   unsigned v[4];
   load_matrix_x4_transposed(v, strip.tile.transposed_place(first, strip.column));
   float o[8];
   if constexpr (T::role != Role::states) {
     unsigned s[steps][4];
     const auto is_exact = [&](int block) {
-      return as_bits(shared_load<float>(decays + block * key_block * 4)) >> 31 != 0;
+      return as_bits(shared_load<float>(decays + GroupState<T>::decay_place(block))) >> 31 != 0;
     };
     const bool any_exact = any_lane(is_exact(lane_index() % blocks));
     if (!any_exact) {  // the usual case, in one straight line
@@ -170,11 +218,15 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
     wgmma<Operand, false>(o, s[0], query.as_rows(first, 0));
 #pragma unroll
     for (int step = 1; step < steps; ++step) wgmma<Operand, true>(o, s[step], query.as_rows(first, 16 * step));
+    // Parts of the scores, shared as the keys are.
+    constexpr int of_owner = layout.score_parts, parts = T::cluster * of_owner / layout.key_groups;
+    const auto score_place = [](int index) {
+      return (index / of_owner * T::spans * of_owner + index % of_owner) * 512;
+    };
+    const int scores = base + layout.scores + span * of_owner * 512 + part.key / (64 * panels) * score_place(parts);
 #pragma unroll
-    for (int part = 0; part < layout.score_parts; ++part) {
-      const MatrixView<true, false, 128, 256> scores{base + layout.scores + (span * layout.score_parts + part) * 512};
-      wgmma<Operand, true>(o, v, scores);
-    }
+    for (int index = 0; index < parts; ++index)
+      wgmma<Operand, true>(o, v, MatrixView<true, false, 128, 256>{scores, score_place(index)});
     wgmma_commit();
   } else {
 #pragma unroll
@@ -183,13 +235,17 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
   state.settle();
   wgmma_fence();
 #pragma unroll
-  for (int panel = 0; panel < T::panels; ++panel)
+  for (int panel = 0; panel < panels; ++panel)
     wgmma<Operand, true>(state.values[panel], v, key.as_columns(first, panel));
   wgmma_commit();
   if constexpr (T::role != Role::states) {
     wgmma_wait<1>();
     wgmma_settle(o);
-    strip.write(first, o, scale);
+    if constexpr (layout.key_groups == 1) {
+      strip.write(first, o, scale);
+    } else if (take_halves<T>(o, part, span)) {
+      strip.write(first, o, scale);
+    }
   }
   wgmma_wait<0>();
   state.settle();
@@ -282,23 +338,24 @@ template <class T> struct StateGroup {
   Ring<T> ring;
 
   RK_DEVICE void run(const Arguments& arguments) {
-    const int warp = (thread_index() / group_threads - 2) * 4 + warp_index() % 4;
-    const int column = 16 * warp;  // of the value tile
+    constexpr int key_groups = T::layout.key_groups;
+    const int group = thread_index() / group_threads - 2;
+    const StatePart part{group % key_groups * 64 * T::group_panels, 64 * (group / key_groups) + 16 * (warp_index() % 4)};
 #pragma unroll 1
     for (;; ring.advance()) {
       barrier_wait(ring.ready(), ring.phase);
       {
         const Note note = Note::read(ring.note());
         if (note.item.offset == 0) return;
-        if (note.first_token == 0) state.begin(arguments, note.item, column);
+        if (note.first_token == 0) state.begin(arguments, note.item, part);
       }
       const int rows = Note::read(anew(ring.note())).rows;
       const int base = ring.base();
-      const Strip<T> strip{{base + T::layout.value}, column};
+      const Strip<T> strip{{base + T::layout.value}, part.column};
       if constexpr (T::per_key) {
 #pragma unroll 1
         for (int span = 0; span < T::spans && span * sub_chunk < rows; ++span) {
-          step_key_span(state, strip, base, span, arguments.scale);
+          step_key_span(state, part, strip, base, span, arguments.scale);
         }
       } else if (rows > 0) {
         step_chunk(state, strip, base, arguments.scale);
@@ -306,10 +363,15 @@ template <class T> struct StateGroup {
       const Note note = Note::read(anew(ring.note()));  // once more: registers are dearer
       if constexpr (T::role != Role::states) {
         sync_warp();  // the strip holds o
-        strip.send(arguments, note.item, note.first_token, note.rows);
+        strip.template send<key_groups>(arguments, note.item, note.first_token, note.rows, group % key_groups);
       }
-      if (note.last) state.end(arguments, note.item, column);
-      barrier_arrive(ring.free());
+      if (note.last) state.end(arguments, note.item, part);
+      if constexpr (T::cluster > 1) {
+        sync_warp();
+        if (lane_index() < T::cluster) barrier_arrive_at(ring.free(), lane_index());
+      } else {
+        barrier_arrive(ring.free());
+      }
     }
   }
 };

@@ -7,14 +7,16 @@ namespace rankone {
 // Fiber stacks are the slots of an aligned arena whose first slot holds the records, one a slot. A thread thus finds
 // its own record from its stack pointer alone: no thread-local storage, and nothing to restore when fibers switch.
 constexpr unsigned long host_slot_bytes = 128ul << 10;
-constexpr unsigned long host_arena_slots = 2048;
+constexpr unsigned long host_arena_slots = 4096;
 constexpr unsigned long host_arena_bytes = host_slot_bytes * host_arena_slots;
 
 struct HostThread {
   long long block;   // block_index()
   long long blocks;  // block_total()
-  int index;         // thread_index()
-  void* emulator;    // what runs this block
+  unsigned short index;  // among all threads of the cluster
+  unsigned short local;  // thread_index()
+  unsigned short rank;   // block_rank()
+  void* emulator;        // what runs this cluster
 };
 
 inline HostThread& host_thread() {
@@ -54,6 +56,11 @@ struct HostInterface {
   void (*barrier_init)(HostThread&, int offset, int arrivals, int line);
   void (*barrier_arrive)(HostThread&, int offset, int line);
   void (*barrier_wait)(HostThread&, int offset, int parity, int line);
+  void (*barrier_arrive_at)(HostThread&, int offset, int rank, int line);
+  void (*barrier_arrive_expecting)(HostThread&, int offset, int bytes, int line);
+  void (*barrier_arrive_after_copies)(HostThread&, int offset, int line);
+  void (*sync_cluster)(HostThread&, int line);
+  void (*send_to_block)(HostThread&, int rank, int offset, int bytes, int barrier, int line);
   void (*sync_threads)(HostThread&, int barrier, int threads, int line);
   void (*fence_async)(HostThread&, int line);
   void (*set_registers)(HostThread&, int registers, int line);

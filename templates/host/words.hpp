@@ -27,7 +27,8 @@ inline const bool host_access_noted = [] {
 inline bool host_has_parts = false;
 template <int> inline const bool host_parts_noted = [] { return host_has_parts = true; }();
 
-__device__ __forceinline__ int thread_index() { return host_thread().index; }
+__device__ __forceinline__ int thread_index() { return host_thread().local; }
+__device__ __forceinline__ int block_rank() { return host_thread().rank; }
 __device__ __forceinline__ long long block_index() { return host_thread().block; }
 __device__ __forceinline__ long long block_total() { return host_thread().blocks; }
 
@@ -122,6 +123,31 @@ template <int note = 0>
 __device__ __forceinline__ void barrier_wait(int offset, int parity, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
   host_interface->barrier_wait(host_thread(), offset, parity, line);
+}
+template <int note = 0>
+__device__ __forceinline__ void barrier_arrive_after_copies(int offset, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->barrier_arrive_after_copies(host_thread(), offset, line);
+}
+template <int note = 0>
+__device__ __forceinline__ void barrier_arrive_at(int offset, int rank, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->barrier_arrive_at(host_thread(), offset, rank, line);
+}
+template <int note = 0>
+__device__ __forceinline__ void barrier_arrive_expecting(int offset, int bytes, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->barrier_arrive_expecting(host_thread(), offset, bytes, line);
+}
+template <int note = 0> __device__ __forceinline__ void sync_cluster(int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->sync_cluster(host_thread(), line);
+}
+template <int note = 0>
+__device__ __forceinline__ void send_to_block(int rank, int offset, int bytes, int barrier,
+                                              int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->send_to_block(host_thread(), rank, offset, bytes, barrier, line);
 }
 template <int note = 0>
 __device__ __forceinline__ void sync_threads(int barrier, int threads, int line = __builtin_LINE()) {

@@ -2,6 +2,7 @@
 // Legal schedules, the default one, pins, and the sizes that follow from a plan.
 #include <set>
 
+#include "codegen/schedule_json.hpp"
 #include "codegen/space.hpp"
 #include "codegen/tensors.hpp"
 #include "tests/codegen/helpers.hpp"
@@ -116,6 +117,38 @@ TEST(Lower, RefusesAnIllegalSchedule) {
   EXPECT_TRUE(holds(refused({.stages = 3}), "1 or 2 stages"));
   EXPECT_TRUE(holds(refused({.level = Level::automatic}), "serial and chunk"));
   EXPECT_TRUE(holds(refused({.chunk = 128}, "sm_86"), "101376"));
+}
+
+TEST(Cluster, SharesTheKeysOfNeighbouringTiles) {
+  const auto refused = [](const Variant& variant, Schedule schedule, int key_dim, int value_dim) {
+    schedule.family = schedule.cluster == 1 ? Family::portable : Family::hopper;
+    schedule.warps = 12;
+    schedule.stages = 2;
+    schedule.chunk = 32;
+    return refusal_of([&] { lower(variant, {.key_dim = key_dim, .value_dim = value_dim}, schedule, "sm_90a"); });
+  };
+  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 3}, 192, 192), "1, 2 or 4 blocks"));
+  EXPECT_TRUE(holds(refused(variants::simple_gla, {.cluster = 2}, 128, 128), "only decays per key"));
+  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 192, 128), "multiples of 64 keys"));
+  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 128, 192), "there are 3"));
+  EXPECT_TRUE(
+      holds(refusal_of([&] { lower(variants::gla, square_128, {.cluster = 2}, "sm_90a"); }), "no clusters"));
+}
+
+TEST(Cluster, IsTheDefaultWhereItSavesWork) {
+  const auto default_of = [](const Variant& variant, int key_dim, int value_dim) {
+    return default_schedule(variant, {.key_dim = key_dim, .value_dim = value_dim}, "sm_90a");
+  };
+  EXPECT_EQ(default_of(variants::gla, 128, 128).cluster, 1);
+  EXPECT_EQ(default_of(variants::gla, 128, 256).cluster, 2);
+  EXPECT_EQ(default_of(variants::gla, 256, 512).cluster, 2);
+  EXPECT_EQ(default_of(variants::gla, 256, 512).family, Family::hopper);
+  EXPECT_EQ(default_of(variants::gla, 256, 64).family, Family::portable);
+  EXPECT_EQ(default_of(variants::gla, 192, 512).family, Family::portable);
+  EXPECT_EQ(default_of(variants::simple_gla, 256, 512).family, Family::portable);
+  const Schedule schedule = default_of(variants::gla, 256, 512);
+  EXPECT_EQ(schedule_from_json(schedule_to_json(schedule), "here"), schedule);
+  EXPECT_NE(to_string(schedule).find("cluster=2"), std::string::npos) << to_string(schedule);
 }
 
 TEST(Lower, PlansTheKernelsOfEachLevel) {

@@ -34,10 +34,12 @@ struct Case {
   Level level;
   Numbers numbers;
   Family family = Family::portable;
+  int cluster = 0;
 
   std::string name() const {
     const char* levels[] = {"_automatic_", "_serial_", "_chunk_", "_segment_"};
-    return std::string(variant->name.view()) + levels[static_cast<int>(level)] + numbers.name;
+    return std::string(variant->name.view()) + levels[static_cast<int>(level)] + numbers.name +
+           (cluster > 1 ? "_cluster_of_" + std::to_string(cluster) : "");
   }
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name(); }
 };
@@ -59,9 +61,19 @@ inline std::vector<Case> hopper_cases(Level level) {
   return cases;
 }
 
+// Blocks that share the work on keys: of decays per key alone.
+inline std::vector<Case> cluster_cases() {
+  std::vector<Case> cases;
+  for (const int cluster : {2, 4})
+    for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
+      cases.push_back({variant, Level::serial, bf16_numbers, Family::hopper, cluster});
+  return cases;
+}
+
 inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int chunk) {
   return {.key_dim = key_dim, .value_dim = value_dim, .dtype = c.numbers.type, .precision = c.numbers.precision,
-          .family = c.family, .chunk = chunk, .level = c.level};
+          .family = c.family, .chunk = chunk, .level = c.level, .value_tile = c.cluster > 1 ? 64 : 0,
+          .cluster = c.cluster};
 }
 
 // Gates over six orders of magnitude in one chunk, from a log-decay of -1e-4 to -100, and some tokens that reset.

@@ -69,6 +69,31 @@ TEST_P(HopperOnCuda, AgreesOverALongSequence) {
   }
 }
 
+class ClusterOnCuda : public HopperOnCuda {};
+
+TEST_P(ClusterOnCuda, AgreesWithTheRecurrence) {
+  const int dim = 64 * GetParam().cluster;
+  run(dim, dim, 32, 250);
+  if (GetParam().cluster == 2) run(128, 240, 64, 260);
+  run(256, 512, 32, 270);
+}
+
+TEST_P(ClusterOnCuda, AgreesOverALongSequence) {
+  for (const Level level : {Level::serial, Level::segment}) {
+    Case c = GetParam();
+    c.level = level;
+    const CompileOptions options = options_of(c, 256, 256, 0);
+    Problem problem = random_problem(*c.variant, options,
+                                     {.batch = 2, .tokens = 4096, .heads = 1, .value_heads = 1, .key_dim = 256,
+                                      .value_dim = 256, .sequences = 2},
+                                     {.seed = 280});
+    spread_gates(problem, 280);
+    expect_right(compile(*c.variant, options, *device_), problem, c.name());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Clusters, ClusterOnCuda, testing::ValuesIn(cluster_cases()),
+                         [](const auto& info) { return info.param.name(); });
 INSTANTIATE_TEST_SUITE_P(Catalogue, HopperOnCuda, testing::ValuesIn(hopper_cases(Level::serial)),
                          [](const auto& info) { return info.param.name(); });
 

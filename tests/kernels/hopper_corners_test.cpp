@@ -39,6 +39,13 @@ CompileOptions with_stages(int stages) {
   options.stages = stages;
   return options;
 }
+CompileOptions in_clusters(const char* f32_input = nullptr) {
+  CompileOptions options = sizes(128, 128);
+  options.value_tile = 64;
+  options.cluster = 2;
+  if (f32_input != nullptr) options.input_types = {{f32_input, dtype::f32}};
+  return options;
+}
 const Corner corners[] = {{"map_infinite_at_zero", &logs, sizes(80, 64)},
                           {"token_input_under_key_decays", &scaled, sizes(80, 96)},
                           {"f32_key_gates", &variants::gla_sigmoid, with_f32_gates("x")},
@@ -46,7 +53,10 @@ const Corner corners[] = {{"map_infinite_at_zero", &logs, sizes(80, 64)},
                           {"gates_of_key_heads", &shared_gate, sizes(64, 64)},
                           {"two_stages_token", &variants::simple_gla, with_stages(2)},
                           {"two_stages_key", &scaled, with_stages(2)},
-                          {"six_stages", &variants::simple_gla, with_stages(6)}};
+                          {"six_stages", &variants::simple_gla, with_stages(6)},
+                          {"cluster_with_token_input", &scaled, in_clusters()},
+                          {"cluster_with_f32_key_gates", &variants::gla_sigmoid, in_clusters("x")},
+                          {"cluster_with_map", &logs, in_clusters()}};
 
 class HopperCorner : public testing::TestWithParam<Corner> {};
 

@@ -35,10 +35,22 @@ TEST_P(HopperWhole, AgreesAtTheSizesItIsMadeFor) {
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, HopperWhole, testing::ValuesIn(hopper_cases(Level::serial)), variant_name);
 
+class HopperCluster : public testing::TestWithParam<Case> {};
+
+TEST_P(HopperCluster, AgreesWithTheRecurrence) {
+  const int cluster = GetParam().cluster;
+  expect_right_at_all_lengths(GetParam(), any_device, 64 * cluster, 64 * cluster, 32, 150);
+  if (cluster == 2) expect_right_at_all_lengths(GetParam(), any_device, 128, 240, 64, 160);
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, HopperCluster, testing::ValuesIn(cluster_cases()),
+                         [](const auto& info) { return info.param.name(); });
+
 class HopperSplit : public testing::TestWithParam<Case> {};
 
 TEST_P(HopperSplit, SegmentsJoinExactly) {
-  const CompileOptions options = options_of(GetParam(), 64, 64, 32);
+  const int dim = GetParam().cluster > 1 ? 128 : 64;
+  const CompileOptions options = options_of(GetParam(), dim, dim, 32);
   for (const bool packed : {false, true}) {
     const std::uint64_t seed = packed ? 201 : 200;
     Problem problem = random_problem(*GetParam().variant, options,
@@ -46,8 +58,8 @@ TEST_P(HopperSplit, SegmentsJoinExactly) {
                                       .tokens = 613,
                                       .heads = 1,
                                       .value_heads = 2,
-                                      .key_dim = 64,
-                                      .value_dim = 64,
+                                      .key_dim = dim,
+                                      .value_dim = dim,
                                       .sequences = packed ? 1 : 2},
                                      {.seed = seed, .packed = packed});
     spread_gates(problem, seed);
@@ -58,6 +70,10 @@ TEST_P(HopperSplit, SegmentsJoinExactly) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, HopperSplit, testing::ValuesIn(hopper_cases(Level::segment)), variant_name);
+INSTANTIATE_TEST_SUITE_P(Clusters, HopperSplit,
+                         testing::Values(Case{&variants::gla, Level::segment, bf16_numbers, Family::hopper, 2},
+                                         Case{&variants::hgrn2, Level::segment, bf16_numbers, Family::hopper, 2}),
+                         variant_name);
 
 constexpr Variant mapped = variant("mapped").feature_map(square).decay(per_head(input("g"))).checked();
 
@@ -67,6 +83,7 @@ struct Skeleton {
   Level level;
   int dim = 64;
   bool packed = false;
+  int cluster = 1;
   friend void PrintTo(const Skeleton& s, std::ostream* out) { *out << s.name; }
 };
 const Skeleton skeletons[] = {{"none", &variants::linear, Level::serial},
@@ -77,17 +94,24 @@ const Skeleton skeletons[] = {{"none", &variants::linear, Level::serial},
                               {"key_two_panels", &variants::gla, Level::serial, 128},
                               {"key_derived", &variants::hgrn2, Level::serial},
                               {"token_segments", &variants::simple_gla, Level::segment},
-                              {"key_segments", &variants::gla, Level::segment}};
+                              {"key_segments", &variants::gla, Level::segment},
+                              {"key_shared", &variants::gla, Level::serial, 256},
+                              {"cluster", &variants::gla, Level::serial, 128, false, 2},
+                              {"cluster_packed", &variants::gla, Level::serial, 128, true, 2},
+                              {"cluster_shared", &variants::hgrn2, Level::serial, 256, false, 2},
+                              {"cluster_segments", &variants::gla, Level::segment, 128, false, 2}};
 
 class HopperSync : public testing::TestWithParam<Skeleton> {
  protected:
   static CompileOptions options() {
     return {.key_dim = GetParam().dim,
-            .value_dim = 64,
+            .value_dim = 64 * GetParam().cluster,
             .family = Family::hopper,
             .chunk = 32,
             .level = GetParam().level,
-            .stages = 3};
+            .value_tile = 64,
+            .stages = 3,
+            .cluster = GetParam().cluster};
   }
   // What happens without the site on `line`; empty: nothing was seen.
   static std::string run_without(int line, std::uint64_t seed, bool harsh, std::set<int>& visited) {
@@ -99,7 +123,7 @@ class HopperSync : public testing::TestWithParam<Skeleton> {
                                       .heads = heads,
                                       .value_heads = heads,
                                       .key_dim = GetParam().dim,
-                                      .value_dim = 64},
+                                      .value_dim = 64 * GetParam().cluster},
                                      {.seed = seed, .packed = GetParam().packed});
     if (harsh) spread_gates(problem, seed);
     EmulationOptions emulation{.seed = seed, .dropped_line = line};

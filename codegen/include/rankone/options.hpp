@@ -32,7 +32,7 @@ struct CompileOptions {
   Family family = Family::automatic;
   int chunk = 0;
   Level level = Level::automatic;
-  int value_tile = 0, warps = 0, stages = 0;
+  int value_tile = 0, warps = 0, stages = 0, cluster = 0;
   std::string arch{};                              // "sm_80" ... "sm_120"; empty: the device's own
 };
 

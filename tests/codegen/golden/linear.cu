@@ -26,6 +26,8 @@
 // ---- device/matrix.cuh ----------------------------------------------------------------------------------------------
 // ---- device/warpgroup.cuh -------------------------------------------------------------------------------------------
 // ---- hopper/panel.cuh -----------------------------------------------------------------------------------------------
+// ---- device/cluster.cuh ---------------------------------------------------------------------------------------------
+// ---- hopper/share.cuh -----------------------------------------------------------------------------------------------
 // ---- hopper/gates.cuh -----------------------------------------------------------------------------------------------
 // ---- device/tile.cuh ------------------------------------------------------------------------------------------------
 // ---- kernels/fragment.cuh -------------------------------------------------------------------------------------------
@@ -49,6 +51,7 @@ struct Policy {
   static constexpr DecayKind decay = DecayKind::none;
   static constexpr int key_dim = 64, value_dim = 64;
   static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 6;
+  static constexpr int cluster = 1;
   static constexpr bool in_segments = false;
   static constexpr bool has_feature_map = false, has_key = false, has_write_scale = false, reads_key = true;
   static constexpr bool value_major_state = false;
@@ -78,4 +81,4 @@ linear_forward(const __grid_constant__ rankone::Arguments arguments) {
 
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char linear_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":12,\"stages\":6},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":209400,\"blocks\":\"N * HV * 1\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":12,\"stages\":6},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":209400,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Words of a cluster, and whatever arrives at a barrier on its own time: copies that announce themselves, and what one
+// block sends to another.
+#include <cstring>
+
+#include "runtime/cpu/block.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr unsigned char poison = 0xff;
+
+}  // namespace
+
+void Block::barrier_arrive_at(HostThread& thread, int offset, int rank, int line) {
+  if (skipped(line)) return;
+  check_block(Word::barrier_arrive_at, thread.index, rank, line);
+  arrive_at(Word::barrier_arrive_at, thread.index, rank, offset, 0, line);
+}
+
+void Block::barrier_arrive_expecting(HostThread& thread, int offset, int bytes, int line) {
+  if (skipped(line)) return;
+  constexpr int most = (1 << 20) - 1;
+  if (bytes < 0 || bytes > most)
+    fail({.kind = FailureKind::bad_send,
+          .word = Word::barrier_arrive_expecting,
+          .thread = thread.index,
+          .line = line,
+          .offset = offset,
+          .bytes = bytes});
+  arrive_at(Word::barrier_arrive_expecting, thread.index, thread.rank, offset, bytes, line);
+}
+
+void Block::barrier_arrive_after_copies(HostThread& thread, int offset, int line) {
+  if (skipped(line)) return;
+  const SharedBarrier& barrier =
+      barrier_at(Word::barrier_arrive_after_copies, thread.index, thread.rank, offset, line);
+  check_arrival(barrier, Word::barrier_arrive_after_copies, thread.index, offset, line);
+  queue({.barrier = barrier.offset,
+         .line = line,
+         .time = ++clock_,
+         .copies = std::exchange(fibers_[static_cast<std::size_t>(thread.index)].copies, {}),
+         .thread = thread.index});
+}
+
+// That block is there, and has not ended.
+void Block::check_block(Word word, int thread, int rank, int line) {
+  if (rank < 0 || rank >= launch_.cluster)
+    fail({.kind = FailureKind::no_block, .word = word, .thread = thread, .line = line, .bytes = rank});
+  if (running_of_[static_cast<std::size_t>(rank)] == 0)
+    fail({.kind = FailureKind::block_gone, .word = word, .thread = thread, .line = line, .bytes = rank});
+}
+
+void Block::send_to_block(HostThread& thread, int rank, int offset, int bytes, int barrier, int line) {
+  constexpr Word word = Word::send_to_block;
+  const int me = thread.index;
+  check_block(word, me, rank, line);
+  if (bytes <= 0 || bytes % 16 != 0 || offset % 16 != 0 || offset < 0 || bytes > launch_.shared_bytes - offset)
+    fail({.kind = FailureKind::bad_send, .word = word, .thread = me, .line = line, .offset = offset, .bytes = bytes});
+  const int from = offset + thread.rank * launch_.span, to = offset + rank * launch_.span;
+  const int target = barrier_at(word, me, rank, barrier, line).offset;
+  const Access now{++clock_, clocks_.send_column(me), clamped(line)};
+  if (launch_.check_races) {
+    Access other;
+    clocks_.meet(me, 1);
+    if (const Conflict c = causal_.read_by_product(clocks_, from, bytes, now, other); c != Conflict::none)
+      fail_order(c, word, me, from, bytes, line, other);
+    if (const Conflict c = causal_.begin_copy(clocks_, to, bytes, stamp(me, line), other); c != Conflict::none)
+      fail_order(c, word, me, to, bytes, line, other);
+  }
+  std::memset(shared_.data() + to, poison, static_cast<std::size_t>(bytes));
+  queue({.barrier = target, .line = line, .time = now.time, .copies = {}, .from = from, .to = to, .bytes = bytes, .thread = me});
+}
+
+void Block::queue(AsyncArrival arrival) {
+  arrivals_[static_cast<std::size_t>(arrival.thread / host_warp_size)].push_back(std::move(arrival));
+  ++arrivals_under_way_;
+}
+
+// The oldest of a random warp arrives; false where nothing is under way.
+bool Block::complete_some() {
+  if (arrivals_under_way_ == 0) return false;
+  std::size_t warp = draw() % arrivals_.size();
+  while (arrivals_[warp].empty()) warp = (warp + 1) % arrivals_.size();
+  AsyncArrival arrival = std::move(arrivals_[warp].front());
+  arrivals_[warp].pop_front();
+  --arrivals_under_way_;
+
+  const bool sent = arrival.bytes != 0;
+  const std::uint16_t column = sent ? clocks_.send_column(arrival.thread) : clocks_.copy_column(arrival.thread);
+  for (PendingCopy& copy : arrival.copies) {
+    deliver(copy);
+    if (launch_.check_races) causal_.end_copy(copy.offset, 16, {arrival.time, column, clamped(copy.line)});
+  }
+  if (sent) {
+    std::memcpy(shared_.data() + arrival.to, shared_.data() + arrival.from, static_cast<std::size_t>(arrival.bytes));
+    if (launch_.check_races)
+      causal_.end_copy(arrival.to, arrival.bytes, {arrival.time, column, clamped(arrival.line)});
+  }
+  for (SharedBarrier& barrier : barriers_) {
+    if (barrier.offset != arrival.barrier) continue;
+    clocks_.know(barrier.gathered, column, arrival.time);
+    if (sent) {
+      barrier.bytes -= arrival.bytes;
+      end_phase(barrier);
+    } else {
+      count_arrival(barrier);
+    }
+    break;
+  }
+  return true;
+}
+
+}  // namespace rankone
