@@ -38,6 +38,10 @@ class Clocks {
     own_.assign(static_cast<std::size_t>(threads), now);
     fences_.resize(static_cast<std::size_t>(threads));
     for (auto& each : fences_) each.clear();
+    known_at_fence_.resize(static_cast<std::size_t>(threads));
+    for (auto& each : known_at_fence_) each.clear();
+    fencer_ = 0;
+    has_copies_ = false;
   }
 
   int threads() const { return threads_; }
@@ -151,6 +155,7 @@ class Clocks {
   }
   // A row learns of something that happened on its own time.
   void know(int row, int column, std::uint32_t time) {
+    has_copies_ = has_copies_ || !is_send(column);
     std::uint32_t& known = values(row)[column];
     known = std::max(known, time);
     rows_[static_cast<std::size_t>(row)].version = ++versions_;
@@ -159,10 +164,15 @@ class Clocks {
   void fence(int thread, std::uint32_t now) {
     fences_[static_cast<std::size_t>(thread)].push_back(now);
     own_[static_cast<std::size_t>(thread)] = now;
+    if (!has_copies_) return;
+    const int row = base_[static_cast<std::size_t>(thread)];
+    ++rows_[static_cast<std::size_t>(row)].holders;  // as it is now, to the end of the block
+    known_at_fence_[static_cast<std::size_t>(thread)].push_back({now, row});
   }
 
   // What all of some threads know: asked for often, so worked out once.
   void meet(int first, int count) {
+    meet_fences(first, count);
     views_.clear();
     for (int t = first; t < first + count; ++t) {
       const int row = base_[static_cast<std::size_t>(t)];
@@ -190,7 +200,8 @@ class Clocks {
   bool all_know(int thread, std::uint32_t time) const { return met_[static_cast<std::size_t>(thread)] >= time; }
   // Whether all come after a fence of the writer that came after its write.
   bool all_know_fenced(Access write) const {
-    if (write.thread >= threads_) return is_send(write.thread);  // nobody fences copies that announce themselves
+    if (is_send(write.thread)) return true;
+    if (write.thread >= threads_) return fenced_by_a_reader(write);
     const auto& fences = fences_[write.thread];
     if (fences.empty() || fences.back() <= write.time) return false;
     return all_know(write.thread, fences.back()) ||
@@ -198,6 +209,42 @@ class Clocks {
   }
 
  private:
+  // Of each warp's copies, those that every one of some threads has fenced itself.
+  void meet_fences(int first, int count) {
+    if (!has_copies_) return;
+    own_fenced_.assign(static_cast<std::size_t>(warps_), ~0u);
+    for (int t = first; t < first + count; ++t) {
+      const auto& all = known_at_fence_[static_cast<std::size_t>(t)];
+      for (int warp = 0; warp < warps_; ++warp) {
+        std::uint32_t& fenced = own_fenced_[static_cast<std::size_t>(warp)];
+        if (fenced != 0) fenced = all.empty() ? 0 : std::min(fenced, values(all.back().row)[threads_ + groups_ + warp]);
+      }
+    }
+  }
+  // A copy that announced itself is fenced by whoever has waited for it: by each reader, or by one that all come after.
+  bool fenced_by_a_reader(Access write) const {
+    if (own_fenced_[static_cast<std::size_t>(write.thread - threads_ - groups_)] >= write.time) return true;
+    const auto fenced_by = [&](std::size_t thread) {
+      const auto& all = known_at_fence_[thread];
+      const auto first = std::partition_point(all.begin(), all.end(), [&](const FenceRow& each) {
+        return !knows(each.row, write.thread, write.time);
+      });
+      return first != all.end() && all_know(static_cast<int>(thread), first->time);
+    };
+    if (fenced_by(fencer_)) return true;
+    for (std::size_t thread = 0; thread < known_at_fence_.size(); ++thread) {
+      if (!fenced_by(thread)) continue;
+      fencer_ = thread;
+      return true;
+    }
+    return false;
+  }
+
+  // What a thread knew when it fenced.
+  struct FenceRow {
+    std::uint32_t time;
+    int row;
+  };
   // One row that several threads stand on.
   struct View {
     int row, thread, count;  // `thread`: one of them
@@ -251,6 +298,10 @@ class Clocks {
   std::vector<int> free_, base_;
   std::vector<std::uint32_t> own_;
   std::vector<std::vector<std::uint32_t>> fences_;
+  std::vector<std::vector<FenceRow>> known_at_fence_;
+  std::vector<std::uint32_t> own_fenced_;
+  mutable std::size_t fencer_ = 0;  // the last one that served
+  bool has_copies_ = false;         // that announce themselves
   std::array<Memo, 16> memos_{};
   Memo followed_{};  // of follows_row()
   std::vector<View> views_;

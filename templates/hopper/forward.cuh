@@ -17,21 +17,8 @@ namespace rankone {
 
 template <class T> RK_DEVICE void load(const Arguments& arguments) {
   Loader<T> loader;
-  if constexpr (T::copies_announce) {
 #pragma unroll 1
-    while (loader.behind >= 0) loader.issue(arguments);
-  } else {
-    Ring<T> arrived;
-    int left = T::lag;  // to announce after the last is issued
-#pragma unroll 1
-    for (int turn = -T::lag;; ++turn) {
-      loader.issue(arguments);
-      if (turn < 0) continue;
-      loader.announce(arrived);
-      arrived.advance();
-      if (loader.behind < 0 && left-- == 0) return;
-    }
-  }
+  while (loader.behind >= 0) loader.issue(arguments);
 }
 
 template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, int thread) {
@@ -42,6 +29,7 @@ template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, i
 #pragma unroll 1
   for (;; ring.advance()) {
     barrier_wait(ring.full(), ring.phase);
+    if constexpr (!T::per_key) fence_async();  // wgmma reads what was copied; per key all that it reads is rewritten
     const Note note = Note::read(ring.note());
     const PanelPlace<T> place(arguments, note, ring.base());
     if constexpr (T::role == Role::states) {
@@ -87,11 +75,10 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
   if (thread_index() == 0) {
     Ring<T> ring;
     for (int stage = 0; stage < T::stages; ++stage) {
-      // Every thread arrives, and where copies announce themselves its copies, too.
-      barrier_init(ring.full(), T::copies_announce ? 2 * group_threads : group_threads);
+      barrier_init(ring.full(), 2 * group_threads);  // every thread arrives, and so do its copies
       barrier_init(ring.ready(), group_threads + T::cluster - 1);
-      // Every thread arrives, or in a cluster a lane of each warp for each of the blocks.
-      barrier_init(ring.free(), T::layout.state_groups * (T::cluster > 1 ? 4 * T::cluster : group_threads));
+      // Every thread arrives, and of the cluster's other blocks a lane of each warp.
+      barrier_init(ring.free(), T::layout.state_groups * (group_threads + 4 * (T::cluster - 1)));
       ring.advance();
     }
   }

@@ -254,9 +254,7 @@ template <class T> struct Loader {
       }
       leave_held<index + 1>(thread);
     } else {
-      if constexpr (T::copies_announce) {
-        if (held_base >= 0) barrier_arrive(held_full);
-      }
+      if (held_base >= 0) barrier_arrive(held_full);
       held_base = -1;
     }
   }
@@ -265,7 +263,7 @@ template <class T> struct Loader {
   // is no more.
   RK_DEVICE void issue(const Arguments& arguments) {
     const int thread = thread_index();
-    if constexpr (T::copies_announce || T::lag > 0) leave_held(thread);
+    leave_held(thread);
 #pragma unroll 1
     for (; behind > 0; --behind) find_next(arguments, thread);
     if (behind == 0) {
@@ -283,25 +281,13 @@ template <class T> struct Loader {
         }
         if constexpr (T::value_tile != layout.own_columns) load<T::value_tile, Storage>(2, count);
       }
-      if constexpr (T::copies_announce) {
-        barrier_arrive_after_copies(to.full());
-        held_full = to.full();
-        if (held_base < 0) barrier_arrive(held_full);
-      }
+      barrier_arrive_after_copies(to.full());
+      held_full = to.full();
+      if (held_base < 0) barrier_arrive(held_full);
       to.advance();
       first_token += T::chunk;
       behind = !more ? -1 : left <= T::chunk ? 1 : 0;
     }
-    if constexpr (!T::copies_announce) {
-      copy_commit();
-      if constexpr (T::lag == 0) leave_held(thread);
-    }
-  }
-  // This thread's part of the chunk that was issued `lag` chunks before the latest has arrived.
-  RK_DEVICE void announce(const Ring<T>& arrived) const {
-    copy_wait<T::lag>();
-    fence_async();
-    barrier_arrive(arrived.full());
   }
 };
 

@@ -46,10 +46,6 @@ template <class Policy, Role role_> struct HopperTraits : Policy {
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
   static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
-  // Per key the helpers rewrite all that wgmma reads, so that copies may announce themselves. Else the loader waits for
-  // them, since who copied must fence; it holds back one stage for whoever computes and one for the state.
-  static constexpr bool copies_announce = per_key;
-  static constexpr int lag = !copies_announce && Policy::stages > 2 ? Policy::stages - 2 : 0;
 };
 
 // The stages in turn, and the parity of the barriers' present phase.

@@ -366,11 +366,10 @@ template <class T> struct StateGroup {
         strip.template send<key_groups>(arguments, note.item, note.first_token, note.rows, group % key_groups);
       }
       if (note.last) state.end(arguments, note.item, part);
-      if constexpr (T::cluster > 1) {
+      barrier_arrive(ring.free());
+      if constexpr (T::cluster > 1) {  // for the others a lane will do
         sync_warp();
-        if (lane_index() < T::cluster) barrier_arrive_at(ring.free(), lane_index());
-      } else {
-        barrier_arrive(ring.free());
+        if (lane_index() < T::cluster && lane_index() != block_rank()) barrier_arrive_at(ring.free(), lane_index());
       }
     }
   }
