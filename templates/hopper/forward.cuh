@@ -29,7 +29,7 @@ template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, i
 #pragma unroll 1
   for (;; ring.advance()) {
     barrier_wait(ring.full(), ring.phase);
-    if constexpr (!T::per_key) fence_async();  // wgmma reads what was copied; per key all that it reads is rewritten
+    if constexpr (!T::per_key && !T::rewrites) fence_async();  // wgmma reads what was copied
     const Note note = Note::read(ring.note());
     const PanelPlace<T> place(arguments, note, ring.base());
     if constexpr (T::role == Role::states) {

@@ -368,7 +368,7 @@ template <class T> struct StateGroup {
       if (note.last) state.end(arguments, note.item, part);
       barrier_arrive(ring.free());
       if constexpr (T::cluster > 1) {  // for the others a lane will do
-        sync_warp();
+        if constexpr (T::role == Role::states) sync_warp();  // else all that others write was read before the strip's
         if (lane_index() < T::cluster && lane_index() != block_rank()) barrier_arrive_at(ring.free(), lane_index());
       }
     }
