@@ -4,25 +4,48 @@
 
 #include <algorithm>
 
+#include "codegen/preference.hpp"
 #include "codegen/space.hpp"
 #include "runtime/paths.hpp"
 
 namespace rankone {
 namespace {
 
+// Of every chip that the Hopper family serves. A schedule that occupies half of them leaves room for a better one.
+constexpr std::int64_t multiprocessors = 132, half = multiprocessors / 2, most = multiprocessors * 2 / 3;
+constexpr std::int64_t many_tokens = 2048;  // of a sequence: it pays to split it
+constexpr int narrow_tile = 64;
+
+// The default for sizes that are known: where sequences and heads leave multiprocessors idle, narrower value tiles
+// occupy them (and share the work on keys, where there is any), or else segments of long sequences do.
+Schedule default_for(const Variant& variant, const CompileOptions& options, std::string_view arch, const Dims& dims) {
+  const Schedule usual = default_schedule(variant, options, arch);  // refuses what cannot be
+  const std::int64_t sequences = std::max({dims.batch, dims.sequences, std::int64_t{1}});
+  const auto blocks = [&](const Schedule& schedule) {
+    return sequences * dims.value_heads * ((options.value_dim + schedule.value_tile - 1) / schedule.value_tile);
+  };
+  if (blocks(usual) > half) return usual;
+  if (usual.family == Family::hopper && options.value_tile == 0) {
+    CompileOptions narrow = options;
+    narrow.family = Family::hopper;
+    narrow.value_tile = narrow_tile;
+    if (const std::vector<Schedule> legal = legal_schedules(variant, narrow, arch); !legal.empty()) {
+      const Schedule schedule = preferred(legal);
+      if (blocks(schedule) >= most && blocks(schedule) <= multiprocessors) return schedule;
+    }
+  }
+  Schedule split = usual;
+  split.level = Level::segment;
+  if (dims.batch * dims.tokens / sequences >= many_tokens &&
+      why_illegal(variant, options, split, arch_limits(arch)).empty())
+    return split;
+  return usual;
+}
+
 ChosenSchedule choose(const Variant& variant, const CompileOptions& options, const Device& device,
                       std::string_view arch, const Dims& dims, bool is_known) {
-  Schedule otherwise = default_schedule(variant, options, arch);  // refuses what cannot be
-  // Where sequences and heads leave multiprocessors idle, long sequences are split.
-  Schedule split = otherwise;
-  split.level = Level::segment;
-  constexpr std::int64_t few_items = 66, many_tokens = 2048;
-  const std::int64_t sequences = std::max({dims.batch, dims.sequences, std::int64_t{1}});
-  const std::int64_t tiles = (options.value_dim + split.value_tile - 1) / split.value_tile;
-  if (is_known && sequences * dims.value_heads * tiles <= few_items &&
-      dims.batch * dims.tokens / sequences >= many_tokens &&
-      why_illegal(variant, options, split, arch_limits(arch)).empty())
-    otherwise = split;
+  const Schedule otherwise =
+      is_known ? default_for(variant, options, arch, dims) : default_schedule(variant, options, arch);
   if (!device.is_cpu() && device.arch() == arch)
     if (const auto tuned = tuned_choice(variant, options, device.name(), std::string(arch), dims))
       return {tuned->schedule,
