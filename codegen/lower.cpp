@@ -13,8 +13,11 @@
 namespace rankone {
 namespace {
 
-// f16 products run in tf32, which holds every f16 number and whose range no product or decay leaves.
-int operand_bytes(const CompileOptions& options) { return options.dtype == dtype::bf16 ? 2 : 4; }
+// The portable family's f16 products run in tf32, which holds every f16 number and whose range no product or decay
+// leaves; the Hopper family keeps its own in range.
+int operand_bytes(const CompileOptions& options, Family family) {
+  return options.dtype == dtype::bf16 || family == Family::hopper ? 2 : 4;
+}
 
 // The two passes of a variant may be linked into one program, so their entries differ.
 const char* suffix_of(KernelRole role, Pass pass) {
@@ -53,6 +56,7 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                     .value_tile = schedule.value_tile,
                     .per_key = variant.decay_.kind == DecayKind::per_key,
                     .reads_output = role != KernelRole::states,
+                    .narrow = options.dtype == dtype::f16,
                     .input_bytes = {},
                     .input_is_per_key = {}};
   int index = 0;
@@ -72,7 +76,7 @@ int shared_bytes(const Variant& variant, const CompileOptions& options, const Sc
                     .key_padded = padded_keys(options.key_dim),
                     .value_tile = schedule.value_tile,
                     .storage_bytes = static_cast<int>(size_of(options.dtype)),
-                    .operand_bytes = operand_bytes(options),
+                    .operand_bytes = operand_bytes(options, schedule.family),
                     .per_key = variant.decay_.kind == DecayKind::per_key,
                     .reads_output = role != KernelRole::states,
                     .input_bytes = {}};
@@ -106,7 +110,7 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
             .arch = limits.arch,
             .key_padded = padded_keys(options.key_dim),
             .value_tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile,
-            .operand_bytes = operand_bytes(options),
+            .operand_bytes = operand_bytes(options, schedule.family),
             .reads_key = reads_key(variant),
             .inputs = gate_inputs(variant, options),
             .parameters = parameters(variant, options),

@@ -2,6 +2,7 @@
 // Writes struct Policy: what is fixed of a kernel, as constants that the templates read.
 #include <rankone/dsl/variant.hpp>
 
+#include "codegen/bounds.hpp"
 #include "codegen/gate_text.hpp"
 #include "codegen/names.hpp"
 
@@ -37,7 +38,7 @@ class PolicyWriter {
     const Schedule& schedule = plan_.schedule;
     text_ = "struct Policy {\n";
     line(std::string("using Storage = ") + element_name(options.dtype) + ";");
-    line(std::string("using Operand = ") + (plan_.operand_bytes == 2 ? "bf16" : "float") + ";");
+    line(std::string("using Operand = ") + (plan_.operand_bytes == 2 ? name_of(options.dtype) : "float") + ";");
     flags({{"split_products", options.precision == Precision::f32}});
     line("static constexpr DecayKind decay = DecayKind::" + std::string(name_in(decay_names, variant.decay_.kind)) +
          ";");
@@ -52,6 +53,8 @@ class PolicyWriter {
            {"has_key", !variant.key_.empty()},
            {"has_write_scale", !variant.write_scale_.empty()},
            {"reads_key", plan_.reads_key}});
+    if (schedule.family == Family::hopper && options.dtype == dtype::f16)
+      integers({{"key_octaves", key_octaves(variant)}});
     flags({{"value_major_state", options.value_major_state}});
 
     integers({{"input_count", static_cast<int>(plan_.inputs.size())}}, names_of(plan_.inputs));

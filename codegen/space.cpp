@@ -8,6 +8,7 @@
 
 #include <rankone/error.hpp>
 
+#include "codegen/bounds.hpp"
 #include "codegen/names.hpp"
 #include "codegen/preference.hpp"
 #include "templates/kernels/layout.cuh"
@@ -51,15 +52,20 @@ std::string why_too_large(int bytes, const ArchLimits& limits) {
          std::to_string(limits.shared_bytes_per_block);
 }
 
-bool runs_hopper(const CompileOptions& options, const ArchLimits& limits) {
-  return limits.arch == "sm_90a" && options.dtype == dtype::bf16 && options.key_dim % 16 == 0 &&
-         options.key_dim >= 32 && options.value_dim % 16 == 0 && options.value_dim >= 32;
+// Why the Hopper family does not serve this, under any schedule; empty where it does.
+std::string why_not_hopper(const Variant& variant, const CompileOptions& options, const ArchLimits& limits) {
+  if (limits.arch != "sm_90a" || (options.dtype != dtype::bf16 && options.dtype != dtype::f16) ||
+      options.key_dim % 16 != 0 || options.key_dim < 32 || options.value_dim % 16 != 0 || options.value_dim < 32)
+    return "the Hopper family serves sm_90a, bf16 and f16, and K and V that are multiples of 16 from 32 on";
+  if (options.dtype == dtype::f16)
+    if (const std::string reason = why_beyond_f16(variant); !reason.empty())
+      return "the Hopper family does not serve '" + std::string(variant.name.view()) + "' in f16: " + reason;
+  return {};
 }
 
 std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
                                  const ArchLimits& limits) {
-  if (!runs_hopper(options, limits))
-    return "the Hopper family serves sm_90a, bf16, and K and V that are multiples of 16 from 32 on";
+  if (std::string reason = why_not_hopper(variant, options, limits); !reason.empty()) return reason;
   if (schedule.level != Level::serial && schedule.level != Level::segment)
     return "the Hopper family runs at the levels serial and segment";
   if (schedule.chunk != 32 && schedule.chunk != 64) return "a chunk of the Hopper family has 32 or 64 tokens";
@@ -74,6 +80,8 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
     const int tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile;
     if (schedule.cluster != 2 && schedule.cluster != 4) return "a cluster has 1, 2 or 4 blocks";
     if (variant.decay_.kind != DecayKind::per_key) return "only decays per key leave a cluster work to share";
+    if (options.dtype == dtype::f16)
+      return "in f16 a block scales keys and queries by all of their columns, and shares none";
     if (options.key_dim % (64 * schedule.cluster) != 0) return "each block of a cluster takes multiples of 64 keys";
     if (tiles % schedule.cluster != 0)
       return "a cluster shares among neighbouring value tiles, and there are " + std::to_string(tiles);
@@ -114,7 +122,7 @@ std::string why_unfit(const Variant& variant, const CompileOptions& options, con
 std::vector<Schedule> enumerate(const Variant& variant, const CompileOptions& options, const Pins& pins,
                                 const ArchLimits& limits) {
   std::vector<Schedule> legal;
-  if (pins.family != Family::portable && runs_hopper(options, limits))
+  if (pins.family != Family::portable && why_not_hopper(variant, options, limits).empty())
     for (const Level level : choices(pins.level, Level::automatic, hopper_levels))
       for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
         for (const int value_tile : choices(pins.value_tile, 0, hopper_value_tiles))
@@ -188,12 +196,16 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
 
 [[noreturn]] void refuse_all(const Variant& variant, const CompileOptions& options, const Pins& pins,
                              const ArchLimits& limits) {
-  if (pins.family == Family::hopper && !runs_hopper(options, limits))
-    throw Error(ErrorCode::unsupported, "the Hopper family does not serve this",
+  const std::string reason = pins.family == Family::hopper ? why_not_hopper(variant, options, limits) : "";
+  if (!reason.empty())
+    throw Error(ErrorCode::unsupported, reason,
                 "family=hopper with " + std::string(name_of(options.dtype)) +
                     ", K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) + " on " +
                     limits.arch,
-                "bf16 on sm_90a, K and V multiples of 16 from 32 on; or the portable family", "--family");
+                options.dtype == dtype::f16 && !why_beyond_f16(variant).empty()
+                    ? "bf16, or the portable family"
+                    : "bf16 or f16 on sm_90a, K and V multiples of 16 from 32 on; or the portable family",
+                "--family");
   const std::vector<Schedule> others = enumerate(variant, options, {.family = pins.family}, limits);
   const std::string memory =
       std::to_string(limits.shared_bytes_per_block) + " bytes of shared memory on " + limits.arch;

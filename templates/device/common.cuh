@@ -24,6 +24,8 @@ RK_DEVICE int anew(int value) {
 }
 // Whether `value` holds in any lane of the warp; every lane takes part, here and below.
 RK_DEVICE bool any_lane(bool value) { return __any_sync(0xffffffffu, value) != 0; }
+// The largest `value` of the warp.
+RK_DEVICE unsigned largest_of_warp(unsigned value) { return __reduce_max_sync(0xffffffffu, value); }
 // Lane `lane ^ mask` of the warp.
 RK_DEVICE float shuffle_xor(float value, int mask) { return __shfl_xor_sync(0xffffffffu, value, mask); }
 // Lane `lane - distance`; lanes below `distance` get their own value.

@@ -29,6 +29,12 @@ RK_DEVICE unsigned pack_f16(float low, float high) {
   asm("cvt.rn.f16x2.f32 %0, %1, %2;" : "=r"(result) : "f"(high), "f"(low));
   return result;
 }
+// The larger of each two halves, unsigned. sm_90 and later.
+RK_DEVICE unsigned larger_halves(unsigned a, unsigned b) {
+  unsigned result;
+  asm("max.u16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
+  return result;
+}
 // float32 with a 10-bit mantissa, as the tensor cores read it; rounded to nearest.
 RK_DEVICE unsigned to_tf32(float value) {
   unsigned result;
@@ -39,6 +45,9 @@ RK_DEVICE unsigned to_tf32(float value) {
 
 RK_DEVICE float to_float(bf16 value) { return as_float(static_cast<unsigned>(value.bits) << 16); }
 RK_DEVICE float to_float(float value) { return value; }
+
+template <class T> inline constexpr bool is_f16 = false;
+template <> inline constexpr bool is_f16<f16> = true;
 
 template <class T> struct Element;
 template <> struct Element<bf16> {

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "device/barrier.cuh"
+#include "hopper/key_range.cuh"
 #include "hopper/key_steps.cuh"
 
 namespace rankone {
@@ -56,12 +57,13 @@ template <class T, class Gate> struct KeySpan {
   static constexpr int blocks = key_block / 16;
   const PanelPlace<T>& place;
   int first_row;
+  SpanRange<T> range;         // float16 alone
   int block, inputs, decays;  // the lane's places in a tile of q or k, in one of inputs, and among decays
   float scores[2][4] = {};    // queries by keys 0 to 7 and 8 to 15; future keys' are noise
 
   using Tile = Panels<Operand, T::chunk>;
-  RK_DEVICE KeySpan(const PanelPlace<T>& at, int span)
-      : place(at), first_row(span * sub_chunk),
+  RK_DEVICE KeySpan(const PanelPlace<T>& at, int span, const SpanRange<T>& span_range)
+      : place(at), first_row(span * sub_chunk), range(span_range),
         block(Tile{at.base + at.first_column / 64 * Tile::bytes}.block_place(first_row, 0)),
         inputs(Tile{at.base}.transposed_place(first_row, 0)),
         decays((at.first_column * T::spans + span * layout.own_columns + 2 * lane_place().pair) * 4) {}
@@ -117,6 +119,16 @@ template <class T, class Gate> struct KeySpan {
     }
   }
 
+  RK_DEVICE void scale(Columns& columns) const {
+    if constexpr (T::narrow) {
+#pragma unroll
+      for (int i = 0; i < 8; ++i) {
+        columns.keys[i] *= range.key_factor();
+        if constexpr (wants_scores) columns.queries[i] *= range.query_factor();
+      }
+    }
+  }
+
   static RK_DEVICE void pack(const float (&values)[8], Quad<Operand>& quad) {
 #pragma unroll
     for (int word = 0; word < 4; ++word) quad.r[word] = Element<Operand>::pack(values[2 * word], values[2 * word + 1]);
@@ -127,7 +139,16 @@ template <class T, class Gate> struct KeySpan {
     store_matrix_x4(tile + Tile::moved(block, column), quad.r);
   }
   // c += the 16 by 16 products of `a` and `b`, in tf32: their ten digits save the products of what bf16 rounds away.
+  // In float16 they have those digits as they are stored.
   static RK_DEVICE void add_products(float (&c)[2][4], const float (&a)[8], const float (&b)[8]) {
+    if constexpr (T::narrow) {
+      Quad<Operand> left, right;
+      pack(a, left);
+      pack(b, right);
+#pragma unroll
+      for (int half = 0; half < 2; ++half) multiply<false>(c[half], left, right, half);
+      return;
+    }
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
       const float* const x = a + 4 * tile;
@@ -214,13 +235,14 @@ template <class T, class Gate> struct KeySpan {
     const LanePlace lane = lane_place();
     Columns columns[blocks];
     float rest[blocks][2][4];
+    constexpr float nearest = T::narrow ? -anchored_octaves : anchored_log2_decay;
     bool far = false;
 #pragma unroll
     for (int b = 0; b < blocks; ++b) {
       load(columns[b], column + 16 * b);
       columns[b].steps.sum(rest[b], after);
 #pragma unroll
-      for (int i = 0; i < 4; ++i) far = far || rest[b][i / 2][2 + i % 2] < anchored_log2_decay;
+      for (int i = 0; i < 4; ++i) far = far || rest[b][i / 2][2 + i % 2] < nearest;
     }
     const bool exact = wants_scores && any_lane(far);
     if (lane.group == 7) {
@@ -239,7 +261,10 @@ template <class T, class Gate> struct KeySpan {
       }
     }
 #pragma unroll
-    for (int b = 0; b < blocks; ++b) rewrite(columns[b], column + 16 * b);
+    for (int b = 0; b < blocks; ++b) {
+      rewrite(columns[b], column + 16 * b);
+      scale(columns[b]);
+    }
     if (exact) {
       anchor_at_start(columns, column, halving);
     } else {
@@ -251,6 +276,7 @@ template <class T, class Gate> struct KeySpan {
   // 8 x 8 blocks of 128 bytes: queries by keys.
   RK_DEVICE void write_scores(int offset) const {
     const LanePlace lane = lane_place();
+    const float factor = T::narrow ? SpanRange<T>::score_factor() : untruncated;
 #pragma unroll
     for (int block = 0; block < 4; ++block) {
       const int half = block % 2, side = block / 2;  // of keys, of queries
@@ -258,8 +284,7 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
         // A future key's product is dropped, not multiplied by zero: it may be infinite.
-        kept[i] =
-            lane.group + 8 * side >= 8 * half + 2 * lane.pair + i ? scores[half][2 * side + i] * untruncated : 0.0f;
+        kept[i] = lane.group + 8 * side >= 8 * half + 2 * lane.pair + i ? scores[half][2 * side + i] * factor : 0.0f;
       }
       shared_store<unsigned>(offset + side * 256 + half * 128 + lane.group * 16 + lane.pair * 4,
                              Element<Operand>::pack(kept[0], kept[1]));
@@ -313,8 +338,16 @@ template <class T, class Gate>
 RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, const Halving& halving) {
   constexpr HopperLayout layout = T::layout;
   const KeyShare<T> share(warp);
-  if (share.span * sub_chunk >= place.rows) return;
-  KeySpan<T, Gate> span(place, share.span);
+  const bool exists = share.span * sub_chunk < place.rows;
+  SpanRange<T> range;
+  if constexpr (T::narrow) {
+    if (exists) range.measure(place.base, share.span * sub_chunk);
+    // Another part's warp rewrites what this one has measured.
+    if constexpr (SpanRange<T>::measures && KeyShare<T>::parts > 1) sync_threads(helper_barrier, group_threads);
+    if (exists && share.part == 0 && lane_index() == 0) range.leave(place.base + layout.range + share.span * 16);
+  }
+  if (!exists) return;
+  KeySpan<T, Gate> span(place, share.span, range);
   // After the last token nothing follows: its row has room for the sum of all.
   const Quad<bf16> after = ones_where([](int row, int token) { return token > row || row == sub_chunk - 1; });
   const int totals = layout.totals - place.first_column * T::spans * 4;  // they are the block's own

@@ -23,6 +23,7 @@ struct HopperSizes {
   int key_dim, value_tile;
   bool per_key;                        // a decay for each key column
   bool reads_output;                   // false in the state-only role: no queries, no scores
+  bool narrow;                         // operands whose range wants scales: float16
   int input_bytes[max_layout_inputs];  // of an element of each token input; 0: there is none
   bool input_is_per_key[max_layout_inputs];
 };
@@ -38,6 +39,8 @@ struct HopperLayout {
   int scores;  // per key: [block of the cluster][span][part] of 512 bytes; else one swizzled panel
   int decay;   // per key: float [block of the cluster][span][own_columns], its sign set where a key block's decay
                // comes after the read; else float [3][chunk]
+  int range;   // float16, 16 bytes for each 16 tokens: what their scores are multiplied with (float); per key, after it,
+               // the state's unit (int)
   int stage_bytes;
   int barriers;                  // after the stages: full, ready, free of each
   int sums;                      // not per key, after the stages: float [helper warp][3][chunk]
@@ -78,6 +81,8 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
     layout.inputs[i] = offset;
     offset += rows * 4;
   }
+  layout.range = offset;
+  if (sizes.narrow) offset += rows;
   layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
   offset = layout.stage_bytes * sizes.stages;
   layout.sums = offset;

@@ -16,6 +16,7 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   sizes.value_tile = Policy::value_tile;
   sizes.per_key = Policy::decay == DecayKind::per_key;
   sizes.reads_output = role != Role::states;
+  sizes.narrow = is_f16<typename Policy::Storage>;
   for (int i = 0; i < Policy::input_count; ++i) {
     sizes.input_bytes[i] = bytes_of(Policy::input_types[i]);
     sizes.input_is_per_key[i] = Policy::input_is_per_key[i];
@@ -44,6 +45,7 @@ template <class Policy, Role role_> struct HopperTraits : Policy {
   static constexpr int own_panels = layout.own_columns / 64;
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
+  static constexpr bool narrow = is_f16<Storage>;  // operands whose range wants scales: range.cuh
   static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
 };

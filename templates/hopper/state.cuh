@@ -9,8 +9,10 @@
 #include "device/barrier.cuh"
 #include "device/math.cuh"
 #include "hopper/items.cuh"
+#include "hopper/key_range.cuh"
 #include "hopper/panel.cuh"
 #include "hopper/share.cuh"
+#include "hopper/weighted_values.cuh"
 #include "kernels/fragment.cuh"
 
 namespace rankone {
@@ -24,6 +26,7 @@ struct StatePart {
 template <class T> struct GroupState {
   static constexpr int panels = T::group_panels;
   float values[panels][32];
+  int unit = 0, read = 0;  // float16 alone: the state is values 2^unit, and as an operand over 2^read
 
   // Calls visit(value, element) for all that lie inside matrix `matrix` of a tensor of states.
   template <class Visit>
@@ -49,6 +52,7 @@ template <class T> struct GroupState {
   RK_DEVICE void begin(const Arguments& arguments, const ItemAt& item, const StatePart& part) {
 #pragma unroll
     for (int i = 0; i < 32 * panels; ++i) values[i / 32][i % 32] = 0.0f;
+    if constexpr (T::narrow) unit = 0;
     if constexpr (T::role == Role::states) return;
     const bool split = is_split<T>(arguments);
     const float* const source = static_cast<const float*>(split ? arguments.chunk_states : arguments.initial_state);
@@ -59,17 +63,44 @@ template <class T> struct GroupState {
   RK_DEVICE void end(const Arguments& arguments, const ItemAt& item, const StatePart& part) {
     float* const target = static_cast<float*>(T::role == Role::states ? arguments.chunk_states : arguments.final_state);
     if (target == nullptr || (T::role != Role::states && !item.ends())) return;
+    if constexpr (T::narrow) change_unit(0);
     for_each((T::role == Role::states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(), part.key,
              item.value_column() + part.column, [&](float& value, long long element) { target[element] = value; });
   }
 
-  // 16 keys as steps of a left operand.
-  template <class Operand> RK_DEVICE void pack(unsigned (&a)[4], int step) const {
-    const float* const c = values[step / 4] + step % 4 * 8;
-    a[0] = Element<Operand>::pack(c[0], c[1]);
-    a[1] = Element<Operand>::pack(c[2], c[3]);
-    a[2] = Element<Operand>::pack(c[4], c[5]);
-    a[3] = Element<Operand>::pack(c[6], c[7]);
+  // As a left operand, 16 keys a step.
+  template <class Operand, int steps> RK_DEVICE void pack(unsigned (&a)[steps][4]) {
+    if constexpr (T::narrow) {
+      const auto pack_scaled = [&](float factor, LargestPacked& largest) {
+#pragma unroll
+        for (int i = 0; i < 4 * steps; ++i) {
+          const float* const c = values[i / 16] + i % 16 * 2;
+          a[i / 4][i % 4] = Element<Operand>::pack(c[0] * factor, c[1] * factor);
+          largest.add(a[i / 4][i % 4]);
+        }
+      };
+      const auto each = [&](LargestFinite& largest) {
+#pragma unroll
+        for (int i = 0; i < 8 * steps; ++i) largest.add(values[i / 32][i % 32]);
+      };
+      int exponent = read - unit;
+      pack_in_range(exponent, -farthest_scale - unit, farthest_scale - unit, pack_scaled, each);
+      read = unit + exponent;
+    } else {
+#pragma unroll
+      for (int step = 0; step < steps; ++step) {
+        const float* const c = values[step / 4] + step % 4 * 8;
+        a[step][0] = Element<Operand>::pack(c[0], c[1]);
+        a[step][1] = Element<Operand>::pack(c[2], c[3]);
+        a[step][2] = Element<Operand>::pack(c[4], c[5]);
+        a[step][3] = Element<Operand>::pack(c[6], c[7]);
+      }
+    }
+  }
+  RK_DEVICE void change_unit(int to) {
+    if (unit == to) return;
+    decay_all(power_of_two(unit - to));
+    unit = to;
   }
   // Where a block's decays stand after those of the first one.
   static RK_DEVICE int decay_place(int block) {
@@ -108,9 +139,12 @@ template <class T> struct Strip {
   int column;
 
   // Tokens of an accumulator o^T from row `first` on.
-  template <int count> RK_DEVICE void write(int first, const float (&o)[count], float scale) const {
+  // scale_of(block) is that of 16 tokens.
+  template <int count, class Scale>
+  RK_DEVICE void write(int first, const float (&o)[count], const Scale& scale_of) const {
 #pragma unroll
     for (int block = 0; block < count / 8; ++block) {
+      const float scale = scale_of(block);
       unsigned r[4];
 #pragma unroll
       for (int i = 0; i < 4; ++i)
@@ -190,7 +224,9 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const StatePart& part, const 
                      part.key / (64 * panels) * GroupState<T>::decay_place(blocks);
   unsigned v[4];
   load_matrix_x4_transposed(v, strip.tile.transposed_place(first, strip.column));
-  float o[8];
+  const int range = base + layout.range + span * 16;
+  if constexpr (T::narrow) state.change_unit(shared_load<int>(range + 4));
+  float o[8], p[8];  // in float16 p is the scores' part, in units of its own
   if constexpr (T::role != Role::states) {
     unsigned s[steps][4];
     const auto is_exact = [&](int block) {
@@ -206,8 +242,7 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const StatePart& part, const 
         if (!is_exact(block)) state.decay_block(block, decays);
       }
     }
-#pragma unroll
-    for (int step = 0; step < steps; ++step) state.template pack<Operand>(s[step], step);
+    state.template pack<Operand>(s);
     if (any_exact) {
 #pragma unroll
       for (int block = 0; block < blocks; ++block) {
@@ -224,9 +259,12 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const StatePart& part, const 
       return (index / of_owner * T::spans * of_owner + index % of_owner) * 512;
     };
     const int scores = base + layout.scores + span * of_owner * 512 + part.key / (64 * panels) * score_place(parts);
+    using Scores = MatrixView<true, false, 128, 256>;
+    float(&scored)[8] = T::narrow ? p : o;
+    wgmma<Operand, !T::narrow>(scored, v, Scores{scores, score_place(0)});
 #pragma unroll
-    for (int index = 0; index < parts; ++index)
-      wgmma<Operand, true>(o, v, MatrixView<true, false, 128, 256>{scores, score_place(index)});
+    for (int index = 1; index < parts; ++index)
+      wgmma<Operand, true>(scored, v, Scores{scores, score_place(index)});
     wgmma_commit();
   } else {
 #pragma unroll
@@ -241,10 +279,18 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const StatePart& part, const 
   if constexpr (T::role != Role::states) {
     wgmma_wait<1>();
     wgmma_settle(o);
+    if constexpr (T::narrow) {
+      wgmma_settle(p);
+      const float factor = SpanRange<T>::part_factor(state.read - state.unit);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) o[i] = o[i] * factor + p[i];
+      scale *= shared_load<float>(range);
+    }
+    const auto scale_of = [&](int) { return scale; };
     if constexpr (layout.key_groups == 1) {
-      strip.write(first, o, scale);
+      strip.write(first, o, scale_of);
     } else if (take_halves<T>(o, part, span)) {
-      strip.write(first, o, scale);
+      strip.write(first, o, scale_of);
     }
   }
   wgmma_wait<0>();
@@ -262,10 +308,7 @@ template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T
   const int pair = lane_place().pair;
   float o[T::chunk / 2];
   unsigned s[steps][4];  // the state before the chunk
-  if constexpr (T::role != Role::states) {
-#pragma unroll
-    for (int step = 0; step < steps; ++step) state.template pack<Operand>(s[step], step);
-  }
+  if constexpr (T::role != Role::states) state.template pack<Operand>(s);
   if constexpr (T::weighted) state.decay_all(shared_load<float>(total));
   if constexpr (T::role != Role::states) {
     wgmma_fence();
@@ -281,8 +324,14 @@ template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T
     }
   };
   unsigned weighted[blocks][4];
-  load_values(weighted);
-  if constexpr (T::weighted) {
+  if constexpr (T::weighted && T::narrow) {
+    int unit = state.unit;
+    WeightedValues<T>{strip.tile, strip.column, column_decay}.pack(weighted, unit);
+    state.change_unit(unit);
+  } else {
+    load_values(weighted);
+  }
+  if constexpr (T::weighted && !T::narrow) {
 #pragma unroll
     for (int block = 0; block < blocks; ++block) {
 #pragma unroll
@@ -305,12 +354,14 @@ template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T
   }
   wgmma_commit();  // kept: as above
   if constexpr (T::role != Role::states) {
-    if constexpr (T::weighted) {
+    if constexpr (T::weighted || T::narrow) {
       wgmma_wait<1>();
       wgmma_settle(o);
+      [[maybe_unused]] const float read_scale = power_of_two(state.read);  // in float16
 #pragma unroll
       for (int j = 0; j < T::chunk / 8; ++j) {
-        const Pair decay = shared_load<Pair>(row_decay + (8 * j + 2 * pair) * 4);
+        Pair decay = shared_load<Pair>(row_decay + (8 * j + 2 * pair) * 4);
+        if constexpr (T::narrow) decay = {decay.first * read_scale, decay.second * read_scale};
         o[4 * j] *= decay.first;
         o[4 * j + 1] *= decay.second;
         o[4 * j + 2] *= decay.first;
@@ -326,7 +377,10 @@ template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T
     wgmma_commit();
     wgmma_wait<0>();
     wgmma_settle(o);
-    strip.write(0, o, scale);
+    strip.write(0, o, [&](int block) {
+      if constexpr (T::narrow) return scale * shared_load<float>(base + layout.range + block * 16);
+      return scale;
+    });
   } else {
     wgmma_wait<0>();
   }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hopper/gates.cuh"
+#include "hopper/range.cuh"
 #include "kernels/gates.cuh"
 
 namespace rankone {
@@ -97,7 +98,7 @@ template <class T, class Gate> RK_DEVICE void write_token_chunk(const PanelPlace
       if constexpr (T::role != Role::states)
         shared_store<Pair>(sums + token * 8, Pair{decays.sum[i].whole, decays.sum[i].fraction});
       if (token / 16 == warp) {
-        shared_store<float>(row_decay + token * 4, exp2_of_difference(decays.sum[i], start));
+        if constexpr (!T::narrow) shared_store<float>(row_decay + token * 4, exp2_of_difference(decays.sum[i], start));
         shared_store<float>(row_decay + (T::chunk + token) * 4,
                             token < place.rows ? exp2_of_difference(end, decays.sum[i]) * decays.write[i] : 0.0f);
       }
@@ -140,8 +141,35 @@ template <class T, class Gate> RK_DEVICE void write_token_chunk(const PanelPlace
 #pragma unroll
           for (int i = 0; i < 4; ++i) p[i] = low + i / 2 * 8 >= column + i % 2 ? c[4 * j + i] * factor[i] : 0.0f;
         }
-        shared_store<unsigned>(scores.at(low, column), Element<Operand>::pack(p[0], p[1]));
-        shared_store<unsigned>(scores.at(low + 8, column), Element<Operand>::pack(p[2], p[3]));
+        if constexpr (T::narrow) {
+#pragma unroll
+          for (int i = 0; i < 4; ++i) c[4 * j + i] = low + i / 2 * 8 < place.rows ? p[i] : 0.0f;
+        } else {
+          shared_store<unsigned>(scores.at(low, column), Element<Operand>::pack(p[0], p[1]));
+          shared_store<unsigned>(scores.at(low + 8, column), Element<Operand>::pack(p[2], p[3]));
+        }
+      }
+      if constexpr (T::narrow) {  // in units of the largest, which the rows' decays lead to and the output from
+        LargestFinite largest;
+#pragma unroll
+        for (int i = 0; i < T::chunk / 2; ++i) largest.add(c[i]);
+        const int exponent = clamp_exponent(largest.exponent() - 15, -farthest_scale, farthest_scale);
+        const float factor = power_of_two(-exponent);
+        if (lane_index() < 16) {
+          const int token = 16 * warp + lane_index();
+          float decay = 1.0f;
+          if constexpr (T::weighted) decay = exp2_of_difference(sum_at(token), Exponent{0.0f, 0.0f});
+          shared_store<float>(place.base + layout.decay + token * 4, decay * factor);
+        }
+        if (lane_index() == 0) shared_store<float>(place.base + layout.range + warp * 16, power_of_two(exponent));
+        const int first = anew(scores.at(low, 2 * lane.pair));  // else the places of all would be kept
+#pragma unroll
+        for (int j = 0; j < T::chunk / 8; ++j) {
+          const float* const p = c + 4 * j;
+          const int target = scores.moved(first, 8 * j);
+          shared_store<unsigned>(target, Element<Operand>::pack(p[0] * factor, p[1] * factor));
+          shared_store<unsigned>(target + 8 * panel_bytes, Element<Operand>::pack(p[2] * factor, p[3] * factor));
+        }
       }
     }
   }

@@ -40,6 +40,10 @@ __device__ __forceinline__ float to_float(T value) {
 
 __device__ __forceinline__ unsigned pack_bf16(float low, float high) { return bf16_bits(low) | bf16_bits(high) << 16; }
 __device__ __forceinline__ unsigned pack_f16(float low, float high) { return f16_bits(low) | f16_bits(high) << 16; }
+__device__ __forceinline__ unsigned larger_halves(unsigned a, unsigned b) {
+  const unsigned low_a = a & 0xffffu, low_b = b & 0xffffu, high_a = a >> 16, high_b = b >> 16;
+  return (low_a > low_b ? low_a : low_b) | (high_a > high_b ? high_a : high_b) << 16;
+}
 // Round to nearest, ties away from zero.
 __device__ __forceinline__ unsigned to_tf32(float value) {
   const unsigned bits = as_bits(value);

@@ -51,6 +51,13 @@ __device__ __forceinline__ bool any_lane(bool value, int line = __builtin_LINE()
   for (int mask = 1; mask < 32; mask *= 2) any += shuffle_xor(any, mask, line);
   return any != 0.0f;
 }
+__device__ __forceinline__ unsigned largest_of_warp(unsigned value, int line = __builtin_LINE()) {
+  for (int mask = 1; mask < 32; mask *= 2) {
+    const unsigned other = __builtin_bit_cast(unsigned, shuffle_xor(__builtin_bit_cast(float, value), mask, line));
+    value = other > value ? other : value;
+  }
+  return value;
+}
 __device__ __forceinline__ float shuffle_up(float value, int distance, int line = __builtin_LINE()) {
   const int lane = thread_index() & 31;
   return shuffle(value, lane < distance ? lane : lane - distance, line);

@@ -18,6 +18,10 @@ template <> struct Quad<bf16> {
   static constexpr int depth = 16;
   unsigned r[4];
 };
+template <> struct Quad<f16> {
+  static constexpr int depth = 16;
+  unsigned r[4];
+};
 template <> struct Quad<float> {
   static constexpr int depth = 8;
   float r[4];
@@ -97,6 +101,10 @@ RK_DEVICE void scale_steps(Quad<float>& quad, const Factor& factor) {
 template <bool split>
 RK_DEVICE void multiply(float (&c)[4], const Quad<bf16>& a, const Quad<bf16>& b, int half) {
   mma_bf16(c, a.r, half == 0 ? b.r[0] : b.r[1], half == 0 ? b.r[2] : b.r[3]);
+}
+template <bool split>
+RK_DEVICE void multiply(float (&c)[4], const Quad<f16>& a, const Quad<f16>& b, int half) {
+  mma_f16(c, a.r, half == 0 ? b.r[0] : b.r[1], half == 0 ? b.r[2] : b.r[3]);
 }
 template <bool split>
 RK_DEVICE void multiply(float (&c)[4], const Quad<float>& a, const Quad<float>& b, int half) {

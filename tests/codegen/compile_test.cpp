@@ -36,7 +36,7 @@ struct Sizes {
 constexpr double portable_seconds = 1.5, hopper_seconds = 3;
 constexpr int spill_budget = 128;  // bytes: a few registers that wait outside the inner loops, most at ragged sizes
 constexpr int registers_of_a_block = 65536;
-constexpr Sizes aligned{128, 128}, odd{20, 24}, largest{256, 512};
+constexpr Sizes aligned{128, 128}, half{64, 64}, odd{20, 24}, largest{256, 512};
 
 CompileOptions options_of(Sizes sizes, dtype type, Precision precision, Level level) {
   return {.key_dim = sizes.keys, .value_dim = sizes.values, .dtype = type, .precision = precision, .level = level};
@@ -54,6 +54,11 @@ std::vector<Case> cases(const Variant& variant, Level level) {
   for (const ArchLimits& limits : known_archs()) {
     const std::string& arch = limits.arch;
     if (all || arch == "sm_90a" || variant.name == Name("gla_sigmoid")) add(arch, aligned, dtype::bf16);
+    if (arch == "sm_90a" && level == Level::serial)
+      for (const Sizes sizes : {aligned, half})
+        list.push_back({options_of(sizes, dtype::f16, Precision::tf32, level), arch});
+    if (all && arch == "sm_90a" && level == Level::serial)
+      list.push_back({options_of(aligned, dtype::f16, Precision::tf32, Level::segment), arch});
     if (all || (arch == "sm_80" && level == Level::serial)) {
       add(arch, aligned, dtype::f16);
       add(arch, aligned, dtype::f32);

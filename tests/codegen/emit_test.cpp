@@ -173,11 +173,12 @@ TEST(Policy, SaysWhatTheTemplatesRead) {
 }
 
 TEST(Policy, ChoosesOperandsByType) {
-  const auto text = [](dtype type) {
-    return policy_text(plan_of(variants::gla, {.key_dim = 64, .value_dim = 64, .dtype = type}));
+  const auto text = [](dtype type, Family family = Family::automatic) {
+    return policy_text(plan_of(variants::gla, {.key_dim = 64, .value_dim = 64, .dtype = type, .family = family}));
   };
   EXPECT_TRUE(holds(text(dtype::bf16), "using Storage = bf16;\n  using Operand = bf16;"));
-  EXPECT_TRUE(holds(text(dtype::f16), "using Storage = f16;\n  using Operand = float;"));
+  EXPECT_TRUE(holds(text(dtype::f16), "using Storage = f16;\n  using Operand = f16;"));
+  EXPECT_TRUE(holds(text(dtype::f16, Family::portable), "using Storage = f16;\n  using Operand = float;"));
   EXPECT_TRUE(
       holds(text(dtype::f32),
             "using Storage = float;\n  using Operand = float;\n  static constexpr bool split_products = false;"));

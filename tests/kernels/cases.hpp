@@ -57,7 +57,9 @@ constexpr Numbers bf16_numbers{"bf16", dtype::bf16, Precision::tf32};
 // What the Hopper family serves.
 inline std::vector<Case> hopper_cases(Level level) {
   std::vector<Case> cases;
-  for (const Variant& variant : catalogue()) cases.push_back({&variant, level, bf16_numbers, Family::hopper});
+  for (const Variant& variant : catalogue())
+    for (const Numbers& numbers : all_numbers)
+      if (numbers.type != dtype::f32) cases.push_back({&variant, level, numbers, Family::hopper});
   return cases;
 }
 

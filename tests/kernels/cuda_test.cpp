@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "runtime/backend.hpp"
-#include "tests/kernels/cases.hpp"
+#include "tests/kernels/extremes.hpp"
 
 namespace rankone::test {
 namespace {
@@ -94,6 +94,18 @@ TEST_P(ClusterOnCuda, AgreesOverALongSequence) {
 
 INSTANTIATE_TEST_SUITE_P(Clusters, ClusterOnCuda, testing::ValuesIn(cluster_cases()),
                          [](const auto& info) { return info.param.name(); });
+
+TEST(HopperRangeOnCuda, KeepsItsDigits) {
+  std::optional<Device> device;
+  try {
+    device = Device::cuda();
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  if (device->arch() != "sm_90a") GTEST_SKIP() << "the Hopper family serves sm_90a, this is " << device->arch();
+  for (const Extreme& extreme : extremes) expect_right_at(extreme, *device);
+}
+
 INSTANTIATE_TEST_SUITE_P(Catalogue, HopperOnCuda, testing::ValuesIn(hopper_cases(Level::serial)),
                          [](const auto& info) { return info.param.name(); });
 

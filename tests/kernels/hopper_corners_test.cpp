@@ -60,21 +60,31 @@ const Corner corners[] = {{"map_infinite_at_zero", &logs, sizes(80, 64)},
 
 class HopperCorner : public testing::TestWithParam<Corner> {};
 
-TEST_P(HopperCorner, AgreesWithTheRecurrence) {
+void expect_right_under_all_seeds(const Corner& corner, const CompileOptions& options) {
   for (std::uint64_t seed = 1; seed <= 8; ++seed) {
     const bool packed = seed % 4 == 0;
-    Problem problem = random_problem(*GetParam().variant, GetParam().options,
+    Problem problem = random_problem(*corner.variant, options,
                                      {.batch = packed ? 1 : 2,
                                       .tokens = 75 + static_cast<std::int64_t>(seed) * 11,
                                       .heads = 1,
                                       .value_heads = 2,
-                                      .key_dim = GetParam().options.key_dim,
-                                      .value_dim = GetParam().options.value_dim,
+                                      .key_dim = options.key_dim,
+                                      .value_dim = options.value_dim,
                                       .sequences = packed ? 1 : 2},
                                      {.seed = seed, .packed = packed});
-    expect_right(compile(*GetParam().variant, GetParam().options, cpu_device(seed)), problem,
-                 std::string(GetParam().name) + " seed " + std::to_string(seed));
+    expect_right(compile(*corner.variant, options, cpu_device(seed)), problem,
+                 std::string(corner.name) + " seed " + std::to_string(seed));
   }
+}
+
+TEST_P(HopperCorner, AgreesWithTheRecurrence) { expect_right_under_all_seeds(GetParam(), GetParam().options); }
+
+TEST_P(HopperCorner, AgreesInFloat16) {
+  CompileOptions options = GetParam().options;
+  options.dtype = dtype::f16;
+  if (!GetParam().variant->feature_map_.empty()) GTEST_SKIP() << "a feature map may leave float16's range";
+  if (options.cluster > 1) GTEST_SKIP() << "clusters are bf16's";
+  expect_right_under_all_seeds(GetParam(), options);
 }
 
 INSTANTIATE_TEST_SUITE_P(Corners, HopperCorner, testing::ValuesIn(corners),

@@ -4,42 +4,60 @@
 //   S_t = Diag(a_t) S_{t-1} + (1 - a_t)^T v_t; a_t = lower_bound + (1 - lower_bound) * sigmoid(x); o_t = K^-0.5 q_t S_t
 //
 // sizes     K = 128, V = 128; q, k, v, o f16; x f16; lower_bound f32
-// schedule  portable/serial chunk=32 value_tile=128 warps=8 stages=2
-// kernel    hgrn2_forward: 256 threads, 131712 bytes of dynamic shared memory
+// schedule  hopper/serial chunk=64 value_tile=128 warps=16 stages=3
+// kernel    hgrn2_forward: 512 threads, 214368 bytes of dynamic shared memory
 // spec      {"name":"hgrn2","decay":{"kind":"per_key","log_decay":"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))"},"key":"1 - decay()"}
 //
-// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
+// Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.
 
 // ---- device/common.cuh ----------------------------------------------------------------------------------------------
 // ---- device/types.cuh -----------------------------------------------------------------------------------------------
 // ---- device/shared.cuh ----------------------------------------------------------------------------------------------
+// ---- device/barrier.cuh ---------------------------------------------------------------------------------------------
+// ---- device/math.cuh ------------------------------------------------------------------------------------------------
+// ---- kernels/layout.cuh ---------------------------------------------------------------------------------------------
+// ---- hopper/layout.cuh ----------------------------------------------------------------------------------------------
+// ---- device/arguments.cuh -------------------------------------------------------------------------------------------
+// ---- kernels/policy.cuh ---------------------------------------------------------------------------------------------
+// ---- hopper/policy.cuh ----------------------------------------------------------------------------------------------
+// ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/walk.cuh ------------------------------------------------------------------------------------------------
+// ---- hopper/items.cuh -----------------------------------------------------------------------------------------------
 // ---- device/matrix.cuh ----------------------------------------------------------------------------------------------
+// ---- device/warpgroup.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/panel.cuh -----------------------------------------------------------------------------------------------
+// ---- device/cluster.cuh ---------------------------------------------------------------------------------------------
+// ---- hopper/share.cuh -----------------------------------------------------------------------------------------------
+// ---- hopper/gates.cuh -----------------------------------------------------------------------------------------------
+// ---- hopper/range.cuh -----------------------------------------------------------------------------------------------
 // ---- device/tile.cuh ------------------------------------------------------------------------------------------------
 // ---- kernels/fragment.cuh -------------------------------------------------------------------------------------------
-// ---- device/math.cuh ------------------------------------------------------------------------------------------------
+// ---- hopper/key_range.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/key_steps.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/key_gates.cuh -------------------------------------------------------------------------------------------
 // ---- device/copy.cuh ------------------------------------------------------------------------------------------------
-// ---- device/arguments.cuh -------------------------------------------------------------------------------------------
-// ---- kernels/layout.cuh ---------------------------------------------------------------------------------------------
-// ---- kernels/policy.cuh ---------------------------------------------------------------------------------------------
-// ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/loader.cuh ----------------------------------------------------------------------------------------------
+// ---- hopper/weighted_values.cuh -------------------------------------------------------------------------------------
+// ---- hopper/state.cuh -----------------------------------------------------------------------------------------------
 // ---- kernels/stage.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/gates.cuh ----------------------------------------------------------------------------------------------
-// ---- kernels/scores.cuh ---------------------------------------------------------------------------------------------
-// ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
-// ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
-// ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
+// ---- hopper/token_gates.cuh -----------------------------------------------------------------------------------------
+// ---- hopper/forward.cuh ---------------------------------------------------------------------------------------------
 // ---- this variant ----
 
 namespace rankone {
 
 struct Policy {
   using Storage = f16;
-  using Operand = float;
+  using Operand = f16;
   static constexpr bool split_products = false;
   static constexpr DecayKind decay = DecayKind::per_key;
   static constexpr int key_dim = 128, value_dim = 128;
-  static constexpr int chunk = 32, value_tile = 128, warps = 8, stages = 2;
+  static constexpr int chunk = 64, value_tile = 128, warps = 16, stages = 3;
+  static constexpr int cluster = 1;
+  static constexpr bool in_segments = false;
   static constexpr bool has_feature_map = false, has_key = true, has_write_scale = false, reads_key = false;
+  static constexpr int key_octaves = 0;
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 1;  // x
   static constexpr ElementType input_types[] = {ElementType::f16};
@@ -66,12 +84,12 @@ struct Gate {
 
 }  // namespace rankone
 
-static_assert(rankone::Traits<rankone::Policy, rankone::Role::scan>::layout.bytes == 131712);
-extern "C" __global__ void __launch_bounds__(256)
+static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 214368);
+extern "C" __global__ void __launch_bounds__(512, 1)
 hgrn2_forward(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
+  rankone::hopper_forward<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char hgrn2_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":32,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"hgrn2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":131712,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":128,\"warps\":16,\"stages\":3},\"kernels\":[{\"entry\":\"hgrn2_forward\",\"role\":\"forward\",\"threads\":512,\"shared_bytes\":214368,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";

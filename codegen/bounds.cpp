@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+// Interval arithmetic over a formula's graph.
+#include "codegen/bounds.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include <rankone/dsl.hpp>
+
+namespace rankone {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+constexpr Interval anything{-infinity, infinity};
+constexpr double most_octaves = 16;  // of keys either way: what float16's own range is
+
+Interval hull(std::initializer_list<double> values) {
+  Interval hull{infinity, -infinity};
+  for (const double value : values) {
+    if (std::isnan(value)) return anything;  // zero times infinity, and the like
+    hull = {std::min(hull.low, value), std::max(hull.high, value)};
+  }
+  return hull;
+}
+
+Interval times(Interval a, Interval b) {
+  return hull({a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high});
+}
+
+double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+double softplus_of(double x) { return std::max(x, 0.0) + std::log1p(std::exp(-std::abs(x))); }
+double positive(double x) { return std::max(x, 0.0); }
+
+Interval step(const Node& node, Interval a, Interval b) {
+  const auto rising = [&](auto function) { return hull({function(a.low), function(a.high)}); };
+  switch (node.operation) {
+    case Operation::constant: return {node.value, node.value};
+    case Operation::decay:
+    case Operation::step: return {0, 1};
+    case Operation::head:
+    case Operation::position: return {0, infinity};
+    case Operation::heads: return {1, infinity};
+    case Operation::negate: return {-a.high, -a.low};
+    case Operation::exp: return rising([](double x) { return std::exp(x); });
+    case Operation::log: return rising([](double x) { return std::log(positive(x)); });
+    case Operation::sigmoid: return rising(sigmoid_of);
+    case Operation::log_sigmoid: return rising([](double x) { return -softplus_of(-x); });
+    case Operation::softplus: return rising(softplus_of);
+    case Operation::tanh: return rising([](double x) { return std::tanh(x); });
+    case Operation::silu: return {-0.2785, positive(a.high)};
+    case Operation::relu: return rising(positive);
+    case Operation::sqrt: return rising([](double x) { return std::sqrt(positive(x)); });
+    case Operation::square: {
+      const double most = std::max(std::abs(a.low), std::abs(a.high));
+      return {0, most * most};
+    }
+    case Operation::add: return hull({a.low + b.low, a.high + b.high});
+    case Operation::subtract: return hull({a.low - b.high, a.high - b.low});
+    case Operation::multiply: return times(a, b);
+    case Operation::divide: return b.low <= 0 && b.high >= 0 ? anything : times(a, {1 / b.high, 1 / b.low});
+    case Operation::minimum: return {std::min(a.low, b.low), std::min(a.high, b.high)};
+    case Operation::maximum: return {std::max(a.low, b.low), std::max(a.high, b.high)};
+    case Operation::input:
+    case Operation::parameter:
+    case Operation::scalar:
+    case Operation::element:
+    case Operation::key: break;
+  }
+  return anything;
+}
+
+// Of what a key expression and a write scale make of k, or in its place.
+double largest_factor(const Variant& variant) {
+  double largest = 1;
+  for (const Expression* expression : {&variant.key_, &variant.write_scale_}) {
+    if (expression->empty()) continue;
+    const Interval bounds = bounds_of(*expression);
+    largest *= std::max(std::abs(bounds.low), std::abs(bounds.high));
+  }
+  return largest;
+}
+
+}  // namespace
+
+Interval bounds_of(const Expression& expression) {
+  std::vector<Interval> of_nodes;
+  for (const Node& node : expression) {
+    const auto operand = [&](short index) { return index < 0 ? anything : of_nodes[static_cast<std::size_t>(index)]; };
+    of_nodes.push_back(step(node, operand(node.left), operand(node.right)));
+  }
+  return of_nodes.empty() ? anything : of_nodes.back();
+}
+
+std::string why_beyond_f16(const Variant& variant) {
+  if (!variant.feature_map_.empty()) return "a feature map may leave float16's range";
+  if (!variant.key_.empty() && (!is_per_key(variant.decay_) || reads_key(variant)))
+    return "a written key that is computed from k, or without per-key decays, may leave float16's range";
+  if (is_per_key(variant.decay_) && !(largest_factor(variant) <= std::exp2(most_octaves)))
+    return "nothing bounds what is written in k's place, and it may leave float16's range";
+  return {};
+}
+
+int key_octaves(const Variant& variant) {
+  if (!is_per_key(variant.decay_)) return 0;
+  return static_cast<int>(std::clamp(std::ceil(std::log2(largest_factor(variant))), -most_octaves, most_octaves));
+}
+
+}  // namespace rankone

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+// Between which numbers a formula stays whatever its tensors hold, and what that says of float16.
+#pragma once
+
+#include <string>
+
+#include <rankone/dsl/variant.hpp>
+
+namespace rankone {
+
+struct Interval {
+  double low, high;
+};
+Interval bounds_of(const Expression& expression);
+
+// Why the Hopper family cannot keep this variant within float16's range; empty where it can.
+std::string why_beyond_f16(const Variant& variant);
+
+// Under per-key decays: of a power of two that what stands in k's place, or multiplies it, does not exceed.
+int key_octaves(const Variant& variant);
+
+}  // namespace rankone

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+// Powers of two that keep float16 in range. It ends at 65504 and loses digits below 2^-14: what is rounded to it is
+// first divided by a power of two, which float32 multiplies back where it multiplies anyway.
+//
+//   the state               S = values 2^unit; as an operand S / 2^read; each warp has its own
+//   v times weights         in units of the state, which follow them
+//   queries, keys per key   of a span, by its largest element: key_range.cuh
+//   scores                  of 16 queries, by their largest, or per key by q's and k's
+#pragma once
+
+#include "device/math.cuh"
+#include "device/types.cuh"
+
+namespace rankone {
+
+// Enough for any float16 tensor and any state or write scale that float16 outputs show, and so few that no two leave
+// float32.
+inline constexpr int farthest_scale = 60;
+
+// `exponent` from -126 to 127.
+RK_DEVICE float power_of_two(int exponent) { return as_float(static_cast<unsigned>(exponent + 127) << 23); }
+RK_DEVICE int clamp_exponent(int value, int least, int most) {
+  return value < least ? least : value > most ? most : value;
+}
+
+// The largest finite magnitude: what is not finite must not drown its neighbours.
+struct LargestFinite {
+  static constexpr unsigned past_infinity = 0x01000000u;  // sign gone, it takes infinity and NaN around to below itself
+  unsigned shifted = past_infinity;
+  RK_DEVICE void add(float x) {
+    const unsigned next = 2 * as_bits(x) + past_infinity;
+    if (next > shifted) shifted = next;
+  }
+  // The exponent of a power of two above all that the warp has seen; -126 where that is zero.
+  RK_DEVICE int exponent() const { return static_cast<int>((largest_of_warp(shifted) - past_infinity) >> 24) - 126; }
+};
+
+// The largest of packed float16 magnitudes: as integers they have the same order, infinity and NaN above all others.
+struct LargestPacked {
+  unsigned halves = 0;
+  RK_DEVICE void add(unsigned word) { halves = larger_halves(halves, word & 0x7fff7fffu); }
+  RK_DEVICE unsigned of_warp() const {
+    const unsigned low = halves & 0xffffu, high = halves >> 16;
+    return largest_of_warp(low > high ? low : high);
+  }
+  // Whether the warp's largest lies from 2^8 to 65504: what is 2^-20 of it, as a state may be that meets an anchored
+  // query, is rounded by 2^-13 of itself.
+  RK_DEVICE bool fits() const {
+    const unsigned largest = of_warp();
+    return largest >= 0x5c00u && largest < 0x7c00u;
+  }
+};
+
+// Zero where a half is infinite or no number.
+RK_DEVICE unsigned finite_halves(unsigned word) {
+  const unsigned low = (word & 0x7c00u) != 0x7c00u ? word & 0xffffu : 0u;
+  return (word & 0x7c000000u) != 0x7c000000u ? low | (word & 0xffff0000u) : low;
+}
+
+// Calls pack(factor, largest) with the factor 2^-exponent. Where the result does not fit, which is rare, the exponent
+// follows the largest of what each(largest) tells, and all is packed once more. Warp-wide.
+template <class Pack, class Each>
+RK_DEVICE void pack_in_range(int& exponent, int least, int most, const Pack& pack, const Each& each) {
+#pragma unroll 1
+  for (;;) {
+    LargestPacked packed;
+    pack(power_of_two(-exponent), packed);
+    if (packed.fits()) return;
+    LargestFinite largest;
+    each(largest);
+    const int above = largest.exponent(), wanted = clamp_exponent(above - 12, least, most);
+    if (above == -126 || wanted == exponent) return;
+    exponent = wanted;
+  }
+}
+
+}  // namespace rankone

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+// The Hopper family in float16, beyond float16's range.
+#include <cmath>
+#include <limits>
+
+#include "runtime/backend.hpp"
+#include "tests/kernels/extremes.hpp"
+
+namespace rankone::test {
+namespace {
+
+class HopperRange : public testing::TestWithParam<Extreme> {};
+
+TEST_P(HopperRange, KeepsItsDigits) { expect_right_at(GetParam(), cpu_device(7)); }
+
+INSTANTIATE_TEST_SUITE_P(Extremes, HopperRange, testing::ValuesIn(extremes),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+constexpr std::int64_t tokens = 100, dim = 64, bad_token = 40, bad_column = 5;
+
+std::vector<double> output(const Variant& variant, const char* infinite) {
+  const CompileOptions options{.key_dim = dim, .value_dim = dim, .dtype = dtype::f16, .family = Family::hopper};
+  Problem problem = random_problem(
+      variant, options, {.batch = 1, .tokens = tokens, .heads = 1, .value_heads = 1, .key_dim = dim, .value_dim = dim},
+      {.seed = 3});
+  if (infinite != nullptr)
+    store(problem.find(infinite)->bytes.data(), dtype::f16, bad_token * dim + bad_column,
+          std::numeric_limits<double>::infinity());
+  ForwardArguments arguments;
+  for (HostTensor& tensor : problem.tensors) rankone::bind(arguments, tensor.name, tensor.view());
+  HostTensor o = make_tensor("o", dtype::f16, {1, tokens, 1, dim});
+  rankone::bind(arguments, "o", o.view());
+  compile(variant, options, cpu_device(3)).forward(arguments);
+  std::vector<double> values;
+  for (std::int64_t i = 0; i < tokens * dim; ++i) values.push_back(load(o.bytes.data(), o.type, i));
+  return values;
+}
+
+// What is not finite spoils its own row of queries, its column of values or the tokens from its key on, and must not
+// drown their neighbours.
+TEST(HopperOverflow, StaysWhereItIs) {
+  for (const Variant* variant : {&variants::linear, &variants::simple_gla, &variants::gla}) {
+    const std::vector<double> finite = output(*variant, nullptr);
+    for (const char* name : {"q", "k", "v"}) {
+      const std::vector<double> spoilt = output(*variant, name);
+      for (std::int64_t i = 0; i < tokens * dim; ++i) {
+        const std::int64_t token = i / dim;
+        const bool is_spoilt = *name == 'q'   ? token == bad_token
+                               : *name == 'k' ? token >= bad_token
+                                              : i % dim == bad_column;
+        if (*name == 'v' && is_spoilt && token < bad_token) continue;  // zero times infinity, within a chunk
+        const auto at = static_cast<std::size_t>(i);
+        ASSERT_EQ(std::isfinite(spoilt[at]), !is_spoilt) << variant->name.view() << " " << name << " " << i;
+        if (!is_spoilt) {
+          ASSERT_NEAR(spoilt[at], finite[at], 2e-3 * (1 + std::abs(finite[at])))
+              << variant->name.view() << " " << name << " " << i;
+        }
+      }
+    }
+  }
+}
+
+}  // namespace
+}  // namespace rankone::test
