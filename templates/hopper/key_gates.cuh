@@ -147,15 +147,15 @@ template <class T, class Gate> struct KeySpan {
       pack(b, right);
 #pragma unroll
       for (int half = 0; half < 2; ++half) multiply<false>(c[half], left, right, half);
-      return;
-    }
+    } else {
 #pragma unroll
-    for (int tile = 0; tile < 2; ++tile) {
-      const float* const x = a + 4 * tile;
-      const unsigned left[4] = {as_bits(x[0]), as_bits(x[2]), as_bits(x[1]), as_bits(x[3])};
+      for (int tile = 0; tile < 2; ++tile) {
+        const float* const x = a + 4 * tile;
+        const unsigned left[4] = {as_bits(x[0]), as_bits(x[2]), as_bits(x[1]), as_bits(x[3])};
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        mma_tf32(c[half], left, as_bits(b[4 * tile + 2 * half]), as_bits(b[4 * tile + 2 * half + 1]));
+        for (int half = 0; half < 2; ++half) {
+          mma_tf32(c[half], left, as_bits(b[4 * tile + 2 * half]), as_bits(b[4 * tile + 2 * half + 1]));
+        }
       }
     }
   }

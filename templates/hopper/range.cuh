@@ -25,14 +25,17 @@ RK_DEVICE int clamp_exponent(int value, int least, int most) {
 
 // The largest finite magnitude: what is not finite must not drown its neighbours.
 struct LargestFinite {
-  static constexpr unsigned past_infinity = 0x01000000u;  // sign gone, it takes infinity and NaN around to below itself
-  unsigned shifted = past_infinity;
+  static constexpr int past_infinity = 0x00800000;  // takes infinity and NaN, sign gone, around to below zero
+  int moved = past_infinity;
+  // Doubling the bits would take the sign away, too, but ptxas 13.0 multiplies the factors' bits where x is a product.
   RK_DEVICE void add(float x) {
-    const unsigned next = 2 * as_bits(x) + past_infinity;
-    if (next > shifted) shifted = next;
+    const int next = static_cast<int>((as_bits(x) & 0x7fffffffu) + past_infinity);
+    if (next > moved) moved = next;
   }
   // The exponent of a power of two above all that the warp has seen; -126 where that is zero.
-  RK_DEVICE int exponent() const { return static_cast<int>((largest_of_warp(shifted) - past_infinity) >> 24) - 126; }
+  RK_DEVICE int exponent() const {
+    return static_cast<int>((largest_of_warp(static_cast<unsigned>(moved)) - past_infinity) >> 23) - 126;
+  }
 };
 
 // The largest of packed float16 magnitudes: as integers they have the same order, infinity and NaN above all others.
