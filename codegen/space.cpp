@@ -250,15 +250,25 @@ std::vector<Schedule> legal_schedules(const Variant& variant, const CompileOptio
   return enumerate(variant, options, pins_of(variant, options), arch_limits(arch));
 }
 
+namespace {
+
+// Others are there for those who ask for them.
+bool may_be_default(const Variant& variant, const CompileOptions& options, const Schedule& schedule) {
+  if (schedule.family != Family::hopper) return true;
+  // Beyond K = 128 a block holds so few value columns that others repeat most of its work, unless they share it.
+  if (options.key_dim > 128 && schedule.cluster == 1) return false;
+  // Per token, float16 has passed its tests on the CPU device; on a GPU only an earlier form of it has run.
+  return options.dtype != dtype::f16 || variant.decay_.kind == DecayKind::per_key;
+}
+
+}  // namespace
+
 Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const std::vector<Schedule> legal = legal_schedules(variant, options, arch);
   if (legal.empty()) refuse_all(variant, options, pins_of(variant, options), arch_limits(arch));
-  if (options.key_dim <= 128) return preferred(legal);
-  // Beyond K = 128 a block of the Hopper family holds so few value columns that others repeat most of its work, unless
-  // they share it: alone it is there for those who ask for it.
   std::vector<Schedule> fast;
   std::copy_if(legal.begin(), legal.end(), std::back_inserter(fast),
-               [](const Schedule& schedule) { return schedule.family == Family::portable || schedule.cluster > 1; });
+               [&](const Schedule& schedule) { return may_be_default(variant, options, schedule); });
   return preferred(fast.empty() ? legal : fast);
 }
 

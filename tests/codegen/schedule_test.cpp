@@ -135,6 +135,16 @@ TEST(Cluster, SharesTheKeysOfNeighbouringTiles) {
       holds(refusal_of([&] { lower(variants::gla, square_128, {.cluster = 2}, "sm_90a"); }), "no clusters"));
 }
 
+TEST(Defaults, Float16TakesTheHopperFamilyPerKey) {
+  const auto family_of = [](const Variant& variant) {
+    return default_schedule(variant, {.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}, "sm_90a").family;
+  };
+  EXPECT_EQ(family_of(variants::gla_sigmoid), Family::hopper);
+  EXPECT_EQ(family_of(variants::hgrn2), Family::hopper);
+  EXPECT_EQ(family_of(variants::simple_gla), Family::portable);
+  EXPECT_EQ(family_of(variants::linear), Family::portable);
+}
+
 TEST(Cluster, IsTheDefaultWhereItSavesWork) {
   const auto default_of = [](const Variant& variant, int key_dim, int value_dim) {
     return default_schedule(variant, {.key_dim = key_dim, .value_dim = value_dim}, "sm_90a");
