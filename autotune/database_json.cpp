@@ -6,6 +6,7 @@
 #include <rankone/error.hpp>
 
 #include "autotune/database.hpp"
+#include "codegen/json_object.hpp"
 #include "codegen/schedule_json.hpp"
 
 namespace rankone {
@@ -70,7 +71,7 @@ TunedFile parse_tuned(std::string_view text, const std::string& where) {
     for (const Json& each : json.at("entries")) file.entries.push_back(read_entry(each, where));
     return file;
   } catch (const Json::exception& failure) {
-    throw Error(ErrorCode::invalid_argument, "not a tuned database", failure.what(),
+    throw Error(ErrorCode::invalid_argument, "not a tuned database", json_failure(failure).given,
                 "a JSON file that `rankone tune` wrote", where);
   }
 }

@@ -2,6 +2,7 @@
 // Parses formulas by recursive descent, one function for each rule of the grammar.
 #include "codegen/formula.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <map>
@@ -47,6 +48,7 @@ class Parser {
       at_ = begin;
       return false;
     }
+    if (is_function(name)) refuse("the name of a function is bound", name_at, "a name that no function has", name);
     if (bindings_.count(name)) refuse("a name is bound twice", name_at, "each name bound once", name);
     const Index value = sum();
     expect(';', "the binding");
@@ -124,6 +126,12 @@ class Parser {
     return add(node);
   }
 
+  static bool is_function(std::string_view name) {
+    return std::any_of(operation_traits.begin(), operation_traits.end(), [&](const OperationTraits& each) {
+      return each.name == name && each.operation != Operation::constant;
+    });
+  }
+
   Operation function_named(std::string_view name, std::size_t begin) const {
     for (const OperationTraits& each : operation_traits)
       if (each.name == name && each.operation != Operation::constant) return each.operation;
@@ -139,7 +147,7 @@ class Parser {
     skip_space();
     const std::size_t begin = at_;
     const std::string_view name = identifier();
-    if (name.empty()) refuse("a name is missing", begin, "a letter or '_', then letters, digits or '_'");
+    if (name.empty()) refuse("a name is missing", begin, "a letter, then letters, digits or '_'");
     if (name.size() > max_name) refuse("a name is too long", begin, "at most 31 characters", name);
     if (quoted) expect('"', "the name");
     return Name(name);

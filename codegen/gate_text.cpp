@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include <rankone/dsl/describe.hpp>
 #include <rankone/dsl/operations.hpp>
 #include <rankone/error.hpp>
 
@@ -18,8 +19,8 @@ namespace {
 std::string literal(double value) {
   const float rounded = static_cast<float>(value);
   if (!std::isfinite(rounded))
-    throw Error(ErrorCode::invalid_argument, "a constant does not fit float32", std::to_string(value),
-                "magnitudes up to 3.4e38");
+    throw Error(ErrorCode::invalid_argument, "a constant does not fit float32", to_string(value),
+                "magnitudes up to 3.4e38", "formula");
   char buffer[32];
   std::string text(buffer, std::to_chars(buffer, buffer + sizeof buffer, rounded).ptr);
   if (text.find_first_of(".e") == std::string::npos) text += ".0";

@@ -22,6 +22,22 @@ std::string shortened(const json& value) {
 
 }  // namespace
 
+JsonFailure json_failure(const json::exception& error) {
+  constexpr int number_overflow = 406;
+  std::string reason = error.what();
+  const auto behind = [&](std::string_view words) {
+    const std::size_t at = reason.find(words);
+    return at == std::string::npos ? std::string() : reason.substr(at + words.size());
+  };
+  if (error.id == number_overflow) {
+    const std::string number = behind("parsing '");
+    return {"a number is out of range", number.substr(0, number.find('\''))};
+  }
+  if (std::string at = behind("parse error at "); !at.empty()) return {"this is not JSON", std::move(at)};
+  if (std::string words = behind("] "); !words.empty()) reason = std::move(words);  // behind the exception's name
+  return {"this is not JSON", reason};
+}
+
 json parse_json(std::string_view text, std::string_view where) {
   constexpr int max_depth = 64;
   std::vector<std::set<std::string>> members;  // of each open object
@@ -39,9 +55,9 @@ json parse_json(std::string_view text, std::string_view where) {
   try {
     return json::parse(text, watch);
   } catch (const json::exception& error) {
-    std::string reason = error.what();
-    if (const std::size_t begin = reason.find("at line "); begin != std::string::npos) reason = reason.substr(begin);
-    throw Error(ErrorCode::invalid_argument, "this is not JSON", reason, "one JSON object", std::string(where));
+    const auto [message, given] = json_failure(error);
+    throw Error(ErrorCode::invalid_argument, message, given, "one JSON object, of numbers up to 1.8e308",
+                std::string(where));
   }
 }
 

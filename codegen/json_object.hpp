@@ -12,6 +12,13 @@
 
 namespace rankone {
 
+// Why the JSON library does not take a text, in words without its own: the number that is out of range, or what is wrong
+// and at which line and column.
+struct JsonFailure {
+  std::string message, given;
+};
+JsonFailure json_failure(const nlohmann::json::exception& error);
+
 nlohmann::json parse_json(std::string_view text, std::string_view where);
 
 class JsonObject {

@@ -38,11 +38,11 @@ template <class T, std::size_t n> std::vector<T> choices(T pinned, T unpinned, c
 
 template <class T>
 T agreed(T of_options, T of_variant, T unpinned, const char* what, const std::string& options_text,
-         const std::string& variant_text) {
+         const std::string& variant_text, const std::string& where) {
   if (of_options == unpinned) return of_variant;
   if (of_variant != unpinned && of_variant != of_options)
     throw Error(ErrorCode::invalid_argument, std::string(what) + " is pinned twice, and differently", options_text,
-                "the variant's own " + variant_text + ", or none");
+                "the variant's own " + variant_text + ", or none", where);
   return of_options;
 }
 
@@ -184,12 +184,23 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
     text += std::string(", ") + name + " of";
     for (const int value : values) text += " " + std::to_string(value);
   };
+  std::set<Level> legal_levels;
+  for (const Schedule& schedule : legal) legal_levels.insert(schedule.level);
+  for (const Level level : legal_levels)
+    text += (text.empty() ? "" : " or ") + std::string(name_in(level_names, level));
   const auto by_chunk = [](const Schedule& a, const Schedule& b) { return a.chunk < b.chunk; };
-  text =
-      "chunk a multiple of 16 up to " + std::to_string(std::max_element(legal.begin(), legal.end(), by_chunk)->chunk);
+  text = "level " + text;
+  const auto is_portable = [](const Schedule& schedule) { return schedule.family == Family::portable; };
+  if (std::any_of(legal.begin(), legal.end(), is_portable))
+    text += ", chunk a multiple of 16 up to " +
+            std::to_string(std::max_element(legal.begin(), legal.end(), by_chunk)->chunk);
+  else
+    add("chunk", &Schedule::chunk);
   add("value_tile", &Schedule::value_tile);
   add("warps", &Schedule::warps);
-  add("stages", &Schedule::stages);
+  const auto by_stages = [](const Schedule& a, const Schedule& b) { return a.stages < b.stages; };
+  const auto [fewest, most] = std::minmax_element(legal.begin(), legal.end(), by_stages);
+  text += ", stages from " + std::to_string(fewest->stages) + " to " + std::to_string(most->stages);
   add("cluster", &Schedule::cluster);
   return text + ", in combinations that fit";
 }
@@ -209,13 +220,14 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
   const std::vector<Schedule> others = enumerate(variant, options, {.family = pins.family}, limits);
   const std::string memory =
       std::to_string(limits.shared_bytes_per_block) + " bytes of shared memory on " + limits.arch;
+  const std::string where(variant.name.view());
   if (others.empty())
-    throw Error(ErrorCode::unsupported, "no schedule of '" + std::string(variant.name.view()) + "' fits",
+    throw Error(ErrorCode::unsupported, "no schedule fits",
                 "K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) + ", " +
                     name_of(options.dtype),
-                "what fits " + memory);
+                "what fits " + memory, where);
   throw Error(ErrorCode::invalid_argument, "no schedule fits what is pinned, with " + memory, pinned_text(pins),
-              accepted_text(others));
+              accepted_text(others), where);
 }
 
 }  // namespace
@@ -224,9 +236,9 @@ Pins pins_of(const Variant& variant, const CompileOptions& options) {
   const auto level_text = [](Level level) { return std::string(name_in(level_names, level)); };
   return {.family = options.family,
           .level = agreed(options.level, variant.level_, Level::automatic, "the level", level_text(options.level),
-                          level_text(variant.level_)),
+                          level_text(variant.level_), std::string(variant.name.view())),
           .chunk = agreed(options.chunk, variant.chunk_, 0, "the chunk size", std::to_string(options.chunk),
-                          std::to_string(variant.chunk_)),
+                          std::to_string(variant.chunk_), std::string(variant.name.view())),
           .value_tile = options.value_tile,
           .warps = options.warps,
           .stages = options.stages,

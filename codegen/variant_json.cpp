@@ -17,13 +17,23 @@ Expression formula(const JsonObject& object, const char* key) {
   return object.has(key) ? parse_formula(object.string(key), object.where(key)) : Expression{};
 }
 
+bool is_function_of_one(const OperationTraits& each) {
+  return each.operands == 1 && each.operation != Operation::negate;
+}
+
 // A function by its bare name is applied to the element, as a declaration in C++ applies it.
 Expression feature_map(const JsonObject& object, const char* key) {
-  if (object.has(key))
-    for (const OperationTraits& each : operation_traits)
-      if (operand_count(each.operation) == 1 && each.operation != Operation::negate && each.name == object.string(key))
-        return parse_formula(std::string(each.name) + "(element())", object.where(key));
-  return formula(object, key);
+  if (!object.has(key)) return {};
+  const std::string text = object.string(key);
+  if (!is_identifier(text)) return formula(object, key);
+  std::string accepted;
+  for (const OperationTraits& each : operation_traits) {
+    if (!is_function_of_one(each)) continue;
+    if (each.name == text) return parse_formula(text + "(element())", object.where(key));
+    accepted += std::string(each.name) + ", ";
+  }
+  object.refuse(key, "no function of one operand has this name", "'" + text + "'",
+                accepted + "or a formula of element()");
 }
 
 }  // namespace
@@ -49,39 +59,47 @@ Variant variant_from_json(std::string_view text, std::string_view where) {
   const JsonObject object(parsed, std::string(where),
                           {"name", "decay", "key", "write_scale", "feature_map", "scale", "chunk", "level"});
   Variant variant;
-  const std::string name = object.string("name");
-  if (name.size() > max_name) object.refuse("name", "a name is too long", "'" + name + "'", "at most 31 characters");
-  variant.name = Name(name);
-  // What is valid so far becomes invalid through the member read last: the place that a refusal names.
-  const auto check = [&](const char* member) {
+  // What is valid so far becomes invalid through the member read last: the place that a refusal names. Where that is a
+  // formula, the refusal shows it, too.
+  const auto check = [&](const char* member, std::string_view formula) {
     try {
       validate(variant);
     } catch (const Error& error) {
-      throw Error(error.code(), error.message(), error.given(), error.accepted(), object.where(member));
+      const std::string in = formula.empty() ? "" : " in '" + std::string(formula) + "'";
+      throw Error(error.code(), error.message(), error.given() + in, error.accepted(), object.where(member));
     }
   };
-  check("name");
+  const auto formula_in = [](const JsonObject& of, const char* member) {
+    return of.has(member) ? of.string(member) : "";
+  };
+
+  const std::string name = object.string("name");
+  if (name.size() > max_name) object.refuse("name", "a name is too long", "'" + name + "'", "at most 31 characters");
+  if (name.find('\0') != std::string::npos)
+    object.refuse("name", "a name holds no zero byte", "'" + name + "'", "letters, digits and underscores");
+  variant.name = Name(name);
+  check("name", {});
   if (object.has("decay")) {
     const JsonObject decay(object.at("decay"), object.where("decay"), {"kind", "log_decay"});
     variant.decay_.kind = decay.named("kind", decay_names);
     variant.decay_.log_decay = formula(decay, "log_decay");
-    check("decay");
+    check("decay", formula_in(decay, "log_decay"));
   }
   variant.key_ = formula(object, "key");
-  check("key");
+  check("key", formula_in(object, "key"));
   variant.write_scale_ = formula(object, "write_scale");
-  check("write_scale");
+  check("write_scale", formula_in(object, "write_scale"));
   variant.feature_map_ = feature_map(object, "feature_map");
-  check("feature_map");
+  check("feature_map", formula_in(object, "feature_map"));
   if (object.has("scale")) {
     variant.scale_ = object.number("scale");
     if (variant.scale_ == 0) object.refuse("scale", "a scale of zero reads nothing", "0", "a number other than zero");
-    check("scale");
+    check("scale", {});
   }
   if (object.has("chunk")) variant.chunk_ = object.integer("chunk");
-  check("chunk");
+  check("chunk", {});
   if (object.has("level")) variant.level_ = object.named("level", level_names);
-  check("level");
+  check("level", {});
   return variant;
 }
 

@@ -83,7 +83,8 @@ void CallChecker::bind_gates(const ForwardArguments& given, Sizes& sizes, Argume
   for (const NamedTensor& each : given.inputs) {
     if (find(inputs_, each.name) == nullptr && find(parameters_, each.name) == nullptr)
       sizes.refuse(each.name, "the variant does not read this tensor", each.name, joined(inputs_, parameters_));
-    if (find(given.inputs, each.name) != &each) sizes.refuse(each.name, "the tensor is given twice");
+    if (find(given.inputs, each.name) != &each)
+      sizes.refuse(each.name, "the tensor is given twice", each.name + " and " + each.name, "each once");
   }
 }
 
@@ -168,7 +169,7 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
   if (wanted == 0) return;
   const Tensor& space = given.workspace;
   const std::string accepted = std::to_string(wanted) + " bytes of the device's memory, contiguous and 16-byte aligned";
-  if (!is_given(space)) sizes.refuse("workspace", "the tensor is missing", {}, accepted);
+  if (!is_given(space)) sizes.refuse("workspace", "the tensor is missing", "nothing", accepted);
   const std::size_t bytes = static_cast<std::size_t>(space.elements()) * size_of(space.type);
   if (bytes < wanted)
     sizes.refuse("workspace", "the workspace is too small", std::to_string(bytes) + " bytes", accepted);
@@ -229,7 +230,7 @@ Call CallChecker::states(const ForwardArguments& given, const Tensor& log_decay_
     arguments.log_decay_total = static_cast<float*>(log_decay_total.data);
   }
   if (arguments.final_state == nullptr && arguments.log_decay_total == nullptr)
-    sizes.refuse("final_state", "there is nothing to write", {}, "final_state, log_decay_total, or both");
+    sizes.refuse("final_state", "there is nothing to write", "neither", "final_state, log_decay_total, or both");
   set_shape(sizes, call);
   call.empty = arguments.sequences == 0;
   return call;

@@ -15,7 +15,8 @@ constexpr std::int64_t most_blocks = std::numeric_limits<std::int32_t>::max();
 
 std::string text_of(const Shape& shape) {
   return "B = " + std::to_string(shape.batch) + ", T = " + std::to_string(shape.tokens) +
-         ", H = " + std::to_string(shape.heads) + ", HV = " + std::to_string(shape.value_heads) +
+         ", H = " + std::to_string(shape.heads) +
+         ", HV = " + std::to_string(shape.value_heads != 0 ? shape.value_heads : shape.heads) +
          (shape.sequences != 0 ? ", N = " + std::to_string(shape.sequences) : "");
 }
 

@@ -14,6 +14,7 @@
 #include <nlohmann/json.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/json_object.hpp"
 #include "runtime/cache/file.hpp"
 
 namespace rankone {
@@ -76,7 +77,7 @@ json parse_header(const std::string& where, const char* begin, const char* end) 
   try {
     header = json::parse(begin, end, watch);
   } catch (const json::exception& failure) {
-    refuse(where, "the header is not valid JSON", failure.what(), "a JSON object");
+    refuse(where, "the header is not valid JSON", json_failure(failure).given, "a JSON object");
   }
   if (!repeated.empty()) refuse(where, "a name stands twice in the header", "'" + repeated + "'", "each name once");
   if (!header.is_object()) refuse(where, "the header is not a JSON object", header.type_name(), "an object of tensors");
@@ -249,8 +250,8 @@ std::string safetensors_bytes(const std::vector<SafetensorsTensor>& tensors, con
   try {
     text = header.dump();
   } catch (const json::exception&) {
-    throw Error(ErrorCode::invalid_argument, "a tensor's name or a metadata string is not UTF-8", {}, "UTF-8",
-                "safetensors header");
+    throw Error(ErrorCode::invalid_argument, "a tensor's name or a metadata string is not UTF-8", "other bytes",
+                "UTF-8", "safetensors header");
   }
   text.append((16 - (8 + text.size()) % 16) % 16, ' ');
 

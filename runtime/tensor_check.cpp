@@ -78,7 +78,8 @@ void Sizes::refuse(const std::string& name, std::string message, std::string giv
 }
 
 void Sizes::check_kind(const TensorForm& form, const Tensor& tensor) const {
-  if (!is_given(tensor)) refuse(form.name, "the tensor is missing", {}, wanted(form) + " of " + name_of(form.type));
+  if (!is_given(tensor))
+    refuse(form.name, "the tensor is missing", "nothing", wanted(form) + " of " + name_of(form.type));
   if (tensor.type != form.type) refuse(form.name, "another type is wanted", name_of(tensor.type), name_of(form.type));
   if (tensor.rank != form.rank) refuse(form.name, "another rank is wanted", shape_text(tensor), wanted(form));
   double reach = 0;
@@ -89,10 +90,11 @@ void Sizes::check_kind(const TensorForm& form, const Tensor& tensor) const {
   }
   if (is_empty(tensor)) return;
   if (reach > most_reach)
-    refuse(form.name, "offsets do not fit in 64 bits", "strides " + list_text(tensor.strides, tensor.rank));
+    refuse(form.name, "offsets do not fit in 64 bits", "strides " + list_text(tensor.strides, tensor.rank),
+           "strides that reach 2^59 elements at most");
   if (tensor.data == nullptr) refuse(form.name, "the pointer is null", shape_text(tensor), "memory of the device");
-  if (reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(tensor.type) != 0)
-    refuse(form.name, "the pointer is not aligned", {},
+  if (const std::size_t beyond = reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(tensor.type); beyond != 0)
+    refuse(form.name, "the pointer is not aligned", "an address " + std::to_string(beyond) + " bytes past a multiple",
            "a multiple of " + std::to_string(size_of(tensor.type)) + " bytes");
 }
 

@@ -51,8 +51,7 @@ class Sizes {
   void check_contiguous(const TensorForm& form, const Tensor& tensor);  // all of that
   void check_writable(const TensorForm& form, const Tensor& tensor);    // all of check(), and no element twice
 
-  [[noreturn]] void refuse(const std::string& name, std::string message, std::string given = {},
-                           std::string accepted = {}) const;
+  [[noreturn]] void refuse(const std::string& name, std::string message, std::string given, std::string accepted) const;
 
  private:
   std::string_view where_;

@@ -82,8 +82,9 @@ TEST(Pins, AreRefusedWhereNothingFits) {
   };
   CompileOptions options = square_128;
   options.chunk = 20;
-  EXPECT_TRUE(holds(refused(options),
-                    "given chunk=20; accepted: chunk a multiple of 16 up to 128, value_tile of 16 32 64 128"));
+  EXPECT_TRUE(holds(
+      refused(options),
+      "given chunk=20; accepted: level serial or chunk or segment, chunk a multiple of 16 up to 128, value_tile of 16 32 64 128"));
   options = square_128;
   options.warps = 3;
   EXPECT_TRUE(holds(refused(options), "warps=3"));

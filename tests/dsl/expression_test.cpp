@@ -70,7 +70,7 @@ TEST(Expression, RefusesWhatHasNoValue) {
     (void)evaluate(input("x") + input("y"), {.named = {{"x", 1}}});
     FAIL();
   } catch (const Error& error) {
-    EXPECT_EQ(error.given(), "y");
+    EXPECT_EQ(error.given(), "'y'");
     EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
   }
 }

@@ -70,9 +70,10 @@ TEST_F(Refusals, GoodArgumentsAreAccepted) {
 
 TEST_F(Refusals, MissingTensors) {
   EXPECT_EQ(after([](auto& a) { a.q = {}; }),
-            "gla_sigmoid, tensor 'q': the tensor is missing; accepted: [B, T, H, K = 64] of bf16");
-  EXPECT_EQ(after([](auto& a) { a.inputs.clear(); }),
-            "gla_sigmoid, tensor 'x': the tensor is missing; accepted: [B = 2, T = 5, HV = 6, K = 64] of bf16");
+            "gla_sigmoid, tensor 'q': the tensor is missing; given nothing; accepted: [B, T, H, K = 64] of bf16");
+  EXPECT_EQ(
+      after([](auto& a) { a.inputs.clear(); }),
+      "gla_sigmoid, tensor 'x': the tensor is missing; given nothing; accepted: [B = 2, T = 5, HV = 6, K = 64] of bf16");
   EXPECT_NE(after([](auto& a) { a.o = {}; }).find("tensor 'o': the tensor is missing"), std::string::npos);
 }
 
@@ -82,7 +83,7 @@ TEST_F(Refusals, NamesThatTheVariantDoesNotRead) {
             }),
             "gla_sigmoid, tensor 'gate': the variant does not read this tensor; given gate; accepted: x");
   EXPECT_EQ(after([](auto& a) { a.inputs.push_back(a.inputs[0]); }),
-            "gla_sigmoid, tensor 'x': the tensor is given twice");
+            "gla_sigmoid, tensor 'x': the tensor is given twice; given x and x; accepted: each once");
   EXPECT_EQ(after([](auto& a) {
               a.scalars = {{"layer", 1}};
             }),
@@ -128,7 +129,10 @@ TEST_F(Refusals, StridesAndPointers) {
               a.q.strides = {T * H * K, H * K, 1, H};
             }).find("the last dimension is not contiguous"),
             std::string::npos);
-  EXPECT_NE(after([](auto& a) { a.q.data = memory + 1; }).find("the pointer is not aligned"), std::string::npos);
+  EXPECT_NE(after([](auto& a) {
+              a.q.data = memory + 1;
+            }).find("the pointer is not aligned; given an address 1 bytes past a multiple; accepted"),
+            std::string::npos);
   EXPECT_NE(after([](auto& a) { a.q.data = nullptr; }).find("the pointer is null"), std::string::npos);
   EXPECT_NE(after([](auto& a) { a.q.strides[0] = std::int64_t{1} << 60; }).find("offsets do not fit"),
             std::string::npos);
@@ -147,8 +151,9 @@ TEST_F(Refusals, States) {
   EXPECT_NE(
       after([](auto& a) {
         a.final_state = Tensor(memory, dtype::f32, {B, H, K, V});
-      }).find("tensor 'final_state': the shape does not fit; given [2, 2, 64, 32]; accepted: [N = 2, HV = 6, K = 64, "
-              "V = 32]"),
+      })
+          .find("tensor 'final_state': the shape does not fit; given [2, 2, 64, 32]; accepted: [N = 2, HV = 6, K = 64, "
+                "V = 32]"),
       std::string::npos);
   EXPECT_NE(after([](auto& a) {
               a.final_state = Tensor(memory, dtype::f32, {B, HV, K, V}, {2 * HV * K * V, K * V, V, 1});
@@ -236,7 +241,7 @@ TEST(Call, WorkspaceOfTheChunkLevel) {
   const auto bytes = static_cast<std::int64_t>(workspace_bytes(plan, {B, T, H, HV, 0}));
   ASSERT_GT(bytes, 0);
   EXPECT_NE(refusal(checker, [](auto&) {})
-                .find("tensor 'workspace': the tensor is missing; accepted: " + std::to_string(bytes)),
+                .find("tensor 'workspace': the tensor is missing; given nothing; accepted: " + std::to_string(bytes)),
             std::string::npos);
   EXPECT_NE(
       refusal(checker, [&](auto& a) { a.workspace = Tensor(memory, dtype::bf16, {bytes / 2 - 1}); }).find("too small"),

@@ -190,6 +190,16 @@ TEST_P(OnDevice, OptionsThatDoNotFitAreRefused) {
   EXPECT_THROW(compile(variants::linear, options, *device), Error);
 }
 
+TEST_P(OnDevice, ShapesOutOfRangeAreShownAsTheyCount) {
+  const Operator op = compile(variants::linear, options_of(dtype::bf16, Level::serial), *device);
+  try {
+    (void)op.workspace_bytes({.batch = -1, .tokens = 20, .heads = 2});
+    ADD_FAILURE();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.given(), "B = -1, T = 20, H = 2, HV = 2");
+  }
+}
+
 TEST_P(OnDevice, ExportWritesWholeFiles) {
   const test::ScratchFolder scratch;
   const Operator op = compile(variants::gla_sigmoid, options_of(dtype::bf16, Level::chunk), *device);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: decay() stands in key expressions alone
-// Given: nothing
+// Given: 'decay()'
 #include "refused.hpp"
 
 REFUSED(variant("wrong").decay(per_key(log(decay()))))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: decay() in a key expression needs a per-key decay
-// Given: wrong
+// Given: 'decay()'
 #include "refused.hpp"
 
 REFUSED(variant("wrong").decay(per_head(input("g"))).key(1 - decay()))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: a constant decay is the same for every token: no inputs and no position()
-// Given: x
+// Given: 'x'
 #include "refused.hpp"
 
 REFUSED(variant("wrong").decay(constant(log_sigmoid(input("x")))))

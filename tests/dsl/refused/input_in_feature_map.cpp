@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: a feature map is a formula of element() and numbers alone
-// Given: x
+// Given: 'x'
 #include "refused.hpp"
 
 REFUSED(variant("wrong").feature_map(element() * input("x")))

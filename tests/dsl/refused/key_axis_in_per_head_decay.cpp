@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: a per-head formula reads no axis K: use a per-key decay, or one value a head
-// Given: x
+// Given: 'x'
 #include "refused.hpp"
 
 REFUSED(variant("wrong").decay(per_head(log_sigmoid(input("x", value_head_axis | key_axis)))))

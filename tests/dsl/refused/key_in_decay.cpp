@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: key() stands in key expressions alone
-// Given: nothing
+// Given: 'key()'
 #include "refused.hpp"
 
 REFUSED(variant("wrong").decay(per_key(-square(key()))))

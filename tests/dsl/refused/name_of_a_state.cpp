@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: q, k, v, o, scale, cu_seqlens, states and their gradients are taken: choose another name
-// Given: final_state_x
+// Given: 'final_state_x'
 #include "refused.hpp"
 
 REFUSED(variant("wrong").decay(per_key(input("final_state_x"))))

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: a parameter runs over at least one of HV, H and K
-// Given: b
+// Given: 'b'
 #include "refused.hpp"
 
 REFUSED(variant("wrong").decay(per_key(-exp(param("b", Axes{0})))))

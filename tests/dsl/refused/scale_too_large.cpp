@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a scale fits float32: a magnitude from 1.5e-45 to 3.4e38
+// Must not compile: a scale fits float32
 // Given: 1e+300
 #include "refused.hpp"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Must not compile: an expression has at most 64 nodes
-// Given: nothing
+// Given: more
 #include "refused.hpp"
 
 REFUSED(variant("wrong").decay(per_head([] {

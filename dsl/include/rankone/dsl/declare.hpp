@@ -43,7 +43,7 @@ constexpr Variant Variant::feature_map(Expression (*function)(const Expression&)
   return feature_map(function(element()));
 }
 constexpr Variant Variant::scale(double factor) const {
-  if (factor == 0) refuse("a scale is not 0; without one it is K^-0.5", factor);
+  if (factor == 0) refuse("a scale is not 0; without one it is K^-0.5", factor, "another number");
   Variant result = *this;
   result.scale_ = factor;
   return result;

@@ -107,7 +107,7 @@ struct Simplifier {
 // `variable` is one leaf, such as input("x") or decay(); axes do not matter.
 constexpr Expression differentiate(const Expression& expression, const Expression& variable) {
   if (variable.size != 1 || variable.root().operation == Operation::constant)
-    refuse("a derivative is with respect to one leaf, such as input(\"x\")");
+    refuse("a derivative is with respect to one leaf, such as input(\"x\")", Described{"an expression"}, "one leaf");
   if (expression.empty()) return 0;
   const Node& wanted = variable.root();
   derivative::Simplifier simplifier;

@@ -31,7 +31,9 @@ constexpr double evaluate(Operation operation, double a, double b = 0) {
     case Operation::divide: return math::divide(a, b);
     case Operation::minimum: return math::minimum(a, b);
     case Operation::maximum: return math::maximum(a, b);
-    default: refuse("an operation has operands; a leaf takes its value from the environment", name_of(operation));
+    default:
+      refuse("an operation has operands; a leaf takes its value from the environment", name_of(operation),
+             "operations");
   }
 }
 
@@ -58,14 +60,15 @@ struct Environment {
     }
     for (const Binding& binding : named)
       if (binding.name == node.name) return binding.value;
-    refuse("every input, parameter and scalar of an expression needs a value", node.name.view());
+    refuse("every input, parameter and scalar of an expression needs a value", node.name.view(), "a value for it");
   }
 };
 
 // `leaf` gives the value of an input, parameter, scalar or other leaf node: an Environment, or any callable.
 template <class LeafValue = Environment>
 constexpr double evaluate(const Expression& expression, const LeafValue& leaf) {
-  if (expression.empty()) refuse("an expression that is evaluated is not empty");
+  if (expression.empty())
+    refuse("an expression that is evaluated is not empty", Described{"an empty one"}, "a formula");
   std::array<double, max_nodes> values{};
   std::size_t i = 0;
   for (const Node& node : expression) {

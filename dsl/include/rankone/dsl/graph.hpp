@@ -18,7 +18,7 @@ template <int capacity = max_nodes> class Graph {
   constexpr short add(const Node& node) {
     for (int i = 0; i < size_; ++i)
       if (nodes_[static_cast<std::size_t>(i)] == node) return static_cast<short>(i);
-    if (size_ == capacity) refuse("an expression has at most 64 nodes");
+    if (size_ == capacity) refuse("an expression has at most 64 nodes", Described{"more"}, "at most 64");
     nodes_[static_cast<std::size_t>(size_)] = node;
     return static_cast<short>(size_++);
   }
@@ -30,7 +30,8 @@ template <int capacity = max_nodes> class Graph {
   // All of an expression; returns the index of its result.
   constexpr short add(const Expression& expression) {
     std::array<short, max_nodes> moved{};
-    if (expression.empty()) refuse("an operand is an expression that is not empty");
+    if (expression.empty())
+      refuse("an operand is an expression that is not empty", Described{"an empty one"}, "a formula");
     for (int i = 0; i < expression.size; ++i) {
       Node node = expression.nodes[static_cast<std::size_t>(i)];
       if (node.left >= 0) node.left = moved[static_cast<std::size_t>(node.left)];
@@ -53,7 +54,7 @@ template <int capacity = max_nodes> class Graph {
     Expression result;
     for (int i = 0; i <= root; ++i) {
       if (!needed[static_cast<std::size_t>(i)]) continue;
-      if (result.size == max_nodes) refuse("an expression has at most 64 nodes");
+      if (result.size == max_nodes) refuse("an expression has at most 64 nodes", Described{"more"}, "at most 64");
       Node node = (*this)[i];
       if (node.left >= 0) node.left = moved[static_cast<std::size_t>(node.left)];
       if (node.right >= 0) node.right = moved[static_cast<std::size_t>(node.right)];

@@ -31,7 +31,7 @@ struct Leaves {
   }
   constexpr void add(const Leaf& leaf) {
     if (index_of(leaf.view()) >= 0) return;
-    if (size == max_nodes) refuse("a variant has at most 64 leaves of a kind", leaf.view());
+    if (size == max_nodes) refuse("a variant has at most 64 leaves of a kind", leaf.view(), "at most 64");
     items[static_cast<std::size_t>(size++)] = leaf;
   }
 };

@@ -16,8 +16,12 @@ struct Name {
   constexpr Name() = default;
   constexpr Name(const char* source) : Name(std::string_view(source)) {}
   constexpr Name(std::string_view source) {
-    if (source.size() > max_name) refuse("a name has at most 31 characters", source);
-    for (std::size_t i = 0; i < source.size(); ++i) text[i] = source[i];
+    if (source.size() > max_name) refuse("a name has at most 31 characters", source, "1 to 31 characters");
+    for (std::size_t i = 0; i < source.size(); ++i) {
+      // It would end the name here, and a wrong one could pass for a right one.
+      if (source[i] == 0) refuse("a name holds no zero byte", source, "letters, digits and underscores");
+      text[i] = source[i];
+    }
   }
   constexpr std::string_view view() const { return text; }
   constexpr bool empty() const { return text[0] == 0; }

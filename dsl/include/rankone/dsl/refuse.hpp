@@ -11,13 +11,22 @@
 namespace rankone {
 
 // Deliberately not constexpr: a constant expression that arrives here is ill-formed, and GCC and Clang print the line
-// of the call. Callers therefore keep the whole sentence, a literal saying what is accepted, on that one line.
-[[noreturn]] inline void refuse(const char* sentence, std::string_view given = {}) {
-  throw Error(ErrorCode::invalid_argument, sentence, std::string(given));
+// of the call. Callers therefore keep the sentence, a literal saying what is wanted, on that line.
+[[noreturn]] inline void refuse(const char* sentence, std::string_view given, const char* accepted) {
+  throw Error(ErrorCode::invalid_argument, sentence, "'" + std::string(given) + "'", accepted);
 }
-[[noreturn]] inline void refuse(const char* sentence, double given) {
+[[noreturn]] inline void refuse(const char* sentence, double given, const char* accepted) {
   char text[32];
-  refuse(sentence, {text, static_cast<std::size_t>(std::to_chars(text, text + sizeof text, given).ptr - text)});
+  char* const end = std::to_chars(text, text + sizeof text, given).ptr;
+  throw Error(ErrorCode::invalid_argument, sentence, given != given ? "not a number" : std::string(text, end),
+              accepted);
+}
+// Where what was given has no name of its own.
+struct Described {
+  const char* words;
+};
+[[noreturn]] inline void refuse(const char* sentence, Described given, const char* accepted) {
+  throw Error(ErrorCode::invalid_argument, sentence, given.words, accepted);
 }
 
 }  // namespace rankone
