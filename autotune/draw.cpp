@@ -3,8 +3,10 @@
 #include "autotune/draw.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <numbers>
+#include <optional>
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
@@ -84,7 +86,62 @@ Misfit misfit(const Variant& variant, const Dims& dims, const std::vector<NamedS
   return {};
 }
 
+// The values of a formula's parts at the i-th head and position; none where a tensor enters.
+using Parts = std::array<std::optional<double>, max_nodes>;
+Parts parts_without_tensors(const Expression& expression, const Dims& dims, const std::vector<NamedScalar>& scalars,
+                            std::int64_t i) {
+  Parts parts;
+  for (std::size_t n = 0; n < static_cast<std::size_t>(expression.size); ++n) {
+    const Node& node = expression.nodes[n];
+    const auto operand = [&](short index) {
+      return index < 0 ? std::optional(0.0) : parts[static_cast<std::size_t>(index)];
+    };
+    switch (node.operation) {
+      case Operation::constant: parts[n] = node.value; continue;
+      case Operation::scalar: parts[n] = scalar_value(scalars, node.name.view()); continue;
+      case Operation::head: parts[n] = static_cast<double>(i % dims.value_heads); continue;
+      case Operation::heads: parts[n] = static_cast<double>(dims.value_heads); continue;
+      case Operation::position: parts[n] = static_cast<double>(i % dims.tokens); continue;
+      default: break;
+    }
+    if (operand_count(node.operation) == 0) continue;
+    const std::optional<double> a = operand(node.left), b = operand(node.right);
+    if (a && b) parts[n] = evaluate(node.operation, *a, *b);
+  }
+  return parts;
+}
+
+const char* why_spoilt(const Parts& parts, const Expression& expression, bool is_decay) {
+  if (expression.empty()) return nullptr;
+  for (const std::optional<double>& part : parts)
+    if (part && std::isnan(*part)) return is_decay ? "the log-decay is not a number" : "a formula is not a number";
+  const std::optional<double> whole = parts[static_cast<std::size_t>(expression.size - 1)];
+  if (is_decay) return whole && *whole > 0 ? "a log-decay is above 0" : nullptr;
+  return whole && std::isinf(*whole) ? "a formula is not finite" : nullptr;
+}
+
 }  // namespace
+
+void require_sound_scalars(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
+  if (scalars.empty()) return;
+  const auto require = [&](const Expression& expression, bool is_decay) {
+    for (std::int64_t i = 0; i < samples; ++i) {
+      const char* why = why_spoilt(parts_without_tensors(expression, dims, scalars, i), expression, is_decay);
+      if (why == nullptr) continue;
+      std::string given = formula_text(expression), separator = " with ";
+      for (const NamedScalar& each : scalars) {
+        given += separator + each.name + " = " + to_string(each.value);
+        separator = ", ";
+      }
+      throw Error(ErrorCode::invalid_argument, why, given,
+                  "scalars under which every log-decay is at most 0 and every formula finite",
+                  std::string(variant.name.view()));
+    }
+  };
+  require(variant.decay_.log_decay, true);
+  require(variant.key_, false);
+  require(variant.write_scale_, false);
+}
 
 double draw(Distribution distribution, std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
   const std::uint64_t bits = mix(mix(mix(seed) ^ stream) + 2 * index);
@@ -101,6 +158,7 @@ Distribution Draws::of(std::string_view name) const {
 }
 
 Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
+  require_sound_scalars(variant, dims, scalars);
   std::vector<std::string> names;
   for (const Expression* each : {&variant.decay_.log_decay, &variant.write_scale_, &variant.key_})
     collect(names, *each);

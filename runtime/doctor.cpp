@@ -14,9 +14,11 @@
 
 #include "codegen/plan.hpp"
 #include "runtime/backend.hpp"
+#include "runtime/cache/file.hpp"
 #include "runtime/cpu/host_compiler.hpp"
 #include "runtime/cuda/driver.hpp"
 #include "runtime/cuda/nvrtc.hpp"
+#include "runtime/interruption.hpp"
 #include "runtime/paths.hpp"
 
 namespace rankone {
@@ -104,20 +106,27 @@ CompilerFound look_for_compiler() {
   found.command = setting.value;
   found.origin = setting.origin;
   try {
-    found.path = find_host_compiler().command.front();
+    const HostCompiler compiler = find_host_compiler();
+    found.path = compiler.command.front();
     found.version = first_line_of(found.path);
+    require_working(compiler);
   } catch (const Error& error) {
     found.problem = error.what();
   }
   return found;
 }
 
-// Permissions do not tell for root, nor for file systems that are read-only or full: so it is tried.
-bool takes_a_folder(const fs::path& place) {
-  std::string name = (place / ".rankone-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) return false;
-  rmdir(name.c_str());
-  return true;
+// Permissions do not tell for root, nor for file systems that are read-only or full: so it is tried. Empty where a file
+// can be written, else the reason.
+std::string why_not_writable(const fs::path& place) {
+  const std::string page(4096, ' ');  // a folder alone would still fit into what is full
+  try {
+    const Uninterrupted step;
+    const StagedFile probe(place / "probe", {page});
+    return {};
+  } catch (const Error& error) {
+    return error.given();
+  }
 }
 
 FolderFound look_at_folder(const char* purpose, const Setting& setting, bool written) {
@@ -131,8 +140,9 @@ FolderFound look_at_folder(const char* purpose, const Setting& setting, bool wri
   // A folder that is not there yet is made in the nearest one that is.
   fs::path nearest = fs::absolute(found.path, failed);
   while (!failed && !fs::exists(nearest, failed) && nearest.has_relative_path()) nearest = nearest.parent_path();
-  found.writable = fs::is_directory(nearest, failed) && takes_a_folder(nearest);
-  if (written && !found.writable) found.problem = nearest.string() + ": cannot be written";
+  const std::string why = fs::is_directory(nearest, failed) ? why_not_writable(nearest) : "not a folder";
+  found.writable = why.empty();
+  if (written && !found.writable) found.problem = nearest.string() + ": cannot be written (" + why + ")";
   return found;
 }
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: MIT
-// NAME.cu, NAME.ARCH.cubin and NAME.json, each whole or not at all.
+// NAME.cu, NAME.ARCH.cubin and NAME.json: all of them, each whole, or none.
 #include "runtime/export.hpp"
 
+#include <algorithm>
 #include <filesystem>
+#include <list>
 
 #include <rankone/error.hpp>
 
 #include "codegen/manifest.hpp"
 #include "runtime/cache/file.hpp"
+#include "runtime/interruption.hpp"
 #include "runtime/kernel_report.hpp"
 #include "runtime/log.hpp"
 #include "runtime/operator_impl.hpp"
@@ -16,6 +19,23 @@ namespace rankone {
 namespace {
 
 namespace fs = std::filesystem;
+
+// Cubins of another source of this variant, whose place the new one takes.
+std::vector<std::string> remove_stale(const fs::path& folder, const std::string& name, const std::string& cubin) {
+  std::vector<std::string> stale;
+  std::error_code failed;
+  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
+    const std::string file = entry->path().filename().string();
+    if (file.starts_with(name + ".sm_") && file.ends_with(".cubin") && entry->path() != cubin)
+      stale.push_back(entry->path().string());
+  }
+  std::sort(stale.begin(), stale.end());
+  for (const std::string& file : stale)
+    if (!fs::remove(file, failed) && failed)
+      throw Error(ErrorCode::io, "a cubin of an earlier export cannot be removed", failed.message(),
+                  "a folder that can be written", file);
+  return stale;
+}
 
 ExportedFiles export_text(const Plan& plan, const std::string& text, const std::string& directory) {
   // Everything is made before anything is written.
@@ -26,24 +46,25 @@ ExportedFiles export_text(const Plan& plan, const std::string& text, const std::
     if (error.code() != ErrorCode::not_found && error.code() != ErrorCode::unsupported) throw;
     log(LogLevel::warn, std::string("no cubin is exported: ") + error.what());
   }
-  const std::string manifest = manifest_json(plan, built.key);
+  const std::string manifest = manifest_json(plan, built.key), name(plan.variant.name.view());
+  const fs::path folder(directory);
+  ExportedFiles files{.source = (folder / (name + ".cu")).string(),
+                      .cubin = built.cubin.empty() ? "" : (folder / (name + "." + plan.arch + ".cubin")).string(),
+                      .manifest = (folder / (name + ".json")).string()};
 
+  const Uninterrupted step;
   std::error_code failed;
-  fs::create_directories(directory, failed);
+  fs::create_directories(folder, failed);
   if (failed)
     throw Error(ErrorCode::io, "the folder cannot be made", failed.message(), "a folder that can be written",
                 directory);
-  const std::string name(plan.variant.name.view());
-  const auto write = [&](const std::string& file, const std::string& bytes) {
-    const fs::path path = fs::path(directory) / file;
-    publish_file(path, {bytes});
-    return path.string();
-  };
   // The manifest last: who finds it finds the rest.
-  ExportedFiles files;
-  files.source = write(name + ".cu", text);
-  if (!built.cubin.empty()) files.cubin = write(name + "." + plan.arch + ".cubin", built.cubin);
-  files.manifest = write(name + ".json", manifest);
+  std::list<StagedFile> staged;
+  staged.emplace_back(files.source, std::initializer_list<std::string_view>{text});
+  if (!built.cubin.empty()) staged.emplace_back(files.cubin, std::initializer_list<std::string_view>{built.cubin});
+  staged.emplace_back(files.manifest, std::initializer_list<std::string_view>{manifest});
+  files.removed = remove_stale(folder, name, files.cubin);
+  for (StagedFile& each : staged) each.publish();
   return files;
 }
 

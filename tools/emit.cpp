@@ -12,6 +12,8 @@ namespace rankone {
 
 int command_emit(const Options& options) {
   require_pass(options);
+  const std::string output = options.output.empty() ? "-" : options.output;
+  require_distinct(output, options.variants.front(), "the variant");
   const Variant variant = resolve_variant(options.variants.front());
   const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
   const Device device = pick_device(options);
@@ -20,7 +22,6 @@ int command_emit(const Options& options) {
   const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
   const std::string source = emit(lower(variant, compile, chosen.schedule, arch));
 
-  const std::string output = options.output.empty() ? "-" : options.output;
   if (!options.json) {
     write_output(output, source);
     if (output != "-") note(options, "wrote " + output + ", schedule " + chosen.text());

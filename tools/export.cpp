@@ -19,6 +19,8 @@ int command_export(const Options& options) {
     throw Error(ErrorCode::invalid_argument, "no folder to write to", options.output.empty() ? "nothing" : "'-'",
                 "a folder: -o DIR", "--out");
   const Variant variant = resolve_variant(options.variants.front());
+  const std::string stem = options.output + "/" + std::string(variant.name.view());
+  for (const char* end : {".cu", ".json"}) require_distinct(stem + end, options.variants.front(), "the variant");
   const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
   const Device device = pick_device(options);
   const std::string arch = one_arch(options, device);
@@ -30,8 +32,11 @@ int command_export(const Options& options) {
       {{"variant", variant.name.view()}, {"arch", arch}, {"schedule", chosen.text()}, {"source", files.source}});
   document.set("cubin", files.cubin.empty() ? Json() : Json(files.cubin));
   document.set("manifest", files.manifest);
-  std::string text = files.source + "\n" + (files.cubin.empty() ? "" : files.cubin + "\n") + files.manifest + "\n";
-  if (files.cubin.empty()) note(options, "no cubin: NVRTC is missing, and `rankone doctor` says how to get it");
+  document.set("removed", files.removed);
+  const std::string text =
+      files.source + "\n" + (files.cubin.empty() ? "" : files.cubin + "\n") + files.manifest + "\n";
+  for (const std::string& cubin : files.removed)
+    note(options, "removed " + cubin + ", which belonged to the source that was there before");
   print_result(options, document, text);
   return exit_done;
 }

@@ -2,33 +2,46 @@
 // Ctrl-C: long searches stop and keep what they learnt, everything else ends at once with exit code 130.
 #include "tools/interrupt.hpp"
 
-#include <atomic>
-#include <csignal>
-
+#include <signal.h>
 #include <unistd.h>
 
-#include "runtime/cpu/host_compiler.hpp"
+#include <atomic>
+#include <system_error>
+#include <thread>
+
+#include "runtime/interruption.hpp"
 #include "tools/commands.hpp"
 
 namespace rankone {
 namespace {
 
-// Lock-free atomics are all that a signal handler may touch.
 std::atomic<bool> deferred{false}, pending{false};
 
 void on_interrupt(int signal) {
   if (signal == SIGINT && deferred && !pending.exchange(true)) return;
-  remove_build_folders();
-  _exit(signal == SIGINT ? exit_interrupted : 128 + signal);
+  leave_nothing_behind();
+  _exit(signal == SIGINT ? exit_interrupted : exit_terminated);
 }
+
+bool is_ours(int signal) { return signal == SIGINT || signal == SIGTERM; }
 
 }  // namespace
 
+// A thread waits for signals that every thread blocks: unlike a handler it may lock, wait and remove files.
 void install_interrupt_handler() {
-  struct sigaction action {};
-  action.sa_handler = on_interrupt;
-  sigaction(SIGINT, &action, nullptr);
-  sigaction(SIGTERM, &action, nullptr);
+  sigset_t ours;
+  sigemptyset(&ours);
+  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&ours, signal);
+  pthread_sigmask(SIG_BLOCK, &ours, nullptr);
+  try {
+    std::thread([ours] {
+      for (int signal = 0;;)
+        if (sigwait(&ours, &signal) == 0) on_interrupt(signal);
+    }).detach();
+    promise_to_leave_nothing_behind();
+  } catch (const std::system_error&) {  // no thread to be had: the system's own way of ending serves
+    pthread_sigmask(SIG_UNBLOCK, &ours, nullptr);
+  }
 }
 
 Interruptible::Interruptible() { deferred = true; }
@@ -36,3 +49,15 @@ Interruptible::~Interruptible() { deferred = false; }
 bool Interruptible::interrupted() const { return pending; }
 
 }  // namespace rankone
+
+// NVRTC's front end sets SIGINT and SIGTERM to be ignored, which drops one that has just come, and then to a handler
+// that ends the process with a code of its own. Programs come before libraries when names are resolved, so it finds this
+// function instead of the C library's, and leaves both signals alone.
+extern "C" __attribute__((visibility("default"))) sighandler_t signal(int number, sighandler_t handler) noexcept {
+  if (rankone::is_ours(number) && rankone::leaves_nothing_behind()) return SIG_DFL;
+  struct sigaction wanted {
+  }, before{};
+  wanted.sa_handler = handler;
+  wanted.sa_flags = SA_RESTART;
+  return sigaction(number, &wanted, &before) == 0 ? before.sa_handler : SIG_ERR;
+}

@@ -4,6 +4,7 @@
 
 namespace rankone {
 
+// Before any other thread starts.
 void install_interrupt_handler();
 
 // While one lives, the first Ctrl-C only sets the flag; the second one ends the program.

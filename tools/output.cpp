@@ -10,13 +10,12 @@
 #include <fstream>
 #include <iostream>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <rankone/error.hpp>
 
 #include "runtime/cache/file.hpp"
-#include "tools/commands.hpp"
-#include "tools/interrupt.hpp"
 
 namespace rankone {
 
@@ -27,7 +26,8 @@ void print(std::string_view text) {
 }
 
 void note(const Options& options, std::string_view text) {
-  if (!options.quiet) std::cerr << "rankone: " << text << std::endl;
+  constexpr std::size_t most = 1000;  // names from files may be anything
+  if (!options.quiet) std::cerr << "rankone: " << one_line(text, most) << std::endl;
 }
 
 void print_result(const Options& options, const Json& document, const std::string& text) {
@@ -63,9 +63,24 @@ void require_output(const std::string& path) {
   if (std::filesystem::is_directory(target, failure))
     throw Error(ErrorCode::io, "the output is a directory", path, "a file", "--out");
   const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
+  if (std::filesystem::exists(folder, failure) && !std::filesystem::is_directory(folder, failure))
+    throw Error(ErrorCode::io, "the output cannot be created (Not a directory)", path,
+                "a file in a folder that can be written", "--out");
   if (!std::filesystem::exists(target, failure) && ::access(folder.c_str(), W_OK | X_OK) != 0)
     throw Error(ErrorCode::io, std::string("the output cannot be created (") + std::strerror(errno) + ")", path,
                 "a file in a folder that can be written", "--out");
+}
+
+void require_distinct(const std::string& output, const std::string& input, const char* what) {
+  const auto look = [](const std::string& path, int standard, struct stat& status) {
+    return (path == "-" ? ::fstat(standard, &status) : ::stat(path.c_str(), &status)) == 0 && S_ISREG(status.st_mode);
+  };
+  struct stat to {
+  }, from{};
+  if (!look(output, STDOUT_FILENO, to) || !look(input, STDIN_FILENO, from)) return;
+  if (to.st_dev == from.st_dev && to.st_ino == from.st_ino)
+    throw Error(ErrorCode::invalid_argument, std::string("the output would take the place of ") + what, output,
+                "another file", "--out");
 }
 
 void write_output(const std::string& path, std::string_view bytes) {
@@ -80,10 +95,7 @@ void write_output(const std::string& path, std::string_view bytes) {
       throw Error(ErrorCode::io, "writing failed", std::strerror(errno), "an output with room", path);
     return;
   }
-  // Ctrl-C waits for the file, so that none is left half-written beside it.
-  const Interruptible guard;
   publish_file(target.empty() ? std::filesystem::path(path) : target, {bytes});
-  if (guard.interrupted()) std::_Exit(exit_interrupted);
 }
 
 }  // namespace rankone

@@ -20,5 +20,7 @@ std::string read_input(const std::string& path);  // "-" is standard input
 void write_output(const std::string& path, std::string_view bytes);
 // Throws where write_output would have to: before long work, not after it.
 void require_output(const std::string& path);
+// Throws where both are one file, by whatever paths; "-" is standard output or input.
+void require_distinct(const std::string& output, const std::string& input, const char* what);
 
 }  // namespace rankone

@@ -2,6 +2,7 @@
 // rankone run: a file's tensors through the kernel, and a file with what it wrote.
 #include <rankone/error.hpp>
 
+#include "autotune/draw.hpp"
 #include "autotune/launch.hpp"
 #include "autotune/lookup.hpp"
 #include "runtime/operator_impl.hpp"
@@ -38,11 +39,14 @@ int command_run(const Options& options) {
     throw Error(ErrorCode::invalid_argument, "standard input cannot hold both the variant and the tensors",
                 "- and --in -", "one of them", "rankone run");
   require_output(options.output);
+  require_distinct(options.output, options.input, "the tensors that are read");
+  require_distinct(options.output, options.variants.front(), "the variant");
   const Variant variant = resolve_variant(options.variants.front());
   const SafetensorsFile file = read_tensors(options.input);
   const FileProblem from_file = problem_from_file(variant, compile_options(options, {}), file);
   const Problem& problem = from_file.problem;
   require_agreement(options, problem);
+  require_sound_scalars(variant, problem.dims, problem.scalars);
   for (const std::string& name : from_file.ignored)
     note(options, "'" + name + "' is ignored: " + std::string(variant.name.view()) + " does not read it");
 

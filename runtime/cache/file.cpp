@@ -79,48 +79,66 @@ std::optional<std::string> read_file(const std::filesystem::path& file) {
   return bytes;
 }
 
-void publish_file(const std::filesystem::path& file, std::initializer_list<std::string_view> parts) {
-  const auto staged = staging_name(file);
+StagedFile::StagedFile(std::filesystem::path file, std::initializer_list<std::string_view> parts)
+    : file_(std::move(file)), staged_(staging_name(file_)) {
   int error = 0;
   {
-    const Descriptor descriptor(::open(staged.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (!descriptor) fail("cannot create a file", file, errno);
+    const Descriptor descriptor(::open(staged_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+    if (!descriptor) fail("cannot create a file", file_, errno);
     for (std::string_view part : parts)
       if (error == 0) error = write_all(descriptor.get(), part);
     if (error == 0 && fsync(descriptor.get()) != 0) error = errno;
   }
-  if (error == 0 && ::rename(staged.c_str(), file.c_str()) != 0) error = errno;
-  if (error != 0) {
-    ::unlink(staged.c_str());
-    fail("cannot write a file", file, error);
-  }
+  if (error == 0) return;
+  ::unlink(staged_.c_str());
+  fail("cannot write a file", file_, error);
+}
+StagedFile::~StagedFile() {
+  if (!staged_.empty()) ::unlink(staged_.c_str());
+}
+void StagedFile::publish() {
+  if (::rename(staged_.c_str(), file_.c_str()) != 0) fail("cannot write a file", file_, errno);
+  staged_.clear();
+}
+
+void publish_file(const std::filesystem::path& file, std::initializer_list<std::string_view> parts) {
+  const Uninterrupted step;
+  StagedFile(file, parts).publish();
 }
 
 std::optional<FileLock> FileLock::acquire(const std::filesystem::path& file, std::chrono::milliseconds patience) {
   using namespace std::chrono_literals;
   const auto deadline = std::chrono::steady_clock::now() + patience;
-  auto pause = 1ms;
-  while (true) {
-    Descriptor descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
-    if (!descriptor) return std::nullopt;
-    // Locks of the open file description, not of the process: threads exclude each other too, and closing another
-    // descriptor of the same file does not drop the lock.
-    struct flock request {};
-    request.l_type = F_WRLCK;
-    request.l_whence = SEEK_SET;
-    while (fcntl(descriptor.get(), F_OFD_SETLK, &request) != 0) {
+  Descriptor descriptor;
+  for (auto pause = 1ms;; pause = std::min(pause * 2, std::chrono::milliseconds(20))) {
+    {
+      // The file that is made here and the lock on it are one step, or an interrupt would leave the file.
+      const Uninterrupted step;
+      if (!descriptor) descriptor = Descriptor(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644));
+      if (!descriptor) return std::nullopt;
+      // Locks of the open file description, not of the process: threads exclude each other too, and closing another
+      // descriptor of the same file does not drop the lock.
+      struct flock request {};
+      request.l_type = F_WRLCK;
+      request.l_whence = SEEK_SET;
+      if (fcntl(descriptor.get(), F_OFD_SETLK, &request) == 0) {
+        if (same_file(descriptor.get(), file)) return FileLock(file, std::move(descriptor));
+        // The holder before us has removed the file: the lock we got guards a name that nobody else will open.
+        descriptor = Descriptor();
+        continue;
+      }
       if (errno != EAGAIN && errno != EACCES && errno != EINTR) return std::nullopt;
-      if (std::chrono::steady_clock::now() > deadline) return std::nullopt;
-      std::this_thread::sleep_for(pause);
-      pause = std::min(pause * 2, std::chrono::milliseconds(20));
     }
-    // The holder before us has removed the file: the lock we got guards a name that nobody else will open.
-    if (same_file(descriptor.get(), file)) return FileLock(file, std::move(descriptor));
+    if (std::chrono::steady_clock::now() > deadline) return std::nullopt;
+    std::this_thread::sleep_for(pause);
   }
 }
 
 FileLock::~FileLock() {
-  if (descriptor_) ::unlink(file_.c_str());
+  if (!descriptor_) return;
+  const Uninterrupted step;
+  ::unlink(file_.c_str());
+  leftover_ = Leftover();
 }
 
 }  // namespace rankone

@@ -8,6 +8,8 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/interruption.hpp"
+
 namespace rankone {
 
 // A file descriptor that closes itself.
@@ -27,8 +29,21 @@ class Descriptor {
 // The whole file; none where it cannot be read.
 std::optional<std::string> read_file(const std::filesystem::path& file);
 
-// Writes `parts` to a temporary file beside `file`, syncs it to disk and renames it. Throws Error(io) and leaves
-// nothing behind where that fails.
+// Writes `parts` to a temporary file beside `file` and syncs it to disk; publish() renames it. Each throws Error(io) where
+// that fails, and what was not published is removed. Both within one Uninterrupted step leave nothing behind.
+class StagedFile {
+ public:
+  StagedFile(std::filesystem::path file, std::initializer_list<std::string_view> parts);
+  ~StagedFile();
+  StagedFile(const StagedFile&) = delete;
+  StagedFile& operator=(const StagedFile&) = delete;
+  void publish();
+
+ private:
+  std::filesystem::path file_, staged_;
+};
+
+// One file, whole or not at all, and uninterrupted.
 void publish_file(const std::filesystem::path& file, std::initializer_list<std::string_view> parts);
 inline constexpr std::string_view staging_prefix = ".staging-";
 
@@ -43,8 +58,9 @@ class FileLock {
 
  private:
   FileLock(std::filesystem::path file, Descriptor descriptor)
-      : file_(std::move(file)), descriptor_(std::move(descriptor)) {}
+      : file_(std::move(file)), leftover_(file_), descriptor_(std::move(descriptor)) {}
   std::filesystem::path file_;
+  Leftover leftover_;
   Descriptor descriptor_;
 };
 

@@ -83,11 +83,12 @@ void FileCache::require_writable() const {
   // Named by process, so that two who ask at once do not remove each other's.
   const fs::path probe = root / (".probe-" + std::to_string(getpid()));
   try {
+    const Uninterrupted step;
     publish_file(probe, {"rankone"});
+    fs::remove(probe, failed);
   } catch (const Error& error) {
     throw Error(ErrorCode::io, "the cache folder cannot be written", error.given(), error.accepted(), root.string());
   }
-  fs::remove(probe, failed);
 }
 
 }  // namespace rankone

@@ -3,24 +3,25 @@
 #include "runtime/cpu/host_compiler.hpp"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <atomic>
 
 #include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
+#include <optional>
 #include <sstream>
 
 #include <rankone/error.hpp>
 
 #include "codegen/amalgamate.hpp"
 #include "runtime/cache/file.hpp"
+#include "runtime/interruption.hpp"
 #include "runtime/paths.hpp"
 
 extern char** environ;
@@ -45,6 +46,11 @@ constexpr const char* flags[] = {"-std=c++20",
                                  "-fno-strict-aliasing",
                                  "-w"};
 
+// What the project builds with builds its kernels, too.
+constexpr const char* accepted_compilers = "g++ 12, clang++ 16 or later, in PATH as c++ or named by RANKONE_CXX or CXX";
+
+constexpr const char* does_not_compile = "the host compiler does not compile an empty C++20 program";
+
 constexpr const char* folder_prefix = "rankone-host-";
 constexpr std::chrono::hours folder_lifetime{1};
 
@@ -63,25 +69,6 @@ void sweep(const fs::path& base) {
   }
 }
 
-// Folders in use, where a signal handler finds them: it may only call what is safe there.
-constexpr const char* files_of_a_build[] = {"/kernel.cpp", "/kernel.so", "/log", "/empty.cpp", "/empty", "/empty.log"};
-struct FolderSlot {
-  std::atomic<bool> taken{false}, used{false};
-  char path[240];
-};
-FolderSlot folder_slots[16];  // beyond as many at once, what an interrupt leaves is swept later
-
-FolderSlot* take_slot(const std::string& path) {
-  if (path.size() >= sizeof(FolderSlot::path)) return nullptr;
-  for (FolderSlot& slot : folder_slots) {
-    if (slot.taken.exchange(true)) continue;
-    std::strcpy(slot.path, path.c_str());
-    slot.used = true;
-    return &slot;
-  }
-  return nullptr;
-}
-
 // A folder that goes away with everything in it.
 class TemporaryFolder {
  public:
@@ -91,16 +78,18 @@ class TemporaryFolder {
     if (failed) base = "/tmp";
     sweep(base);
     std::string pattern = (base / (std::string(folder_prefix) + "XXXXXX")).string();
+    const Uninterrupted step;
     if (::mkdtemp(pattern.data()) == nullptr)
       throw Error(ErrorCode::io, std::string("no temporary folder can be made (") + std::strerror(errno) + ")",
                   base.string(), "a folder that can be written", "TMPDIR");
     path_ = pattern;
-    slot_ = take_slot(pattern);
+    leftover_ = Leftover(path_);
   }
   ~TemporaryFolder() {
-    if (slot_ != nullptr) slot_->used = slot_->taken = false;
+    const Uninterrupted step;
     std::error_code ignored;
     fs::remove_all(path_, ignored);
+    leftover_ = Leftover();
   }
   TemporaryFolder(const TemporaryFolder&) = delete;
   TemporaryFolder& operator=(const TemporaryFolder&) = delete;
@@ -108,7 +97,7 @@ class TemporaryFolder {
 
  private:
   fs::path path_;
-  FolderSlot* slot_ = nullptr;
+  Leftover leftover_;
 };
 
 std::vector<std::string> words_of(const std::string& text) {
@@ -140,6 +129,31 @@ std::string identity_of(const std::string& program) {
          std::to_string(status.st_mtim.tv_nsec);
 }
 
+// How a child starts: with signals as a program expects them, whatever this thread blocks, and, where this program ends
+// its children itself, at the head of a process group, so that it can.
+class SpawnAttributes {
+ public:
+  SpawnAttributes() {
+    ::posix_spawnattr_init(&attributes_);
+    sigset_t none, usual;
+    sigemptyset(&none);
+    sigemptyset(&usual);
+    for (const int signal : {SIGINT, SIGTERM}) sigaddset(&usual, signal);
+    ::posix_spawnattr_setsigmask(&attributes_, &none);
+    ::posix_spawnattr_setsigdefault(&attributes_, &usual);
+    const int group = leaves_nothing_behind() ? POSIX_SPAWN_SETPGROUP : 0;
+    ::posix_spawnattr_setflags(&attributes_,
+                               static_cast<short>(POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | group));
+  }
+  ~SpawnAttributes() { ::posix_spawnattr_destroy(&attributes_); }
+  SpawnAttributes(const SpawnAttributes&) = delete;
+  SpawnAttributes& operator=(const SpawnAttributes&) = delete;
+  const posix_spawnattr_t* get() const { return &attributes_; }
+
+ private:
+  posix_spawnattr_t attributes_;
+};
+
 // Starts a program with its output in `log` and waits for it; its exit status, or -1 where it did not exit by itself.
 int run(const std::vector<std::string>& command, const fs::path& log) {
   std::vector<char*> arguments;
@@ -150,23 +164,36 @@ int run(const std::vector<std::string>& command, const fs::path& log) {
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
   ::posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   ::posix_spawn_file_actions_adddup2(&actions, 1, 2);
+  const SpawnAttributes attributes;
   pid_t child = 0;
-  const int failed = ::posix_spawn(&child, arguments[0], &actions, nullptr, arguments.data(), environ);
+  std::optional<ChildGroup> known;
+  int failed = 0;
+  {
+    const Uninterrupted step;
+    failed = ::posix_spawn(&child, arguments[0], &actions, attributes.get(), arguments.data(), environ);
+    if (failed == 0 && leaves_nothing_behind()) known.emplace(child);
+  }
   ::posix_spawn_file_actions_destroy(&actions);
   if (failed)
     throw Error(ErrorCode::unsupported,
                 std::string("the host compiler cannot be started (") + std::strerror(failed) + ")", command[0],
-                "a C++20 compiler that runs here", "CPU device");
+                accepted_compilers, "CPU device");
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(child), &info, WEXITED | WNOWAIT) < 0)
+    if (errno != EINTR) return -1;
+  // Reaped and forgotten in one step, since its number may then be another's; an interrupt that ended it ends us here.
+  const Uninterrupted step;
   int status = 0;
   while (::waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return -1;
+  known.reset();
   return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 // Tells a kernel that a good compiler refuses, which is a defect of ours, from a program that is no compiler.
 bool compiles_anything(const HostCompiler& compiler, const fs::path& folder) {
   const fs::path source = folder / "empty.cpp";
-  std::ofstream(source) << "int main() {}\n";
+  publish_file(source, {"int main() {}\n"});
   std::vector<std::string> command = compiler.command;
   for (const std::string& word :
        {std::string("-std=c++20"), std::string("-o"), (folder / "empty").string(), source.string()})
@@ -184,17 +211,10 @@ std::string shortened(std::string log) {
 
 }  // namespace
 
-void remove_build_folders() noexcept {
-  for (FolderSlot& slot : folder_slots) {
-    if (!slot.used) continue;
-    for (const char* name : files_of_a_build) {
-      char path[sizeof(FolderSlot::path) + 16];
-      std::strcpy(path, slot.path);
-      std::strcat(path, name);
-      ::unlink(path);
-    }
-    ::rmdir(slot.path);
-  }
+void require_working(const HostCompiler& compiler) {
+  const TemporaryFolder folder;
+  if (!compiles_anything(compiler, folder.path()))
+    throw Error(ErrorCode::unsupported, does_not_compile, compiler.command[0], accepted_compilers, "CPU device");
 }
 
 HostCompiler find_host_compiler() {
@@ -204,11 +224,9 @@ HostCompiler find_host_compiler() {
   compiler.origin = setting.origin;
   const std::string program = compiler.command.empty() ? std::string() : find_program(compiler.command[0]);
   if (program.empty())
-    throw Error(
-        ErrorCode::not_found,
-        "the CPU device needs a C++20 compiler (g++ 12, clang++ 14 or later) to build kernels, and there is none",
-        setting.value + (setting.origin == "default" ? "" : " from " + setting.origin),
-        "a compiler in PATH as c++, or named by RANKONE_CXX or CXX", "CPU device");
+    throw Error(ErrorCode::not_found, "the CPU device needs a C++20 compiler to build kernels, and there is none",
+                setting.value + (setting.origin == "default" ? "" : " from " + setting.origin), accepted_compilers,
+                "CPU device");
   compiler.command[0] = program;
   compiler.identity = identity_of(program);
   return compiler;
@@ -229,13 +247,8 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
   const TemporaryFolder folder;
   const fs::path source = folder.path() / "kernel.cpp", object = folder.path() / "kernel.so",
                  log = folder.path() / "log";
-  {
-    std::ofstream file(source, std::ios::binary);
-    // Lines count from the emitted text's own first one.
-    file << host_prelude() << "#line 1 \"kernel.cu\"\n" << emitted_text;
-    file.close();
-    if (!file) throw Error(ErrorCode::io, "the kernel's text cannot be written", {}, "space for it", source.string());
-  }
+  // Lines count from the emitted text's own first one.
+  publish_file(source, {host_prelude(), "#line 1 \"kernel.cu\"\n", emitted_text});
   std::vector<std::string> command = compiler.command;
   for (const char* flag : flags) command.emplace_back(flag);
   for (const std::string& word : {std::string("-o"), object.string(), source.string(), std::string("-lm")})
@@ -246,9 +259,7 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
     throw Error(ErrorCode::unsupported, "the host compiler was killed", compiler.command[0], "memory and time for it",
                 "CPU device");
   if (status != 0 && !compiles_anything(compiler, folder.path()))
-    throw Error(ErrorCode::unsupported, "the host compiler does not compile an empty C++20 program",
-                compiler.command[0], "g++ 12, clang++ 14 or later, in PATH as c++ or named by RANKONE_CXX or CXX",
-                "CPU device");
+    throw Error(ErrorCode::unsupported, does_not_compile, compiler.command[0], accepted_compilers, "CPU device");
   if (status != 0)
     throw Error(ErrorCode::compile_failed,
                 "the host compiler refused the kernel (exit status " + std::to_string(status) + "):\n" + words,
@@ -256,8 +267,9 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
   auto bytes = read_file(object);
   if (!bytes || bytes->empty())
     throw Error(ErrorCode::unsupported,
-                "the host compiler left no shared object" + (words.empty() ? "" : ":\n" + words), compiler.command[0],
-                "a C++ compiler", "CPU device");
+                "the host compiler left no shared object" +
+                    (words.empty() ? "" : " (" + words.substr(0, words.find('\n')) + ")"),
+                compiler.command[0], accepted_compilers, "CPU device");
   return std::move(*bytes);
 }
 

@@ -14,14 +14,13 @@ struct HostCompiler {
 };
 
 HostCompiler find_host_compiler();  // throws Error(not_found)
+// Throws Error(unsupported) where that does not compile an empty program, which takes a moment.
+void require_working(const HostCompiler& compiler);
 const std::string& host_prelude();  // what stands in front of emitted text
 std::string host_flags();           // for a cache key
 
 // The bytes of a shared object. Throws Error(compile_failed) with the compiler's words, or
 // Error(unsupported) where that is none that works.
 std::string compile_on_host(const HostCompiler& compiler, const std::string& emitted_text);
-
-// Removes what builds under way have written to temporary folders; for signal handlers of a process that ends.
-void remove_build_folders() noexcept;
 
 }  // namespace rankone

@@ -45,23 +45,48 @@ class Scratch {
 
 }  // namespace
 
-Finished run(const std::vector<std::string>& words, const std::string& input, const std::vector<Setting>& environment) {
-  const Scratch in(input), out, err;
+namespace {
+
+pid_t start(const std::vector<std::string>& words, const Scratch& in, const Scratch& out, const Scratch& err,
+            const std::vector<Setting>& environment, bool leads_group) {
   std::vector<char*> arguments;
   for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
   arguments.push_back(nullptr);
   const pid_t child = fork();
-  if (child == 0) {
-    dup2(in.descriptor(), 0);
-    dup2(out.descriptor(), 1);
-    dup2(err.descriptor(), 2);
-    for (const Setting& each : environment) setenv(each.name.c_str(), each.value.c_str(), 1);
-    execvp(arguments[0], arguments.data());
-    _exit(127);
-  }
+  if (child != 0) return child;
+  if (leads_group) setpgid(0, 0);
+  dup2(in.descriptor(), 0);
+  dup2(out.descriptor(), 1);
+  dup2(err.descriptor(), 2);
+  for (const Setting& each : environment) setenv(each.name.c_str(), each.value.c_str(), 1);
+  execvp(arguments[0], arguments.data());
+  _exit(127);
+}
+
+Finished finish(pid_t child, const Scratch& out, const Scratch& err) {
   int status = 0;
   waitpid(child, &status, 0);
   return {WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status), out.content(), err.content()};
+}
+
+}  // namespace
+
+Finished run(const std::vector<std::string>& words, const std::string& input, const std::vector<Setting>& environment) {
+  const Scratch in(input), out, err;
+  return finish(start(words, in, out, err, environment, false), out, err);
+}
+
+Finished interrupted(const std::vector<std::string>& words, int signal, int after, bool whole_group,
+                     const std::vector<Setting>& environment, int* pid) {
+  std::vector<std::string> all = {RANKONE_COMMAND};
+  all.insert(all.end(), words.begin(), words.end());
+  const Scratch in, out, err;
+  const pid_t child = start(all, in, out, err, environment, true);
+  setpgid(child, child);  // whichever of the two comes first
+  if (pid != nullptr) *pid = child;
+  usleep(static_cast<useconds_t>(after) * 1000);
+  kill(whole_group ? -child : child, signal);
+  return finish(child, out, err);
 }
 
 Finished rankone(const std::vector<std::string>& words, const std::string& input,

@@ -24,6 +24,11 @@ Finished rankone(const std::vector<std::string>& words, const std::string& input
 Finished run(const std::vector<std::string>& words, const std::string& input = {},
              const std::vector<Setting>& environment = {});
 
+// `rankone` with these words in a process group of its own; `after` milliseconds `signal` goes to the process, or to its
+// whole group, as Ctrl-C does. `pid` gets its number.
+Finished interrupted(const std::vector<std::string>& words, int signal, int after, bool whole_group,
+                     const std::vector<Setting>& environment = {}, int* pid = nullptr);
+
 std::vector<std::string> split(const std::string& line);
 
 }  // namespace rankone::test

@@ -49,8 +49,10 @@ Operator compile(const Variant& variant, const CompileOptions& options, const De
 
 struct ExportedFiles {
   std::string source, cubin, manifest;  // paths; cubin is empty where NVRTC is missing
+  std::vector<std::string> removed{};   // cubins that an earlier export of the variant left there
 };
-// Writes NAME.cu, NAME.ARCH.cubin and NAME.json into `directory`, each whole or not at all.
+// Writes NAME.cu, NAME.ARCH.cubin and NAME.json into `directory`, all of them whole or none. What they say holds for
+// everything there: other cubins NAME.sm_*.cubin, made from another source, are removed.
 ExportedFiles export_kernel(const Operator& op, const std::string& directory);
 
 }  // namespace rankone
