@@ -54,7 +54,8 @@ bool same_kernel(const TunedKey& a, TunedKey b) {
 }
 
 // The files of all folders, in order of precedence; within a folder by name, so that ties fall the same way everywhere.
-std::vector<TunedFile> read_all(const std::vector<path>& folders) {
+// Those that do not read go to `refused`.
+std::vector<TunedFile> read_all(const std::vector<path>& folders, const std::function<void(const Error&)>& refused) {
   std::vector<TunedFile> files;
   for (const path& folder : folders) {
     std::vector<path> names;
@@ -68,7 +69,7 @@ std::vector<TunedFile> read_all(const std::vector<path>& folders) {
       try {
         files.push_back(read(name, {}, {}));
       } catch (const Error& error) {
-        log(LogLevel::warn, std::string("tuned schedules are skipped: ") + error.what());
+        refused(error);
       }
     }
   }
@@ -110,10 +111,18 @@ void store_tuned(const path& folder, const std::string& device, const std::strin
   publish_file(folder / name, {tuned_text(file)});
 }
 
+std::vector<std::string> unreadable_tuned(const std::vector<path>& folders) {
+  std::vector<std::string> sentences;
+  read_all(folders, [&](const Error& error) { sentences.emplace_back(error.what()); });
+  return sentences;
+}
+
 std::optional<TunedChoice> lookup_tuned(const std::vector<path>& folders, const std::string& device,
                                         const std::string& arch, const TunedKey& key,
                                         const std::function<bool(const Schedule&)>& legal) {
-  const std::vector<TunedFile> files = read_all(folders);
+  const std::vector<TunedFile> files = read_all(folders, [](const Error& error) {
+    log(LogLevel::warn, std::string("tuned schedules are skipped: ") + error.what());
+  });
   // Lower is better: another GPU, how far the shape is, then the order of the folders.
   std::optional<TunedChoice> best;
   std::tuple<bool, int> best_rank;

@@ -60,6 +60,9 @@ void store_tuned(const std::filesystem::path& folder, const std::string& device,
 // Throws what store_tuned would throw, before anything has been measured.
 void require_tuned_folder(const std::filesystem::path& folder, const std::string& device);
 
+// A sentence for each file that does not read.
+std::vector<std::string> unreadable_tuned(const std::vector<std::filesystem::path>& folders);
+
 inline constexpr const char* tuned_exactly = "tuned for this shape";
 struct TunedChoice {
   Schedule schedule{};

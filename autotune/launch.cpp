@@ -42,7 +42,7 @@ Launch::Launch(const Operator& op, const Problem& problem, bool want_final_state
   for (const HostTensor& tensor : problem.tensors) {
     const DeviceBuffer& buffer = buffers_.emplace_back(device, tensor.bytes.size());
     device.upload(buffer.data(), tensor.bytes.data(), tensor.bytes.size());
-    bind(arguments_, tensor.name, Tensor(buffer.data(), tensor.type, tensor.shape));
+    bind_tensor(arguments_, tensor.name, Tensor(buffer.data(), tensor.type, tensor.shape));
     bytes_ += tensor.bytes.size();
   }
   for (const TensorPlan& plan : tensors_of(problem.variant, problem.options)) {
@@ -50,7 +50,7 @@ Launch::Launch(const Operator& op, const Problem& problem, bool want_final_state
     HostTensor layout{.name = plan.name, .type = plan.type, .shape = sizes_of(plan, problem.dims), .bytes = {}};
     const std::size_t bytes = static_cast<std::size_t>(product(layout.shape)) * size_of(plan.type);
     const DeviceBuffer& buffer = buffers_.emplace_back(device, bytes + 2 * fence);
-    bind(arguments_, plan.name, Tensor(static_cast<std::byte*>(buffer.data()) + fence, plan.type, layout.shape));
+    bind_tensor(arguments_, plan.name, Tensor(static_cast<std::byte*>(buffer.data()) + fence, plan.type, layout.shape));
     outputs_.push_back({std::move(layout), bytes, buffers_.size() - 1});
     bytes_ += bytes;
   }

@@ -125,7 +125,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
   return problem;
 }
 
-void bind(ForwardArguments& arguments, const std::string& name, Tensor tensor) {
+void bind_tensor(ForwardArguments& arguments, const std::string& name, Tensor tensor) {
   Tensor ForwardArguments::*const own = name == "q"               ? &ForwardArguments::q
                                         : name == "k"             ? &ForwardArguments::k
                                         : name == "v"             ? &ForwardArguments::v

@@ -50,6 +50,6 @@ struct RandomInputs {
 Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs);
 
 // Puts a tensor where its name belongs.
-void bind(ForwardArguments& arguments, const std::string& name, Tensor tensor);
+void bind_tensor(ForwardArguments& arguments, const std::string& name, Tensor tensor);
 
 }  // namespace rankone

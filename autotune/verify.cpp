@@ -2,6 +2,8 @@
 // Is a kernel right? Its outputs against the recurrence in float64, under the bounds that its types allow.
 #include "autotune/verify.hpp"
 
+#include <algorithm>
+
 #include "autotune/launch.hpp"
 #include "codegen/tensors.hpp"
 #include "runtime/oracle/compare.hpp"
@@ -17,32 +19,80 @@ double error_bound(const CompileOptions& options) {
 
 std::vector<HostTensor> reference_outputs(Problem& problem) {
   ForwardArguments arguments{.scalars = problem.scalars, .scale = problem.scale};
-  for (HostTensor& tensor : problem.tensors) bind(arguments, tensor.name, tensor.view());
+  for (HostTensor& tensor : problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
   std::vector<HostTensor> results;
   results.reserve(2);
   for (const TensorPlan& plan : tensors_of(problem.variant, problem.options)) {
     if (plan.name != "o" && plan.name != "final_state") continue;
     HostTensor& tensor = results.emplace_back(make_tensor(plan.name, dtype::f64, sizes_of(plan, problem.dims)));
-    bind(arguments, tensor.name, tensor.view());
+    bind_tensor(arguments, tensor.name, tensor.view());
   }
   oracle_forward(problem.variant, problem.options, arguments);
   return results;
 }
 
-std::vector<TensorError> verify(const Operator& op, const Problem& problem, std::vector<HostTensor>& reference) {
+namespace {
+
+constexpr std::int64_t enough_elements = 1024;
+constexpr int most_draws = 64;
+
+// What `op` wrote, beside what it should have.
+struct Outcome {
+  std::vector<HostTensor> results, reference;
+};
+
+std::vector<HostTensor> results_of(const Operator& op, const Problem& problem) {
   Launch launch(op, problem, true);
   launch.poison();
   launch.forward();
-  std::vector<HostTensor> results = launch.outputs();
+  return launch.outputs();
+}
+
+std::vector<TensorError> errors_of(std::vector<Outcome>& outcomes, double bound) {
   std::vector<TensorError> errors;
-  const double bound = error_bound(problem.options);
-  for (HostTensor& result : results)
-    for (HostTensor& expected : reference) {
-      if (expected.name != result.name) continue;
-      const Comparison comparison = compare(result.view(), expected.view(), bound);
-      errors.push_back({result.name, comparison.relative_error, bound, comparison.ok});
-    }
+  for (std::size_t i = 0; i < outcomes.front().results.size(); ++i) {
+    const std::string& name = outcomes.front().results[i].name;
+    std::vector<Compared> compared;
+    for (Outcome& each : outcomes)
+      for (HostTensor& expected : each.reference)
+        if (expected.name == name) compared.push_back({each.results[i].view(), expected.view()});
+    const Comparison comparison = compare(compared, bound);
+    errors.push_back({name, comparison.relative_error, bound, comparison.ok});
+  }
   return errors;
+}
+
+// How many draws give the smallest output enough elements.
+int draws_for(std::vector<HostTensor>& results) {
+  std::int64_t fewest = enough_elements;
+  for (HostTensor& each : results) fewest = std::min(fewest, std::max<std::int64_t>(each.view().elements(), 1));
+  return static_cast<int>(std::min<std::int64_t>((enough_elements + fewest - 1) / fewest, most_draws));
+}
+
+}  // namespace
+
+std::vector<TensorError> verify(const Operator& op, const Problem& problem, std::vector<HostTensor>& reference) {
+  std::vector<Outcome> outcomes(1);
+  outcomes.front().results = results_of(op, problem);
+  outcomes.front().reference.swap(reference);
+  std::vector<TensorError> errors = errors_of(outcomes, error_bound(problem.options));
+  outcomes.front().reference.swap(reference);
+  return errors;
+}
+
+PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw) {
+  std::vector<Outcome> outcomes;
+  double bound = 0;
+  for (int i = 0, draws = 1; i < draws; ++i) {
+    Problem problem = draw(i);
+    Outcome& outcome = outcomes.emplace_back();
+    outcome.reference = reference_outputs(problem);
+    outcome.results = results_of(op, problem);
+    if (i > 0) continue;
+    draws = draws_for(outcome.results);
+    bound = error_bound(problem.options);
+  }
+  return {errors_of(outcomes, bound), static_cast<int>(outcomes.size())};
 }
 
 }  // namespace rankone

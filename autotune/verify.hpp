@@ -2,6 +2,7 @@
 // Is a kernel right? Its outputs against the recurrence in float64, under the bounds that its types allow.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,13 @@ std::vector<HostTensor> reference_outputs(Problem& problem);
 
 // Runs `op` on poisoned outputs and compares.
 std::vector<TensorError> verify(const Operator& op, const Problem& problem, std::vector<HostTensor>& reference);
+
+// The same for inputs drawn as often as it takes for each output to have some 1024 elements: `draw(i)` is the i-th
+// problem, all of them of one shape.
+struct PooledErrors {
+  std::vector<TensorError> tensors;
+  int draws = 0;
+};
+PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw);
 
 }  // namespace rankone

@@ -10,6 +10,7 @@
 #include <rankone/error.hpp>
 
 #include "runtime/convert.hpp"
+#include "runtime/tensor_check.hpp"
 
 namespace rankone {
 namespace {
@@ -47,22 +48,28 @@ Row measure(const Tensor& result, const Tensor& reference, std::int64_t index, s
 
 }  // namespace
 
-Comparison compare(const Tensor& result, const Tensor& reference, double bound) {
-  if (result.rank != reference.rank ||
-      !std::equal(result.shape.begin(), result.shape.begin() + result.rank, reference.shape.begin()))
-    throw Error(ErrorCode::invalid_argument, "tensors that are compared have different shapes");
-  std::int64_t elements = 1;
-  for (int axis = 0; axis < result.rank; ++axis) elements *= result.shape[static_cast<std::size_t>(axis)];
+Comparison compare(const std::vector<Compared>& draws, double bound) {
   Comparison comparison{.ok = true};
-  if (elements == 0) return comparison;
-  const std::int64_t length = result.rank == 0 ? 1 : result.shape[static_cast<std::size_t>(result.rank - 1)];
+  std::int64_t elements = 0, length = 1;
   std::vector<Row> rows;
   Row whole;
-  for (std::int64_t i = 0; i < elements / length; ++i) {
-    rows.push_back(measure(result, reference, i, length));
-    whole.error += rows.back().error;
-    whole.norm += rows.back().norm;
+  for (const auto& [result, reference] : draws) {
+    if (result.rank != reference.rank ||
+        !std::equal(result.shape.begin(), result.shape.begin() + result.rank, reference.shape.begin()))
+      throw Error(ErrorCode::invalid_argument, "tensors that are compared have different shapes",
+                  shape_text(result) + " and " + shape_text(reference), "one shape", "compare");
+    std::int64_t size = 1;
+    for (int axis = 0; axis < result.rank; ++axis) size *= result.shape[static_cast<std::size_t>(axis)];
+    if (size == 0) continue;
+    elements += size;
+    length = result.rank == 0 ? 1 : result.shape[static_cast<std::size_t>(result.rank - 1)];
+    for (std::int64_t i = 0; i < size / length; ++i) {
+      rows.push_back(measure(result, reference, i, length));
+      whole.error += rows.back().error;
+      whole.norm += rows.back().norm;
+    }
   }
+  if (elements == 0) return comparison;
   const double n = static_cast<double>(elements);
   comparison.relative_error = std::sqrt(whole.error) / std::max(std::sqrt(whole.norm), floor_element * std::sqrt(n));
 
@@ -77,6 +84,10 @@ Comparison compare(const Tensor& result, const Tensor& reference, double bound) 
   }
   comparison.ok = comparison.relative_error <= bound && comparison.worst_row <= row_factor * bound;
   return comparison;
+}
+
+Comparison compare(const Tensor& result, const Tensor& reference, double bound) {
+  return compare({{result, reference}}, bound);
 }
 
 }  // namespace rankone

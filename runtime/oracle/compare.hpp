@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include <rankone/tensor.hpp>
 
@@ -14,6 +15,13 @@ struct Comparison {
   std::int64_t worst_index = 0;  // which row, counted over all leading dimensions
   bool ok = false;               // relative_error <= bound, and worst_row <= 5 bound; never with a NaN
 };
+
+struct Compared {
+  Tensor result, reference;
+};
+// Several results of one shape count as one: their errors and norms are pooled, and so are their rows. A tensor of few
+// elements says little by itself, since a single one may be near 0.
+Comparison compare(const std::vector<Compared>& draws, double bound);
 
 // A row is the last dimension. Host tensors of one shape, any strides, types and ranks; without elements they agree.
 Comparison compare(const Tensor& result, const Tensor& reference, double bound);

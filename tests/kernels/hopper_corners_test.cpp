@@ -136,13 +136,14 @@ TEST(HopperStrides, UnalignedRowsGiveTheSame) {
       kept.reserve(problem.tensors.size() + 1);
       for (const HostTensor& tensor : problem.tensors) {
         if (tensor.shape.size() == 4)
-          bind(arguments, tensor.name, kept.emplace_back(tensor, gap).tensor());
+          bind_tensor(arguments, tensor.name, kept.emplace_back(tensor, gap).tensor());
         else
-          bind(arguments, tensor.name, Tensor(const_cast<std::byte*>(tensor.bytes.data()), tensor.type, tensor.shape));
+          bind_tensor(arguments, tensor.name,
+                      Tensor(const_cast<std::byte*>(tensor.bytes.data()), tensor.type, tensor.shape));
       }
       HostTensor& o = outputs.emplace_back(make_tensor("o", dtype::bf16, {2, 70, 2, 48}));
       const Strided target(o, gap);
-      bind(arguments, "o", target.tensor());
+      bind_tensor(arguments, "o", target.tensor());
       op.forward(arguments);
       for (std::int64_t row = 0; row < 2 * 70; ++row)
         std::memcpy(o.bytes.data() + row * 2 * 48 * 2,

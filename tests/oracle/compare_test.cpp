@@ -59,6 +59,23 @@ TEST(Compare, ANaNFailsWhereverItStands) {
     }
 }
 
+// One element near 0 says nothing of the kernel; with others it is one of many.
+TEST(Compare, DrawsOfOneShapeArePooled) {
+  Array near({1, 1}, {0.02}), far({1, 1}, {100.1}), zero({1, 1}, {0.01}), hundred({1, 1}, {100});
+  EXPECT_FALSE(compare(near.tensor(), zero.tensor(), 0.01).ok);
+  const Comparison both = compare({{near.tensor(), zero.tensor()}, {far.tensor(), hundred.tensor()}}, 0.01);
+  EXPECT_TRUE(both.ok);
+  EXPECT_NEAR(both.relative_error, std::hypot(0.01, 0.1) / 100, 1e-8);
+  EXPECT_EQ(both.worst_index, 1) << "rows are counted through all draws";
+  try {
+    (void)compare(near.tensor(), Array({2, 1}, {1, 2}).tensor(), 1);
+    ADD_FAILURE() << "different shapes are accepted";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.given(), "[1, 1] and [2, 1]");
+    EXPECT_EQ(error.accepted(), "one shape");
+  }
+}
+
 TEST(Compare, StridesTypesAndShapes) {
   std::vector<float> memory = {1, 2, 3, 4, 5, 6};
   Array reference({3, 2}, {1, 4, 2, 5, 3, 6});
