@@ -45,7 +45,9 @@ class DeviceBackend {
 
 std::shared_ptr<DeviceBackend> make_cpu_backend(const EmulationOptions& options);
 std::shared_ptr<DeviceBackend> make_cuda_backend(int ordinal);  // throws Error(no_device)
-int cuda_device_count();                                        // 0 where there is no driver
+int cuda_ordinal(
+    std::string_view name);  // of "cuda" and "cuda:N"; -1: "auto" and "cpu"; throws Error(invalid_argument)
+int cuda_device_count();     // 0 where there is no driver
 
 // The CPU device under another schedule seed.
 Device cpu_device(std::uint64_t seed);

@@ -32,6 +32,14 @@ std::uint64_t seed_from_environment() {
 
 }  // namespace
 
+int cuda_ordinal(std::string_view name) {
+  if (name == "auto" || name == "cpu") return -1;
+  if (name == "cuda") return 0;
+  int ordinal = 0;
+  if (name.starts_with("cuda:") && parse(name.substr(5), ordinal) && ordinal >= 0) return ordinal;
+  throw Error(ErrorCode::invalid_argument, "an unknown name", "'" + std::string(name) + "'", accepted_names, "device");
+}
+
 Device cpu_device(std::uint64_t seed) { return cpu_device(EmulationOptions{.seed = seed}); }
 Device cpu_device(const EmulationOptions& options) { return Device(make_cpu_backend(options)); }
 
@@ -65,12 +73,8 @@ Device Device::best() {
 }
 
 Device Device::named(std::string_view name) {
-  if (name == "auto") return best();
-  if (name == "cpu") return cpu();
-  if (name == "cuda") return cuda(0);
-  int ordinal = 0;
-  if (name.starts_with("cuda:") && parse(name.substr(5), ordinal) && ordinal >= 0) return cuda(ordinal);
-  throw Error(ErrorCode::invalid_argument, "an unknown name", "'" + std::string(name) + "'", accepted_names, "device");
+  const int ordinal = cuda_ordinal(name);
+  return ordinal >= 0 ? cuda(ordinal) : name == "cpu" ? cpu() : best();
 }
 
 bool Device::is_cpu() const { return backend_->is_cpu(); }

@@ -3,6 +3,8 @@
 #include "tools/arguments.hpp"
 
 #include <algorithm>
+#include <cstring>
+#include <map>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -11,53 +13,75 @@
 
 #include "runtime/log.hpp"
 #include "tools/commands.hpp"
+#include "tools/request.hpp"
 
 namespace rankone {
 namespace {
 
 struct Flag {
   const char *name, *value, *help;
+  const char* accepted = "";  // what its value may be
   std::string Options::*one = nullptr;
   std::vector<std::string> Options::*many = nullptr;
   bool Options::*toggle = nullptr;
 };
 
-const Flag pass{"--pass", "PASS", "forward", &Options::pass};
-const Flag shape{"--shape", "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults", nullptr,
-                 &Options::shapes};
-const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: bf16 (default), f16 or f32", &Options::dtype};
-const Flag precision{"--precision", "P", "of float32 products: tf32 (default) or f32", &Options::precision};
-const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", &Options::device};
-const Flag family{"--family", "FAMILY", "pin the kernel family: portable or hopper", &Options::family};
-const Flag chunk{"--chunk", "C", "pin the chunk size: 16 to 128, a multiple of 16", &Options::chunk};
-const Flag states{"--states", "LEVEL", "pin the level: serial (state on chip), chunk or segment (states in memory)",
-                  &Options::states};
-const Flag saved{"--saved", "HOW", "", &Options::saved};  // of the backward pass: known, so that its refusal can say so
-const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns", &Options::value_tile};
-const Flag warps{"--warps", "N", "pin the warps of a block", &Options::warps};
-const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2 (portable), 2 to 6 (hopper)", &Options::stages};
+constexpr const char* known_archs_text = "sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a";
+
+const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};
+const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults",
+                 accepted_sizes, nullptr,     &Options::shapes};
+const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: bf16 (default), f16 or f32", "bf16, f16, f32", &Options::dtype};
+const Flag precision{"--precision", "P", "of float32 products: tf32 (default) or f32", "tf32, f32",
+                     &Options::precision};
+const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", "auto, cpu, cuda, cuda:N",
+                  &Options::device};
+const Flag family{"--family", "FAMILY", "pin the kernel family: portable or hopper", "portable, hopper",
+                  &Options::family};
+const Flag chunk{"--chunk", "C", "pin the chunk size: 16 to 128, a multiple of 16", "a multiple of 16 from 16 to 128",
+                 &Options::chunk};
+const Flag states{"--states", "LEVEL",
+                  "pin the level: serial (state on chip), chunk (states in memory; portable family) or segment (those "
+                  "between segments; Hopper family)",
+                  "serial, chunk, segment", &Options::states};
+// Of the backward pass: known, so that its refusal can say so.
+const Flag saved{"--saved", "HOW", "", "no --saved: it belongs to the backward pass", &Options::saved};
+const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a block owns",
+                      "a multiple of 16 from 16 to 256", &Options::value_tile};
+const Flag warps{"--warps", "N", "pin the warps of a block", "an integer from 1 to 32", &Options::warps};
+const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2 (portable), 2 to 6 (hopper)",
+                  "an integer from 1 to 6", &Options::stages};
 const Flag cluster{"--cluster", "N", "pin the blocks that share the work on keys: 1, 2 or 4 (hopper, decays per key)",
-                   &Options::cluster};
-const Flag arch{"--arch", "ARCH", "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)", nullptr,
-                &Options::archs};
-const Flag archs{"--arch", "ARCH",
+                   "1, 2, 4", &Options::cluster};
+const Flag arch{"--arch",         "ARCH",  "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)",
+                known_archs_text, nullptr, &Options::archs};
+const Flag archs{"--arch",
+                 "ARCH",
                  "sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or all; may be repeated (default: the device's)",
-                 nullptr, &Options::archs};
-const Flag scalar{"--scalar", "NAME=VALUE", "a run-time scalar of the variant", nullptr, &Options::scalars};
-const Flag packed{"--packed", nullptr, "packed sequences of uneven lengths, some of them empty",
-                  nullptr,    nullptr, &Options::packed};
-const Flag input{"--in", "FILE", "the safetensors file to read; - is standard input", &Options::input};
-const Flag output{"--out", "FILE", "the safetensors file to write; - is standard output", &Options::output};
-const Flag text_file{"-o,--out", "FILE", "where to write the text; - (default) is standard output", &Options::output};
-const Flag folder{"-o,--out", "DIR", "the folder to write to", &Options::output};
-const Flag format{"--format", "FORMAT", "cuda", &Options::format};
-const Flag budget{"--budget", "SECONDS", "stop searching after so long (default: 120)", &Options::budget};
-const Flag repeats{"--repeats", "N", "timed replays, of which the median counts", &Options::repeats};
-const Flag suite{"--suite", "NAME", "a named set of rows instead of variants: forward", &Options::suite};
-const Flag json{"--json", nullptr, "one JSON document on standard output", nullptr, nullptr, &Options::json};
-const Flag quiet{"-q,--quiet", nullptr, "no notes and no progress on standard error",
-                 nullptr,      nullptr, &Options::quiet};
-const Flag seed{"--seed", "N", "of random inputs (default: 1)", &Options::seed};
+                 "sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a, all",
+                 nullptr,
+                 &Options::archs};
+const Flag scalar{"--scalar",   "NAME=VALUE", "a run-time scalar of the variant",
+                  "NAME=VALUE", nullptr,      &Options::scalars};
+const Flag packed{"--packed", nullptr,         "packed sequences of uneven lengths, some of them empty", "", nullptr,
+                  nullptr,    &Options::packed};
+const Flag input{"--in", "FILE", "the safetensors file to read; - is standard input", "a safetensors file, or -",
+                 &Options::input};
+const Flag output{"--out", "FILE", "the safetensors file to write; - is standard output", "a file, or -",
+                  &Options::output};
+const Flag text_file{"-o,--out", "FILE", "where to write the text; - (default) is standard output", "a file, or -",
+                     &Options::output};
+const Flag folder{"-o,--out", "DIR", "the folder to write to", "a folder", &Options::output};
+const Flag format{"--format", "FORMAT", "cuda", "cuda", &Options::format};
+const Flag budget{"--budget", "SECONDS", "stop searching after so long (default: 120)", "seconds above 0",
+                  &Options::budget};
+const Flag repeats{"--repeats", "N", "timed replays, of which the median counts", "an integer from 1 to 100000",
+                   &Options::repeats};
+const Flag suite{"--suite", "NAME", "a named set of rows instead of variants: forward", "forward", &Options::suite};
+const Flag json{"--json", nullptr, "one JSON document on standard output", "", nullptr, nullptr, &Options::json};
+const Flag quiet{"-q,--quiet", nullptr,        "no notes and no progress on standard error", "", nullptr,
+                 nullptr,      &Options::quiet};
+const Flag seed{"--seed", "N", "of random inputs (default: 1)", "an integer from 0 to 2^63 - 1", &Options::seed};
 
 using Flags = std::vector<const Flag*>;
 const Flags pinned = {&family, &chunk, &states, &saved, &value_tile, &warps, &stages, &cluster};
@@ -126,23 +150,54 @@ std::string command_names() {
   return names;
 }
 
+std::string long_name(const Flag& flag) { return std::string(std::strstr(flag.name, "--")); }
+
+[[noreturn]] void refuse(std::string message, std::string given, std::string accepted, std::string where) {
+  throw Error(ErrorCode::invalid_argument, std::move(message), std::move(given), std::move(accepted), std::move(where));
+}
+
+// What was typed for each option that takes a value. The command-line library only splits words: how often an option may
+// stand and what it takes is said here, in the same way for all of them.
+using Typed = std::map<const Flag*, std::vector<std::string>>;
+
 // A flag without help is in no list of options.
-void add(CLI::App& app, const Flag& flag, Options& options) {
+void add(CLI::App& app, const Flag& flag, Options& options, Typed& typed) {
   CLI::Option* option = nullptr;
   if (flag.toggle != nullptr)
     option = app.add_flag(flag.name, options.*flag.toggle, flag.help);
-  else if (flag.many != nullptr)
-    option = app.add_option(flag.name, options.*flag.many, flag.help)->type_name(flag.value)->expected(1)->take_all();
   else
-    option = app.add_option(flag.name, options.*flag.one, flag.help)->type_name(flag.value);
-  if (flag.toggle == nullptr)
-    option->check([](const std::string& word) { return std::string(word.empty() ? "an empty word" : ""); });
+    option = app.add_option(flag.name, typed[&flag], flag.help)
+                 ->type_name(flag.value)
+                 ->expected(1)
+                 ->take_all()
+                 ->allow_extra_args(false);  // the next word is not its
   if (*flag.help == 0) option->group("");
 }
 
-void add_common(CLI::App& app, Options& options) {
-  for (const Flag* flag : {&json, &quiet}) add(app, *flag, options);
+void add_common(CLI::App& app, Options& options, Typed& typed) {
+  for (const Flag* flag : {&json, &quiet}) add(app, *flag, options, typed);
   app.set_help_flag("-h,--help", "this text");
+}
+
+void take(const Flag& flag, const std::vector<std::string>& values, Options& options) {
+  const std::string name = long_name(flag);
+  for (const std::string& value : values)
+    if (value.empty()) refuse("an empty value", "''", flag.accepted, name);
+  if (flag.many != nullptr) {
+    options.*flag.many = values;
+    return;
+  }
+  if (values.size() > 1)
+    refuse("the option stands twice", name + " " + values[0] + " and " + name + " " + values[1], "one " + name, name);
+  if (!values.empty()) options.*flag.one = values.front();
+}
+
+// "--name=value" with a value that the option cannot have: the library would take it for another word, or for none.
+void check_joined(const Flag& flag, const std::string& word) {
+  const std::string name = long_name(flag);
+  if (flag.toggle != nullptr && word.starts_with(name + "="))
+    refuse("the option takes no value", word, name + " alone", name);
+  if (flag.toggle == nullptr && word == name + "=") refuse("an empty value", word, flag.accepted, name);
 }
 
 std::string accepted_options(const CLI::App& app) {
@@ -153,15 +208,24 @@ std::string accepted_options(const CLI::App& app) {
   return names;
 }
 
-[[noreturn]] void refuse(std::string message, std::string given, std::string accepted, std::string where) {
-  throw Error(ErrorCode::invalid_argument, std::move(message), std::move(given), std::move(accepted), std::move(where));
+const Flag* find_flag(const Flags& flags, const std::string& name) {
+  for (const Flag* flag : flags)
+    if (long_name(*flag) == name) return flag;
+  return nullptr;
 }
 
 }  // namespace
 
+bool json_wanted(int count, const char* const* words) {
+  for (int i = 1; i < count; ++i)
+    if (const std::string_view word = words[i]; word == "--json" || word.starts_with("--json=")) return true;
+  return false;
+}
+
 Invocation parse_arguments(int count, const char* const* words) {
   Invocation invocation;
   Options& options = invocation.options;
+  Typed typed;
   CLI::App app("Rankone: linear attention declared in C++, delivered as CUDA kernels.", "rankone");
   app.set_version_flag("--version", "rankone " RANKONE_VERSION);
   app.require_subcommand(0, 1);
@@ -170,8 +234,8 @@ Invocation parse_arguments(int count, const char* const* words) {
       "VARIANT is a name that `rankone list` prints, a JSON file, or - for JSON on standard input.\n"
       "`rankone COMMAND --help` has the options of a command and an example.\n\n"
       "Example:\n  rankone check gla_sigmoid --device cpu");
-  add(app, seed, options);
-  add_common(app, options);
+  add(app, seed, options, typed);
+  add_common(app, options, typed);
 
   std::vector<CLI::App*> parsers;
   for (const Command& command : commands()) {
@@ -185,28 +249,43 @@ Invocation parse_arguments(int count, const char* const* words) {
       if (!takes_several(command)) variant->expected(1)->allow_extra_args(false);
     }
     if (*command.positional == 'A') parser->add_option("ACTION", options.action, "show, list or clear")->type_name("");
-    for (const Flag* flag : command.flags) add(*parser, *flag, options);
-    if (!command.flags.empty()) add(*parser, seed, options);
-    add_common(*parser, options);
+    for (const Flag* flag : command.flags) add(*parser, *flag, options, typed);
+    if (!command.flags.empty()) add(*parser, seed, options, typed);
+    add_common(*parser, options, typed);
   }
+
+  // The command, as far as the words tell before they are parsed, and the options that it knows.
+  const Command* command = nullptr;
+  for (int i = 1; i < count && command == nullptr; ++i)
+    for (const Command& each : commands())
+      if (std::string_view(words[i]) == each.name) command = &each;
+  Flags known = command != nullptr ? command->flags : Flags{};
+  known.insert(known.end(), {&seed, &json, &quiet});
+  for (int i = 1; i < count; ++i)
+    for (const Flag* flag : known) check_joined(*flag, words[i]);
 
   try {
     app.parse(count, words);
   } catch (const CLI::CallForHelp&) {
     const auto chosen = app.get_subcommands();
     invocation.text = chosen.empty() ? app.help() : chosen.front()->help("rankone");
+    invocation.document = Json::object({{"help", invocation.text}});
     return invocation;
   } catch (const CLI::CallForVersion&) {
     invocation.text = "rankone " RANKONE_VERSION "\n";
+    invocation.document = Json::object({{"version", RANKONE_VERSION}});
     return invocation;
   } catch (const CLI::RequiredError&) {
     refuse("a variant is missing", "nothing", "a name that `rankone list` prints, a JSON file, or - for standard input",
            "rankone " + app.get_subcommands().front()->get_name());
   } catch (const CLI::ParseError& error) {
     const auto chosen = app.get_subcommands();
-    const CLI::App& parser = chosen.empty() ? app : *chosen.front();
-    refuse("the command line does not parse", error.what(), accepted_options(parser),
-           chosen.empty() ? "rankone" : "rankone " + parser.get_name());
+    const std::string what = error.what(), name = what.substr(0, what.find(':'));
+    if (const Flag* flag = find_flag(known, name)) refuse("a value is missing", "nothing", flag->accepted, name);
+    std::string line;
+    for (int i = 1; i < count; ++i) line += (line.empty() ? "" : " ") + std::string(words[i]);
+    refuse("the command line does not parse", line, accepted_options(chosen.empty() ? app : *chosen.front()),
+           chosen.empty() ? "rankone" : "rankone " + chosen.front()->get_name());
   }
 
   const auto chosen = app.get_subcommands();
@@ -219,16 +298,18 @@ Invocation parse_arguments(int count, const char* const* words) {
   }
   const auto index =
       static_cast<std::size_t>(std::find(parsers.begin(), parsers.end(), chosen.front()) - parsers.begin());
-  const Command& command = commands()[index];
-  const std::string where = std::string("rankone ") + command.name;
+  const Command& taken = commands()[index];
+  invocation.where = std::string("rankone ") + taken.name;
   if (const auto extra = app.remaining(true); !extra.empty()) {
     const bool option = extra.front()[0] == '-';
-    const std::string words = *command.positional != 0 ? "one " + std::string(command.positional) : "no word";
+    const std::string positional = *taken.positional != 0 ? "one " + std::string(taken.positional) : "no word";
     refuse(option ? "an unknown option" : "one word too many", extra.front(),
-           (option ? "" : words + ", then options: ") + accepted_options(*chosen.front()), where);
+           (option ? "" : positional + ", then options: ") + accepted_options(*chosen.front()), invocation.where);
   }
+  for (const auto& [flag, values] : typed)
+    if (!values.empty()) take(*flag, values, options);
   log_level();  // warns of an unknown RANKONE_LOG now, not when something happens
-  invocation.command = command.run;
+  invocation.command = taken.run;
   return invocation;
 }
 

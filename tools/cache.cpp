@@ -32,7 +32,7 @@ int list_entries(const Options& options, const FileCache& cache) {
                                  {"modified", each.modified}}));
     table.row({each.kind, each.key, each.layer, byte_count(each.bytes), date(each.modified)});
   }
-  print_result(options, Json::object({{"entries", entries}}), table.text());
+  print_result(options, Json::object({{"entries", entries}}), table.empty() ? "empty\n" : table.text());
   return exit_done;
 }
 

@@ -15,15 +15,7 @@ int command_compile(const Options& options) {
   const Variant variant = resolve_variant(options.variants.front());
   const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
   const Device device = pick_device(options);
-  std::vector<std::string> archs;
-  for (const std::string& arch : options.archs) {
-    if (arch == "all")
-      for (const ArchLimits& known : known_archs()) archs.push_back(known.arch);
-    else
-      archs.push_back(arch_limits(arch).arch);
-  }
-  if (archs.empty()) archs.push_back(device.arch());
-
+  const std::vector<std::string> archs = all_archs(options, device);
   const CompileOptions compile = compile_options(options, dims);
   Json kernels = Json::array(), schedules = Json::object();
   Table table({"kernel", "pass", "arch", "registers", "shared", "spilled", "compiled in", "cached"});

@@ -2,6 +2,9 @@
 // rankone doctor: what is found on this machine, each setting and where it came from.
 #include "runtime/doctor.hpp"
 
+#include <filesystem>
+
+#include "autotune/lookup.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/text.hpp"
@@ -88,10 +91,24 @@ std::string text_of(const Diagnosis& found) {
   return text + "\n" + settings.text();
 }
 
+// What stands in the folder but is of no use.
+void add_tuned_problems(FolderFound& folder) {
+  std::vector<std::string> problems = unreadable_tuned(tuned_folders());
+  std::error_code failure;
+  for (std::filesystem::directory_iterator each(folder.path, failure), end; !failure && each != end;
+       each.increment(failure))
+    if (each->path().extension() == ".json")
+      problems.push_back(each->path().string() + ": it is not read there; tuned schedules lie in " + folder.path +
+                         "/tuned");
+  for (const std::string& problem : problems) folder.problem += (folder.problem.empty() ? "" : "; ") + problem;
+}
+
 }  // namespace
 
 int command_doctor(const Options& options) {
-  const Diagnosis found = diagnose();
+  Diagnosis found = diagnose();
+  for (FolderFound& each : found.folders)
+    if (each.purpose == "tuned data") add_tuned_problems(each);
   print_result(options, document_of(found), text_of(found));
   return exit_done;
 }

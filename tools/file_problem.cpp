@@ -58,8 +58,11 @@ class KnownSizes {
 
   std::string wanted(const TensorPlan& plan) const {
     std::vector<std::string> axes;
-    for (const std::string& axis : plan.axes)
-      axes.push_back(sizes_.contains(axis) ? axis + "=" + std::to_string(sizes_.at(axis).first) : axis);
+    for (const std::string& axis : plan.axes) {
+      const bool offsets = axis == "N+1";
+      const auto known = sizes_.find(offsets ? "N" : axis);
+      axes.push_back(known == sizes_.end() ? axis : axis + "=" + std::to_string(known->second.first + offsets));
+    }
     return "[" + joined(axes) + "]";
   }
 };

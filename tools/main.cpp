@@ -4,7 +4,7 @@
 #include <exception>
 #include <iostream>
 #include <new>
-#include <string_view>
+#include <string>
 
 #include <rankone/error.hpp>
 
@@ -15,6 +15,7 @@
 #include "tools/interrupt.hpp"
 #include "tools/json.hpp"
 #include "tools/output.hpp"
+#include "tools/request.hpp"
 
 namespace {
 
@@ -39,45 +40,49 @@ void require_named_cache(const Invocation& invocation) {
   FileCache::insist_on_named_folder();
 }
 
-// The words themselves, since they may be what failed to parse.
-bool json_wanted(int count, char** words) {
-  for (int i = 1; i < count; ++i)
-    if (std::string_view(words[i]) == "--json") return true;
-  return false;
-}
-
-int report(const Error& error, bool json) {
+// `where` is for what does not say so itself: the command, as far as it is known.
+int report(const Error& error, const std::string& where, bool json) {
+  const Error whole(error.code(), error.message(), error.given(), error.accepted(),
+                    error.where().empty() ? where : error.where());
   if (json) {
     Json parts = Json::object();
-    parts.set("message", error.message());
-    parts.set("given", error.given());
-    parts.set("accepted", error.accepted());
-    parts.set("where", error.where());
-    std::cout << dump(Json::object({{"error", parts}})) << std::flush;
-  } else {
-    std::cerr << (error.where().starts_with("rankone") ? "" : "rankone: ") << error.what() << '\n';
+    parts.set("message", whole.message());
+    parts.set("given", whole.given());
+    parts.set("accepted", whole.accepted());
+    parts.set("where", whole.where());
+    try {
+      print(dump(Json::object({{"error", parts}})));
+      return exit_code(error.code());
+    } catch (const Error&) {  // standard output is what failed: the sentence goes where it can be read
+    }
   }
+  std::cerr << (whole.where().starts_with("rankone") ? "" : "rankone: ") << whole.what() << '\n';
   return exit_code(error.code());
 }
 
 }  // namespace
 
 int main(int count, char** words) {
-  const bool json = json_wanted(count, words);
   install_interrupt_handler();
+  const bool json = json_wanted(count, words);
+  std::string where = "rankone";
   try {
     const Invocation invocation = parse_arguments(count, words);
     if (invocation.command == nullptr) {
-      print(invocation.text);
+      print(json ? dump(invocation.document) : invocation.text);
       return exit_done;
     }
+    where = invocation.where;
+    require_words(invocation.options);
     require_named_cache(invocation);
     return invocation.command(invocation.options);
   } catch (const Error& error) {
-    return report(error, json);
+    return report(error, where, json);
   } catch (const std::bad_alloc&) {
-    return report(Error(ErrorCode::unsupported, "there is not enough memory for this size"), json);
+    return report(Error(ErrorCode::unsupported, "there is not enough memory", "sizes that take more than is left",
+                        "smaller ones"),
+                  where, json);
   } catch (const std::exception& error) {
-    return report(Error(ErrorCode::internal, error.what()), json);
+    return report(Error(ErrorCode::internal, error.what()), where, json);
   }
 }

@@ -2,10 +2,10 @@
 // From the words of the command line to what they ask for; every refusal says what is accepted.
 #include "tools/request.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <filesystem>
-#include <sstream>
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
@@ -14,6 +14,7 @@
 #include "codegen/plan.hpp"
 #include "codegen/space.hpp"
 #include "codegen/variant_json.hpp"
+#include "runtime/backend.hpp"
 #include "tools/json.hpp"
 #include "tools/output.hpp"
 
@@ -23,6 +24,19 @@ namespace {
 [[noreturn]] void refuse(std::string message, const std::string& given, std::string accepted, std::string where) {
   throw Error(ErrorCode::invalid_argument, std::move(message), "'" + given + "'", std::move(accepted),
               std::move(where));
+}
+
+// The same refusal, where the user typed it.
+Error at(const std::string& where, const Error& error) {
+  return Error(error.code(), error.message(), error.given(), error.accepted(), where);
+}
+
+std::string read_arch(const std::string& text, const char* also) {
+  try {
+    return arch_limits(text).arch;
+  } catch (const Error& error) {
+    throw Error(error.code(), error.message(), error.given(), error.accepted() + also, "--arch");
+  }
 }
 
 std::string catalogue_names() {
@@ -43,6 +57,25 @@ Variant resolve_variant(const std::string& given) {
   const std::string text = read_input(given);
   const std::string spec = member_text(text, "spec");
   return variant_from_json(spec.empty() ? text : spec, given == "-" ? "standard input" : given);
+}
+
+void require_words(const Options& options) {
+  require_pass(options);
+  parse_seed(options);
+  parse_scalars(options);
+  for (const std::string& shape : options.shapes) parse_dims(shape, {});
+  if (!options.device.empty()) {
+    try {
+      cuda_ordinal(options.device);
+    } catch (const Error& error) {
+      throw at("--device", error);
+    }
+  }
+  const CompileOptions compile = compile_options(options, {});
+  // `run` takes the type from its file.
+  if (compile.precision == Precision::f32 && compile.dtype != dtype::f32 && options.input.empty())
+    throw Error(ErrorCode::invalid_argument, "precision f32 is for f32 tensors",
+                std::string("f32 with ") + name_of(compile.dtype), "--dtype f32, or --precision tf32", "--precision");
 }
 
 void require_pass(const Options& options) {
@@ -80,13 +113,15 @@ Dims parse_dims(const std::string& text, Dims dims) {
   Axis axes[] = {{"B", &Dims::batch, most},          {"T", &Dims::tokens, most},
                  {"H", &Dims::heads, 1 << 20},       {"HV", &Dims::value_heads, 1 << 20},
                  {"K", &Dims::key_dim, max_key_dim}, {"V", &Dims::value_dim, max_value_dim}};
-  std::stringstream parts(text);
-  for (std::string part; std::getline(parts, part, ',');) {
+  for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string part = text.substr(begin, end - begin);
+    begin = end + 1;
     const std::size_t sign = part.find('=');
     Axis* axis = nullptr;
     for (Axis& each : axes)
       if (sign != std::string::npos && part.substr(0, sign) == each.name) axis = &each;
-    if (axis == nullptr) refuse("an unknown size", part, "B=, T=, H=, HV=, K= and V=, separated by commas", "--shape");
+    if (axis == nullptr) refuse("an unknown size", part, accepted_sizes, "--shape");
     if (axis->given) refuse("a size is given twice", part, "each of B, T, H, HV, K, V once", "--shape");
     axis->given = true;
     dims.*axis->size = parse_integer(part.substr(sign + 1), 1, axis->most, "--shape " + std::string(axis->name) + "=");
@@ -109,6 +144,7 @@ Device pick_device(const Options& options) {
   try {
     return Device::named(name);
   } catch (const Error& error) {
+    if (error.code() == ErrorCode::invalid_argument) throw at("--device", error);
     if (error.code() != ErrorCode::no_device || options.device.empty()) throw;
     // What the driver or its loader says belongs to the reason; given was the option.
     const std::string reason = error.given().empty() ? error.message() : error.message() + " (" + error.given() + ")";
@@ -178,7 +214,19 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
 
 std::string one_arch(const Options& options, const Device& device) {
   if (options.archs.size() > 1) refuse("more than one architecture", options.archs[1], "one", "--arch");
-  return options.archs.empty() ? device.arch() : arch_limits(options.archs.front()).arch;
+  return options.archs.empty() ? device.arch() : read_arch(options.archs.front(), "");
+}
+
+std::vector<std::string> all_archs(const Options& options, const Device& device) {
+  if (options.archs.empty()) return {device.arch()};
+  std::vector<std::string> archs;
+  for (const std::string& arch : options.archs) {
+    if (arch == "all")
+      for (const ArchLimits& known : known_archs()) archs.push_back(known.arch);
+    else
+      archs.push_back(read_arch(arch, "; or all"));
+  }
+  return archs;
 }
 
 }  // namespace rankone

@@ -19,6 +19,10 @@ namespace rankone {
 // A catalogue name, a JSON file, or "-" for JSON on standard input; the document of `show --json` serves too.
 Variant resolve_variant(const std::string& given);
 
+inline constexpr const char* accepted_sizes = "B=, T=, H=, HV=, K= and V=, separated by commas";
+
+// Reads every word that means the same to all commands, whether or not this one makes use of it.
+void require_words(const Options& options);
 void require_pass(const Options& options);  // forward; others are refused
 Dims parse_dims(const std::string& text, Dims defaults);
 // The one --shape, or the defaults. Throws where several are given.
@@ -31,6 +35,8 @@ std::vector<NamedScalar> parse_scalars(const Options& options);
 CompileOptions compile_options(const Options& options, const Dims& dims);
 // The one --arch, or else the device's.
 std::string one_arch(const Options& options, const Device& device);
+// Each --arch, `all` being all of them; or else the device's.
+std::vector<std::string> all_archs(const Options& options, const Device& device);
 
 std::int64_t parse_integer(const std::string& text, std::int64_t low, std::int64_t high, const std::string& where);
 double parse_number(const std::string& text, const std::string& where);

@@ -118,9 +118,8 @@ TEST(Commands, EmitFollowsLinksAndWritesToDevices) {
 TEST(Commands, PinsShowInTheSchedule) {
   const std::string text =
       rankone(
-          split(
-              "check gla --device cpu --shape T=20,H=1,K=32,V=32 --chunk 32 --states chunk --value-tile 32 --warps 2 "
-              "--stages 1"))
+          split("check gla --device cpu --shape T=20,H=1,K=32,V=32 --chunk 32 --states chunk --value-tile 32 --warps 2 "
+                "--stages 1"))
           .out;
   EXPECT_NE(text.find("portable/chunk chunk=32 value_tile=32 warps=2 stages=1 (pinned)"), std::string::npos) << text;
 }
@@ -161,6 +160,77 @@ TEST(Commands, ExportWritesWholeFiles) {
   }
   for (const auto& each : std::filesystem::directory_iterator(folder / "new/out"))
     EXPECT_NE(each.path().filename().string()[0], '.') << each;
+}
+
+TEST(Commands, ExportLeavesNoCubinOfAnotherSource) {
+  const Folder folder;
+  folder.write("linear.sm_90a.cubin", "of yesterday");
+  folder.write("linear.sm_80.cubin", "of yesterday");
+  folder.write("linearly.sm_90a.cubin", "of another variant");
+  const auto exported = [&](const std::string& arch) {
+    const Finished done =
+        rankone({"export", "linear", "--arch", arch, "--shape", "K=16,V=16", "-o", folder.path(), "--json"}, {},
+                {{"RANKONE_NVRTC", "/nowhere"}});
+    EXPECT_EQ(done.code, 0) << done.err;
+    return done;
+  };
+  const Finished done = exported("sm_80");
+  const auto document = nlohmann::json::parse(done.out);
+  EXPECT_TRUE(document.at("cubin").is_null());
+  EXPECT_EQ(document.at("removed").size(), 2u);
+  EXPECT_NE(done.err.find("removed " + folder / "linear.sm_90a.cubin"), std::string::npos) << done.err;
+  EXPECT_FALSE(std::filesystem::exists(folder / "linear.sm_80.cubin"));
+  EXPECT_TRUE(std::filesystem::exists(folder / "linearly.sm_90a.cubin"));
+  const std::string again = exported("sm_80").err;
+  EXPECT_EQ(std::count(again.begin(), again.end(), '\n'), 1) << "that there is no NVRTC is said once: " << again;
+}
+
+TEST(Commands, AnEmptyCacheIsSaidToBeEmpty) {
+  const Folder folder;
+  EXPECT_EQ(
+      rankone({"cache", "list"}, {}, {{"RANKONE_CACHE_DIR", folder.path()}, {"RANKONE_SYSTEM_CACHE_DIR", "/nowhere"}})
+          .out,
+      "empty\n");
+}
+
+TEST(Commands, HelpAndVersionAreDocumentsToo) {
+  const auto document = [](const std::string& line) { return nlohmann::json::parse(rankone(split(line)).out); };
+  EXPECT_EQ("rankone " + document("--version --json").at("version").get<std::string>() + "\n",
+            rankone({"--version"}).out);
+  EXPECT_EQ(document("--help --json").at("help"), rankone({"--help"}).out);
+  EXPECT_EQ(document("check --json --help").at("help"), rankone({"check", "--help"}).out);
+}
+
+// A single element near 0 has any relative error: few elements are drawn until they are many.
+TEST(Commands, CheckPassesOnTheSmallestShapes) {
+  for (const char* line : {"gla --shape T=3,K=1,V=1", "retnet --shape T=5,K=1,V=1 --seed 3",
+                           "linear --shape T=1,K=1,V=1", "mamba2 --shape T=5,K=1,V=1 --seed 6",
+                           "hgrn2 --shape T=7,K=2,V=1 --seed 2", "gla --shape T=6,K=4,V=4 --packed"}) {
+    const Finished done = rankone(split(std::string("check ") + line + " --device cpu --json"));
+    EXPECT_EQ(done.code, 0) << line << done.out;
+    EXPECT_GT(nlohmann::json::parse(done.out).at("draws"), 1) << line;
+  }
+  const Finished large = rankone(split("check gla --device cpu --shape T=64,K=32,V=32 --json"));
+  EXPECT_EQ(nlohmann::json::parse(large.out).at("draws"), 1);
+}
+
+TEST(Commands, DoctorTriesWhatItReports) {
+  const Folder folder;
+  std::filesystem::create_directories(folder / "rankone/tuned");
+  folder.write("rankone/nvidia-h200.json", "garbage");
+  folder.write("rankone/tuned/nvidia-h100.json", "garbage");
+  const auto found = nlohmann::json::parse(
+      rankone({"doctor", "--json"}, {},
+              {{"RANKONE_CXX", "/bin/true"}, {"RANKONE_DATA_DIR", ""}, {"XDG_DATA_HOME", folder.path()}})
+          .out);
+  EXPECT_FALSE(found.at("compiler").at("found"));
+  EXPECT_NE(found.at("compiler").at("problem").get<std::string>().find("/bin/true"), std::string::npos);
+  for (const auto& each : found.at("folders"))
+    if (each.at("purpose") == "tuned data") {
+      const std::string problem = each.at("problem");
+      EXPECT_NE(problem.find("nvidia-h100.json: not a tuned database"), std::string::npos) << problem;
+      EXPECT_NE(problem.find("nvidia-h200.json: it is not read there"), std::string::npos) << problem;
+    }
 }
 
 TEST(Commands, CacheIsFilledListedAndCleared) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every refusal: exit code 2, nothing on standard output, one sentence that says what was given and what is accepted.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "folder.hpp"
 #include "process.hpp"
@@ -31,7 +32,19 @@ constexpr Case cases[] = {
     {"unknown_command", "chekc gla", "chekc", "check"},
     {"unknown_global_option", "--jsno list", "--jsno", "--json"},
     {"unknown_option", "check gla --devcie cpu", "--devcie", "--device"},
-    {"option_without_value", "check gla --chunk", "--chunk", "--chunk"},
+    {"option_without_value", "check gla --chunk", "nothing", "a multiple of 16"},
+    {"archs_without_value", "compile gla --arch", "nothing", "sm_90a, sm_100a, sm_120a, all"},
+    {"joined_empty_value", "check gla --dtype=", "--dtype=", "bf16, f16, f32"},
+    {"toggle_with_value", "check gla --packed=7", "--packed=7", "--packed alone"},
+    {"device_twice", "check gla --device cpu --device cpu", "--device cpu and --device cpu", "one --device"},
+    {"size_missing_after_a_comma", "check gla --shape T=5,", "''", "B=, T="},
+    {"device_that_is_not_used", "show gla --device gpu", "gpu", "cuda:N"},
+    {"seed_that_is_not_used", "show gla --seed abc", "abc", "an integer from 0"},
+    {"seed_of_compile", "compile gla --seed -1", "-1", "an integer from 0"},
+    {"seed_before_the_command", "--seed x list", "x", "an integer from 0"},
+    {"unknown_arch_of_compile", "compile gla --arch bogus", "bogus", "or all"},
+    {"scalar_that_spoils_the_decay", "check lightning --device cpu --scalar layers=0", "layers = 0", "every log-decay"},
+    {"file_as_folder", "emit gla -o /etc/passwd/a.cu", "/etc/passwd/a.cu", "a folder"},
     {"option_twice", "check gla --chunk 16 --chunk 32", "--chunk", "--chunk"},
     {"no_variant", "check", "nothing", "rankone list"},
     {"two_variants", "check gla linear", "linear", "one VARIANT"},
@@ -94,6 +107,64 @@ constexpr Case cases[] = {
 
 INSTANTIATE_TEST_SUITE_P(CommandLine, Refusal, testing::ValuesIn(cases),
                          [](const auto& info) { return std::string(info.param.name); });
+
+TEST_P(Refusal, IsADocumentWithFourParts) {
+  std::vector<std::string> words = split(GetParam().line);
+  words.push_back("--json");
+  const Finished done = rankone(words);
+  EXPECT_EQ(done.code, 2);
+  const auto error = nlohmann::json::parse(done.out).at("error");
+  for (const char* part : {"message", "given", "accepted", "where"})
+    EXPECT_FALSE(error.at(part).get<std::string>().empty()) << part << " of " << error;
+}
+
+TEST(Refusals, OfWordsSayAtWhichOption) {
+  const auto where = [](const std::vector<std::string>& words) {
+    std::vector<std::string> all = words;
+    all.push_back("--json");
+    const Finished done = rankone(all);
+    EXPECT_EQ(done.code, 2);
+    return nlohmann::json::parse(done.out).at("error").at("where").get<std::string>();
+  };
+  EXPECT_EQ(where({"check", "gla", "--dtype", ""}), "--dtype");
+  EXPECT_EQ(where({"check", "gla", "--shape", ""}), "--shape");
+  EXPECT_EQ(where({"compile", "gla", "--arch", "bogus"}), "--arch");
+  EXPECT_EQ(where({"emit", "gla", "--arch", "bogus"}), "--arch");
+  EXPECT_EQ(where({"check", "gla", "--device", "bogus"}), "--device");
+  EXPECT_EQ(where({"check", "gla", "--precision", "f32"}), "--precision");
+}
+
+TEST(Refusals, AreOneLineOfBoundedLength) {
+  for (const std::string& word : {std::string(100'000, 'x'), std::string("two\nlines"), std::string("\x1b[31mred")}) {
+    const Finished done = rankone({"check", word});
+    EXPECT_EQ(done.code, 2);
+    EXPECT_LT(done.err.size(), 1500u);
+    EXPECT_EQ(done.err.find('\n'), done.err.size() - 1) << done.err;
+    EXPECT_EQ(done.err.find('\x1b'), std::string::npos);
+  }
+}
+
+TEST(Refusals, OfStandardOutputThatIsClosedGoToStandardError) {
+  const Finished done = run({"sh", "-c", std::string(RANKONE_COMMAND) + " list --json >&-"});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("standard output: writing failed"), std::string::npos) << done.err;
+}
+
+TEST(Refusals, OfAJsonOptionWithAValueAreDocuments) {
+  const Finished done = rankone({"check", "gla", "--json=maybe"});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_EQ(nlohmann::json::parse(done.out).at("error").at("given"), "--json=maybe");
+}
+
+TEST(Refusals, OfAVariantAsItsOwnOutput) {
+  const Folder folder;
+  const std::string spec = R"json({"name":"mine"})json", file = folder.write("mine.json", spec);
+  EXPECT_EQ(rankone({"emit", file, "-o", file}).code, 2);
+  const Finished done = rankone({"export", file, "--arch", "sm_80", "-o", folder.path()});
+  EXPECT_EQ(done.code, 2) << "its manifest would be mine.json";
+  EXPECT_NE(done.err.find("would take the place of the variant"), std::string::npos) << done.err;
+  EXPECT_EQ(contents(file), spec);
+}
 
 TEST(Refusals, OfVariantsSayWhereTheFileIsWrong) {
   const auto refusal = [](const std::string& text) {

@@ -250,6 +250,57 @@ TEST(Run, RefusesNumbersInTheMetadataThatAreNone) {
   EXPECT_NE(done.err.find("'rate': a number that does not fit float32; given -1e300"), std::string::npos) << done.err;
 }
 
+TEST(Run, RefusesScalarsThatSpoilTheDecay) {
+  const Folder folder;
+  auto constant = inputs();
+  constant.pop_back();
+  for (const char* layers : {"0", "3"}) {  // a division by zero; a decay that grows
+    const Finished done = run_on(folder, bytes_of(constant, {{"layer", "6"}, {"layers", layers}}), "lightning");
+    EXPECT_EQ(done.code, 2);
+    EXPECT_NE(done.err.find(std::string("layers = ") + layers), std::string::npos) << done.err;
+    EXPECT_NE(done.err.find("log-decay"), std::string::npos) << done.err;
+  }
+  EXPECT_EQ(folder.files(), 1u);
+}
+
+TEST(Run, RefusesItsOwnInputAsOutput) {
+  const Folder folder;
+  const std::string bytes = bytes_of(inputs()), in = folder.write("in", bytes);
+  std::filesystem::create_hard_link(in, folder / "hard");
+  std::filesystem::create_symlink("in", folder / "soft");
+  for (const char* out : {"in", "./in", "hard", "soft"}) {
+    const Finished done = rankone({"run", "simple_gla", "--in", in, "--out", folder / out, "--device", "cpu"});
+    EXPECT_EQ(done.code, 2) << out;
+    EXPECT_NE(done.err.find("would take the place of the tensors that are read"), std::string::npos) << done.err;
+  }
+  EXPECT_EQ(contents(in), bytes);
+  const Finished below = rankone({"run", "simple_gla", "--in", in, "--out", folder / "in/o", "--device", "cpu"});
+  EXPECT_NE(below.err.find("Not a directory"), std::string::npos) << below.err;
+}
+
+TEST(Run, SaysHowManySequencesTheStateHas) {
+  const Folder folder;
+  std::vector<HostTensor> packed = {tensor("q", dtype::f32, {1, 6, 1, 16}),
+                                    tensor("k", dtype::f32, {1, 6, 1, 16}),
+                                    tensor("v", dtype::f32, {1, 6, 1, 16}),
+                                    tensor("g", dtype::f32, {1, 6, 1}, -0.1),
+                                    tensor("initial_state", dtype::f32, {1, 1, 16, 16}),
+                                    tensor("cu_seqlens", dtype::i32, {3}, 0)};
+  const Finished done = run_on(folder, bytes_of(packed));
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("accepted: [N+1=2]"), std::string::npos) << done.err;
+}
+
+TEST(Run, RefusesHeadersInItsOwnWords) {
+  const Folder folder;
+  for (const std::string& bytes : {std::string(8, '\0'), std::string("\5\0\0\0\0\0\0\0hello", 13)}) {
+    const Finished done = run_on(folder, bytes);
+    EXPECT_EQ(done.code, 2);
+    EXPECT_EQ(done.err.find("json.exception"), std::string::npos) << done.err;
+    EXPECT_NE(done.err.find("line 1, column"), std::string::npos) << done.err;
+  }
+}
+
 TEST(Run, RefusesFilesThatAreBroken) {
   const Folder folder;
   const std::string whole = bytes_of(inputs());

@@ -61,12 +61,10 @@ TEST(Safetensors, ReadsWhatItWrites) {
 }
 
 TEST(Safetensors, AcceptsEmptyTensorsAndTypesThatItDoesNotCompute) {
-  const auto read = SafetensorsFile::parse(
-      file_of(
-          R"({"e":{"dtype":"F32","shape":[0,5],"data_offsets":[0,0]},)"
-          R"("u":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}  )",
-          3),
-      "f");
+  const auto read = SafetensorsFile::parse(file_of(R"({"e":{"dtype":"F32","shape":[0,5],"data_offsets":[0,0]},)"
+                                                   R"("u":{"dtype":"U8","shape":[3],"data_offsets":[0,3]}}  )",
+                                                   3),
+                                           "f");
   EXPECT_EQ(read.find("e")->bytes, 0u);
   EXPECT_FALSE(read.find("u")->type.has_value());
   EXPECT_EQ(read.find("u")->type_name, "U8");
