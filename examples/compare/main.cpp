@@ -26,7 +26,7 @@ Loaded load(const std::string& path, const std::string& name) {
   const auto file = SafetensorsFile::open(path);
   const auto* entry = file.find(name);
   if (!entry || !entry->type || entry->shape.size() > max_rank)
-    throw Error(ErrorCode::not_found, "no such tensor of numbers, or more than 4 dimensions", name, {}, path);
+    throw Error(ErrorCode::not_found, "no such tensor of numbers", name, "one of at most 4 dimensions", path);
   Loaded loaded{std::vector<double>(entry->bytes / sizeof(double) + 1), {}};
   std::copy_n(file.data(*entry), entry->bytes, reinterpret_cast<std::byte*>(loaded.storage.data()));
   loaded.tensor = Tensor(loaded.storage.data(), *entry->type, entry->shape);
@@ -44,7 +44,8 @@ int main(int count, char** words) {
   try {
     const auto result = load(words[1], words[2]), reference = load(words[3], words[4]);
     if (result.tensor.shape != reference.tensor.shape)
-      throw Error(ErrorCode::invalid_argument, "tensors of different shapes", words[2], {}, words[1]);
+      throw Error(ErrorCode::invalid_argument, "tensors of different shapes",
+                  std::string(words[2]) + " and " + words[4], "one shape", words[1]);
     char* end = nullptr;
     const double bound = std::strtod(words[5], &end);
     if (end == words[5] || *end != 0 || !(bound > 0))

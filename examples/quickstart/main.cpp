@@ -16,9 +16,7 @@
 using namespace rankone;
 
 // S_t = Diag(exp g_t) S_{t-1} + k_t^T v_t          o_t = scale * q_t S_t
-constexpr auto my_gla = variant("my_gla")
-    .decay(per_key(log_sigmoid(input("x") + param("bias")) / 16))
-    .checked();
+constexpr auto my_gla = variant("my_gla").decay(per_key(log_sigmoid(input("x") + param("bias")) / 16)).checked();
 
 constexpr std::int64_t T = 200, H = 2, K = 64, V = 64;
 
@@ -88,7 +86,8 @@ int main(int count, char** words) {
   for (int i = 1; i < count; i += 2) {
     const std::string name = words[i];
     if (i + 1 == count || (name != "--device" && name != "-o")) {
-      std::fputs("quickstart [--device auto|cpu|cuda[:N]] [-o FOLDER]\n", stderr);
+      std::fprintf(stderr, "quickstart: %s; given %s; accepted: --device auto|cpu|cuda[:N], -o FOLDER\n",
+                   i + 1 == count ? "an option without a value" : "an unknown option", words[i]);
       return 2;
     }
     (name == "-o" ? folder : device) = words[i + 1];

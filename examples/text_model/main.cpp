@@ -64,7 +64,8 @@ std::string read_text(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   std::string text(std::istreambuf_iterator<char>(file), {});
   if (!file || text.size() < 65)
-    throw Error(ErrorCode::io, "a text of at least 65 bytes could not be read", {}, {}, path);
+    throw Error(ErrorCode::io, "the text cannot be read, or is short", std::to_string(text.size()) + " bytes",
+                "at least 65 bytes", path);
   return text;
 }
 

@@ -24,7 +24,8 @@ class Reader {
   std::string text(const std::string& name) const {
     const auto found = file_.metadata().find(name);
     if (found == file_.metadata().end())
-      throw Error(ErrorCode::not_found, "the metadata has no \"" + name + "\"", {}, {}, file_.where());
+      throw Error(ErrorCode::not_found, "the metadata lacks a member", "no \"" + name + "\"", "a string of this name",
+                  file_.where());
     return found->second;
   }
   std::size_t size(const std::string& name) const { return std::stoul(text(name)); }
@@ -38,7 +39,9 @@ class Reader {
  private:
   Vector values(const std::string& name, const std::vector<std::int64_t>& shape) const {
     const auto* entry = file_.find(name);
-    if (!entry) throw Error(ErrorCode::not_found, "no tensor \"" + name + "\"", {}, {}, file_.where());
+    if (!entry)
+      throw Error(ErrorCode::not_found, "a tensor is missing", "no \"" + name + "\"", "one of this name",
+                  file_.where());
     if (entry->type != rankone::dtype::bf16 || entry->shape != shape)
       throw Error(ErrorCode::invalid_argument, "\"" + name + "\" has another type or shape than the metadata says",
                   entry->type_name, "BF16 of the model's sizes", file_.where());

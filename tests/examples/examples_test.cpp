@@ -89,4 +89,11 @@ TEST(Quickstart, ChecksAndExports) {
   EXPECT_TRUE(std::filesystem::exists(folder / "my_gla.json")) << outcome.output;
 }
 
+TEST(Quickstart, RefusesWithASentence) {
+  const Outcome outcome = run(quickstart + " --frob 1");
+  EXPECT_EQ(outcome.code, 2);
+  EXPECT_TRUE(contains(outcome, "given --frob; accepted: --device")) << outcome.output;
+  EXPECT_TRUE(contains(run(quickstart + " --device"), "an option without a value; given --device"));
+}
+
 }  // namespace
