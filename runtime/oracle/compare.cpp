@@ -15,8 +15,9 @@
 namespace rankone {
 namespace {
 
-constexpr double row_factor = 5;        // a row may be off by this many bounds
-constexpr double floor_element = 1e-6;  // a reference smaller than this on average counts as this
+constexpr double row_factor = 5;               // a row may be off by this many bounds
+constexpr std::int64_t least_pooled_row = 16;  // elements
+constexpr double floor_element = 1e-6;         // a reference smaller than this on average counts as this
 
 // Where row `index` of the tensor starts.
 std::int64_t row_offset(const Tensor& tensor, std::int64_t index) {
@@ -46,9 +47,18 @@ Row measure(const Tensor& result, const Tensor& reference, std::int64_t index, s
   return row;
 }
 
-}  // namespace
+// `together` neighbours as one row; what is left over at the end joins the last.
+std::vector<Row> joined(const std::vector<Row>& rows, std::size_t together) {
+  std::vector<Row> wide(std::max<std::size_t>(rows.size() / together, 1));
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    Row& row = wide[std::min(i / together, wide.size() - 1)];
+    row.error += rows[i].error;
+    row.norm += rows[i].norm;
+  }
+  return wide;
+}
 
-Comparison compare(const std::vector<Compared>& draws, double bound) {
+Comparison compare_rows(const std::vector<Compared>& draws, double bound, std::int64_t least_row) {
   Comparison comparison{.ok = true};
   std::int64_t elements = 0, length = 1;
   std::vector<Row> rows;
@@ -70,6 +80,11 @@ Comparison compare(const std::vector<Compared>& draws, double bound) {
     }
   }
   if (elements == 0) return comparison;
+  const std::int64_t together = (least_row + length - 1) / length;
+  if (together > 1) {
+    rows = joined(rows, static_cast<std::size_t>(together));
+    length *= together;
+  }
   const double n = static_cast<double>(elements);
   comparison.relative_error = std::sqrt(whole.error) / std::max(std::sqrt(whole.norm), floor_element * std::sqrt(n));
 
@@ -80,14 +95,19 @@ Comparison compare(const std::vector<Compared>& draws, double bound) {
     // Written so that a NaN counts as worst and stays.
     if (std::isnan(comparison.worst_row) || error <= comparison.worst_row) continue;
     comparison.worst_row = error;
-    comparison.worst_index = static_cast<std::int64_t>(i);
+    comparison.worst_index = static_cast<std::int64_t>(i) * together;
   }
   comparison.ok = comparison.relative_error <= bound && comparison.worst_row <= row_factor * bound;
   return comparison;
 }
 
+}  // namespace
+
 Comparison compare(const Tensor& result, const Tensor& reference, double bound) {
-  return compare({{result, reference}}, bound);
+  return compare_rows({{result, reference}}, bound, 1);
+}
+Comparison compare(const std::vector<Compared>& draws, double bound) {
+  return compare_rows(draws, bound, least_pooled_row);
 }
 
 }  // namespace rankone

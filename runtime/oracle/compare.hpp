@@ -19,8 +19,9 @@ struct Comparison {
 struct Compared {
   Tensor result, reference;
 };
-// Several results of one shape count as one: their errors and norms are pooled, and so are their rows. A tensor of few
-// elements says little by itself, since a single one may be near 0.
+// Several results of one shape count as one: their errors and norms are pooled. A tensor of few elements says little by
+// itself, since a single one may be near 0; nor does a row of few, so that neighbours are taken together until they have
+// 16 elements.
 Comparison compare(const std::vector<Compared>& draws, double bound);
 
 // A row is the last dimension. Host tensors of one shape, any strides, types and ranks; without elements they agree.
