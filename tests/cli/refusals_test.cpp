@@ -37,6 +37,7 @@ constexpr Case cases[] = {
     {"joined_empty_value", "check gla --dtype=", "--dtype=", "bf16, f16, f32"},
     {"toggle_with_value", "check gla --packed=7", "--packed=7", "--packed alone"},
     {"device_twice", "check gla --device cpu --device cpu", "--device cpu and --device cpu", "one --device"},
+    {"seed_on_both_sides", "--seed 1 check gla --seed 2", "--seed 1 and --seed 2", "one --seed"},
     {"size_missing_after_a_comma", "check gla --shape T=5,", "''", "B=, T="},
     {"device_that_is_not_used", "show gla --device gpu", "gpu", "cuda:N"},
     {"seed_that_is_not_used", "show gla --seed abc", "abc", "an integer from 0"},
