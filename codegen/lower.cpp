@@ -91,9 +91,8 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
   check_options(variant, options);
   const ArchLimits limits = arch_limits(arch);
   if (const std::string reason = why_illegal(variant, options, schedule, limits); !reason.empty())
-    throw Error(ErrorCode::invalid_argument,
-                "this schedule is not legal for '" + std::string(variant.name.view()) + "': " + reason,
-                to_string(schedule));
+    throw Error(ErrorCode::invalid_argument, "this schedule is not legal: " + reason, to_string(schedule),
+                "one that legal_schedules() lists", std::string(variant.name.view()));
 
   // The public state-only pass is the portable family's, whichever the forward pass is of.
   if (pass == Pass::states && schedule.family == Family::hopper) {

@@ -45,7 +45,10 @@ std::int64_t Tensor::elements() const {
   std::int64_t count = 1;
   for (int i = 0; i < rank; ++i)
     if (__builtin_mul_overflow(count, shape[static_cast<std::size_t>(i)], &count))
-      throw Error(ErrorCode::invalid_argument, "a tensor has more elements than 64 bits count");
+      throw Error(ErrorCode::invalid_argument, "a tensor has more elements than 64 bits count",
+                  "a shape of " + std::to_string(rank) + " sizes up to " +
+                      std::to_string(*std::max_element(shape.begin(), shape.begin() + rank)),
+                  "at most 2^63 - 1 elements", "tensor");
   return count;
 }
 

@@ -50,7 +50,7 @@ Options parse(int count, char** words) {
     const std::string name = words[i];
     if (name != "--device" && name != "--dtype" && name != "--bytes" && name != "--data")
       throw Error(ErrorCode::invalid_argument, "unknown option", name, "--device, --dtype, --bytes, --data, --help");
-    if (i + 1 == count) throw Error(ErrorCode::invalid_argument, "an option without its value", name);
+    if (i + 1 == count) throw Error(ErrorCode::invalid_argument, "an option without its value", name, name + " VALUE");
     const std::string value = words[i + 1];
     if (name == "--device") options.device = value;
     if (name == "--dtype") options.type = parse_type(value);

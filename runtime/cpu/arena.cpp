@@ -36,9 +36,8 @@ std::size_t page_bytes() {
 }
 
 [[noreturn]] void refuse(const char* what) {
-  throw Error(ErrorCode::unsupported,
-              std::string("the system gives no memory for fiber stacks (") + what + ": " + std::strerror(errno) + ")",
-              {}, {}, "CPU device");
+  throw Error(ErrorCode::unsupported, std::string("the system gives no memory for fiber stacks (") + what + ")",
+              std::strerror(errno), "address space and memory for them", "CPU device");
 }
 
 }  // namespace

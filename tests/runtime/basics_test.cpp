@@ -88,5 +88,17 @@ TEST(LogDeathTest, AnUnknownLevelIsSaidOnce) {
       "^rankone: warn: RANKONE_LOG is not a log level; given chatty; accepted: off, error, warn, info, debug\n$");
 }
 
+TEST(Errors, AreOneLineOfBoundedLength) {
+  const Error error(ErrorCode::invalid_argument, "a\nb", std::string("q\0r", 3), "\x1b[31m", std::string(5000, 'w'));
+  EXPECT_EQ(error.message(), "a\\nb");
+  EXPECT_EQ(error.given(), "q\\x00r");
+  EXPECT_EQ(error.accepted(), "\\x1b[31m");
+  EXPECT_EQ(error.where().size(), 303u);
+  EXPECT_EQ(error.where().find("..."), 200u);
+  EXPECT_EQ(one_line("\xC3\xA9\xC3\xA9\xC3\xA9\xC3\xA9", 6), "\xC3\xA9\xC3\xA9...\xC3\xA9") << "no letter is cut";
+  const Error report(ErrorCode::check_failed, "one\ntwo");
+  EXPECT_EQ(report.message(), "one\ntwo") << "a report may have lines";
+}
+
 }  // namespace
 }  // namespace rankone
