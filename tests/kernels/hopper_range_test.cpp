@@ -27,9 +27,9 @@ std::vector<double> output(const Variant& variant, const char* infinite) {
     store(problem.find(infinite)->bytes.data(), dtype::f16, bad_token * dim + bad_column,
           std::numeric_limits<double>::infinity());
   ForwardArguments arguments;
-  for (HostTensor& tensor : problem.tensors) rankone::bind(arguments, tensor.name, tensor.view());
+  for (HostTensor& tensor : problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
   HostTensor o = make_tensor("o", dtype::f16, {1, tokens, 1, dim});
-  rankone::bind(arguments, "o", o.view());
+  bind_tensor(arguments, "o", o.view());
   compile(variant, options, cpu_device(3)).forward(arguments);
   std::vector<double> values;
   for (std::int64_t i = 0; i < tokens * dim; ++i) values.push_back(load(o.bytes.data(), o.type, i));
