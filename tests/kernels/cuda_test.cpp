@@ -46,6 +46,20 @@ class HopperOnCuda : public OnCuda {
     OnCuda::SetUp();
     if (device_ && device_->arch() != "sm_90a") GTEST_SKIP() << "the Hopper family serves sm_90a, this is " << device_->arch();
   }
+  // Whole and in segments.
+  void run_long(int dim, std::int64_t heads, std::uint64_t seed) {
+    for (const Level level : {Level::serial, Level::segment}) {
+      Case c = GetParam();
+      c.level = level;
+      const CompileOptions options = options_of(c, dim, dim, 0);
+      Problem problem = random_problem(*c.variant, options,
+                                       {.batch = 2, .tokens = 4096, .heads = heads, .value_heads = heads,
+                                        .key_dim = dim, .value_dim = dim, .sequences = 2},
+                                       {.seed = seed});
+      spread_gates(problem, seed);
+      expect_right(compile(*c.variant, options, *device_), problem, c.name());
+    }
+  }
 };
 
 TEST_P(HopperOnCuda, AgreesWithTheRecurrence) {
@@ -55,19 +69,7 @@ TEST_P(HopperOnCuda, AgreesWithTheRecurrence) {
   run(256, 192, 32, 230);
 }
 
-TEST_P(HopperOnCuda, AgreesOverALongSequence) {
-  for (const Level level : {Level::serial, Level::segment}) {
-    Case c = GetParam();
-    c.level = level;
-    const CompileOptions options = options_of(c, 128, 128, 0);
-    Problem problem = random_problem(*c.variant, options,
-                                     {.batch = 2, .tokens = 4096, .heads = 2, .value_heads = 2, .key_dim = 128,
-                                      .value_dim = 128, .sequences = 2},
-                                     {.seed = 240});
-    spread_gates(problem, 240);
-    expect_right(compile(*c.variant, options, *device_), problem, c.name());
-  }
-}
+TEST_P(HopperOnCuda, AgreesOverALongSequence) { run_long(128, 2, 240); }
 
 class ClusterOnCuda : public HopperOnCuda {};
 
@@ -78,19 +80,7 @@ TEST_P(ClusterOnCuda, AgreesWithTheRecurrence) {
   run(256, 512, 32, 270);
 }
 
-TEST_P(ClusterOnCuda, AgreesOverALongSequence) {
-  for (const Level level : {Level::serial, Level::segment}) {
-    Case c = GetParam();
-    c.level = level;
-    const CompileOptions options = options_of(c, 256, 256, 0);
-    Problem problem = random_problem(*c.variant, options,
-                                     {.batch = 2, .tokens = 4096, .heads = 1, .value_heads = 1, .key_dim = 256,
-                                      .value_dim = 256, .sequences = 2},
-                                     {.seed = 280});
-    spread_gates(problem, 280);
-    expect_right(compile(*c.variant, options, *device_), problem, c.name());
-  }
-}
+TEST_P(ClusterOnCuda, AgreesOverALongSequence) { run_long(256, 1, 280); }
 
 INSTANTIATE_TEST_SUITE_P(Clusters, ClusterOnCuda, testing::ValuesIn(cluster_cases()),
                          [](const auto& info) { return info.param.name(); });
