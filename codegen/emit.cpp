@@ -57,6 +57,7 @@ const char* role_name(KernelRole role) {
     case KernelRole::states: return "states";
     case KernelRole::output: return "output";
     case KernelRole::join: return "join";
+    case KernelRole::prepare: return "prepare";
     case KernelRole::combine: return "combine";
   }
   return "";
@@ -78,7 +79,7 @@ std::string entry_text(const KernelPlan& kernel, Family family) {
     text = "static_assert(" + traits + "::layout.bytes == " + std::to_string(kernel.shared_bytes) + ");\n";
     call = std::string("rankone::") + (hopper ? "hopper_forward" : "scan") + "<rankone::Policy, rankone::Gate, " +
            role + ">(arguments);";
-    if (hopper) bounds += ", 1";
+    if (hopper) bounds += ", " + std::to_string(kernel.residents);
   }
   const std::string cluster = kernel.cluster > 1 ? " __cluster_dims__(" + std::to_string(kernel.cluster) + ", 1, 1)" : "";
   return text + "extern \"C\" __global__ void __launch_bounds__(" + bounds + ")" + cluster + "\n" + kernel.entry +

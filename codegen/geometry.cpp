@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "codegen/space.hpp"
 #include "templates/hopper/layout.cuh"
 
 namespace rankone {
@@ -16,7 +17,8 @@ std::int64_t rounded_up(std::int64_t value, std::int64_t unit) { return (value +
 
 // Of every chip that the Hopper family serves. Fixed, so that a split does not depend on the GPU at hand.
 constexpr std::int64_t hopper_multiprocessors = 132;
-constexpr std::int64_t fewest_chunks = 4;  // of a segment: less is all start-up
+constexpr std::int64_t fewest_chunks = 4;    // of a segment: less is all start-up
+constexpr std::int64_t prepared_chunks = 2;  // at a time
 
 std::int64_t slots(const Shape& shape, std::int64_t tokens) {
   const std::int64_t chunks = (shape.tokens + tokens - 1) / tokens;
@@ -27,6 +29,7 @@ std::int64_t slots(const Shape& shape, std::int64_t tokens) {
 
 // As long as may be while every multiprocessor has one.
 std::int64_t segment_tokens(const Plan& plan, const Shape& shape) {
+  if (plan.schedule.prepared) return prepared_chunks * plan.schedule.chunk;
   if (plan.schedule.level != Level::segment) return 0;
   const std::int64_t rows = value_heads(shape) * plan.value_tiles, chunk = plan.schedule.chunk;
   if (rows == 0 || shape.tokens == 0) return 0;
@@ -52,23 +55,29 @@ std::int64_t block_count(const Plan& plan, const KernelPlan& kernel, const Shape
       if (segment == 0) return 0;
       return sequences(shape) * value_heads(shape) *
              ((plan.options.key_dim * plan.options.value_dim + 4 * join_threads - 1) / (4 * join_threads));
+    case KernelRole::prepare: return slots(shape, segment) * value_heads(shape);
     case KernelRole::output: return chunk_slots(plan, shape) * value_heads(shape) * plan.value_tiles;
     case KernelRole::states:
       if (plan.schedule.level == Level::segment && segment == 0) return 0;
       break;
     case KernelRole::scan: break;
   }
-  return (segment != 0 ? slots(shape, segment) : sequences(shape)) * value_heads(shape) * plan.value_tiles;
+  return (plan.schedule.level == Level::segment && segment != 0 ? slots(shape, segment) : sequences(shape)) *
+         value_heads(shape) * plan.value_tiles;
 }
 
 std::size_t segment_state_bytes(const Plan& plan, const Shape& shape) {
   const std::int64_t segment = segment_tokens(plan, shape);
-  if (segment == 0) return 0;
+  if (plan.schedule.level != Level::segment || segment == 0) return 0;
   return static_cast<std::size_t>(slots(shape, segment) * value_heads(shape)) *
          static_cast<std::size_t>(plan.options.key_dim * plan.options.value_dim) * 4;
 }
 
 std::size_t workspace_bytes(const Plan& plan, const Shape& shape) {
+  if (plan.schedule.prepared)
+    return static_cast<std::size_t>(chunk_slots(plan, shape) * value_heads(shape)) *
+           static_cast<std::size_t>(
+               hopper_layout(plan.variant, plan.options, plan.schedule, KernelRole::prepare).image_bytes);
   if (const std::int64_t segment = segment_tokens(plan, shape); segment != 0) {
     const int width = plan.variant.decay_.kind == DecayKind::per_key ? plan.options.key_dim : 1;
     return segment_state_bytes(plan, shape) +

@@ -99,6 +99,12 @@ int JsonObject::integer(const char* key) const {
   return static_cast<int>(value);
 }
 
+bool JsonObject::boolean(const char* key) const {
+  const nlohmann::json& value = at(key);
+  if (!value.is_boolean()) refuse(key, "true or false is needed", shortened(value), "true, false");
+  return value.get<bool>();
+}
+
 void JsonObject::refuse(const char* key, std::string message, std::string given, std::string accepted) const {
   throw Error(ErrorCode::invalid_argument, std::move(message), std::move(given), std::move(accepted), where(key));
 }

@@ -30,6 +30,7 @@ class JsonObject {
   std::string string(const char* key) const;
   double number(const char* key) const;
   int integer(const char* key) const;
+  bool boolean(const char* key) const;
   std::string where(const char* key) const { return where_ + "." + key; }
 
   template <class Value, std::size_t n> Value named(const char* key, const NamedValue<Value> (&table)[n]) const {

@@ -26,15 +26,17 @@ const char* suffix_of(KernelRole role, Pass pass) {
     case KernelRole::states: return pass == Pass::states ? "_states" : "_chunk_states";
     case KernelRole::output: return "_output";
     case KernelRole::join: return "_join";
+    case KernelRole::prepare: return "_prepare";
     case KernelRole::combine: return "_combine";
   }
   return "";
 }
 
-std::vector<KernelRole> roles_of(Level level, Pass pass) {
+std::vector<KernelRole> roles_of(const Schedule& schedule, Pass pass) {
   if (pass == Pass::states) return {KernelRole::states, KernelRole::combine};
-  if (level == Level::segment) return {KernelRole::states, KernelRole::join, KernelRole::scan};
-  if (level == Level::serial) return {KernelRole::scan};
+  if (schedule.prepared) return {KernelRole::prepare, KernelRole::scan};
+  if (schedule.level == Level::segment) return {KernelRole::states, KernelRole::join, KernelRole::scan};
+  if (schedule.level == Level::serial) return {KernelRole::scan};
   return {KernelRole::states, KernelRole::output};
 }
 
@@ -50,15 +52,18 @@ std::vector<int> staged_input_bytes(const Variant& variant, const CompileOptions
 HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
                            KernelRole role) {
   HopperSizes sizes{.chunk = schedule.chunk,
-                    .stages = schedule.stages,
-                    .cluster = schedule.cluster,
+                    .stages = role == KernelRole::prepare ? prepare_stages : schedule.stages,
+                    .cluster = schedule.prepared ? 1 : schedule.cluster,
                     .key_dim = options.key_dim,
                     .value_tile = schedule.value_tile,
                     .per_key = variant.decay_.kind == DecayKind::per_key,
                     .reads_output = role != KernelRole::states,
+                    .has_helpers = !schedule.prepared || role == KernelRole::prepare,
+                    .has_states = role != KernelRole::prepare,
                     .narrow = options.dtype == dtype::f16,
                     .input_bytes = {},
                     .input_is_per_key = {}};
+  if (!sizes.has_helpers) return make_hopper_layout(sizes);
   int index = 0;
   for (const TensorPlan& input : gate_inputs(variant, options)) {
     sizes.input_bytes[index] = static_cast<int>(size_of(input.type));
@@ -100,6 +105,7 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
     portable.family = Family::portable;
     portable.level = Level::automatic;
     portable.chunk = portable.value_tile = portable.warps = portable.stages = portable.cluster = 0;
+    portable.prepared = false;
     return lower(variant, portable, default_schedule(variant, portable, arch), arch, pass);
   }
 
@@ -120,14 +126,16 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
   const auto threads = [&](KernelRole role) {
     if (role == KernelRole::combine) return combine_threads;
     if (role == KernelRole::join) return join_threads;
+    if (role == KernelRole::prepare) return hopper_layout(variant, options, schedule, role).threads;
     return 32 * schedule.warps;
   };
-  for (const KernelRole role : roles_of(schedule.level, pass))
+  for (const KernelRole role : roles_of(schedule, pass))
     plan.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role, pass),
                             .role = role,
                             .threads = threads(role),
                             .shared_bytes = shared_bytes(variant, options, schedule, role),
-                            .cluster = role == KernelRole::join ? 1 : schedule.cluster});
+                            .cluster = role == KernelRole::join || role == KernelRole::prepare ? 1 : schedule.cluster,
+                            .residents = role == KernelRole::prepare ? prepare_residents : 1});
   return plan;
 }
 

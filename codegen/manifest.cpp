@@ -12,6 +12,7 @@
 
 #include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
+#include "codegen/space.hpp"
 #include "codegen/tensors.hpp"
 #include "codegen/variant_json.hpp"
 #include "templates/device/arguments.cuh"
@@ -32,6 +33,7 @@ const char* role_name(KernelRole role) {
     case KernelRole::states: return "states";
     case KernelRole::output: return "output";
     case KernelRole::join: return "join";
+    case KernelRole::prepare: return "prepare";
     case KernelRole::combine: return "combine";
   }
   return "";
@@ -41,6 +43,7 @@ const char* role_name(KernelRole role) {
 std::string blocks_text(const Plan& plan, KernelRole role) {
   const std::string tiles = std::to_string(plan.value_tiles);
   if (role == KernelRole::combine) return "N * HV";
+  if (role == KernelRole::prepare) return "runs * HV";
   if (plan.schedule.level == Level::segment && plan.pass == Pass::forward) {
     const int elements = plan.options.key_dim * plan.options.value_dim, per_block = 4 * join_threads;
     if (role == KernelRole::join) return "N * HV * " + std::to_string((elements + per_block - 1) / per_block);
@@ -139,12 +142,19 @@ json launch_json(const Plan& plan) {
     launch["workspace_bytes"] = "segments * HV * " + std::to_string(state + decay) +
                                 ", 16-byte aligned: at chunk_states " + "segments * HV * " + std::to_string(state) +
                                 ", behind them segment_decays; 0 if not split";
+  } else if (plan.schedule.prepared) {
+    launch["segment_tokens"] = "a multiple of " + chunk + ", best " + std::to_string(segment_tokens(plan, {}));
+    launch["runs"] = "ceil(T / segment_tokens) * B, or ceil(T / segment_tokens) + N with cu_seqlens";
+    launch["workspace_bytes"] =
+        "slots * HV * " +
+        std::to_string(hopper_layout(plan.variant, plan.options, plan.schedule, KernelRole::prepare).image_bytes) +
+        ", at chunk_states, 16-byte aligned";
   } else {
     launch["workspace_bytes"] = "0";
   }
   if (plan.schedule.family == Family::hopper && plan.pass == Pass::forward)
     launch["grid"] =
-        "one-dimensional, `blocks` of the kernel; forward and states also run with fewer, which walk the rest";
+        "one-dimensional, `blocks` of the kernel; forward, states and prepare also run with fewer, which walk the rest";
   return launch;
 }
 

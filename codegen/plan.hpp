@@ -26,11 +26,12 @@ struct TensorPlan {
 };
 
 enum class KernelRole : unsigned char {
-  scan,    // serial level: one pass, state on chip
-  states,  // writes the state before each chunk, and the final one; also the public state-only pass
-  output,  // chunks in parallel, from those states
-  join,    // segment level: from what each segment adds to the state before each
-  combine  // joins the states of two spans
+  scan,     // serial level: one pass, state on chip
+  states,   // writes the state before each chunk, and the final one; also the public state-only pass
+  output,   // chunks in parallel, from those states
+  join,     // segment level: from what each segment adds to the state before each
+  prepare,  // before a prepared scan: operands, decays and scores of each chunk
+  combine   // joins the states of two spans
 };
 
 // What one emitted text serves; texts are apart so that nobody waits for kernels that are not used.
@@ -44,7 +45,8 @@ struct KernelPlan {
   KernelRole role = KernelRole::scan;
   int threads = 0;
   int shared_bytes = 0;
-  int cluster = 1;  // blocks of a cluster; the grid is a multiple of it
+  int cluster = 1;    // blocks of a cluster; the grid is a multiple of it
+  int residents = 1;  // blocks that a multiprocessor is meant to hold
 };
 
 // Order in `inputs`, `parameters`, `scalars` is the order in Arguments.
@@ -83,9 +85,11 @@ std::string option_for(const Plan&, std::size_t kernel);
 
 std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
 std::int64_t chunk_slots(const Plan&, const Shape&);         // ceil(T / C) * B, or ceil(T / C) + N when packed
-std::int64_t segment_tokens(const Plan&, const Shape&);      // of a segment; 0 where sequences are walked whole
+// Of a segment, or of what a block prepares at a time; 0 where sequences are walked whole.
+std::int64_t segment_tokens(const Plan&, const Shape&);
 std::size_t segment_state_bytes(const Plan&, const Shape&);  // where segment_decays start in the workspace
-std::size_t workspace_bytes(const Plan&, const Shape&);  // of chunk_states and segment_decays; 0 at the serial level
+// Of chunk_states and segment_decays; 0 at the serial level unless it is prepared.
+std::size_t workspace_bytes(const Plan&, const Shape&);
 
 std::string to_string(const Schedule&);  // "portable/serial chunk=64 value_tile=64 warps=4 stages=2"
 

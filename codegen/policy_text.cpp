@@ -48,7 +48,8 @@ class PolicyWriter {
               {"warps", schedule.warps},
               {"stages", schedule.stages}});
     if (schedule.family == Family::hopper) integers({{"cluster", schedule.cluster}});
-    if (schedule.family == Family::hopper) flags({{"in_segments", schedule.level == Level::segment}});
+    if (schedule.family == Family::hopper)
+      flags({{"in_segments", schedule.level == Level::segment}, {"prepared", schedule.prepared}});
     flags({{"has_feature_map", !variant.feature_map_.empty()},
            {"has_key", !variant.key_.empty()},
            {"has_write_scale", !variant.write_scale_.empty()},

@@ -22,10 +22,11 @@ int octaves(int a, int b) {
 }
 
 // Smaller is better, the first difference decides.
-std::array<int, 7> demerits(const Schedule& schedule) {
+std::array<int, 8> demerits(const Schedule& schedule) {
   // What the Hopper family can run it runs faster; the more stages fit, the less it waits.
   if (schedule.family == Family::hopper)
     return {0,
+            schedule.prepared,  // until it is measured
             schedule.level != preferred_level,
             octaves(schedule.value_tile, preferred_value_tile),
             octaves(schedule.chunk, preferred_chunk),
@@ -38,6 +39,7 @@ std::array<int, 7> demerits(const Schedule& schedule) {
           octaves(schedule.value_tile, preferred_value_tile),
           octaves(schedule.chunk, preferred_chunk),
           schedule.value_tile / schedule.warps != preferred_columns,
+          0,
           0};
 }
 

@@ -16,6 +16,7 @@ struct Schedule {
                         // help; hopper: follows from the value tile
   int stages = 2;       // chunks in flight in shared memory. portable: 1 or 2; hopper: 2 to 6
   int cluster = 1;      // hopper, per key: blocks of neighbouring value tiles that share the work on keys, 1, 2 or 4
+  bool prepared = false;  // hopper, per key: a kernel of its own does the work on keys, for all value tiles
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };
 

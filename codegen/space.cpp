@@ -26,6 +26,7 @@ constexpr Level hopper_levels[] = {Level::serial, Level::segment};
 constexpr int hopper_chunks[] = {32, 64};
 constexpr int hopper_value_tiles[] = {64, 128};
 constexpr int hopper_stage_counts[] = {2, 3, 4, 6};
+constexpr int prepared_stage_counts[] = {2, 3, 4, 5, 6};
 constexpr int hopper_clusters[] = {1, 2, 4};
 constexpr int multiprocessor_registers = 65536, thread_registers = 255;
 constexpr int working_registers = 64;  // that a thread needs beside its part of the state
@@ -72,7 +73,10 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
   if (schedule.value_tile != 64 && schedule.value_tile != 128)
     return "a value tile of the Hopper family has 64 or 128 columns";
   if (schedule.stages < 2 || schedule.stages > 6) return "the Hopper family has 2 to 6 stages";
-  if (options.key_dim > 128 && schedule.value_tile > 64)
+  if (schedule.prepared && variant.decay_.kind != DecayKind::per_key)
+    return "only decays per key leave a kernel of its own anything to prepare";
+  if (schedule.prepared && schedule.level != Level::serial) return "what is prepared serves the level serial";
+  if (options.key_dim > 128 && schedule.value_tile > 64 && !schedule.prepared)
     return "beyond K = 128 the state leaves room for 64 value columns";
   if (options.key_dim > 128 && schedule.chunk > 32)
     return "beyond K = 128 the state leaves room for chunks of 32 tokens";
@@ -80,15 +84,45 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
     const int tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile;
     if (schedule.cluster != 2 && schedule.cluster != 4) return "a cluster has 1, 2 or 4 blocks";
     if (variant.decay_.kind != DecayKind::per_key) return "only decays per key leave a cluster work to share";
-    if (options.dtype == dtype::f16)
+    if (options.dtype == dtype::f16 && !schedule.prepared)
       return "in f16 a block scales keys and queries by all of their columns, and shares none";
-    if (options.key_dim % (64 * schedule.cluster) != 0) return "each block of a cluster takes multiples of 64 keys";
+    if (options.key_dim % (64 * schedule.cluster) != 0 && !schedule.prepared)
+      return "each block of a cluster takes multiples of 64 keys";
     if (tiles % schedule.cluster != 0)
       return "a cluster shares among neighbouring value tiles, and there are " + std::to_string(tiles);
   }
   const HopperLayout layout = hopper_layout(variant, options, schedule, KernelRole::scan);
   if (schedule.warps != layout.threads / 32) return "it has " + std::to_string(layout.threads / 32) + " warps";
+  if (schedule.prepared) {
+    const int bytes = hopper_layout(variant, options, schedule, KernelRole::prepare).bytes;
+    if (std::string reason = why_too_large(bytes, limits); !reason.empty()) return reason;
+  }
   return why_too_large(layout.bytes, limits);
+}
+
+// All that share a level and whether keys are prepared.
+void add_hopper(const Variant& variant, const CompileOptions& options, const Pins& pins, const ArchLimits& limits,
+                Level level, bool prepared, std::vector<Schedule>& legal) {
+  const std::vector<int> stage_choices =
+      prepared ? choices(pins.stages, 0, prepared_stage_counts) : choices(pins.stages, 0, hopper_stage_counts);
+  for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
+    for (const int value_tile : choices(pins.value_tile, 0, hopper_value_tiles))
+      for (const int stages : stage_choices)
+        for (const int cluster : choices(pins.cluster, 0, hopper_clusters)) {
+          if (chunk != 32 && chunk != 64) continue;
+          if (pins.value_tile == 0 && value_tile > 64 && options.value_dim <= 64) continue;
+          Schedule schedule{.family = Family::hopper,
+                            .level = level,
+                            .chunk = chunk,
+                            .value_tile = value_tile,
+                            .warps = 0,
+                            .stages = stages,
+                            .cluster = cluster,
+                            .prepared = prepared};
+          schedule.warps = hopper_layout(variant, options, schedule, KernelRole::scan).threads / 32;
+          if (pins.warps != 0 && pins.warps != schedule.warps) continue;
+          if (why_unfit_for_hopper(variant, options, schedule, limits).empty()) legal.push_back(schedule);
+        }
 }
 
 std::string why_unfit(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
@@ -103,6 +137,7 @@ std::string why_unfit(const Variant& variant, const CompileOptions& options, con
     return "a value tile is a multiple of 16 columns from 16 to 256";
   if (schedule.stages < 1 || schedule.stages > 2) return "it has 1 or 2 stages";
   if (schedule.cluster != 1) return "the portable family has no clusters";
+  if (schedule.prepared) return "the portable family prepares nothing in a kernel of its own";
   if (schedule.warps < 1 || schedule.warps > max_warps) return "it has 1 to 16 warps";
   if (schedule.value_tile != 8 * schedule.warps && schedule.value_tile != 16 * schedule.warps &&
       schedule.value_tile != 32 * schedule.warps)
@@ -124,24 +159,9 @@ std::vector<Schedule> enumerate(const Variant& variant, const CompileOptions& op
   std::vector<Schedule> legal;
   if (pins.family != Family::portable && why_not_hopper(variant, options, limits).empty())
     for (const Level level : choices(pins.level, Level::automatic, hopper_levels))
-      for (const int chunk : choices(pins.chunk, 0, hopper_chunks))
-        for (const int value_tile : choices(pins.value_tile, 0, hopper_value_tiles))
-          for (const int stages : choices(pins.stages, 0, hopper_stage_counts))
-            for (const int cluster : choices(pins.cluster, 0, hopper_clusters)) {
-              if (chunk != 32 && chunk != 64) continue;
-              if (pins.value_tile == 0 && value_tile > 64 && options.value_dim <= 64) continue;
-              Schedule schedule{.family = Family::hopper,
-                                .level = level,
-                                .chunk = chunk,
-                                .value_tile = value_tile,
-                                .warps = 0,
-                                .stages = stages,
-                                .cluster = cluster};
-              schedule.warps = hopper_layout(variant, options, schedule, KernelRole::scan).threads / 32;
-              if (pins.warps != 0 && pins.warps != schedule.warps) continue;
-              if (why_unfit(variant, options, schedule, limits).empty()) legal.push_back(schedule);
-            }
-  if (pins.family == Family::hopper || pins.cluster > 1) return legal;
+      for (const bool prepared : {false, true})
+        if (prepared || !pins.prepared) add_hopper(variant, options, pins, limits, level, prepared, legal);
+  if (pins.family == Family::hopper || pins.cluster > 1 || pins.prepared) return legal;
   for (const Level level : choices(pins.level, Level::automatic, levels))
     for (const int chunk : choices(pins.chunk, 0, chunks))
       for (const int value_tile : choices(pins.value_tile, 0, value_tiles))
@@ -172,11 +192,12 @@ std::string pinned_text(const Pins& pins) {
   if (pins.warps != 0) add("warps", std::to_string(pins.warps));
   if (pins.stages != 0) add("stages", std::to_string(pins.stages));
   if (pins.cluster != 0) add("cluster", std::to_string(pins.cluster));
+  if (pins.prepared) add("prepared", "true");
   return text;
 }
 
 // The values that each knob takes in legal schedules.
-std::string accepted_text(const std::vector<Schedule>& legal) {
+std::string accepted_text(const std::vector<Schedule>& legal, const Pins& pins) {
   std::string text;
   const auto add = [&](const char* name, int Schedule::*member) {
     std::set<int> values;
@@ -202,6 +223,7 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
   const auto [fewest, most] = std::minmax_element(legal.begin(), legal.end(), by_stages);
   text += ", stages from " + std::to_string(fewest->stages) + " to " + std::to_string(most->stages);
   add("cluster", &Schedule::cluster);
+  if (pins.prepared) text += ", prepared for decays per key in the Hopper family, at the level serial";
   return text + ", in combinations that fit";
 }
 
@@ -227,7 +249,7 @@ std::string accepted_text(const std::vector<Schedule>& legal) {
                     name_of(options.dtype),
                 "what fits " + memory, where);
   throw Error(ErrorCode::invalid_argument, "no schedule fits what is pinned, with " + memory, pinned_text(pins),
-              accepted_text(others), where);
+              accepted_text(others, pins), where);
 }
 
 }  // namespace
@@ -242,7 +264,8 @@ Pins pins_of(const Variant& variant, const CompileOptions& options) {
           .value_tile = options.value_tile,
           .warps = options.warps,
           .stages = options.stages,
-          .cluster = options.cluster};
+          .cluster = options.cluster,
+          .prepared = options.prepared};
 }
 
 std::string why_illegal(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
@@ -252,7 +275,8 @@ std::string why_illegal(const Variant& variant, const CompileOptions& options, c
   if (differs(pins.family, Family::automatic, schedule.family) ||
       differs(pins.level, Level::automatic, schedule.level) || differs(pins.chunk, 0, schedule.chunk) ||
       differs(pins.value_tile, 0, schedule.value_tile) || differs(pins.warps, 0, schedule.warps) ||
-      differs(pins.stages, 0, schedule.stages) || differs(pins.cluster, 0, schedule.cluster))
+      differs(pins.stages, 0, schedule.stages) || differs(pins.cluster, 0, schedule.cluster) ||
+      differs(pins.prepared, false, schedule.prepared))
     return "it differs from what is pinned: " + pinned_text(pins);
   return why_unfit(variant, options, schedule, limits);
 }
@@ -267,6 +291,7 @@ namespace {
 // Others are there for those who ask for them.
 bool may_be_default(const Variant& variant, const CompileOptions& options, const Schedule& schedule) {
   if (schedule.family != Family::hopper) return true;
+  if (schedule.prepared) return false;  // until it is measured
   // Beyond K = 128 a block holds so few value columns that others repeat most of its work, unless they share it.
   if (options.key_dim > 128 && schedule.cluster == 1) return false;
   // Per token, float16 has passed its tests on the CPU device; on a GPU only an earlier form of it has run.
@@ -288,7 +313,8 @@ std::string to_string(const Schedule& schedule) {
   return std::string(name_in(family_names, schedule.family)) + "/" + std::string(name_in(level_names, schedule.level)) +
          " chunk=" + std::to_string(schedule.chunk) + " value_tile=" + std::to_string(schedule.value_tile) +
          " warps=" + std::to_string(schedule.warps) + " stages=" + std::to_string(schedule.stages) +
-         (schedule.cluster > 1 ? " cluster=" + std::to_string(schedule.cluster) : "");
+         (schedule.cluster > 1 ? " cluster=" + std::to_string(schedule.cluster) : "") +
+         (schedule.prepared ? " prepared" : "");
 }
 
 }  // namespace rankone

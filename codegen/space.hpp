@@ -31,6 +31,7 @@ struct Pins {
   Family family = Family::automatic;
   Level level = Level::automatic;
   int chunk = 0, value_tile = 0, warps = 0, stages = 0, cluster = 0;
+  bool prepared = false;
   friend bool operator==(const Pins&, const Pins&) = default;
 };
 Pins pins_of(const Variant& variant, const CompileOptions& options);

@@ -39,9 +39,10 @@ void PassKernels::launch(const Call& call, std::size_t first, std::size_t last, 
                   std::string(plan_.variant.name.view()));
     // A block of the Hopper family walks several items, the loads of the next one under way before the last ends. Where
     // lengths differ the hardware deals better with one item a block, and only it knows where a cluster finds place.
-    if (plan_.schedule.family == Family::hopper && plan_.kernels[i].role != KernelRole::join &&
-        call.shape.sequences == 0 && plan_.kernels[i].cluster == 1)
-      blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_});
+    const KernelPlan& kernel = plan_.kernels[i];
+    const bool alike = call.shape.sequences == 0 || kernel.role == KernelRole::prepare;
+    if (plan_.schedule.family == Family::hopper && kernel.role != KernelRole::join && alike && kernel.cluster == 1)
+      blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_} * kernel.residents);
   }
   for (std::size_t i = first; i <= last; ++i)
     if (blocks[i] > 0) kernels_->launch(i, call.arguments, blocks[i], stream);

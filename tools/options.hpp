@@ -8,7 +8,7 @@
 namespace rankone {
 
 struct Options {
-  bool json = false, quiet = false, packed = false;
+  bool json = false, quiet = false, packed = false, prepared = false;
   std::string seed;
   std::vector<std::string> variants, shapes, archs, scalars;
   std::string pass, dtype, precision, device;

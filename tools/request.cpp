@@ -209,6 +209,7 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
   compile.warps = integer(options.warps, 1, 32, "--warps");
   compile.stages = integer(options.stages, 1, 6, "--stages");
   compile.cluster = integer(options.cluster, 1, 4, "--cluster");
+  compile.prepared = options.prepared;
   return compile;
 }
 

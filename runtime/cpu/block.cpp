@@ -101,7 +101,8 @@ void Block::begin(std::int64_t cluster) {
     fiber.index = i;
     fiber.word = Word::none;
     fiber.exited = fiber.woken = false;
-    fiber.group = 0;
+    fiber.group = fiber.store_group = 0;
+    fiber.stores.clear();
   }
   for (int w = 0; w < threads / host_warp_size; ++w) {
     warps_[static_cast<std::size_t>(w)] = {.time = clock_};
@@ -163,6 +164,7 @@ void Block::leave(Fiber& me) {
   if (next == nullptr) fail({.kind = FailureKind::deadlock});
   if (next != &me) switch_to(*next, &me.context);
   if (!me.copies.empty()) deliver_some(me, random_ >> 40);
+  if (!me.stores.empty() && (random_ >> 30) % 4 == 0) deliver(me.stores[(random_ >> 32) % me.stores.size()]);
   if (arrivals_under_way_ != 0 && (random_ >> 50) % 16 == 0) complete_some();
   if (products_under_way_ != 0 && (random_ >> 20) % 32 == 0)
     perform_next(warpgroups_[(random_ >> 32) % warpgroups_.size()]);
@@ -174,13 +176,23 @@ void Block::finish(Fiber& me) {
           .word = Word::wgmma,
           .thread = me.index,
           .line = warpgroup_of(me.index).products.front().line});
+  if (!me.stores.empty())
+    fail({.kind = FailureKind::stores_left,
+          .word = Word::store_bulk,
+          .thread = me.index,
+          .line = me.stores.front().line});
   me.exited = true;
   --running_;
   if (--running_of_[static_cast<std::size_t>(rank_of(me.index))] == 0) {
     for (const auto& queue : arrivals_)
       for (const AsyncArrival& each : queue)
-        if (each.bytes != 0 && rank_of(each.thread) == rank_of(me.index))
-          fail({.kind = FailureKind::sends_left, .word = Word::send_to_block, .thread = each.thread, .line = each.line});
+        // A send reads the block of its thread, a load writes the one it is for.
+        if (each.bytes != 0 &&
+            (each.source != nullptr ? each.to / launch_.span : rank_of(each.thread)) == rank_of(me.index))
+          fail({.kind = FailureKind::sends_left,
+                .word = each.source != nullptr ? Word::load_bulk : Word::send_to_block,
+                .thread = each.thread,
+                .line = each.line});
   }
   Fiber* next = pick();
   while (next == nullptr && running_ != 0 && complete_some()) next = pick();

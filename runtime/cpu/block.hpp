@@ -49,6 +49,9 @@ enum class Word : unsigned char {
   barrier_arrive_after_copies,
   sync_cluster,
   send_to_block,
+  load_bulk,
+  load_bulk_to_all,
+  store_bulk,
   sync_threads,
   set_registers,
   wgmma,
@@ -82,7 +85,8 @@ enum class FailureKind : unsigned char {
   no_block,
   bad_send,
   block_gone,
-  sends_left
+  sends_left,
+  stores_left
 };
 
 // Plain data, since it is filled in on a fiber that is then abandoned.
@@ -118,12 +122,22 @@ struct PendingCopy {
   bool delivered;
 };
 
+// A bulk store from its issue to its wait.
+struct PendingStore {
+  void* target;
+  int from, bytes, line;
+  int group;
+  std::uint32_t time;  // in the warp's column of stores
+  bool delivered;
+};
+
 // What arrives at a barrier on its own time, once it is issued: each warp's in turn.
 struct AsyncArrival {
   int barrier = 0, line = 0;         // where it arrives, or brings bytes
   std::uint32_t time = 0;            // in the warp's column of copies or sends
   std::vector<PendingCopy> copies;   // that it comes after
   int from = 0, to = 0, bytes = 0;   // of a send; 0 bytes: none
+  const void* source = nullptr;      // of a bulk copy from global memory, in place of `from`
   int thread = 0;
 };
 
@@ -137,6 +151,8 @@ struct Fiber {
   const void* operands = nullptr;  // of a warp-wide word, on the fiber's own stack
   std::vector<PendingCopy> copies;
   int group = 0;  // of the copies issued next
+  std::vector<PendingStore> stores;
+  int store_group = 0;  // likewise
 };
 
 struct Warp {
@@ -185,6 +201,11 @@ class Block {
   void barrier_arrive_after_copies(HostThread&, int offset, int line);
   void sync_cluster(HostThread&, int line);
   void send_to_block(HostThread&, int rank, int offset, int bytes, int barrier, int line);
+  void load_bulk(HostThread&, int offset, const void* source, int bytes, int barrier, int line);
+  void load_bulk_to_all(HostThread&, int offset, const void* source, int bytes, int barrier, int blocks, int line);
+  void store_bulk(HostThread&, void* target, int offset, int bytes, int line);
+  void bulk_commit(HostThread&, int line);
+  void bulk_wait_read(HostThread&, int pending, int line);
   void sync_threads(HostThread&, int barrier, int threads, int line);
   void fence_async(HostThread&, int line);
   void set_registers(HostThread&, int line);
@@ -299,6 +320,10 @@ class Block {
   void check_operand(const HostMatrix& matrix, int rows, Access now, const Fiber* threads, int line);
   void perform_next(Warpgroup& group);
   void finish_groups(Warpgroup& group, const Fiber* threads, int pending, int line);
+  void load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
+                      int line);
+  void check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line);
+  void deliver(PendingStore& store);
   void deliver(PendingCopy& copy);
   void deliver_some(Fiber& me, std::uint64_t random);
   std::string report() const;  // of failure_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The shadow of blocks whose parts synchronize alone: as Shadow, with vector clocks for the order, every reader kept
-// that a later writer could miss, and reads by the tensor cores and by what is sent to other blocks.
+// that a later writer could miss, and reads by the tensor cores, by bulk stores and by what is sent to other blocks.
 #pragma once
 
 #include <algorithm>
@@ -130,7 +130,8 @@ class CausalShadow {
     };
     const auto kind = [&] {
       if (other.thread < clocks.threads()) return Conflict::read_write;
-      return clocks.is_product(other.thread) ? Conflict::product_under_way : Conflict::send_under_way;
+      if (clocks.is_product(other.thread)) return Conflict::product_under_way;
+      return clocks.is_store(other.thread) ? Conflict::store_under_way : Conflict::send_under_way;
     };
     for (Cell *cell = first(offset), *end = last(cell, bytes); cell != end; ++cell) {
       other = cell->writer;

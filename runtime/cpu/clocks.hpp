@@ -5,7 +5,8 @@
 // each other thread, the latest such time that it comes after. Rows are shared, counted, and copied only to change,
 // since the lanes of a warp mostly know the same. Behind the threads' columns each warpgroup has one for its products,
 // which read shared memory on their own time: who knows that time knows that the products are done. So has each warp
-// one for copies that announce themselves, and one for what it sends to other blocks.
+// one for copies that announce themselves, one for what bulk copies and other blocks' sends bring, and one for what its
+// bulk stores read.
 #pragma once
 
 #include <algorithm>
@@ -24,7 +25,7 @@ class Clocks {
     threads_ = threads;
     groups_ = (threads + 127) / 128;
     warps_ = (threads + 31) / 32;
-    const auto width = static_cast<std::size_t>(threads + groups_ + 2 * warps_);
+    const auto width = static_cast<std::size_t>(threads + groups_ + 3 * warps_);
     if (width != width_) rows_.clear();
     width_ = width;
     free_.clear();
@@ -142,11 +143,20 @@ class Clocks {
     }
     drop(after), drop(before);
   }
+  // One thread knows that what its column says is done.
+  void learn(int thread, int column, std::uint32_t time) {
+    const int row = copy(base_[static_cast<std::size_t>(thread)]);
+    values(row)[column] = std::max(values(row)[column], time);
+    stand(thread, row);
+    drop(row);  // the hold that copy() gave
+  }
   std::uint16_t product_column(int thread) const { return static_cast<std::uint16_t>(threads_ + thread / 128); }
   std::uint16_t copy_column(int thread) const { return static_cast<std::uint16_t>(threads_ + groups_ + thread / 32); }
   std::uint16_t send_column(int thread) const { return static_cast<std::uint16_t>(copy_column(thread) + warps_); }
+  std::uint16_t store_column(int thread) const { return static_cast<std::uint16_t>(send_column(thread) + warps_); }
   bool is_product(int column) const { return column >= threads_ && column < threads_ + groups_; }
   bool is_send(int column) const { return column >= threads_ + groups_ + warps_; }
+  bool is_store(int column) const { return column >= threads_ + groups_ + 2 * warps_; }
   // One of the threads whose column it is.
   int thread_of(int column) const {
     if (column < threads_) return column;

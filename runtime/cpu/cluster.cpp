@@ -93,7 +93,8 @@ bool Block::complete_some() {
     if (launch_.check_races) causal_.end_copy(copy.offset, 16, {arrival.time, column, clamped(copy.line)});
   }
   if (sent) {
-    std::memcpy(shared_.data() + arrival.to, shared_.data() + arrival.from, static_cast<std::size_t>(arrival.bytes));
+    const void* const source = arrival.source != nullptr ? arrival.source : shared_.data() + arrival.from;
+    std::memcpy(shared_.data() + arrival.to, source, static_cast<std::size_t>(arrival.bytes));
     if (launch_.check_races)
       causal_.end_copy(arrival.to, arrival.bytes, {arrival.time, column, clamped(arrival.line)});
   }

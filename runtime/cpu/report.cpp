@@ -45,6 +45,9 @@ std::string race_report(const Failure& failure, int other) {
     case Conflict::send_under_way:
       return "send under way: " + now + " writes" + place + ", which the send_to_block of " + earlier + line +
              " may still read: the other block has not given the stage back";
+    case Conflict::store_under_way:
+      return "store under way: " + now + " writes" + place + ", which the store_bulk of " + earlier + line +
+             " may still read: no bulk_wait_read that covers it comes before";
     case Conflict::none: break;
   }
   return {};
@@ -76,6 +79,9 @@ const char* name_of(Word word) {
     case Word::barrier_arrive_after_copies: return "barrier_arrive_after_copies";
     case Word::sync_cluster: return "sync_cluster";
     case Word::send_to_block: return "send_to_block";
+    case Word::load_bulk: return "load_bulk";
+    case Word::load_bulk_to_all: return "load_bulk_to_all";
+    case Word::store_bulk: return "store_bulk";
     case Word::sync_threads: return "sync_threads";
     case Word::set_registers: return "release_registers or claim_registers";
     case Word::wgmma: return "wgmma";
@@ -137,7 +143,8 @@ std::string Block::report() const {
       return "misaligned: " + who + " touches shared memory at byte " + std::to_string(failure.offset) +
              ", which is no multiple of " + std::to_string(failure.bytes);
     case FailureKind::misaligned_source:
-      return "misaligned: " + who + " copies from global memory at an address that is no multiple of 16";
+      return "misaligned: " + who + " copies " + (failure.word == Word::store_bulk ? "to" : "from") +
+             " global memory at an address that is no multiple of 16";
     case FailureKind::bad_copy_size:
       return "copy size: " + who + " copies " + std::to_string(failure.bytes) + " bytes where 0 to 16 are legal";
     case FailureKind::disagreement: {
@@ -196,7 +203,10 @@ std::string Block::report() const {
       return "block gone: " + who + " reaches into block " + std::to_string(failure.bytes) +
              " of the cluster, which has ended: no sync_cluster keeps it";
     case FailureKind::sends_left:
+      if (failure.word == Word::load_bulk) return "load left under way: a block ends before the bytes of " + who;
       return "sends left under way: a block ends while it may still be read for " + who;
+    case FailureKind::stores_left:
+      return "store left under way: " + who + " ends, and no bulk_wait_read covered the store";
     case FailureKind::none: break;
   }
   return {};

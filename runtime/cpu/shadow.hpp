@@ -23,7 +23,8 @@ enum class Conflict : unsigned char {
   copy_under_way,
   unfenced,
   product_under_way,
-  send_under_way
+  send_under_way,
+  store_under_way
 };
 
 struct Access {

@@ -13,6 +13,7 @@ constexpr std::string_view sync_words[] = {"sync_block",     "sync_warp",    "co
                                            "sync_cluster",   "barrier_arrive_at",
                                            "barrier_arrive_expecting",
                                            "barrier_arrive_after_copies",
+                                           "bulk_commit",    "bulk_wait_read",
                                            "wgmma_fence",    "wgmma_commit", "wgmma_wait"};
 
 bool part_of_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }

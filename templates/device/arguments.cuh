@@ -20,12 +20,13 @@ struct Arguments {
   float scalars[max_scalars];              // in the order of the plan
   const void* initial_state;  // [N, HV, K, V] float32, contiguous; null: zeros
   void* final_state;          // likewise; null: not wanted
-  void* chunk_states;         // workspace: state before each slot, of a chunk or, at the segment level, of a segment
+  void* chunk_states;         // workspace: state before each slot, of a chunk or, at the segment level, of a segment; or
+                              // what is prepared of each chunk
   float* log_decay_total;     // state-only pass: sum of each sequence's log-decays, [N, HV] or [N, HV, K]; null: not wanted
   const void* cu_seqlens;     // [N + 1] on the device; null: N = B sequences of T tokens
   long long tokens;           // T of a batch row
   long long sequences;        // N
-  long long segment_tokens;   // of a segment, a multiple of the chunk; 0: sequences are walked whole
+  long long segment_tokens;   // of a segment, or prepared at a time, a multiple of the chunk; 0: sequences are walked whole
   float* segment_decays;      // workspace of the segment level: base-2 log-decay of each slot, [slots, HV] or [slots, HV, K]
   int heads, value_heads;     // H, HV
   float scale;

@@ -18,6 +18,12 @@ RK_DEVICE void barrier_init(int offset, int arrivals) {
 RK_DEVICE void barrier_arrive(int offset) {
   asm volatile("mbarrier.arrive.release.cta.shared::cta.b64 _, [%0];" ::"r"(shared_address(offset)) : "memory");
 }
+// As barrier_arrive, and lets the phase end only when copies have brought `bytes` more.
+RK_DEVICE void barrier_arrive_expecting(int offset, int bytes) {
+  asm volatile("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(offset)),
+               "r"(bytes)
+               : "memory");
+}
 // As barrier_arrive, some time after all copies that this thread has issued are done; whoever waits for the phase sees
 // these, and nothing else that the thread did.
 RK_DEVICE void barrier_arrive_after_copies(int offset) {

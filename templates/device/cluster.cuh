@@ -30,12 +30,6 @@ RK_DEVICE void barrier_arrive_at(int offset, int rank) {
   asm volatile("mbarrier.arrive.release.cta.shared::cluster.b64 _, [%0];" ::"r"(cluster_address(offset, rank))
                : "memory");
 }
-// Arrives, and lets the phase end only when copies have brought `bytes` more.
-RK_DEVICE void barrier_arrive_expecting(int offset, int bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.release.cta.shared::cta.b64 _, [%0], %1;" ::"r"(shared_address(offset)),
-               "r"(bytes)
-               : "memory");
-}
 // Copies `bytes` of the own block to the same offset of block `rank`, asynchronously, and brings them to the barrier
 // there; offset and bytes are multiples of 16. What the copy reads is written before a fence_async of who wrote it.
 RK_DEVICE void send_to_block(int rank, int offset, int bytes, int barrier) {

@@ -6,6 +6,7 @@
 //   loader   copies q, k, v and gate inputs into swizzled panels
 //   helpers  turn gates into decays, q and k into operands, and compute the causal scores
 //   state    64 value columns each: reads the state, writes the output, advances the state
+// In a prepared schedule the helpers have a kernel of their own, with a loader, and the scan reads what they left.
 #pragma once
 
 #include "hopper/key_gates.cuh"
@@ -56,7 +57,9 @@ template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, i
         }
       }
     }
-    if constexpr (T::cluster > 1)
+    if constexpr (T::role == Role::prepare)
+      store_image(arguments, note, ring, thread);
+    else if constexpr (T::cluster > 1)
       give_part<T>(ring.base(), ring.ready(), note.rows, thread);
     else
       barrier_arrive(ring.ready());
@@ -66,7 +69,7 @@ template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, i
 }
 
 template <class T, int share> RK_DEVICE void set_registers() {
-  if constexpr (share < T::launched_registers) release_registers<share>();
+  if constexpr (share != 0 && share < T::launched_registers) release_registers<share>();
   if constexpr (share > T::launched_registers) claim_registers<share>();
 }
 
@@ -75,12 +78,15 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
   if (thread_index() == 0) {
     Ring<T> ring;
     for (int stage = 0; stage < T::stages; ++stage) {
-      barrier_init(ring.full(), 2 * group_threads);  // every thread arrives, and so do its copies
-      barrier_init(ring.ready(), group_threads + T::cluster - 1);
+      // Every thread arrives, and so do its copies; and a thread of each other block that loads what is prepared.
+      barrier_init(ring.full(), 2 * group_threads + (T::has_helpers ? 0 : T::cluster - 1));
+      if constexpr (T::has_helpers && T::has_states) barrier_init(ring.ready(), group_threads + T::cluster - 1);
       // Every thread arrives, and of the cluster's other blocks a lane of each warp.
-      barrier_init(ring.free(), T::layout.state_groups * (group_threads + 4 * (T::cluster - 1)));
+      const int users = T::layout.state_groups * (group_threads + 4 * (T::cluster - 1));
+      barrier_init(ring.free(), T::has_states ? users : Image<T>::pieces);
       ring.advance();
     }
+    if constexpr (!T::has_helpers) fence_async();  // kept: bulk copies see the barriers as wgmma sees shared memory
   }
   if constexpr (T::cluster > 1)
     sync_cluster();
@@ -90,10 +96,12 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
   if (group == 0) {
     set_registers<T, T::registers.loader>();
     load<T>(arguments);
-  } else if (group == 1) {
-    set_registers<T, T::registers.helper>();
-    help<T, Gate>(arguments, thread_index() - group_threads);
-  } else {
+  } else if (T::has_helpers && group == 1) {
+    if constexpr (T::has_helpers) {
+      set_registers<T, T::registers.helper>();
+      help<T, Gate>(arguments, thread_index() - group_threads);
+    }
+  } else if constexpr (T::has_states) {
     set_registers<T, T::registers.state>();
     StateGroup<T>{}.run(arguments);
   }

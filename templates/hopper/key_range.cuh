@@ -64,10 +64,9 @@ template <class T> struct SpanRange {
   // From the state's part of the output, read as values / 2^exponent, to the units of the scores'.
   static RK_DEVICE float part_factor(int exponent) { return power_of_two(exponent + units_to_scores); }
 
-  // For the state's warpgroups.
+  // For the state's warpgroups; all 16 bytes, so that bulk copies may take them along.
   RK_DEVICE void leave(int offset) const {
-    shared_store<float>(offset, score_scale());
-    shared_store<int>(offset + 4, unit());
+    shared_store<Vector16>(offset, Vector16{{as_bits(score_scale()), static_cast<unsigned>(unit()), 0, 0}});
   }
 };
 

@@ -9,6 +9,7 @@ namespace rankone {
 
 constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern spans
 constexpr int group_threads = 128;
+constexpr int prepare_stages = 2, prepare_residents = 2;  // of the prepare kernel: blocks that share a multiprocessor
 constexpr int pattern_bytes = 1024;
 constexpr int source_bytes = 32, item_sources = 64;  // a record of an item: itself, then where its tensors start
 constexpr int item_bytes = item_sources + source_bytes * (3 + max_layout_inputs);
@@ -23,6 +24,8 @@ struct HopperSizes {
   int key_dim, value_tile;
   bool per_key;                        // a decay for each key column
   bool reads_output;                   // false in the state-only role: no queries, no scores
+  bool has_helpers;                    // false where what they leave behind comes from the prepare kernel
+  bool has_states;                     // false in that kernel
   bool narrow;                         // operands whose range wants scales: float16
   int input_bytes[max_layout_inputs];  // of an element of each token input; 0: there is none
   bool input_is_per_key[max_layout_inputs];
@@ -33,7 +36,7 @@ struct HopperLayout {
   int own_columns;                                   // of them, those whose keys the block works on
   int span;                                          // tokens that one step of the recurrence takes
   int key_groups;                                    // warpgroups that share the keys of 64 value columns
-  int state_groups;                                  // warpgroups beside the loader and the helpers
+  int helper_groups, state_groups;                   // warpgroups beside the loader
   int score_parts;                                   // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
   int scores;  // per key: [block of the cluster][span][part] of 512 bytes; else one swizzled panel
@@ -42,6 +45,7 @@ struct HopperLayout {
   int range;   // float16, 16 bytes for each 16 tokens: what their scores are multiplied with (float); per key, after it,
                // the state's unit (int)
   int stage_bytes;
+  int image_bytes;               // of queries, keys, scores, decays and ranges, one behind the other
   int barriers;                  // after the stages: full, ready, free of each
   int sums;                      // not per key, after the stages: float [helper warp][3][chunk]
   int halves;                    // where keys are shared: float [value_tile / 64][8 of each thread], the other's outputs
@@ -57,8 +61,9 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.key_padded = (sizes.key_dim + 63) / 64 * 64;
   layout.own_columns = layout.key_padded / sizes.cluster;
   layout.span = sizes.per_key ? sub_chunk : sizes.chunk;
-  layout.key_groups = sizes.per_key && layout.key_padded == 256 ? 2 : 1;
-  layout.state_groups = sizes.value_tile / 64 * layout.key_groups;
+  layout.key_groups = sizes.per_key && layout.key_padded == 256 && sizes.has_helpers && sizes.has_states ? 2 : 1;
+  layout.helper_groups = sizes.has_helpers ? 1 : 0;
+  layout.state_groups = sizes.has_states ? sizes.value_tile / 64 * layout.key_groups : 0;
   const int spans = rows / layout.span;
   layout.score_parts = sizes.per_key ? 4 / spans : 1;  // four helper warps, 2 or 4 spans
   int offset = 0;
@@ -67,7 +72,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.key = offset;
   offset += rows * layout.key_padded * 2;
   layout.value = offset;
-  offset += rows * sizes.value_tile * 2;
+  if (sizes.has_states) offset += rows * sizes.value_tile * 2;
   for (int i = 0; i < max_layout_inputs; ++i) {
     layout.inputs[i] = offset;
     if (sizes.input_is_per_key[i]) offset += rows * layout.own_columns * sizes.input_bytes[i];
@@ -76,13 +81,14 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   if (sizes.reads_output) offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * 512 : rows * panel_bytes;
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
+  layout.range = offset;
+  if (sizes.narrow) offset += rows;
+  layout.image_bytes = layout.value + offset - layout.scores;
   for (int i = 0; i < max_layout_inputs; ++i) {
     if (sizes.input_is_per_key[i] || sizes.input_bytes[i] == 0) continue;
     layout.inputs[i] = offset;
     offset += rows * 4;
   }
-  layout.range = offset;
-  if (sizes.narrow) offset += rows;
   layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
   offset = layout.stage_bytes * sizes.stages;
   layout.sums = offset;
@@ -98,7 +104,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.chosen = layout.lengths + 4 * group_threads;
   layout.barriers = layout.chosen + 8;
   layout.bytes = layout.barriers + 3 * 8 * sizes.stages;
-  layout.threads = group_threads * (2 + layout.state_groups);
+  layout.threads = group_threads * (1 + layout.helper_groups + layout.state_groups);
   return layout;
 }
 

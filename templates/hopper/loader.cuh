@@ -4,6 +4,7 @@
 
 #include "device/barrier.cuh"
 #include "device/copy.cuh"
+#include "hopper/image.cuh"
 #include "hopper/items.cuh"
 #include "hopper/panel.cuh"
 #include "hopper/share.cuh"
@@ -128,13 +129,15 @@ template <class T> RK_DEVICE bool find_item(const Arguments& arguments, long lon
   item.ends = true;
   if (!is_split<T>(arguments)) {
     place_sequence(arguments, longest_first<T>(arguments, item.slot), T::chunk, item);
+    if constexpr (T::prepared) item.slot = item.first_slot;
     return true;
   }
   const long long segment = place_chunk(arguments, item.slot, arguments.segment_tokens, item);
   Work whole;
-  place_sequence(arguments, item.sequence, arguments.segment_tokens, whole);
+  place_sequence(arguments, item.sequence, T::prepared ? T::chunk : arguments.segment_tokens, whole);
   const long long segments = segments_of(arguments, whole.length);
   item.ends = segment == segments - 1;
+  if constexpr (T::prepared) item.slot = whole.first_slot + segment * (arguments.segment_tokens / T::chunk);
   return segment >= 0 && segment < segments;
 }
 
@@ -205,12 +208,16 @@ template <class T> struct Loader {
       next.leave(found);
       const unsigned flags = arguments.flags;
       const int column = first_own_column<T>(), panels = column / 64 * T::chunk * panel_bytes;
-      point<Storage>(found, 0, arguments.query, flags & query_is_vectorized, found.query_head, column,
-                     T::key_dim, layout.query + panels);
-      point<Storage>(found, 1, arguments.key, flags & key_is_vectorized, found.query_head, column, T::key_dim,
-                     layout.key + panels);
-      point<Storage>(found, 2, arguments.value, flags & value_is_vectorized, found.head, found.value_column,
-                     T::value_dim, layout.value);
+      if constexpr (T::has_helpers) {
+        point<Storage>(found, 0, arguments.query, flags & query_is_vectorized, found.query_head, column,
+                       T::key_dim, layout.query + panels);
+        point<Storage>(found, 1, arguments.key, flags & key_is_vectorized, found.query_head, column, T::key_dim,
+                       layout.key + panels);
+      }
+      if constexpr (T::has_states) {
+        point<Storage>(found, 2, arguments.value, flags & value_is_vectorized, found.head, found.value_column,
+                       T::value_dim, layout.value);
+      }
       point_inputs(found, arguments);
     }
     place = place + 1 == layout.item_slots ? 0 : place + 1;
@@ -224,8 +231,8 @@ template <class T> struct Loader {
   }
   // A bit for each tensor that is copied as q is: one loop serves them all.
   static RK_CONSTEXPR unsigned copied_alike() {
-    unsigned alike =
-        (T::role != Role::states ? 1u : 0u) | (T::reads_key ? 2u : 0u) | (T::value_tile == layout.own_columns ? 4u : 0u);
+    unsigned alike = T::has_states && T::value_tile == layout.own_columns ? 4u : 0u;
+    if (T::has_helpers) alike |= (T::role != Role::states ? 1u : 0u) | (T::reads_key ? 2u : 0u);
     for (int i = 0; i < T::input_count; ++i) {
       if (T::input_is_per_key[i] && bytes_of(T::input_types[i]) == 2) alike |= 8u << i;
     }
@@ -275,15 +282,24 @@ template <class T> struct Loader {
       if (more) {
         constexpr unsigned alike = copied_alike();
         load_inputs(count, thread);
+        if constexpr (!T::has_helpers) {
+          if (count > 0) load_image<T>(arguments, item, first_token, count, to, thread);
+        }
 #pragma unroll 1
         for (int index = 3 + T::input_count - 1; index >= 0; --index) {  // gates first: they are needed first
           if ((alike >> index & 1u) != 0) load<layout.own_columns, Storage>(index, count);
         }
-        if constexpr (T::value_tile != layout.own_columns) load<T::value_tile, Storage>(2, count);
+        if constexpr (T::has_states && T::value_tile != layout.own_columns) load<T::value_tile, Storage>(2, count);
+      }
+      if constexpr (!T::has_helpers && T::cluster > 1) {  // an empty chunk has no bytes to say that the stage was free
+        if (thread < T::cluster && thread != block_rank()) barrier_arrive_at(to.full(), thread);
       }
       barrier_arrive_after_copies(to.full());
       held_full = to.full();
-      if (held_base < 0) barrier_arrive(held_full);
+      if (!T::has_helpers && thread == 0)
+        barrier_arrive_expecting(held_full, image_bytes_of<T>(count));
+      else if (held_base < 0)
+        barrier_arrive(held_full);
       to.advance();
       first_token += T::chunk;
       behind = !more ? -1 : left <= T::chunk ? 1 : 0;

@@ -7,28 +7,36 @@
 
 namespace rankone {
 
+// Which warpgroups a kernel has beside the loader.
+template <class Policy, Role role> inline constexpr bool role_has_helpers = !Policy::prepared || role == Role::prepare;
+template <Role role> inline constexpr bool role_has_states = role != Role::prepare;
+
 template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   HopperSizes sizes{};
   sizes.chunk = Policy::chunk;
-  sizes.stages = Policy::stages;
-  sizes.cluster = Policy::cluster;
+  sizes.stages = role == Role::prepare ? prepare_stages : Policy::stages;
+  sizes.cluster = Policy::prepared ? 1 : Policy::cluster;
   sizes.key_dim = Policy::key_dim;
   sizes.value_tile = Policy::value_tile;
   sizes.per_key = Policy::decay == DecayKind::per_key;
   sizes.reads_output = role != Role::states;
+  sizes.has_helpers = role_has_helpers<Policy, role>;
+  sizes.has_states = role_has_states<role>;
   sizes.narrow = is_f16<typename Policy::Storage>;
-  for (int i = 0; i < Policy::input_count; ++i) {
+  for (int i = 0; i < (sizes.has_helpers ? Policy::input_count : 0); ++i) {
     sizes.input_bytes[i] = bytes_of(Policy::input_types[i]);
     sizes.input_is_per_key[i] = Policy::input_is_per_key[i];
   }
   return sizes;
 }
 
-// Registers a thread of each kind of warpgroup; together no more than the block is launched with.
+// Registers a thread of each kind of warpgroup; together no more than the block is launched with. 0: as launched.
 struct RegisterShares {
   int loader, helper, state;
 };
 RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key) {
+  if (layout.state_groups == 0) return {56, 200, 0};
+  if (layout.helper_groups == 0) return layout.state_groups == 1 ? RegisterShares{} : RegisterShares{40, 0, 232};
   if (layout.state_groups == 1) return {56, 208, 240};
   return per_key ? RegisterShares{56, 168, 144} : RegisterShares{56, 120, 168};
 }
@@ -37,11 +45,18 @@ template <class Policy, Role role_> struct HopperTraits : Policy {
   using Storage = typename Policy::Storage;
   static constexpr Role role = role_;
   static constexpr HopperLayout layout = make_hopper_layout(hopper_sizes<Policy, role_>());
-  static constexpr int launched_registers = 65536 / layout.threads / 8 * 8;
+  static constexpr bool has_helpers = role_has_helpers<Policy, role_>, has_states = role_has_states<role_>;
+  static constexpr bool in_segments = Policy::in_segments || role_ == Role::prepare;
+  static constexpr int stages = role_ == Role::prepare ? prepare_stages : Policy::stages;
+  static constexpr int input_count = has_helpers ? Policy::input_count : 0;
+  static constexpr int residents = role_ == Role::prepare ? prepare_residents : 1;
+  static constexpr int launched_registers = 65536 / layout.threads / residents / 8 * 8;
   static constexpr RegisterShares registers = register_shares(layout, Policy::decay == DecayKind::per_key);
-  static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
+  static constexpr int value_tiles = has_states ? (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile : 1;
   static constexpr int panels = layout.key_padded / 64;
   static constexpr int group_panels = panels / layout.key_groups;  // of a state warpgroup
+  static constexpr int cluster = role_ == Role::prepare ? 1 : Policy::cluster;
+  static constexpr int key_owners = layout.key_padded / layout.own_columns;  // blocks that share the work on keys
   static constexpr int own_panels = layout.own_columns / 64;
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
@@ -62,7 +77,7 @@ template <class Traits> struct Ring {
   RK_DEVICE int base() const { return stage * Traits::layout.stage_bytes; }
   RK_DEVICE int note() const { return Traits::layout.notes + stage * 16; }     // which chunk it holds
   RK_DEVICE int full() const { return Traits::layout.barriers + stage * 24; }  // the chunk has arrived
-  RK_DEVICE int ready() const { return full() + 8; }                           // the helpers are done with it
+  RK_DEVICE int ready() const { return full() + (Traits::has_helpers ? 8 : 0); }  // the helpers are done with it
   RK_DEVICE int free() const { return full() + 16; }                           // nobody needs it any more
 };
 

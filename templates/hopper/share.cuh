@@ -23,17 +23,22 @@ struct Piece {
 template <class T> struct Pieces {
   static constexpr HopperLayout layout = T::layout;
   static constexpr bool has_queries = T::role != Role::states;
-  static constexpr int panels = T::own_panels, count = has_queries ? 2 * panels + 2 : panels + 1;
+  static constexpr int panels = T::own_panels, shared = has_queries ? 2 * panels + 2 : panels + 1,
+                       count = shared + (T::narrow ? 1 : 0);
   static constexpr int row_bytes = sub_chunk * panel_bytes, decay_bytes = layout.own_columns * 4,
-                       score_bytes = layout.score_parts * 512;  // each of a span
+                       score_bytes = layout.score_parts * 512, range_bytes = T::narrow ? 16 : 0;  // each of a span
   static constexpr int bytes_of_span =
-      has_queries ? 2 * panels * row_bytes + decay_bytes + score_bytes : panels * row_bytes + decay_bytes;
+      (has_queries ? 2 * panels * row_bytes + decay_bytes + score_bytes : panels * row_bytes + decay_bytes) +
+      range_bytes;
 
   static RK_DEVICE Piece at(int index, int rank, int spans) {
+    if constexpr (T::narrow) {  // never of a cluster
+      if (index == shared) return {layout.range, spans * range_bytes};
+    }
     const int panel = rank * panels + index % panels;
     if (index < panels) return {layout.key + panel * T::chunk * panel_bytes, spans * row_bytes};
     if (index < 2 * panels && has_queries) return {layout.query + panel * T::chunk * panel_bytes, spans * row_bytes};
-    if (index < count - 1 || !has_queries) return {layout.decay + rank * T::spans * decay_bytes, spans * decay_bytes};
+    if (index < shared - 1 || !has_queries) return {layout.decay + rank * T::spans * decay_bytes, spans * decay_bytes};
     return {layout.scores + rank * T::spans * score_bytes, spans * score_bytes};
   }
 };

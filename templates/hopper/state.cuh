@@ -254,7 +254,7 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const StatePart& part, const 
 #pragma unroll
     for (int step = 1; step < steps; ++step) wgmma<Operand, true>(o, s[step], query.as_rows(first, 16 * step));
     // Parts of the scores, shared as the keys are.
-    constexpr int of_owner = layout.score_parts, parts = T::cluster * of_owner / layout.key_groups;
+    constexpr int of_owner = layout.score_parts, parts = T::key_owners * of_owner / layout.key_groups;
     const auto score_place = [](int index) {
       return (index / of_owner * T::spans * of_owner + index % of_owner) * 512;
     };
@@ -393,7 +393,7 @@ template <class T> struct StateGroup {
 
   RK_DEVICE void run(const Arguments& arguments) {
     constexpr int key_groups = T::layout.key_groups;
-    const int group = thread_index() / group_threads - 2;
+    const int group = thread_index() / group_threads - 1 - T::layout.helper_groups;
     const StatePart part{group % key_groups * 64 * T::group_panels, 64 * (group / key_groups) + 16 * (warp_index() % 4)};
 #pragma unroll 1
     for (;; ring.advance()) {

@@ -61,6 +61,11 @@ struct HostInterface {
   void (*barrier_arrive_after_copies)(HostThread&, int offset, int line);
   void (*sync_cluster)(HostThread&, int line);
   void (*send_to_block)(HostThread&, int rank, int offset, int bytes, int barrier, int line);
+  void (*load_bulk)(HostThread&, int offset, const void* source, int bytes, int barrier, int line);
+  void (*load_bulk_to_all)(HostThread&, int offset, const void* source, int bytes, int barrier, int blocks, int line);
+  void (*store_bulk)(HostThread&, void* target, int offset, int bytes, int line);
+  void (*bulk_commit)(HostThread&, int line);
+  void (*bulk_wait_read)(HostThread&, int pending, int line);
   void (*sync_threads)(HostThread&, int barrier, int threads, int line);
   void (*fence_async)(HostThread&, int line);
   void (*set_registers)(HostThread&, int registers, int line);

@@ -157,6 +157,31 @@ __device__ __forceinline__ void send_to_block(int rank, int offset, int bytes, i
   host_interface->send_to_block(host_thread(), rank, offset, bytes, barrier, line);
 }
 template <int note = 0>
+__device__ __forceinline__ void load_bulk(int offset, const void* source, int bytes, int barrier,
+                                          int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->load_bulk(host_thread(), offset, source, bytes, barrier, line);
+}
+template <int note = 0>
+__device__ __forceinline__ void load_bulk_to_all(int offset, const void* source, int bytes, int barrier, int blocks,
+                                                 int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->load_bulk_to_all(host_thread(), offset, source, bytes, barrier, blocks, line);
+}
+template <int note = 0>
+__device__ __forceinline__ void store_bulk(void* target, int offset, int bytes, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->store_bulk(host_thread(), target, offset, bytes, line);
+}
+template <int note = 0> __device__ __forceinline__ void bulk_commit(int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->bulk_commit(host_thread(), line);
+}
+template <int pending> __device__ __forceinline__ void bulk_wait_read(int line = __builtin_LINE()) {
+  (void)host_parts_noted<0>;
+  host_interface->bulk_wait_read(host_thread(), pending, line);
+}
+template <int note = 0>
 __device__ __forceinline__ void sync_threads(int barrier, int threads, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
   host_interface->sync_threads(host_thread(), barrier, threads, line);

@@ -11,8 +11,9 @@ namespace rankone {
 enum class DecayKind : unsigned char { none, constant, per_head, per_key };
 enum class ElementType : unsigned char { bf16, f16, f32 };
 
-// What a kernel does with the recurrence: all of it; only the states; or one chunk from its saved state.
-enum class Role : unsigned char { scan, states, output };
+// What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; or only what a scan
+// needs of keys and queries.
+enum class Role : unsigned char { scan, states, output, prepare };
 
 template <ElementType type> struct TypeOf;
 template <> struct TypeOf<ElementType::bf16> { using Type = bf16; };

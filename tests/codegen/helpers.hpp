@@ -30,12 +30,14 @@ inline Plan plan_of(const Variant& variant, const CompileOptions& options, std::
   return lower(variant, options, default_schedule(variant, options, arch), arch, pass);
 }
 
-// The plans whose text holds several kernels: two at the chunk level, three in segments, two in the state-only pass.
+// The plans whose text holds several kernels: two at the chunk level, three in segments, two in the state-only pass, two
+// where keys are prepared.
 inline std::vector<Plan> plans_of_several_kernels() {
   const auto plan = [](Level level, Pass pass) {
     return plan_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .level = level}, "sm_90a", pass);
   };
-  return {plan(Level::chunk, Pass::forward), plan(Level::segment, Pass::forward), plan(Level::serial, Pass::states)};
+  return {plan(Level::chunk, Pass::forward), plan(Level::segment, Pass::forward), plan(Level::serial, Pass::states),
+          plan_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .prepared = true})};
 }
 
 inline bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }

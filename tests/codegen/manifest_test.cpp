@@ -67,6 +67,21 @@ TEST(Manifest, SaysHowSegmentsAreLaunched) {
   EXPECT_EQ(block_count(plan, plan.kernels.back(), shape), segments * 2);
 }
 
+TEST(Manifest, SaysHowKeysArePrepared) {
+  const Plan plan = plan_of(variants::gla, {.key_dim = 256, .value_dim = 512, .prepared = true});
+  const json manifest = json::parse(manifest_json(plan));
+  const json& launch = manifest.at("launch");
+  EXPECT_EQ(manifest.at("kernels")[0].at("role"), "prepare");
+  EXPECT_EQ(manifest.at("kernels")[0].at("blocks"), "runs * HV");
+  EXPECT_EQ(manifest.at("kernels")[1].at("blocks"), "N * HV * 4");
+  EXPECT_EQ(manifest.at("schedule").at("prepared"), true);
+  EXPECT_TRUE(holds(launch.at("segment_tokens").get<std::string>(), "a multiple of 32"));
+  EXPECT_TRUE(launch.contains("runs"));
+  const Shape shape{.batch = 1, .tokens = 32, .heads = 1};
+  EXPECT_TRUE(holds(launch.at("workspace_bytes").get<std::string>(),
+                    "slots * HV * " + std::to_string(workspace_bytes(plan, shape)) + ","));
+}
+
 TEST(Manifest, HasAVariantThatReadsBack) {
   for (const Variant& variant : catalogue()) {
     const json manifest = json::parse(manifest_json(plan_of(variant, {.key_dim = 64, .value_dim = 64})));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Legal schedules, the default one, pins, and the sizes that follow from a plan.
+#include <algorithm>
 #include <set>
 
 #include "codegen/schedule_json.hpp"
@@ -160,6 +161,54 @@ TEST(Cluster, IsTheDefaultWhereItSavesWork) {
   const Schedule schedule = default_of(variants::gla, 256, 512);
   EXPECT_EQ(schedule_from_json(schedule_to_json(schedule), "here"), schedule);
   EXPECT_NE(to_string(schedule).find("cluster=2"), std::string::npos) << to_string(schedule);
+}
+
+TEST(Prepared, IsForDecaysPerKeyWalkedWhole) {
+  const auto refused = [](const Variant& variant, Schedule schedule) {
+    schedule.warps = 8;
+    schedule.chunk = 32;
+    schedule.prepared = true;
+    return refusal_of([&] { lower(variant, square_128, schedule, "sm_90a"); });
+  };
+  const auto hopper = Family::hopper;
+  EXPECT_TRUE(holds(refused(variants::simple_gla, {.family = hopper}), "only decays per key"));
+  EXPECT_TRUE(holds(refused(variants::gla, {.family = hopper, .level = Level::segment}), "serves the level serial"));
+  EXPECT_TRUE(holds(refused(variants::gla, {.family = hopper, .value_tile = 128, .cluster = 2}), "there are 1"));
+  EXPECT_TRUE(holds(refused(variants::gla, {}), "portable family prepares nothing"));
+  CompileOptions pinned = square_128;
+  pinned.prepared = true;
+  EXPECT_TRUE(holds(refusal_of([&] { default_schedule(variants::simple_gla, pinned, "sm_90a"); }),
+                    "prepared for decays per key in the Hopper family"));
+  EXPECT_TRUE(holds(refusal_of([&] { lower(variants::gla, pinned, {}, "sm_90a"); }), "prepared=true"));
+}
+
+TEST(Prepared, IsThereForThoseWhoAskForIt) {
+  CompileOptions options{.key_dim = 256, .value_dim = 512};
+  const std::vector<Schedule> all = legal_schedules(variants::gla, options, "sm_90a");
+  EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const Schedule& schedule) { return schedule.prepared; }));
+  EXPECT_FALSE(default_schedule(variants::gla, options, "sm_90a").prepared);
+  options.prepared = true;
+  for (const Schedule& schedule : legal_schedules(variants::gla, options, "sm_90a")) EXPECT_TRUE(schedule.prepared);
+  const Schedule schedule = default_schedule(variants::gla, options, "sm_90a");
+  EXPECT_EQ(to_string(schedule), "hopper/serial chunk=32 value_tile=128 warps=12 stages=5 cluster=2 prepared");
+  EXPECT_EQ(schedule_from_json(schedule_to_json(schedule), "here"), schedule);
+  EXPECT_EQ(schedule_to_json({}).find("prepared"), std::string::npos);
+  const Plan plan = lower(variants::gla, options, schedule, "sm_90a");
+  ASSERT_EQ(plan.kernels.size(), 2u);
+  EXPECT_EQ(plan.kernels[0].entry, "gla_prepare");
+  EXPECT_EQ(plan.kernels[0].threads, 256);
+  EXPECT_EQ(plan.kernels[0].cluster, 1);
+  EXPECT_EQ(plan.kernels[1].entry, "gla_forward");
+  EXPECT_EQ(plan.kernels[1].cluster, 2);
+  // An image of 32 tokens: queries and keys, scores of two spans in two parts, decays of two spans.
+  constexpr std::size_t image = 2 * 32 * 256 * 2 + 2 * 2 * 512 + 2 * 256 * 4;
+  const Shape equal{.batch = 3, .tokens = 65, .heads = 1, .value_heads = 2};
+  EXPECT_EQ(block_count(plan, plan.kernels[0], equal), 3 * 2 * 2);
+  EXPECT_EQ(block_count(plan, plan.kernels[1], equal), 3 * 2 * 4);
+  EXPECT_EQ(workspace_bytes(plan, equal), 3 * 3 * 2 * image);
+  const Shape packed{.batch = 1, .tokens = 65, .heads = 1, .sequences = 5};
+  EXPECT_EQ(block_count(plan, plan.kernels[0], packed), 2 + 5);
+  EXPECT_EQ(workspace_bytes(plan, packed), (3 + 5) * image);
 }
 
 TEST(Lower, PlansTheKernelsOfEachLevel) {

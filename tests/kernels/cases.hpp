@@ -35,11 +35,12 @@ struct Case {
   Numbers numbers;
   Family family = Family::portable;
   int cluster = 0;
+  bool prepared = false;
 
   std::string name() const {
     const char* levels[] = {"_automatic_", "_serial_", "_chunk_", "_segment_"};
     return std::string(variant->name.view()) + levels[static_cast<int>(level)] + numbers.name +
-           (cluster > 1 ? "_cluster_of_" + std::to_string(cluster) : "");
+           (cluster > 1 ? "_cluster_of_" + std::to_string(cluster) : "") + (prepared ? "_prepared" : "");
   }
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name(); }
 };
@@ -72,10 +73,28 @@ inline std::vector<Case> cluster_cases() {
   return cases;
 }
 
+// Keys and queries in a kernel of their own, whose work clusters load together: likewise.
+inline std::vector<Case> prepared_cases() {
+  std::vector<Case> cases;
+  for (const int cluster : {1, 2, 4})
+    for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
+      for (const Numbers& numbers : all_numbers)
+        if (numbers.type == dtype::bf16 || (numbers.type == dtype::f16 && cluster < 4))
+          cases.push_back({variant, Level::serial, numbers, Family::hopper, cluster, true});
+  return cases;
+}
+
 inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int chunk) {
-  return {.key_dim = key_dim, .value_dim = value_dim, .dtype = c.numbers.type, .precision = c.numbers.precision,
-          .family = c.family, .chunk = chunk, .level = c.level, .value_tile = c.cluster > 1 ? 64 : 0,
-          .cluster = c.cluster};
+  return {.key_dim = key_dim,
+          .value_dim = value_dim,
+          .dtype = c.numbers.type,
+          .precision = c.numbers.precision,
+          .family = c.family,
+          .chunk = chunk,
+          .level = c.level,
+          .value_tile = c.cluster > 1 && !c.prepared ? 64 : 0,
+          .cluster = c.cluster,
+          .prepared = c.prepared};
 }
 
 // Gates over six orders of magnitude in one chunk, from a log-decay of -1e-4 to -100, and some tokens that reset.

@@ -82,6 +82,35 @@ TEST_P(ClusterOnCuda, AgreesWithTheRecurrence) {
 
 TEST_P(ClusterOnCuda, AgreesOverALongSequence) { run_long(256, 1, 280); }
 
+class PreparedOnCuda : public HopperOnCuda {};
+
+TEST_P(PreparedOnCuda, AgreesWithTheRecurrence) {
+  const int columns = 64 * GetParam().cluster;
+  run(64, columns == 64 ? 32 : columns, 32, 300);
+  run(80, 2 * columns - 32, 64, 310);
+  run(128, 2 * columns, 64, 320);
+  run(256, 512, 32, 330);
+}
+
+TEST_P(PreparedOnCuda, AgreesOverALongSequence) {
+  const CompileOptions options = options_of(GetParam(), 256, 512, 0);
+  for (const bool packed : {false, true}) {
+    Problem problem = random_problem(*GetParam().variant, options,
+                                     {.batch = packed ? 1 : 2,
+                                      .tokens = 4096,
+                                      .heads = 1,
+                                      .value_heads = 2,
+                                      .key_dim = 256,
+                                      .value_dim = 512,
+                                      .sequences = packed ? 1 : 2},
+                                     {.seed = 340, .packed = packed});
+    spread_gates(problem, 340);
+    expect_right(compile(*GetParam().variant, options, *device_), problem, GetParam().name());
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Prepared, PreparedOnCuda, testing::ValuesIn(prepared_cases()),
+                         [](const auto& info) { return info.param.name(); });
 INSTANTIATE_TEST_SUITE_P(Clusters, ClusterOnCuda, testing::ValuesIn(cluster_cases()),
                          [](const auto& info) { return info.param.name(); });
 

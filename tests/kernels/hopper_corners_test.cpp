@@ -46,6 +46,12 @@ CompileOptions in_clusters(const char* f32_input = nullptr) {
   if (f32_input != nullptr) options.input_types = {{f32_input, dtype::f32}};
   return options;
 }
+CompileOptions prepared(const char* f32_input = nullptr) {
+  CompileOptions options = sizes(80, 96);
+  options.prepared = true;
+  if (f32_input != nullptr) options.input_types = {{f32_input, dtype::f32}};
+  return options;
+}
 const Corner corners[] = {{"map_infinite_at_zero", &logs, sizes(80, 64)},
                           {"token_input_under_key_decays", &scaled, sizes(80, 96)},
                           {"f32_key_gates", &variants::gla_sigmoid, with_f32_gates("x")},
@@ -56,7 +62,10 @@ const Corner corners[] = {{"map_infinite_at_zero", &logs, sizes(80, 64)},
                           {"six_stages", &variants::simple_gla, with_stages(6)},
                           {"cluster_with_token_input", &scaled, in_clusters()},
                           {"cluster_with_f32_key_gates", &variants::gla_sigmoid, in_clusters("x")},
-                          {"cluster_with_map", &logs, in_clusters()}};
+                          {"cluster_with_map", &logs, in_clusters()},
+                          {"prepared_with_token_input", &scaled, prepared()},
+                          {"prepared_with_f32_key_gates", &variants::gla_sigmoid, prepared("x")},
+                          {"prepared_with_map", &logs, prepared()}};
 
 class HopperCorner : public testing::TestWithParam<Corner> {};
 
@@ -91,15 +100,20 @@ INSTANTIATE_TEST_SUITE_P(Corners, HopperCorner, testing::ValuesIn(corners),
                          [](const auto& info) { return std::string(info.param.name); });
 
 // More packed sequences than the loader has threads, most of them of the same length.
-TEST(HopperPacking, ManySequences) {
-  const CompileOptions options = sizes(64, 64);
+void expect_right_for_many(const Variant& variant, const CompileOptions& options) {
   std::vector<std::int64_t> boundaries = {0};
   for (int i = 0; i < 150; ++i) boundaries.push_back(boundaries.back() + (i % 50 == 7 ? 40 : i % 3));
   Problem problem = random_problem(
-      variants::simple_gla, options,
+      variant, options,
       {.batch = 1, .tokens = boundaries.back(), .heads = 1, .value_heads = 1, .key_dim = 64, .value_dim = 64},
       {.seed = 3, .boundaries = boundaries});
-  expect_right(compile(variants::simple_gla, options, cpu_device(3)), problem, "150 sequences");
+  expect_right(compile(variant, options, cpu_device(3)), problem, "150 sequences");
+}
+TEST(HopperPacking, ManySequences) { expect_right_for_many(variants::simple_gla, sizes(64, 64)); }
+TEST(HopperPacking, ManySequencesPrepared) {
+  CompileOptions options = sizes(64, 64);
+  options.prepared = true;
+  expect_right_for_many(variants::gla, options);
 }
 
 // Tensors whose rows start anywhere: a copy element by element in, and out.
@@ -123,8 +137,10 @@ class Strided {
 };
 
 TEST(HopperStrides, UnalignedRowsGiveTheSame) {
-  for (const Variant* variant : {&variants::gla_sigmoid, &scaled}) {
-    const CompileOptions options = sizes(80, 48);
+  for (const auto& [variant, in_two_kernels] :
+       {std::pair{&variants::gla_sigmoid, false}, std::pair{&scaled, false}, std::pair{&scaled, true}}) {
+    CompileOptions options = sizes(80, 48);
+    options.prepared = in_two_kernels;
     const Dims dims{
         .batch = 2, .tokens = 70, .heads = 1, .value_heads = 2, .key_dim = 80, .value_dim = 48, .sequences = 2};
     Problem problem = random_problem(*variant, options, dims, {.seed = 9, .initial_state = false});
@@ -144,6 +160,10 @@ TEST(HopperStrides, UnalignedRowsGiveTheSame) {
       HostTensor& o = outputs.emplace_back(make_tensor("o", dtype::bf16, {2, 70, 2, 48}));
       const Strided target(o, gap);
       bind_tensor(arguments, "o", target.tensor());
+      const Shape shape{.batch = 2, .tokens = 70, .heads = 1, .value_heads = 2};
+      HostTensor workspace =
+          make_tensor("workspace", dtype::f32, {static_cast<std::int64_t>(op.workspace_bytes(shape)) / 4});
+      arguments.workspace = Tensor(workspace.bytes.data(), workspace.type, workspace.shape);
       op.forward(arguments);
       for (std::int64_t row = 0; row < 2 * 70; ++row)
         std::memcpy(o.bytes.data() + row * 2 * 48 * 2,

@@ -46,6 +46,23 @@ TEST_P(HopperCluster, AgreesWithTheRecurrence) {
 INSTANTIATE_TEST_SUITE_P(Catalogue, HopperCluster, testing::ValuesIn(cluster_cases()),
                          [](const auto& info) { return info.param.name(); });
 
+class HopperPrepared : public testing::TestWithParam<Case> {};
+
+TEST_P(HopperPrepared, AgreesWithTheRecurrence) {
+  const int columns = 64 * GetParam().cluster;
+  expect_right_at_all_lengths(GetParam(), any_device, 64, columns == 64 ? 32 : columns, 32, 300);
+  expect_right_at_all_lengths(GetParam(), any_device, 80, 2 * columns - 32, 64, 310);
+}
+
+TEST_P(HopperPrepared, AgreesAtTheSizesItIsMadeFor) {
+  expect_right_at_all_lengths(GetParam(), any_device, 256, 128 * GetParam().cluster, 32, 320);
+  if (std::getenv("RANKONE_TEST_ALL") == nullptr) return;
+  expect_right_at_all_lengths(GetParam(), any_device, 192, 128 * GetParam().cluster, 32, 330);
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, HopperPrepared, testing::ValuesIn(prepared_cases()),
+                         [](const auto& info) { return info.param.name(); });
+
 class HopperSplit : public testing::TestWithParam<Case> {};
 
 TEST_P(HopperSplit, SegmentsJoinExactly) {
@@ -85,6 +102,7 @@ struct Skeleton {
   bool packed = false;
   int cluster = 1;
   rankone::dtype dtype = dtype::bf16;
+  bool prepared = false;
   friend void PrintTo(const Skeleton& s, std::ostream* out) { *out << s.name; }
 };
 const Skeleton skeletons[] = {{"none", &variants::linear, Level::serial},
@@ -104,7 +122,12 @@ const Skeleton skeletons[] = {{"none", &variants::linear, Level::serial},
                               {"none_f16", &variants::linear, Level::serial, 64, false, 1, dtype::f16},
                               {"token_f16", &variants::mamba2, Level::serial, 64, false, 1, dtype::f16},
                               {"key_f16", &variants::gla, Level::serial, 64, false, 1, dtype::f16},
-                              {"key_shared_f16", &variants::gla, Level::serial, 256, false, 1, dtype::f16}};
+                              {"key_shared_f16", &variants::gla, Level::serial, 256, false, 1, dtype::f16},
+                              {"prepared", &variants::gla, Level::serial, 64, false, 1, dtype::bf16, true},
+                              {"prepared_packed", &variants::gla, Level::serial, 128, true, 1, dtype::bf16, true},
+                              {"prepared_cluster", &variants::gla, Level::serial, 64, true, 2, dtype::bf16, true},
+                              {"prepared_derived", &variants::hgrn2, Level::serial, 256, false, 1, dtype::bf16, true},
+                              {"prepared_f16", &variants::gla, Level::serial, 128, false, 1, dtype::f16, true}};
 
 class HopperSync : public testing::TestWithParam<Skeleton> {
  protected:
@@ -117,7 +140,8 @@ class HopperSync : public testing::TestWithParam<Skeleton> {
             .level = GetParam().level,
             .value_tile = 64,
             .stages = 3,
-            .cluster = GetParam().cluster};
+            .cluster = GetParam().cluster,
+            .prepared = GetParam().prepared};
   }
   // What happens without the site on `line`; empty: nothing was seen.
   static std::string run_without(int line, std::uint64_t seed, bool harsh, std::set<int>& visited) {

@@ -33,6 +33,7 @@ struct CompileOptions {
   int chunk = 0;
   Level level = Level::automatic;
   int value_tile = 0, warps = 0, stages = 0, cluster = 0;
+  bool prepared = false;
   std::string arch{};                              // "sm_80" ... "sm_120"; empty: the device's own
 };
 

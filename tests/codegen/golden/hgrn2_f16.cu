@@ -36,6 +36,8 @@
 // ---- hopper/key_steps.cuh -------------------------------------------------------------------------------------------
 // ---- hopper/key_gates.cuh -------------------------------------------------------------------------------------------
 // ---- device/copy.cuh ------------------------------------------------------------------------------------------------
+// ---- device/bulk.cuh ------------------------------------------------------------------------------------------------
+// ---- hopper/image.cuh -----------------------------------------------------------------------------------------------
 // ---- hopper/loader.cuh ----------------------------------------------------------------------------------------------
 // ---- hopper/weighted_values.cuh -------------------------------------------------------------------------------------
 // ---- hopper/state.cuh -----------------------------------------------------------------------------------------------
@@ -55,7 +57,7 @@ struct Policy {
   static constexpr int key_dim = 128, value_dim = 128;
   static constexpr int chunk = 64, value_tile = 128, warps = 16, stages = 3;
   static constexpr int cluster = 1;
-  static constexpr bool in_segments = false;
+  static constexpr bool in_segments = false, prepared = false;
   static constexpr bool has_feature_map = false, has_key = true, has_write_scale = false, reads_key = false;
   static constexpr int key_octaves = 0;
   static constexpr bool value_major_state = false;

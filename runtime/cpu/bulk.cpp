@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: MIT
+// Bulk copies between global and shared memory. A load arrives at its barrier as what another block sends does; a store
+// reads shared memory late, at the latest when it is waited for.
+#include <cstring>
+
+#include "runtime/cpu/block.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr unsigned char poison = 0xff;
+
+}  // namespace
+
+void Block::check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line) {
+  if (reinterpret_cast<std::uintptr_t>(address) % 16 != 0)
+    fail({.kind = FailureKind::misaligned_source, .word = word, .thread = thread, .line = line});
+  if (bytes <= 0 || bytes % 16 != 0 || offset % 16 != 0 || offset < 0 || bytes > launch_.shared_bytes - offset)
+    fail({.kind = FailureKind::bad_send,
+          .word = word,
+          .thread = thread,
+          .line = line,
+          .offset = offset,
+          .bytes = bytes});
+}
+
+void Block::load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
+                           int line) {
+  const int to = offset + rank * launch_.span, target = barrier_at(word, thread, rank, barrier, line).offset;
+  if (launch_.check_races) {
+    Access other;
+    if (const Conflict c = causal_.begin_copy(clocks_, to, bytes, stamp(thread, line), other); c != Conflict::none)
+      fail_order(c, word, thread, to, bytes, line, other);
+  }
+  std::memset(shared_.data() + to, poison, static_cast<std::size_t>(bytes));
+  queue({.barrier = target,
+         .line = line,
+         .time = ++clock_,
+         .copies = {},
+         .to = to,
+         .bytes = bytes,
+         .source = source,
+         .thread = thread});
+}
+
+void Block::load_bulk(HostThread& thread, int offset, const void* source, int bytes, int barrier, int line) {
+  check_bulk(Word::load_bulk, thread.index, offset, source, bytes, line);
+  load_bulk_into(Word::load_bulk, thread.index, thread.rank, offset, source, bytes, barrier, line);
+}
+
+void Block::load_bulk_to_all(HostThread& thread, int offset, const void* source, int bytes, int barrier, int blocks,
+                             int line) {
+  constexpr Word word = Word::load_bulk_to_all;
+  check_bulk(word, thread.index, offset, source, bytes, line);
+  for (int rank = 0; rank < blocks; ++rank) {
+    check_block(word, thread.index, rank, line);
+    load_bulk_into(word, thread.index, rank, offset, source, bytes, barrier, line);
+  }
+}
+
+void Block::store_bulk(HostThread& thread, void* target, int offset, int bytes, int line) {
+  constexpr Word word = Word::store_bulk;
+  const int me = thread.index, from = offset + base_of(me);
+  check_bulk(word, me, offset, target, bytes, line);
+  const Access now{++clock_, clocks_.store_column(me), clamped(line)};
+  if (launch_.check_races) {
+    Access other;
+    clocks_.meet(me, 1);
+    if (const Conflict c = causal_.read_by_product(clocks_, from, bytes, now, other); c != Conflict::none)
+      fail_order(c, word, me, from, bytes, line, other);
+  }
+  Fiber& fiber = fibers_[static_cast<std::size_t>(me)];
+  fiber.stores.push_back({target, from, bytes, line, fiber.store_group, now.time, false});
+}
+
+void Block::deliver(PendingStore& store) {
+  if (store.delivered) return;
+  store.delivered = true;
+  std::memcpy(store.target, shared_.data() + store.from, static_cast<std::size_t>(store.bytes));
+}
+
+void Block::bulk_commit(HostThread& thread, int line) {
+  if (!skipped(line)) ++fibers_[static_cast<std::size_t>(thread.index)].store_group;
+}
+
+void Block::bulk_wait_read(HostThread& thread, int pending, int line) {
+  if (skipped(line)) return;
+  Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
+  const int first_pending = me.store_group - pending;
+  for (PendingStore& store : me.stores) {
+    if (store.group >= first_pending) continue;
+    deliver(store);
+    clocks_.learn(me.index, clocks_.store_column(me.index), store.time);
+  }
+  std::erase_if(me.stores, [&](const PendingStore& store) { return store.group < first_pending; });
+}
+
+}  // namespace rankone

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// What the prepare kernel leaves of each chunk in the workspace for the scan's blocks to copy into their stages: operands,
+// decays and scores, in the pieces in which the blocks of a cluster share them.
+#pragma once
+
+#include "device/bulk.cuh"
+#include "hopper/items.cuh"
+#include "hopper/share.cuh"
+
+namespace rankone {
+
+template <class T> struct Image {
+  static constexpr HopperLayout layout = T::layout;
+  static constexpr int pieces = Pieces<T>::count;
+  unsigned char* base;
+
+  RK_DEVICE Image(const Arguments& arguments, const ItemAt& item, long long first_token)
+      : base(static_cast<unsigned char*>(arguments.chunk_states) +
+             ((item.slot() + first_token / T::chunk) * arguments.value_heads + item.head()) * layout.image_bytes) {}
+  // Where a piece of the stage stands: between keys and scores a stage has what each kernel needs for itself.
+  RK_DEVICE unsigned char* at(const Piece& piece) const {
+    return base + (piece.offset < layout.value ? piece.offset : piece.offset - layout.scores + layout.value);
+  }
+};
+
+RK_DEVICE int spans_of(int rows) { return (rows + sub_chunk - 1) / sub_chunk; }
+
+// The helpers are done with a chunk: its stage is free once it has been copied, a piece by each of some threads.
+template <class T>
+RK_DEVICE void store_image(const Arguments& arguments, const Note& note, const Ring<T>& ring, int thread) {
+  sync_threads(helper_barrier, group_threads);
+  if (thread >= Image<T>::pieces) return;
+  if (note.rows > 0) {
+    const Piece piece = Pieces<T>::at(thread, 0, spans_of(note.rows));
+    store_bulk(Image<T>(arguments, note.item, note.first_token).at(piece), ring.base() + piece.offset, piece.bytes);
+  }
+  bulk_commit();
+  bulk_wait_read<0>();
+  barrier_arrive(ring.free());
+}
+
+// Of a chunk with tokens; the stage's barrier expects image_bytes_of(rows). The blocks of a cluster load a part of the
+// pieces each, for all of them.
+template <class T>
+RK_DEVICE void load_image(const Arguments& arguments, const ItemAt& item, long long first_token, int rows,
+                          const Ring<T>& ring, int thread) {
+  if (thread >= Image<T>::pieces) return;
+  const Piece piece = Pieces<T>::at(thread, 0, spans_of(rows));
+  const unsigned char* const source = Image<T>(arguments, item, first_token).at(piece);
+  if constexpr (T::cluster == 1) {
+    load_bulk(ring.base() + piece.offset, source, piece.bytes, ring.full());
+  } else if (thread % T::cluster == block_rank()) {
+    load_bulk_to_all(ring.base() + piece.offset, source, piece.bytes, ring.full(), T::cluster);
+  }
+}
+template <class T> RK_DEVICE int image_bytes_of(int rows) { return spans_of(rows) * Pieces<T>::bytes_of_span; }
+
+}  // namespace rankone

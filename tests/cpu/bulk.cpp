@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+// Bulk copies: what is loaded may be read once its bytes have come, what is stored may be written once it was read.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include "tests/cpu/kernel.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr std::uint64_t seeds = 12;
+
+// Barrier 1024 of one arrival; a block of 64 threads.
+std::string text_of(const std::string& body) { return "if (t == 0) barrier_init(1024, 1);\nsync_block();\n" + body; }
+const std::string load = "if (t == 0) load_bulk(0, a.query.data, 256, 1024);\n";
+const std::string expect = "if (t == 0) barrier_arrive_expecting(1024, 256);\n";
+const std::string wait = "barrier_wait(1024, 0);\n";
+const std::string read = "static_cast<float*>(a.output.data)[t] = shared_load<float>(4 * t);\n";
+
+const std::string write = "shared_store<float>(4 * t, 7.0f + t);\n";
+const std::string fence = "fence_async();\n", meet = "sync_threads(1, 64);\n";
+const std::string store = "if (t == 0) store_bulk(a.output.data, 0, 256);\n";
+const std::string commit = "if (t == 0) bulk_commit();\n", wait_read = "if (t == 0) bulk_wait_read<0>();\n";
+
+struct BulkKernel {
+  TestKernel kernel;
+  alignas(16) float source[64] = {}, output[64] = {};
+  explicit BulkKernel(const std::string& body) : kernel(text_of(body), 64, 1032) {
+    for (int i = 0; i < 64; ++i) source[i] = static_cast<float>(i) + 0.5f;
+    kernel.arguments.query.data = source;
+    kernel.arguments.output.data = output;
+  }
+  std::string failure(std::uint64_t seed) const { return kernel.failure({.seed = seed}); }
+};
+void expect_found(const std::string& body, const std::string& piece) {
+  const BulkKernel run(body);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    const std::string failure = run.failure(seed);
+    EXPECT_NE(failure.find(piece), failure.npos) << "seed " << seed << ": " << piece << " in: " << failure;
+  }
+}
+
+TEST(BulkLoads, Arrive) {
+  const BulkKernel run(load + expect + wait + read);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    EXPECT_EQ(run.failure(seed), "");
+    for (int i = 0; i < 64; ++i) EXPECT_EQ(run.output[i], run.source[i]);
+  }
+}
+
+TEST(BulkLoads, AreWaitedFor) {
+  expect_found(load + expect + read + wait, "shared memory bytes ");
+  expect_found(load + "if (t == 0) barrier_arrive_expecting(1024, 512);\n" + wait, "waits for 256 bytes");
+  int found = 0;  // it may have come by then
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed)
+    found += BulkKernel(load).failure(seed).find("load left under way") != std::string::npos;
+  EXPECT_GT(found, 0);
+}
+
+TEST(BulkLoads, ComeAfterWhatWasThere) {
+  expect_found(write + load + expect + wait, "race");
+  const BulkKernel run(write + meet + load + expect + wait + read);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) EXPECT_EQ(run.failure(seed), "");
+}
+
+TEST(BulkStores, Arrive) {
+  const BulkKernel run(write + fence + meet + store + commit + wait_read);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    EXPECT_EQ(run.failure(seed), "");
+    for (int i = 0; i < 64; ++i) EXPECT_EQ(run.output[i], 7.0f + static_cast<float>(i));
+  }
+}
+
+TEST(BulkStores, ReadWhatWasFencedAndMet) {
+  expect_found(write + meet + store + commit + wait_read, "missing fence_async");
+  expect_found(write + fence + store + commit + wait_read, "reads shared memory bytes");
+}
+
+TEST(BulkStores, AreWaitedForBeforeTheirSourceIsWritten) {
+  const std::string all = write + fence + meet + store + commit;
+  expect_found(all + meet + write + wait_read, "store under way");
+  expect_found(all, "store left under way");
+  expect_found(write + fence + meet + store + wait_read, "store left under way");
+  expect_found(all + "if (t == 0) bulk_wait_read<1>();\n", "store left under way");
+  const BulkKernel run(all + wait_read + meet + write);
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) EXPECT_EQ(run.failure(seed), "");
+}
+
+// That a load is done says nothing of a store that the same thread issued later.
+TEST(BulkStores, AreNotWaitedForByLoads) {
+  expect_found(write + fence + meet + store + commit + "if (t == 0) load_bulk(512, a.query.data, 256, 1024);\n" +
+                   expect + wait + write + wait_read,
+               "store under way");
+}
+
+// Each of two blocks loads a half, for both.
+TEST(BulkLoads, GoToAllBlocksOfACluster) {
+  const auto text = [](const std::string& after) {
+    return "if (t == 0) barrier_init(1024, 1);\nsync_cluster();\n"
+           "if (t == 0) {\n barrier_arrive_expecting(1024, 512);\n"
+           " load_bulk_to_all(256 * block_rank(), static_cast<char*>(a.query.data) + 256 * block_rank(), 256, 1024, 2);\n}\n" +
+           after;
+  };
+  alignas(16) static float source[128] = {};
+  for (int i = 0; i < 128; ++i) source[i] = static_cast<float>(i);
+  const auto failure = [&](const std::string& body, std::uint64_t seed, std::vector<float>& output) -> std::string {
+    TestKernel kernel(body, 64, 1032);
+    kernel.arguments.query.data = source;
+    kernel.arguments.output.data = output.data();
+    try {
+      emulate(*kernel.module, "kernel", kernel.arguments, 2, 64, 1032, {.seed = seed}, 2);
+    } catch (const std::exception& error) {
+      return error.what();
+    }
+    return {};
+  };
+  const std::string sum =
+      "static_cast<float*>(a.output.data)[64 * block_rank() + t] = "
+      "shared_load<float>(4 * t) + shared_load<float>(256 + 4 * t);\n";
+  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
+    std::vector<float> output(128);
+    EXPECT_EQ(failure(text("barrier_wait(1024, 0);\n" + sum + "sync_cluster();"), seed, output), "");
+    for (int i = 0; i < 128; ++i) EXPECT_EQ(output[static_cast<std::size_t>(i)], static_cast<float>(2 * (i % 64) + 64));
+    EXPECT_NE(failure(text(sum + "sync_cluster();"), seed, output), "");
+  }
+}
+
+TEST(Bulk, MisuseIsNamed) {
+  expect_found("if (t == 0) load_bulk(8, a.query.data, 16, 1024);", "multiples of 16");
+  expect_found("if (t == 0) store_bulk(a.output.data, 0, 4096);", "4096 bytes");
+  expect_found("if (t == 0) load_bulk(0, static_cast<char*>(a.query.data) + 4, 16, 1024);", "no multiple of 16");
+}
+
+}  // namespace
+}  // namespace rankone
