@@ -11,8 +11,9 @@
 namespace rankone {
 namespace {
 
-// Of every chip that the Hopper family serves. A schedule that occupies half of them leaves room for a better one.
-constexpr std::int64_t multiprocessors = 132, half = multiprocessors / 2, most = multiprocessors * 2 / 3;
+// A schedule that occupies half of them leaves room for a better one.
+constexpr std::int64_t multiprocessors = hopper_multiprocessors, half = multiprocessors / 2,
+                       most = multiprocessors * 2 / 3;
 constexpr std::int64_t many_tokens = 2048;  // of a sequence: it pays to split it
 constexpr int narrow_tile = 64;
 

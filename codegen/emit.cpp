@@ -81,7 +81,8 @@ std::string entry_text(const KernelPlan& kernel, Family family) {
            role + ">(arguments);";
     if (hopper) bounds += ", " + std::to_string(kernel.residents);
   }
-  const std::string cluster = kernel.cluster > 1 ? " __cluster_dims__(" + std::to_string(kernel.cluster) + ", 1, 1)" : "";
+  const std::string cluster =
+      kernel.cluster > 1 ? " __cluster_dims__(" + std::to_string(kernel.cluster) + ", 1, 1)" : "";
   return text + "extern \"C\" __global__ void __launch_bounds__(" + bounds + ")" + cluster + "\n" + kernel.entry +
          "(const __grid_constant__ rankone::Arguments arguments) {\n  " + call + "\n}\n\n";
 }

@@ -15,8 +15,6 @@ std::int64_t sequences(const Shape& shape) { return shape.sequences != 0 ? shape
 
 std::int64_t rounded_up(std::int64_t value, std::int64_t unit) { return (value + unit - 1) / unit * unit; }
 
-// Of every chip that the Hopper family serves. Fixed, so that a split does not depend on the GPU at hand.
-constexpr std::int64_t hopper_multiprocessors = 132;
 constexpr std::int64_t fewest_chunks = 4;    // of a segment: less is all start-up
 constexpr std::int64_t prepared_chunks = 2;  // at a time
 

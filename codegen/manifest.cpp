@@ -154,7 +154,8 @@ json launch_json(const Plan& plan) {
   }
   if (plan.schedule.family == Family::hopper && plan.pass == Pass::forward)
     launch["grid"] =
-        "one-dimensional, `blocks` of the kernel; forward, states and prepare also run with fewer, which walk the rest";
+        "one-dimensional, `blocks` of the kernel; forward, states and prepare also run with fewer, a multiple "
+        "of `cluster`, which walk the rest";
   return launch;
 }
 

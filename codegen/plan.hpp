@@ -84,7 +84,7 @@ std::string emit(const Plan&);  // plan -> CUDA text
 std::string option_for(const Plan&, std::size_t kernel);
 
 std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
-std::int64_t chunk_slots(const Plan&, const Shape&);         // ceil(T / C) * B, or ceil(T / C) + N when packed
+std::int64_t chunk_slots(const Plan&, const Shape&);  // ceil(T / C) * B, or ceil(T / C) + N when packed
 // Of a segment, or of what a block prepares at a time; 0 where sequences are walked whole.
 std::int64_t segment_tokens(const Plan&, const Shape&);
 std::size_t segment_state_bytes(const Plan&, const Shape&);  // where segment_decays start in the workspace

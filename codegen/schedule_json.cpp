@@ -8,10 +8,10 @@ namespace rankone {
 
 std::string schedule_to_json(const Schedule& schedule) {
   nlohmann::ordered_json json{{"family", name_in(family_names, schedule.family)},
-                                {"level", name_in(level_names, schedule.level)},
-                                {"chunk", schedule.chunk},
-                                {"value_tile", schedule.value_tile},
-                                {"warps", schedule.warps},
+                              {"level", name_in(level_names, schedule.level)},
+                              {"chunk", schedule.chunk},
+                              {"value_tile", schedule.value_tile},
+                              {"warps", schedule.warps},
                               {"stages", schedule.stages}};
   if (schedule.cluster != 1) json["cluster"] = schedule.cluster;
   if (schedule.prepared) json["prepared"] = true;

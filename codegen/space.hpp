@@ -11,6 +11,8 @@
 namespace rankone {
 
 inline constexpr int max_key_dim = 256, max_value_dim = 512;
+// Of an H100 or H200 SXM. Fixed, so that no choice depends on the GPU at hand.
+inline constexpr int hopper_multiprocessors = 132;
 
 // Throws Error where K, V or a type is out of range, or names a tensor that the variant lacks.
 void check_options(const Variant& variant, const CompileOptions& options);

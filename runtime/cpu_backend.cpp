@@ -45,7 +45,10 @@ class CpuBackend final : public DeviceBackend {
   std::size_t shared_memory_per_block() const override {
     return static_cast<std::size_t>(arch_limits(stands_for).shared_bytes_per_block);
   }
-  int multiprocessors() const override { return static_cast<int>(std::max(1u, std::thread::hardware_concurrency())); }
+  int multiprocessors() const override {
+    if (options_.multiprocessors > 0) return options_.multiprocessors;
+    return static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  }
 
   // Filled with NaNs of every float type, so that a read of what was never written shows.
   void* allocate(std::size_t bytes) override {

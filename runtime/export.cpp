@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// NAME.cu, NAME.ARCH.cubin and NAME.json: all of them, each whole, or none.
+// NAME.cu, NAME.ARCH.cubin and NAME.json: each whole, the manifest last.
 #include "runtime/export.hpp"
 
 #include <algorithm>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <list>
 
 #include <rankone/error.hpp>
@@ -20,7 +22,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Cubins of another source of this variant, whose place the new one takes.
+bool holds(const fs::path& file, const std::string& text) {
+  std::ifstream stream(file, std::ios::binary);
+  return stream && std::string(std::istreambuf_iterator<char>(stream), {}) == text;
+}
+
+// Cubins of another source of this variant, whose place the new one has taken.
 std::vector<std::string> remove_stale(const fs::path& folder, const std::string& name, const std::string& cubin) {
   std::vector<std::string> stale;
   std::error_code failed;
@@ -63,8 +70,9 @@ ExportedFiles export_text(const Plan& plan, const std::string& text, const std::
   staged.emplace_back(files.source, std::initializer_list<std::string_view>{text});
   if (!built.cubin.empty()) staged.emplace_back(files.cubin, std::initializer_list<std::string_view>{built.cubin});
   staged.emplace_back(files.manifest, std::initializer_list<std::string_view>{manifest});
-  files.removed = remove_stale(folder, name, files.cubin);
+  const bool same_source = holds(files.source, text);
   for (StagedFile& each : staged) each.publish();
+  if (!same_source) files.removed = remove_stale(folder, name, files.cubin);
   return files;
 }
 

@@ -11,8 +11,7 @@ enum ExitCode : int {
   exit_check_failed = 1,
   exit_refused = 2,
   exit_internal = 3,
-  exit_interrupted = 130,  // 128 and the number of the signal, as shells have it
-  exit_terminated = 143
+  exit_interrupted = 130  // 128 and the number of the signal, as shells have it
 };
 
 int command_list(const Options& options);

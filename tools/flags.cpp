@@ -35,8 +35,13 @@ const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2 (portable),
                   "an integer from 1 to 6", &Options::stages};
 const Flag cluster{"--cluster", "N", "pin the blocks that share the work on keys: 1, 2 or 4 (hopper, decays per key)",
                    "1, 2, 4", &Options::cluster};
-const Flag prepared{"--prepared", nullptr, "pin a kernel of its own for the work on keys (hopper, decays per key)", "",
-                    nullptr,      nullptr, &Options::prepared};
+const Flag prepared{"--prepared",
+                    nullptr,
+                    "pin a kernel of its own for the work on keys (hopper, decays per key)",
+                    "",
+                    nullptr,
+                    nullptr,
+                    &Options::prepared};
 const Flag arch{"--arch",         "ARCH",  "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)",
                 known_archs_text, nullptr, &Options::archs};
 const Flag archs{"--arch",

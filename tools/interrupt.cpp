@@ -5,7 +5,9 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
+#include <iterator>
 #include <system_error>
 #include <thread>
 
@@ -20,10 +22,13 @@ std::atomic<bool> deferred{false}, pending{false};
 void on_interrupt(int signal) {
   if (signal == SIGINT && deferred && !pending.exchange(true)) return;
   leave_nothing_behind();
-  _exit(signal == SIGINT ? exit_interrupted : exit_terminated);
+  _exit(128 + signal);
 }
 
-bool is_ours(int signal) { return signal == SIGINT || signal == SIGTERM; }
+constexpr int our_signals[] = {SIGINT, SIGTERM, SIGHUP};
+bool is_ours(int signal) {
+  return std::find(std::begin(our_signals), std::end(our_signals), signal) != std::end(our_signals);
+}
 
 }  // namespace
 
@@ -31,7 +36,11 @@ bool is_ours(int signal) { return signal == SIGINT || signal == SIGTERM; }
 void install_interrupt_handler() {
   sigset_t ours;
   sigemptyset(&ours);
-  for (const int signal : {SIGINT, SIGTERM}) sigaddset(&ours, signal);
+  for (const int signal : our_signals) {
+    struct sigaction before {};
+    sigaction(signal, nullptr, &before);
+    if (before.sa_handler != SIG_IGN) sigaddset(&ours, signal);  // as nohup and background jobs want it
+  }
   pthread_sigmask(SIG_BLOCK, &ours, nullptr);
   try {
     std::thread([ours] {

@@ -205,7 +205,7 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
   compile.chunk = integer(options.chunk, 16, 128, "--chunk");
   if (compile.chunk % 16 != 0)
     refuse("not an accepted chunk size", options.chunk, "a multiple of 16 from 16 to 128", "--chunk");
-  compile.value_tile = integer(options.value_tile, 16, 512, "--value-tile");
+  compile.value_tile = integer(options.value_tile, 16, 256, "--value-tile");
   compile.warps = integer(options.warps, 1, 32, "--warps");
   compile.stages = integer(options.stages, 1, 6, "--stages");
   compile.cluster = integer(options.cluster, 1, 4, "--cluster");

@@ -65,8 +65,7 @@ void Block::arrive_at(Word word, int thread, int rank, int offset, int bytes, in
 // Unless it comes after all arrivals of the former phase, it could as well have counted there.
 void Block::check_arrival(const SharedBarrier& barrier, Word word, int thread, int offset, int line) {
   const bool too_many = barrier.missing == 0;  // and only bytes are
-  if (too_many ||
-      (launch_.check_races && barrier.phase > 0 && !clocks_.follows_row(thread, barrier.published)))
+  if (too_many || (launch_.check_races && barrier.phase > 0 && !clocks_.follows_row(thread, barrier.published)))
     fail({.kind = FailureKind::extra_arrival,
           .word = word,
           .thread = thread,
@@ -125,8 +124,8 @@ void Block::barrier_wait(HostThread& thread, int offset, int parity, int line) {
 void Block::sync_threads(HostThread& thread, int number, int threads, int line) {
   if (skipped(line)) return;
   Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
-  if (number < 1 || number >= 16 || threads < host_warp_size ||
-      threads > launch_.threads || threads % host_warp_size != 0)
+  if (number < 1 || number >= 16 || threads < host_warp_size || threads > launch_.threads ||
+      threads % host_warp_size != 0)
     fail({.kind = FailureKind::bad_sync_threads,
           .word = Word::sync_threads,
           .thread = me.index,

@@ -94,8 +94,8 @@ void Block::begin(std::int64_t cluster) {
   for (int i = 0; i < threads; ++i) {
     const int rank = rank_of(i);
     const auto narrow = [](int value) { return static_cast<unsigned short>(value); };
-    arena_.record(i) = {cluster * launch_.cluster + rank, launch_.blocks, narrow(i), narrow(i - rank * launch_.threads),
-                        narrow(rank), this};
+    arena_.record(i) = {cluster * launch_.cluster + rank,   launch_.blocks, narrow(i),
+                        narrow(i - rank * launch_.threads), narrow(rank),   this};
     Fiber& fiber = fibers_[static_cast<std::size_t>(i)];
     fiber.context = context::make_fcontext(arena_.stack_top(i), arena_.stack_bytes(i), &Block::start);
     fiber.index = i;

@@ -23,8 +23,8 @@
 
 namespace rankone {
 
-inline constexpr int host_warp_size = 32, max_block_threads = 1024, max_cluster = 8,
-                     max_threads = 2048, max_lines = 1 << 16;
+inline constexpr int host_warp_size = 32, max_block_threads = 1024, max_cluster = 8, max_threads = 2048,
+                     max_lines = 1 << 16;
 
 enum class Word : unsigned char {
   none,
@@ -133,11 +133,11 @@ struct PendingStore {
 
 // What arrives at a barrier on its own time, once it is issued: each warp's in turn.
 struct AsyncArrival {
-  int barrier = 0, line = 0;         // where it arrives, or brings bytes
-  std::uint32_t time = 0;            // in the warp's column of copies or sends
-  std::vector<PendingCopy> copies;   // that it comes after
-  int from = 0, to = 0, bytes = 0;   // of a send; 0 bytes: none
-  const void* source = nullptr;      // of a bulk copy from global memory, in place of `from`
+  int barrier = 0, line = 0;        // where it arrives, or brings bytes
+  std::uint32_t time = 0;           // in the warp's column of copies or sends
+  std::vector<PendingCopy> copies;  // that it comes after
+  int from = 0, to = 0, bytes = 0;  // of a send; 0 bytes: none
+  const void* source = nullptr;     // of a bulk copy from global memory, in place of `from`
   int thread = 0;
 };
 

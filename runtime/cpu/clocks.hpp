@@ -236,9 +236,8 @@ class Clocks {
     if (own_fenced_[static_cast<std::size_t>(write.thread - threads_ - groups_)] >= write.time) return true;
     const auto fenced_by = [&](std::size_t thread) {
       const auto& all = known_at_fence_[thread];
-      const auto first = std::partition_point(all.begin(), all.end(), [&](const FenceRow& each) {
-        return !knows(each.row, write.thread, write.time);
-      });
+      const auto first = std::partition_point(
+          all.begin(), all.end(), [&](const FenceRow& each) { return !knows(each.row, write.thread, write.time); });
       return first != all.end() && all_know(static_cast<int>(thread), first->time);
     };
     if (fenced_by(fencer_)) return true;

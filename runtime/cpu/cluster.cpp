@@ -33,8 +33,7 @@ void Block::barrier_arrive_expecting(HostThread& thread, int offset, int bytes, 
 
 void Block::barrier_arrive_after_copies(HostThread& thread, int offset, int line) {
   if (skipped(line)) return;
-  const SharedBarrier& barrier =
-      barrier_at(Word::barrier_arrive_after_copies, thread.index, thread.rank, offset, line);
+  const SharedBarrier& barrier = barrier_at(Word::barrier_arrive_after_copies, thread.index, thread.rank, offset, line);
   check_arrival(barrier, Word::barrier_arrive_after_copies, thread.index, offset, line);
   queue({.barrier = barrier.offset,
          .line = line,
@@ -69,7 +68,14 @@ void Block::send_to_block(HostThread& thread, int rank, int offset, int bytes, i
       fail_order(c, word, me, to, bytes, line, other);
   }
   std::memset(shared_.data() + to, poison, static_cast<std::size_t>(bytes));
-  queue({.barrier = target, .line = line, .time = now.time, .copies = {}, .from = from, .to = to, .bytes = bytes, .thread = me});
+  queue({.barrier = target,
+         .line = line,
+         .time = now.time,
+         .copies = {},
+         .from = from,
+         .to = to,
+         .bytes = bytes,
+         .thread = me});
 }
 
 void Block::queue(AsyncArrival arrival) {
@@ -95,8 +101,7 @@ bool Block::complete_some() {
   if (sent) {
     const void* const source = arrival.source != nullptr ? arrival.source : shared_.data() + arrival.from;
     std::memcpy(shared_.data() + arrival.to, source, static_cast<std::size_t>(arrival.bytes));
-    if (launch_.check_races)
-      causal_.end_copy(arrival.to, arrival.bytes, {arrival.time, column, clamped(arrival.line)});
+    if (launch_.check_races) causal_.end_copy(arrival.to, arrival.bytes, {arrival.time, column, clamped(arrival.line)});
   }
   for (SharedBarrier& barrier : barriers_) {
     if (barrier.offset != arrival.barrier) continue;

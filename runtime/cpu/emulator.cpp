@@ -63,8 +63,8 @@ class Launch {
     if (error_) std::rethrow_exception(error_);
     if (failed_block_ >= 0)
       throw Error(ErrorCode::check_failed, failure_, {}, {},
-                  "CPU device, kernel " + entry + (each_.cluster > 1 ? ", cluster " : ", block ") + std::to_string(failed_block_) + ", seed " +
-                      std::to_string(each_.seed));
+                  "CPU device, kernel " + entry + (each_.cluster > 1 ? ", cluster " : ", block ") +
+                      std::to_string(failed_block_) + ", seed " + std::to_string(each_.seed));
   }
   EmulationReport report() const {
     EmulationReport report;

@@ -107,8 +107,9 @@ std::string Block::where_threads_are(int first, int last) const {
         for (const SharedBarrier& barrier : barriers_)
           if (barrier.offset == fiber.place)
             text += ", parity " + std::to_string(fiber.detail) + " of the barrier at byte " +
-                    std::to_string(fiber.place - base_of(thread)) + ", which has " + std::to_string(barrier.arrivals - barrier.missing) +
-                    " of " + std::to_string(barrier.arrivals) + " arrivals" +
+                    std::to_string(fiber.place - base_of(thread)) + ", which has " +
+                    std::to_string(barrier.arrivals - barrier.missing) + " of " + std::to_string(barrier.arrivals) +
+                    " arrivals" +
                     (barrier.bytes == 0 ? "" : " and waits for " + std::to_string(barrier.bytes) + " bytes");
       return text;
     };

@@ -8,13 +8,23 @@
 namespace rankone {
 namespace {
 
-constexpr std::string_view sync_words[] = {"sync_block",     "sync_warp",    "copy_commit",  "copy_wait",
-                                           "barrier_arrive", "barrier_wait", "sync_threads", "fence_async",
-                                           "sync_cluster",   "barrier_arrive_at",
+constexpr std::string_view sync_words[] = {"sync_block",
+                                           "sync_warp",
+                                           "copy_commit",
+                                           "copy_wait",
+                                           "barrier_arrive",
+                                           "barrier_wait",
+                                           "sync_threads",
+                                           "fence_async",
+                                           "sync_cluster",
+                                           "barrier_arrive_at",
                                            "barrier_arrive_expecting",
                                            "barrier_arrive_after_copies",
-                                           "bulk_commit",    "bulk_wait_read",
-                                           "wgmma_fence",    "wgmma_commit", "wgmma_wait"};
+                                           "bulk_commit",
+                                           "bulk_wait_read",
+                                           "wgmma_fence",
+                                           "wgmma_commit",
+                                           "wgmma_wait"};
 
 bool part_of_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 

@@ -71,7 +71,8 @@ bool Block::arrive_warpgroup(const Fiber& me, Word word, int line) {
     f.kind = kind;
     fail(f);
   };
-  if (first_of_warpgroup(me.index % launch_.threads) + warpgroup_threads > launch_.threads) fail_as(FailureKind::partial_warpgroup);
+  if (first_of_warpgroup(me.index % launch_.threads) + warpgroup_threads > launch_.threads)
+    fail_as(FailureKind::partial_warpgroup);
   if (group.arrived == 0) {
     group.word = word;
     group.line = line;

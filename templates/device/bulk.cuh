@@ -25,15 +25,16 @@ RK_DEVICE void load_bulk_to_all(int offset, const void* source, int bytes, int b
 }
 // What is copied was written before a fence_async of who wrote it, and that before a barrier that this thread has passed.
 RK_DEVICE void store_bulk(void* target, int offset, int bytes) {
-  asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(target),
-               "r"(shared_address(offset)), "r"(bytes)
+  asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(target), "r"(shared_address(offset)),
+               "r"(bytes)
                : "memory");
 }
 // Closes this thread's current group of bulk stores; an empty group counts.
 RK_DEVICE void bulk_commit() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
 // Waits until at most `pending` of this thread's latest groups still read shared memory.
-template <int pending>
-RK_DEVICE void bulk_wait_read() { asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(pending) : "memory"); }
+template <int pending> RK_DEVICE void bulk_wait_read() {
+  asm volatile("cp.async.bulk.wait_group.read %0;" ::"n"(pending) : "memory");
+}
 #endif
 
 }  // namespace rankone

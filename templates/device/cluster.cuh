@@ -23,9 +23,10 @@ RK_DEVICE unsigned cluster_address(int offset, int rank) {
   asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(result) : "r"(shared_address(offset)), "r"(rank));
   return result;
 }
-// As barrier_arrive, at the barrier of block `rank`. Whoever waits there knows that this thread has read what it read of
-// its own shared memory; what it wrote goes to other blocks by send_to_block alone. So the block's scope will do: the
-// cluster's would empty the L1 cache at each wait.
+// As barrier_arrive, at the barrier of block `rank`. It says that this thread has read what it read of its own shared
+// memory; what it wrote goes to other blocks by send_to_block alone. Its scope is the block's, since the cluster's would
+// empty the L1 cache at each wait: that reads are done when a later arrival is seen is how the hardware behaves, and
+// stands in no memory model.
 RK_DEVICE void barrier_arrive_at(int offset, int rank) {
   asm volatile("mbarrier.arrive.release.cta.shared::cluster.b64 _, [%0];" ::"r"(cluster_address(offset, rank))
                : "memory");
@@ -33,11 +34,10 @@ RK_DEVICE void barrier_arrive_at(int offset, int rank) {
 // Copies `bytes` of the own block to the same offset of block `rank`, asynchronously, and brings them to the barrier
 // there; offset and bytes are multiples of 16. What the copy reads is written before a fence_async of who wrote it.
 RK_DEVICE void send_to_block(int rank, int offset, int bytes, int barrier) {
-  asm volatile(
-      "cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
-          cluster_address(offset, rank)),
-      "r"(shared_address(offset)), "r"(bytes), "r"(cluster_address(barrier, rank))
-      : "memory");
+  asm volatile("cp.async.bulk.shared::cluster.shared::cta.mbarrier::complete_tx::bytes [%0], [%1], %2, [%3];" ::"r"(
+                   cluster_address(offset, rank)),
+               "r"(shared_address(offset)), "r"(bytes), "r"(cluster_address(barrier, rank))
+               : "memory");
 }
 #endif
 

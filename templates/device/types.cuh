@@ -6,9 +6,15 @@
 
 namespace rankone {
 
-struct bf16 { unsigned short bits; };
-struct f16 { unsigned short bits; };
-struct alignas(16) Vector16 { unsigned word[4]; };  // one 16-byte access
+struct bf16 {
+  unsigned short bits;
+};
+struct f16 {
+  unsigned short bits;
+};
+struct alignas(16) Vector16 {
+  unsigned word[4];
+};  // one 16-byte access
 
 #ifndef RANKONE_HOST
 RK_DEVICE unsigned as_bits(float value) { return __float_as_uint(value); }

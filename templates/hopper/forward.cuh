@@ -30,6 +30,7 @@ template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, i
 #pragma unroll 1
   for (;; ring.advance()) {
     barrier_wait(ring.full(), ring.phase);
+    if constexpr (!T::per_key && T::rewrites) fence_async();   // kept: rewriting fences once more
     if constexpr (!T::per_key && !T::rewrites) fence_async();  // wgmma reads what was copied
     const Note note = Note::read(ring.note());
     const PanelPlace<T> place(arguments, note, ring.base());
@@ -86,7 +87,7 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
       barrier_init(ring.free(), T::has_states ? users : Image<T>::pieces);
       ring.advance();
     }
-    if constexpr (!T::has_helpers) fence_async();  // kept: bulk copies see the barriers as wgmma sees shared memory
+    if constexpr (!T::has_helpers || T::cluster > 1) fence_async();  // kept: bulk copies see barriers as wgmma would
   }
   if constexpr (T::cluster > 1)
     sync_cluster();

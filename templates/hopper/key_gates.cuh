@@ -353,7 +353,8 @@ RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, const Halvi
   const int totals = layout.totals - place.first_column * T::spans * 4;  // they are the block's own
   share.for_each([&](int column) { span.run(column, totals, after, halving); });
   if constexpr (T::role != Role::states) {
-    const int part = (place.first_column / layout.own_columns * T::spans + share.span) * layout.score_parts + share.part;
+    const int part =
+        (place.first_column / layout.own_columns * T::spans + share.span) * layout.score_parts + share.part;
     span.write_scores(place.base + layout.scores + part * 512);
   }
 }

@@ -42,14 +42,14 @@ struct HopperLayout {
   int scores;  // per key: [block of the cluster][span][part] of 512 bytes; else one swizzled panel
   int decay;   // per key: float [block of the cluster][span][own_columns], its sign set where a key block's decay
                // comes after the read; else float [3][chunk]
-  int range;   // float16, 16 bytes for each 16 tokens: what their scores are multiplied with (float); per key, after it,
-               // the state's unit (int)
+  int range;  // float16, 16 bytes for each 16 tokens: what their scores are multiplied with (float); per key, after it,
+              // the state's unit (int)
   int stage_bytes;
-  int image_bytes;               // of queries, keys, scores, decays and ranges, one behind the other
-  int barriers;                  // after the stages: full, ready, free of each
-  int sums;                      // not per key, after the stages: float [helper warp][3][chunk]
-  int halves;                    // where keys are shared: float [value_tile / 64][8 of each thread], the other's outputs
-  int totals;                    // state-only role, per key: float [span][own_columns]
+  int image_bytes;  // of queries, keys, scores, decays and ranges, one behind the other
+  int barriers;     // after the stages: full, ready, free of each
+  int sums;         // not per key, after the stages: float [helper warp][3][chunk]
+  int halves;       // where keys are shared: float [value_tile / 64][8 of each thread], the other's outputs
+  int totals;       // state-only role, per key: float [span][own_columns]
   int notes, items, item_slots;  // 16 bytes for each stage; records of items
   int lengths, chosen;           // of packed sequences: 4 bytes for each thread of the loader; one of them: 4 bytes
   int bytes, threads;
@@ -78,7 +78,8 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
     if (sizes.input_is_per_key[i]) offset += rows * layout.own_columns * sizes.input_bytes[i];
   }
   layout.scores = offset;
-  if (sizes.reads_output) offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * 512 : rows * panel_bytes;
+  if (sizes.reads_output)
+    offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * 512 : rows * panel_bytes;
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
   layout.range = offset;

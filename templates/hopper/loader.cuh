@@ -209,8 +209,8 @@ template <class T> struct Loader {
       const unsigned flags = arguments.flags;
       const int column = first_own_column<T>(), panels = column / 64 * T::chunk * panel_bytes;
       if constexpr (T::has_helpers) {
-        point<Storage>(found, 0, arguments.query, flags & query_is_vectorized, found.query_head, column,
-                       T::key_dim, layout.query + panels);
+        point<Storage>(found, 0, arguments.query, flags & query_is_vectorized, found.query_head, column, T::key_dim,
+                       layout.query + panels);
         point<Storage>(found, 1, arguments.key, flags & key_is_vectorized, found.query_head, column, T::key_dim,
                        layout.key + panels);
       }
@@ -296,10 +296,12 @@ template <class T> struct Loader {
       }
       barrier_arrive_after_copies(to.full());
       held_full = to.full();
-      if (!T::has_helpers && thread == 0)
-        barrier_arrive_expecting(held_full, image_bytes_of<T>(count));
-      else if (held_base < 0)
-        barrier_arrive(held_full);
+      bool arrives = held_base < 0;
+      if constexpr (!T::has_helpers) {
+        if (thread == 0) barrier_arrive_expecting(held_full, image_bytes_of<T>(count));
+        arrives = thread != 0;
+      }
+      if (arrives) barrier_arrive(held_full);
       to.advance();
       first_token += T::chunk;
       behind = !more ? -1 : left <= T::chunk ? 1 : 0;

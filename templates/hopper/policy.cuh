@@ -58,6 +58,9 @@ template <class Policy, Role role_> struct HopperTraits : Policy {
   static constexpr int cluster = role_ == Role::prepare ? 1 : Policy::cluster;
   static constexpr int key_owners = layout.key_padded / layout.own_columns;  // blocks that share the work on keys
   static constexpr int own_panels = layout.own_columns / 64;
+  static_assert(cluster == 1 || value_tiles % cluster == 0, "a cluster consists of neighbouring value tiles");
+  static_assert(key_owners == 1 || (Policy::decay == DecayKind::per_key && Policy::key_dim % (64 * key_owners) == 0),
+                "blocks share whole panels of keys, where decays are per key");
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr bool per_key = Policy::decay == DecayKind::per_key;
   static constexpr bool narrow = is_f16<Storage>;  // operands whose range wants scales: range.cuh
@@ -75,10 +78,10 @@ template <class Traits> struct Ring {
     }
   }
   RK_DEVICE int base() const { return stage * Traits::layout.stage_bytes; }
-  RK_DEVICE int note() const { return Traits::layout.notes + stage * 16; }     // which chunk it holds
-  RK_DEVICE int full() const { return Traits::layout.barriers + stage * 24; }  // the chunk has arrived
+  RK_DEVICE int note() const { return Traits::layout.notes + stage * 16; }        // which chunk it holds
+  RK_DEVICE int full() const { return Traits::layout.barriers + stage * 24; }     // the chunk has arrived
   RK_DEVICE int ready() const { return full() + (Traits::has_helpers ? 8 : 0); }  // the helpers are done with it
-  RK_DEVICE int free() const { return full() + 16; }                           // nobody needs it any more
+  RK_DEVICE int free() const { return full() + 16; }                              // nobody needs it any more
 };
 
 }  // namespace rankone

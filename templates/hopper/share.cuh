@@ -10,7 +10,7 @@
 namespace rankone {
 
 template <class T> RK_DEVICE int first_own_column() {
-  if constexpr (T::cluster == 1)
+  if constexpr (T::key_owners == 1)
     return 0;
   else
     return block_rank() * T::layout.own_columns;
@@ -32,7 +32,7 @@ template <class T> struct Pieces {
       range_bytes;
 
   static RK_DEVICE Piece at(int index, int rank, int spans) {
-    if constexpr (T::narrow) {  // never of a cluster
+    if constexpr (T::narrow) {  // of one owner: a span's scale is that of all its columns
       if (index == shared) return {layout.range, spans * range_bytes};
     }
     const int panel = rank * panels + index % panels;

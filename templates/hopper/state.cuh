@@ -52,7 +52,7 @@ template <class T> struct GroupState {
   RK_DEVICE void begin(const Arguments& arguments, const ItemAt& item, const StatePart& part) {
 #pragma unroll
     for (int i = 0; i < 32 * panels; ++i) values[i / 32][i % 32] = 0.0f;
-    if constexpr (T::narrow) unit = 0;
+    if constexpr (T::narrow) unit = read = 0;  // an item's rounding does not depend on the one before
     if constexpr (T::role == Role::states) return;
     const bool split = is_split<T>(arguments);
     const float* const source = static_cast<const float*>(split ? arguments.chunk_states : arguments.initial_state);
@@ -156,11 +156,12 @@ template <class T> struct Strip {
   template <int parts>
   RK_DEVICE void send(const Arguments& arguments, const ItemAt& item, long long first_token, int rows, int part) const {
     const TensorArgument& output = arguments.output;
-    const int lane = anew(lane_index()), half = lane % 2, first_row = lane / 2 + sub_chunk * part, first_column = item.value_column() + column + 8 * half;
+    const int lane = anew(lane_index()), half = lane % 2, first_row = lane / 2 + sub_chunk * part,
+              first_column = item.value_column() + column + 8 * half;
     if (first_column >= T::value_dim) return;
     Storage* target = static_cast<Storage*>(output.data) + item.batch() * output.batch_stride +
-                      (item.start() + first_token + first_row) * output.token_stride + item.head() * output.head_stride +
-                      first_column;
+                      (item.start() + first_token + first_row) * output.token_stride +
+                      item.head() * output.head_stride + first_column;
     if ((arguments.flags & output_is_vectorized) != 0 && first_column + 8 <= T::value_dim) {
 #pragma unroll
       for (int turn = 0; turn < T::chunk / 16 / parts; ++turn) {
@@ -263,8 +264,7 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const StatePart& part, const 
     float(&scored)[8] = T::narrow ? p : o;
     wgmma<Operand, !T::narrow>(scored, v, Scores{scores, score_place(0)});
 #pragma unroll
-    for (int index = 1; index < parts; ++index)
-      wgmma<Operand, true>(scored, v, Scores{scores, score_place(index)});
+    for (int index = 1; index < parts; ++index) wgmma<Operand, true>(scored, v, Scores{scores, score_place(index)});
     wgmma_commit();
   } else {
 #pragma unroll
@@ -394,7 +394,8 @@ template <class T> struct StateGroup {
   RK_DEVICE void run(const Arguments& arguments) {
     constexpr int key_groups = T::layout.key_groups;
     const int group = thread_index() / group_threads - 1 - T::layout.helper_groups;
-    const StatePart part{group % key_groups * 64 * T::group_panels, 64 * (group / key_groups) + 16 * (warp_index() % 4)};
+    const StatePart part{group % key_groups * 64 * T::group_panels,
+                         64 * (group / key_groups) + 16 * (warp_index() % 4)};
 #pragma unroll 1
     for (;; ring.advance()) {
       barrier_wait(ring.ready(), ring.phase);
@@ -411,6 +412,11 @@ template <class T> struct StateGroup {
         for (int span = 0; span < T::spans && span * sub_chunk < rows; ++span) {
           step_key_span(state, part, strip, base, span, arguments.scale);
         }
+        // The next item begins with the first turn again: after an odd number of spans that place must have been read.
+        if constexpr (key_groups > 1 && T::role != Role::states) {
+          if ((rows + sub_chunk - 1) / sub_chunk % 2 != 0)
+            sync_threads(state_barrier + part.column / 64, 2 * group_threads);  // kept: one item needs no such meeting
+        }
       } else if (rows > 0) {
         step_chunk(state, strip, base, arguments.scale);
       }
@@ -422,7 +428,7 @@ template <class T> struct StateGroup {
       if (note.last) state.end(arguments, note.item, part);
       barrier_arrive(ring.free());
       if constexpr (T::cluster > 1) {  // for the others a lane will do
-        if constexpr (T::role == Role::states) sync_warp();  // else all that others write was read before the strip's
+        sync_warp();  // kept: but for the state-only role all that others write was read before the strip's meeting
         if (lane_index() < T::cluster && lane_index() != block_rank()) barrier_arrive_at(ring.free(), lane_index());
       }
     }

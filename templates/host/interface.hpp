@@ -11,8 +11,8 @@ constexpr unsigned long host_arena_slots = 4096;
 constexpr unsigned long host_arena_bytes = host_slot_bytes * host_arena_slots;
 
 struct HostThread {
-  long long block;   // block_index()
-  long long blocks;  // block_total()
+  long long block;       // block_index()
+  long long blocks;      // block_total()
   unsigned short index;  // among all threads of the cluster
   unsigned short local;  // thread_index()
   unsigned short rank;   // block_rank()

@@ -72,8 +72,7 @@ RK_DEVICE Quad<bf16> quad_of(const float (&first)[4], const float (&second)[4]) 
 RK_DEVICE Quad<float> quad_of(const float (&only)[4]) { return {{only[0], only[2], only[1], only[3]}}; }
 
 // Multiplies the summed index's steps by `factor(step)`.
-template <class Factor>
-RK_DEVICE void scale_steps(Quad<bf16>& quad, const Factor& factor) {
+template <class Factor> RK_DEVICE void scale_steps(Quad<bf16>& quad, const Factor& factor) {
   const int pair = lane_place().pair;
 #pragma unroll
   for (int half = 0; half < 2; ++half) {
@@ -86,8 +85,7 @@ RK_DEVICE void scale_steps(Quad<bf16>& quad, const Factor& factor) {
     }
   }
 }
-template <class Factor>
-RK_DEVICE void scale_steps(Quad<float>& quad, const Factor& factor) {
+template <class Factor> RK_DEVICE void scale_steps(Quad<float>& quad, const Factor& factor) {
   const int pair = lane_place().pair;
   const float first = factor(2 * pair), second = factor(2 * pair + 1);
   quad.r[0] *= first;
@@ -98,16 +96,13 @@ RK_DEVICE void scale_steps(Quad<float>& quad, const Factor& factor) {
 
 // c += a b for columns 8 * half .. 8 * half + 7 of b. `split` adds the products of what tf32 rounds away: that rest has
 // so few digits that the tensor cores, which ignore the low bits of an operand, may take it unrounded.
-template <bool split>
-RK_DEVICE void multiply(float (&c)[4], const Quad<bf16>& a, const Quad<bf16>& b, int half) {
+template <bool split> RK_DEVICE void multiply(float (&c)[4], const Quad<bf16>& a, const Quad<bf16>& b, int half) {
   mma_bf16(c, a.r, half == 0 ? b.r[0] : b.r[1], half == 0 ? b.r[2] : b.r[3]);
 }
-template <bool split>
-RK_DEVICE void multiply(float (&c)[4], const Quad<f16>& a, const Quad<f16>& b, int half) {
+template <bool split> RK_DEVICE void multiply(float (&c)[4], const Quad<f16>& a, const Quad<f16>& b, int half) {
   mma_f16(c, a.r, half == 0 ? b.r[0] : b.r[1], half == 0 ? b.r[2] : b.r[3]);
 }
-template <bool split>
-RK_DEVICE void multiply(float (&c)[4], const Quad<float>& a, const Quad<float>& b, int half) {
+template <bool split> RK_DEVICE void multiply(float (&c)[4], const Quad<float>& a, const Quad<float>& b, int half) {
   unsigned high[4], low[4];
 #pragma unroll
   for (int i = 0; i < 4; ++i) {

@@ -16,18 +16,22 @@ enum class ElementType : unsigned char { bf16, f16, f32 };
 enum class Role : unsigned char { scan, states, output, prepare };
 
 template <ElementType type> struct TypeOf;
-template <> struct TypeOf<ElementType::bf16> { using Type = bf16; };
-template <> struct TypeOf<ElementType::f16> { using Type = f16; };
-template <> struct TypeOf<ElementType::f32> { using Type = float; };
+template <> struct TypeOf<ElementType::bf16> {
+  using Type = bf16;
+};
+template <> struct TypeOf<ElementType::f16> {
+  using Type = f16;
+};
+template <> struct TypeOf<ElementType::f32> {
+  using Type = float;
+};
 
 RK_CONSTEXPR int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
 
 // The role that works on a single chunk has nothing to fetch ahead.
-template <class Policy, Role role>
-RK_CONSTEXPR int stages_of() { return role == Role::output ? 1 : Policy::stages; }
+template <class Policy, Role role> RK_CONSTEXPR int stages_of() { return role == Role::output ? 1 : Policy::stages; }
 
-template <class Policy, Role role>
-RK_CONSTEXPR LayoutSizes layout_sizes() {
+template <class Policy, Role role> RK_CONSTEXPR LayoutSizes layout_sizes() {
   LayoutSizes sizes{};
   sizes.chunk = Policy::chunk;
   sizes.stages = stages_of<Policy, role>();
@@ -44,12 +48,15 @@ RK_CONSTEXPR LayoutSizes layout_sizes() {
   return sizes;
 }
 
-template <bool condition, class Then, class Otherwise> struct Choose { using Type = Then; };
-template <class Then, class Otherwise> struct Choose<false, Then, Otherwise> { using Type = Otherwise; };
+template <bool condition, class Then, class Otherwise> struct Choose {
+  using Type = Then;
+};
+template <class Then, class Otherwise> struct Choose<false, Then, Otherwise> {
+  using Type = Otherwise;
+};
 
 // Everything a skeleton derives from its Policy, in one place.
-template <class Policy, Role role_>
-struct Traits : Policy {
+template <class Policy, Role role_> struct Traits : Policy {
   using Storage = typename Policy::Storage;
   using Operand = typename Policy::Operand;
   static constexpr Role role = role_;
@@ -74,7 +81,8 @@ struct Traits : Policy {
   // Whether q or k tiles are rewritten before use.
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
   static_assert(Policy::chunk % sub_chunk == 0, "a chunk is a multiple of 16 tokens");
-  static_assert(columns % 16 == 0 && state_warps * columns == Policy::value_tile, "a warp owns a multiple of 16 columns");
+  static_assert(columns % 16 == 0 && state_warps * columns == Policy::value_tile,
+                "a warp owns a multiple of 16 columns");
 };
 
 }  // namespace rankone

@@ -133,8 +133,7 @@ TEST(Cluster, SharesTheKeysOfNeighbouringTiles) {
   EXPECT_TRUE(holds(refused(variants::simple_gla, {.cluster = 2}, 128, 128), "only decays per key"));
   EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 192, 128), "multiples of 64 keys"));
   EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 128, 192), "there are 3"));
-  EXPECT_TRUE(
-      holds(refusal_of([&] { lower(variants::gla, square_128, {.cluster = 2}, "sm_90a"); }), "no clusters"));
+  EXPECT_TRUE(holds(refusal_of([&] { lower(variants::gla, square_128, {.cluster = 2}, "sm_90a"); }), "no clusters"));
 }
 
 TEST(Defaults, Float16TakesTheHopperFamilyPerKey) {

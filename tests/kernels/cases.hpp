@@ -106,7 +106,7 @@ inline void spread_gates(Problem& problem, std::uint64_t seed) {
     for (std::int64_t i = 0; i < elements; ++i) {
       const double u = draw(Distribution::uniform, seed, 99, static_cast<std::uint64_t>(i));
       const double magnitude = std::pow(10.0, 6 * u - 4);
-      double value = -magnitude;                                                        // the log-decay itself
+      double value = -magnitude;                                                          // the log-decay itself
       if (logit) value = magnitude > 30 ? -magnitude : -std::log(std::expm1(magnitude));  // softplus(-x) = magnitude
       if (step) value = magnitude > 30 ? magnitude : std::log(std::expm1(magnitude));     // softplus(x) = magnitude
       if (i % 41 == 40 && !step) value = logarithm ? (i % 82 == 81 ? -INFINITY : -1000.0) : -16000.0;

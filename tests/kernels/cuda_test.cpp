@@ -33,10 +33,10 @@ TEST_P(OnCuda, AgreesWithTheRecurrence) {
 TEST_P(OnCuda, AgreesOverALongSequence) {
   const Case& c = GetParam();
   const CompileOptions options = options_of(c, 128, 128, 0);
-  Problem problem = random_problem(*c.variant, options,
-                                   {.batch = 2, .tokens = 4096, .heads = 2, .value_heads = 2, .key_dim = 128,
-                                    .value_dim = 128, .sequences = 2},
-                                   {.seed = 130});
+  Problem problem = random_problem(
+      *c.variant, options,
+      {.batch = 2, .tokens = 4096, .heads = 2, .value_heads = 2, .key_dim = 128, .value_dim = 128, .sequences = 2},
+      {.seed = 130});
   expect_right(compile(*c.variant, options, *device_), problem, c.name());
 }
 
@@ -44,7 +44,8 @@ class HopperOnCuda : public OnCuda {
  protected:
   void SetUp() override {
     OnCuda::SetUp();
-    if (device_ && device_->arch() != "sm_90a") GTEST_SKIP() << "the Hopper family serves sm_90a, this is " << device_->arch();
+    if (device_ && device_->arch() != "sm_90a")
+      GTEST_SKIP() << "the Hopper family serves sm_90a, this is " << device_->arch();
   }
   // Whole and in segments.
   void run_long(int dim, std::int64_t heads, std::uint64_t seed) {
@@ -53,8 +54,13 @@ class HopperOnCuda : public OnCuda {
       c.level = level;
       const CompileOptions options = options_of(c, dim, dim, 0);
       Problem problem = random_problem(*c.variant, options,
-                                       {.batch = 2, .tokens = 4096, .heads = heads, .value_heads = heads,
-                                        .key_dim = dim, .value_dim = dim, .sequences = 2},
+                                       {.batch = 2,
+                                        .tokens = 4096,
+                                        .heads = heads,
+                                        .value_heads = heads,
+                                        .key_dim = dim,
+                                        .value_dim = dim,
+                                        .sequences = 2},
                                        {.seed = seed});
       spread_gates(problem, seed);
       expect_right(compile(*c.variant, options, *device_), problem, c.name());

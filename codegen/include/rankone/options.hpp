@@ -21,20 +21,20 @@ enum class Family : unsigned char { automatic, portable, hopper };
 
 // What is fixed when a kernel is compiled. B, T, N, H, HV and strides stay free.
 struct CompileOptions {
-  int key_dim = 0;                                 // K, 1 to 256
-  int value_dim = 0;                               // V, 1 to 512
-  rankone::dtype dtype = rankone::dtype::bf16;     // of q, k, v and o: bf16, f16 or f32
+  int key_dim = 0;                              // K, 1 to 256
+  int value_dim = 0;                            // V, 1 to 512
+  rankone::dtype dtype = rankone::dtype::bf16;  // of q, k, v and o: bf16, f16 or f32
   // Of gates (default: dtype) and parameters (default: f32).
   std::vector<std::pair<std::string, rankone::dtype>> input_types{};
   Precision precision = Precision::tf32;
-  bool value_major_state = false;                  // states are [N, HV, V, K] instead of [N, HV, K, V]
+  bool value_major_state = false;  // states are [N, HV, V, K] instead of [N, HV, K, V]
   // A pinned schedule; 0 and automatic leave it to the tuned database, or else to the default.
   Family family = Family::automatic;
   int chunk = 0;
   Level level = Level::automatic;
   int value_tile = 0, warps = 0, stages = 0, cluster = 0;
   bool prepared = false;
-  std::string arch{};                              // "sm_80" ... "sm_120"; empty: the device's own
+  std::string arch{};  // "sm_80" ... "sm_120"; empty: the device's own
 };
 
 // Run-time sizes of one call.
