@@ -14,7 +14,7 @@ constexpr Level preferred_level = Level::serial;  // the least memory traffic
 constexpr int preferred_stages = 2;               // the next chunk arrives while this one is computed
 constexpr int preferred_chunk = 64;
 constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
-constexpr int preferred_cluster = 2;       // of four there is place for fewer, as a chip is cut
+constexpr int preferred_cluster = 2;       // of four fewer multiprocessors were busy
 constexpr int preferred_columns = 16;      // of the state a warp, so that it stays in registers
 
 int octaves(int a, int b) {

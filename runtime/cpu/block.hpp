@@ -84,6 +84,7 @@ enum class FailureKind : unsigned char {
   products_left,
   no_block,
   bad_send,
+  bad_expectation,
   block_gone,
   sends_left,
   stores_left
@@ -322,6 +323,9 @@ class Block {
   void finish_groups(Warpgroup& group, const Fiber* threads, int pending, int line);
   void load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
                       int line);
+  void check_bulk_range(Word word, int thread, int offset, int bytes, int line);
+  std::uint32_t begin_bulk_read(Word word, int thread, std::uint16_t column, int from, int bytes, int line);
+  void begin_bulk_write(Word word, int thread, int to, int bytes, int line);
   void check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line);
   void deliver(PendingStore& store);
   void deliver(PendingCopy& copy);

@@ -12,9 +12,7 @@ constexpr unsigned char poison = 0xff;
 
 }  // namespace
 
-void Block::check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line) {
-  if (reinterpret_cast<std::uintptr_t>(address) % 16 != 0)
-    fail({.kind = FailureKind::misaligned_source, .word = word, .thread = thread, .line = line});
+void Block::check_bulk_range(Word word, int thread, int offset, int bytes, int line) {
   if (bytes <= 0 || bytes % 16 != 0 || offset % 16 != 0 || offset < 0 || bytes > launch_.shared_bytes - offset)
     fail({.kind = FailureKind::bad_send,
           .word = word,
@@ -24,15 +22,38 @@ void Block::check_bulk(Word word, int thread, int offset, const void* address, i
           .bytes = bytes});
 }
 
-void Block::load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
-                           int line) {
-  const int to = offset + rank * launch_.span, target = barrier_at(word, thread, rank, barrier, line).offset;
+// What will be read of shared memory some time from now; the time in the reader's column that says when it is done.
+std::uint32_t Block::begin_bulk_read(Word word, int thread, std::uint16_t column, int from, int bytes, int line) {
+  const Access now{++clock_, column, clamped(line)};
+  if (launch_.check_races) {
+    Access other;
+    clocks_.meet(thread, 1);
+    if (const Conflict c = causal_.read_by_product(clocks_, from, bytes, now, other); c != Conflict::none)
+      fail_order(c, word, thread, from, bytes, line, other);
+  }
+  return now.time;
+}
+
+// What will be written to shared memory some time from now, and is no number until then.
+void Block::begin_bulk_write(Word word, int thread, int to, int bytes, int line) {
   if (launch_.check_races) {
     Access other;
     if (const Conflict c = causal_.begin_copy(clocks_, to, bytes, stamp(thread, line), other); c != Conflict::none)
       fail_order(c, word, thread, to, bytes, line, other);
   }
   std::memset(shared_.data() + to, poison, static_cast<std::size_t>(bytes));
+}
+
+void Block::check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line) {
+  if (reinterpret_cast<std::uintptr_t>(address) % 16 != 0)
+    fail({.kind = FailureKind::misaligned_source, .word = word, .thread = thread, .line = line});
+  check_bulk_range(word, thread, offset, bytes, line);
+}
+
+void Block::load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
+                           int line) {
+  const int to = offset + rank * launch_.span, target = barrier_at(word, thread, rank, barrier, line).offset;
+  begin_bulk_write(word, thread, to, bytes, line);
   queue({.barrier = target,
          .line = line,
          .time = ++clock_,
@@ -62,15 +83,9 @@ void Block::store_bulk(HostThread& thread, void* target, int offset, int bytes, 
   constexpr Word word = Word::store_bulk;
   const int me = thread.index, from = offset + base_of(me);
   check_bulk(word, me, offset, target, bytes, line);
-  const Access now{++clock_, clocks_.store_column(me), clamped(line)};
-  if (launch_.check_races) {
-    Access other;
-    clocks_.meet(me, 1);
-    if (const Conflict c = causal_.read_by_product(clocks_, from, bytes, now, other); c != Conflict::none)
-      fail_order(c, word, me, from, bytes, line, other);
-  }
+  const std::uint32_t time = begin_bulk_read(word, me, clocks_.store_column(me), from, bytes, line);
   Fiber& fiber = fibers_[static_cast<std::size_t>(me)];
-  fiber.stores.push_back({target, from, bytes, line, fiber.store_group, now.time, false});
+  fiber.stores.push_back({target, from, bytes, line, fiber.store_group, time, false});
 }
 
 void Block::deliver(PendingStore& store) {

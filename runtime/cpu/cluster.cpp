@@ -6,12 +6,6 @@
 #include "runtime/cpu/block.hpp"
 
 namespace rankone {
-namespace {
-
-constexpr unsigned char poison = 0xff;
-
-}  // namespace
-
 void Block::barrier_arrive_at(HostThread& thread, int offset, int rank, int line) {
   if (skipped(line)) return;
   check_block(Word::barrier_arrive_at, thread.index, rank, line);
@@ -22,11 +16,10 @@ void Block::barrier_arrive_expecting(HostThread& thread, int offset, int bytes, 
   if (skipped(line)) return;
   constexpr int most = (1 << 20) - 1;
   if (bytes < 0 || bytes > most)
-    fail({.kind = FailureKind::bad_send,
+    fail({.kind = FailureKind::bad_expectation,
           .word = Word::barrier_arrive_expecting,
           .thread = thread.index,
           .line = line,
-          .offset = offset,
           .bytes = bytes});
   arrive_at(Word::barrier_arrive_expecting, thread.index, thread.rank, offset, bytes, line);
 }
@@ -54,23 +47,14 @@ void Block::send_to_block(HostThread& thread, int rank, int offset, int bytes, i
   constexpr Word word = Word::send_to_block;
   const int me = thread.index;
   check_block(word, me, rank, line);
-  if (bytes <= 0 || bytes % 16 != 0 || offset % 16 != 0 || offset < 0 || bytes > launch_.shared_bytes - offset)
-    fail({.kind = FailureKind::bad_send, .word = word, .thread = me, .line = line, .offset = offset, .bytes = bytes});
+  check_bulk_range(word, me, offset, bytes, line);
   const int from = offset + thread.rank * launch_.span, to = offset + rank * launch_.span;
   const int target = barrier_at(word, me, rank, barrier, line).offset;
-  const Access now{++clock_, clocks_.send_column(me), clamped(line)};
-  if (launch_.check_races) {
-    Access other;
-    clocks_.meet(me, 1);
-    if (const Conflict c = causal_.read_by_product(clocks_, from, bytes, now, other); c != Conflict::none)
-      fail_order(c, word, me, from, bytes, line, other);
-    if (const Conflict c = causal_.begin_copy(clocks_, to, bytes, stamp(me, line), other); c != Conflict::none)
-      fail_order(c, word, me, to, bytes, line, other);
-  }
-  std::memset(shared_.data() + to, poison, static_cast<std::size_t>(bytes));
+  const std::uint32_t time = begin_bulk_read(word, me, clocks_.send_column(me), from, bytes, line);
+  begin_bulk_write(word, me, to, bytes, line);
   queue({.barrier = target,
          .line = line,
-         .time = now.time,
+         .time = time,
          .copies = {},
          .from = from,
          .to = to,

@@ -200,6 +200,8 @@ std::string Block::report() const {
       return "bytes sent: " + who + " names " + std::to_string(failure.bytes) + " bytes at byte " +
              std::to_string(failure.offset) + ", and both must be multiples of 16 within the block's " +
              std::to_string(launch_.shared_bytes);
+    case FailureKind::bad_expectation:
+      return "bytes expected: " + who + " names " + std::to_string(failure.bytes) + ", and 0 to 1048575 are legal";
     case FailureKind::block_gone:
       return "block gone: " + who + " reaches into block " + std::to_string(failure.bytes) +
              " of the cluster, which has ended: no sync_cluster keeps it";

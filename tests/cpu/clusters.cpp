@@ -116,6 +116,7 @@ TEST(Clusters, ABarrierIsThereBeforeOthersUseIt) {
 
 TEST(Clusters, MisuseIsNamed) {
   expect_found(text_of("if (t == 0) barrier_arrive_at(2048, 2);"), "names block 2 of a cluster that has 2");
+  expect_found(text_of("if (t == 0) barrier_arrive_expecting(2048, -16);"), "bytes expected");
   expect_found(text_of("if (t == 0) send_to_block(other, 8, 16, 2048);"), "multiples of 16");
   expect_found(text_of("if (t == 0) send_to_block(other, 0, 4096, 2048);"), "4096 bytes");
   expect_found(text_of("if (t == 0) barrier_arrive_expecting(2048, 32);\nbarrier_wait(2048, 0);"),
