@@ -83,6 +83,16 @@ json names_json(const std::vector<TensorPlan>& tensors) {
     {"name", #member}, {"offset", offsetof(Arguments, member)}, {"bytes", sizeof(Arguments::member)}, { "type", type } \
   }
 
+// Of q, k, v and the inputs, in the order of their bits.
+std::string map_text(const Plan& plan) {
+  if (plan.schedule.family != Family::hopper || plan.pass != Pass::forward) return "not read";
+  return "a CUtensorMap of q, k, v or an input with K, read where its bit from first_tensor_is_mapped on is set, and "
+         "never needed: 4 dimensions, columns, tokens, heads and batch, with the tensor's strides; a box of 128 bytes "
+         "of columns, " +
+         std::to_string(plan.schedule.chunk) +
+         " tokens, 1 head and 1 row of the batch; no interleave, SWIZZLE_128B, out of bounds zero";
+}
+
 json arguments_json(const Plan& plan) {
   json fields = {RANKONE_FIELD(query, "tensor"),
                  RANKONE_FIELD(key, "tensor"),
@@ -103,11 +113,13 @@ json arguments_json(const Plan& plan) {
                  RANKONE_FIELD(heads, "int32"),
                  RANKONE_FIELD(value_heads, "int32"),
                  RANKONE_FIELD(scale, "float"),
-                 RANKONE_FIELD(flags, "uint32")};
+                 RANKONE_FIELD(flags, "uint32"),
+                 RANKONE_FIELD(maps, "tensor_map[9]")};
   return {{"passing", "one struct by value"},
           {"bytes", sizeof(Arguments)},
           {"fields", std::move(fields)},
           {"tensor", "pointer, then int64 strides of batch, token and head in elements"},
+          {"tensor_map", map_text(plan)},
           {"inputs", names_json(plan.inputs)},
           {"parameters", names_json(plan.parameters)},
           {"scalars", plan.scalars},
@@ -117,12 +129,14 @@ json arguments_json(const Plan& plan) {
             {"key_is_vectorized", static_cast<unsigned>(key_is_vectorized)},
             {"value_is_vectorized", static_cast<unsigned>(value_is_vectorized)},
             {"output_is_vectorized", static_cast<unsigned>(output_is_vectorized)},
-            {"first_input_is_vectorized", static_cast<unsigned>(first_input_is_vectorized)}}}};
+            {"first_input_is_vectorized", static_cast<unsigned>(first_input_is_vectorized)},
+            {"first_tensor_is_mapped", static_cast<unsigned>(first_tensor_is_mapped)}}}};
 }
 
 #undef RANKONE_FIELD
 
-static_assert(sizeof(TensorArgument) == 32 && max_inputs == 6 && max_parameters == 8 && max_scalars == 8);
+static_assert(sizeof(TensorArgument) == 32 && max_inputs == 6 && max_parameters == 8 && max_scalars == 8 && max_maps == 9);
+static_assert(sizeof(Arguments) <= 4096, "what a kernel's parameters may have");
 
 json launch_json(const Plan& plan) {
   const std::string chunk = std::to_string(plan.schedule.chunk);

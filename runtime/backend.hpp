@@ -10,6 +10,7 @@
 #include <rankone/device.hpp>
 
 #include "codegen/plan.hpp"
+#include "runtime/boxed_tensor.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "templates/device/arguments.cuh"
 
@@ -21,6 +22,8 @@ class LoadedKernels {
   virtual ~LoadedKernels() = default;
   // `kernel` is an index into Plan::kernels. `blocks` is 1 to 2^31 - 1.
   virtual void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void* stream) const = 0;
+  // The map of a tensor that can_be_mapped(); false where the device makes none.
+  virtual bool encode(const BoxedTensor& tensor, TensorMap& map) const = 0;
 };
 
 class DeviceBackend {

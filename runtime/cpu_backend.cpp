@@ -9,6 +9,7 @@
 
 #include "runtime/backend.hpp"
 #include "runtime/cpu/emulator.hpp"
+#include "runtime/cpu/host_map.hpp"
 
 namespace rankone {
 namespace {
@@ -27,6 +28,10 @@ class CpuKernels final : public LoadedKernels {
     const EmulationReport report =
         emulate(*module_, plan.entry, arguments, blocks, plan.threads, plan.shared_bytes, options_, plan.cluster);
     if (options_.on_report) options_.on_report(report);
+  }
+  bool encode(const BoxedTensor& tensor, TensorMap& map) const override {
+    if (options_.maps_tensors) encode_host_map(tensor, map);
+    return options_.maps_tensors;
   }
 
  private:

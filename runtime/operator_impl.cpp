@@ -24,9 +24,9 @@ std::string text_of(const Shape& shape) {
 
 PassKernels::PassKernels(Plan plan, const Device& device)
     : plan_(std::move(plan)), text_(emit(plan_)), kernels_(device.backend().load(plan_, text_)),
-      checker_(plan_, device.is_cpu()), multiprocessors_(device.backend().multiprocessors()) {}
+      checker_(plan_, device.is_cpu()), maps_(plan_), multiprocessors_(device.backend().multiprocessors()) {}
 
-void PassKernels::launch(const Call& call, std::size_t first, std::size_t last, void* stream) const {
+void PassKernels::launch(Call call, std::size_t first, std::size_t last, void* stream) const {
   if (call.empty) return;
   // All are counted before any is launched: a call happens whole or not at all.
   constexpr std::size_t most_kernels = 3;
@@ -44,6 +44,7 @@ void PassKernels::launch(const Call& call, std::size_t first, std::size_t last, 
     if (plan_.schedule.family == Family::hopper && kernel.role != KernelRole::join && alike && kernel.cluster == 1)
       blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_} * kernel.residents);
   }
+  maps_.add(call, *kernels_);
   for (std::size_t i = first; i <= last; ++i)
     if (blocks[i] > 0) kernels_->launch(i, call.arguments, blocks[i], stream);
 }

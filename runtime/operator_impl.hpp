@@ -13,6 +13,7 @@
 #include "codegen/plan.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/call.hpp"
+#include "runtime/tensor_map.hpp"
 
 namespace rankone {
 
@@ -27,13 +28,14 @@ class PassKernels {
   const std::string& text() const { return text_; }
   const CallChecker& checker() const { return checker_; }
   // Kernels `first` to `last` of the plan, all or none.
-  void launch(const Call& call, std::size_t first, std::size_t last, void* stream) const;
+  void launch(Call call, std::size_t first, std::size_t last, void* stream) const;
 
  private:
   Plan plan_;
   std::string text_;
   std::shared_ptr<const LoadedKernels> kernels_;
   CallChecker checker_;
+  TensorMaps maps_;
   int multiprocessors_;
 };
 

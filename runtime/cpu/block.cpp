@@ -190,7 +190,9 @@ void Block::finish(Fiber& me) {
         if (each.bytes != 0 &&
             (each.source != nullptr ? each.to / launch_.span : rank_of(each.thread)) == rank_of(me.index))
           fail({.kind = FailureKind::sends_left,
-                .word = each.source != nullptr ? Word::load_bulk : Word::send_to_block,
+                .word = each.box.tensor.base != nullptr ? Word::load_tensor
+                        : each.source != nullptr        ? Word::load_bulk
+                                                        : Word::send_to_block,
                 .thread = each.thread,
                 .line = each.line});
   }

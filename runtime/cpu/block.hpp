@@ -13,6 +13,7 @@
 
 #include <boost/context/detail/fcontext.hpp>
 
+#include "runtime/boxed_tensor.hpp"
 #include "runtime/cpu/arena.hpp"
 #include "runtime/cpu/causal_shadow.hpp"
 #include "runtime/cpu/clocks.hpp"
@@ -51,6 +52,7 @@ enum class Word : unsigned char {
   send_to_block,
   load_bulk,
   load_bulk_to_all,
+  load_tensor,
   store_bulk,
   sync_threads,
   set_registers,
@@ -84,6 +86,8 @@ enum class FailureKind : unsigned char {
   products_left,
   no_block,
   bad_send,
+  no_map,
+  bad_box,
   bad_expectation,
   block_gone,
   sends_left,
@@ -132,6 +136,12 @@ struct PendingStore {
   bool delivered;
 };
 
+// A box of a tensor, from these coordinates on.
+struct Box {
+  BoxedTensor tensor{};
+  std::array<int, 4> at{};
+};
+
 // What arrives at a barrier on its own time, once it is issued: each warp's in turn.
 struct AsyncArrival {
   int barrier = 0, line = 0;        // where it arrives, or brings bytes
@@ -140,6 +150,7 @@ struct AsyncArrival {
   int from = 0, to = 0, bytes = 0;  // of a send; 0 bytes: none
   const void* source = nullptr;     // of a bulk copy from global memory, in place of `from`
   int thread = 0;
+  Box box{};  // of a tensor copy, in place of a range at `source`
 };
 
 struct Fiber {
@@ -204,6 +215,7 @@ class Block {
   void send_to_block(HostThread&, int rank, int offset, int bytes, int barrier, int line);
   void load_bulk(HostThread&, int offset, const void* source, int bytes, int barrier, int line);
   void load_bulk_to_all(HostThread&, int offset, const void* source, int bytes, int barrier, int blocks, int line);
+  void load_tensor(HostThread&, int offset, const void* map, const int (&at)[4], int barrier, int line);
   void store_bulk(HostThread&, void* target, int offset, int bytes, int line);
   void bulk_commit(HostThread&, int line);
   void bulk_wait_read(HostThread&, int pending, int line);
@@ -328,6 +340,7 @@ class Block {
   void begin_bulk_write(Word word, int thread, int to, int bytes, int line);
   void check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line);
   void deliver(PendingStore& store);
+  void deliver(const Box& box, int to);
   void deliver(PendingCopy& copy);
   void deliver_some(Fiber& me, std::uint64_t random);
   std::string report() const;  // of failure_

@@ -59,6 +59,10 @@ class CausalShadow {
   Conflict begin_copy(const Clocks& clocks, int offset, int bytes, Access now, Access& other) {
     return write_as(clocks, offset, bytes, now, under_way, other);
   }
+  // By the proxy of bulk copies: a fence must stand between what threads did there and it.
+  Conflict begin_bulk_copy(const Clocks& clocks, int offset, int bytes, Access now, Access& other) {
+    return write_as<true>(clocks, offset, bytes, now, under_way, other);
+  }
   void end_copy(int offset, int bytes, Access now) {
     for (Cell *cell = first(offset), *end = last(cell, bytes); cell != end; ++cell) cell->writer = now;
   }
@@ -123,10 +127,15 @@ class CausalShadow {
       readers = {std::move(all), true};
     }
   }
+  template <bool fenced = false>
   Conflict write_as(const Clocks& clocks, int offset, int bytes, Access now, std::uint32_t time, Access& other) {
     const auto missed = [&](Access reader) {
       other = reader;
       return !settled(clocks, reader) && !clocks.follows(reader, now.thread);
+    };
+    const auto unfenced = [&](Access earlier) {
+      other = earlier;
+      return fenced && earlier.time >= begin_ && !clocks.fenced_before(earlier, now.thread);
     };
     const auto kind = [&] {
       if (other.thread < clocks.threads()) return Conflict::read_write;
@@ -139,13 +148,18 @@ class CausalShadow {
         if (other.time == under_way) return Conflict::copy_under_way;
         if (!clocks.follows(other, now.thread)) return Conflict::write_write;
       }
+      if (unfenced(other)) return Conflict::unfenced_before;
       if (cell->more >= 0) {
-        for (const Access reader : sets_[static_cast<std::size_t>(cell->more)].list)
+        for (const Access reader : sets_[static_cast<std::size_t>(cell->more)].list) {
           if (missed(reader)) return kind();
+          if (unfenced(reader)) return Conflict::unfenced_before;
+        }
         free_.push_back(cell->more);
         cell->more = -1;
       } else if (missed(cell->reader)) {
         return kind();
+      } else if (unfenced(cell->reader)) {
+        return Conflict::unfenced_before;
       }
       cell->reader = {};
       cell->writer = {time, now.thread, now.line};

@@ -174,7 +174,6 @@ class Clocks {
   void fence(int thread, std::uint32_t now) {
     fences_[static_cast<std::size_t>(thread)].push_back(now);
     own_[static_cast<std::size_t>(thread)] = now;
-    if (!has_copies_) return;
     const int row = base_[static_cast<std::size_t>(thread)];
     ++rows_[static_cast<std::size_t>(row)].holders;  // as it is now, to the end of the block
     known_at_fence_[static_cast<std::size_t>(thread)].push_back({now, row});
@@ -216,6 +215,20 @@ class Clocks {
     if (fences.empty() || fences.back() <= write.time) return false;
     return all_know(write.thread, fences.back()) ||
            all_know(write.thread, *std::upper_bound(fences.begin(), fences.end(), write.time));
+  }
+
+  // Whether what a thread did, or its copy, is fenced before `thread` copies by the other proxy: by who did it, or by
+  // that thread, which comes after it. What that proxy did itself needs none.
+  bool fenced_before(Access earlier, int thread) const {
+    const bool announced = !is_product(earlier.thread) && !is_send(earlier.thread) && earlier.thread >= threads_;
+    if (earlier.thread >= threads_ && !announced) return true;
+    const auto& own = known_at_fence_[static_cast<std::size_t>(thread)];
+    if (!own.empty() && earlier.thread != thread && knows(own.back().row, earlier.thread, earlier.time)) return true;
+    if (announced) return false;
+    const auto& theirs = fences_[earlier.thread];
+    const auto first = std::upper_bound(theirs.begin(), theirs.end(), earlier.time);
+    return first != theirs.end() &&
+           (earlier.thread == thread || knows(base_[static_cast<std::size_t>(thread)], earlier.thread, *first));
   }
 
  private:

@@ -82,10 +82,14 @@ bool Block::complete_some() {
     deliver(copy);
     if (launch_.check_races) causal_.end_copy(copy.offset, 16, {arrival.time, column, clamped(copy.line)});
   }
-  if (sent) {
+  if (arrival.box.tensor.base != nullptr) {
+    deliver(arrival.box, arrival.to);
+  } else if (sent) {
     const void* const source = arrival.source != nullptr ? arrival.source : shared_.data() + arrival.from;
     std::memcpy(shared_.data() + arrival.to, source, static_cast<std::size_t>(arrival.bytes));
-    if (launch_.check_races) causal_.end_copy(arrival.to, arrival.bytes, {arrival.time, column, clamped(arrival.line)});
+  }
+  if (sent && launch_.check_races) {
+    causal_.end_copy(arrival.to, arrival.bytes, {arrival.time, column, clamped(arrival.line)});
   }
   for (SharedBarrier& barrier : barriers_) {
     if (barrier.offset != arrival.barrier) continue;

@@ -39,6 +39,9 @@ std::string race_report(const Failure& failure, int other) {
     case Conflict::unfenced:
       return "missing fence_async: " + now + " reads" + place + ", which " + earlier + " wrote" + line +
              " and did not fence before the barrier between them";
+    case Conflict::unfenced_before:
+      return "missing fence_async: " + now + " writes" + place + ", which " + earlier + " read or wrote" + line +
+             ", with no fence of that thread after it, nor of this one since";
     case Conflict::product_under_way:
       return "product under way: " + now + " writes" + place + ", which the wgmma of a warpgroup" + line +
              " may still read: no wgmma_wait that covers it comes before";
@@ -81,6 +84,7 @@ const char* name_of(Word word) {
     case Word::send_to_block: return "send_to_block";
     case Word::load_bulk: return "load_bulk";
     case Word::load_bulk_to_all: return "load_bulk_to_all";
+    case Word::load_tensor: return "load_tensor";
     case Word::store_bulk: return "store_bulk";
     case Word::sync_threads: return "sync_threads";
     case Word::set_registers: return "release_registers or claim_registers";
@@ -200,13 +204,19 @@ std::string Block::report() const {
       return "bytes sent: " + who + " names " + std::to_string(failure.bytes) + " bytes at byte " +
              std::to_string(failure.offset) + ", and both must be multiples of 16 within the block's " +
              std::to_string(launch_.shared_bytes);
+    case FailureKind::no_map: return "no tensor map: " + who + " names one that was not encoded for this device";
+    case FailureKind::bad_box:
+      return "tensor copy: " + who + " puts a box of " + std::to_string(failure.bytes) + " bytes at byte " +
+             std::to_string(failure.offset) +
+             ", and it must start at a multiple of 1024, be 1 to 256 rows of 128 bytes, and end within the block's " +
+             std::to_string(launch_.shared_bytes);
     case FailureKind::bad_expectation:
       return "bytes expected: " + who + " names " + std::to_string(failure.bytes) + ", and 0 to 1048575 are legal";
     case FailureKind::block_gone:
       return "block gone: " + who + " reaches into block " + std::to_string(failure.bytes) +
              " of the cluster, which has ended: no sync_cluster keeps it";
     case FailureKind::sends_left:
-      if (failure.word == Word::load_bulk) return "load left under way: a block ends before the bytes of " + who;
+      if (failure.word != Word::send_to_block) return "load left under way: a block ends before the bytes of " + who;
       return "sends left under way: a block ends while it may still be read for " + who;
     case FailureKind::stores_left:
       return "store left under way: " + who + " ends, and no bulk_wait_read covered the store";

@@ -22,6 +22,7 @@ enum class Conflict : unsigned char {
   unwritten,
   copy_under_way,
   unfenced,
+  unfenced_before,
   product_under_way,
   send_under_way,
   store_under_way

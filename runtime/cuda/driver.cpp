@@ -38,10 +38,14 @@ Driver load_driver(const std::string& soname) {
   if (!library) no_driver("there is no CUDA driver", words, soname);
 
   Driver driver;
-#define RANKONE_CUDA_LOAD(name, exported, parameters)                               \
-  driver.name = reinterpret_cast<decltype(driver.name)>(library.symbol(#exported)); \
+#define RANKONE_CUDA_LOAD(name, exported, parameters) \
+  driver.name = reinterpret_cast<decltype(driver.name)>(library.symbol(#exported));
+#define RANKONE_CUDA_NEED(name, exported, parameters) \
+  RANKONE_CUDA_LOAD(name, exported, parameters)       \
   if (driver.name == nullptr) no_driver("the CUDA driver is too old", "one without " #exported, soname);
-  RANKONE_CUDA_DRIVER(RANKONE_CUDA_LOAD)
+  RANKONE_CUDA_DRIVER(RANKONE_CUDA_NEED)
+  RANKONE_CUDA_DRIVER_IF_THERE(RANKONE_CUDA_LOAD)
+#undef RANKONE_CUDA_NEED
 #undef RANKONE_CUDA_LOAD
   driver.path = library_path(reinterpret_cast<const void*>(driver.cuInit));
 

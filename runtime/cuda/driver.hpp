@@ -28,6 +28,7 @@ enum DeviceAttribute : int {
   max_shared_bytes_per_block_optin = 97
 };
 enum FunctionAttribute : int { max_dynamic_shared_bytes = 8 };
+enum TensorMapSetting : int { map_uint16 = 1, map_uint32 = 2, map_swizzle_128 = 3, map_l2_promotion_128 = 2 };
 enum CaptureMode : int { capture_global = 0, capture_thread_local = 1 };
 constexpr unsigned stream_non_blocking = 1;
 
@@ -75,9 +76,17 @@ constexpr unsigned stream_non_blocking = 1;
   F(cuEventSynchronize, cuEventSynchronize, (Event event))                                                             \
   F(cuEventElapsedTime, cuEventElapsedTime, (float* milliseconds, Event start, Event end))
 
+// Null where the driver is older.
+#define RANKONE_CUDA_DRIVER_IF_THERE(F)                                                                           \
+  F(cuTensorMapEncodeTiled, cuTensorMapEncodeTiled,                                                               \
+    (void* map, int type, unsigned rank, void* base, const unsigned long long* sizes,                             \
+     const unsigned long long* strides, const unsigned* box, const unsigned* steps, int interleave, int swizzle, \
+     int l2_promotion, int fill))
+
 struct Driver {
 #define RANKONE_CUDA_MEMBER(name, exported, parameters) Result(*name) parameters = nullptr;
   RANKONE_CUDA_DRIVER(RANKONE_CUDA_MEMBER)
+  RANKONE_CUDA_DRIVER_IF_THERE(RANKONE_CUDA_MEMBER)
 #undef RANKONE_CUDA_MEMBER
   int version = 0;   // 13000 is 13.0
   std::string path;  // of the library

@@ -2,6 +2,8 @@
 // The kernels of a plan, loaded into a GPU's primary context.
 #include "runtime/cuda/kernels.hpp"
 
+#include <algorithm>
+
 #include <rankone/error.hpp>
 
 #include "runtime/cuda/context.hpp"
@@ -56,6 +58,20 @@ void CudaKernels::launch(std::size_t kernel, const Arguments& arguments, std::in
   if (result != success) [[unlikely]]
     throw Error(ErrorCode::launch_failed, "the CUDA driver refused a launch", error_name(driver_, result), {},
                 entry.name);
+}
+
+bool CudaKernels::encode(const BoxedTensor& tensor, TensorMap& map) const {
+  if (driver_.cuTensorMapEncodeTiled == nullptr) return false;
+  const CurrentContext current(driver_, context_);
+  constexpr unsigned rank = 4, steps[rank] = {1, 1, 1, 1};
+  const unsigned box[rank] = {static_cast<unsigned>(tensor.box_columns()), static_cast<unsigned>(tensor.box_tokens), 1,
+                              1};
+  unsigned long long sizes[rank], strides[rank - 1];
+  std::copy(tensor.sizes.begin(), tensor.sizes.end(), sizes);
+  std::copy(tensor.strides.begin(), tensor.strides.end(), strides);
+  return driver_.cuTensorMapEncodeTiled(&map, tensor.element_bytes == 2 ? map_uint16 : map_uint32, rank,
+                                        const_cast<void*>(tensor.base), sizes, strides, box, steps, 0, map_swizzle_128,
+                                        map_l2_promotion_128, 0) == success;
 }
 
 }  // namespace rankone::cuda

@@ -10,7 +10,12 @@ struct TensorArgument {
   long long batch_stride, token_stride, head_stride;
 };
 
-constexpr int max_inputs = 6, max_parameters = 8, max_scalars = 8;
+// What cuTensorMapEncodeTiled writes: a tensor as copies of whole boxes see it (device/tensor_copy.cuh). Opaque.
+struct alignas(64) TensorMap {
+  unsigned long long words[16];
+};
+
+constexpr int max_inputs = 6, max_parameters = 8, max_scalars = 8, max_maps = 3 + max_inputs;
 
 struct Arguments {
   TensorArgument query, key, value;  // [B, T, H, K], [B, T, H, K], [B, T, HV, V]
@@ -31,6 +36,8 @@ struct Arguments {
   int heads, value_heads;     // H, HV
   float scale;
   unsigned flags;             // ArgumentFlag bits
+  TensorMap maps[max_maps];   // of query, key, value and the inputs, for the Hopper family: 4 dimensions, namely columns,
+                              // tokens, heads and batch; a box is 128 bytes of columns by a chunk of tokens; swizzled
 };
 
 enum ArgumentFlag : unsigned {
@@ -39,7 +46,8 @@ enum ArgumentFlag : unsigned {
   key_is_vectorized = 1u << 2,
   value_is_vectorized = 1u << 3,
   output_is_vectorized = 1u << 4,
-  first_input_is_vectorized = 1u << 8  // one bit for each input
+  first_input_is_vectorized = 1u << 8,  // one bit for each input
+  first_tensor_is_mapped = 1u << 16     // one bit for each of `maps` that is there; none is needed
 };
 
 }  // namespace rankone

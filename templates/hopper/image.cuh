@@ -45,6 +45,7 @@ template <class T>
 RK_DEVICE void load_image(const Arguments& arguments, const ItemAt& item, long long first_token, int rows,
                           const Ring<T>& ring, int thread) {
   if (thread >= Image<T>::pieces) return;
+  fence_async();  // as for boxes
   const Piece piece = Pieces<T>::at(thread, 0, spans_of(rows));
   const unsigned char* const source = Image<T>(arguments, item, first_token).at(piece);
   if constexpr (T::cluster == 1) {

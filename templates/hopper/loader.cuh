@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// The warpgroup that keeps chunks coming: q, k, v and gate inputs, in 16-byte copies of any stride.
+// The warpgroup that keeps chunks coming: q, k, v and gate inputs, by boxes where a tensor has a map, else in 16-byte
+// copies of any stride.
 #pragma once
 
 #include "device/barrier.cuh"
 #include "device/copy.cuh"
+#include "device/tensor_copy.cuh"
 #include "hopper/image.cuh"
 #include "hopper/items.cuh"
 #include "hopper/panel.cuh"
@@ -23,6 +25,7 @@ template <class T> struct PanelSource {
     return {static_cast<const T*>(shared_load<const void*>(offset)), shared_load<long long>(offset + 8),
             shared_load<int>(offset + 16), shared_load<int>(offset + 20), shared_load<unsigned>(offset + 24)};
   }
+  static RK_DEVICE int tile_at(int offset) { return shared_load<int>(offset + 20); }
   RK_DEVICE void leave(int offset) const {
     shared_store<const void*>(offset, base);
     shared_store<long long>(offset + 8, stride);
@@ -180,6 +183,7 @@ template <class T> struct Loader {
   // Inputs of one number a token, a token a thread: under way until the next chunk is issued.
   unsigned held[T::input_count > 0 ? T::input_count : 1];
   int held_base = -1, held_full = 0;
+  int coming = 0;  // thread 0: bytes that the chunk's barrier is to expect
 
   template <class Type>
   RK_DEVICE void point(const Item& found, int index, const TensorArgument& tensor, unsigned vectorized, int head,
@@ -229,16 +233,56 @@ template <class T> struct Loader {
     const PanelSource<Type> source = PanelSource<Type>::read(item.source(index));
     load_panels<columns>(Panels<Type, T::chunk>{to.base() + source.tile}, source, first_token, count);
   }
-  // A bit for each tensor that is copied as q is: one loop serves them all.
-  static RK_CONSTEXPR unsigned copied_alike() {
-    unsigned alike = T::has_states && T::value_tile == layout.own_columns ? 4u : 0u;
-    if (T::has_helpers) alike |= (T::role != Role::states ? 1u : 0u) | (T::reads_key ? 2u : 0u);
-    for (int i = 0; i < T::input_count; ++i) {
-      if (T::input_is_per_key[i] && bytes_of(T::input_types[i]) == 2) alike |= 8u << i;
-    }
-    return alike;
+  // Sets of tensors, a bit for each: those that fill panels; of them, those of 4-byte elements; those of key heads; those
+  // that are copied as q is, so that one loop serves them all.
+  static RK_CONSTEXPR unsigned in_panels() {
+    unsigned all = T::has_states ? 4u : 0u;
+    if (T::has_helpers) all |= (T::role != Role::states ? 1u : 0u) | (T::reads_key ? 2u : 0u);
+    for (int i = 0; i < T::input_count; ++i) all |= T::input_is_per_key[i] ? 8u << i : 0u;
+    return all;
   }
-  template <int index = 0> RK_DEVICE void load_inputs(int count, int thread) {
+  static RK_CONSTEXPR unsigned wide() {
+    unsigned all = 0;
+    for (int i = 0; i < T::input_count; ++i) all |= bytes_of(T::input_types[i]) == 4 ? 8u << i : 0u;
+    return all & in_panels();
+  }
+  static RK_CONSTEXPR unsigned of_key_heads() {
+    unsigned all = 3u;
+    for (int i = 0; i < T::input_count; ++i) all |= T::input_has_key_heads[i] ? 8u << i : 0u;
+    return all;
+  }
+  static RK_CONSTEXPR unsigned copied_alike() {
+    return in_panels() & ~wide() & (T::value_tile == layout.own_columns ? ~0u : ~4u);
+  }
+  // The tensors of a chunk that come by boxes. A box brings whole chunks: what lies beyond the end of a tensor becomes
+  // zero, but beyond that of a packed sequence lies the next one.
+  static RK_DEVICE unsigned boxed(const Arguments& arguments, int count) {
+    const bool whole = count == T::chunk || arguments.cu_seqlens == nullptr;
+    return whole ? arguments.flags / first_tensor_is_mapped & in_panels() : 0u;
+  }
+  // By one thread. Returns the bytes that will come.
+  RK_DEVICE int load_boxes(const Arguments& arguments, unsigned tensors) const {
+    constexpr unsigned four_bytes = wide(), key_heads = of_key_heads();
+    constexpr int panel = Panels<Storage, T::chunk>::bytes;
+    fence_async();  // the stage comes back as others read and wrote it, through their proxy
+    const int token = static_cast<int>(item.start() + first_token), batch = static_cast<int>(item.batch());
+    int bytes = 0;
+#pragma unroll 1
+    for (int index = 3 + T::input_count - 1; index >= 0; --index) {  // gates first: they are needed first
+      if ((tensors >> index & 1u) == 0) continue;
+      const int head = (key_heads >> index & 1u) != 0 ? item.query_head() : item.head();
+      const int step = (four_bytes >> index & 1u) != 0 ? panel_bytes / 4 : panel_bytes / 2;
+      const bool is_value = index == 2;
+      int column = is_value ? item.value_column() : first_own_column<T>();
+      const int end = column + (is_value ? T::value_tile : layout.own_columns);
+      int target = to.base() + PanelSource<Storage>::tile_at(item.source(index));
+#pragma unroll 1
+      for (; column < end; column += step, target += panel, bytes += panel)
+        load_tensor(target, arguments.maps[index], column, token, head, batch, to.full());
+    }
+    return bytes;
+  }
+  template <int index = 0> RK_DEVICE void load_inputs(int count, unsigned done, int thread) {
     if constexpr (index < T::input_count) {
       using Type = typename TypeOf<T::input_types[index]>::Type;
       if constexpr (!T::input_is_per_key[index]) {
@@ -246,9 +290,9 @@ template <class T> struct Loader {
         held[index] = thread < count ? bits_of(source.base[(first_token + thread) * source.stride]) : 0u;
         held_base = to.base();
       } else if constexpr (sizeof(Type) != 2) {
-        load<layout.own_columns, Type>(3 + index, count);
+        if ((done >> (3 + index) & 1u) == 0) load<layout.own_columns, Type>(3 + index, count);
       }
-      load_inputs<index + 1>(count, thread);
+      load_inputs<index + 1>(count, done, thread);
     }
   }
   template <int index = 0> RK_DEVICE void leave_held(int thread) {
@@ -261,9 +305,16 @@ template <class T> struct Loader {
       }
       leave_held<index + 1>(thread);
     } else {
-      if (held_base >= 0) barrier_arrive(held_full);
+      if (held_base >= 0) arrive(thread);
       held_base = -1;
     }
+  }
+  // With what this thread did itself for the latest chunk.
+  RK_DEVICE void arrive(int thread) const {
+    if (thread == 0)
+      barrier_arrive_expecting(held_full, coming);
+    else
+      barrier_arrive(held_full);
   }
 
   // Issues the copies of the next chunk, of an empty item a chunk without tokens, and after the last a note that there
@@ -279,29 +330,29 @@ template <class T> struct Loader {
       const long long left = more ? item.length() - first_token : 0;
       const int count = left < T::chunk ? static_cast<int>(left) : T::chunk;
       if (thread == 0) Note{first_token, count, left <= T::chunk, item}.leave(to.note());
+      coming = 0;
       if (more) {
-        constexpr unsigned alike = copied_alike();
-        load_inputs(count, thread);
+        const unsigned done = boxed(arguments, count);
+        if (thread == 0 && done != 0) coming = load_boxes(arguments, done);
+        load_inputs(count, done, thread);
         if constexpr (!T::has_helpers) {
           if (count > 0) load_image<T>(arguments, item, first_token, count, to, thread);
         }
 #pragma unroll 1
-        for (int index = 3 + T::input_count - 1; index >= 0; --index) {  // gates first: they are needed first
-          if ((alike >> index & 1u) != 0) load<layout.own_columns, Storage>(index, count);
+        for (int index = 3 + T::input_count - 1; index >= 0; --index) {
+          if (((copied_alike() & ~done) >> index & 1u) != 0) load<layout.own_columns, Storage>(index, count);
         }
-        if constexpr (T::has_states && T::value_tile != layout.own_columns) load<T::value_tile, Storage>(2, count);
+        if constexpr (T::has_states && T::value_tile != layout.own_columns) {
+          if ((done & 4u) == 0) load<T::value_tile, Storage>(2, count);
+        }
       }
       if constexpr (!T::has_helpers && T::cluster > 1) {  // an empty chunk has no bytes to say that the stage was free
         if (thread < T::cluster && thread != block_rank()) barrier_arrive_at(to.full(), thread);
       }
       barrier_arrive_after_copies(to.full());
       held_full = to.full();
-      bool arrives = held_base < 0;
-      if constexpr (!T::has_helpers) {
-        if (thread == 0) barrier_arrive_expecting(held_full, image_bytes_of<T>(count));
-        arrives = thread != 0;
-      }
-      if (arrives) barrier_arrive(held_full);
+      if constexpr (!T::has_helpers) coming += image_bytes_of<T>(count);
+      if (held_base < 0) arrive(thread);
       to.advance();
       first_token += T::chunk;
       behind = !more ? -1 : left <= T::chunk ? 1 : 0;

@@ -63,6 +63,7 @@ struct HostInterface {
   void (*send_to_block)(HostThread&, int rank, int offset, int bytes, int barrier, int line);
   void (*load_bulk)(HostThread&, int offset, const void* source, int bytes, int barrier, int line);
   void (*load_bulk_to_all)(HostThread&, int offset, const void* source, int bytes, int barrier, int blocks, int line);
+  void (*load_tensor)(HostThread&, int offset, const void* map, const int (&at)[4], int barrier, int line);
   void (*store_bulk)(HostThread&, void* target, int offset, int bytes, int line);
   void (*bulk_commit)(HostThread&, int line);
   void (*bulk_wait_read)(HostThread&, int pending, int line);

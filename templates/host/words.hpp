@@ -11,6 +11,7 @@ namespace rankone {
 
 struct bf16;
 struct f16;
+struct TensorMap;
 
 inline const HostInterface* host_interface = nullptr;
 
@@ -168,6 +169,13 @@ __device__ __forceinline__ void load_bulk_to_all(int offset, const void* source,
   (void)host_parts_noted<note>;
   host_interface->load_bulk_to_all(host_thread(), offset, source, bytes, barrier, blocks, line);
 }
+template <int note = 0>
+__device__ __forceinline__ void load_tensor(int offset, const TensorMap& map, int column, int token, int head,
+                                            int batch, int barrier, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->load_tensor(host_thread(), offset, &map, {column, token, head, batch}, barrier, line);
+}
+__device__ __forceinline__ void prefetch_map(const TensorMap&) {}
 template <int note = 0>
 __device__ __forceinline__ void store_bulk(void* target, int offset, int bytes, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;

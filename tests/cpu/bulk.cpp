@@ -60,9 +60,12 @@ TEST(BulkLoads, AreWaitedFor) {
 }
 
 TEST(BulkLoads, ComeAfterWhatWasThere) {
-  expect_found(write + load + expect + wait, "race");
-  const BulkKernel run(write + meet + load + expect + wait + read);
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) EXPECT_EQ(run.failure(seed), "");
+  expect_found(write + fence + load + expect + wait, "race");
+  expect_found(write + meet + load + expect + wait, "missing fence_async");
+  for (const std::string& fenced : {fence + meet, meet + "if (t == 0) fence_async();\n"}) {
+    const BulkKernel run(write + fenced + load + expect + wait + read);
+    for (std::uint64_t seed = 1; seed <= seeds; ++seed) EXPECT_EQ(run.failure(seed), "");
+  }
 }
 
 TEST(BulkStores, Arrive) {

@@ -4,7 +4,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <set>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -17,6 +19,7 @@ namespace {
 // Images of the modules that are loaded; a module's handle is its image, a function's its name.
 std::set<const void*> loaded;
 std::vector<std::string> found, launched;
+std::string encoded;
 std::string refused;  // the image or the function that this driver does not take
 int contexts = 0;     // on the stack
 
@@ -46,6 +49,20 @@ Driver recorder() {
   driver.cuLaunchKernel = [](Function function, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned, unsigned,
                              Stream, void**, void**) -> Result {
     launched.push_back(reinterpret_cast<const char*>(function));
+    return success;
+  };
+  driver.cuTensorMapEncodeTiled = [](void* map, int type, unsigned rank, void* base, const unsigned long long* sizes,
+                                     const unsigned long long* strides, const unsigned* box, const unsigned* steps,
+                                     int interleave, int swizzle, int l2_promotion, int fill) -> Result {
+    EXPECT_EQ(contexts, 1);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(map) % 64, 0u) << "what the driver asks for";
+    std::ostringstream text;
+    text << type << " " << rank << " at " << base << ":";
+    for (unsigned i = 0; i < rank; ++i) text << " " << sizes[i] << "/" << box[i] << "/" << steps[i];
+    for (unsigned i = 0; i + 1 < rank; ++i) text << " +" << strides[i];
+    text << ", " << interleave << " " << swizzle << " " << l2_promotion << " " << fill;
+    if (text.str() == refused) return 1;
+    encoded = text.str();
     return success;
   };
   driver.cuGetErrorName = [](Result, const char** name) -> Result { return *name = "REFUSED", success; };
@@ -98,6 +115,25 @@ TEST_F(CudaModules, NoneStaysLoadedWhereOneIsRefused) {
     EXPECT_TRUE(loaded.empty()) << each;
     EXPECT_EQ(contexts, 0);
   }
+}
+
+TEST_F(CudaModules, TensorMapsAreWhatTheDriverMakes) {
+  const CudaKernels kernels(driver, context, plan, cubins);
+  BoxedTensor tensor{reinterpret_cast<const void*>(0x1230), {80, 5, 3, 2}, {960, 160, 4800}, 2, 32};
+  TensorMap map;
+  EXPECT_TRUE(kernels.encode(tensor, map));
+  // Two-byte words by their bits; columns, tokens, heads, batch; no interleave, swizzled, zeros outside.
+  const std::string two = "1 4 at 0x1230: 80/64/1 5/32/1 3/1/1 2/1/1 +960 +160 +4800, 0 3 2 0";
+  EXPECT_EQ(encoded, two);
+  tensor.element_bytes = 4;
+  EXPECT_TRUE(kernels.encode(tensor, map));
+  EXPECT_EQ(encoded, "2 4 at 0x1230: 80/32/1 5/32/1 3/1/1 2/1/1 +960 +160 +4800, 0 3 2 0");
+  tensor.element_bytes = 2;
+  refused = two;
+  EXPECT_FALSE(kernels.encode(tensor, map)) << "then copies go without";
+  Driver older = recorder();
+  older.cuTensorMapEncodeTiled = nullptr;
+  EXPECT_FALSE(CudaKernels(older, context, plan, {}).encode(tensor, map));
 }
 
 }  // namespace

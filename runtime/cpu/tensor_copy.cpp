@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// Copies of boxes of a tensor: they arrive at a barrier as bulk copies do, swizzled by their addresses, and zero where
+// the tensor ends.
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/cpu/block.hpp"
+#include "runtime/cpu/host_map.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr std::uint64_t mark = 0x70616d20726f736e;  // no driver writes this
+constexpr int pattern = 1024, unit = 16, most_box_tokens = 256;
+
+struct HostMap {
+  std::uint64_t mark;
+  BoxedTensor tensor;
+};
+static_assert(sizeof(HostMap) <= sizeof(TensorMap));
+
+}  // namespace
+
+void encode_host_map(const BoxedTensor& tensor, TensorMap& map) {
+  const HostMap host{mark, tensor};
+  map = {};
+  std::memcpy(&map, &host, sizeof host);
+}
+
+void Block::load_tensor(HostThread& thread, int offset, const void* map, const int (&at)[4], int barrier, int line) {
+  constexpr Word word = Word::load_tensor;
+  const int me = thread.index;
+  HostMap host;
+  std::memcpy(&host, map, sizeof host);
+  if (host.mark != mark) fail({.kind = FailureKind::no_map, .word = word, .thread = me, .line = line});
+  const BoxedTensor& tensor = host.tensor;
+  const int bytes = BoxedTensor::row_bytes * tensor.box_tokens;
+  if (tensor.box_tokens < 1 || tensor.box_tokens > most_box_tokens || offset < 0 || offset % pattern != 0 ||
+      bytes > launch_.shared_bytes - offset)
+    fail({.kind = FailureKind::bad_box, .word = word, .thread = me, .line = line, .offset = offset, .bytes = bytes});
+  const int target = barrier_at(word, me, thread.rank, barrier, line).offset, to = offset + base_of(me);
+  begin_bulk_write(word, me, to, bytes, line);
+  queue({.barrier = target,
+         .line = line,
+         .time = ++clock_,
+         .copies = {},
+         .to = to,
+         .bytes = bytes,
+         .source = tensor.base,
+         .thread = me,
+         .box = Box{tensor, {at[0], at[1], at[2], at[3]}}});
+}
+
+// The source is read now, as that of every copy.
+void Block::deliver(const Box& box, int to) {
+  const BoxedTensor& tensor = box.tensor;
+  const std::int64_t width = tensor.element_bytes, per_unit = unit / width, head = box.at[2], batch = box.at[3];
+  const auto inside = [&](std::int64_t coordinate, std::size_t dimension) {
+    return coordinate >= 0 && coordinate < tensor.sizes[dimension];
+  };
+  for (int row = 0; row < tensor.box_tokens; ++row) {
+    const std::int64_t token = std::int64_t{box.at[1]} + row;
+    const bool exists = inside(token, 1) && inside(head, 2) && inside(batch, 3);
+    for (int start = 0; start < BoxedTensor::row_bytes; start += unit) {
+      const std::int64_t column = box.at[0] + start / width;
+      const int plain = to + row * BoxedTensor::row_bytes + start;
+      unsigned char* const target = shared_.data() + (plain ^ (plain / 128 % 8 * unit));
+      std::memset(target, 0, unit);
+      const std::int64_t first = std::max<std::int64_t>(0, -column), last = std::min(per_unit, tensor.sizes[0] - column);
+      if (!exists || first >= last) continue;
+      const auto* const source = static_cast<const unsigned char*>(tensor.base) + token * tensor.strides[0] +
+                                 head * tensor.strides[1] + batch * tensor.strides[2] + (column + first) * width;
+      std::memcpy(target + first * width, source, static_cast<std::size_t>((last - first) * width));
+    }
+  }
+}
+
+}  // namespace rankone

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// The maps of a call's tensors, by which the Hopper family's loader may copy them.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "codegen/plan.hpp"
+#include "runtime/boxed_tensor.hpp"
+#include "runtime/call.hpp"
+#include "templates/device/arguments.cuh"
+
+namespace rankone {
+
+class LoadedKernels;
+
+// Which tensors of a plan's calls have maps; made once, used by every launch.
+class TensorMaps {
+ public:
+  explicit TensorMaps(const Plan& plan);
+  // Encodes those that there can be, and says so in the flags.
+  void add(Call& call, const LoadedKernels& kernels) const;
+
+ private:
+  struct Mapped {
+    int columns = 0;  // 0: none
+    int element_bytes = 0;
+    bool has_key_heads = false;
+  };
+  std::array<Mapped, max_maps> mapped_{};
+  int box_tokens_ = 0;
+};
+
+}  // namespace rankone
