@@ -18,6 +18,7 @@ namespace rankone {
 
 template <class T> RK_DEVICE void load(const Arguments& arguments) {
   Loader<T> loader;
+  loader.prefetch_maps(arguments);
 #pragma unroll 1
   while (loader.behind >= 0) loader.issue(arguments);
 }

@@ -233,54 +233,51 @@ template <class T> struct Loader {
     const PanelSource<Type> source = PanelSource<Type>::read(item.source(index));
     load_panels<columns>(Panels<Type, T::chunk>{to.base() + source.tile}, source, first_token, count);
   }
-  // Sets of tensors, a bit for each: those that fill panels; of them, those of 4-byte elements; those of key heads; those
-  // that are copied as q is, so that one loop serves them all.
+  // A bit for each tensor that fills panels, and of them for each that is copied as q is: one loop serves them all.
   static RK_CONSTEXPR unsigned in_panels() {
     unsigned all = T::has_states ? 4u : 0u;
     if (T::has_helpers) all |= (T::role != Role::states ? 1u : 0u) | (T::reads_key ? 2u : 0u);
     for (int i = 0; i < T::input_count; ++i) all |= T::input_is_per_key[i] ? 8u << i : 0u;
     return all;
   }
-  static RK_CONSTEXPR unsigned wide() {
-    unsigned all = 0;
-    for (int i = 0; i < T::input_count; ++i) all |= bytes_of(T::input_types[i]) == 4 ? 8u << i : 0u;
-    return all & in_panels();
-  }
-  static RK_CONSTEXPR unsigned of_key_heads() {
-    unsigned all = 3u;
-    for (int i = 0; i < T::input_count; ++i) all |= T::input_has_key_heads[i] ? 8u << i : 0u;
-    return all;
-  }
   static RK_CONSTEXPR unsigned copied_alike() {
-    return in_panels() & ~wide() & (T::value_tile == layout.own_columns ? ~0u : ~4u);
+    unsigned alike = in_panels() & (T::value_tile == layout.own_columns ? ~0u : ~4u);
+    for (int i = 0; i < T::input_count; ++i) alike &= bytes_of(T::input_types[i]) == 2 ? ~0u : ~(8u << i);
+    return alike;
   }
-  // The tensors of a chunk that come by boxes. A box brings whole chunks: what lies beyond the end of a tensor becomes
-  // zero, but beyond that of a packed sequence lies the next one.
+  // Those of a chunk that come by boxes. A box has the tokens of a whole chunk: what lies beyond the end of a tensor
+  // becomes zero, but beyond that of a packed sequence lies the next one.
   static RK_DEVICE unsigned boxed(const Arguments& arguments, int count) {
     const bool whole = count == T::chunk || arguments.cu_seqlens == nullptr;
     return whole ? arguments.flags / first_tensor_is_mapped & in_panels() : 0u;
   }
-  // By one thread. Returns the bytes that will come.
-  RK_DEVICE int load_boxes(const Arguments& arguments, unsigned tensors) const {
-    constexpr unsigned four_bytes = wide(), key_heads = of_key_heads();
-    constexpr int panel = Panels<Storage, T::chunk>::bytes;
-    fence_async();  // the stage comes back as others read and wrote it, through their proxy
-    const int token = static_cast<int>(item.start() + first_token), batch = static_cast<int>(item.batch());
-    int bytes = 0;
-#pragma unroll 1
-    for (int index = 3 + T::input_count - 1; index >= 0; --index) {  // gates first: they are needed first
-      if ((tensors >> index & 1u) == 0) continue;
-      const int head = (key_heads >> index & 1u) != 0 ? item.query_head() : item.head();
-      const int step = (four_bytes >> index & 1u) != 0 ? panel_bytes / 4 : panel_bytes / 2;
-      const bool is_value = index == 2;
-      int column = is_value ? item.value_column() : first_own_column<T>();
-      const int end = column + (is_value ? T::value_tile : layout.own_columns);
-      int target = to.base() + PanelSource<Storage>::tile_at(item.source(index));
-#pragma unroll 1
-      for (; column < end; column += step, target += panel, bytes += panel)
-        load_tensor(target, arguments.maps[index], column, token, head, batch, to.full());
+  // While the first item is found.
+  RK_DEVICE void prefetch_maps(const Arguments& arguments) const {
+    const int thread = thread_index();
+    const unsigned maps = arguments.flags / first_tensor_is_mapped & in_panels();
+    if (thread < 3 + T::input_count && (maps >> thread & 1u) != 0) prefetch_map(arguments.maps[thread]);
+  }
+  // By one thread, which comes after a fence_async; adds to `bytes` those that will come.
+  template <int index = 3 + T::input_count - 1>  // gates first: they are needed first
+  RK_DEVICE void load_boxes(const Arguments& arguments, unsigned tensors, int token, int batch, int& bytes) const {
+    if constexpr (index >= 0) {
+      if constexpr ((in_panels() >> index & 1u) != 0) {
+        constexpr int input = index < 3 ? 0 : index - 3, element = index < 3 ? 2 : bytes_of(T::input_types[input]);
+        constexpr bool is_value = index == 2, of_key_heads = index < 2 || (!is_value && T::input_has_key_heads[input]);
+        constexpr int step = panel_bytes / element, panel = T::chunk * panel_bytes,
+                      panels = (is_value ? T::value_tile : layout.own_columns) / step;
+        if ((tensors >> index & 1u) != 0) {
+          const int head = of_key_heads ? item.query_head() : item.head();
+          const int column = is_value ? item.value_column() : first_own_column<T>();
+          const int target = to.base() + PanelSource<Storage>::tile_at(item.source(index));
+#pragma unroll
+          for (int i = 0; i < panels; ++i)
+            load_tensor(target + i * panel, arguments.maps[index], column + i * step, token, head, batch, to.full());
+          bytes += panels * panel;
+        }
+      }
+      load_boxes<index - 1>(arguments, tensors, token, batch, bytes);
     }
-    return bytes;
   }
   template <int index = 0> RK_DEVICE void load_inputs(int count, unsigned done, int thread) {
     if constexpr (index < T::input_count) {
@@ -333,7 +330,11 @@ template <class T> struct Loader {
       coming = 0;
       if (more) {
         const unsigned done = boxed(arguments, count);
-        if (thread == 0 && done != 0) coming = load_boxes(arguments, done);
+        if (thread == 0 && done != 0) {
+          fence_async();  // the stage comes back as others read and wrote it, through their proxy
+          load_boxes(arguments, done, static_cast<int>(item.start() + first_token), static_cast<int>(item.batch()),
+                     coming);
+        }
         load_inputs(count, done, thread);
         if constexpr (!T::has_helpers) {
           if (count > 0) load_image<T>(arguments, item, first_token, count, to, thread);
