@@ -4,6 +4,7 @@
 
 #include "runtime/backend.hpp"
 #include "tests/kernels/extremes.hpp"
+#include "tests/kernels/loads.hpp"
 
 namespace rankone::test {
 namespace {
@@ -129,6 +130,14 @@ TEST(HopperRangeOnCuda, KeepsItsDigits) {
   }
   if (device->arch() != "sm_90a") GTEST_SKIP() << "the Hopper family serves sm_90a, this is " << device->arch();
   for (const Extreme& extreme : extremes) expect_right_at(extreme, *device);
+}
+
+TEST(HopperLoadsOnCuda, TensorMapsChangeNothing) {
+  const std::optional<Device> device = gpu();
+  if (!device || device->arch() != "sm_90a") GTEST_SKIP() << "the Hopper family serves sm_90a";
+  for (const bool prepared : {false, true})
+    expect_the_same_without_maps(*device, variants::gla_sigmoid, "x", prepared);
+  expect_the_same_without_maps(*device, variants::simple_gla, "g", false);
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, HopperOnCuda, testing::ValuesIn(hopper_cases(Level::serial)),

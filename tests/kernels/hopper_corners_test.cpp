@@ -7,6 +7,7 @@
 #include "runtime/convert.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "tests/kernels/cases.hpp"
+#include "tests/kernels/loads.hpp"
 
 namespace rankone::test {
 namespace {
@@ -140,6 +141,12 @@ class Strided {
   std::vector<std::byte> bytes_;
   Tensor tensor_;
 };
+
+TEST(HopperStrides, TensorMapsChangeNothing) {
+  for (const bool prepared : {false, true})
+    expect_the_same_without_maps(cpu_device(7), variants::gla_sigmoid, "x", prepared);
+  expect_the_same_without_maps(cpu_device(7), variants::simple_gla, "g", false);
+}
 
 TEST(HopperStrides, UnalignedRowsGiveTheSame) {
   for (const auto& [variant, in_two_kernels] :
