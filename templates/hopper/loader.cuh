@@ -339,9 +339,10 @@ template <class T> struct Loader {
         if constexpr (!T::has_helpers) {
           if (count > 0) load_image<T>(arguments, item, first_token, count, to, thread);
         }
+        const unsigned rest = copied_alike() & ~done;
 #pragma unroll 1
-        for (int index = 3 + T::input_count - 1; index >= 0; --index) {
-          if (((copied_alike() & ~done) >> index & 1u) != 0) load<layout.own_columns, Storage>(index, count);
+        for (int index = 3 + T::input_count - 1; index >= 0 && rest != 0; --index) {
+          if ((rest >> index & 1u) != 0) load<layout.own_columns, Storage>(index, count);
         }
         if constexpr (T::has_states && T::value_tile != layout.own_columns) {
           if ((done & 4u) == 0) load<T::value_tile, Storage>(2, count);
