@@ -135,7 +135,8 @@ json arguments_json(const Plan& plan) {
 
 #undef RANKONE_FIELD
 
-static_assert(sizeof(TensorArgument) == 32 && max_inputs == 6 && max_parameters == 8 && max_scalars == 8 && max_maps == 9);
+static_assert(sizeof(TensorArgument) == 32 && max_inputs == 6 && max_parameters == 8 && max_scalars == 8 &&
+              max_maps == 9);
 static_assert(sizeof(Arguments) <= 4096, "what a kernel's parameters may have");
 
 json launch_json(const Plan& plan) {

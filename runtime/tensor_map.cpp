@@ -10,8 +10,8 @@
 namespace rankone {
 namespace {
 
-constexpr std::int64_t unit = 16;                              // of bases and strides, in bytes
-constexpr std::int64_t most_stride = (std::int64_t{1} << 40);  // and above
+constexpr std::int64_t unit = 16;                                             // of bases and strides, in bytes
+constexpr std::int64_t first_too_far = std::int64_t{1} << 40;                 // of a stride
 constexpr std::int64_t most_size = std::numeric_limits<std::int32_t>::max();  // coordinates have 32 bits and a sign
 
 const TensorArgument& tensor_of(const Arguments& arguments, std::size_t index) {
@@ -32,7 +32,7 @@ bool can_be_mapped(BoxedTensor& tensor) {
   for (std::size_t i = 0; i < tensor.strides.size(); ++i) {
     std::int64_t& stride = tensor.strides[i];
     if (tensor.sizes[i + 1] == 1) stride = unit;
-    if (stride < unit || stride >= most_stride || stride % unit != 0) return false;
+    if (stride < unit || stride >= first_too_far || stride % unit != 0) return false;
   }
   return true;
 }

@@ -38,8 +38,7 @@ std::uint32_t Block::begin_bulk_read(Word word, int thread, std::uint16_t column
 void Block::begin_bulk_write(Word word, int thread, int to, int bytes, int line) {
   if (launch_.check_races) {
     Access other;
-    if (const Conflict c = causal_.begin_bulk_copy(clocks_, to, bytes, stamp(thread, line), other);
-        c != Conflict::none)
+    if (const Conflict c = causal_.begin_bulk_copy(clocks_, to, bytes, stamp(thread, line), other); c != Conflict::none)
       fail_order(c, word, thread, to, bytes, line, other);
   }
   std::memset(shared_.data() + to, poison, static_cast<std::size_t>(bytes));

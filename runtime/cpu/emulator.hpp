@@ -45,12 +45,12 @@ struct EmulationReport {
 };
 
 struct EmulationOptions {
-  std::uint64_t seed = 1;   // of the order in which threads run and copies arrive
-  int max_workers = 0;      // operating-system threads; 0: one for each core
-  int multiprocessors = 0;  // that the device says it has; 0: the machine's cores
-  bool check_races = true;  // the happens-before check of shared memory; all other checks stay
+  std::uint64_t seed = 1;    // of the order in which threads run and copies arrive
+  int max_workers = 0;       // operating-system threads; 0: one for each core
+  int multiprocessors = 0;   // that the device says it has; 0: the machine's cores
+  bool check_races = true;   // the happens-before check of shared memory; all other checks stay
   bool maps_tensors = true;  // whether calls get tensor maps
-  int dropped_line = 0;     // the words of list_sync_sites() on this line do nothing; 0: none
+  int dropped_line = 0;      // the words of list_sync_sites() on this line do nothing; 0: none
   std::function<void(const EmulationReport&)> on_report{};  // called by the CPU device after each launch
 };
 

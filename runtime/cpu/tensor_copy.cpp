@@ -66,7 +66,8 @@ void Block::deliver(const Box& box, int to) {
       const int plain = to + row * BoxedTensor::row_bytes + start;
       unsigned char* const target = shared_.data() + (plain ^ (plain / 128 % 8 * unit));
       std::memset(target, 0, unit);
-      const std::int64_t first = std::max<std::int64_t>(0, -column), last = std::min(per_unit, tensor.sizes[0] - column);
+      const std::int64_t first = std::max<std::int64_t>(0, -column),
+                         last = std::min(per_unit, tensor.sizes[0] - column);
       if (!exists || first >= last) continue;
       const auto* const source = static_cast<const unsigned char*>(tensor.base) + token * tensor.strides[0] +
                                  head * tensor.strides[1] + batch * tensor.strides[2] + (column + first) * width;

@@ -77,9 +77,9 @@ constexpr unsigned stream_non_blocking = 1;
   F(cuEventElapsedTime, cuEventElapsedTime, (float* milliseconds, Event start, Event end))
 
 // Null where the driver is older.
-#define RANKONE_CUDA_DRIVER_IF_THERE(F)                                                                           \
-  F(cuTensorMapEncodeTiled, cuTensorMapEncodeTiled,                                                               \
-    (void* map, int type, unsigned rank, void* base, const unsigned long long* sizes,                             \
+#define RANKONE_CUDA_DRIVER_IF_THERE(F)                                                                          \
+  F(cuTensorMapEncodeTiled, cuTensorMapEncodeTiled,                                                              \
+    (void* map, int type, unsigned rank, void* base, const unsigned long long* sizes,                            \
      const unsigned long long* strides, const unsigned* box, const unsigned* steps, int interleave, int swizzle, \
      int l2_promotion, int fill))
 

@@ -24,8 +24,8 @@ const std::string meet = "sync_threads(1, 64);\n", fence = "fence_async();\n", f
 const std::string write = "shared_store<unsigned>(1024 + 16 * t, 7u);\n";
 std::string read(const std::string& type) {
   return "{\nconst Panels<" + type + ", 8> tile{1024};\nconstexpr int n = Panels<" + type +
-         ", 8>::columns;\nfor (int i = t; i < 8 * n; i += 64)\n  static_cast<" + type + "*>(a.output.data)[i] = shared_load<" +
-         type + ">(tile.at(i / n, i % n));\n}\n";
+         ", 8>::columns;\nfor (int i = t; i < 8 * n; i += 64)\n  static_cast<" + type +
+         "*>(a.output.data)[i] = shared_load<" + type + ">(tile.at(i / n, i % n));\n}\n";
 }
 
 // All elements differ, and none is zero; rows are a little longer than their columns.
@@ -81,11 +81,11 @@ template <class T> void expect_boxes(const char* type) {
   kernel.arguments.output.data = output.data();
   constexpr int wide = 128 / sizeof(T), far = 1 << 30;
   // Within; over each end and side; wholly outside, near and far.
-  const int places[][4] = {{0, 0, 0, 0},       {8, 9, 2, 1},       {64, 5, 1, 0},    {columns - 1, 5, 1, 0},
-                           {columns, 5, 1, 0}, {-3, 5, 1, 1},      {-wide, 5, 1, 1}, {0, -3, 0, 1},
-                           {0, -rows, 0, 1},   {0, tokens - 3, 1, 1}, {0, tokens, 1, 1}, {0, 4, -1, 1},
-                           {0, 4, heads, 0},   {0, 4, 1, -1},      {0, 4, 1, batches}, {-5, tokens - 1, 2, 0},
-                           {far, 0, 0, 0},     {-far, 0, 0, 0},    {0, far, 0, 0},   {0, 0, -far, far}};
+  const int places[][4] = {{0, 0, 0, 0},       {8, 9, 2, 1},          {64, 5, 1, 0},      {columns - 1, 5, 1, 0},
+                           {columns, 5, 1, 0}, {-3, 5, 1, 1},         {-wide, 5, 1, 1},   {0, -3, 0, 1},
+                           {0, -rows, 0, 1},   {0, tokens - 3, 1, 1}, {0, tokens, 1, 1},  {0, 4, -1, 1},
+                           {0, 4, heads, 0},   {0, 4, 1, -1},         {0, 4, 1, batches}, {-5, tokens - 1, 2, 0},
+                           {far, 0, 0, 0},     {-far, 0, 0, 0},       {0, far, 0, 0},     {0, 0, -far, far}};
   std::uint64_t seed = 0;
   for (const auto& place : places) {
     for (int i = 0; i < 4; ++i) kernel.arguments.scalars[i] = static_cast<float>(place[i]);
@@ -140,7 +140,9 @@ TEST(TensorCopies, AreForProductsToReadWithoutAFence) {
 }
 
 TEST(TensorCopies, RefuseWhatTheHardwareWouldNotDo) {
-  const auto at = [](int offset) { return "if (t == 0) load_tensor(" + std::to_string(offset) + ", a.maps[0], 0, 0, 0, 0, 2048);\n"; };
+  const auto at = [](int offset) {
+    return "if (t == 0) load_tensor(" + std::to_string(offset) + ", a.maps[0], 0, 0, 0, 0, 2048);\n";
+  };
   expect_found(at(128), "tensor copy: thread 0 (load_tensor");
   expect_found(at(-1024), "must start at a multiple of 1024");
   expect_found(at(2048), "end within the block's 2056");

@@ -135,8 +135,7 @@ TEST(HopperRangeOnCuda, KeepsItsDigits) {
 TEST(HopperLoadsOnCuda, TensorMapsChangeNothing) {
   const std::optional<Device> device = gpu();
   if (!device || device->arch() != "sm_90a") GTEST_SKIP() << "the Hopper family serves sm_90a";
-  for (const bool prepared : {false, true})
-    expect_the_same_without_maps(*device, variants::gla_sigmoid, "x", prepared);
+  for (const bool prepared : {false, true}) expect_the_same_without_maps(*device, variants::gla_sigmoid, "x", prepared);
   expect_the_same_without_maps(*device, variants::simple_gla, "g", false);
 }
 

@@ -14,7 +14,8 @@
 namespace rankone::test {
 
 // The last chunk is no whole one, nor are the last 64 columns.
-inline void expect_the_same_without_maps(const Device& device, const Variant& variant, const char* input, bool prepared) {
+inline void expect_the_same_without_maps(const Device& device, const Variant& variant, const char* input,
+                                         bool prepared) {
   constexpr std::int64_t B = 2, T = 107, H = 1, HV = 2, K = 96, V = 80;
   const Operator op = compile(
       variant, {.key_dim = K, .value_dim = V, .family = Family::hopper, .chunk = 32, .prepared = prepared}, device);
