@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "codegen/preference.hpp"
 #include "codegen/space.hpp"
 #include "runtime/paths.hpp"
 
@@ -30,16 +29,18 @@ Schedule default_for(const Variant& variant, const CompileOptions& options, std:
     CompileOptions narrow = options;
     narrow.family = Family::hopper;
     narrow.value_tile = narrow_tile;
-    if (const std::vector<Schedule> legal = legal_schedules(variant, narrow, arch); !legal.empty()) {
-      const Schedule schedule = preferred(legal);
+    if (!legal_schedules(variant, narrow, arch).empty()) {
+      const Schedule schedule = default_schedule(variant, narrow, arch);
       if (blocks(schedule) >= most && blocks(schedule) <= multiprocessors) return schedule;
     }
   }
-  Schedule split = usual;
-  split.level = Level::segment;
-  if (dims.batch * dims.tokens / sequences >= many_tokens &&
-      why_illegal(variant, options, split, arch_limits(arch)).empty())
-    return split;
+  if (usual.family == Family::hopper && options.level == Level::automatic && variant.level_ == Level::automatic &&
+      dims.batch * dims.tokens / sequences >= many_tokens) {
+    CompileOptions split = options;
+    split.family = Family::hopper;
+    split.level = Level::segment;
+    if (!legal_schedules(variant, split, arch).empty()) return default_schedule(variant, split, arch);
+  }
   return usual;
 }
 

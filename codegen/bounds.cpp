@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include <rankone/dsl.hpp>
@@ -71,27 +72,73 @@ Interval step(const Node& node, Interval a, Interval b) {
   return anything;
 }
 
-// Of what a key expression and a write scale make of k, or in its place.
-double largest_factor(const Variant& variant) {
-  double largest = 1;
-  for (const Expression* expression : {&variant.key_, &variant.write_scale_}) {
-    if (expression->empty()) continue;
-    const Interval bounds = bounds_of(*expression);
-    largest *= std::max(std::abs(bounds.low), std::abs(bounds.high));
-  }
-  return largest;
-}
-
-}  // namespace
-
-Interval bounds_of(const Expression& expression) {
+// Of each node.
+std::vector<Interval> all_bounds(const Expression& expression) {
   std::vector<Interval> of_nodes;
   for (const Node& node : expression) {
     const auto operand = [&](short index) { return index < 0 ? anything : of_nodes[static_cast<std::size_t>(index)]; };
     of_nodes.push_back(step(node, operand(node.left), operand(node.right)));
   }
-  return of_nodes.empty() ? anything : of_nodes.back();
+  return of_nodes;
 }
+
+double largest_magnitude(Interval interval) { return std::max(std::abs(interval.low), std::abs(interval.high)); }
+
+// What an error of each operand, left and right, is multiplied with at most.
+std::pair<double, double> growth(const Node& node, Interval a, Interval b) {
+  switch (node.operation) {
+    case Operation::negate:
+    case Operation::add:
+    case Operation::subtract:
+    case Operation::minimum:
+    case Operation::maximum: return {1, 1};
+    case Operation::multiply: return {largest_magnitude(b), largest_magnitude(a)};
+    case Operation::divide:
+      return {b.low <= 0 && b.high >= 0 ? infinity : 1 / std::min(std::abs(b.low), std::abs(b.high)), infinity};
+    default: return {infinity, infinity};
+  }
+}
+
+}  // namespace
+
+Interval bounds_of(const Expression& expression) {
+  return expression.empty() ? anything : all_bounds(expression).back();
+}
+
+double growth_of_log_errors(const Expression& expression) {
+  const std::vector<Interval> bounds = all_bounds(expression);
+  std::vector<double> grown(bounds.size(), 0);  // on the way to the result, over all ways
+  double largest = 0;
+  if (!grown.empty()) grown.back() = 1;
+  for (std::size_t i = bounds.size(); i-- > 0;) {
+    const Node& node = expression.nodes[i];
+    const bool is_logarithm = node.operation == Operation::log || node.operation == Operation::log_sigmoid ||
+                              node.operation == Operation::softplus;
+    if (is_logarithm) largest = std::max(largest, grown[i]);
+    const auto operand = [&](short index) { return index < 0 ? anything : bounds[static_cast<std::size_t>(index)]; };
+    const auto [left, right] = growth(node, operand(node.left), operand(node.right));
+    const auto pass = [&](short index, double factor) {
+      if (index >= 0 && grown[i] > 0 && factor > 0) grown[static_cast<std::size_t>(index)] += grown[i] * factor;
+    };
+    pass(node.left, left);
+    pass(node.right, right);
+  }
+  return largest;
+}
+
+namespace {
+
+// Of what a key expression and a write scale make of k, or in its place.
+double largest_factor(const Variant& variant) {
+  double largest = 1;
+  for (const Expression* expression : {&variant.key_, &variant.write_scale_}) {
+    if (expression->empty()) continue;
+    largest *= largest_magnitude(bounds_of(*expression));
+  }
+  return largest;
+}
+
+}  // namespace
 
 std::string why_beyond_f16(const Variant& variant) {
   if (!variant.feature_map_.empty()) return "a feature map may leave float16's range";

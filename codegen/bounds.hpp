@@ -13,6 +13,10 @@ struct Interval {
 };
 Interval bounds_of(const Expression& expression);
 
+// What an absolute error of a logarithm, a log-sigmoid or a softplus within the formula is multiplied with at most on its
+// way to the result; 0 where there is none.
+double growth_of_log_errors(const Expression& expression);
+
 // Why the Hopper family cannot keep this variant within float16's range; empty where it can.
 std::string why_beyond_f16(const Variant& variant);
 

@@ -10,6 +10,7 @@
 #include <rankone/dsl/operations.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/bounds.hpp"
 #include "codegen/formula.hpp"
 #include "codegen/render.hpp"
 
@@ -27,10 +28,16 @@ std::string literal(double value) {
   return text + "f";
 }
 
-std::string function(Operation operation) {
+constexpr double most_growth = 1.0 / 16;
+
+// `absolute`: with an absolute error of 2e-7, which is cheaper than a relative one.
+std::string function(Operation operation, bool absolute) {
   switch (operation) {
     case Operation::minimum: return "minimum";
     case Operation::maximum: return "maximum";
+    case Operation::log:
+    case Operation::log_sigmoid:
+    case Operation::softplus: return (absolute ? "decay_" : "") + std::string(name_of(operation));
     default: return std::string(name_of(operation));
   }
 }
@@ -42,7 +49,10 @@ class GateWriter {
   std::string run() {
     const Variant& variant = plan_.variant;
     text_ = "struct Gate {\n";
-    formula("log_decay", "log-decay", variant.decay_.log_decay, "0.0f");
+    const Expression& log_decay = variant.decay_.log_decay;
+    absolute_ = may_be_absolute();
+    formula("log_decay", "log-decay", log_decay, "0.0f");
+    absolute_ = false;
     formula("key", "written key", variant.key_, "at.key()");
     formula("write_scale", "write scale", variant.write_scale_, "1.0f");
     feature_map(variant.feature_map_);
@@ -50,6 +60,15 @@ class GateWriter {
   }
 
  private:
+  // An error of each token's log-decay adds up over as many tokens as the state remembers, here to less than a 16-bit
+  // output shows. Decays per token are few, and what a formula reads of a decay may be its difference from 1.
+  bool may_be_absolute() const {
+    const Variant& variant = plan_.variant;
+    const bool is_read = reads(variant.key_, Operation::decay) || reads(variant.write_scale_, Operation::decay);
+    return variant.decay_.kind == DecayKind::per_key && plan_.options.dtype != dtype::f32 && !is_read &&
+           growth_of_log_errors(variant.decay_.log_decay) <= most_growth;
+  }
+
   void formula(const char* name, const char* caption, const Expression& expression, const char* absent) {
     comment(caption, expression);
     const std::string body = expression.empty() ? returning(absent) : returning(expression);
@@ -78,7 +97,9 @@ class GateWriter {
   }
 
   RenderStyle style() const {
-    return {.leaf = [this](const Node& node) { return leaf(node); }, .function = function, .cuda = true};
+    return {.leaf = [this](const Node& node) { return leaf(node); },
+            .function = [this](Operation operation) { return function(operation, absolute_); },
+            .cuda = true};
   }
 
   std::string leaf(const Node& node) const {
@@ -101,6 +122,7 @@ class GateWriter {
 
   const Plan& plan_;
   std::string text_;
+  bool absolute_ = false;
 };
 
 }  // namespace

@@ -116,6 +116,8 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
             .key_padded = padded_keys(options.key_dim),
             .value_tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile,
             .operand_bytes = operand_bytes(options, schedule.family),
+            .loads_boxes = schedule.family == Family::hopper && pass == Pass::forward &&
+                           variant.decay_.kind == DecayKind::per_key && variant.decay_.log_decay.size > 1,
             .reads_key = reads_key(variant),
             .inputs = gate_inputs(variant, options),
             .parameters = parameters(variant, options),

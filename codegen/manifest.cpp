@@ -85,7 +85,7 @@ json names_json(const std::vector<TensorPlan>& tensors) {
 
 // Of q, k, v and the inputs, in the order of their bits.
 std::string map_text(const Plan& plan) {
-  if (plan.schedule.family != Family::hopper || plan.pass != Pass::forward) return "not read";
+  if (!plan.loads_boxes) return "not read";
   return "a CUtensorMap of q, k, v or an input with K, read where its bit from first_tensor_is_mapped on is set, and "
          "never needed: 4 dimensions, columns, tokens, heads and batch, with the tensor's strides; a box of 128 bytes "
          "of columns, " +
@@ -117,6 +117,7 @@ json arguments_json(const Plan& plan) {
                  RANKONE_FIELD(maps, "tensor_map[9]")};
   return {{"passing", "one struct by value"},
           {"bytes", sizeof(Arguments)},
+          {"alignment", alignof(Arguments)},
           {"fields", std::move(fields)},
           {"tensor", "pointer, then int64 strides of batch, token and head in elements"},
           {"tensor_map", map_text(plan)},

@@ -49,7 +49,9 @@ class PolicyWriter {
               {"stages", schedule.stages}});
     if (schedule.family == Family::hopper) integers({{"cluster", schedule.cluster}});
     if (schedule.family == Family::hopper)
-      flags({{"in_segments", schedule.level == Level::segment}, {"prepared", schedule.prepared}});
+      flags({{"in_segments", schedule.level == Level::segment},
+             {"prepared", schedule.prepared},
+             {"loads_boxes", plan_.loads_boxes}});
     flags({{"has_feature_map", !variant.feature_map_.empty()},
            {"has_key", !variant.key_.empty()},
            {"has_write_scale", !variant.write_scale_.empty()},

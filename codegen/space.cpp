@@ -78,14 +78,14 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
   if (schedule.prepared && schedule.level != Level::serial) return "what is prepared serves the level serial";
   if (options.key_dim > 128 && schedule.value_tile > 64 && !schedule.prepared)
     return "beyond K = 128 the state leaves room for 64 value columns";
-  if (options.key_dim > 128 && schedule.chunk > 32)
-    return "beyond K = 128 the state leaves room for chunks of 32 tokens";
+  if (options.key_dim > 128 && schedule.chunk > 32) return "beyond K = 128 there is room for chunks of 32 tokens";
   if (schedule.cluster != 1) {
     const int tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile;
     if (schedule.cluster != 2 && schedule.cluster != 4) return "a cluster has 1, 2 or 4 blocks";
     if (variant.decay_.kind != DecayKind::per_key) return "only decays per key leave a cluster work to share";
     if (options.dtype == dtype::f16 && !schedule.prepared)
       return "in f16 a block scales keys and queries by all of their columns, and shares none";
+    if (schedule.cluster == 4 && !schedule.prepared) return "clusters of 4 are those of prepared schedules";
     if (options.key_dim % (64 * schedule.cluster) != 0 && !schedule.prepared)
       return "each block of a cluster takes multiples of 64 keys";
     if (tiles % schedule.cluster != 0)
@@ -289,13 +289,12 @@ std::vector<Schedule> legal_schedules(const Variant& variant, const CompileOptio
 namespace {
 
 // Others are there for those who ask for them.
-bool may_be_default(const Variant& variant, const CompileOptions& options, const Schedule& schedule) {
+bool may_be_default(const CompileOptions& options, const Schedule& schedule, bool can_prepare) {
   if (schedule.family != Family::hopper) return true;
-  if (schedule.prepared) return false;  // until it is measured
-  // Beyond K = 128 a block holds so few value columns that others repeat most of its work, unless they share it.
-  if (options.key_dim > 128 && schedule.cluster == 1) return false;
-  // Per token, float16 has passed its tests on the CPU device; on a GPU only an earlier form of it has run.
-  return options.dtype != dtype::f16 || variant.decay_.kind == DecayKind::per_key;
+  // Beyond K = 128 a block holds so few value columns that others repeat most of its work on keys, unless it is done
+  // once for all of them, or at least shared; where it is little, that is more traffic than it saves.
+  if (options.key_dim <= 128) return !schedule.prepared;
+  return schedule.prepared || (schedule.cluster > 1 && (schedule.level == Level::segment || !can_prepare));
 }
 
 }  // namespace
@@ -303,9 +302,11 @@ bool may_be_default(const Variant& variant, const CompileOptions& options, const
 Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const std::vector<Schedule> legal = legal_schedules(variant, options, arch);
   if (legal.empty()) refuse_all(variant, options, pins_of(variant, options), arch_limits(arch));
+  const bool can_prepare =
+      std::any_of(legal.begin(), legal.end(), [](const Schedule& schedule) { return schedule.prepared; });
   std::vector<Schedule> fast;
   std::copy_if(legal.begin(), legal.end(), std::back_inserter(fast),
-               [&](const Schedule& schedule) { return may_be_default(variant, options, schedule); });
+               [&](const Schedule& schedule) { return may_be_default(options, schedule, can_prepare); });
   return preferred(fast.empty() ? legal : fast);
 }
 

@@ -38,7 +38,7 @@ bool can_be_mapped(BoxedTensor& tensor) {
 }
 
 TensorMaps::TensorMaps(const Plan& plan) {
-  if (plan.schedule.family != Family::hopper || plan.pass != Pass::forward) return;
+  if (!plan.loads_boxes) return;
   box_tokens_ = plan.schedule.chunk;
   const CompileOptions& options = plan.options;
   const int element = static_cast<int>(size_of(options.dtype));

@@ -28,7 +28,7 @@ enum DeviceAttribute : int {
   max_shared_bytes_per_block_optin = 97
 };
 enum FunctionAttribute : int { max_dynamic_shared_bytes = 8 };
-enum TensorMapSetting : int { map_uint16 = 1, map_uint32 = 2, map_swizzle_128 = 3, map_l2_promotion_128 = 2 };
+enum TensorMapSetting : int { map_uint16 = 1, map_uint32 = 2, map_swizzle_128 = 3, map_l2_as_it_is = 0 };
 enum CaptureMode : int { capture_global = 0, capture_thread_local = 1 };
 constexpr unsigned stream_non_blocking = 1;
 

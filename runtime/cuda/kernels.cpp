@@ -71,7 +71,7 @@ bool CudaKernels::encode(const BoxedTensor& tensor, TensorMap& map) const {
   std::copy(tensor.strides.begin(), tensor.strides.end(), strides);
   return driver_.cuTensorMapEncodeTiled(&map, tensor.element_bytes == 2 ? map_uint16 : map_uint32, rank,
                                         const_cast<void*>(tensor.base), sizes, strides, box, steps, 0, map_swizzle_128,
-                                        map_l2_promotion_128, 0) == success;
+                                        map_l2_as_it_is, 0) == success;
 }
 
 }  // namespace rankone::cuda

@@ -44,7 +44,8 @@ RK_DEVICE void sync_threads(int barrier, int threads) {
   asm volatile("barrier.cta.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 // What this thread has written to shared memory becomes visible to the tensor cores' own reads (wgmma), once a barrier
-// has ordered it before them.
+// has ordered it before them. Copies into another block's memory rest on it, too: its threads have read and written
+// there, and given the stage back, before.
 RK_DEVICE void fence_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 
 // Registers a thread, a multiple of 8, for a whole warpgroup: give back, or wait for more.

@@ -78,6 +78,10 @@ RK_DEVICE float softplus(float x) {
   const float u = exp(-absolute(x));
   return maximum(x, 0.0f) + u * log1p_slope(u);
 }
+// The same with an absolute error of 2e-7 instead of a relative one near zero, for decays where that is little enough.
+RK_DEVICE float decay_log(float x) { return log2_away_from_one(x) * log_of_2; }
+RK_DEVICE float decay_log_sigmoid(float x) { return minimum(x, 0.0f) - decay_log(1.0f + exp(-absolute(x))); }
+RK_DEVICE float decay_softplus(float x) { return maximum(x, 0.0f) + decay_log(1.0f + exp(-absolute(x))); }
 RK_DEVICE float silu(float x) { return x < -126.0f ? 0.0f : x * sigmoid(x); }
 RK_DEVICE float relu(float x) { return x < 0.0f ? 0.0f : x; }
 RK_DEVICE float step(float x) { return x > 0.0f ? 1.0f : 0.0f; }

@@ -88,7 +88,7 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
       barrier_init(ring.free(), T::has_states ? users : Image<T>::pieces);
       ring.advance();
     }
-    if constexpr (!T::has_helpers || T::cluster > 1) fence_async();  // kept: bulk copies see barriers as wgmma would
+    if constexpr (T::cluster > 1) fence_async();  // kept: other blocks' copies see barriers as wgmma would
   }
   if constexpr (T::cluster > 1)
     sync_cluster();

@@ -23,15 +23,13 @@ template <class T> struct Image {
   }
 };
 
-RK_DEVICE int spans_of(int rows) { return (rows + sub_chunk - 1) / sub_chunk; }
-
 // The helpers are done with a chunk: its stage is free once it has been copied, a piece by each of some threads.
 template <class T>
 RK_DEVICE void store_image(const Arguments& arguments, const Note& note, const Ring<T>& ring, int thread) {
   sync_threads(helper_barrier, group_threads);
   if (thread >= Image<T>::pieces) return;
   if (note.rows > 0) {
-    const Piece piece = Pieces<T>::at(thread, 0, spans_of(note.rows));
+    const Piece piece = Pieces<T>::at(thread, 0, spans_of<T>(note.rows));
     store_bulk(Image<T>(arguments, note.item, note.first_token).at(piece), ring.base() + piece.offset, piece.bytes);
   }
   bulk_commit();
@@ -46,7 +44,7 @@ RK_DEVICE void load_image(const Arguments& arguments, const ItemAt& item, long l
                           const Ring<T>& ring, int thread) {
   if (thread >= Image<T>::pieces) return;
   fence_async();  // as for boxes
-  const Piece piece = Pieces<T>::at(thread, 0, spans_of(rows));
+  const Piece piece = Pieces<T>::at(thread, 0, spans_of<T>(rows));
   const unsigned char* const source = Image<T>(arguments, item, first_token).at(piece);
   if constexpr (T::cluster == 1) {
     load_bulk(ring.base() + piece.offset, source, piece.bytes, ring.full());
@@ -54,6 +52,6 @@ RK_DEVICE void load_image(const Arguments& arguments, const ItemAt& item, long l
     load_bulk_to_all(ring.base() + piece.offset, source, piece.bytes, ring.full(), T::cluster);
   }
 }
-template <class T> RK_DEVICE int image_bytes_of(int rows) { return spans_of(rows) * Pieces<T>::bytes_of_span; }
+template <class T> RK_DEVICE int image_bytes_of(int rows) { return spans_of<T>(rows) * Pieces<T>::bytes_of_span; }
 
 }  // namespace rankone

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// Per-key decays: a warp takes a span of 16 tokens, 32 key columns at a time, and leaves behind
-//   queries anchored at the span's end (q / the decay that follows), or where that could overflow at its start,
-//   keys decayed to the span's end, the span's decay, and its causal scores.
+// Per-key decays: a warp takes a span of 32 tokens, 16 key columns at a time, and leaves behind
+//   queries decayed from the span's start, keys decayed to its end, the span's decay, and its causal scores.
+// Each half of a span has scores of its own, whose queries and keys meet at the half's end (q / the decay that follows),
+// or where that could overflow by halves of halves; the later half's queries meet the earlier one's keys in between.
 // All stays in registers, as operands of the warp's products; only what it leaves is written, by the lanes that have
 // read what was there.
 #pragma once
@@ -12,19 +13,18 @@
 
 namespace rankone {
 
-// Queries are anchored at the end while no key of the block loses more than this within the span: factors up to 2^60
-// keep their digits in bf16 and cannot overflow with keys and queries of any ordinary size.
-inline constexpr float anchored_log2_decay = -60.0f;
+// Queries meet keys at the end while no key of the block loses more than this within the half: factors up to 2^60
+// cannot overflow with keys and queries of any ordinary size.
+inline constexpr float nearest_log2_decay = -60.0f;
 
-// Which tokens meet where, if a span's 16 are halved, and the halves, and so on: a bit for each of a lane's eight
+// Which tokens meet where, if 16 are halved, and the halves, and so on: a bit for each of a lane's eight
 // elements, eight for each halving. A block of 2 half tokens has its middle before the token whose `half` bit is set.
 constexpr int halvings = 4;
 struct Halving {
   // As an operand's ones: from the middle to a query, itself included; from behind a key to the middle.
   unsigned between = 0;
   unsigned wanted = 0;  // of an accumulator: the query above the middle and the key below
-  unsigned diagonal = 0;
-  unsigned whole = 0;  // of the span, as ones: up to a query, itself included, and eight bits on, from behind a key
+  unsigned whole = 0;   // of all 16, as ones: up to a query, itself included, and eight bits on, from behind a key
 
   RK_DEVICE Halving() {
     const LanePlace lane = lane_place();
@@ -32,7 +32,6 @@ struct Halving {
     for (int i = 0; i < 8; ++i) {
       const int row = lane.group + i / 2 % 2 * 8, token = i / 4 * 8 + 2 * lane.pair + i % 2;  // of an operand
       const int query = lane.group + i % 4 / 2 * 8;                                           // of an accumulator
-      if (query == token) diagonal |= 1u << i;
       whole |= token <= row ? 1u << i : 256u << i;
 #pragma unroll
       for (int level = 0; level < halvings; ++level) {
@@ -46,52 +45,74 @@ struct Halving {
   }
 };
 
-// The tensor cores cut both operands of a score to ten bits, which takes 7e-4 of it on average, and nothing where
-// neither decays: giving back half leaves the least of a bias either way.
+// Cutting both operands of a score to ten digits takes 7e-4 of it on average, and nothing where neither decays: giving
+// back half leaves the least of a bias either way.
 inline constexpr float untruncated = 1.00035f;
 
 template <class T, class Gate> struct KeySpan {
   using Operand = typename T::Storage;
   static constexpr HopperLayout layout = T::layout;
   static constexpr bool wants_scores = T::role != Role::states;
-  static constexpr int blocks = key_block / 16;
   const PanelPlace<T>& place;
   int first_row;
   SpanRange<T> range;         // float16 alone
+  unsigned kept[2][2];        // of a half: which of the lane's steps a sequence still has
   int block, inputs, decays;  // the lane's places in a tile of q or k, in one of inputs, and among decays
-  float scores[2][4] = {};    // queries by keys 0 to 7 and 8 to 15; future keys' are noise
+  // Queries by keys 0 to 7 and 8 to 15 of a half, future keys' are noise; and of the later half by keys of the earlier.
+  float scores[2][2][4] = {}, across[2][4] = {};
+  // Of a half's tokens `group` and `group + 8` with themselves, in the lane's columns, where they are kept apart.
+  float own[2][2] = {};
+  bool has_own = false;
 
   using Tile = Panels<Operand, T::chunk>;
+  static constexpr int half_bytes = sub_chunk * panel_bytes;  // from a half's place in a tile to the other's
   RK_DEVICE KeySpan(const PanelPlace<T>& at, int span, const SpanRange<T>& span_range)
-      : place(at), first_row(span * sub_chunk), range(span_range),
+      : place(at), first_row(span * T::span), range(span_range),
         block(Tile{at.base + at.first_column / 64 * Tile::bytes}.block_place(first_row, 0)),
         inputs(Tile{at.base}.transposed_place(first_row, 0)),
-        decays((at.first_column * T::spans + span * layout.own_columns + 2 * lane_place().pair) * 4) {}
+        decays((at.first_column * T::spans + span * layout.own_columns + 2 * lane_place().pair) * 4) {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) kept[i / 2][i % 2] = KeySteps::kept_of(at.rows - first_row - 8 * i);
+  }
 
   // Eight elements of an operand: pairs of columns, of rows `group` and `group + 8` in turn.
   static RK_DEVICE void unpack(const Quad<Operand>& quad, float (&values)[8]) {
 #pragma unroll
     for (int word = 0; word < 4; ++word) Element<Operand>::unpack(quad.r[word], values[2 * word], values[2 * word + 1]);
   }
-  // 16 columns of the span, as a lane holds them.
+  // 16 columns of a half, as a lane holds them.
   struct Columns {
     float queries[8], keys[8];
     KeySteps steps;
+    // The lane's first row and its second, of queries or else of keys, times what decays between.
+    RK_DEVICE void decay_towards(float (&values)[8], const Quad<bf16>& between, bool first, bool second) const {
+      float sums[2][4];
+      steps.sum(sums, between);
+#pragma unroll
+      for (int i = 0; i < 8; ++i)
+        values[i] = ((i / 2 % 2 != 0 ? second : first) ? queries[i] : keys[i]) * exp2(sums[i / 4][i % 4]);
+    }
   };
-  RK_DEVICE void load(Columns& columns, int column) const {
+  // q and k, through their expressions.
+  RK_DEVICE void load(Columns& columns, int half, int column) const {
+    const int there = Tile::moved(block, column) + half * half_bytes;
     Quad<Operand> quad;
     if constexpr (wants_scores) {
-      load_matrix_x4(quad.r, layout.query + Tile::moved(block, column));
+      load_matrix_x4(quad.r, layout.query + there);
       unpack(quad, columns.queries);
     }
     if constexpr (T::reads_key) {
-      load_matrix_x4(quad.r, layout.key + Tile::moved(block, column));
+      load_matrix_x4(quad.r, layout.key + there);
       unpack(quad, columns.keys);
     }
-    columns.steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column), first_row, column);
+    rewrite(columns, half, column);
+    scale(columns);
   }
-  // q and k through their expressions.
-  RK_DEVICE void rewrite(Columns& columns, int column) const {
+  RK_DEVICE void evaluate_steps(Columns& columns, int half, int column) const {
+    columns.steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column) + half * half_bytes,
+                                             first_row + half * sub_chunk, column, kept[half]);
+  }
+  RK_DEVICE void rewrite(Columns& columns, int half, int column) const {
     const LanePlace lane = lane_place();
     if constexpr (wants_scores && T::has_feature_map) {
 #pragma unroll
@@ -105,7 +126,8 @@ template <class T, class Gate> struct KeySpan {
       if constexpr (T::rewrites) columns.steps.sum(own, ones_where([](int row, int token) { return row == token; }));
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
-        const int row = first_row + lane.group + i / 2 % 2 * 8, at_column = column + i / 4 * 8 + 2 * lane.pair + i % 2;
+        const int row = first_row + half * sub_chunk + lane.group + i / 2 % 2 * 8,
+                  at_column = column + i / 4 * 8 + 2 * lane.pair + i % 2;
         PanelAt<T> at = place.at(row, at_column);
         float& key = columns.keys[i];
         if constexpr (T::rewrites) {
@@ -129,177 +151,230 @@ template <class T, class Gate> struct KeySpan {
     }
   }
 
-  static RK_DEVICE void pack(const float (&values)[8], Quad<Operand>& quad) {
+  RK_DEVICE void store(int tile, int half, int column, const float (&values)[8]) const {
+    Quad<Operand> quad;
 #pragma unroll
     for (int word = 0; word < 4; ++word) quad.r[word] = Element<Operand>::pack(values[2 * word], values[2 * word + 1]);
+    store_matrix_x4(tile + Tile::moved(block, column) + half * half_bytes, quad.r);
   }
-  RK_DEVICE void store(int tile, int column, const float (&values)[8]) const {
-    Quad<Operand> quad;
-    pack(values, quad);
-    store_matrix_x4(tile + Tile::moved(block, column), quad.r);
-  }
-  // c += the 16 by 16 products of `a` and `b`, in tf32: their ten digits save the products of what bf16 rounds away.
-  // In float16 they have those digits as they are stored.
+  // c += the 16 by 16 products of `a` and `b`, in tf32: its ten digits save the products of what bf16 rounds away.
   static RK_DEVICE void add_products(float (&c)[2][4], const float (&a)[8], const float (&b)[8]) {
-    if constexpr (T::narrow) {
-      Quad<Operand> left, right;
-      pack(a, left);
-      pack(b, right);
 #pragma unroll
-      for (int half = 0; half < 2; ++half) multiply<false>(c[half], left, right, half);
-    } else {
+    for (int tile = 0; tile < 2; ++tile) {
+      const float* const x = a + 4 * tile;
+      const float* const y = b + 4 * tile;
+      const unsigned left[4] = {as_bits(x[0]), as_bits(x[2]), as_bits(x[1]), as_bits(x[3])};
 #pragma unroll
-      for (int tile = 0; tile < 2; ++tile) {
-        const float* const x = a + 4 * tile;
-        const unsigned left[4] = {as_bits(x[0]), as_bits(x[2]), as_bits(x[1]), as_bits(x[3])};
-#pragma unroll
-        for (int half = 0; half < 2; ++half) {
-          mma_tf32(c[half], left, as_bits(b[4 * tile + 2 * half]), as_bits(b[4 * tile + 2 * half + 1]));
-        }
-      }
+      for (int half = 0; half < 2; ++half) mma_tf32(c[half], left, as_bits(y[2 * half]), as_bits(y[2 * half + 1]));
     }
   }
 
-  // k times the decay that follows a token, q over it; `rest`: its logarithm.
-  RK_DEVICE void anchor_at_end(Columns& columns, const float (&rest)[2][4], int column) {
+  // sum += the products of rows 8 to 15 with rows 0 to 7.
+  static RK_DEVICE void add_lower_products(float (&sum)[4], const float (&a)[8]) {
+    float c[4] = {};
 #pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      columns.keys[i] *= exp2(rest[i / 4][i % 4]);
-      if constexpr (wants_scores) columns.queries[i] *= exp2(-rest[i / 4][i % 4]);
+    for (int tile = 0; tile < 2; ++tile) {
+      const float* const x = a + 4 * tile;
+      const unsigned left[4] = {0u, as_bits(x[2]), 0u, as_bits(x[3])};
+      mma_tf32(c, left, as_bits(x[0]), as_bits(x[1]));
     }
-    if constexpr (wants_scores) {
-      add_products(scores, columns.queries, columns.keys);
-      store(layout.query, column, columns.queries);
-    }
-    store(layout.key, column, columns.keys);
-  }
-
-  // Of c what `wanted` has a bit for.
-  RK_DEVICE void add_wanted(const float (&c)[2][4], unsigned wanted) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      if ((wanted >> i & 1u) != 0) scores[i / 4][i % 4] += c[i / 4][i % 4];
-    }
-  }
-  static RK_DEVICE void clear(float (&c)[2][4]) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) c[i / 4][i % 4] = 0.0f;
+    sum[2] += c[2];
+    sum[3] += c[3];
   }
   // values *= 2^sums
   static RK_DEVICE void decay(float (&values)[8], const float (&sums)[2][4]) {
 #pragma unroll
     for (int i = 0; i < 8; ++i) values[i] *= exp2(sums[i / 4][i % 4]);
   }
+  // values *= the factors of their columns
+  static RK_DEVICE void decay_columns(float (&values)[8], const float (&factors)[4]) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) values[i] *= factors[i / 4 * 2 + i % 2];
+  }
 
-  // For any decays: scores by halves of halves. Queries of an upper half and keys of the lower one meet at the middle,
-  // so that every factor is a decay. An operand's upper halves hold queries, its lower ones keys.
-  RK_DEVICE void anchor_at_start(Columns (&columns)[blocks], int column, const Halving& halving) {
+  // For any decays: each half's scores by halves of halves, its keys decayed to its end, its queries from its start.
+  // Queries of an upper half and keys of the lower one meet at the middle, so that every factor is a decay. An operand's
+  // upper halves hold queries, its lower ones keys. No loop: each halving would wait for the one before.
+  RK_DEVICE void meet_halfway(Columns (&columns)[2], const Halving& halving) {
     const LanePlace lane = lane_place();
-    float c[2][4] = {};
+    const Quad<bf16> first = ones_of(halving.between);
+    float sums[2][4], values[8];
 #pragma unroll
-    for (int b = 0; b < blocks; ++b) add_products(c, columns[b].queries, columns[b].keys);
-    add_wanted(c, halving.diagonal);
-    float sums[2][4];
-#pragma unroll 1
-    for (int level = 0; level < halvings; ++level) {
-      const Quad<bf16> between = ones_of(halving.between >> 8 * level);
-      const int half = sub_chunk / 2 >> level;
-      clear(c);
+    for (int half = 0; half < 2; ++half) {
 #pragma unroll
-      for (int b = 0; b < blocks; ++b) {
-        float values[8];
-        columns[b].steps.sum(sums, between);
+      for (int i = 0; i < 8; ++i) own[half][i / 2 % 2] += columns[half].queries[i] * columns[half].keys[i];
+      columns[half].decay_towards(values, first, false, true);
+      add_lower_products(scores[half][0], values);
+    }
+    has_own = true;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+#pragma unroll
+      for (int level = 1; level < halvings; ++level) {
+        const bool are_queries = (lane.group & (sub_chunk / 2 >> level)) != 0;
+        columns[half].decay_towards(values, ones_of(halving.between >> 8 * level), are_queries, are_queries);
+        float c[2][4] = {};
+        add_products(c, values, values);
+        const unsigned wanted = halving.wanted >> 8 * level;
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
-          values[i] = ((lane.group + i / 2 % 2 * 8) & half) != 0 ? columns[b].queries[i] : columns[b].keys[i];
+          if ((wanted >> i & 1u) != 0) scores[half][i / 4][i % 4] += c[i / 4][i % 4];
         }
-        decay(values, sums);
-        add_products(c, values, values);
       }
-      add_wanted(c, halving.wanted >> 8 * level);
     }
-    // What stays behind: queries since the span's start, keys until its end. In the loop these sums cost a fifth.
 #pragma unroll
-    for (int b = 0; b < blocks; ++b) {
-      columns[b].steps.sum(sums, ones_of(halving.whole));
-      decay(columns[b].queries, sums);
-      store(layout.query, column + 16 * b, columns[b].queries);
-      columns[b].steps.sum(sums, ones_of(halving.whole >> 8));
-      decay(columns[b].keys, sums);
-      store(layout.key, column + 16 * b, columns[b].keys);
+    for (int half = 0; half < 2; ++half) {
+      columns[half].steps.sum(sums, ones_of(halving.whole));
+      decay(columns[half].queries, sums);
+      columns[half].steps.sum(sums, ones_of(halving.whole >> 8));
+      decay(columns[half].keys, sums);
     }
   }
 
-  // The next 32 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
+  // The next 16 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
   RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Halving& halving) {
     const LanePlace lane = lane_place();
-    Columns columns[blocks];
-    float rest[blocks][2][4];
-    constexpr float nearest = T::narrow ? -anchored_octaves : anchored_log2_decay;
+    const bool last_row = lane.group == 7;  // has the sums of all
+    Columns columns[2];
+    float sums[2][4], whole[2][4];  // of the lane's columns in a half: log-decays and decays
     bool far = false;
+    // One half's exponentials beside the other's gates, before it is known whether they serve: apart, each would wait
+    // for its own.
 #pragma unroll
-    for (int b = 0; b < blocks; ++b) {
-      load(columns[b], column + 16 * b);
-      columns[b].steps.sum(rest[b], after);
+    for (int half = 0; half < 2; ++half) {
+      float rest[2][4];  // the logarithm of the decay that follows a token
+      evaluate_steps(columns[half], half, column);
+      columns[half].steps.sum(rest, after);
+      load(columns[half], half, column);
 #pragma unroll
-      for (int i = 0; i < 4; ++i) far = far || rest[b][i / 2][2 + i % 2] < nearest;
-    }
-    const bool exact = wants_scores && any_lane(far);
-    if (lane.group == 7) {
-      const unsigned sign = exact ? 0x80000000u : 0u;
+      for (int i = 0; i < 4; ++i) {
+        float& sum = rest[i / 2][2 + i % 2];
+        far = far || sum < nearest_log2_decay;
+        sums[half][i] = sum;
+        whole[half][i] = exp2(sum);
+        if (last_row) sum = 0.0f;
+      }
 #pragma unroll
-      for (int i = 0; i < 2 * blocks; ++i) {
-        float* const whole = rest[i / 2][i % 2] + 2;
-        const int place_of_pair = decays + (column + 8 * i) * 4;
-        shared_store<Pair>(place.base + layout.decay + place_of_pair,
-                           Pair{as_float(as_bits(exp2(whole[0])) | sign), as_float(as_bits(exp2(whole[1])) | sign)});
-        if constexpr (!wants_scores) {
-          const Pair before = shared_load<Pair>(totals + place_of_pair);
-          shared_store<Pair>(totals + place_of_pair, Pair{before.first + whole[0], before.second + whole[1]});
-        }
-        whole[0] = whole[1] = 0.0f;
+      for (int i = 0; i < 8; ++i) {
+        columns[half].keys[i] *= exp2(rest[i / 4][i % 4]);
+        if constexpr (wants_scores) columns[half].queries[i] *= exp2(-rest[i / 4][i % 4]);
       }
     }
 #pragma unroll
-    for (int b = 0; b < blocks; ++b) {
-      rewrite(columns[b], column + 16 * b);
-      scale(columns[b]);
+    for (int tile = 0; tile < 2; ++tile) {
+      const int i = 2 * tile, place_of_pair = decays + (column + 8 * tile) * 4;
+      shared_store_if(last_row, place.base + layout.decay + place_of_pair, whole[0][i] * whole[1][i],
+                      whole[0][i + 1] * whole[1][i + 1]);
+      if constexpr (!wants_scores) {
+        const Pair before = last_row ? shared_load<Pair>(totals + place_of_pair) : Pair{};
+        shared_store_if(last_row, totals + place_of_pair, before.first + sums[0][i] + sums[1][i],
+                        before.second + sums[0][i + 1] + sums[1][i + 1]);
+      }
     }
-    if (exact) {
-      anchor_at_start(columns, column, halving);
-    } else {
 #pragma unroll
-      for (int b = 0; b < blocks; ++b) anchor_at_end(columns[b], rest[b], column + 16 * b);
+    for (int i = 0; i < 8; ++i) whole[i / 4][i % 4] = shuffle(whole[i / 4][i % 4], 28 + lane.pair);
+    if (wants_scores && any_lane(far)) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) load(columns[half], half, column);
+      meet_halfway(columns, halving);
+    } else if constexpr (wants_scores) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        add_products(scores[half], columns[half].queries, columns[half].keys);
+        decay_columns(columns[half].queries, whole[half]);
+      }
+    }
+    if constexpr (wants_scores) {
+      add_products(across, columns[1].queries, columns[0].keys);
+      decay_columns(columns[1].queries, whole[0]);
+    }
+    decay_columns(columns[0].keys, whole[1]);
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      if constexpr (wants_scores) store(layout.query, half, column, columns[half].queries);
+      store(layout.key, half, column, columns[half].keys);
     }
   }
 
-  // 8 x 8 blocks of 128 bytes: queries by keys.
+  // The four lanes of a row add up their columns; one of them has the score of the row with itself.
+  RK_DEVICE void add_own() {
+    if (!has_own) return;
+    const LanePlace lane = lane_place();
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int half = i / 2, side = i % 2;
+      float sum = own[half][side] * (1.0f / untruncated);  // nothing has been cut from these
+      sum += shuffle_xor(sum, 1);
+      sum += shuffle_xor(sum, 2);
+#pragma unroll
+      for (int j = 0; j < 2; ++j) {
+        if (2 * lane.pair + j == lane.group) scores[half][side][2 * side + j] += sum;
+      }
+    }
+  }
+
+  // Adds up in part 0 what all parts of the span's columns have, the upper half of them to the lower one in turn.
+  RK_DEVICE void sum_parts(int span, int part) {
+    constexpr int parts = layout.key_parts, lane_bytes = 16, step = warp_size * lane_bytes, steps = 6;
+    float* const values[steps] = {scores[0][0], scores[0][1], scores[1][0], scores[1][1], across[0], across[1]};
+#pragma unroll
+    for (int half = parts / 2; half > 0; half /= 2) {
+      // A place is written next by who has read it.
+      const int place = layout.sums + (span * (parts / 2) + part % half + parts / 2 - half) * score_part_floats * 4 +
+                        lane_index() * lane_bytes;
+      if (part >= half && part < 2 * half) {
+#pragma unroll
+        for (int i = 0; i < steps; ++i) {
+          const float* const four = values[i];
+          shared_store<Vector16>(place + i * step,
+                                 Vector16{{as_bits(four[0]), as_bits(four[1]), as_bits(four[2]), as_bits(four[3])}});
+        }
+      }
+      sync_threads(helper_barrier, group_threads);
+      if (part < half) {
+#pragma unroll
+        for (int i = 0; i < steps; ++i) {
+          const Vector16 four = shared_load<Vector16>(place + i * step);
+#pragma unroll
+          for (int j = 0; j < 4; ++j) values[i][j] += as_float(four.word[j]);
+        }
+      }
+    }
+  }
+
+  // 8 x 8 blocks of 128 bytes: [keys of a half][queries, 8 at a time][8 of the keys].
   RK_DEVICE void write_scores(int offset) const {
     const LanePlace lane = lane_place();
-    const float factor = T::narrow ? SpanRange<T>::score_factor() : untruncated;
+    const float factor = untruncated * (T::narrow ? SpanRange<T>::score_factor() : 1.0f);
 #pragma unroll
-    for (int block = 0; block < 4; ++block) {
-      const int half = block % 2, side = block / 2;  // of keys, of queries
-      float kept[2];
+    for (int block = 0; block < 16; ++block) {
+      const int key_half = block / 8, side = block / 2 % 4, half = block % 2;
+      float pair[2];
 #pragma unroll
       for (int i = 0; i < 2; ++i) {
-        // A future key's product is dropped, not multiplied by zero: it may be infinite.
-        kept[i] = lane.group + 8 * side >= 8 * half + 2 * lane.pair + i ? scores[half][2 * side + i] * factor : 0.0f;
+        if (side / 2 < key_half) {
+          pair[i] = 0.0f;
+        } else if (side / 2 > key_half) {
+          pair[i] = across[half][2 * (side % 2) + i] * factor;
+        } else {  // A future key's product is dropped, not multiplied by zero: it may be infinite.
+          const bool past = lane.group + 8 * (side % 2) >= 8 * half + 2 * lane.pair + i;
+          pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factor : 0.0f;
+        }
       }
-      shared_store<unsigned>(offset + side * 256 + half * 128 + lane.group * 16 + lane.pair * 4,
-                             Element<Operand>::pack(kept[0], kept[1]));
+      shared_store<unsigned>(offset + block * 128 + lane.group * 16 + lane.pair * 4,
+                             Element<Operand>::pack(pair[0], pair[1]));
     }
   }
 };
 
 // Which columns a warp takes: those of blocks `part`, `part + parts`, ... of its span.
 template <class T> struct KeyShare {
-  static constexpr int parts = T::layout.score_parts;
+  static constexpr int parts = T::layout.key_parts;
   int span, part;
   RK_DEVICE explicit KeyShare(int warp) : span(warp % T::spans), part(warp / T::spans) {}
   template <class Visit> RK_DEVICE void for_each(const Visit& visit) const {
 #pragma unroll 1
-    for (int block = part; block < T::layout.own_columns / key_block; block += parts) visit(block * key_block);
+    for (int column = part * key_block; column < T::layout.own_columns; column += parts * key_block) visit(column);
   }
 };
 
@@ -338,24 +413,26 @@ template <class T, class Gate>
 RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, const Halving& halving) {
   constexpr HopperLayout layout = T::layout;
   const KeyShare<T> share(warp);
-  const bool exists = share.span * sub_chunk < place.rows;
+  const bool exists = share.span * T::span < place.rows;
   SpanRange<T> range;
   if constexpr (T::narrow) {
-    if (exists) range.measure(place.base, share.span * sub_chunk);
+    if (exists) range.measure(place.base, share.span * T::span);
     // Another part's warp rewrites what this one has measured.
     if constexpr (SpanRange<T>::measures && KeyShare<T>::parts > 1) sync_threads(helper_barrier, group_threads);
     if (exists && share.part == 0 && lane_index() == 0) range.leave(place.base + layout.range + share.span * 16);
   }
-  if (!exists) return;
   KeySpan<T, Gate> span(place, share.span, range);
   // After the last token nothing follows: its row has room for the sum of all.
   const Quad<bf16> after = ones_where([](int row, int token) { return token > row || row == sub_chunk - 1; });
   const int totals = layout.totals - place.first_column * T::spans * 4;  // they are the block's own
-  share.for_each([&](int column) { span.run(column, totals, after, halving); });
+  if (exists) share.for_each([&](int column) { span.run(column, totals, after, halving); });
   if constexpr (T::role != Role::states) {
+    span.add_own();
+    if constexpr (layout.score_parts < layout.key_parts) span.sum_parts(share.span, share.part);
+    if (!exists || share.part >= layout.score_parts) return;
     const int part =
         (place.first_column / layout.own_columns * T::spans + share.span) * layout.score_parts + share.part;
-    span.write_scores(place.base + layout.scores + part * 512);
+    span.write_scores(place.base + layout.scores + part * score_bytes);
   }
 }
 

@@ -2,7 +2,7 @@
 // Per-key decays in float16: a span's queries and keys are scaled by its largest elements before they are decayed.
 //
 //   keys     to below 2^15, so that decayed ones keep their digits; the state is kept in their units
-//   queries  to where they stay below 2^15 when anchored at the span's end, which is done up to a growth of 2^20
+//   queries  likewise
 //   scores   come out in the units of both, and to below 2^15 as K products of such
 #pragma once
 
@@ -12,8 +12,6 @@
 
 namespace rankone {
 
-inline constexpr int anchored_octaves = 20;
-
 template <class T> struct SpanRange {
   using Operand = typename T::Storage;
   using Tile = Panels<Operand, T::chunk>;
@@ -21,31 +19,28 @@ template <class T> struct SpanRange {
   static constexpr bool measures = T::narrow && (wants_scores || T::reads_key);
   static constexpr int octaves_of_sum = T::layout.key_padded <= 64 ? 6 : T::layout.key_padded <= 128 ? 7 : 8;
   // From the units of queries and keys to those of scores.
-  static constexpr int units_to_scores = anchored_octaves - 15 - octaves_of_sum;
+  static constexpr int units_to_scores = -15 - octaves_of_sum;
   int query = 0, key = 0;  // powers of two above all magnitudes
 
-  static RK_DEVICE int exponent_above_all(int tile, int first_row) {
+  // Of packed magnitudes in a span's rows, the finite ones alone or all.
+  template <bool finite> static RK_DEVICE unsigned largest_of(int tile, int first_row) {
     const int block = Tile{tile}.block_place(first_row, 0);
-    LargestPacked packed;
-#pragma unroll 4
+    LargestPacked largest;
+#pragma unroll 2
     for (int column = 0; column < T::layout.key_padded; column += 16) {
-      Quad<Operand> quad;
-      load_matrix_x4(quad.r, Tile::moved(block, column));
 #pragma unroll
-      for (int word = 0; word < 4; ++word) packed.add(quad.r[word]);
-    }
-    unsigned largest = packed.of_warp();
-    if (largest >= 0x7c00u) {  // what is not finite must not drown its neighbours
-      packed = {};
-#pragma unroll 1
-      for (int column = 0; column < T::layout.key_padded; column += 16) {
+      for (int row = 0; row < T::span; row += sub_chunk) {
         Quad<Operand> quad;
-        load_matrix_x4(quad.r, Tile::moved(block, column));
+        load_matrix_x4(quad.r, Tile::moved(block, column) + row * panel_bytes);
 #pragma unroll
-        for (int word = 0; word < 4; ++word) packed.add(finite_halves(quad.r[word]));
+        for (int word = 0; word < 4; ++word) largest.add(finite ? finite_halves(quad.r[word]) : quad.r[word]);
       }
-      largest = packed.of_warp();
     }
+    return largest.of_warp();
+  }
+  static RK_DEVICE int exponent_above_all(int tile, int first_row) {
+    unsigned largest = largest_of<false>(tile, first_row);
+    if (largest >= 0x7c00u) largest = largest_of<true>(tile, first_row);  // what is not finite must not drown the rest
     return static_cast<int>(largest >> 10) - 14;
   }
   RK_DEVICE void measure(int base, int first_row) {
@@ -57,7 +52,7 @@ template <class T> struct SpanRange {
 
   RK_DEVICE int unit() const { return key - 15; }
   RK_DEVICE float key_factor() const { return power_of_two(15 - key); }
-  RK_DEVICE float query_factor() const { return power_of_two(15 - anchored_octaves - query); }
+  RK_DEVICE float query_factor() const { return power_of_two(15 - query); }
   static RK_DEVICE float score_factor() { return power_of_two(units_to_scores); }
   // What scores are to be multiplied with in the end.
   RK_DEVICE float score_scale() const { return power_of_two(query + key + octaves_of_sum - 15); }

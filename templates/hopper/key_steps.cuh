@@ -72,8 +72,15 @@ template <class T> struct StepAt : PanelAt<T> {
 struct KeySteps {
   Quad<bf16> high, low;  // to base 2; together 16 digits
 
+  // Of eight tokens of which `rows` exist, the bits of a word that holds the lane's two.
+  static RK_DEVICE unsigned kept_of(int rows) {
+    const int left = rows - 2 * lane_place().pair;
+    return left > 1 ? ~0u : left == 1 ? 0xffffu : 0u;
+  }
+  // Beyond a sequence formulas may give anything, and is dropped: `kept` has its bits for tokens 0 to 7 and 8 to 15.
   template <class T, class Gate>
-  RK_DEVICE void evaluate(const PanelPlace<T>& place, int lane_place_of_inputs, int first_row, int first_column) {
+  RK_DEVICE void evaluate(const PanelPlace<T>& place, int lane_place_of_inputs, int first_row, int first_column,
+                          const unsigned (&kept)[2]) {
     const LanePlace lane = lane_place();
     StepInputs<T> inputs;
     inputs.load(lane_place_of_inputs);
@@ -88,15 +95,8 @@ struct KeySteps {
         if constexpr (T::key_dim % 64 != 0) steps[i] = column < T::key_dim ? steps[i] : 0.0f;
       }
       split<bf16>(steps[0], steps[1], high.r[word], low.r[word]);
-    }
-    if (first_row + sub_chunk > place.rows) {  // a sequence's last tokens; those beyond it may give anything
-#pragma unroll
-      for (int word = 0; word < 4; ++word) {
-        const int left = place.rows - first_row - word / 2 * 8 - 2 * lane.pair;
-        const unsigned mask = left > 1 ? ~0u : left == 1 ? 0xffffu : 0u;
-        high.r[word] &= mask;
-        low.r[word] &= mask;
-      }
+      high.r[word] &= kept[word / 2];
+      low.r[word] &= kept[word / 2];
     }
   }
   // Sums over tokens, as an accumulator: of 16 rows, columns 0 to 7 and 8 to 15.

@@ -13,10 +13,12 @@ constexpr int prepare_stages = 2, prepare_residents = 2;  // of the prepare kern
 constexpr int pattern_bytes = 1024;
 constexpr int source_bytes = 32, item_sources = 64;  // a record of an item: itself, then where its tensors start
 constexpr int item_bytes = item_sources + source_bytes * (3 + max_layout_inputs);
-constexpr int key_block =
-    32;  // columns that a helper warp takes at a time, and that share one way of reading the state
-inline constexpr int join_threads = 256;  // inline: a text without the kernel must not warn of it
-enum NumberedBarrier { helper_barrier = 1, loader_barrier = 2, state_barrier = 3 };
+constexpr int key_block = 16;            // columns that a helper warp takes at a time
+constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state takes where decays are per key
+constexpr int score_bytes = key_span * key_span * 2;
+constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
+inline constexpr int join_threads = 256;                      // inline: a text without the kernel must not warn of it
+enum NumberedBarrier { helper_barrier = 1, loader_barrier = 2 };
 
 struct HopperSizes {
   int chunk, stages;
@@ -35,20 +37,19 @@ struct HopperLayout {
   int key_padded;                                    // K rounded up to whole panels of 64
   int own_columns;                                   // of them, those whose keys the block works on
   int span;                                          // tokens that one step of the recurrence takes
-  int key_groups;                                    // warpgroups that share the keys of 64 value columns
   int helper_groups, state_groups;                   // warpgroups beside the loader
+  int key_parts;                                     // warps that share a span's columns
   int score_parts;                                   // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
-  int scores;  // per key: [block of the cluster][span][part] of 512 bytes; else one swizzled panel
-  int decay;   // per key: float [block of the cluster][span][own_columns], its sign set where a key block's decay
-               // comes after the read; else float [3][chunk]
-  int range;  // float16, 16 bytes for each 16 tokens: what their scores are multiplied with (float); per key, after it,
-              // the state's unit (int)
+  int scores;  // per key: [block of the cluster][span][part] of score_bytes; else one swizzled panel
+  int decay;   // per key: float [block of the cluster][span][own_columns]; else float [3][chunk]
+  int range;  // float16, 16 bytes for each span, or else each 16 tokens: what their scores are multiplied with (float);
+              // per key, after it, the state's unit (int)
   int stage_bytes;
   int image_bytes;  // of queries, keys, scores, decays and ranges, one behind the other
   int barriers;     // after the stages: full, ready, free of each
-  int sums;         // not per key, after the stages: float [helper warp][3][chunk]
-  int halves;       // where keys are shared: float [value_tile / 64][8 of each thread], the other's outputs
+  int sums;         // after the stages, not per key: float [helper warp][3][chunk]; of the prepare kernel: parts of
+                    // scores, float [helper warps / 2][score_part_floats]
   int totals;       // state-only role, per key: float [span][own_columns]
   int notes, items, item_slots;  // 16 bytes for each stage; records of items
   int lengths, chosen;           // of packed sequences: 4 bytes for each thread of the loader; one of them: 4 bytes
@@ -60,12 +61,13 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   const int rows = sizes.chunk;
   layout.key_padded = (sizes.key_dim + 63) / 64 * 64;
   layout.own_columns = layout.key_padded / sizes.cluster;
-  layout.span = sizes.per_key ? sub_chunk : sizes.chunk;
-  layout.key_groups = sizes.per_key && layout.key_padded == 256 && sizes.has_helpers && sizes.has_states ? 2 : 1;
+  layout.span = sizes.per_key ? key_span : sizes.chunk;
   layout.helper_groups = sizes.has_helpers ? 1 : 0;
-  layout.state_groups = sizes.has_states ? sizes.value_tile / 64 * layout.key_groups : 0;
+  layout.state_groups = sizes.has_states ? sizes.value_tile / 64 : 0;
   const int spans = rows / layout.span;
-  layout.score_parts = sizes.per_key ? 4 / spans : 1;  // four helper warps, 2 or 4 spans
+  layout.key_parts = sizes.per_key ? 4 / spans : 1;  // of four helper warps
+  // What is prepared once and read by many blocks is summed before.
+  layout.score_parts = sizes.has_helpers && sizes.has_states ? layout.key_parts : 1;
   int offset = 0;
   layout.query = offset;
   if (sizes.reads_output) offset += rows * layout.key_padded * 2;
@@ -79,7 +81,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   }
   layout.scores = offset;
   if (sizes.reads_output)
-    offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * 512 : rows * panel_bytes;
+    offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * score_bytes : rows * panel_bytes;
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
   layout.range = offset;
@@ -94,8 +96,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   offset = layout.stage_bytes * sizes.stages;
   layout.sums = offset;
   if (!sizes.per_key) offset += 4 * rows * 12;
-  layout.halves = (offset + 15) / 16 * 16;
-  if (layout.key_groups > 1 && sizes.reads_output) offset = layout.halves + sizes.value_tile / 64 * group_threads * 32;
+  if (!sizes.has_states) offset += 2 * score_part_floats * 4;
   layout.totals = offset;
   if (sizes.per_key && !sizes.reads_output) offset += spans * layout.own_columns * 4;
   layout.notes = (offset + 15) / 16 * 16;

@@ -248,11 +248,13 @@ template <class T> struct Loader {
   // Those of a chunk that come by boxes. A box has the tokens of a whole chunk: what lies beyond the end of a tensor
   // becomes zero, but beyond that of a packed sequence lies the next one.
   static RK_DEVICE unsigned boxed(const Arguments& arguments, int count) {
+    if constexpr (!T::loads_boxes) return 0u;
     const bool whole = count == T::chunk || arguments.cu_seqlens == nullptr;
     return whole ? arguments.flags / first_tensor_is_mapped & in_panels() : 0u;
   }
   // While the first item is found.
   RK_DEVICE void prefetch_maps(const Arguments& arguments) const {
+    if constexpr (!T::loads_boxes) return;
     const int thread = thread_index();
     const unsigned maps = arguments.flags / first_tensor_is_mapped & in_panels();
     if (thread < 3 + T::input_count && (maps >> thread & 1u) != 0) prefetch_map(arguments.maps[thread]);
@@ -308,10 +310,10 @@ template <class T> struct Loader {
   }
   // With what this thread did itself for the latest chunk.
   RK_DEVICE void arrive(int thread) const {
-    if (thread == 0)
-      barrier_arrive_expecting(held_full, coming);
-    else
-      barrier_arrive(held_full);
+    if constexpr (T::loads_boxes || !T::has_helpers) {
+      if (thread == 0) return barrier_arrive_expecting(held_full, coming);
+    }
+    barrier_arrive(held_full);
   }
 
   // Issues the copies of the next chunk, of an empty item a chunk without tokens, and after the last a note that there
@@ -330,10 +332,12 @@ template <class T> struct Loader {
       coming = 0;
       if (more) {
         const unsigned done = boxed(arguments, count);
-        if (thread == 0 && done != 0) {
-          fence_async();  // the stage comes back as others read and wrote it, through their proxy
-          load_boxes(arguments, done, static_cast<int>(item.start() + first_token), static_cast<int>(item.batch()),
-                     coming);
+        if constexpr (T::loads_boxes) {
+          if (thread == 0 && done != 0) {
+            fence_async();  // the stage comes back as others read and wrote it, through their proxy
+            load_boxes(arguments, done, static_cast<int>(item.start() + first_token), static_cast<int>(item.batch()),
+                       coming);
+          }
         }
         load_inputs(count, done, thread);
         if constexpr (!T::has_helpers) {

@@ -34,11 +34,12 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
 struct RegisterShares {
   int loader, helper, state;
 };
-RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key) {
+RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key, bool narrow) {
   if (layout.state_groups == 0) return {56, 200, 0};
   if (layout.helper_groups == 0) return layout.state_groups == 1 ? RegisterShares{} : RegisterShares{40, 0, 232};
   if (layout.state_groups == 1) return {56, 208, 240};
-  return per_key ? RegisterShares{56, 168, 144} : RegisterShares{56, 120, 168};
+  if (!per_key) return {56, 120, 168};
+  return narrow ? RegisterShares{48, 192, 136} : RegisterShares{48, 208, 128};
 }
 
 template <class Policy, Role role_> struct HopperTraits : Policy {
@@ -51,10 +52,10 @@ template <class Policy, Role role_> struct HopperTraits : Policy {
   static constexpr int input_count = has_helpers ? Policy::input_count : 0;
   static constexpr int residents = role_ == Role::prepare ? prepare_residents : 1;
   static constexpr int launched_registers = 65536 / layout.threads / residents / 8 * 8;
-  static constexpr RegisterShares registers = register_shares(layout, Policy::decay == DecayKind::per_key);
+  static constexpr RegisterShares registers =
+      register_shares(layout, Policy::decay == DecayKind::per_key, is_f16<Storage>);
   static constexpr int value_tiles = has_states ? (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile : 1;
   static constexpr int panels = layout.key_padded / 64;
-  static constexpr int group_panels = panels / layout.key_groups;  // of a state warpgroup
   static constexpr int cluster = role_ == Role::prepare ? 1 : Policy::cluster;
   static constexpr int key_owners = layout.key_padded / layout.own_columns;  // blocks that share the work on keys
   static constexpr int own_panels = layout.own_columns / 64;

@@ -46,8 +46,7 @@ struct LargestPacked {
     const unsigned low = halves & 0xffffu, high = halves >> 16;
     return largest_of_warp(low > high ? low : high);
   }
-  // Whether the warp's largest lies from 2^8 to 65504: what is 2^-20 of it, as a state may be that meets an anchored
-  // query, is rounded by 2^-13 of itself.
+  // Whether the warp's largest lies from 2^8 to 65504: what is 2^-20 of it is rounded by 2^-13 of itself.
   RK_DEVICE bool fits() const {
     const unsigned largest = of_warp();
     return largest >= 0x5c00u && largest < 0x7c00u;

@@ -25,10 +25,11 @@ template <class T> struct Pieces {
   static constexpr bool has_queries = T::role != Role::states;
   static constexpr int panels = T::own_panels, shared = has_queries ? 2 * panels + 2 : panels + 1,
                        count = shared + (T::narrow ? 1 : 0);
-  static constexpr int row_bytes = sub_chunk * panel_bytes, decay_bytes = layout.own_columns * 4,
-                       score_bytes = layout.score_parts * 512, range_bytes = T::narrow ? 16 : 0;  // each of a span
+  static constexpr int row_bytes = T::span * panel_bytes, decay_bytes = layout.own_columns * 4,
+                       part_bytes = layout.score_parts * score_bytes,
+                       range_bytes = T::narrow ? 16 : 0;  // each of a span
   static constexpr int bytes_of_span =
-      (has_queries ? 2 * panels * row_bytes + decay_bytes + score_bytes : panels * row_bytes + decay_bytes) +
+      (has_queries ? 2 * panels * row_bytes + decay_bytes + part_bytes : panels * row_bytes + decay_bytes) +
       range_bytes;
 
   static RK_DEVICE Piece at(int index, int rank, int spans) {
@@ -39,14 +40,16 @@ template <class T> struct Pieces {
     if (index < panels) return {layout.key + panel * T::chunk * panel_bytes, spans * row_bytes};
     if (index < 2 * panels && has_queries) return {layout.query + panel * T::chunk * panel_bytes, spans * row_bytes};
     if (index < shared - 1 || !has_queries) return {layout.decay + rank * T::spans * decay_bytes, spans * decay_bytes};
-    return {layout.scores + rank * T::spans * score_bytes, spans * score_bytes};
+    return {layout.scores + rank * T::spans * part_bytes, spans * part_bytes};
   }
 };
+
+template <class T> RK_DEVICE int spans_of(int rows) { return (rows + T::span - 1) / T::span; }
 
 // The helpers are done with their part of a chunk of `rows` tokens.
 template <class T> RK_DEVICE void give_part(int base, int ready, int rows, int thread) {
   sync_threads(helper_barrier, group_threads);
-  const int rank = block_rank(), spans = (rows + sub_chunk - 1) / sub_chunk;
+  const int rank = block_rank(), spans = spans_of<T>(rows);
   if (spans > 0 && thread < (T::cluster - 1) * Pieces<T>::count) {
     const int other = (rank + 1 + thread / Pieces<T>::count) % T::cluster;
     const Piece piece = Pieces<T>::at(thread % Pieces<T>::count, rank, spans);

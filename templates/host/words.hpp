@@ -74,6 +74,14 @@ template <class T> __device__ __forceinline__ void shared_store(int offset, T va
   (void)host_access_noted<sizeof(T)>;
   __builtin_memcpy(host_interface->store(host_thread(), offset, sizeof(T), line), &value, sizeof(T));
 }
+template <int note = 0>  // so that modules without it do not have it
+__device__ __forceinline__ void shared_store_if(bool wanted, int offset, float first, float second,
+                                                int line = __builtin_LINE()) {
+  struct alignas(8) {
+    float first, second;
+  } const pair{first, second};
+  if (wanted) shared_store(offset, pair, line);
+}
 
 __device__ __forceinline__ void copy_async_16(int offset, const void* source, int bytes, int line = __builtin_LINE()) {
   host_interface->copy_async(host_thread(), offset, source, bytes, line);

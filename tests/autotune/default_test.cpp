@@ -42,6 +42,17 @@ TEST(Default, SplitsLongSequencesWhereThatDoesNotDo) {
   EXPECT_EQ(default_of(variants::gla, sizes(1, 1024), square).level, Level::serial) << "it is too short to split";
 }
 
+TEST(Default, PreparesManyKeysUnlessSequencesAreSplit) {
+  const CompileOptions options{.key_dim = 256, .value_dim = 512};
+  const auto default_of_heads = [&](std::int64_t batch, std::int64_t tokens) {
+    return default_of(variants::gla, {batch, tokens, 4, 4, 256, 512}, options);
+  };
+  EXPECT_TRUE(default_of_heads(8, 2048).prepared);
+  EXPECT_TRUE(default_of_heads(4, 8192).prepared) << "narrow tiles keep it";
+  EXPECT_EQ(default_of_heads(4, 8192).value_tile, 64);
+  EXPECT_EQ(default_of_heads(1, 32768).level, Level::segment);
+}
+
 TEST(Default, LeavesWhatIsPinned) {
   CompileOptions wide = square;
   wide.value_tile = 128;

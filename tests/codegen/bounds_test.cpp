@@ -35,6 +35,17 @@ TEST(Bounds, FollowFromTheFormula) {
   expect_bounds(log_sigmoid(x) - 1, -infinity, -1);
 }
 
+TEST(Bounds, TellHowErrorsGrow) {
+  const Expression x = input("x"), s = log_sigmoid(x);
+  for (const Expression& kept :
+       {s, s / 16, -s, 1 - s, s * tanh(x), min(s, x), log(sigmoid(x)), exp(x), s / (1 + sigmoid(x))})
+    EXPECT_LE(growth_of_log_errors(kept), 1) << to_string(kept);
+  for (const Expression& grown : {2 * s, s / 0.5, s + s, s * x, x / s, exp(s), -exp(param("a")) * softplus(x), s / x})
+    EXPECT_GT(growth_of_log_errors(grown), 1) << to_string(grown);
+  EXPECT_EQ(growth_of_log_errors(s / 16), 1.0 / 16);
+  EXPECT_EQ(growth_of_log_errors(x / 16), 0);
+}
+
 TEST(Float16, HasAllOfTheCatalogue) {
   for (const Variant& variant : catalogue()) {
     EXPECT_EQ(why_beyond_f16(variant), "") << variant.name.view();

@@ -125,6 +125,16 @@ TEST(Gate, WritesSimpleFormulasOnOneLine) {
             "(at.position() > 0.0f ? 1.0f : 0.0f);\n  }\n");
 }
 
+TEST(Gate, CountsAbsoluteErrorsOfWeakDecaysPerKey) {
+  const auto per_key_text = [](const char* formula) { return decay_text(formula, DecayKind::per_key); };
+  EXPECT_TRUE(holds(per_key_text("log_sigmoid(input(x)) / 16"), "return decay_log_sigmoid("));
+  EXPECT_TRUE(holds(per_key_text("log_sigmoid(input(x)) / 15"), "divide(log_sigmoid("));
+  EXPECT_FALSE(holds(emit(plan_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .dtype = dtype::f32})),
+                     "return decay_log_sigmoid("));
+  EXPECT_FALSE(holds(emit(plan_of(variants::hgrn2, {.key_dim = 64, .value_dim = 64})), "return decay_log"))
+      << "its key is 1 - decay";
+}
+
 TEST(Gate, NamesWhatIsUsedTwice) {
   EXPECT_EQ(decay_text("log(sigmoid(input(x)) * sigmoid(input(x)))"),
             "\n    const float t1 = sigmoid(at.template input<0>());\n    return log(t1 * t1);\n  }\n");

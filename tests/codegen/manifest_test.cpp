@@ -30,12 +30,13 @@ TEST(Manifest, DescribesTheArgumentStructWithoutGaps) {
 }
 
 TEST(Manifest, SaysWhatTensorMapsAre) {
-  const auto text_of = [](const CompileOptions& options) {
-    const json manifest = json::parse(manifest_json(plan_of(variants::gla, options)));
+  const auto text_of = [](const CompileOptions& options, const Variant& variant = variants::gla_sigmoid) {
+    const json manifest = json::parse(manifest_json(plan_of(variant, options)));
     return manifest.at("arguments").at("tensor_map").get<std::string>();
   };
   EXPECT_TRUE(holds(text_of({.key_dim = 64, .value_dim = 64, .family = Family::hopper, .chunk = 32}), " 32 tokens, "));
   EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .family = Family::portable}), "not read");
+  EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .family = Family::hopper}, variants::gla), "not read");
 }
 
 TEST(Manifest, ListsKernelsAndInputs) {

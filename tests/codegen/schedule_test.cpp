@@ -129,21 +129,17 @@ TEST(Cluster, SharesTheKeysOfNeighbouringTiles) {
     schedule.chunk = 32;
     return refusal_of([&] { lower(variant, {.key_dim = key_dim, .value_dim = value_dim}, schedule, "sm_90a"); });
   };
-  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 3}, 192, 192), "1, 2 or 4 blocks"));
+  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 3}, 128, 192), "1, 2 or 4 blocks"));
   EXPECT_TRUE(holds(refused(variants::simple_gla, {.cluster = 2}, 128, 128), "only decays per key"));
-  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 192, 128), "multiples of 64 keys"));
+  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 96, 128), "multiples of 64 keys"));
   EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 128, 192), "there are 3"));
   EXPECT_TRUE(holds(refusal_of([&] { lower(variants::gla, square_128, {.cluster = 2}, "sm_90a"); }), "no clusters"));
 }
 
-TEST(Defaults, Float16TakesTheHopperFamilyPerKey) {
-  const auto family_of = [](const Variant& variant) {
-    return default_schedule(variant, {.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}, "sm_90a").family;
-  };
-  EXPECT_EQ(family_of(variants::gla_sigmoid), Family::hopper);
-  EXPECT_EQ(family_of(variants::hgrn2), Family::hopper);
-  EXPECT_EQ(family_of(variants::simple_gla), Family::portable);
-  EXPECT_EQ(family_of(variants::linear), Family::portable);
+TEST(Defaults, Float16TakesTheHopperFamily) {
+  for (const Variant& variant : {variants::gla_sigmoid, variants::hgrn2, variants::simple_gla, variants::linear})
+    EXPECT_EQ(default_schedule(variant, {.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}, "sm_90a").family,
+              Family::hopper);
 }
 
 TEST(Cluster, IsTheDefaultWhereItSavesWork) {
@@ -152,12 +148,7 @@ TEST(Cluster, IsTheDefaultWhereItSavesWork) {
   };
   EXPECT_EQ(default_of(variants::gla, 128, 128).cluster, 1);
   EXPECT_EQ(default_of(variants::gla, 128, 256).cluster, 2);
-  EXPECT_EQ(default_of(variants::gla, 256, 512).cluster, 2);
-  EXPECT_EQ(default_of(variants::gla, 256, 512).family, Family::hopper);
-  EXPECT_EQ(default_of(variants::gla, 256, 64).family, Family::portable);
-  EXPECT_EQ(default_of(variants::gla, 192, 512).family, Family::portable);
-  EXPECT_EQ(default_of(variants::simple_gla, 256, 512).family, Family::portable);
-  const Schedule schedule = default_of(variants::gla, 256, 512);
+  const Schedule schedule = default_of(variants::gla, 128, 256);
   EXPECT_EQ(schedule_from_json(schedule_to_json(schedule), "here"), schedule);
   EXPECT_NE(to_string(schedule).find("cluster=2"), std::string::npos) << to_string(schedule);
 }
@@ -181,15 +172,29 @@ TEST(Prepared, IsForDecaysPerKeyWalkedWhole) {
   EXPECT_TRUE(holds(refusal_of([&] { lower(variants::gla, pinned, {}, "sm_90a"); }), "prepared=true"));
 }
 
+TEST(Prepared, IsTheDefaultOfManyKeys) {
+  const auto default_of = [](const Variant& variant, int key_dim, int value_dim) {
+    return default_schedule(variant, {.key_dim = key_dim, .value_dim = value_dim}, "sm_90a");
+  };
+  EXPECT_FALSE(default_of(variants::gla, 128, 512).prepared);
+  EXPECT_TRUE(default_of(variants::gla, 192, 512).prepared);
+  EXPECT_TRUE(default_of(variants::gla, 256, 512).prepared);
+  EXPECT_TRUE(default_of(variants::gla, 256, 64).prepared);
+  EXPECT_EQ(default_of(variants::simple_gla, 256, 512).family, Family::portable);
+  const CompileOptions split{.key_dim = 256, .value_dim = 512, .level = Level::segment};
+  EXPECT_EQ(to_string(default_schedule(variants::gla, split, "sm_90a")),
+            "hopper/segment chunk=32 value_tile=64 warps=12 stages=3 cluster=2");
+}
+
 TEST(Prepared, IsThereForThoseWhoAskForIt) {
-  CompileOptions options{.key_dim = 256, .value_dim = 512};
+  CompileOptions options{.key_dim = 128, .value_dim = 512};
   const std::vector<Schedule> all = legal_schedules(variants::gla, options, "sm_90a");
   EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const Schedule& schedule) { return schedule.prepared; }));
-  EXPECT_FALSE(default_schedule(variants::gla, options, "sm_90a").prepared);
+  options.key_dim = 256;
   options.prepared = true;
   for (const Schedule& schedule : legal_schedules(variants::gla, options, "sm_90a")) EXPECT_TRUE(schedule.prepared);
   const Schedule schedule = default_schedule(variants::gla, options, "sm_90a");
-  EXPECT_EQ(to_string(schedule), "hopper/serial chunk=32 value_tile=128 warps=12 stages=5 cluster=2 prepared");
+  EXPECT_EQ(to_string(schedule), "hopper/serial chunk=32 value_tile=128 warps=12 stages=5 prepared");
   EXPECT_EQ(schedule_from_json(schedule_to_json(schedule), "here"), schedule);
   EXPECT_EQ(schedule_to_json({}).find("prepared"), std::string::npos);
   const Plan plan = lower(variants::gla, options, schedule, "sm_90a");
@@ -198,9 +203,9 @@ TEST(Prepared, IsThereForThoseWhoAskForIt) {
   EXPECT_EQ(plan.kernels[0].threads, 256);
   EXPECT_EQ(plan.kernels[0].cluster, 1);
   EXPECT_EQ(plan.kernels[1].entry, "gla_forward");
-  EXPECT_EQ(plan.kernels[1].cluster, 2);
-  // An image of 32 tokens: queries and keys, scores of two spans in two parts, decays of two spans.
-  constexpr std::size_t image = 2 * 32 * 256 * 2 + 2 * 2 * 512 + 2 * 256 * 4;
+  EXPECT_EQ(plan.kernels[1].cluster, 1);
+  // An image of 32 tokens: queries and keys, scores, decays.
+  constexpr std::size_t image = 2 * 32 * 256 * 2 + 32 * 32 * 2 + 256 * 4;
   const Shape equal{.batch = 3, .tokens = 65, .heads = 1, .value_heads = 2};
   EXPECT_EQ(block_count(plan, plan.kernels[0], equal), 3 * 2 * 2);
   EXPECT_EQ(block_count(plan, plan.kernels[1], equal), 3 * 2 * 4);

@@ -67,9 +67,8 @@ inline std::vector<Case> hopper_cases(Level level) {
 // Blocks that share the work on keys: of decays per key alone.
 inline std::vector<Case> cluster_cases() {
   std::vector<Case> cases;
-  for (const int cluster : {2, 4})
-    for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
-      cases.push_back({variant, Level::serial, bf16_numbers, Family::hopper, cluster});
+  for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
+    cases.push_back({variant, Level::serial, bf16_numbers, Family::hopper, 2});
   return cases;
 }
 

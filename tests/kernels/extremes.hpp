@@ -77,11 +77,15 @@ inline const Extreme extremes[] = {
      &variants::hgrn2,
      30,
      {{"x", [](std::int64_t, double drawn, std::int64_t) { return 7 + 0.3 * drawn; }}}},
-    // A span takes half of the keys to 2^-20, and leaves the others.
-    {"far_from_the_anchor",
+    // Half a span takes some of the keys to just above 2^-60, some to just below, and leaves the others.
+    {"near_and_far",
      &variants::gla,
      1,
-     {{"g", [](std::int64_t, double, std::int64_t column) { return column % 2 == 0 ? -0.865 : -1e-4; }}}},
+     {{"g",
+       [](std::int64_t, double, std::int64_t column) {
+         constexpr double limit = -60 * 0.693147 / 16;
+         return column % 4 == 0 ? 1.01 * limit : column % 4 == 1 ? 0.99 * limit : -1e-4;
+       }}}},
     // What follows a reset is small, and all that the final state holds.
     {"small_after_large",
      &variants::simple_gla,

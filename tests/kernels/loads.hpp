@@ -3,22 +3,36 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 
 #include <gtest/gtest.h>
 
 #include <rankone/rankone.hpp>
 
+#include "codegen/plan.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/boxed_tensor.hpp"
 #include "tests/runtime/device_problem.hpp"
 
 namespace rankone::test {
+
+inline void expect_map(const Device& device, const Plan& plan, const Tensor& tensor) {
+  EXPECT_TRUE(plan.loads_boxes);
+  BoxedTensor boxed{.base = tensor.data,
+                    .sizes = {tensor.shape[3], tensor.shape[1], tensor.shape[2], tensor.shape[0]},
+                    .strides = {2 * tensor.strides[1], 2 * tensor.strides[2], 2 * tensor.strides[0]},
+                    .element_bytes = 2,
+                    .box_tokens = plan.schedule.chunk};
+  TensorMap map;
+  EXPECT_TRUE(can_be_mapped(boxed) && device.backend().load(plan, emit(plan))->encode(boxed, map));
+}
 
 // The last chunk is no whole one, nor are the last 64 columns.
 inline void expect_the_same_without_maps(const Device& device, const Variant& variant, const char* input,
                                          bool prepared) {
   constexpr std::int64_t B = 2, T = 107, H = 1, HV = 2, K = 96, V = 80;
-  const Operator op = compile(
-      variant, {.key_dim = K, .value_dim = V, .family = Family::hopper, .chunk = 32, .prepared = prepared}, device);
+  const CompileOptions options{
+      .key_dim = K, .value_dim = V, .family = Family::hopper, .chunk = 32, .prepared = prepared};
+  const Operator op = compile(variant, options, device);
   const auto filled = [&](std::int64_t heads, std::int64_t columns, double from, double width, std::uint64_t seed) {
     DeviceTensor tensor(device, dtype::bf16, {B, T, heads, columns});
     Draw draw(seed);
@@ -30,8 +44,8 @@ inline void expect_the_same_without_maps(const Device& device, const Variant& va
     return tensor;
   };
   const DeviceTensor q = filled(H, K, 0, 1, 1), k = filled(H, K, 0, 1, 2), v = filled(HV, V, 0, 1, 3);
-  DeviceTensor x = filled(HV, K, -1, 1, 4);  // of one number a token: the first HV
-  if (std::string(input) == "g") x.there = Tensor(x.there.data, dtype::bf16, {B, T, HV}, {T * HV * K, HV * K, 1});
+  const DeviceTensor x = filled(HV, K, -1, 1, 4);
+  expect_map(device, lower(variant, options, default_schedule(variant, options, "sm_90a"), "sm_90a"), v.there);
   const Shape shape{.batch = B, .tokens = T, .heads = H, .value_heads = HV};
   DeviceTensor workspace(device, dtype::f32, {static_cast<std::int64_t>(op.workspace_bytes(shape) / 4) + 1});
   const auto output = [&](bool repeated) {

@@ -123,11 +123,11 @@ TEST_F(CudaModules, TensorMapsAreWhatTheDriverMakes) {
   TensorMap map;
   EXPECT_TRUE(kernels.encode(tensor, map));
   // Two-byte words by their bits; columns, tokens, heads, batch; no interleave, swizzled, zeros outside.
-  const std::string two = "1 4 at 0x1230: 80/64/1 5/32/1 3/1/1 2/1/1 +960 +160 +4800, 0 3 2 0";
+  const std::string two = "1 4 at 0x1230: 80/64/1 5/32/1 3/1/1 2/1/1 +960 +160 +4800, 0 3 0 0";
   EXPECT_EQ(encoded, two);
   tensor.element_bytes = 4;
   EXPECT_TRUE(kernels.encode(tensor, map));
-  EXPECT_EQ(encoded, "2 4 at 0x1230: 80/32/1 5/32/1 3/1/1 2/1/1 +960 +160 +4800, 0 3 2 0");
+  EXPECT_EQ(encoded, "2 4 at 0x1230: 80/32/1 5/32/1 3/1/1 2/1/1 +960 +160 +4800, 0 3 0 0");
   tensor.element_bytes = 2;
   refused = two;
   EXPECT_FALSE(kernels.encode(tensor, map)) << "then copies go without";

@@ -140,11 +140,23 @@ TEST(TensorMaps, LeaveOutWhatHasNone) {
   EXPECT_EQ(mapped(plan_of(variants::gla_sigmoid, portable), arguments_of(), recorder), 0u);
 }
 
+constexpr Variant scaled =
+    variant("scaled").decay(per_key(log_sigmoid(input("x")))).write_scale(sigmoid(input("b"))).checked();
+
 TEST(TensorMaps, LeaveOutInputsOfOneNumberAToken) {
   const Recorder recorder;
   ForwardArguments given = arguments_of();
+  given.inputs = {{"x", Tensor(memory, dtype::bf16, {B, T, HV, K})}, {"b", Tensor(memory, dtype::bf16, {B, T, HV})}};
+  EXPECT_EQ(mapped(plan_of(scaled, hopper()), given, recorder), 0b1111u);
+}
+
+TEST(TensorMaps, ServeGatesThatAreComputed) {
+  const Recorder recorder;
+  ForwardArguments given = arguments_of();
+  given.inputs[0].name = "g";
+  EXPECT_EQ(mapped(plan_of(variants::gla, hopper()), given, recorder), 0u);
   given.inputs = {{"g", Tensor(memory, dtype::bf16, {B, T, HV})}};
-  EXPECT_EQ(mapped(plan_of(variants::simple_gla, hopper()), given, recorder), 0b111u);
+  EXPECT_EQ(mapped(plan_of(variants::simple_gla, hopper()), given, recorder), 0u);
 }
 
 }  // namespace

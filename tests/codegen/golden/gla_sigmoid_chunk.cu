@@ -54,7 +54,7 @@ struct Policy {
 struct Gate {
   // log-decay = log_sigmoid(x) / 16
   template <class At> static RK_DEVICE float log_decay(const At& at) {
-    return log_sigmoid(at.template input<0>()) * 0.0625f;
+    return decay_log_sigmoid(at.template input<0>()) * 0.0625f;
   }
   template <class At> static RK_DEVICE float key(const At& at) { return at.key(); }
   template <class At> static RK_DEVICE float write_scale(const At&) { return 1.0f; }

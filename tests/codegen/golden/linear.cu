@@ -58,7 +58,7 @@ struct Policy {
   static constexpr int key_dim = 64, value_dim = 64;
   static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 6;
   static constexpr int cluster = 1;
-  static constexpr bool in_segments = false, prepared = false;
+  static constexpr bool in_segments = false, prepared = false, loads_boxes = false;
   static constexpr bool has_feature_map = false, has_key = false, has_write_scale = false, reads_key = true;
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 0;
