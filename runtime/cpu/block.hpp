@@ -334,7 +334,7 @@ class Block {
   void perform_next(Warpgroup& group);
   void finish_groups(Warpgroup& group, const Fiber* threads, int pending, int line);
   void load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
-                      int line);
+                      int line, const Box& box = {});
   void check_bulk_range(Word word, int thread, int offset, int bytes, int line);
   std::uint32_t begin_bulk_read(Word word, int thread, std::uint16_t column, int from, int bytes, int line);
   void begin_bulk_write(Word word, int thread, int to, int bytes, int line);

@@ -51,7 +51,7 @@ void Block::check_bulk(Word word, int thread, int offset, const void* address, i
 }
 
 void Block::load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
-                           int line) {
+                           int line, const Box& box) {
   const int to = offset + rank * launch_.span, target = barrier_at(word, thread, rank, barrier, line).offset;
   begin_bulk_write(word, thread, to, bytes, line);
   queue({.barrier = target,
@@ -61,7 +61,8 @@ void Block::load_bulk_into(Word word, int thread, int rank, int offset, const vo
          .to = to,
          .bytes = bytes,
          .source = source,
-         .thread = thread});
+         .thread = thread,
+         .box = box});
 }
 
 void Block::load_bulk(HostThread& thread, int offset, const void* source, int bytes, int barrier, int line) {

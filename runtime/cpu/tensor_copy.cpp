@@ -38,17 +38,8 @@ void Block::load_tensor(HostThread& thread, int offset, const void* map, const i
   if (tensor.box_tokens < 1 || tensor.box_tokens > most_box_tokens || offset < 0 || offset % pattern != 0 ||
       bytes > launch_.shared_bytes - offset)
     fail({.kind = FailureKind::bad_box, .word = word, .thread = me, .line = line, .offset = offset, .bytes = bytes});
-  const int target = barrier_at(word, me, thread.rank, barrier, line).offset, to = offset + base_of(me);
-  begin_bulk_write(word, me, to, bytes, line);
-  queue({.barrier = target,
-         .line = line,
-         .time = ++clock_,
-         .copies = {},
-         .to = to,
-         .bytes = bytes,
-         .source = tensor.base,
-         .thread = me,
-         .box = Box{tensor, {at[0], at[1], at[2], at[3]}}});
+  load_bulk_into(word, me, thread.rank, offset, tensor.base, bytes, barrier, line,
+                 Box{tensor, {at[0], at[1], at[2], at[3]}});
 }
 
 // The source is read now, as that of every copy.

@@ -8,7 +8,9 @@
 #pragma once
 
 #include "device/barrier.cuh"
+#include "hopper/halving.cuh"
 #include "hopper/key_range.cuh"
+#include "hopper/key_share.cuh"
 #include "hopper/key_steps.cuh"
 
 namespace rankone {
@@ -16,34 +18,6 @@ namespace rankone {
 // Queries meet keys at the end while no key of the block loses more than this within the half: factors up to 2^60
 // cannot overflow with keys and queries of any ordinary size.
 inline constexpr float nearest_log2_decay = -60.0f;
-
-// Which tokens meet where, if 16 are halved, and the halves, and so on: a bit for each of a lane's eight
-// elements, eight for each halving. A block of 2 half tokens has its middle before the token whose `half` bit is set.
-constexpr int halvings = 4;
-struct Halving {
-  // As an operand's ones: from the middle to a query, itself included; from behind a key to the middle.
-  unsigned between = 0;
-  unsigned wanted = 0;  // of an accumulator: the query above the middle and the key below
-  unsigned whole = 0;   // of all 16, as ones: up to a query, itself included, and eight bits on, from behind a key
-
-  RK_DEVICE Halving() {
-    const LanePlace lane = lane_place();
-#pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      const int row = lane.group + i / 2 % 2 * 8, token = i / 4 * 8 + 2 * lane.pair + i % 2;  // of an operand
-      const int query = lane.group + i % 4 / 2 * 8;                                           // of an accumulator
-      whole |= token <= row ? 1u << i : 256u << i;
-#pragma unroll
-      for (int level = 0; level < halvings; ++level) {
-        const int half = sub_chunk / 2 >> level;
-        if (((row ^ token) & -half) == 0 && ((row & half) != 0 ? token <= row : token > row))
-          between |= 1u << (8 * level + i);
-        if ((query & half) != 0 && (token & half) == 0 && ((query ^ token) & ~(2 * half - 1)) == 0)
-          wanted |= 1u << (8 * level + i);
-      }
-    }
-  }
-};
 
 // Cutting both operands of a score to ten digits takes 7e-4 of it on average, and nothing where neither decays: giving
 // back half leaves the least of a bias either way.
@@ -364,48 +338,6 @@ template <class T, class Gate> struct KeySpan {
       shared_store<unsigned>(offset + block * 128 + lane.group * 16 + lane.pair * 4,
                              Element<Operand>::pack(pair[0], pair[1]));
     }
-  }
-};
-
-// Which columns a warp takes: those of blocks `part`, `part + parts`, ... of its span.
-template <class T> struct KeyShare {
-  static constexpr int parts = T::layout.key_parts;
-  int span, part;
-  RK_DEVICE explicit KeyShare(int warp) : span(warp % T::spans), part(warp / T::spans) {}
-  template <class Visit> RK_DEVICE void for_each(const Visit& visit) const {
-#pragma unroll 1
-    for (int column = part * key_block; column < T::layout.own_columns; column += parts * key_block) visit(column);
-  }
-};
-
-// Sums of base-2 log-decays over a segment, for the state-only role.
-template <class T> struct KeyTotals {
-  static RK_DEVICE void clear(int warp) {
-    const KeyShare<T> share(warp);
-    if (lane_index() / 4 != 7) return;  // the lanes that will add
-    share.for_each([&](int column) {
-#pragma unroll
-      for (int i = 0; i < key_block / 8; ++i) {
-        shared_store<Pair>(
-            T::layout.totals + (share.span * T::layout.own_columns + column + 8 * i + 2 * lane_place().pair) * 4,
-            Pair{0.0f, 0.0f});
-      }
-    });
-  }
-  static RK_DEVICE void store(const Arguments& arguments, const ItemAt& item, int thread) {
-    sync_threads(helper_barrier, group_threads);
-    if (item.value_column() < T::cluster * T::value_tile) {  // those of one block or cluster will do
-      constexpr int columns = T::cluster == 1 ? T::key_dim : T::layout.own_columns;
-      float* const target = arguments.segment_decays +
-                            (item.slot() * arguments.value_heads + item.head()) * T::key_dim + first_own_column<T>();
-      for (int column = thread; column < columns; column += group_threads) {
-        float sum = 0.0f;
-        for (int i = 0; i < T::spans; ++i)
-          sum += shared_load<float>(T::layout.totals + (i * T::layout.own_columns + column) * 4);
-        target[column] = sum;
-      }
-    }
-    if constexpr (T::cluster == 1) sync_threads(helper_barrier, group_threads);  // else giving the part has one
   }
 };
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Log-decays of a span of 16 tokens by 16 key columns, as the right operand of a warp's products: their sums over
+// Log-decays of half a span, 16 tokens, by 16 key columns, as the right operand of a warp's products: their sums over
 // tokens are products with matrices of ones, and come out where the rows of q and k lie as operands.
 #pragma once
 

@@ -13,7 +13,6 @@ constexpr int prepare_stages = 2, prepare_residents = 2;  // of the prepare kern
 constexpr int pattern_bytes = 1024;
 constexpr int source_bytes = 32, item_sources = 64;  // a record of an item: itself, then where its tensors start
 constexpr int item_bytes = item_sources + source_bytes * (3 + max_layout_inputs);
-constexpr int key_block = 16;            // columns that a helper warp takes at a time
 constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state takes where decays are per key
 constexpr int score_bytes = key_span * key_span * 2;
 constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
