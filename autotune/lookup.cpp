@@ -88,6 +88,18 @@ ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& opt
 }
 
 ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
+                               std::string_view arch, const Shape& expected) {
+  const Dims dims{.batch = expected.batch,
+                  .tokens = expected.tokens,
+                  .heads = expected.heads,
+                  .value_heads = expected.value_heads != 0 ? expected.value_heads : expected.heads,
+                  .key_dim = options.key_dim,
+                  .value_dim = options.value_dim,
+                  .sequences = expected.sequences != 0 ? expected.sequences : expected.batch};
+  return choose(variant, options, device, arch, dims, true);
+}
+
+ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
                                std::string_view arch) {
   // The sizes of the coming calls are not known: a typical one stands for them.
   constexpr Dims typical{.batch = 8, .tokens = 4096, .heads = 16, .value_heads = 16};

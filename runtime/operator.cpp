@@ -44,6 +44,13 @@ Operator compile(const Variant& variant, const CompileOptions& options, const De
   return make(variant, options, choose_schedule(variant, options, device, arch), device, arch);
 }
 
+Operator compile(const Variant& variant, const CompileOptions& options, const Device& device, const Shape& expected) {
+  check_options(variant, options);
+  check_shape(expected, variant);
+  const std::string arch = arch_for(options, device);
+  return make(variant, options, choose_schedule(variant, options, device, arch, expected), device, arch);
+}
+
 Operator compile_schedule(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
                           const Device& device, const std::string& origin) {
   return make(variant, options, {schedule, origin}, device, arch_for(options, device));

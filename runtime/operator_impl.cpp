@@ -76,7 +76,7 @@ void OperatorImpl::combine(const Tensor& state, const Tensor& log_decay_total, c
   pass.launch(pass.checker().combine(state, log_decay_total, earlier), 1, 1, stream);
 }
 
-std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
+void check_shape(const Shape& shape, const Variant& variant) {
   const std::int64_t value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads;
   const bool negative =
       shape.batch < 0 || shape.tokens < 0 || shape.heads < 0 || value_heads < 0 || shape.sequences < 0;
@@ -86,7 +86,11 @@ std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
               static_cast<double>(value_heads) >
           most)
     throw Error(ErrorCode::invalid_argument, "the shape is out of range", text_of(shape),
-                "sizes from 0, with B·T·HV below 2^44", std::string(plan().variant.name.view()));
+                "sizes from 0, with B·T·HV below 2^44", std::string(variant.name.view()));
+}
+
+std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
+  check_shape(shape, plan().variant);
   return rankone::workspace_bytes(plan(), shape);
 }
 

@@ -39,6 +39,9 @@ class PassKernels {
   int multiprocessors_;
 };
 
+// Throws Error if a size is negative, or all together are beyond what is counted.
+void check_shape(const Shape& shape, const Variant& variant);
+
 class OperatorImpl {
  public:
   OperatorImpl(Plan forward, std::string origin, const Device& device);

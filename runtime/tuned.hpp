@@ -25,5 +25,8 @@ struct ChosenSchedule {
 // Error where no schedule is legal.
 ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
                                std::string_view arch);
+// The same for calls of about this shape.
+ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
+                               std::string_view arch, const Shape& expected);
 
 }  // namespace rankone

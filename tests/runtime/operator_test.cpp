@@ -190,6 +190,21 @@ TEST_P(OnDevice, OptionsThatDoNotFitAreRefused) {
   EXPECT_THROW(compile(variants::linear, options, *device), Error);
 }
 
+TEST_P(OnDevice, TheExpectedShapeChoosesTheSchedule) {
+  const CompileOptions options{.key_dim = 128, .value_dim = 128, .arch = device->is_cpu() ? "sm_90a" : ""};
+  if (!device->is_cpu() && device->arch() != "sm_90a") GTEST_SKIP() << "other architectures have no segments";
+  const Shape few{.batch = 1, .tokens = 32768, .heads = 4}, many{.batch = 64, .tokens = 512, .heads = 4};
+  EXPECT_GT(compile(variants::simple_gla, options, *device, few).workspace_bytes(few), 0u) << "split in segments";
+  EXPECT_EQ(compile(variants::simple_gla, options, *device, many).workspace_bytes(few), 0u) << "walked whole";
+  try {
+    compile(variants::simple_gla, options, *device, {.batch = -1, .tokens = 1});
+    ADD_FAILURE() << "negative sizes";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    EXPECT_EQ(error.accepted(), "sizes from 0, with B·T·HV below 2^44");
+  }
+}
+
 TEST_P(OnDevice, ShapesOutOfRangeAreShownAsTheyCount) {
   const Operator op = compile(variants::linear, options_of(dtype::bf16, Level::serial), *device);
   try {

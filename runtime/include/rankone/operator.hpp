@@ -46,6 +46,9 @@ class Operator {
 
 // declare -> lower -> emit -> compile, cached. Throws Error; never a fallback in silence.
 Operator compile(const Variant& variant, const CompileOptions& options, const Device& device);
+// The same with a schedule for calls of about this shape: few heads and long sequences, say, want to be split. Calls of
+// other shapes run, too. Throws Error if the shape is out of range.
+Operator compile(const Variant& variant, const CompileOptions& options, const Device& device, const Shape& expected);
 
 struct ExportedFiles {
   std::string source, cubin, manifest;  // paths; cubin is empty where NVRTC is missing
