@@ -53,7 +53,7 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                            KernelRole role) {
   HopperSizes sizes{.chunk = schedule.chunk,
                     .stages = role == KernelRole::prepare ? prepare_stages : schedule.stages,
-                    .cluster = schedule.prepared ? 1 : schedule.cluster,
+                    .cluster = schedule.cluster,
                     .key_dim = options.key_dim,
                     .value_tile = schedule.value_tile,
                     .per_key = variant.decay_.kind == DecayKind::per_key,
@@ -136,7 +136,7 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
                             .role = role,
                             .threads = threads(role),
                             .shared_bytes = shared_bytes(variant, options, schedule, role),
-                            .cluster = role == KernelRole::join || role == KernelRole::prepare ? 1 : schedule.cluster,
+                            .cluster = role == KernelRole::join ? 1 : schedule.cluster,
                             .residents = role == KernelRole::prepare ? prepare_residents : 1});
   return plan;
 }

@@ -13,10 +13,9 @@ namespace {
 constexpr Level preferred_level = Level::serial;  // the least memory traffic
 constexpr int preferred_stages = 2;               // the next chunk arrives while this one is computed
 constexpr int preferred_chunk = 64;
-constexpr int preferred_value_tile = 128;         // fewer columns repeat the work on keys and gates for each tile
-constexpr int preferred_cluster = 2;              // of four fewer multiprocessors were busy
-constexpr int preferred_cluster_of_prepared = 1;  // to load what is prepared together saves no time
-constexpr int preferred_columns = 16;             // of the state a warp, so that it stays in registers
+constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
+constexpr int preferred_cluster = 2;
+constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
 
 int octaves(int a, int b) {
   return std::abs(std::countl_zero(static_cast<unsigned>(a)) - std::countl_zero(static_cast<unsigned>(b)));
@@ -31,7 +30,7 @@ std::array<int, 8> demerits(const Schedule& schedule) {
             schedule.prepared,
             octaves(schedule.value_tile, preferred_value_tile),
             octaves(schedule.chunk, preferred_chunk),
-            octaves(schedule.cluster, schedule.prepared ? preferred_cluster_of_prepared : preferred_cluster),
+            octaves(schedule.cluster, preferred_cluster),
             -schedule.stages,
             0};
   return {1,

@@ -15,7 +15,7 @@ struct Schedule {
   int warps = 4;        // portable: value_tile / warps is 32 or 16 columns of the state a warp, or 8: half of them only
                         // help; hopper: follows from the value tile
   int stages = 2;       // chunks in flight in shared memory. portable: 1 or 2; hopper: 2 to 6
-  int cluster = 1;      // hopper, per key: blocks of neighbouring value tiles that share the work on keys, 1, 2 or 4
+  int cluster = 1;      // hopper, per key: blocks of neighbouring value tiles that share the work on keys, 1 or 2
   bool prepared = false;  // hopper, per key: a kernel of its own does the work on keys, for all value tiles
   friend bool operator==(const Schedule&, const Schedule&) = default;
 };

@@ -27,7 +27,7 @@ constexpr int hopper_chunks[] = {32, 64};
 constexpr int hopper_value_tiles[] = {64, 128};
 constexpr int hopper_stage_counts[] = {2, 3, 4, 6};
 constexpr int prepared_stage_counts[] = {2, 3, 4, 5, 6};
-constexpr int hopper_clusters[] = {1, 2, 4};
+constexpr int hopper_clusters[] = {1, 2};
 constexpr int multiprocessor_registers = 65536, thread_registers = 255;
 constexpr int working_registers = 64;  // that a thread needs beside its part of the state
 
@@ -81,13 +81,12 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
   if (options.key_dim > 128 && schedule.chunk > 32) return "beyond K = 128 there is room for chunks of 32 tokens";
   if (schedule.cluster != 1) {
     const int tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile;
-    if (schedule.cluster != 2 && schedule.cluster != 4) return "a cluster has 1, 2 or 4 blocks";
+    if (schedule.cluster != 2) return "a cluster has 1 or 2 blocks";
     if (variant.decay_.kind != DecayKind::per_key) return "only decays per key leave a cluster work to share";
-    if (options.dtype == dtype::f16 && !schedule.prepared)
+    if (schedule.prepared) return "what is prepared leaves a cluster no work to share";
+    if (options.dtype == dtype::f16)
       return "in f16 a block scales keys and queries by all of their columns, and shares none";
-    if (schedule.cluster == 4 && !schedule.prepared) return "clusters of 4 are those of prepared schedules";
-    if (options.key_dim % (64 * schedule.cluster) != 0 && !schedule.prepared)
-      return "each block of a cluster takes multiples of 64 keys";
+    if (options.key_dim % (64 * schedule.cluster) != 0) return "each block of a cluster takes multiples of 64 keys";
     if (tiles % schedule.cluster != 0)
       return "a cluster shares among neighbouring value tiles, and there are " + std::to_string(tiles);
   }

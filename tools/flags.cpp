@@ -33,8 +33,8 @@ const Flag value_tile{"--value-tile", "N", "pin the columns of the state that a 
 const Flag warps{"--warps", "N", "pin the warps of a block", "an integer from 1 to 32", &Options::warps};
 const Flag stages{"--stages", "N", "pin the chunks in flight: 1 or 2 (portable), 2 to 6 (hopper)",
                   "an integer from 1 to 6", &Options::stages};
-const Flag cluster{"--cluster", "N", "pin the blocks that share the work on keys: 1, 2 or 4 (hopper, decays per key)",
-                   "1, 2, 4", &Options::cluster};
+const Flag cluster{"--cluster", "N", "pin the blocks that share the work on keys: 1 or 2 (hopper, decays per key)",
+                   "1, 2", &Options::cluster};
 const Flag prepared{"--prepared",
                     nullptr,
                     "pin a kernel of its own for the work on keys (hopper, decays per key)",

@@ -208,7 +208,7 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
   compile.value_tile = integer(options.value_tile, 16, 256, "--value-tile");
   compile.warps = integer(options.warps, 1, 32, "--warps");
   compile.stages = integer(options.stages, 1, 6, "--stages");
-  compile.cluster = integer(options.cluster, 1, 4, "--cluster");
+  compile.cluster = integer(options.cluster, 1, 2, "--cluster");
   compile.prepared = options.prepared;
   return compile;
 }

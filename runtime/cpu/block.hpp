@@ -51,7 +51,6 @@ enum class Word : unsigned char {
   sync_cluster,
   send_to_block,
   load_bulk,
-  load_bulk_to_all,
   load_tensor,
   store_bulk,
   sync_threads,
@@ -214,7 +213,6 @@ class Block {
   void sync_cluster(HostThread&, int line);
   void send_to_block(HostThread&, int rank, int offset, int bytes, int barrier, int line);
   void load_bulk(HostThread&, int offset, const void* source, int bytes, int barrier, int line);
-  void load_bulk_to_all(HostThread&, int offset, const void* source, int bytes, int barrier, int blocks, int line);
   void load_tensor(HostThread&, int offset, const void* map, const int (&at)[4], int barrier, int line);
   void store_bulk(HostThread&, void* target, int offset, int bytes, int line);
   void bulk_commit(HostThread&, int line);

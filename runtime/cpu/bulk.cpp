@@ -70,16 +70,6 @@ void Block::load_bulk(HostThread& thread, int offset, const void* source, int by
   load_bulk_into(Word::load_bulk, thread.index, thread.rank, offset, source, bytes, barrier, line);
 }
 
-void Block::load_bulk_to_all(HostThread& thread, int offset, const void* source, int bytes, int barrier, int blocks,
-                             int line) {
-  constexpr Word word = Word::load_bulk_to_all;
-  check_bulk(word, thread.index, offset, source, bytes, line);
-  for (int rank = 0; rank < blocks; ++rank) {
-    check_block(word, thread.index, rank, line);
-    load_bulk_into(word, thread.index, rank, offset, source, bytes, barrier, line);
-  }
-}
-
 void Block::store_bulk(HostThread& thread, void* target, int offset, int bytes, int line) {
   constexpr Word word = Word::store_bulk;
   const int me = thread.index, from = offset + base_of(me);

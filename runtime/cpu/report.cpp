@@ -83,7 +83,6 @@ const char* name_of(Word word) {
     case Word::sync_cluster: return "sync_cluster";
     case Word::send_to_block: return "send_to_block";
     case Word::load_bulk: return "load_bulk";
-    case Word::load_bulk_to_all: return "load_bulk_to_all";
     case Word::load_tensor: return "load_tensor";
     case Word::store_bulk: return "store_bulk";
     case Word::sync_threads: return "sync_threads";

@@ -129,8 +129,6 @@ const HostInterface host_words = {
                         int line) { block_of(t).send_to_block(t, rank, offset, bytes, barrier, line); },
     .load_bulk = [](HostThread& t, int offset, const void* source, int bytes, int barrier,
                     int line) { block_of(t).load_bulk(t, offset, source, bytes, barrier, line); },
-    .load_bulk_to_all = [](HostThread& t, int offset, const void* source, int bytes, int barrier, int blocks,
-                           int line) { block_of(t).load_bulk_to_all(t, offset, source, bytes, barrier, blocks, line); },
     .load_tensor = [](HostThread& t, int offset, const void* map, const int (&at)[4], int barrier,
                       int line) { block_of(t).load_tensor(t, offset, map, at, barrier, line); },
     .store_bulk = [](HostThread& t, void* target, int offset, int bytes,

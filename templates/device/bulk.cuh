@@ -15,14 +15,6 @@ RK_DEVICE void load_bulk(int offset, const void* source, int bytes, int barrier)
                "l"(source), "r"(bytes), "r"(shared_address(barrier))
                : "memory");
 }
-// To that offset of the first `blocks` blocks of the cluster, and to the barrier of each.
-RK_DEVICE void load_bulk_to_all(int offset, const void* source, int bytes, int barrier, int blocks) {
-  asm volatile(
-      "cp.async.bulk.shared::cluster.global.mbarrier::complete_tx::bytes.multicast::cluster [%0], [%1], %2, [%3], %4;" ::
-          "r"(shared_address(offset)),
-      "l"(source), "r"(bytes), "r"(shared_address(barrier)), "h"(static_cast<unsigned short>((1 << blocks) - 1))
-      : "memory");
-}
 // What is copied was written before a fence_async of who wrote it, and that before a barrier that this thread has passed.
 RK_DEVICE void store_bulk(void* target, int offset, int bytes) {
   asm volatile("cp.async.bulk.global.shared::cta.bulk_group [%0], [%1], %2;" ::"l"(target), "r"(shared_address(offset)),

@@ -80,8 +80,7 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
   if (thread_index() == 0) {
     Ring<T> ring;
     for (int stage = 0; stage < T::stages; ++stage) {
-      // Every thread arrives, and so do its copies; and a thread of each other block that loads what is prepared.
-      barrier_init(ring.full(), 2 * group_threads + (T::has_helpers ? 0 : T::cluster - 1));
+      barrier_init(ring.full(), 2 * group_threads);  // every thread arrives, and so do its copies
       if constexpr (T::has_helpers && T::has_states) barrier_init(ring.ready(), group_threads + T::cluster - 1);
       // Every thread arrives, and of the cluster's other blocks a lane of each warp.
       const int users = T::layout.state_groups * (group_threads + 4 * (T::cluster - 1));

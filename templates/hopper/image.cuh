@@ -37,20 +37,14 @@ RK_DEVICE void store_image(const Arguments& arguments, const Note& note, const R
   barrier_arrive(ring.free());
 }
 
-// Of a chunk with tokens; the stage's barrier expects image_bytes_of(rows). The blocks of a cluster load a part of the
-// pieces each, for all of them.
+// Of a chunk with tokens; the stage's barrier expects image_bytes_of(rows).
 template <class T>
 RK_DEVICE void load_image(const Arguments& arguments, const ItemAt& item, long long first_token, int rows,
                           const Ring<T>& ring, int thread) {
   if (thread >= Image<T>::pieces) return;
   fence_async();  // as for boxes
   const Piece piece = Pieces<T>::at(thread, 0, spans_of<T>(rows));
-  const unsigned char* const source = Image<T>(arguments, item, first_token).at(piece);
-  if constexpr (T::cluster == 1) {
-    load_bulk(ring.base() + piece.offset, source, piece.bytes, ring.full());
-  } else if (thread % T::cluster == block_rank()) {
-    load_bulk_to_all(ring.base() + piece.offset, source, piece.bytes, ring.full(), T::cluster);
-  }
+  load_bulk(ring.base() + piece.offset, Image<T>(arguments, item, first_token).at(piece), piece.bytes, ring.full());
 }
 template <class T> RK_DEVICE int image_bytes_of(int rows) { return spans_of<T>(rows) * Pieces<T>::bytes_of_span; }
 

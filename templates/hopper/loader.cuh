@@ -352,9 +352,6 @@ template <class T> struct Loader {
           if ((done & 4u) == 0) load<T::value_tile, Storage>(2, count);
         }
       }
-      if constexpr (!T::has_helpers && T::cluster > 1) {  // an empty chunk has no bytes to say that the stage was free
-        if (thread < T::cluster && thread != block_rank()) barrier_arrive_at(to.full(), thread);
-      }
       barrier_arrive_after_copies(to.full());
       held_full = to.full();
       if constexpr (!T::has_helpers) coming += image_bytes_of<T>(count);

@@ -15,7 +15,7 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   HopperSizes sizes{};
   sizes.chunk = Policy::chunk;
   sizes.stages = role == Role::prepare ? prepare_stages : Policy::stages;
-  sizes.cluster = Policy::prepared ? 1 : Policy::cluster;
+  sizes.cluster = Policy::cluster;
   sizes.key_dim = Policy::key_dim;
   sizes.value_tile = Policy::value_tile;
   sizes.per_key = Policy::decay == DecayKind::per_key;
@@ -56,7 +56,7 @@ template <class Policy, Role role_> struct HopperTraits : Policy {
       register_shares(layout, Policy::decay == DecayKind::per_key, is_f16<Storage>);
   static constexpr int value_tiles = has_states ? (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile : 1;
   static constexpr int panels = layout.key_padded / 64;
-  static constexpr int cluster = role_ == Role::prepare ? 1 : Policy::cluster;
+  static constexpr int cluster = Policy::cluster;
   static constexpr int key_owners = layout.key_padded / layout.own_columns;  // blocks that share the work on keys
   static constexpr int own_panels = layout.own_columns / 64;
   static_assert(cluster == 1 || value_tiles % cluster == 0, "a cluster consists of neighbouring value tiles");

@@ -62,7 +62,6 @@ struct HostInterface {
   void (*sync_cluster)(HostThread&, int line);
   void (*send_to_block)(HostThread&, int rank, int offset, int bytes, int barrier, int line);
   void (*load_bulk)(HostThread&, int offset, const void* source, int bytes, int barrier, int line);
-  void (*load_bulk_to_all)(HostThread&, int offset, const void* source, int bytes, int barrier, int blocks, int line);
   void (*load_tensor)(HostThread&, int offset, const void* map, const int (&at)[4], int barrier, int line);
   void (*store_bulk)(HostThread&, void* target, int offset, int bytes, int line);
   void (*bulk_commit)(HostThread&, int line);

@@ -172,12 +172,6 @@ __device__ __forceinline__ void load_bulk(int offset, const void* source, int by
   host_interface->load_bulk(host_thread(), offset, source, bytes, barrier, line);
 }
 template <int note = 0>
-__device__ __forceinline__ void load_bulk_to_all(int offset, const void* source, int bytes, int barrier, int blocks,
-                                                 int line = __builtin_LINE()) {
-  (void)host_parts_noted<note>;
-  host_interface->load_bulk_to_all(host_thread(), offset, source, bytes, barrier, blocks, line);
-}
-template <int note = 0>
 __device__ __forceinline__ void load_tensor(int offset, const TensorMap& map, int column, int token, int head,
                                             int batch, int barrier, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;

@@ -99,37 +99,6 @@ TEST(BulkStores, AreNotWaitedForByLoads) {
 }
 
 // Each of two blocks loads a half, for both.
-TEST(BulkLoads, GoToAllBlocksOfACluster) {
-  const auto text = [](const std::string& after) {
-    return "if (t == 0) barrier_init(1024, 1);\nsync_cluster();\n"
-           "if (t == 0) {\n barrier_arrive_expecting(1024, 512);\n"
-           " load_bulk_to_all(256 * block_rank(), static_cast<char*>(a.query.data) + 256 * block_rank(), 256, 1024, 2);\n}\n" +
-           after;
-  };
-  alignas(16) static float source[128] = {};
-  for (int i = 0; i < 128; ++i) source[i] = static_cast<float>(i);
-  const auto failure = [&](const std::string& body, std::uint64_t seed, std::vector<float>& output) -> std::string {
-    TestKernel kernel(body, 64, 1032);
-    kernel.arguments.query.data = source;
-    kernel.arguments.output.data = output.data();
-    try {
-      emulate(*kernel.module, "kernel", kernel.arguments, 2, 64, 1032, {.seed = seed}, 2);
-    } catch (const std::exception& error) {
-      return error.what();
-    }
-    return {};
-  };
-  const std::string sum =
-      "static_cast<float*>(a.output.data)[64 * block_rank() + t] = "
-      "shared_load<float>(4 * t) + shared_load<float>(256 + 4 * t);\n";
-  for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
-    std::vector<float> output(128);
-    EXPECT_EQ(failure(text("barrier_wait(1024, 0);\n" + sum + "sync_cluster();"), seed, output), "");
-    for (int i = 0; i < 128; ++i) EXPECT_EQ(output[static_cast<std::size_t>(i)], static_cast<float>(2 * (i % 64) + 64));
-    EXPECT_NE(failure(text(sum + "sync_cluster();"), seed, output), "");
-  }
-}
-
 TEST(Bulk, MisuseIsNamed) {
   expect_found("if (t == 0) load_bulk(8, a.query.data, 16, 1024);", "multiples of 16");
   expect_found("if (t == 0) store_bulk(a.output.data, 0, 4096);", "4096 bytes");

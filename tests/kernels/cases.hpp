@@ -72,14 +72,12 @@ inline std::vector<Case> cluster_cases() {
   return cases;
 }
 
-// Keys and queries in a kernel of their own, whose work clusters load together: likewise.
+// Keys and queries in a kernel of their own: likewise.
 inline std::vector<Case> prepared_cases() {
   std::vector<Case> cases;
-  for (const int cluster : {1, 2, 4})
-    for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
-      for (const Numbers& numbers : all_numbers)
-        if (numbers.type == dtype::bf16 || (numbers.type == dtype::f16 && cluster < 4))
-          cases.push_back({variant, Level::serial, numbers, Family::hopper, cluster, true});
+  for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
+    for (const Numbers& numbers : all_numbers)
+      if (numbers.type != dtype::f32) cases.push_back({variant, Level::serial, numbers, Family::hopper, 1, true});
   return cases;
 }
 
@@ -91,7 +89,7 @@ inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int 
           .family = c.family,
           .chunk = chunk,
           .level = c.level,
-          .value_tile = c.cluster > 1 && !c.prepared ? 64 : 0,
+          .value_tile = c.cluster > 1 ? 64 : 0,
           .cluster = c.cluster,
           .prepared = c.prepared};
 }
