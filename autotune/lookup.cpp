@@ -39,7 +39,11 @@ Schedule default_for(const Variant& variant, const CompileOptions& options, std:
     CompileOptions split = options;
     split.family = Family::hopper;
     split.level = Level::segment;
-    if (!legal_schedules(variant, split, arch).empty()) return default_schedule(variant, split, arch);
+    if (!legal_schedules(variant, split, arch).empty()) {
+      const Schedule schedule = default_schedule(variant, split, arch);
+      // Of more keys each block would repeat the work, unless a cluster shares it.
+      if (options.key_dim <= 128 || schedule.cluster > 1) return schedule;
+    }
   }
   return usual;
 }

@@ -196,7 +196,7 @@ std::string pinned_text(const Pins& pins) {
 }
 
 // The values that each knob takes in legal schedules.
-std::string accepted_text(const std::vector<Schedule>& legal, const Pins& pins) {
+std::string accepted_text(const std::vector<Schedule>& legal) {
   std::string text;
   const auto add = [&](const char* name, int Schedule::*member) {
     std::set<int> values;
@@ -222,23 +222,43 @@ std::string accepted_text(const std::vector<Schedule>& legal, const Pins& pins) 
   const auto [fewest, most] = std::minmax_element(legal.begin(), legal.end(), by_stages);
   text += ", stages from " + std::to_string(fewest->stages) + " to " + std::to_string(most->stages);
   add("cluster", &Schedule::cluster);
-  if (pins.prepared) text += ", prepared for decays per key in the Hopper family, at the level serial";
   return text + ", in combinations that fit";
+}
+
+// What only the Hopper family has; empty: nothing of that is pinned.
+std::string hopper_pin(const Pins& pins) {
+  if (pins.prepared) return "--prepared";
+  if (pins.cluster > 1) return "--cluster";
+  return pins.level == Level::segment ? "--states" : "";
 }
 
 [[noreturn]] void refuse_all(const Variant& variant, const CompileOptions& options, const Pins& pins,
                              const ArchLimits& limits) {
-  const std::string reason = pins.family == Family::hopper ? why_not_hopper(variant, options, limits) : "";
+  const std::string hopper_where = hopper_pin(pins);
+  if (pins.family == Family::portable && !hopper_where.empty())
+    throw Error(ErrorCode::invalid_argument, "prepared keys, clusters and segments are the Hopper family's",
+                pinned_text(pins), "family=hopper, or none of them", hopper_where);
+  const bool is_hopper = pins.family == Family::hopper || !hopper_where.empty();
+  if (pins.prepared && variant.decay_.kind != DecayKind::per_key)
+    throw Error(ErrorCode::invalid_argument, "only decays per key leave a kernel of its own anything to prepare",
+                std::string(variant.name.view()) + ", " + pinned_text(pins), "a variant with decays per key",
+                hopper_where);
+  if (pins.prepared && pins.level != Level::automatic && pins.level != Level::serial)
+    throw Error(ErrorCode::invalid_argument, "what is prepared serves the level serial", pinned_text(pins),
+                "level serial, or none", "--states");
+  const std::string reason = is_hopper ? why_not_hopper(variant, options, limits) : "";
   if (!reason.empty())
     throw Error(ErrorCode::unsupported, reason,
-                "family=hopper with " + std::string(name_of(options.dtype)) +
-                    ", K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) + " on " +
-                    limits.arch,
+                (pins.family == Family::hopper ? "family=hopper" : pinned_text(pins)) + " with " +
+                    name_of(options.dtype) + ", K = " + std::to_string(options.key_dim) +
+                    ", V = " + std::to_string(options.value_dim) + " on " + limits.arch,
                 options.dtype == dtype::f16 && !why_beyond_f16(variant).empty()
                     ? "bf16, or the portable family"
                     : "bf16 or f16 on sm_90a, K and V multiples of 16 from 32 on; or the portable family",
-                "--family");
-  const std::vector<Schedule> others = enumerate(variant, options, {.family = pins.family}, limits);
+                pins.family == Family::hopper ? "--family" : hopper_where);
+  Pins kept{.family = is_hopper ? Family::hopper : pins.family, .level = pins.level, .prepared = pins.prepared};
+  std::vector<Schedule> others = enumerate(variant, options, kept, limits);
+  if (others.empty()) others = enumerate(variant, options, {.family = kept.family}, limits);
   const std::string memory =
       std::to_string(limits.shared_bytes_per_block) + " bytes of shared memory on " + limits.arch;
   const std::string where(variant.name.view());
@@ -248,7 +268,7 @@ std::string accepted_text(const std::vector<Schedule>& legal, const Pins& pins) 
                     name_of(options.dtype),
                 "what fits " + memory, where);
   throw Error(ErrorCode::invalid_argument, "no schedule fits what is pinned, with " + memory, pinned_text(pins),
-              accepted_text(others, pins), where);
+              accepted_text(others), where);
 }
 
 }  // namespace

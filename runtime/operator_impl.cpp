@@ -87,6 +87,9 @@ void check_shape(const Shape& shape, const Variant& variant) {
           most)
     throw Error(ErrorCode::invalid_argument, "the shape is out of range", text_of(shape),
                 "sizes from 0, with B·T·HV below 2^44", std::string(variant.name.view()));
+  if ((shape.heads != 0 && value_heads % shape.heads != 0) || (shape.sequences != 0 && shape.batch != 1))
+    throw Error(ErrorCode::invalid_argument, "no call has this shape", text_of(shape),
+                "HV a multiple of H, and B = 1 where sequences are packed", std::string(variant.name.view()));
 }
 
 std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {

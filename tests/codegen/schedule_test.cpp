@@ -167,9 +167,27 @@ TEST(Prepared, IsForDecaysPerKeyWalkedWhole) {
   EXPECT_TRUE(holds(refused(variants::gla, {}), "portable family prepares nothing"));
   CompileOptions pinned = square_128;
   pinned.prepared = true;
-  EXPECT_TRUE(holds(refusal_of([&] { default_schedule(variants::simple_gla, pinned, "sm_90a"); }),
-                    "prepared for decays per key in the Hopper family"));
   EXPECT_TRUE(holds(refusal_of([&] { lower(variants::gla, pinned, {}, "sm_90a"); }), "prepared=true"));
+}
+
+TEST(Prepared, IsRefusedWithTheReason) {
+  const auto expect = [](const Variant& variant, CompileOptions options, const char* arch, const char* reason,
+                         const char* accepted, const char* where) {
+    options.key_dim = options.key_dim == 0 ? 128 : options.key_dim;
+    options.value_dim = 128;
+    const std::string refusal = refusal_of([&] { default_schedule(variant, options, arch); });
+    for (const char* part : {reason, accepted, where}) EXPECT_TRUE(holds(refusal, part)) << refusal;
+  };
+  expect(variants::simple_gla, {.prepared = true}, "sm_90a", "only decays per key", "decays per key", "--prepared");
+  expect(variants::gla, {.level = Level::segment, .prepared = true}, "sm_90a", "serves the level serial",
+         "accepted: level serial", "--states");
+  expect(variants::gla, {.family = Family::portable, .prepared = true}, "sm_90a", "the Hopper family's",
+         "family=hopper", "--prepared");
+  expect(variants::gla, {.dtype = dtype::f32, .prepared = true}, "sm_90a", "bf16 and f16",
+         "given prepared=true with f32", "--prepared");
+  expect(variants::gla, {.level = Level::segment}, "sm_80", "serves sm_90a", "on sm_80", "--states");
+  expect(variants::gla, {.key_dim = 256, .chunk = 64, .prepared = true}, "sm_90a", "chunk=64", "chunk of 32", "gla");
+  expect(variants::gla, {.warps = 4, .prepared = true}, "sm_90a", "warps=4", "warps of 8 12", "gla");
 }
 
 TEST(Prepared, IsTheDefaultOfManyKeys) {
