@@ -236,8 +236,10 @@ std::string hopper_pin(const Pins& pins) {
                              const ArchLimits& limits) {
   const std::string hopper_where = hopper_pin(pins);
   if (pins.family == Family::portable && !hopper_where.empty())
-    throw Error(ErrorCode::invalid_argument, "prepared keys, clusters and segments are the Hopper family's",
-                pinned_text(pins), "family=hopper, or none of them", hopper_where);
+    throw Error(
+        ErrorCode::invalid_argument, "prepared keys, clusters and segments are the Hopper family's", pinned_text(pins),
+        hopper_where == "--states" ? "level serial or chunk, or family=hopper" : "family=hopper, or none of them",
+        hopper_where);
   const bool is_hopper = pins.family == Family::hopper || !hopper_where.empty();
   if (pins.prepared && variant.decay_.kind != DecayKind::per_key)
     throw Error(ErrorCode::invalid_argument, "only decays per key leave a kernel of its own anything to prepare",
@@ -252,8 +254,9 @@ std::string hopper_pin(const Pins& pins) {
                 (pins.family == Family::hopper ? "family=hopper" : pinned_text(pins)) + " with " +
                     name_of(options.dtype) + ", K = " + std::to_string(options.key_dim) +
                     ", V = " + std::to_string(options.value_dim) + " on " + limits.arch,
-                options.dtype == dtype::f16 && !why_beyond_f16(variant).empty()
-                    ? "bf16, or the portable family"
+                options.dtype == dtype::f16 && !why_beyond_f16(variant).empty() ? "bf16, or the portable family"
+                : hopper_where == "--states"
+                    ? "level serial or chunk, or bf16 or f16 on sm_90a with K and V multiples of 16 from 32 on"
                     : "bf16 or f16 on sm_90a, K and V multiples of 16 from 32 on; or the portable family",
                 pins.family == Family::hopper ? "--family" : hopper_where);
   Pins kept{.family = is_hopper ? Family::hopper : pins.family, .level = pins.level, .prepared = pins.prepared};

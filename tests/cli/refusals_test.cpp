@@ -75,7 +75,7 @@ constexpr Case cases[] = {
     {"chunk_of_17", "check gla --chunk 17", "17", "multiple of 16"},
     {"chunk_too_large", "check gla --chunk 256", "256", "16 to 128"},
     {"chunk_that_is_no_number", "check gla --chunk big", "big", "16 to 128"},
-    {"segment", "check gla --states segment --family portable", "segment", "chunk a multiple of 16"},
+    {"segment", "check gla --states segment --family portable", "segment", "level serial or chunk"},
     {"family", "check gla --family ampere", "ampere", "portable, hopper"},
     {"unknown_level", "check gla --states parallel", "parallel", "serial, chunk"},
     {"saved", "check gla --saved keep", "keep", "backward"},
