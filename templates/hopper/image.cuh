@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the prepare kernel leaves of each chunk in the workspace for the scan's blocks to copy into their stages: operands,
-// decays and scores, in the pieces in which the blocks of a cluster share them.
+// decays and scores, in the pieces that the blocks of a cluster would send each other.
 #pragma once
 
 #include "device/bulk.cuh"
