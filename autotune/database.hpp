@@ -11,8 +11,8 @@
 
 #include <rankone/options.hpp>
 
-#include "autotune/dims.hpp"
 #include "codegen/schedule.hpp"
+#include "proof/dims.hpp"
 
 namespace rankone {
 

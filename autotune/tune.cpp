@@ -11,10 +11,10 @@
 #include <rankone/error.hpp>
 #include <rankone/version.hpp>
 
-#include "autotune/launch.hpp"
-#include "autotune/timer.hpp"
-#include "autotune/verify.hpp"
 #include "codegen/plan.hpp"
+#include "proof/launch.hpp"
+#include "proof/timer.hpp"
+#include "proof/verify.hpp"
 #include "runtime/operator_impl.hpp"
 
 namespace rankone {

@@ -11,7 +11,6 @@
 
 #include "codegen/plan.hpp"
 #include "runtime/boxed_tensor.hpp"
-#include "runtime/cpu/emulator.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {
@@ -46,14 +45,9 @@ class DeviceBackend {
   virtual std::shared_ptr<const LoadedKernels> load(const Plan& plan, const std::string& text) = 0;
 };
 
-std::shared_ptr<DeviceBackend> make_cpu_backend(const EmulationOptions& options);
 std::shared_ptr<DeviceBackend> make_cuda_backend(int ordinal);  // throws Error(no_device)
 int cuda_ordinal(
     std::string_view name);  // of "cuda" and "cuda:N"; -1: "auto" and "cpu"; throws Error(invalid_argument)
 int cuda_device_count();     // 0 where there is no driver
-
-// The CPU device under another schedule seed.
-Device cpu_device(std::uint64_t seed);
-Device cpu_device(const EmulationOptions& options);
 
 }  // namespace rankone

@@ -9,6 +9,7 @@
 #include <rankone/error.hpp>
 
 #include "runtime/backend.hpp"
+#include "runtime/cpu/device.hpp"
 #include "runtime/log.hpp"
 #include "runtime/paths.hpp"
 

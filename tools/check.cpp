@@ -3,7 +3,7 @@
 #include <optional>
 
 #include "autotune/lookup.hpp"
-#include "autotune/verify.hpp"
+#include "proof/verify.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"

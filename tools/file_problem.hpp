@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "autotune/problem.hpp"
-#include "runtime/safetensors.hpp"
+#include "proof/problem.hpp"
+#include "proof/safetensors.hpp"
 #include "tools/options.hpp"
 
 namespace rankone {

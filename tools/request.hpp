@@ -11,7 +11,7 @@
 #include <rankone/options.hpp>
 #include <rankone/tensor.hpp>
 
-#include "autotune/dims.hpp"
+#include "proof/dims.hpp"
 #include "tools/options.hpp"
 
 namespace rankone {

@@ -2,9 +2,9 @@
 // rankone run: a file's tensors through the kernel, and a file with what it wrote.
 #include <rankone/error.hpp>
 
-#include "autotune/draw.hpp"
-#include "autotune/launch.hpp"
 #include "autotune/lookup.hpp"
+#include "proof/draw.hpp"
+#include "proof/launch.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
 #include "tools/file_problem.hpp"

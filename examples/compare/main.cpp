@@ -11,8 +11,8 @@
 #include <rankone/error.hpp>
 #include <rankone/tensor.hpp>
 
-#include "runtime/oracle/compare.hpp"
-#include "runtime/safetensors.hpp"
+#include "proof/oracle/compare.hpp"
+#include "proof/safetensors.hpp"
 
 using namespace rankone;
 

@@ -10,8 +10,8 @@
 #include <rankone/rankone.hpp>
 
 #include "../support/floats.hpp"
-#include "runtime/oracle/compare.hpp"
-#include "runtime/oracle/oracle.hpp"
+#include "proof/oracle/compare.hpp"
+#include "proof/oracle/oracle.hpp"
 
 using namespace rankone;
 

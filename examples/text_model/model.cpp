@@ -8,7 +8,7 @@
 
 #include <rankone/error.hpp>
 
-#include "runtime/safetensors.hpp"
+#include "proof/safetensors.hpp"
 
 namespace text_model {
 

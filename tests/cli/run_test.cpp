@@ -5,12 +5,12 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
-#include "autotune/problem.hpp"
 #include "folder.hpp"
 #include "process.hpp"
+#include "proof/oracle/compare.hpp"
+#include "proof/problem.hpp"
+#include "proof/safetensors.hpp"
 #include "runtime/convert.hpp"
-#include "runtime/oracle/compare.hpp"
-#include "runtime/safetensors.hpp"
 
 namespace rankone::test {
 namespace {

@@ -9,7 +9,7 @@
 
 #include <rankone/error.hpp>
 
-#include "runtime/safetensors.hpp"
+#include "proof/safetensors.hpp"
 
 namespace rankone {
 namespace {

@@ -12,9 +12,9 @@
 
 #include <rankone/rankone.hpp>
 
-#include "autotune/draw.hpp"
-#include "autotune/problem.hpp"
-#include "autotune/verify.hpp"
+#include "proof/draw.hpp"
+#include "proof/problem.hpp"
+#include "proof/verify.hpp"
 #include "runtime/convert.hpp"
 
 namespace rankone::test {

@@ -2,9 +2,10 @@
 // Sizes past 32 bits: strides beyond 2^31 elements, and more blocks than a grid's second axis could hold.
 #include <sys/mman.h>
 
+#include "proof/oracle/compare.hpp"
+#include "proof/oracle/oracle.hpp"
 #include "runtime/backend.hpp"
-#include "runtime/oracle/compare.hpp"
-#include "runtime/oracle/oracle.hpp"
+#include "runtime/cpu/device.hpp"
 #include "tests/kernels/cases.hpp"
 
 namespace rankone::test {
@@ -61,8 +62,8 @@ TEST(Grid, StridesPastTwoToThe31) {
     const Operator op = compile(variants::linear, options, cpu_device(3));
     std::vector<std::byte> workspace(op.workspace_bytes({.batch = batch, .tokens = tokens}) + 256);
     const auto aligned = (reinterpret_cast<std::uintptr_t>(workspace.data()) + 255) / 256 * 256;
-    arguments.workspace = Tensor(reinterpret_cast<void*>(aligned), dtype::f32,
-                                 {static_cast<std::int64_t>(workspace.size() - 256) / 4});
+    arguments.workspace =
+        Tensor(reinterpret_cast<void*>(aligned), dtype::f32, {static_cast<std::int64_t>(workspace.size() - 256) / 4});
     op.forward(arguments);
     ForwardArguments exact = arguments;
     exact.o = Tensor(reference.data(), dtype::f64, {batch, tokens, 1, dim});

@@ -5,6 +5,7 @@
 
 #include "runtime/backend.hpp"
 #include "runtime/convert.hpp"
+#include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "tests/kernels/cases.hpp"
 #include "tests/kernels/loads.hpp"

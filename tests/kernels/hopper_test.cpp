@@ -7,6 +7,7 @@
 
 #include "codegen/plan.hpp"
 #include "runtime/backend.hpp"
+#include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tests/kernels/cases.hpp"

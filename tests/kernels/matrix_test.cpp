@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "runtime/backend.hpp"
+#include "runtime/cpu/device.hpp"
 #include "tests/kernels/cases.hpp"
 
 namespace rankone::test {

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <span>
 
+#include "proof/oracle/compare.hpp"
+#include "proof/oracle/oracle.hpp"
 #include "runtime/backend.hpp"
-#include "runtime/oracle/compare.hpp"
-#include "runtime/oracle/oracle.hpp"
+#include "runtime/cpu/device.hpp"
 #include "tests/kernels/cases.hpp"
 
 namespace rankone::test {
@@ -40,8 +41,13 @@ TEST(Packing, TokensOutsideAreLeftAlone) {
     const CompileOptions options{.key_dim = dim, .value_dim = dim, .chunk = 16, .level = level};
     const Operator op = compile(variants::retnet, options, cpu_device(6));
     Buffer o(dtype::bf16, {1, tokens, 1, dim}), exact(dtype::f64, {1, tokens, 1, dim});
-    Buffer workspace(dtype::f32, {static_cast<std::int64_t>(op.workspace_bytes({.tokens = tokens, .sequences = 3})) / 4 + 4});
-    ForwardArguments arguments{.q = q.tensor, .k = k.tensor, .v = v.tensor, .cu_seqlens = offsets.tensor, .o = o.tensor,
+    Buffer workspace(dtype::f32,
+                     {static_cast<std::int64_t>(op.workspace_bytes({.tokens = tokens, .sequences = 3})) / 4 + 4});
+    ForwardArguments arguments{.q = q.tensor,
+                               .k = k.tensor,
+                               .v = v.tensor,
+                               .cu_seqlens = offsets.tensor,
+                               .o = o.tensor,
                                .workspace = workspace.tensor};
     op.forward(arguments);
     arguments.o = exact.tensor;
@@ -53,7 +59,8 @@ TEST(Packing, TokensOutsideAreLeftAlone) {
     for (std::int64_t token = 0; token < tokens; ++token) {
       if (token >= first && token < last) continue;
       const auto bytes = row(o, token);
-      EXPECT_TRUE(std::all_of(bytes.begin(), bytes.end(), [](std::byte each) { return each == std::byte{0x7f}; })) << token;
+      EXPECT_TRUE(std::all_of(bytes.begin(), bytes.end(), [](std::byte each) { return each == std::byte{0x7f}; }))
+          << token;
     }
     const auto inside = [&](const Buffer& buffer) {
       const std::byte* const begin = row(buffer, first).data();

@@ -5,6 +5,7 @@
 #include <set>
 
 #include "runtime/backend.hpp"
+#include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tests/kernels/cases.hpp"

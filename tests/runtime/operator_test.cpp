@@ -11,14 +11,15 @@
 #include <rankone/dsl/catalogue.hpp>
 
 #include "device_problem.hpp"
+#include "proof/oracle/compare.hpp"
+#include "proof/oracle/oracle.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/cache/file.hpp"
+#include "runtime/cpu/device.hpp"
 #include "runtime/cuda/context.hpp"
 #include "runtime/cuda/driver.hpp"
 #include "runtime/cuda/nvrtc.hpp"
 #include "runtime/operator_impl.hpp"
-#include "runtime/oracle/compare.hpp"
-#include "runtime/oracle/oracle.hpp"
 #include "scratch.hpp"
 
 namespace rankone {

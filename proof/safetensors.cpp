@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads safetensors files, trusting nothing in them.
-#include "runtime/safetensors.hpp"
+#include "proof/safetensors.hpp"
 
 #include <algorithm>
 #include <array>

@@ -12,7 +12,7 @@
 #include <rankone/options.hpp>
 #include <rankone/tensor.hpp>
 
-#include "autotune/dims.hpp"
+#include "proof/dims.hpp"
 
 namespace rankone {
 

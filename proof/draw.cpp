@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Random numbers for tensors, the same on every platform, and from where a variant's inputs may be drawn.
-#include "autotune/draw.hpp"
+#include "proof/draw.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The sizes of one call, and the shapes that a variant's tensors then have.
-#include "autotune/dims.hpp"
+#include "proof/dims.hpp"
 
 #include <rankone/error.hpp>
 

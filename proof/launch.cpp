@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // A problem in a device's memory: inputs uploaded, outputs poisoned and fenced, ready to run again and again.
-#include "autotune/launch.hpp"
+#include "proof/launch.hpp"
 
 #include <algorithm>
 #include <utility>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Sizes and checks of one call of the oracle.
-#include "runtime/oracle/bind.hpp"
+#include "proof/oracle/bind.hpp"
 
 #include <algorithm>
 

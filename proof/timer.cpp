@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Milliseconds of launches on a GPU, by events: cold, or back to back in a graph.
-#include "autotune/timer.hpp"
+#include "proof/timer.hpp"
 
 #include <algorithm>
 

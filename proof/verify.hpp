@@ -8,7 +8,7 @@
 
 #include <rankone/operator.hpp>
 
-#include "autotune/problem.hpp"
+#include "proof/problem.hpp"
 
 namespace rankone {
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Relative errors, of the whole tensor and row by row.
-#include "runtime/oracle/compare.hpp"
+#include "proof/oracle/compare.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -6,7 +6,7 @@
 
 #include <rankone/error.hpp>
 
-#include "runtime/oracle/compare.hpp"
+#include "proof/oracle/compare.hpp"
 #include "tests/oracle/array.hpp"
 
 using namespace rankone;

@@ -10,7 +10,7 @@
 #include <rankone/dsl/variant.hpp>
 #include <rankone/tensor.hpp>
 
-#include "autotune/dims.hpp"
+#include "proof/dims.hpp"
 
 namespace rankone {
 

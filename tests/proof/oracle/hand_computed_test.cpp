@@ -6,7 +6,7 @@
 
 #include <rankone/dsl.hpp>
 
-#include "runtime/oracle/oracle.hpp"
+#include "proof/oracle/oracle.hpp"
 #include "tests/oracle/array.hpp"
 
 using namespace rankone;

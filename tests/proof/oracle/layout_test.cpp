@@ -4,8 +4,8 @@
 
 #include <rankone/dsl.hpp>
 
+#include "proof/oracle/oracle.hpp"
 #include "runtime/convert.hpp"
-#include "runtime/oracle/oracle.hpp"
 #include "tests/oracle/array.hpp"
 
 using namespace rankone;

@@ -4,9 +4,9 @@
 
 #include <rankone/dsl.hpp>
 
-#include "runtime/oracle/compare.hpp"
-#include "runtime/oracle/oracle.hpp"
-#include "runtime/safetensors.hpp"
+#include "proof/oracle/compare.hpp"
+#include "proof/oracle/oracle.hpp"
+#include "proof/safetensors.hpp"
 #include "tests/oracle/array.hpp"
 
 using namespace rankone;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // One forward call's inputs on the host: random ones for checks and timing, or those of a file.
-#include "autotune/problem.hpp"
+#include "proof/problem.hpp"
 
 #include <algorithm>
 #include <cstring>
@@ -9,8 +9,8 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
-#include "autotune/draw.hpp"
 #include "codegen/tensors.hpp"
+#include "proof/draw.hpp"
 #include "runtime/convert.hpp"
 
 namespace rankone {

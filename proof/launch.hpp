@@ -10,7 +10,7 @@
 #include <rankone/device.hpp>
 #include <rankone/operator.hpp>
 
-#include "autotune/problem.hpp"
+#include "proof/problem.hpp"
 
 namespace rankone {
 

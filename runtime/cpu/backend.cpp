@@ -8,7 +8,7 @@
 #include <rankone/error.hpp>
 
 #include "runtime/backend.hpp"
-#include "runtime/cpu/emulator.hpp"
+#include "runtime/cpu/device.hpp"
 #include "runtime/cpu/host_map.hpp"
 
 namespace rankone {

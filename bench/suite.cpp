@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Named sets of benchmark rows, with what each is measured against.
-#include "tools/suite.hpp"
+#include "bench/suite.hpp"
 
 #include <algorithm>
 #include <cmath>
 
 #include <rankone/error.hpp>
 
-#include "autotune/draw.hpp"
+#include "proof/draw.hpp"
 
 namespace rankone {
 namespace {

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // Row-wise evaluation of expressions.
-#include "runtime/oracle/formula_rows.hpp"
+#include "proof/oracle/formula_rows.hpp"
 
 #include <algorithm>
 
 #include <rankone/dsl/evaluate.hpp>
 #include <rankone/dsl/leaves.hpp>
 
+#include "proof/oracle/bind.hpp"
 #include "runtime/convert.hpp"
-#include "runtime/oracle/bind.hpp"
 
 namespace rankone::oracle {
 

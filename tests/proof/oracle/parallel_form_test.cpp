@@ -11,8 +11,8 @@
 
 #include <rankone/dsl.hpp>
 
-#include "runtime/oracle/compare.hpp"
-#include "runtime/oracle/oracle.hpp"
+#include "proof/oracle/compare.hpp"
+#include "proof/oracle/oracle.hpp"
 #include "tests/oracle/array.hpp"
 
 using namespace rankone;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 // Is a kernel right? Its outputs against the recurrence in float64, under the bounds that its types allow.
-#include "autotune/verify.hpp"
+#include "proof/verify.hpp"
 
 #include <algorithm>
 
-#include "autotune/launch.hpp"
 #include "codegen/tensors.hpp"
-#include "runtime/oracle/compare.hpp"
-#include "runtime/oracle/oracle.hpp"
+#include "proof/launch.hpp"
+#include "proof/oracle/compare.hpp"
+#include "proof/oracle/oracle.hpp"
 
 namespace rankone {
 

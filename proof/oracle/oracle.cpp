@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The recurrence in float64.
-#include "runtime/oracle/oracle.hpp"
+#include "proof/oracle/oracle.hpp"
 
 #include <algorithm>
 #include <atomic>
@@ -11,9 +11,9 @@
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/dsl/validate.hpp>
 
+#include "proof/oracle/bind.hpp"
+#include "proof/oracle/formula_rows.hpp"
 #include "runtime/convert.hpp"
-#include "runtime/oracle/bind.hpp"
-#include "runtime/oracle/formula_rows.hpp"
 
 namespace rankone {
 namespace {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "autotune/dims.hpp"
+#include "proof/dims.hpp"
 
 namespace rankone {
 

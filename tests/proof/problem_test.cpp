@@ -7,10 +7,10 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
-#include "autotune/draw.hpp"
-#include "autotune/problem.hpp"
-#include "autotune/timer.hpp"
-#include "autotune/verify.hpp"
+#include "proof/draw.hpp"
+#include "proof/problem.hpp"
+#include "proof/timer.hpp"
+#include "proof/verify.hpp"
 #include "runtime/convert.hpp"
 
 namespace rankone {
