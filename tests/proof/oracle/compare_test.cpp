@@ -7,7 +7,7 @@
 #include <rankone/error.hpp>
 
 #include "proof/oracle/compare.hpp"
-#include "tests/oracle/array.hpp"
+#include "tests/proof/oracle/array.hpp"
 
 using namespace rankone;
 

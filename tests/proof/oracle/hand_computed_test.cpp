@@ -7,7 +7,7 @@
 #include <rankone/dsl.hpp>
 
 #include "proof/oracle/oracle.hpp"
-#include "tests/oracle/array.hpp"
+#include "tests/proof/oracle/array.hpp"
 
 using namespace rankone;
 

@@ -6,7 +6,7 @@
 
 #include "proof/oracle/oracle.hpp"
 #include "runtime/convert.hpp"
-#include "tests/oracle/array.hpp"
+#include "tests/proof/oracle/array.hpp"
 
 using namespace rankone;
 

@@ -13,7 +13,7 @@
 
 #include "proof/oracle/compare.hpp"
 #include "proof/oracle/oracle.hpp"
-#include "tests/oracle/array.hpp"
+#include "tests/proof/oracle/array.hpp"
 
 using namespace rankone;
 

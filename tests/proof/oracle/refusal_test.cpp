@@ -9,7 +9,7 @@
 #include <rankone/error.hpp>
 
 #include "proof/oracle/oracle.hpp"
-#include "tests/oracle/array.hpp"
+#include "tests/proof/oracle/array.hpp"
 
 using namespace rankone;
 
