@@ -7,7 +7,7 @@
 
 #include <rankone/error.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 namespace {

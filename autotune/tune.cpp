@@ -11,7 +11,7 @@
 #include <rankone/error.hpp>
 #include <rankone/version.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "proof/launch.hpp"
 #include "proof/timer.hpp"
 #include "proof/verify.hpp"

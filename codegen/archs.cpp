@@ -2,7 +2,7 @@
 // What each architecture offers to a block.
 #include <rankone/error.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 namespace {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Emission: a plan becomes one self-contained CUDA text.
+// Emission: a program becomes one self-contained CUDA text.
 #include <rankone/dsl/describe.hpp>
 #include <rankone/version.hpp>
 
 #include "codegen/amalgamate.hpp"
 #include "codegen/gate_text.hpp"
 #include "codegen/manifest.hpp"
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "codegen/variant_json.hpp"
 
 namespace rankone {
@@ -22,30 +22,30 @@ std::string comment_lines(const std::string& text) {
   return result;
 }
 
-std::string sizes_text(const Plan& plan) {
-  const CompileOptions& options = plan.options;
+std::string sizes_text(const Program& program) {
+  const CompileOptions& options = program.options;
   std::string text = "K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) +
                      "; q, k, v, o " + name_of(options.dtype);
-  for (const auto* list : {&plan.inputs, &plan.parameters})
+  for (const auto* list : {&program.inputs, &program.parameters})
     for (const TensorPlan& tensor : *list) text += "; " + tensor.name + " " + name_of(tensor.type);
-  for (const std::string& scalar : plan.scalars) text += "; scalar " + scalar;
+  for (const std::string& scalar : program.scalars) text += "; scalar " + scalar;
   return text;
 }
 
-std::string banner(const Plan& plan) {
-  const Variant& variant = plan.variant;
+std::string banner(const Program& program) {
+  const Variant& variant = program.variant;
   std::string text = "// SPDX-License-Identifier: MIT\n// " + std::string(variant.name.view()) + ": the " +
-                     (plan.pass == Pass::forward ? "forward" : "state-only") +
+                     (program.pass == Pass::forward ? "forward" : "state-only") +
                      " pass of a linear attention, written by Rankone " RANKONE_VERSION ".\n//\n" +
                      comment_lines(describe(variant)) + "//\n";
-  text += "// sizes     " + sizes_text(plan) + "\n";
-  text += "// schedule  " + to_string(plan.schedule) + "\n";
-  for (const KernelPlan& kernel : plan.kernels)
+  text += "// sizes     " + sizes_text(program) + "\n";
+  text += "// schedule  " + to_string(program.schedule) + "\n";
+  for (const Kernel& kernel : program.kernels)
     text += "// kernel    " + kernel.entry + ": " + std::to_string(kernel.threads) + " threads, " +
             std::to_string(kernel.shared_bytes) + " bytes of dynamic shared memory\n";
   text += "// spec      " + variant_to_json(variant) + "\n//\n";
   text +=
-      plan.schedule.family == Family::hopper
+      program.schedule.family == Family::hopper
           ? "// Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.\n"
           : "// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.\n";
   return text;
@@ -64,7 +64,7 @@ const char* role_name(KernelRole role) {
 }
 
 // The host counted shared memory by the same function; a disagreement must not survive compilation.
-std::string entry_text(const KernelPlan& kernel, Family family) {
+std::string entry_text(const Kernel& kernel, Family family) {
   const bool moves_states = kernel.role == KernelRole::combine || kernel.role == KernelRole::join;
   const bool hopper = family == Family::hopper && !moves_states;
   const std::string role = std::string("rankone::Role::") + role_name(kernel.role);
@@ -90,9 +90,9 @@ std::string entry_text(const KernelPlan& kernel, Family family) {
 constexpr std::string_view only = "RANKONE_ONLY";
 
 // A text of one kernel needs no guard, and none shows.
-std::string guarded(const Plan& plan, std::size_t kernel) {
-  const std::string text = entry_text(plan.kernels[kernel], plan.schedule.family);
-  if (plan.kernels.size() == 1) return text;
+std::string guarded(const Program& program, std::size_t kernel) {
+  const std::string text = entry_text(program.kernels[kernel], program.schedule.family);
+  if (program.kernels.size() == 1) return text;
   const std::string name(only);
   return "#if !defined(" + name + ") || " + name + " == " + std::to_string(kernel) + "\n" +
          text.substr(0, text.size() - 1) + "#endif\n\n";
@@ -109,25 +109,25 @@ std::string quoted(const std::string& text) {
 
 }  // namespace
 
-std::string option_for(const Plan& plan, std::size_t kernel) {
-  return plan.kernels.size() == 1 ? "" : "-D" + std::string(only) + "=" + std::to_string(kernel);
+std::string option_for(const Program& program, std::size_t kernel) {
+  return program.kernels.size() == 1 ? "" : "-D" + std::string(only) + "=" + std::to_string(kernel);
 }
 
-std::string emit(const Plan& plan) {
-  std::string text = banner(plan) + "\n" +
-                     (plan.schedule.level == Level::segment    ? amalgamate({"hopper/forward.cuh", "hopper/join.cuh"})
-                      : plan.schedule.family == Family::hopper ? amalgamate({"hopper/forward.cuh"})
-                      : plan.pass == Pass::forward             ? amalgamate({"kernels/scan.cuh"})
-                                                   : amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"}));
-  text += "// ---- this variant ----\n\nnamespace rankone {\n\n" + policy_text(plan) + "\n" + gate_text(plan) +
+std::string emit(const Program& program) {
+  std::string text = banner(program) + "\n" +
+                     (program.schedule.level == Level::segment ? amalgamate({"hopper/forward.cuh", "hopper/join.cuh"})
+                      : program.schedule.family == Family::hopper ? amalgamate({"hopper/forward.cuh"})
+                      : program.pass == Pass::forward             ? amalgamate({"kernels/scan.cuh"})
+                                                      : amalgamate({"kernels/scan.cuh", "kernels/combine.cuh"}));
+  text += "// ---- this variant ----\n\nnamespace rankone {\n\n" + policy_text(program) + "\n" + gate_text(program) +
           "\n}  // namespace rankone\n\n";
-  if (plan.kernels.size() > 1)
+  if (program.kernels.size() > 1)
     text += "// -D" + std::string(only) +
             "=N leaves kernel N, from 0: compiled side by side they are ready sooner than in one go.\n\n";
-  for (std::size_t i = 0; i < plan.kernels.size(); ++i) text += guarded(plan, i);
+  for (std::size_t i = 0; i < program.kernels.size(); ++i) text += guarded(program, i);
   text += "// What a loader of the cubin needs to know.\nextern \"C\" __constant__ char " +
-          std::string(plan.variant.name.view()) + (plan.pass == Pass::forward ? "" : "_states") +
-          "_manifest[] =\n    " + quoted(launch_manifest(plan)) + ";\n";
+          std::string(program.variant.name.view()) + (program.pass == Pass::forward ? "" : "_states") +
+          "_manifest[] =\n    " + quoted(launch_manifest(program)) + ";\n";
   return text;
 }
 

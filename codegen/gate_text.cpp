@@ -44,10 +44,10 @@ std::string function(Operation operation, bool absolute) {
 
 class GateWriter {
  public:
-  explicit GateWriter(const Plan& plan) : plan_(plan) {}
+  explicit GateWriter(const Program& program) : program_(program) {}
 
   std::string run() {
-    const Variant& variant = plan_.variant;
+    const Variant& variant = program_.variant;
     text_ = "struct Gate {\n";
     const Expression& log_decay = variant.decay_.log_decay;
     absolute_ = may_be_absolute();
@@ -63,9 +63,9 @@ class GateWriter {
   // An error of each token's log-decay adds up over as many tokens as the state remembers, here to less than a 16-bit
   // output shows. Decays per token are few, and what a formula reads of a decay may be its difference from 1.
   bool may_be_absolute() const {
-    const Variant& variant = plan_.variant;
+    const Variant& variant = program_.variant;
     const bool is_read = reads(variant.key_, Operation::decay) || reads(variant.write_scale_, Operation::decay);
-    return variant.decay_.kind == DecayKind::per_key && plan_.options.dtype != dtype::f32 && !is_read &&
+    return variant.decay_.kind == DecayKind::per_key && program_.options.dtype != dtype::f32 && !is_read &&
            growth_of_log_errors(variant.decay_.log_decay) <= most_growth;
   }
 
@@ -110,23 +110,23 @@ class GateWriter {
     switch (node.operation) {
       case Operation::constant: return literal(node.value);
       case Operation::element: return "element";
-      case Operation::input: return "at.template input<" + of_tensor(plan_.inputs) + ">()";
-      case Operation::parameter: return "at.template parameter<" + of_tensor(plan_.parameters) + ">()";
+      case Operation::input: return "at.template input<" + of_tensor(program_.inputs) + ">()";
+      case Operation::parameter: return "at.template parameter<" + of_tensor(program_.parameters) + ">()";
       case Operation::scalar: {
-        const auto found = std::find(plan_.scalars.begin(), plan_.scalars.end(), node.name.view());
-        return "at.template scalar<" + std::to_string(found - plan_.scalars.begin()) + ">()";
+        const auto found = std::find(program_.scalars.begin(), program_.scalars.end(), node.name.view());
+        return "at.template scalar<" + std::to_string(found - program_.scalars.begin()) + ">()";
       }
       default: return "at." + std::string(name_of(node.operation)) + "()";
     }
   }
 
-  const Plan& plan_;
+  const Program& program_;
   std::string text_;
   bool absolute_ = false;
 };
 
 }  // namespace
 
-std::string gate_text(const Plan& plan) { return GateWriter(plan).run(); }
+std::string gate_text(const Program& program) { return GateWriter(program).run(); }
 
 }  // namespace rankone

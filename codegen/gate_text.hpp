@@ -4,11 +4,11 @@
 
 #include <string>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 
-std::string policy_text(const Plan& plan);
-std::string gate_text(const Plan& plan);
+std::string policy_text(const Program& program);
+std::string gate_text(const Program& program);
 
 }  // namespace rankone

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // How many blocks a launch has, and how much workspace: the host's side of sequence.cuh and state.cuh.
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 #include <algorithm>
 
@@ -26,10 +26,10 @@ std::int64_t slots(const Shape& shape, std::int64_t tokens) {
 }  // namespace
 
 // As long as may be while every multiprocessor has one.
-std::int64_t segment_tokens(const Plan& plan, const Shape& shape) {
-  if (plan.schedule.prepared) return prepared_chunks * plan.schedule.chunk;
-  if (plan.schedule.level != Level::segment) return 0;
-  const std::int64_t rows = value_heads(shape) * plan.value_tiles, chunk = plan.schedule.chunk;
+std::int64_t segment_tokens(const Program& program, const Shape& shape) {
+  if (program.schedule.prepared) return prepared_chunks * program.schedule.chunk;
+  if (program.schedule.level != Level::segment) return 0;
+  const std::int64_t rows = value_heads(shape) * program.value_tiles, chunk = program.schedule.chunk;
   if (rows == 0 || shape.tokens == 0) return 0;
   std::int64_t tokens = 0;
   if (shape.sequences != 0) {
@@ -43,47 +43,47 @@ std::int64_t segment_tokens(const Plan& plan, const Shape& shape) {
   return tokens >= shape.tokens ? 0 : tokens;
 }
 
-std::int64_t chunk_slots(const Plan& plan, const Shape& shape) { return slots(shape, plan.schedule.chunk); }
+std::int64_t chunk_slots(const Program& program, const Shape& shape) { return slots(shape, program.schedule.chunk); }
 
-std::int64_t block_count(const Plan& plan, const KernelPlan& kernel, const Shape& shape) {
-  const std::int64_t segment = segment_tokens(plan, shape);
+std::int64_t block_count(const Program& program, const Kernel& kernel, const Shape& shape) {
+  const std::int64_t segment = segment_tokens(program, shape);
   switch (kernel.role) {
     case KernelRole::combine: return sequences(shape) * value_heads(shape);
     case KernelRole::join:
       if (segment == 0) return 0;
       return sequences(shape) * value_heads(shape) *
-             ((plan.options.key_dim * plan.options.value_dim + 4 * join_threads - 1) / (4 * join_threads));
+             ((program.options.key_dim * program.options.value_dim + 4 * join_threads - 1) / (4 * join_threads));
     case KernelRole::prepare: return slots(shape, segment) * value_heads(shape);
-    case KernelRole::output: return chunk_slots(plan, shape) * value_heads(shape) * plan.value_tiles;
+    case KernelRole::output: return chunk_slots(program, shape) * value_heads(shape) * program.value_tiles;
     case KernelRole::states:
-      if (plan.schedule.level == Level::segment && segment == 0) return 0;
+      if (program.schedule.level == Level::segment && segment == 0) return 0;
       break;
     case KernelRole::scan: break;
   }
-  return (plan.schedule.level == Level::segment && segment != 0 ? slots(shape, segment) : sequences(shape)) *
-         value_heads(shape) * plan.value_tiles;
+  return (program.schedule.level == Level::segment && segment != 0 ? slots(shape, segment) : sequences(shape)) *
+         value_heads(shape) * program.value_tiles;
 }
 
-std::size_t segment_state_bytes(const Plan& plan, const Shape& shape) {
-  const std::int64_t segment = segment_tokens(plan, shape);
-  if (plan.schedule.level != Level::segment || segment == 0) return 0;
+std::size_t segment_state_bytes(const Program& program, const Shape& shape) {
+  const std::int64_t segment = segment_tokens(program, shape);
+  if (program.schedule.level != Level::segment || segment == 0) return 0;
   return static_cast<std::size_t>(slots(shape, segment) * value_heads(shape)) *
-         static_cast<std::size_t>(plan.options.key_dim * plan.options.value_dim) * 4;
+         static_cast<std::size_t>(program.options.key_dim * program.options.value_dim) * 4;
 }
 
-std::size_t workspace_bytes(const Plan& plan, const Shape& shape) {
-  if (plan.schedule.prepared)
-    return static_cast<std::size_t>(chunk_slots(plan, shape) * value_heads(shape)) *
+std::size_t workspace_bytes(const Program& program, const Shape& shape) {
+  if (program.schedule.prepared)
+    return static_cast<std::size_t>(chunk_slots(program, shape) * value_heads(shape)) *
            static_cast<std::size_t>(
-               hopper_layout(plan.variant, plan.options, plan.schedule, KernelRole::prepare).image_bytes);
-  if (const std::int64_t segment = segment_tokens(plan, shape); segment != 0) {
-    const int width = plan.variant.decay_.kind == DecayKind::per_key ? plan.options.key_dim : 1;
-    return segment_state_bytes(plan, shape) +
+               hopper_layout(program.variant, program.options, program.schedule, KernelRole::prepare).image_bytes);
+  if (const std::int64_t segment = segment_tokens(program, shape); segment != 0) {
+    const int width = program.variant.decay_.kind == DecayKind::per_key ? program.options.key_dim : 1;
+    return segment_state_bytes(program, shape) +
            static_cast<std::size_t>(rounded_up(slots(shape, segment) * value_heads(shape) * width * 4, 16));
   }
-  if (plan.schedule.level != Level::chunk) return 0;
-  const std::int64_t slots = chunk_slots(plan, shape) * value_heads(shape) * plan.value_tiles;
-  return static_cast<std::size_t>(slots * plan.schedule.value_tile * plan.key_padded * plan.operand_bytes);
+  if (program.schedule.level != Level::chunk) return 0;
+  const std::int64_t slots = chunk_slots(program, shape) * value_heads(shape) * program.value_tiles;
+  return static_cast<std::size_t>(slots * program.schedule.value_tile * program.key_padded * program.operand_bytes);
 }
 
 }  // namespace rankone

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Lowering: a variant and a schedule become a plan.
+// Lowering: a variant and a schedule become a program.
 #include <algorithm>
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "codegen/space.hpp"
 #include "codegen/tensors.hpp"
 #include "templates/kernels/layout.cuh"
@@ -90,8 +90,8 @@ int shared_bytes(const Variant& variant, const CompileOptions& options, const Sc
   return make_layout(sizes).bytes;
 }
 
-Plan lower(const Variant& variant, const CompileOptions& options, const Schedule& schedule, std::string_view arch,
-           Pass pass) {
+Program lower(const Variant& variant, const CompileOptions& options, const Schedule& schedule, std::string_view arch,
+              Pass pass) {
   validate(variant);
   check_options(variant, options);
   const ArchLimits limits = arch_limits(arch);
@@ -109,22 +109,22 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
     return lower(variant, portable, default_schedule(variant, portable, arch), arch, pass);
   }
 
-  Plan plan{.variant = variant,
-            .options = options,
-            .schedule = schedule,
-            .arch = limits.arch,
-            .key_padded = padded_keys(options.key_dim),
-            .value_tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile,
-            .operand_bytes = operand_bytes(options, schedule.family),
-            .loads_boxes = schedule.family == Family::hopper && pass == Pass::forward &&
-                           variant.decay_.kind == DecayKind::per_key && variant.decay_.log_decay.size > 1,
-            .reads_key = reads_key(variant),
-            .inputs = gate_inputs(variant, options),
-            .parameters = parameters(variant, options),
-            .scalars = {},
-            .pass = pass,
-            .kernels = {}};
-  for (const Leaf& leaf : scalars_of(variant)) plan.scalars.emplace_back(leaf.name.view());
+  Program program{.variant = variant,
+                  .options = options,
+                  .schedule = schedule,
+                  .arch = limits.arch,
+                  .key_padded = padded_keys(options.key_dim),
+                  .value_tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile,
+                  .operand_bytes = operand_bytes(options, schedule.family),
+                  .loads_boxes = schedule.family == Family::hopper && pass == Pass::forward &&
+                                 variant.decay_.kind == DecayKind::per_key && variant.decay_.log_decay.size > 1,
+                  .reads_key = reads_key(variant),
+                  .inputs = gate_inputs(variant, options),
+                  .parameters = parameters(variant, options),
+                  .scalars = {},
+                  .pass = pass,
+                  .kernels = {}};
+  for (const Leaf& leaf : scalars_of(variant)) program.scalars.emplace_back(leaf.name.view());
   const auto threads = [&](KernelRole role) {
     if (role == KernelRole::combine) return combine_threads;
     if (role == KernelRole::join) return join_threads;
@@ -132,13 +132,13 @@ Plan lower(const Variant& variant, const CompileOptions& options, const Schedule
     return 32 * schedule.warps;
   };
   for (const KernelRole role : roles_of(schedule, pass))
-    plan.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role, pass),
-                            .role = role,
-                            .threads = threads(role),
-                            .shared_bytes = shared_bytes(variant, options, schedule, role),
-                            .cluster = role == KernelRole::join ? 1 : schedule.cluster,
-                            .residents = role == KernelRole::prepare ? prepare_residents : 1});
-  return plan;
+    program.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role, pass),
+                               .role = role,
+                               .threads = threads(role),
+                               .shared_bytes = shared_bytes(variant, options, schedule, role),
+                               .cluster = role == KernelRole::join ? 1 : schedule.cluster,
+                               .residents = role == KernelRole::prepare ? prepare_residents : 1});
+  return program;
 }
 
 }  // namespace rankone

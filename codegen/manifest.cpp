@@ -40,27 +40,27 @@ const char* role_name(KernelRole role) {
 }
 
 // The formulas of codegen/geometry.cpp, for readers.
-std::string blocks_text(const Plan& plan, KernelRole role) {
-  const std::string tiles = std::to_string(plan.value_tiles);
+std::string blocks_text(const Program& program, KernelRole role) {
+  const std::string tiles = std::to_string(program.value_tiles);
   if (role == KernelRole::combine) return "N * HV";
   if (role == KernelRole::prepare) return "runs * HV";
-  if (plan.schedule.level == Level::segment && plan.pass == Pass::forward) {
-    const int elements = plan.options.key_dim * plan.options.value_dim, per_block = 4 * join_threads;
+  if (program.schedule.level == Level::segment && program.pass == Pass::forward) {
+    const int elements = program.options.key_dim * program.options.value_dim, per_block = 4 * join_threads;
     if (role == KernelRole::join) return "N * HV * " + std::to_string((elements + per_block - 1) / per_block);
     return "segments * HV * " + tiles;
   }
   return (role == KernelRole::output ? "slots * HV * " : "N * HV * ") + tiles;
 }
 
-json kernels_json(const Plan& plan) {
+json kernels_json(const Program& program) {
   json list = json::array();
-  for (const KernelPlan& kernel : plan.kernels)
+  for (const Kernel& kernel : program.kernels)
     list.push_back({{"entry", kernel.entry},
                     {"role", role_name(kernel.role)},
                     {"threads", kernel.threads},
                     {"shared_bytes", kernel.shared_bytes},
                     {"cluster", kernel.cluster},
-                    {"blocks", blocks_text(plan, kernel.role)}});
+                    {"blocks", blocks_text(program, kernel.role)}});
   return list;
 }
 
@@ -84,16 +84,16 @@ json names_json(const std::vector<TensorPlan>& tensors) {
   }
 
 // Of q, k, v and the inputs, in the order of their bits.
-std::string map_text(const Plan& plan) {
-  if (!plan.loads_boxes) return "not read";
+std::string map_text(const Program& program) {
+  if (!program.loads_boxes) return "not read";
   return "a CUtensorMap of q, k, v or an input with K, read where its bit from first_tensor_is_mapped on is set, and "
          "never needed: 4 dimensions, columns, tokens, heads and batch, with the tensor's strides; a box of 128 bytes "
          "of columns, " +
-         std::to_string(plan.schedule.chunk) +
+         std::to_string(program.schedule.chunk) +
          " tokens, 1 head and 1 row of the batch; no interleave, SWIZZLE_128B, out of bounds zero";
 }
 
-json arguments_json(const Plan& plan) {
+json arguments_json(const Program& program) {
   json fields = {RANKONE_FIELD(query, "tensor"),
                  RANKONE_FIELD(key, "tensor"),
                  RANKONE_FIELD(value, "tensor"),
@@ -120,10 +120,10 @@ json arguments_json(const Plan& plan) {
           {"alignment", alignof(Arguments)},
           {"fields", std::move(fields)},
           {"tensor", "pointer, then int64 strides of batch, token and head in elements"},
-          {"tensor_map", map_text(plan)},
-          {"inputs", names_json(plan.inputs)},
-          {"parameters", names_json(plan.parameters)},
-          {"scalars", plan.scalars},
+          {"tensor_map", map_text(program)},
+          {"inputs", names_json(program.inputs)},
+          {"parameters", names_json(program.parameters)},
+          {"scalars", program.scalars},
           {"flags",
            {{"cu_seqlens_are_64_bit", static_cast<unsigned>(cu_seqlens_are_64_bit)},
             {"query_is_vectorized", static_cast<unsigned>(query_is_vectorized)},
@@ -140,17 +140,17 @@ static_assert(sizeof(TensorArgument) == 32 && max_inputs == 6 && max_parameters 
               max_maps == 9);
 static_assert(sizeof(Arguments) <= 4096, "what a kernel's parameters may have");
 
-json launch_json(const Plan& plan) {
-  const std::string chunk = std::to_string(plan.schedule.chunk);
+json launch_json(const Program& program) {
+  const std::string chunk = std::to_string(program.schedule.chunk);
   json launch{{"grid", "one-dimensional, `blocks` of the kernel"},
-              {"order", plan.pass == Pass::forward ? "all kernels, as listed" : "each kernel on its own"},
+              {"order", program.pass == Pass::forward ? "all kernels, as listed" : "each kernel on its own"},
               {"slots", "ceil(T / " + chunk + ") * B, or ceil(T / " + chunk + ") + N with cu_seqlens"}};
-  if (plan.schedule.level == Level::chunk && plan.pass == Pass::forward) {
-    const int bytes = plan.value_tiles * plan.schedule.value_tile * plan.key_padded * plan.operand_bytes;
+  if (program.schedule.level == Level::chunk && program.pass == Pass::forward) {
+    const int bytes = program.value_tiles * program.schedule.value_tile * program.key_padded * program.operand_bytes;
     launch["workspace_bytes"] = "slots * HV * " + std::to_string(bytes) + ", at chunk_states, 16-byte aligned";
-  } else if (plan.schedule.level == Level::segment && plan.pass == Pass::forward) {
-    const int state = 4 * plan.options.key_dim * plan.options.value_dim;
-    const int decay = 4 * (plan.variant.decay_.kind == DecayKind::per_key ? plan.options.key_dim : 1);
+  } else if (program.schedule.level == Level::segment && program.pass == Pass::forward) {
+    const int state = 4 * program.options.key_dim * program.options.value_dim;
+    const int decay = 4 * (program.variant.decay_.kind == DecayKind::per_key ? program.options.key_dim : 1);
     launch["segment_tokens"] = "a multiple of " + chunk +
                                " and at least twice that, the same for all kernels; or 0, which walks sequences " +
                                "whole: then states and join are left out";
@@ -158,62 +158,64 @@ json launch_json(const Plan& plan) {
     launch["workspace_bytes"] = "segments * HV * " + std::to_string(state + decay) +
                                 ", 16-byte aligned: at chunk_states " + "segments * HV * " + std::to_string(state) +
                                 ", behind them segment_decays; 0 if not split";
-  } else if (plan.schedule.prepared) {
-    launch["segment_tokens"] = "a multiple of " + chunk + ", best " + std::to_string(segment_tokens(plan, {}));
+  } else if (program.schedule.prepared) {
+    launch["segment_tokens"] = "a multiple of " + chunk + ", best " + std::to_string(segment_tokens(program, {}));
     launch["runs"] = "ceil(T / segment_tokens) * B, or ceil(T / segment_tokens) + N with cu_seqlens";
     launch["workspace_bytes"] =
         "slots * HV * " +
-        std::to_string(hopper_layout(plan.variant, plan.options, plan.schedule, KernelRole::prepare).image_bytes) +
+        std::to_string(
+            hopper_layout(program.variant, program.options, program.schedule, KernelRole::prepare).image_bytes) +
         ", at chunk_states, 16-byte aligned";
   } else {
     launch["workspace_bytes"] = "0";
   }
-  if (plan.schedule.family == Family::hopper && plan.pass == Pass::forward)
+  if (program.schedule.family == Family::hopper && program.pass == Pass::forward)
     launch["grid"] =
         "one-dimensional, `blocks` of the kernel; forward, states and prepare also run with fewer, a multiple "
         "of `cluster`, which walk the rest";
   return launch;
 }
 
-double scale_of(const Plan& plan) {
-  return plan.variant.scale_ != 0 ? plan.variant.scale_ : 1 / std::sqrt(static_cast<double>(plan.options.key_dim));
+double scale_of(const Program& program) {
+  return program.variant.scale_ != 0 ? program.variant.scale_
+                                     : 1 / std::sqrt(static_cast<double>(program.options.key_dim));
 }
 
 }  // namespace
 
-std::string launch_manifest(const Plan& plan) {
+std::string launch_manifest(const Program& program) {
   return json{{"schema", schema},
               {"rankone", RANKONE_VERSION},
-              {"pass", name_in(pass_names, plan.pass)},
-              {"variant", json::parse(variant_to_json(plan.variant))},
-              {"K", plan.options.key_dim},
-              {"V", plan.options.value_dim},
-              {"dtype", name_of(plan.options.dtype)},
-              {"schedule", json::parse(schedule_to_json(plan.schedule))},
-              {"kernels", kernels_json(plan)}}
+              {"pass", name_in(pass_names, program.pass)},
+              {"variant", json::parse(variant_to_json(program.variant))},
+              {"K", program.options.key_dim},
+              {"V", program.options.value_dim},
+              {"dtype", name_of(program.options.dtype)},
+              {"schedule", json::parse(schedule_to_json(program.schedule))},
+              {"kernels", kernels_json(program)}}
       .dump();
 }
 
-std::string manifest_json(const Plan& plan, const std::string& key) {
+std::string manifest_json(const Program& program, const std::string& key) {
   json tensors = json::array();
-  for (const TensorPlan& tensor : tensors_of(plan.variant, plan.options, plan.pass))
+  for (const TensorPlan& tensor : tensors_of(program.variant, program.options, program.pass))
     tensors.push_back(tensor_json(tensor));
   json result{{"schema", schema},
               {"rankone", RANKONE_VERSION},
-              {"name", plan.variant.name.view()},
-              {"pass", name_in(pass_names, plan.pass)},
-              {"recurrence", describe(plan.variant)},
-              {"variant", json::parse(variant_to_json(plan.variant))},
-              {"arch", plan.arch},
-              {"K", plan.options.key_dim},
-              {"V", plan.options.value_dim},
-              {"dtype", name_of(plan.options.dtype)},
-              {"precision", precision_name(plan.options.precision)},
-              {"default_scale", scale_of(plan)},
-              {"schedule", json::parse(schedule_to_json(plan.schedule))},
-              {"kernels", kernels_json(plan)},
-              {"launch", launch_json(plan)},
-              {"arguments", arguments_json(plan)},
+              {"name", program.variant.name.view()},
+              {"pass", name_in(pass_names, program.pass)},
+              {"recurrence", describe(program.variant)},
+              {"variant", json::parse(variant_to_json(program.variant))},
+              {"arch", program.arch},
+              {"K", program.options.key_dim},
+              {"V", program.options.value_dim},
+              {"dtype", name_of(program.options.dtype)},
+              {"precision", precision_name(program.options.precision)},
+              {"default_scale", scale_of(program)},
+              {"schedule", json::parse(schedule_to_json(program.schedule))},
+              {"kernels", kernels_json(program)},
+              {"launch", launch_json(program)},
+              {"arguments", arguments_json(program)},
               {"tensors", std::move(tensors)}};
   if (!key.empty()) result["key"] = key;
   return result.dump(2) + "\n";

@@ -8,7 +8,7 @@
 
 #include <rankone/dsl/variant.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 

@@ -30,15 +30,15 @@ std::string names_of(const std::vector<TensorPlan>& tensors) {
 
 class PolicyWriter {
  public:
-  explicit PolicyWriter(const Plan& plan) : plan_(plan) {}
+  explicit PolicyWriter(const Program& program) : program_(program) {}
 
   std::string run() {
-    const Variant& variant = plan_.variant;
-    const CompileOptions& options = plan_.options;
-    const Schedule& schedule = plan_.schedule;
+    const Variant& variant = program_.variant;
+    const CompileOptions& options = program_.options;
+    const Schedule& schedule = program_.schedule;
     text_ = "struct Policy {\n";
     line(std::string("using Storage = ") + element_name(options.dtype) + ";");
-    line(std::string("using Operand = ") + (plan_.operand_bytes == 2 ? name_of(options.dtype) : "float") + ";");
+    line(std::string("using Operand = ") + (program_.operand_bytes == 2 ? name_of(options.dtype) : "float") + ";");
     flags({{"split_products", options.precision == Precision::f32}});
     line("static constexpr DecayKind decay = DecayKind::" + std::string(name_in(decay_names, variant.decay_.kind)) +
          ";");
@@ -51,26 +51,27 @@ class PolicyWriter {
     if (schedule.family == Family::hopper)
       flags({{"in_segments", schedule.level == Level::segment},
              {"prepared", schedule.prepared},
-             {"loads_boxes", plan_.loads_boxes}});
+             {"loads_boxes", program_.loads_boxes}});
     flags({{"has_feature_map", !variant.feature_map_.empty()},
            {"has_key", !variant.key_.empty()},
            {"has_write_scale", !variant.write_scale_.empty()},
-           {"reads_key", plan_.reads_key}});
+           {"reads_key", program_.reads_key}});
     if (schedule.family == Family::hopper && options.dtype == dtype::f16)
       integers({{"key_octaves", key_octaves(variant)}});
     flags({{"value_major_state", options.value_major_state}});
 
-    integers({{"input_count", static_cast<int>(plan_.inputs.size())}}, names_of(plan_.inputs));
-    array("ElementType input_types", plan_.inputs, element_type, "ElementType::f32");
+    integers({{"input_count", static_cast<int>(program_.inputs.size())}}, names_of(program_.inputs));
+    array("ElementType input_types", program_.inputs, element_type, "ElementType::f32");
     array(
-        "bool input_is_per_key", plan_.inputs, [](const TensorPlan& t) { return boolean(has_axis(t, "K")); }, "false");
-    array(
-        "bool input_has_key_heads", plan_.inputs, [](const TensorPlan& t) { return boolean(has_axis(t, "H")); },
+        "bool input_is_per_key", program_.inputs, [](const TensorPlan& t) { return boolean(has_axis(t, "K")); },
         "false");
-    integers({{"parameter_count", static_cast<int>(plan_.parameters.size())}}, names_of(plan_.parameters));
-    array("ElementType parameter_types", plan_.parameters, element_type, "ElementType::f32");
     array(
-        "unsigned char parameter_axes", plan_.parameters,
+        "bool input_has_key_heads", program_.inputs, [](const TensorPlan& t) { return boolean(has_axis(t, "H")); },
+        "false");
+    integers({{"parameter_count", static_cast<int>(program_.parameters.size())}}, names_of(program_.parameters));
+    array("ElementType parameter_types", program_.parameters, element_type, "ElementType::f32");
+    array(
+        "unsigned char parameter_axes", program_.parameters,
         [](const TensorPlan& t) { return std::to_string(axes_bits(t)); }, "0");
     return text_ + "};\n";
   }
@@ -104,12 +105,12 @@ class PolicyWriter {
     line(std::string("static constexpr ") + declaration + "[] = {" + (content.empty() ? dummy : content) + "};");
   }
 
-  const Plan& plan_;
+  const Program& program_;
   std::string text_;
 };
 
 }  // namespace
 
-std::string policy_text(const Plan& plan) { return PolicyWriter(plan).run(); }
+std::string policy_text(const Program& program) { return PolicyWriter(program).run(); }
 
 }  // namespace rankone

@@ -2,7 +2,7 @@
 // Which legal schedule is taken where nothing has been tuned.
 #pragma once
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "templates/hopper/layout.cuh"
 
 namespace rankone {

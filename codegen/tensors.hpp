@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 

@@ -8,7 +8,7 @@
 
 #include <rankone/options.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 

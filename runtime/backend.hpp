@@ -9,17 +9,17 @@
 
 #include <rankone/device.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "runtime/boxed_tensor.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {
 
-// The kernels of one plan, ready to launch; safe from many threads.
+// The kernels of one program, ready to launch; safe from many threads.
 class LoadedKernels {
  public:
   virtual ~LoadedKernels() = default;
-  // `kernel` is an index into Plan::kernels. `blocks` is 1 to 2^31 - 1.
+  // `kernel` is an index into Program::kernels. `blocks` is 1 to 2^31 - 1.
   virtual void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void* stream) const = 0;
   // The map of a tensor that can_be_mapped(); false where the device makes none.
   virtual bool encode(const BoxedTensor& tensor, TensorMap& map) const = 0;
@@ -42,7 +42,7 @@ class DeviceBackend {
   virtual void synchronize(void* stream) = 0;
 
   // Built at most once for the same text, here and by way of the cache.
-  virtual std::shared_ptr<const LoadedKernels> load(const Plan& plan, const std::string& text) = 0;
+  virtual std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text) = 0;
 };
 
 std::shared_ptr<DeviceBackend> make_cuda_backend(int ordinal);  // throws Error(no_device)

@@ -32,14 +32,14 @@ template <class Names> std::string joined(const Names& first, const Names& secon
 
 }  // namespace
 
-CallChecker::CallChecker(const Plan& plan, bool offsets_are_readable)
-    : plan_(plan), offsets_are_readable_(offsets_are_readable), where_(plan.variant.name.view()) {
-  const dtype type = plan.options.dtype;
+CallChecker::CallChecker(const Program& program, bool offsets_are_readable)
+    : program_(program), offsets_are_readable_(offsets_are_readable), where_(program.variant.name.view()) {
+  const dtype type = program.options.dtype;
   const auto form = [](const char* name, std::vector<std::string> axes, dtype of) {
     return form_of({name, {}, std::move(axes), of, false});
   };
   const std::vector<std::string> query_axes = {"B", "T", "H", "K"}, value_axes = {"B", "T", "HV", "V"};
-  const bool value_major = plan.options.value_major_state;
+  const bool value_major = program.options.value_major_state;
   const std::vector<std::string> state_axes = {"N", "HV", value_major ? "V" : "K", value_major ? "K" : "V"};
   query_ = form("q", query_axes, type);
   key_ = form("k", query_axes, type);
@@ -50,16 +50,16 @@ CallChecker::CallChecker(const Plan& plan, bool offsets_are_readable)
   state_ = form("state", state_axes, dtype::f32);
   earlier_ = form("earlier", state_axes, dtype::f32);
   std::vector<std::string> total_axes = {"N", "HV"};
-  if (plan.variant.decay_.kind == DecayKind::per_key) total_axes.push_back("K");
+  if (program.variant.decay_.kind == DecayKind::per_key) total_axes.push_back("K");
   total_ = form("log_decay_total", total_axes, dtype::f32);
-  for (const TensorPlan& input : plan.inputs) inputs_.push_back(form_of(input));
-  for (const TensorPlan& parameter : plan.parameters) parameters_.push_back(form_of(parameter));
+  for (const TensorPlan& input : program.inputs) inputs_.push_back(form_of(input));
+  for (const TensorPlan& parameter : program.parameters) parameters_.push_back(form_of(parameter));
 }
 
 Sizes CallChecker::known_sizes() const {
   Sizes sizes(where_);
-  sizes.set(Axis::key, plan_.options.key_dim);
-  sizes.set(Axis::value, plan_.options.value_dim);
+  sizes.set(Axis::key, program_.options.key_dim);
+  sizes.set(Axis::value, program_.options.value_dim);
   return sizes;
 }
 
@@ -97,26 +97,26 @@ void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& argumen
     stream << value;
     return stream.str();
   };
-  for (std::size_t i = 0; i < plan_.scalars.size(); ++i) {
-    const NamedScalar* const found = find(given.scalars, plan_.scalars[i]);
-    if (found == nullptr) refuse("a scalar is missing", "none", plan_.scalars[i]);
+  for (std::size_t i = 0; i < program_.scalars.size(); ++i) {
+    const NamedScalar* const found = find(given.scalars, program_.scalars[i]);
+    if (found == nullptr) refuse("a scalar is missing", "none", program_.scalars[i]);
     if (!math::is_finite_float(found->value))
       refuse("a scalar does not fit float32", found->name + " = " + text(found->value), "magnitudes up to 3.4e38");
     arguments.scalars[i] = static_cast<float>(found->value);
   }
-  if (given.scalars.size() != plan_.scalars.size())
+  if (given.scalars.size() != program_.scalars.size())
     for (const NamedScalar& each : given.scalars) {
       std::string accepted;
       bool known = false;
-      for (const std::string& name : plan_.scalars) {
+      for (const std::string& name : program_.scalars) {
         accepted += (accepted.empty() ? "" : ", ") + name;
         known = known || name == each.name;
       }
       if (!known) refuse("the variant does not read this scalar", each.name, accepted.empty() ? "none" : accepted);
       if (find(given.scalars, each.name) != &each) refuse("a scalar is given twice", each.name, "one value");
     }
-  double scale = given.scale != 0 ? given.scale : plan_.variant.scale_;
-  if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(plan_.options.key_dim));
+  double scale = given.scale != 0 ? given.scale : program_.variant.scale_;
+  if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(program_.options.key_dim));
   if (!math::is_finite_float(scale) || math::is_zero_float(scale))
     refuse("the scale does not fit float32", text(scale),
            "a magnitude from 1.5e-45 to 3.4e38, or 0 for the variant's own");
@@ -165,7 +165,7 @@ void CallChecker::set_shape(Sizes& sizes, Call& call) const {
 }
 
 void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const {
-  const std::size_t wanted = workspace_bytes(plan_, call.shape);
+  const std::size_t wanted = workspace_bytes(program_, call.shape);
   if (wanted == 0) return;
   const Tensor& space = given.workspace;
   const std::string accepted = std::to_string(wanted) + " bytes of the device's memory, contiguous and 16-byte aligned";
@@ -176,9 +176,9 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
   if (!space.contiguous() || reinterpret_cast<std::uintptr_t>(space.data) % 16 != 0)
     sizes.refuse("workspace", "the workspace does not serve", "gaps, or another alignment", accepted);
   call.arguments.chunk_states = space.data;
-  call.arguments.segment_tokens = segment_tokens(plan_, call.shape);
+  call.arguments.segment_tokens = segment_tokens(program_, call.shape);
   call.arguments.segment_decays =
-      reinterpret_cast<float*>(static_cast<unsigned char*>(space.data) + segment_state_bytes(plan_, call.shape));
+      reinterpret_cast<float*>(static_cast<unsigned char*>(space.data) + segment_state_bytes(program_, call.shape));
 }
 
 Call CallChecker::forward(const ForwardArguments& given) const {
@@ -191,7 +191,7 @@ Call CallChecker::forward(const ForwardArguments& given) const {
     if (is_vectorized(tensor)) arguments.flags |= flag;
   };
   take(query_, given.q, arguments.query, query_is_vectorized);
-  if (plan_.reads_key) take(key_, given.k, arguments.key, key_is_vectorized);
+  if (program_.reads_key) take(key_, given.k, arguments.key, key_is_vectorized);
   take(value_, given.v, arguments.value, value_is_vectorized);
   bind_gates(given, sizes, arguments);
   bind_scalars(given, arguments);
@@ -211,7 +211,7 @@ Call CallChecker::states(const ForwardArguments& given, const Tensor& log_decay_
   Call call;
   Arguments& arguments = call.arguments;
   Sizes sizes = known_sizes();
-  if (plan_.reads_key) {
+  if (program_.reads_key) {
     sizes.check(key_, given.k);
     arguments.key = argument_of(given.k);
     if (is_vectorized(given.k)) arguments.flags |= key_is_vectorized;

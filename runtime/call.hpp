@@ -7,7 +7,7 @@
 
 #include <rankone/operator.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "runtime/tensor_check.hpp"
 #include "templates/device/arguments.cuh"
 
@@ -19,17 +19,17 @@ struct Call {
   bool empty = false;  // nothing to compute, nothing to write
 };
 
-// What the calls of one plan have to look like; made once, used by every launch.
+// What the calls of one program have to look like; made once, used by every launch.
 class CallChecker {
  public:
-  CallChecker(const Plan& plan, bool offsets_are_readable);  // readable: cu_seqlens lie in host memory
+  CallChecker(const Program& program, bool offsets_are_readable);  // readable: cu_seqlens lie in host memory
 
   Call forward(const ForwardArguments& given) const;
   Call states(const ForwardArguments& given, const Tensor& log_decay_total) const;
   Call combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const;
 
  private:
-  const Plan& plan_;
+  const Program& program_;
   bool offsets_are_readable_;
   std::string where_;
   TensorForm query_, key_, value_, output_, initial_state_, final_state_, total_, earlier_, state_;

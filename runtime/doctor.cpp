@@ -12,7 +12,7 @@
 #include <rankone/error.hpp>
 #include <rankone/version.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/cache/file.hpp"
 #include "runtime/cpu/host_compiler.hpp"

@@ -44,19 +44,19 @@ std::vector<std::string> remove_stale(const fs::path& folder, const std::string&
   return stale;
 }
 
-ExportedFiles export_text(const Plan& plan, const std::string& text, const std::string& directory) {
+ExportedFiles export_text(const Program& program, const std::string& text, const std::string& directory) {
   // Everything is made before anything is written.
   BuiltCubin built;
   try {
-    built = build_whole(plan, text);
+    built = build_whole(program, text);
   } catch (const Error& error) {
     if (error.code() != ErrorCode::not_found && error.code() != ErrorCode::unsupported) throw;
     log(LogLevel::warn, std::string("no cubin is exported: ") + error.what());
   }
-  const std::string manifest = manifest_json(plan, built.key), name(plan.variant.name.view());
+  const std::string manifest = manifest_json(program, built.key), name(program.variant.name.view());
   const fs::path folder(directory);
   ExportedFiles files{.source = (folder / (name + ".cu")).string(),
-                      .cubin = built.cubin.empty() ? "" : (folder / (name + "." + plan.arch + ".cubin")).string(),
+                      .cubin = built.cubin.empty() ? "" : (folder / (name + "." + program.arch + ".cubin")).string(),
                       .manifest = (folder / (name + ".json")).string()};
 
   const Uninterrupted step;
@@ -78,12 +78,12 @@ ExportedFiles export_text(const Plan& plan, const std::string& text, const std::
 
 }  // namespace
 
-ExportedFiles export_plan(const Plan& plan, const std::string& directory) {
-  return export_text(plan, emit(plan), directory);
+ExportedFiles export_program(const Program& program, const std::string& directory) {
+  return export_text(program, emit(program), directory);
 }
 
 ExportedFiles export_kernel(const Operator& op, const std::string& directory) {
-  return export_text(op.impl().plan(), op.impl().text(), directory);
+  return export_text(op.impl().program(), op.impl().text(), directory);
 }
 
 }  // namespace rankone

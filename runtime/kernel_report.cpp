@@ -20,28 +20,28 @@ namespace {
 const char* name_of(Pass pass) { return pass == Pass::forward ? "forward" : "states"; }
 
 // `option` leaves exactly `kernels` of the text.
-BuiltCubin build(const Plan& plan, const std::string& text, std::span<const KernelPlan> kernels,
+BuiltCubin build(const Program& program, const std::string& text, std::span<const Kernel> kernels,
                  const std::string& option) {
   const cuda::Nvrtc& nvrtc = cuda::nvrtc();
   std::string options;
-  for (const std::string& each : nvrtc.options(plan.arch, option)) options += each + ' ';
+  for (const std::string& each : nvrtc.options(program.arch, option)) options += each + ' ';
   BuiltCubin built;
-  built.key = cache_key({cuda::cubin_schema, text, options, nvrtc.identity(), plan.arch});
-  const std::string name(plan.variant.name.view());
+  built.key = cache_key({cuda::cubin_schema, text, options, nvrtc.identity(), program.arch});
+  const std::string name(program.variant.name.view());
   const CacheItem item = FileCache::standard().get("cubin", built.key, [&] {
-    const cuda::CompiledText compiled = nvrtc.compile(text, plan.arch, name, option);
-    log(LogLevel::info, (kernels.size() == 1 ? kernels[0].entry : name) + ": compiled for " + plan.arch + " in " +
+    const cuda::CompiledText compiled = nvrtc.compile(text, program.arch, name, option);
+    log(LogLevel::info, (kernels.size() == 1 ? kernels[0].entry : name) + ": compiled for " + program.arch + " in " +
                             std::to_string(static_cast<int>(compiled.milliseconds)) + " ms (" +
-                            to_string(plan.schedule) + ")");
+                            to_string(program.schedule) + ")");
     return cuda::pack_entry(compiled);
   });
   cuda::CompiledText compiled = cuda::unpack_entry(item.bytes);
-  for (const KernelPlan& kernel : kernels) {
+  for (const Kernel& kernel : kernels) {
     const auto found = std::find_if(compiled.kernels.begin(), compiled.kernels.end(),
                                     [&](const cuda::KernelResources& each) { return each.entry == kernel.entry; });
     if (found == compiled.kernels.end())
       throw Error(ErrorCode::internal, "the emitted text has no such kernel", kernel.entry, {}, name);
-    built.kernels.push_back({kernel.entry, name_of(plan.pass), plan.arch, found->registers,
+    built.kernels.push_back({kernel.entry, name_of(program.pass), program.arch, found->registers,
                              kernel.shared_bytes + found->shared_bytes, found->spill_bytes, compiled.milliseconds,
                              item.hit});
   }
@@ -51,26 +51,28 @@ BuiltCubin build(const Plan& plan, const std::string& text, std::span<const Kern
 
 }  // namespace
 
-BuiltCubin build_whole(const Plan& plan, const std::string& text) { return build(plan, text, plan.kernels, {}); }
+BuiltCubin build_whole(const Program& program, const std::string& text) {
+  return build(program, text, program.kernels, {});
+}
 
-std::vector<BuiltCubin> build_kernels(const Plan& plan, const std::string& text) {
+std::vector<BuiltCubin> build_kernels(const Program& program, const std::string& text) {
   const auto alone = [&](std::size_t i) {
-    return build(plan, text, std::span(plan.kernels).subspan(i, 1), option_for(plan, i));
+    return build(program, text, std::span(program.kernels).subspan(i, 1), option_for(program, i));
   };
   // A future of std::async waits when it is destroyed, so that no thread outlives an exception; it is deferred where
   // the system gives no thread. The last kernel takes longest: where cores are few, it must not wait for another.
-  std::vector<std::future<BuiltCubin>> others(plan.kernels.size());
-  for (std::size_t i = plan.kernels.size() - 1; i > 0; --i)
+  std::vector<std::future<BuiltCubin>> others(program.kernels.size());
+  for (std::size_t i = program.kernels.size() - 1; i > 0; --i)
     others[i] = std::async(std::launch::async | std::launch::deferred, alone, i);
   std::vector<BuiltCubin> built;
   built.push_back(alone(0));
-  for (std::size_t i = 1; i < plan.kernels.size(); ++i) built.push_back(others[i].get());
+  for (std::size_t i = 1; i < program.kernels.size(); ++i) built.push_back(others[i].get());
   return built;
 }
 
-std::vector<KernelReport> compile_kernels(const Plan& plan) {
+std::vector<KernelReport> compile_kernels(const Program& program) {
   std::vector<KernelReport> reports;
-  for (const BuiltCubin& each : build_kernels(plan, emit(plan)))
+  for (const BuiltCubin& each : build_kernels(program, emit(program)))
     reports.insert(reports.end(), each.kernels.begin(), each.kernels.end());
   return reports;
 }

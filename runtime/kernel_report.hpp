@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 
@@ -26,13 +26,13 @@ struct BuiltCubin {
   std::vector<KernelReport> kernels;  // those that it holds
 };
 
-// Both throw Error where there is no NVRTC, or none that knows the plan's architecture.
+// Both throw Error where there is no NVRTC, or none that knows the program's architecture.
 
-// Each kernel of the plan in a cubin of its own, compiled side by side: what runs on a GPU.
-std::vector<BuiltCubin> build_kernels(const Plan& plan, const std::string& text);
-// All kernels of the plan in one cubin: what is exported.
-BuiltCubin build_whole(const Plan& plan, const std::string& text);
+// Each kernel of the program in a cubin of its own, compiled side by side: what runs on a GPU.
+std::vector<BuiltCubin> build_kernels(const Program& program, const std::string& text);
+// All kernels of the program in one cubin: what is exported.
+BuiltCubin build_whole(const Program& program, const std::string& text);
 
-std::vector<KernelReport> compile_kernels(const Plan& plan);
+std::vector<KernelReport> compile_kernels(const Program& program);
 
 }  // namespace rankone

@@ -32,8 +32,8 @@ std::string arch_for(const CompileOptions& options, const Device& device) {
 
 Operator make(const Variant& variant, const CompileOptions& options, const ChosenSchedule& chosen, const Device& device,
               const std::string& arch) {
-  return Operator(std::make_shared<const OperatorImpl>(lower(variant, options, chosen.schedule, arch), chosen.origin,
-                                                       device));
+  return Operator(
+      std::make_shared<const OperatorImpl>(lower(variant, options, chosen.schedule, arch), chosen.origin, device));
 }
 
 }  // namespace
@@ -65,10 +65,10 @@ void Operator::combine(Tensor state, Tensor log_decay_total, Tensor earlier, voi
   impl_->combine(state, log_decay_total, earlier, stream);
 }
 std::size_t Operator::workspace_bytes(const Shape& shape) const { return impl_->workspace_bytes(shape); }
-std::string Operator::schedule() const { return ChosenSchedule{impl_->plan().schedule, impl_->origin()}.text(); }
+std::string Operator::schedule() const { return ChosenSchedule{impl_->program().schedule, impl_->origin()}.text(); }
 std::string Operator::source() const { return impl_->text(); }
-const Variant& Operator::variant() const { return impl_->plan().variant; }
-const CompileOptions& Operator::options() const { return impl_->plan().options; }
+const Variant& Operator::variant() const { return impl_->program().variant; }
+const CompileOptions& Operator::options() const { return impl_->program().options; }
 const Device& Operator::device() const { return impl_->device(); }
 
 }  // namespace rankone

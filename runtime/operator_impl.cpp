@@ -22,9 +22,9 @@ std::string text_of(const Shape& shape) {
 
 }  // namespace
 
-PassKernels::PassKernels(Plan plan, const Device& device)
-    : plan_(std::move(plan)), text_(emit(plan_)), kernels_(device.backend().load(plan_, text_)),
-      checker_(plan_, device.is_cpu()), maps_(plan_), multiprocessors_(device.backend().multiprocessors()) {}
+PassKernels::PassKernels(Program program, const Device& device)
+    : program_(std::move(program)), text_(emit(program_)), kernels_(device.backend().load(program_, text_)),
+      checker_(program_, device.is_cpu()), maps_(program_), multiprocessors_(device.backend().multiprocessors()) {}
 
 void PassKernels::launch(Call call, std::size_t first, std::size_t last, void* stream) const {
   if (call.empty) return;
@@ -32,16 +32,16 @@ void PassKernels::launch(Call call, std::size_t first, std::size_t last, void* s
   constexpr std::size_t most_kernels = 3;
   std::int64_t blocks[most_kernels] = {};
   for (std::size_t i = first; i <= last; ++i) {
-    blocks[i] = block_count(plan_, plan_.kernels[i], call.shape);
+    blocks[i] = block_count(program_, program_.kernels[i], call.shape);
     if (blocks[i] > most_blocks)
       throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(blocks[i]) + " blocks",
                   text_of(call.shape), "at most 2^31 - 1 blocks: fewer sequences or heads in one call",
-                  std::string(plan_.variant.name.view()));
+                  std::string(program_.variant.name.view()));
     // A block of the Hopper family walks several items, the loads of the next one under way before the last ends. Where
     // lengths differ the hardware deals better with one item a block, and only it knows where a cluster finds place.
-    const KernelPlan& kernel = plan_.kernels[i];
+    const Kernel& kernel = program_.kernels[i];
     const bool alike = call.shape.sequences == 0 || kernel.role == KernelRole::prepare;
-    if (plan_.schedule.family == Family::hopper && kernel.role != KernelRole::join && alike && kernel.cluster == 1)
+    if (program_.schedule.family == Family::hopper && kernel.role != KernelRole::join && alike && kernel.cluster == 1)
       blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_} * kernel.residents);
   }
   maps_.add(call, *kernels_);
@@ -49,20 +49,20 @@ void PassKernels::launch(Call call, std::size_t first, std::size_t last, void* s
     if (blocks[i] > 0) kernels_->launch(i, call.arguments, blocks[i], stream);
 }
 
-OperatorImpl::OperatorImpl(Plan forward, std::string origin, const Device& device)
+OperatorImpl::OperatorImpl(Program forward, std::string origin, const Device& device)
     : forward_(std::move(forward), device), origin_(std::move(origin)), device_(device) {}
 
 const PassKernels& OperatorImpl::states_pass() const {
   std::call_once(states_built_, [&] {
-    const Plan& plan = forward_.plan();
+    const Program& program = forward_.program();
     states_ = std::make_unique<const PassKernels>(
-        lower(plan.variant, plan.options, plan.schedule, plan.arch, Pass::states), device_);
+        lower(program.variant, program.options, program.schedule, program.arch, Pass::states), device_);
   });
   return *states_;
 }
 
 void OperatorImpl::forward(const ForwardArguments& given, void* stream) const {
-  forward_.launch(forward_.checker().forward(given), 0, plan().kernels.size() - 1, stream);
+  forward_.launch(forward_.checker().forward(given), 0, program().kernels.size() - 1, stream);
 }
 
 void OperatorImpl::states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const {
@@ -93,8 +93,8 @@ void check_shape(const Shape& shape, const Variant& variant) {
 }
 
 std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
-  check_shape(shape, plan().variant);
-  return rankone::workspace_bytes(plan(), shape);
+  check_shape(shape, program().variant);
+  return rankone::workspace_bytes(program(), shape);
 }
 
 }  // namespace rankone

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What an operator holds: the plan, its text and its loaded kernels.
+// What an operator holds: the program, its text and its loaded kernels.
 #pragma once
 
 #include <cstddef>
@@ -10,28 +10,28 @@
 
 #include <rankone/operator.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/call.hpp"
 #include "runtime/tensor_map.hpp"
 
 namespace rankone {
 
-// One pass: its plan and text, built and loaded.
+// One pass: its program and text, built and loaded.
 class PassKernels {
  public:
-  PassKernels(Plan plan, const Device& device);
-  PassKernels(const PassKernels&) = delete;  // the checker refers to the plan
+  PassKernels(Program program, const Device& device);
+  PassKernels(const PassKernels&) = delete;  // the checker refers to the program
   PassKernels& operator=(const PassKernels&) = delete;
 
-  const Plan& plan() const { return plan_; }
+  const Program& program() const { return program_; }
   const std::string& text() const { return text_; }
   const CallChecker& checker() const { return checker_; }
-  // Kernels `first` to `last` of the plan, all or none.
+  // Kernels `first` to `last` of the program, all or none.
   void launch(Call call, std::size_t first, std::size_t last, void* stream) const;
 
  private:
-  Plan plan_;
+  Program program_;
   std::string text_;
   std::shared_ptr<const LoadedKernels> kernels_;
   CallChecker checker_;
@@ -44,7 +44,7 @@ void check_shape(const Shape& shape, const Variant& variant);
 
 class OperatorImpl {
  public:
-  OperatorImpl(Plan forward, std::string origin, const Device& device);
+  OperatorImpl(Program forward, std::string origin, const Device& device);
 
   void forward(const ForwardArguments& given, void* stream) const;
   void prepare_states() const { states_pass(); }
@@ -52,9 +52,11 @@ class OperatorImpl {
   void combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const;
   std::size_t workspace_bytes(const Shape& shape) const;
 
-  const Plan& plan() const { return forward_.plan(); }
+  const Program& program() const { return forward_.program(); }
   const std::string& text() const { return forward_.text(); }
-  const std::string& origin() const { return origin_; }  // of the schedule: "pinned", "default", or what the database says
+  const std::string& origin() const {
+    return origin_;
+  }  // of the schedule: "pinned", "default", or what the database says
   const Device& device() const { return device_; }
 
  private:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether a caller's tensors fit what a plan wants, and what sizes they give.
+// Whether a caller's tensors fit what a program wants, and what sizes they give.
 #include "runtime/tensor_check.hpp"
 
 #include <algorithm>

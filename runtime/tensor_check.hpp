@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether a caller's tensors fit what a plan wants, and what sizes they give.
+// Whether a caller's tensors fit what a program wants, and what sizes they give.
 #pragma once
 
 #include <array>
@@ -9,7 +9,7 @@
 
 #include <rankone/tensor.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 
@@ -36,7 +36,7 @@ TensorForm form_of(const TensorPlan& plan);
 
 inline bool is_given(const Tensor& tensor) { return tensor.data != nullptr || tensor.rank != 0; }
 
-// Sizes of axes, known from the plan or from the first tensor that has them. Everything that does not fit throws
+// Sizes of axes, known from the program or from the first tensor that has them. Everything that does not fit throws
 // Error(invalid_argument) that names the tensor.
 class Sizes {
  public:

@@ -37,16 +37,16 @@ bool can_be_mapped(BoxedTensor& tensor) {
   return true;
 }
 
-TensorMaps::TensorMaps(const Plan& plan) {
-  if (!plan.loads_boxes) return;
-  box_tokens_ = plan.schedule.chunk;
-  const CompileOptions& options = plan.options;
+TensorMaps::TensorMaps(const Program& program) {
+  if (!program.loads_boxes) return;
+  box_tokens_ = program.schedule.chunk;
+  const CompileOptions& options = program.options;
   const int element = static_cast<int>(size_of(options.dtype));
   mapped_[0] = {options.key_dim, element, true};
-  if (plan.reads_key) mapped_[1] = {options.key_dim, element, true};
+  if (program.reads_key) mapped_[1] = {options.key_dim, element, true};
   mapped_[2] = {options.value_dim, element, false};
-  for (std::size_t i = 0; i < plan.inputs.size(); ++i) {
-    const TensorPlan& input = plan.inputs[i];
+  for (std::size_t i = 0; i < program.inputs.size(); ++i) {
+    const TensorPlan& input = program.inputs[i];
     if (has_axis(input, "K"))
       mapped_[3 + i] = {options.key_dim, static_cast<int>(size_of(input.type)), has_axis(input, "H")};
   }

@@ -5,7 +5,7 @@
 #include <array>
 #include <cstdint>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "runtime/boxed_tensor.hpp"
 #include "runtime/call.hpp"
 #include "templates/device/arguments.cuh"
@@ -14,10 +14,10 @@ namespace rankone {
 
 class LoadedKernels;
 
-// Which tensors of a plan's calls have maps; made once, used by every launch.
+// Which tensors of a program's calls have maps; made once, used by every launch.
 class TensorMaps {
  public:
-  explicit TensorMaps(const Plan& plan);
+  explicit TensorMaps(const Program& program);
   // Encodes those that there can be, and says so in the flags.
   void add(Call& call, const LoadedKernels& kernels) const;
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // rankone compile: what NVRTC makes of the source.
 #include "autotune/lookup.hpp"
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "runtime/kernel_report.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"

@@ -3,7 +3,7 @@
 #include <filesystem>
 
 #include "autotune/lookup.hpp"
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"

@@ -3,7 +3,7 @@
 #include <rankone/error.hpp>
 
 #include "autotune/lookup.hpp"
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "runtime/export.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
@@ -26,7 +26,7 @@ int command_export(const Options& options) {
   const std::string arch = one_arch(options, device);
   const CompileOptions compile = compile_options(options, dims);
   const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
-  const ExportedFiles files = export_plan(lower(variant, compile, chosen.schedule, arch), options.output);
+  const ExportedFiles files = export_program(lower(variant, compile, chosen.schedule, arch), options.output);
 
   Json document = Json::object(
       {{"variant", variant.name.view()}, {"arch", arch}, {"schedule", chosen.text()}, {"source", files.source}});

@@ -11,7 +11,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/names.hpp"
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "codegen/space.hpp"
 #include "codegen/variant_json.hpp"
 #include "runtime/backend.hpp"

@@ -20,13 +20,13 @@ constexpr std::size_t alignment = 256;  // as cuMemAlloc gives
 
 class CpuKernels final : public LoadedKernels {
  public:
-  CpuKernels(std::shared_ptr<HostModule> module, std::vector<KernelPlan> kernels, const EmulationOptions& options)
+  CpuKernels(std::shared_ptr<HostModule> module, std::vector<Kernel> kernels, const EmulationOptions& options)
       : module_(std::move(module)), kernels_(std::move(kernels)), options_(options) {}
 
   void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void*) const override {
-    const KernelPlan& plan = kernels_[kernel];
-    const EmulationReport report =
-        emulate(*module_, plan.entry, arguments, blocks, plan.threads, plan.shared_bytes, options_, plan.cluster);
+    const Kernel& launched = kernels_[kernel];
+    const EmulationReport report = emulate(*module_, launched.entry, arguments, blocks, launched.threads,
+                                           launched.shared_bytes, options_, launched.cluster);
     if (options_.on_report) options_.on_report(report);
   }
   bool encode(const BoxedTensor& tensor, TensorMap& map) const override {
@@ -36,7 +36,7 @@ class CpuKernels final : public LoadedKernels {
 
  private:
   std::shared_ptr<HostModule> module_;
-  std::vector<KernelPlan> kernels_;
+  std::vector<Kernel> kernels_;
   EmulationOptions options_;
 };
 
@@ -70,8 +70,8 @@ class CpuBackend final : public DeviceBackend {
   void download(void* to, const void* from, std::size_t bytes, void*) override { std::memcpy(to, from, bytes); }
   void synchronize(void*) override {}
 
-  std::shared_ptr<const LoadedKernels> load(const Plan& plan, const std::string& text) override {
-    return std::make_shared<CpuKernels>(HostModule::build(text), plan.kernels, options_);
+  std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text) override {
+    return std::make_shared<CpuKernels>(HostModule::build(text), program.kernels, options_);
   }
 
  private:

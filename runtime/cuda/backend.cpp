@@ -93,16 +93,16 @@ class CudaBackend final : public DeviceBackend {
     check(driver_, driver_.cuStreamSynchronize(static_cast<Stream>(stream)), "cuStreamSynchronize");
   }
 
-  std::shared_ptr<const LoadedKernels> load(const Plan& plan, const std::string& text) override {
+  std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text) override {
     {
       const std::lock_guard guard(mutex_);
-      if (auto loaded = loaded_[plan.arch + text].lock()) return loaded;
+      if (auto loaded = loaded_[program.arch + text].lock()) return loaded;
     }
     // Two threads may load the same cubins twice; each is compiled once.
-    auto kernels = std::make_shared<const CudaKernels>(driver_, context_, plan, build_kernels(plan, text));
+    auto kernels = std::make_shared<const CudaKernels>(driver_, context_, program, build_kernels(program, text));
     const std::lock_guard guard(mutex_);
     std::erase_if(loaded_, [](const auto& entry) { return entry.second.expired(); });
-    loaded_[plan.arch + text] = kernels;
+    loaded_[program.arch + text] = kernels;
     return kernels;
   }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The kernels of a plan, loaded into a GPU's primary context.
+// The kernels of a program, loaded into a GPU's primary context.
 #include "runtime/cuda/kernels.hpp"
 
 #include <algorithm>
@@ -10,22 +10,23 @@
 
 namespace rankone::cuda {
 
-CudaKernels::CudaKernels(const Driver& driver, Context context, const Plan& plan, const std::vector<BuiltCubin>& cubins)
+CudaKernels::CudaKernels(const Driver& driver, Context context, const Program& program,
+                         const std::vector<BuiltCubin>& cubins)
     : driver_(driver), context_(context) {
   const CurrentContext current(driver, context);
   entries_.reserve(cubins.size());
   try {
-    for (std::size_t i = 0; i < cubins.size(); ++i) load(plan, plan.kernels[i], cubins[i].cubin);
+    for (std::size_t i = 0; i < cubins.size(); ++i) load(program, program.kernels[i], cubins[i].cubin);
   } catch (...) {
     unload();
     throw;
   }
 }
 
-void CudaKernels::load(const Plan& plan, const KernelPlan& kernel, const std::string& cubin) {
+void CudaKernels::load(const Program& program, const Kernel& kernel, const std::string& cubin) {
   Module module = nullptr;
   if (const Result result = driver_.cuModuleLoadData(&module, cubin.data()); result != success)
-    throw Error(ErrorCode::launch_failed, "the CUDA driver does not load the cubin for " + plan.arch,
+    throw Error(ErrorCode::launch_failed, "the CUDA driver does not load the cubin for " + program.arch,
                 error_name(driver_, result) + ", from driver " + std::to_string(driver_.version / 1000) + "." +
                     std::to_string(driver_.version % 1000 / 10),
                 "a driver at least as new as NVRTC, and a GPU of that architecture", "cuModuleLoadData");

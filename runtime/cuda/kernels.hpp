@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The kernels of a plan, loaded into a GPU's primary context.
+// The kernels of a program, loaded into a GPU's primary context.
 #pragma once
 
 #include <string>
@@ -13,8 +13,8 @@ namespace rankone::cuda {
 
 class CudaKernels final : public LoadedKernels {
  public:
-  // `cubins` holds one for each kernel of the plan. Throws Error(launch_failed) where the driver does not take one.
-  CudaKernels(const Driver& driver, Context context, const Plan& plan, const std::vector<BuiltCubin>& cubins);
+  // `cubins` holds one for each kernel of the program. Throws Error(launch_failed) where the driver does not take one.
+  CudaKernels(const Driver& driver, Context context, const Program& program, const std::vector<BuiltCubin>& cubins);
   ~CudaKernels() override;
   CudaKernels(const CudaKernels&) = delete;
   CudaKernels& operator=(const CudaKernels&) = delete;
@@ -29,7 +29,7 @@ class CudaKernels final : public LoadedKernels {
     unsigned threads = 0, shared_bytes = 0;
     std::string name;
   };
-  void load(const Plan& plan, const KernelPlan& kernel, const std::string& cubin);
+  void load(const Program& program, const Kernel& kernel, const std::string& cubin);
   void unload() noexcept;  // in the current context
 
   const Driver& driver_;

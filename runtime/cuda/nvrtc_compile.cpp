@@ -29,11 +29,11 @@ class OwnedProgram {
   ~OwnedProgram() { functions_.nvrtcDestroyProgram(&program_); }
   OwnedProgram(const OwnedProgram&) = delete;
   OwnedProgram& operator=(const OwnedProgram&) = delete;
-  Program get() const { return program_; }
+  NvrtcProgram get() const { return program_; }
 
  private:
   const NvrtcFunctions& functions_;
-  Program program_ = nullptr;
+  NvrtcProgram program_ = nullptr;
 };
 
 // As many compilers at once as there are cores: more would each take longer, and memory.

@@ -8,20 +8,20 @@
 
 namespace rankone::cuda {
 
-using Program = struct _nvrtcProgram*;
+using NvrtcProgram = struct _nvrtcProgram*;
 
-#define RANKONE_NVRTC(F)                                                                     \
-  F(nvrtcVersion, (int* major, int* minor))                                                  \
-  F(nvrtcGetNumSupportedArchs, (int* count))                                                 \
-  F(nvrtcGetSupportedArchs, (int* archs))                                                    \
-  F(nvrtcCreateProgram, (Program * program, const char* text, const char* name, int headers, \
-                         const char* const* sources, const char* const* names))              \
-  F(nvrtcDestroyProgram, (Program * program))                                                \
-  F(nvrtcCompileProgram, (Program program, int count, const char* const* options))           \
-  F(nvrtcGetProgramLogSize, (Program program, std::size_t * bytes))                          \
-  F(nvrtcGetProgramLog, (Program program, char* log))                                        \
-  F(nvrtcGetCUBINSize, (Program program, std::size_t * bytes))                               \
-  F(nvrtcGetCUBIN, (Program program, char* cubin))
+#define RANKONE_NVRTC(F)                                                                          \
+  F(nvrtcVersion, (int* major, int* minor))                                                       \
+  F(nvrtcGetNumSupportedArchs, (int* count))                                                      \
+  F(nvrtcGetSupportedArchs, (int* archs))                                                         \
+  F(nvrtcCreateProgram, (NvrtcProgram * program, const char* text, const char* name, int headers, \
+                         const char* const* sources, const char* const* names))                   \
+  F(nvrtcDestroyProgram, (NvrtcProgram * program))                                                \
+  F(nvrtcCompileProgram, (NvrtcProgram program, int count, const char* const* options))           \
+  F(nvrtcGetProgramLogSize, (NvrtcProgram program, std::size_t * bytes))                          \
+  F(nvrtcGetProgramLog, (NvrtcProgram program, char* log))                                        \
+  F(nvrtcGetCUBINSize, (NvrtcProgram program, std::size_t * bytes))                               \
+  F(nvrtcGetCUBIN, (NvrtcProgram program, char* cubin))
 
 struct NvrtcFunctions {
 #define RANKONE_NVRTC_MEMBER(name, parameters) int(*name) parameters = nullptr;

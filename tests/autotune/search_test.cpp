@@ -11,7 +11,7 @@
 #include <rankone/error.hpp>
 
 #include "autotune/search.hpp"
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 namespace {

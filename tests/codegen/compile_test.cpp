@@ -71,10 +71,10 @@ std::vector<Case> cases(const Variant& variant, Level level) {
   return list;
 }
 
-std::string label_of(const Case& each, const Plan& plan) {
+std::string label_of(const Case& each, const Program& program) {
   return "K=" + std::to_string(each.options.key_dim) + " V=" + std::to_string(each.options.value_dim) + " " +
          name_of(each.options.dtype) + (each.options.precision == Precision::f32 ? " exact " : " ") + each.arch + " " +
-         std::string(name_in(pass_names, each.pass)) + " " + to_string(plan.schedule);
+         std::string(name_in(pass_names, each.pass)) + " " + to_string(program.schedule);
 }
 
 // CPU time of this thread, in which NVRTC works: tests run side by side, so that the clock on the wall says little.
@@ -85,20 +85,20 @@ double cpu_seconds() {
 }
 
 // A cubin names the section of each of its kernels so.
-bool has_code_of(const std::string& cubin, const KernelPlan& kernel) {
+bool has_code_of(const std::string& cubin, const Kernel& kernel) {
   return holds(cubin, std::string(".text.") + kernel.entry + '\0');
 }
 
-void expect_within_budgets(const cuda::Nvrtc& compiler, const Plan& plan) {
-  const std::string text = emit(plan);
-  const double allowed = plan.schedule.family == Family::hopper ? hopper_seconds : portable_seconds;
-  for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
-    const KernelPlan& kernel = plan.kernels[i];
+void expect_within_budgets(const cuda::Nvrtc& compiler, const Program& program) {
+  const std::string text = emit(program);
+  const double allowed = program.schedule.family == Family::hopper ? hopper_seconds : portable_seconds;
+  for (std::size_t i = 0; i < program.kernels.size(); ++i) {
+    const Kernel& kernel = program.kernels[i];
     cuda::CompiledText result;
     double least = 1e9;
     for (int attempt = 0; attempt < 3 && least > allowed; ++attempt) {
       const double start = cpu_seconds();
-      result = compiler.compile(text, plan.arch, "kernel", option_for(plan, i));
+      result = compiler.compile(text, program.arch, "kernel", option_for(program, i));
       least = std::min(least, cpu_seconds() - start);
     }
     EXPECT_LE(least, allowed) << kernel.entry;
@@ -108,7 +108,7 @@ void expect_within_budgets(const cuda::Nvrtc& compiler, const Plan& plan) {
     EXPECT_LE(found.spill_bytes, spill_budget) << kernel.entry;
     EXPECT_LE(found.registers * kernel.threads, registers_of_a_block) << kernel.entry;
     EXPECT_EQ(found.shared_bytes, 0) << kernel.entry;
-    EXPECT_TRUE(holds(result.cubin, launch_manifest(plan))) << "metadata is missing from " << kernel.entry;
+    EXPECT_TRUE(holds(result.cubin, launch_manifest(program))) << "metadata is missing from " << kernel.entry;
   }
 }
 
@@ -127,11 +127,11 @@ TEST_P(ByNvrtc, StaysWithinBudgets) {
   int compiled = 0;
   for (const Case& each : cases(variant, level)) {
     if (!compiler->supports(each.arch)) continue;
-    const Plan plan = plan_of(variant, each.options, each.arch, each.pass);
-    SCOPED_TRACE(label_of(each, plan));
-    expect_within_budgets(*compiler, plan);
+    const Program program = program_of(variant, each.options, each.arch, each.pass);
+    SCOPED_TRACE(label_of(each, program));
+    expect_within_budgets(*compiler, program);
     if (level == Level::serial && each.options.dtype == dtype::bf16)
-      expect_within_budgets(*compiler, lower(variant, each.options, plan.schedule, plan.arch, Pass::states));
+      expect_within_budgets(*compiler, lower(variant, each.options, program.schedule, program.arch, Pass::states));
     ++compiled;
   }
   EXPECT_GT(compiled, 0);
@@ -152,18 +152,18 @@ TEST(Compile, EachKernelAloneAndAllTogether) {
   } catch (const Error& error) {
     GTEST_SKIP() << error.what();
   }
-  for (const Plan& plan : plans_of_several_kernels()) {
-    const std::string text = emit(plan);
-    for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
-      const std::string alone = compiler->compile(text, plan.arch, "kernel", option_for(plan, i)).cubin;
-      for (const KernelPlan& kernel : plan.kernels)
-        EXPECT_EQ(has_code_of(alone, kernel), &kernel == &plan.kernels[i]) << kernel.entry;
-      EXPECT_TRUE(holds(alone, launch_manifest(plan))) << plan.kernels[i].entry;
+  for (const Program& program : programs_of_several_kernels()) {
+    const std::string text = emit(program);
+    for (std::size_t i = 0; i < program.kernels.size(); ++i) {
+      const std::string alone = compiler->compile(text, program.arch, "kernel", option_for(program, i)).cubin;
+      for (const Kernel& kernel : program.kernels)
+        EXPECT_EQ(has_code_of(alone, kernel), &kernel == &program.kernels[i]) << kernel.entry;
+      EXPECT_TRUE(holds(alone, launch_manifest(program))) << program.kernels[i].entry;
     }
-    const cuda::CompiledText whole = compiler->compile(text, plan.arch, "kernel");
-    EXPECT_EQ(whole.kernels.size(), plan.kernels.size());
-    for (const KernelPlan& kernel : plan.kernels) EXPECT_TRUE(has_code_of(whole.cubin, kernel)) << kernel.entry;
-    EXPECT_TRUE(holds(whole.cubin, launch_manifest(plan)));
+    const cuda::CompiledText whole = compiler->compile(text, program.arch, "kernel");
+    EXPECT_EQ(whole.kernels.size(), program.kernels.size());
+    for (const Kernel& kernel : program.kernels) EXPECT_TRUE(has_code_of(whole.cubin, kernel)) << kernel.entry;
+    EXPECT_TRUE(holds(whole.cubin, launch_manifest(program)));
   }
 }
 
@@ -177,9 +177,9 @@ TEST(Compile, ByTheHostCompiler) {
   for (const Variant& variant : catalogue()) {
     if (!whole_matrix() && variant.name != Name("hgrn2") && variant.name != Name("mamba2")) continue;
     for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32}) {
-      const Plan plan = plan_of(variant, options_of(odd, type, Precision::tf32, Level::chunk));
-      const std::string object = compile_on_host(compiler, emit(plan));
-      for (const KernelPlan& kernel : plan.kernels) EXPECT_TRUE(holds(object, kernel.entry));
+      const Program program = program_of(variant, options_of(odd, type, Precision::tf32, Level::chunk));
+      const std::string object = compile_on_host(compiler, emit(program));
+      for (const Kernel& kernel : program.kernels) EXPECT_TRUE(holds(object, kernel.entry));
     }
   }
 }
@@ -190,9 +190,9 @@ TEST(Compile, ByNvccAlone) {
   if (!std::filesystem::exists(nvcc)) nvcc = "nvcc";
   if (std::system((nvcc + " --version > /dev/null 2>&1").c_str()) != 0) GTEST_SKIP() << "nvcc is not installed";
   const std::string path = testing::TempDir() + "rankone_codegen_" + std::to_string(getpid());
-  const Plan plan = plan_of(variants::hgrn2, options_of(odd, dtype::bf16, Precision::tf32, Level::chunk));
-  std::ofstream(path + ".cu") << emit(plan);
-  for (const std::string& option : {std::string(), option_for(plan, 1)}) {
+  const Program program = program_of(variants::hgrn2, options_of(odd, dtype::bf16, Precision::tf32, Level::chunk));
+  std::ofstream(path + ".cu") << emit(program);
+  for (const std::string& option : {std::string(), option_for(program, 1)}) {
     const std::string command =
         nvcc + " -gencode=arch=compute_90a,code=sm_90a " + option + " -c " + path + ".cu -o " + path + ".o";
     EXPECT_EQ(std::system(command.c_str()), 0) << command;

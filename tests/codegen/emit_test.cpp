@@ -16,14 +16,14 @@ const CompileOptions square_64{.key_dim = 64, .value_dim = 64};
 std::string decay_text(const char* formula, DecayKind kind = DecayKind::per_head) {
   Variant declared = variant("test");
   declared.decay_ = {kind, parse_formula(formula)};
-  const std::string text = gate_text(plan_of(declared, square_64));
+  const std::string text = gate_text(program_of(declared, square_64));
   const std::size_t begin = text.find(") {", text.find("float log_decay")) + 3;
   return text.substr(begin, text.find("  template", begin) - begin);
 }
 
 TEST(Emit, IsDeterministic) {
   for (const Variant& variant : catalogue())
-    EXPECT_EQ(emit(plan_of(variant, square_64)), emit(plan_of(variant, square_64)));
+    EXPECT_EQ(emit(program_of(variant, square_64)), emit(program_of(variant, square_64)));
 }
 
 TEST(Emit, DoesNotDependOnTheArchitecture) {
@@ -34,7 +34,7 @@ TEST(Emit, DoesNotDependOnTheArchitecture) {
 
 TEST(Emit, StandsAlone) {
   for (const Variant& variant : catalogue()) {
-    const std::string text = emit(plan_of(variant, square_64));
+    const std::string text = emit(program_of(variant, square_64));
     EXPECT_FALSE(holds(text, "#include"));
     EXPECT_FALSE(holds(text, "#pragma once"));
     EXPECT_TRUE(text.starts_with("// SPDX-License-Identifier: MIT\n"));
@@ -47,7 +47,7 @@ TEST(Emit, StandsAlone) {
 }
 
 TEST(Emit, ContainsNoHostForms) {
-  const std::string text = emit(plan_of(variants::gla, square_64));
+  const std::string text = emit(program_of(variants::gla, square_64));
   EXPECT_TRUE(holds(text, "---- device/math.cuh"));
   for (const TemplateFile& file : template_files())
     EXPECT_FALSE(file.path.starts_with("host/") && holds(text, "---- " + std::string(file.path))) << file.path;
@@ -57,9 +57,9 @@ TEST(Emit, GivesThePassesNamesThatCanBeLinkedTogether) {
   for (const Level level : {Level::serial, Level::chunk}) {
     CompileOptions options = square_64;
     options.level = level;
-    const std::string states = emit(plan_of(variants::gla, options, "sm_90a", Pass::states));
-    const Plan forward = plan_of(variants::gla, options);
-    for (const KernelPlan& kernel : forward.kernels) EXPECT_FALSE(holds(states, "\n" + kernel.entry + "("));
+    const std::string states = emit(program_of(variants::gla, options, "sm_90a", Pass::states));
+    const Program forward = program_of(variants::gla, options);
+    for (const Kernel& kernel : forward.kernels) EXPECT_FALSE(holds(states, "\n" + kernel.entry + "("));
     EXPECT_TRUE(holds(emit(forward), " char gla_manifest[]"));
     EXPECT_TRUE(holds(states, " char gla_states_manifest[]"));
     EXPECT_TRUE(holds(states, "\ngla_combine("));
@@ -68,22 +68,22 @@ TEST(Emit, GivesThePassesNamesThatCanBeLinkedTogether) {
 
 // With RANKONE_ONLY=N the text is that of kernel N, without it that of all; what is outside the guards is in each.
 TEST(Emit, GuardsEachOfSeveralKernels) {
-  for (const Plan& plan : plans_of_several_kernels()) {
-    const std::string text = emit(plan), end = "#endif\n";
+  for (const Program& program : programs_of_several_kernels()) {
+    const std::string text = emit(program), end = "#endif\n";
     std::size_t last = 0;
-    for (std::size_t i = 0; i < plan.kernels.size(); ++i) {
+    for (std::size_t i = 0; i < program.kernels.size(); ++i) {
       const std::string guard = "\n#if !defined(RANKONE_ONLY) || RANKONE_ONLY == " + std::to_string(i) + "\n";
-      ASSERT_EQ(count(text, guard), 1) << plan.kernels[i].entry;
+      ASSERT_EQ(count(text, guard), 1) << program.kernels[i].entry;
       const std::size_t begin = text.find(guard);
       EXPECT_GT(begin, last) << "in launch order";
       last = text.find(end, begin);
       const std::string guarded = text.substr(begin, last - begin);
       EXPECT_EQ(count(guarded, "__global__"), 1);
-      EXPECT_TRUE(holds(guarded, "\n" + plan.kernels[i].entry + "("));
+      EXPECT_TRUE(holds(guarded, "\n" + program.kernels[i].entry + "("));
       EXPECT_TRUE(holds(guarded, "static_assert(")) << "it would instantiate the other kernels' layouts";
-      EXPECT_EQ(option_for(plan, i), "-DRANKONE_ONLY=" + std::to_string(i));
+      EXPECT_EQ(option_for(program, i), "-DRANKONE_ONLY=" + std::to_string(i));
     }
-    EXPECT_EQ(count(text, "__global__ void __launch"), static_cast<int>(plan.kernels.size()));
+    EXPECT_EQ(count(text, "__global__ void __launch"), static_cast<int>(program.kernels.size()));
     EXPECT_GT(text.find("_manifest[]"), last);
   }
 }
@@ -93,9 +93,9 @@ TEST(Emit, GuardsNothingWhereThereIsOneKernel) {
     CompileOptions options = square_64;
     options.level = Level::serial;
     options.family = family;
-    const Plan plan = plan_of(variants::gla, options);
-    EXPECT_FALSE(holds(emit(plan), "RANKONE_ONLY"));
-    EXPECT_EQ(option_for(plan, 0), "");
+    const Program program = program_of(variants::gla, options);
+    EXPECT_FALSE(holds(emit(program), "RANKONE_ONLY"));
+    EXPECT_EQ(option_for(program, 0), "");
   }
 }
 
@@ -129,9 +129,9 @@ TEST(Gate, CountsAbsoluteErrorsOfWeakDecaysPerKey) {
   const auto per_key_text = [](const char* formula) { return decay_text(formula, DecayKind::per_key); };
   EXPECT_TRUE(holds(per_key_text("log_sigmoid(input(x)) / 16"), "return decay_log_sigmoid("));
   EXPECT_TRUE(holds(per_key_text("log_sigmoid(input(x)) / 15"), "divide(log_sigmoid("));
-  EXPECT_FALSE(holds(emit(plan_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .dtype = dtype::f32})),
+  EXPECT_FALSE(holds(emit(program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .dtype = dtype::f32})),
                      "return decay_log_sigmoid("));
-  EXPECT_FALSE(holds(emit(plan_of(variants::hgrn2, {.key_dim = 64, .value_dim = 64})), "return decay_log"))
+  EXPECT_FALSE(holds(emit(program_of(variants::hgrn2, {.key_dim = 64, .value_dim = 64})), "return decay_log"))
       << "its key is 1 - decay";
 }
 
@@ -152,7 +152,7 @@ TEST(Gate, WritesFloatLiterals) {
 }
 
 TEST(Gate, LeavesOutWhatIsNotDeclared) {
-  const std::string text = gate_text(plan_of(variants::linear, square_64));
+  const std::string text = gate_text(program_of(variants::linear, square_64));
   EXPECT_TRUE(holds(text, "float log_decay(const At&) { return 0.0f; }"));
   EXPECT_TRUE(holds(text, "float key(const At& at) { return at.key(); }"));
   EXPECT_TRUE(holds(text, "float write_scale(const At&) { return 1.0f; }"));
@@ -165,12 +165,12 @@ TEST(Policy, SaysWhatTheTemplatesRead) {
                                .key(1 - decay())
                                .write_scale(input("w") * param("c", head_axis))
                                .feature_map(silu);
-  const std::string text = policy_text(plan_of(declared, {.key_dim = 20,
-                                                          .value_dim = 24,
-                                                          .dtype = dtype::f32,
-                                                          .input_types = {{"w", dtype::f16}, {"c", dtype::bf16}},
-                                                          .precision = Precision::f32,
-                                                          .value_major_state = true}));
+  const std::string text = policy_text(program_of(declared, {.key_dim = 20,
+                                                             .value_dim = 24,
+                                                             .dtype = dtype::f32,
+                                                             .input_types = {{"w", dtype::f16}, {"c", dtype::bf16}},
+                                                             .precision = Precision::f32,
+                                                             .value_major_state = true}));
   for (const char* line :
        {"using Storage = float;", "using Operand = float;", "split_products = true;", "decay = DecayKind::per_key;",
         "key_dim = 20, value_dim = 24;",
@@ -184,7 +184,7 @@ TEST(Policy, SaysWhatTheTemplatesRead) {
 
 TEST(Policy, ChoosesOperandsByType) {
   const auto text = [](dtype type, Family family = Family::automatic) {
-    return policy_text(plan_of(variants::gla, {.key_dim = 64, .value_dim = 64, .dtype = type, .family = family}));
+    return policy_text(program_of(variants::gla, {.key_dim = 64, .value_dim = 64, .dtype = type, .family = family}));
   };
   EXPECT_TRUE(holds(text(dtype::bf16), "using Storage = bf16;\n  using Operand = bf16;"));
   EXPECT_TRUE(holds(text(dtype::f16), "using Storage = f16;\n  using Operand = f16;"));

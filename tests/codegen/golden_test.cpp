@@ -45,9 +45,9 @@ std::string without_templates(const std::string& text) {
   return result + text.substr(at);
 }
 
-void expect_golden(const std::string& name, const Plan& plan) {
+void expect_golden(const std::string& name, const Program& program) {
   const std::string path = std::string(RANKONE_SOURCE_DIR "/tests/codegen/golden/") + name + ".cu";
-  const std::string written = without_templates(emit(plan));
+  const std::string written = without_templates(emit(program));
   if (std::getenv("RANKONE_UPDATE_GOLDEN") != nullptr) {
     std::ofstream(path, std::ios::binary) << written;
     GTEST_SKIP() << "wrote " << path;
@@ -57,26 +57,26 @@ void expect_golden(const std::string& name, const Plan& plan) {
   EXPECT_EQ(written, std::string(std::istreambuf_iterator<char>(file), {})) << path;
 }
 
-TEST(Golden, Linear) { expect_golden("linear", plan_of(variants::linear, {.key_dim = 64, .value_dim = 64})); }
+TEST(Golden, Linear) { expect_golden("linear", program_of(variants::linear, {.key_dim = 64, .value_dim = 64})); }
 
 TEST(Golden, GlaSigmoidAtTheChunkLevel) {
   expect_golden("gla_sigmoid_chunk",
-                plan_of(variants::gla_sigmoid, {.key_dim = 128, .value_dim = 128, .level = Level::chunk}));
+                program_of(variants::gla_sigmoid, {.key_dim = 128, .value_dim = 128, .level = Level::chunk}));
 }
 
 TEST(Golden, GlaStates) {
-  expect_golden("gla_states", plan_of(variants::gla, {.key_dim = 64, .value_dim = 64}, "sm_90a", Pass::states));
+  expect_golden("gla_states", program_of(variants::gla, {.key_dim = 64, .value_dim = 64}, "sm_90a", Pass::states));
 }
 
 TEST(Golden, Mamba2InFloat32) {
   expect_golden(
       "mamba2_f32",
-      plan_of(variants::mamba2,
-              {.key_dim = 40, .value_dim = 72, .dtype = dtype::f32, .precision = Precision::f32, .chunk = 16}));
+      program_of(variants::mamba2,
+                 {.key_dim = 40, .value_dim = 72, .dtype = dtype::f32, .precision = Precision::f32, .chunk = 16}));
 }
 
 TEST(Golden, Hgrn2) {
-  expect_golden("hgrn2_f16", plan_of(variants::hgrn2, {.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}));
+  expect_golden("hgrn2_f16", program_of(variants::hgrn2, {.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}));
 }
 
 }  // namespace

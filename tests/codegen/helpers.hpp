@@ -10,7 +10,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 
@@ -25,19 +25,20 @@ template <class Call> std::string refusal_of(const Call& call) {
   return {};
 }
 
-inline Plan plan_of(const Variant& variant, const CompileOptions& options, std::string_view arch = "sm_90a",
-                    Pass pass = Pass::forward) {
+inline Program program_of(const Variant& variant, const CompileOptions& options, std::string_view arch = "sm_90a",
+                          Pass pass = Pass::forward) {
   return lower(variant, options, default_schedule(variant, options, arch), arch, pass);
 }
 
-// The plans whose text holds several kernels: two at the chunk level, three in segments, two in the state-only pass, two
+// The programs whose text holds several kernels: two at the chunk level, three in segments, two in the state-only pass, two
 // where keys are prepared.
-inline std::vector<Plan> plans_of_several_kernels() {
-  const auto plan = [](Level level, Pass pass) {
-    return plan_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .level = level}, "sm_90a", pass);
+inline std::vector<Program> programs_of_several_kernels() {
+  const auto program = [](Level level, Pass pass) {
+    return program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .level = level}, "sm_90a", pass);
   };
-  return {plan(Level::chunk, Pass::forward), plan(Level::segment, Pass::forward), plan(Level::serial, Pass::states),
-          plan_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .prepared = true})};
+  return {program(Level::chunk, Pass::forward), program(Level::segment, Pass::forward),
+          program(Level::serial, Pass::states),
+          program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .prepared = true})};
 }
 
 inline bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Legal schedules, the default one, pins, and the sizes that follow from a plan.
+// Legal schedules, the default one, pins, and the sizes that follow from a program.
 #include <algorithm>
 #include <set>
 
@@ -42,10 +42,10 @@ TEST(Space, FitsEveryArchitectureAndSize) {
         for (const auto& [keys, values] : {std::pair{1, 1}, {16, 512}, {20, 24}, {64, 128}, {256, 512}}) {
           const CompileOptions options{.key_dim = keys, .value_dim = values, .dtype = type};
           const Schedule chosen = default_schedule(variant, options, arch.arch);
-          const Plan plan = lower(variant, options, chosen, arch.arch);
-          for (const KernelPlan& kernel : plan.kernels) EXPECT_LE(kernel.shared_bytes, arch.shared_bytes_per_block);
-          EXPECT_GE(plan.value_tiles * chosen.value_tile, values);
-          EXPECT_EQ(plan.key_padded % 16, 0);
+          const Program program = lower(variant, options, chosen, arch.arch);
+          for (const Kernel& kernel : program.kernels) EXPECT_LE(kernel.shared_bytes, arch.shared_bytes_per_block);
+          EXPECT_GE(program.value_tiles * chosen.value_tile, values);
+          EXPECT_EQ(program.key_padded % 16, 0);
         }
 }
 
@@ -215,30 +215,30 @@ TEST(Prepared, IsThereForThoseWhoAskForIt) {
   EXPECT_EQ(to_string(schedule), "hopper/serial chunk=32 value_tile=128 warps=12 stages=5 prepared");
   EXPECT_EQ(schedule_from_json(schedule_to_json(schedule), "here"), schedule);
   EXPECT_EQ(schedule_to_json({}).find("prepared"), std::string::npos);
-  const Plan plan = lower(variants::gla, options, schedule, "sm_90a");
-  ASSERT_EQ(plan.kernels.size(), 2u);
-  EXPECT_EQ(plan.kernels[0].entry, "gla_prepare");
-  EXPECT_EQ(plan.kernels[0].threads, 256);
-  EXPECT_EQ(plan.kernels[0].cluster, 1);
-  EXPECT_EQ(plan.kernels[1].entry, "gla_forward");
-  EXPECT_EQ(plan.kernels[1].cluster, 1);
+  const Program program = lower(variants::gla, options, schedule, "sm_90a");
+  ASSERT_EQ(program.kernels.size(), 2u);
+  EXPECT_EQ(program.kernels[0].entry, "gla_prepare");
+  EXPECT_EQ(program.kernels[0].threads, 256);
+  EXPECT_EQ(program.kernels[0].cluster, 1);
+  EXPECT_EQ(program.kernels[1].entry, "gla_forward");
+  EXPECT_EQ(program.kernels[1].cluster, 1);
   // An image of 32 tokens: queries and keys, scores, decays.
   constexpr std::size_t image = 2 * 32 * 256 * 2 + 32 * 32 * 2 + 256 * 4;
   const Shape equal{.batch = 3, .tokens = 65, .heads = 1, .value_heads = 2};
-  EXPECT_EQ(block_count(plan, plan.kernels[0], equal), 3 * 2 * 2);
-  EXPECT_EQ(block_count(plan, plan.kernels[1], equal), 3 * 2 * 4);
-  EXPECT_EQ(workspace_bytes(plan, equal), 3 * 3 * 2 * image);
+  EXPECT_EQ(block_count(program, program.kernels[0], equal), 3 * 2 * 2);
+  EXPECT_EQ(block_count(program, program.kernels[1], equal), 3 * 2 * 4);
+  EXPECT_EQ(workspace_bytes(program, equal), 3 * 3 * 2 * image);
   const Shape packed{.batch = 1, .tokens = 65, .heads = 1, .sequences = 5};
-  EXPECT_EQ(block_count(plan, plan.kernels[0], packed), 2 + 5);
-  EXPECT_EQ(workspace_bytes(plan, packed), (3 + 5) * image);
+  EXPECT_EQ(block_count(program, program.kernels[0], packed), 2 + 5);
+  EXPECT_EQ(workspace_bytes(program, packed), (3 + 5) * image);
 }
 
-TEST(Lower, PlansTheKernelsOfEachLevel) {
+TEST(Lower, ListsTheKernelsOfEachLevel) {
   const auto entries = [](Level level, Pass pass) {
     CompileOptions options = square_128;
     options.level = level;
     std::vector<std::string> names;
-    for (const KernelPlan& kernel : plan_of(variants::mamba2, options, "sm_90a", pass).kernels)
+    for (const Kernel& kernel : program_of(variants::mamba2, options, "sm_90a", pass).kernels)
       names.push_back(kernel.entry);
     return names;
   };
@@ -250,19 +250,19 @@ TEST(Lower, PlansTheKernelsOfEachLevel) {
 }
 
 TEST(Lower, OrdersWhatALaunchPasses) {
-  const Plan plan =
-      plan_of(variants::mamba2, {.key_dim = 64, .value_dim = 64, .input_types = {{"A_log", dtype::bf16}}});
-  ASSERT_EQ(plan.inputs.size(), 1u);
-  EXPECT_EQ(plan.inputs[0].name, "dt");
-  EXPECT_EQ(plan.inputs[0].axes, (std::vector<std::string>{"B", "T", "HV"}));
-  EXPECT_EQ(plan.inputs[0].type, dtype::bf16);
-  ASSERT_EQ(plan.parameters.size(), 2u);
-  EXPECT_EQ(plan.parameters[0].name, "A_log");
-  EXPECT_EQ(plan.parameters[0].type, dtype::bf16);
-  EXPECT_EQ(plan.parameters[1].name, "dt_bias");
-  EXPECT_EQ(plan.parameters[1].type, dtype::f32);
-  EXPECT_EQ(plan_of(variants::lightning, square_128).scalars, (std::vector<std::string>{"layer", "layers"}));
-  EXPECT_FALSE(plan_of(variants::hgrn2, square_128).reads_key);
+  const Program program =
+      program_of(variants::mamba2, {.key_dim = 64, .value_dim = 64, .input_types = {{"A_log", dtype::bf16}}});
+  ASSERT_EQ(program.inputs.size(), 1u);
+  EXPECT_EQ(program.inputs[0].name, "dt");
+  EXPECT_EQ(program.inputs[0].axes, (std::vector<std::string>{"B", "T", "HV"}));
+  EXPECT_EQ(program.inputs[0].type, dtype::bf16);
+  ASSERT_EQ(program.parameters.size(), 2u);
+  EXPECT_EQ(program.parameters[0].name, "A_log");
+  EXPECT_EQ(program.parameters[0].type, dtype::bf16);
+  EXPECT_EQ(program.parameters[1].name, "dt_bias");
+  EXPECT_EQ(program.parameters[1].type, dtype::f32);
+  EXPECT_EQ(program_of(variants::lightning, square_128).scalars, (std::vector<std::string>{"layer", "layers"}));
+  EXPECT_FALSE(program_of(variants::hgrn2, square_128).reads_key);
 }
 
 TEST(Tensors, NameEverythingThatForwardReadsAndWrites) {
@@ -281,26 +281,26 @@ TEST(Tensors, NameEverythingThatForwardReadsAndWrites) {
 
 TEST(Geometry, CountsBlocksAndWorkspace) {
   CompileOptions options{.key_dim = 40, .value_dim = 100, .chunk = 32, .level = Level::chunk, .value_tile = 64};
-  const Plan plan = plan_of(variants::gla, options);
-  ASSERT_EQ(plan.key_padded, 48);
-  ASSERT_EQ(plan.value_tiles, 2);
+  const Program program = program_of(variants::gla, options);
+  ASSERT_EQ(program.key_padded, 48);
+  ASSERT_EQ(program.value_tiles, 2);
   const Shape equal{.batch = 3, .tokens = 65, .heads = 2, .value_heads = 6};
-  EXPECT_EQ(chunk_slots(plan, equal), 3 * 3);
-  EXPECT_EQ(block_count(plan, plan.kernels[0], equal), 3 * 6 * 2);
-  EXPECT_EQ(block_count(plan, plan.kernels[1], equal), 9 * 6 * 2);
-  const Plan states = lower(variants::gla, options, plan.schedule, plan.arch, Pass::states);
+  EXPECT_EQ(chunk_slots(program, equal), 3 * 3);
+  EXPECT_EQ(block_count(program, program.kernels[0], equal), 3 * 6 * 2);
+  EXPECT_EQ(block_count(program, program.kernels[1], equal), 9 * 6 * 2);
+  const Program states = lower(variants::gla, options, program.schedule, program.arch, Pass::states);
   EXPECT_EQ(block_count(states, states.kernels[0], equal), 3 * 6 * 2);
   EXPECT_EQ(block_count(states, states.kernels[1], equal), 3 * 6);
-  EXPECT_EQ(workspace_bytes(plan, equal), std::size_t{9} * 6 * 2 * 64 * 48 * 2);
+  EXPECT_EQ(workspace_bytes(program, equal), std::size_t{9} * 6 * 2 * 64 * 48 * 2);
   const Shape packed{.batch = 1, .tokens = 65, .heads = 2, .sequences = 5};
-  EXPECT_EQ(chunk_slots(plan, packed), 3 + 5);
-  EXPECT_EQ(block_count(plan, plan.kernels[0], packed), 5 * 2 * 2);
-  EXPECT_EQ(block_count(plan, plan.kernels[1], packed), 8 * 2 * 2);
+  EXPECT_EQ(chunk_slots(program, packed), 3 + 5);
+  EXPECT_EQ(block_count(program, program.kernels[0], packed), 5 * 2 * 2);
+  EXPECT_EQ(block_count(program, program.kernels[1], packed), 8 * 2 * 2);
   const Shape large{.batch = 64, .tokens = 1 << 20, .heads = 128};
-  EXPECT_EQ(workspace_bytes(plan, large), (std::size_t{64} << 15) * 128 * 2 * 64 * 48 * 2);
+  EXPECT_EQ(workspace_bytes(program, large), (std::size_t{64} << 15) * 128 * 2 * 64 * 48 * 2);
   options.level = Level::serial;
-  EXPECT_EQ(workspace_bytes(plan_of(variants::gla, options), equal), 0u);
-  EXPECT_EQ(block_count(plan, plan.kernels[0], Shape{.batch = 0}), 0);
+  EXPECT_EQ(workspace_bytes(program_of(variants::gla, options), equal), 0u);
+  EXPECT_EQ(block_count(program, program.kernels[0], Shape{.batch = 0}), 0);
 }
 
 TEST(Schedules, HaveAName) {

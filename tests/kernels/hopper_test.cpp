@@ -5,7 +5,7 @@
 #include <set>
 #include <sstream>
 
-#include "codegen/plan.hpp"
+#include "codegen/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"

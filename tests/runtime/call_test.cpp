@@ -17,7 +17,7 @@ constexpr int B = 2, T = 5, H = 2, HV = 6, K = 64, V = 32;
 
 alignas(16) char memory[16 * 64];  // stands for any tensor: nothing here reads through the pointers
 
-Plan plan_of(const char* name, Level level = Level::serial, Pass pass = Pass::forward) {
+Program program_of(const char* name, Level level = Level::serial, Pass pass = Pass::forward) {
   CompileOptions options{.key_dim = K, .value_dim = V, .dtype = dtype::bf16};
   options.level = level;
   const Variant& variant = variant_named(name);
@@ -47,8 +47,8 @@ std::string refusal(const CallChecker& checker, const std::function<void(Forward
 
 class Refusals : public testing::Test {
  protected:
-  const Plan plan = plan_of("gla_sigmoid");
-  const CallChecker checker{plan, true};
+  const Program program = program_of("gla_sigmoid");
+  const CallChecker checker{program, true};
   std::string after(const std::function<void(ForwardArguments&)>& change) const { return refusal(checker, change); }
 };
 
@@ -183,20 +183,20 @@ TEST_F(Refusals, Packing) {
 }
 
 TEST(Call, OffsetsOnAGpuAreNotRead) {
-  const Plan plan = plan_of("linear");
+  const Program program = program_of("linear");
   ForwardArguments given;
   given.q = given.k = Tensor(memory, dtype::bf16, {1, T, H, K});
   given.v = given.o = Tensor(memory, dtype::bf16, {1, T, HV, V});
   given.cu_seqlens = Tensor(reinterpret_cast<void*>(16), dtype::i32, {4});
-  const Call call = CallChecker(plan, false).forward(given);
+  const Call call = CallChecker(program, false).forward(given);
   EXPECT_EQ(call.arguments.sequences, 3);
   EXPECT_EQ(call.shape.sequences, 3);
   EXPECT_EQ(call.arguments.flags & cu_seqlens_are_64_bit, 0u);
 }
 
 TEST(Call, VectorFlagsFollowBasesAndStrides) {
-  const Plan plan = plan_of("gla_sigmoid");
-  const CallChecker checker(plan, true);
+  const Program program = program_of("gla_sigmoid");
+  const CallChecker checker(program, true);
   ForwardArguments given = good();
   given.q.data = memory + 2;
   given.k.strides[2] = K + 4;
@@ -212,15 +212,15 @@ TEST(Call, VectorFlagsFollowBasesAndStrides) {
 }
 
 TEST(Call, ScalarsAndScale) {
-  const Plan plan = plan_of("lightning");
-  const CallChecker checker(plan, true);
+  const Program program = program_of("lightning");
+  const CallChecker checker(program, true);
   ForwardArguments given = good();
   given.inputs.clear();
   given.scalars = {{"layers", 24}, {"layer", 3}};
   given.scale = 0.5;
   const Arguments arguments = checker.forward(given).arguments;
   EXPECT_EQ(arguments.scale, 0.5f);
-  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(arguments.scalars[i], plan.scalars[i] == "layer" ? 3.0f : 24.0f);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(arguments.scalars[i], program.scalars[i] == "layer" ? 3.0f : 24.0f);
   given.scalars.pop_back();
   EXPECT_THROW(checker.forward(given), Error);
   given.scalars = {{"layer", 3}, {"layers", 24}};
@@ -236,9 +236,9 @@ TEST(Call, ScalarsAndScale) {
 }
 
 TEST(Call, WorkspaceOfTheChunkLevel) {
-  const Plan plan = plan_of("gla_sigmoid", Level::chunk);
-  const CallChecker checker(plan, true);
-  const auto bytes = static_cast<std::int64_t>(workspace_bytes(plan, {B, T, H, HV, 0}));
+  const Program program = program_of("gla_sigmoid", Level::chunk);
+  const CallChecker checker(program, true);
+  const auto bytes = static_cast<std::int64_t>(workspace_bytes(program, {B, T, H, HV, 0}));
   ASSERT_GT(bytes, 0);
   EXPECT_NE(refusal(checker, [](auto&) {})
                 .find("tensor 'workspace': the tensor is missing; given nothing; accepted: " + std::to_string(bytes)),
@@ -253,8 +253,8 @@ TEST(Call, WorkspaceOfTheChunkLevel) {
 }
 
 TEST(Call, EmptyCalls) {
-  const Plan plan = plan_of("linear");
-  const CallChecker checker(plan, true);
+  const Program program = program_of("linear");
+  const CallChecker checker(program, true);
   ForwardArguments given;
   given.q = given.k = Tensor(nullptr, dtype::bf16, {B, 0, H, K});
   given.v = given.o = Tensor(nullptr, dtype::bf16, {B, 0, HV, V});
@@ -268,8 +268,8 @@ TEST(Call, EmptyCalls) {
 }
 
 TEST(Call, StatesAndCombine) {
-  const Plan plan = plan_of("gla_sigmoid", Level::serial, Pass::states);
-  const CallChecker checker(plan, true);
+  const Program program = program_of("gla_sigmoid", Level::serial, Pass::states);
+  const CallChecker checker(program, true);
   ForwardArguments given = good();
   given.q = given.o = {};
   given.final_state = Tensor(memory, dtype::f32, {B, HV, K, V});
@@ -283,7 +283,7 @@ TEST(Call, StatesAndCombine) {
   const Tensor state(memory, dtype::f32, {3, HV, K, V});
   const Call call = checker.combine(state, Tensor(memory, dtype::f32, {3, HV, K}), state);
   EXPECT_EQ(call.arguments.sequences, 3);
-  EXPECT_EQ(block_count(plan, {.entry = {}, .role = KernelRole::combine}, call.shape), 3 * HV);
+  EXPECT_EQ(block_count(program, {.entry = {}, .role = KernelRole::combine}, call.shape), 3 * HV);
   EXPECT_THROW(checker.combine(state, total, state), Error) << "N differs";
 }
 

@@ -85,7 +85,7 @@ class CudaModules : public testing::Test {
   }
   const Driver driver = recorder();
   const Context context = reinterpret_cast<Context>(&contexts);  // any but the current one, which is none
-  const Plan plan = [] {
+  const Program program = [] {
     const CompileOptions options{.key_dim = 64, .value_dim = 64, .level = Level::segment};
     return lower(variants::gla, options, default_schedule(variants::gla, options, "sm_90a"), "sm_90a");
   }();
@@ -97,7 +97,7 @@ class CudaModules : public testing::Test {
 };
 
 TEST_F(CudaModules, EachKernelComesFromItsOwnCubin) {
-  const CudaKernels kernels(driver, context, plan, cubins);
+  const CudaKernels kernels(driver, context, program, cubins);
   EXPECT_EQ(found, (std::vector<std::string>{"first: gla_chunk_states", "second: gla_join", "third: gla_forward"}));
   for (const std::size_t each : {2, 0, 1}) kernels.launch(each, Arguments{}, 1, nullptr);
   EXPECT_EQ(launched, (std::vector<std::string>{"gla_forward", "gla_chunk_states", "gla_join"}));
@@ -107,7 +107,7 @@ TEST_F(CudaModules, NoneStaysLoadedWhereOneIsRefused) {
   for (const char* each : {"first", "third", "gla_chunk_states", "gla_forward"}) {
     refused = each;
     try {
-      const CudaKernels kernels(driver, context, plan, cubins);
+      const CudaKernels kernels(driver, context, program, cubins);
       ADD_FAILURE() << each;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::launch_failed);
@@ -118,7 +118,7 @@ TEST_F(CudaModules, NoneStaysLoadedWhereOneIsRefused) {
 }
 
 TEST_F(CudaModules, TensorMapsAreWhatTheDriverMakes) {
-  const CudaKernels kernels(driver, context, plan, cubins);
+  const CudaKernels kernels(driver, context, program, cubins);
   BoxedTensor tensor{reinterpret_cast<const void*>(0x1230), {80, 5, 3, 2}, {960, 160, 4800}, 2, 32};
   TensorMap map;
   EXPECT_TRUE(kernels.encode(tensor, map));
@@ -133,7 +133,7 @@ TEST_F(CudaModules, TensorMapsAreWhatTheDriverMakes) {
   EXPECT_FALSE(kernels.encode(tensor, map)) << "then copies go without";
   Driver older = recorder();
   older.cuTensorMapEncodeTiled = nullptr;
-  EXPECT_FALSE(CudaKernels(older, context, plan, {}).encode(tensor, map));
+  EXPECT_FALSE(CudaKernels(older, context, program, {}).encode(tensor, map));
 }
 
 }  // namespace

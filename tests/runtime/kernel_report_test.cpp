@@ -34,7 +34,7 @@ class KernelReports : public testing::Test {
   const test::EnvironmentScope cache{"RANKONE_CACHE_DIR", scratch.path().c_str()};
   const test::EnvironmentScope system{"RANKONE_SYSTEM_CACHE_DIR", "/nonexistent"};
 
-  static Plan plan_of(const char* arch, Level level = Level::serial) {
+  static Program program_of(const char* arch, Level level = Level::serial) {
     CompileOptions options{.key_dim = 64, .value_dim = 64, .dtype = dtype::bf16};
     options.level = level;
     return lower(variants::simple_gla, options, default_schedule(variants::simple_gla, options, arch), arch);
@@ -44,7 +44,7 @@ class KernelReports : public testing::Test {
 TEST_F(KernelReports, EachKernelHasItsFigures) {
   for (const auto& [level, names] : std::map<Level, std::vector<std::string>>{
            {Level::serial, {"simple_gla_forward"}}, {Level::chunk, {"simple_gla_chunk_states", "simple_gla_output"}}}) {
-    const auto reports = compile_kernels(plan_of("sm_80", level));
+    const auto reports = compile_kernels(program_of("sm_80", level));
     ASSERT_EQ(reports.size(), names.size());
     for (std::size_t i = 0; i < names.size(); ++i) {
       EXPECT_EQ(reports[i].name, names[i]);
@@ -59,13 +59,13 @@ TEST_F(KernelReports, EachKernelHasItsFigures) {
 }
 
 TEST_F(KernelReports, AHitTakesAtMostFiveMilliseconds) {
-  const Plan plan = plan_of("sm_90a", Level::chunk);
-  const std::string text = emit(plan);
-  const std::vector<BuiltCubin> first = build_kernels(plan, text);
+  const Program program = program_of("sm_90a", Level::chunk);
+  const std::string text = emit(program);
+  const std::vector<BuiltCubin> first = build_kernels(program, text);
   double best = 1e9;
   for (int i = 0; i < 5; ++i) {
     const auto start = std::chrono::steady_clock::now();
-    const std::vector<BuiltCubin> again = build_kernels(plan, text);
+    const std::vector<BuiltCubin> again = build_kernels(program, text);
     best = std::min(best, std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count());
     ASSERT_EQ(again.size(), first.size());
     for (std::size_t k = 0; k < again.size(); ++k) {
@@ -81,67 +81,67 @@ TEST_F(KernelReports, AHitTakesAtMostFiveMilliseconds) {
 }
 
 TEST_F(KernelReports, EachKernelHasACubinOfItsOwn) {
-  const Plan plan = plan_of("sm_90a", Level::segment);
-  const std::string text = emit(plan);
-  const BuiltCubin whole = build_whole(plan, text);
+  const Program program = program_of("sm_90a", Level::segment);
+  const std::string text = emit(program);
+  const BuiltCubin whole = build_whole(program, text);
   ASSERT_EQ(whole.kernels.size(), 3u);
-  const std::vector<BuiltCubin> built = build_kernels(plan, text);
-  ASSERT_EQ(built.size(), plan.kernels.size());
+  const std::vector<BuiltCubin> built = build_kernels(program, text);
+  ASSERT_EQ(built.size(), program.kernels.size());
   std::set<std::string> keys{whole.key};
   for (std::size_t i = 0; i < built.size(); ++i) {
     ASSERT_EQ(built[i].kernels.size(), 1u);
-    EXPECT_EQ(built[i].kernels[0].name, plan.kernels[i].entry);
+    EXPECT_EQ(built[i].kernels[0].name, program.kernels[i].entry);
     EXPECT_FALSE(built[i].kernels[0].cached) << "the whole text is another entry";
     EXPECT_EQ(built[i].kernels[0].registers, whole.kernels[i].registers) << "the same code, alone or not";
     EXPECT_TRUE(keys.insert(built[i].key).second);
     EXPECT_EQ(whole.kernels[i].compile_ms, whole.kernels[0].compile_ms);
-    for (const KernelPlan& kernel : plan.kernels) {
+    for (const Kernel& kernel : program.kernels) {
       const std::string section = ".text." + kernel.entry + '\0';
-      EXPECT_EQ(built[i].cubin.find(section) != std::string::npos, kernel.entry == plan.kernels[i].entry);
+      EXPECT_EQ(built[i].cubin.find(section) != std::string::npos, kernel.entry == program.kernels[i].entry);
       EXPECT_NE(whole.cubin.find(section), std::string::npos);
     }
   }
   EXPECT_EQ(FileCache::standard().list().size(), keys.size());
-  EXPECT_TRUE(build_whole(plan, text).kernels[0].cached);
+  EXPECT_TRUE(build_whole(program, text).kernels[0].cached);
 }
 
 TEST_F(KernelReports, AKernelWithoutOthersIsTheWholeText) {
-  const Plan plan = plan_of("sm_80");
-  const std::string text = emit(plan);
-  const std::vector<BuiltCubin> built = build_kernels(plan, text);
+  const Program program = program_of("sm_80");
+  const std::string text = emit(program);
+  const std::vector<BuiltCubin> built = build_kernels(program, text);
   ASSERT_EQ(built.size(), 1u);
-  const BuiltCubin whole = build_whole(plan, text);
+  const BuiltCubin whole = build_whole(program, text);
   EXPECT_EQ(whole.key, built[0].key);
   EXPECT_TRUE(whole.kernels[0].cached);
 }
 
 TEST_F(KernelReports, ArchitecturesHaveEntriesOfTheirOwn) {
-  const Plan ampere = plan_of("sm_80"), hopper = plan_of("sm_90a");
+  const Program ampere = program_of("sm_80"), hopper = program_of("sm_90a");
   EXPECT_NE(build_whole(ampere, emit(ampere)).key, build_whole(hopper, emit(hopper)).key);
 }
 
 TEST_F(KernelReports, ThreadsCompileEachKernelOnce) {
-  const Plan plan = plan_of("sm_86", Level::chunk);
+  const Program program = program_of("sm_86", Level::chunk);
   std::vector<std::vector<BuiltCubin>> built(4);
   {
     std::vector<std::jthread> threads;
-    for (auto& each : built) threads.emplace_back([&] { each = build_kernels(plan, emit(plan)); });
+    for (auto& each : built) threads.emplace_back([&] { each = build_kernels(program, emit(program)); });
   }
   // Two compilations would differ in their milliseconds.
   for (const auto& each : built)
-    for (std::size_t i = 0; i < plan.kernels.size(); ++i)
+    for (std::size_t i = 0; i < program.kernels.size(); ++i)
       EXPECT_EQ(each.at(i).kernels.at(0).compile_ms, built[0][i].kernels[0].compile_ms);
-  EXPECT_EQ(FileCache::standard().list().size(), plan.kernels.size());
+  EXPECT_EQ(FileCache::standard().list().size(), program.kernels.size());
 }
 
 TEST_F(KernelReports, AnErrorInOneKernelComesBack) {
-  const Plan plan = plan_of("sm_80", Level::chunk);
-  for (std::size_t broken = 0; broken < plan.kernels.size(); ++broken) {
+  const Program program = program_of("sm_80", Level::chunk);
+  for (std::size_t broken = 0; broken < program.kernels.size(); ++broken) {
     const std::string text =
-        emit(plan) + "#if RANKONE_ONLY == " + std::to_string(broken) + "\n#error stop here\n#endif\n";
+        emit(program) + "#if RANKONE_ONLY == " + std::to_string(broken) + "\n#error stop here\n#endif\n";
     const std::size_t before = FileCache::standard().list().size();
     try {
-      build_kernels(plan, text);
+      build_kernels(program, text);
       ADD_FAILURE() << broken;
     } catch (const Error& error) {
       EXPECT_EQ(error.code(), ErrorCode::compile_failed);

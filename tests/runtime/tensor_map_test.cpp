@@ -77,7 +77,7 @@ class Recorder final : public LoadedKernels {
 
 constexpr int B = 2, T = 5, H = 2, HV = 6, K = 80, V = 96;
 
-Plan plan_of(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward) {
+Program program_of(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward) {
   return lower(variant, options, default_schedule(variant, options, "sm_90a"), "sm_90a", pass);
 }
 CompileOptions hopper(dtype input = dtype::bf16) {
@@ -92,9 +92,9 @@ ForwardArguments arguments_of(dtype input = dtype::bf16) {
   given.inputs = {{"x", Tensor(memory, input, {B, T, HV, K})}};
   return given;
 }
-unsigned mapped(const Plan& plan, const ForwardArguments& given, const Recorder& recorder) {
-  Call call = CallChecker(plan, true).forward(given);
-  TensorMaps(plan).add(call, recorder);
+unsigned mapped(const Program& program, const ForwardArguments& given, const Recorder& recorder) {
+  Call call = CallChecker(program, true).forward(given);
+  TensorMaps(program).add(call, recorder);
   return call.arguments.flags / first_tensor_is_mapped;
 }
 
@@ -102,7 +102,7 @@ TEST(TensorMaps, AreThoseOfTheCallsTensors) {
   const Recorder recorder;
   ForwardArguments given = arguments_of();
   given.v.strides = {T * HV * 128, HV * 128, 128, 1};
-  EXPECT_EQ(mapped(plan_of(variants::gla_sigmoid, hopper()), given, recorder), 0b1111u);
+  EXPECT_EQ(mapped(program_of(variants::gla_sigmoid, hopper()), given, recorder), 0b1111u);
   ASSERT_EQ(recorder.all.size(), 4u);
   const auto expect = [&](std::size_t i, std::int64_t columns, std::int64_t heads, std::int64_t row) {
     const BoxedTensor& tensor = recorder.all[i];
@@ -120,7 +120,7 @@ TEST(TensorMaps, AreThoseOfTheCallsTensors) {
 
 TEST(TensorMaps, TakeInputsOfFourBytes) {
   const Recorder recorder;
-  EXPECT_EQ(mapped(plan_of(variants::gla_sigmoid, hopper(dtype::f32)), arguments_of(dtype::f32), recorder), 0b1111u);
+  EXPECT_EQ(mapped(program_of(variants::gla_sigmoid, hopper(dtype::f32)), arguments_of(dtype::f32), recorder), 0b1111u);
   ASSERT_EQ(recorder.all.size(), 4u);
   EXPECT_EQ(recorder.all[3].box_columns(), 32);
   EXPECT_EQ(recorder.all[3].strides, (std::array<std::int64_t, 3>{4 * K * HV, 4 * K, 4 * K * HV * T}));
@@ -131,13 +131,13 @@ TEST(TensorMaps, LeaveOutWhatHasNone) {
   ForwardArguments given = arguments_of();
   given.q.data = memory + 2;
   given.v.strides[1] = HV * V + 4;
-  EXPECT_EQ(mapped(plan_of(variants::gla_sigmoid, hopper()), given, recorder), 0b1010u);
+  EXPECT_EQ(mapped(program_of(variants::gla_sigmoid, hopper()), given, recorder), 0b1010u);
   Recorder refusing;
   refusing.refuses = true;
-  EXPECT_EQ(mapped(plan_of(variants::gla_sigmoid, hopper()), arguments_of(), refusing), 0u);
+  EXPECT_EQ(mapped(program_of(variants::gla_sigmoid, hopper()), arguments_of(), refusing), 0u);
   CompileOptions portable = hopper();
   portable.family = Family::portable;
-  EXPECT_EQ(mapped(plan_of(variants::gla_sigmoid, portable), arguments_of(), recorder), 0u);
+  EXPECT_EQ(mapped(program_of(variants::gla_sigmoid, portable), arguments_of(), recorder), 0u);
 }
 
 constexpr Variant scaled =
@@ -147,16 +147,16 @@ TEST(TensorMaps, LeaveOutInputsOfOneNumberAToken) {
   const Recorder recorder;
   ForwardArguments given = arguments_of();
   given.inputs = {{"x", Tensor(memory, dtype::bf16, {B, T, HV, K})}, {"b", Tensor(memory, dtype::bf16, {B, T, HV})}};
-  EXPECT_EQ(mapped(plan_of(scaled, hopper()), given, recorder), 0b1111u);
+  EXPECT_EQ(mapped(program_of(scaled, hopper()), given, recorder), 0b1111u);
 }
 
 TEST(TensorMaps, ServeGatesThatAreComputed) {
   const Recorder recorder;
   ForwardArguments given = arguments_of();
   given.inputs[0].name = "g";
-  EXPECT_EQ(mapped(plan_of(variants::gla, hopper()), given, recorder), 0u);
+  EXPECT_EQ(mapped(program_of(variants::gla, hopper()), given, recorder), 0u);
   given.inputs = {{"g", Tensor(memory, dtype::bf16, {B, T, HV})}};
-  EXPECT_EQ(mapped(plan_of(variants::simple_gla, hopper()), given, recorder), 0u);
+  EXPECT_EQ(mapped(program_of(variants::simple_gla, hopper()), given, recorder), 0u);
 }
 
 }  // namespace

@@ -40,7 +40,7 @@ enum class Pass : unsigned char {
   states    // states and combine: the public state-only pass
 };
 
-struct KernelPlan {
+struct Kernel {
   std::string entry;  // extern "C" name
   KernelRole role = KernelRole::scan;
   int threads = 0;
@@ -50,7 +50,7 @@ struct KernelPlan {
 };
 
 // Order in `inputs`, `parameters`, `scalars` is the order in Arguments.
-struct Plan {
+struct Program {
   Variant variant{};
   CompileOptions options{};
   Schedule schedule{};
@@ -65,7 +65,7 @@ struct Plan {
   std::vector<TensorPlan> inputs, parameters;
   std::vector<std::string> scalars;
   Pass pass = Pass::forward;
-  std::vector<KernelPlan> kernels;  // of the pass, in launch order
+  std::vector<Kernel> kernels;  // of the pass, in launch order
 };
 
 struct ArchLimits {
@@ -80,19 +80,19 @@ std::vector<Schedule> legal_schedules(const Variant&, const CompileOptions&, std
 // The untuned choice. Throws Error where nothing legal fits, or where what is pinned is not legal.
 Schedule default_schedule(const Variant&, const CompileOptions&, std::string_view arch);
 
-// variant + schedule -> plan
-Plan lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch, Pass pass = Pass::forward);
-std::string emit(const Plan&);  // plan -> CUDA text
+// variant + schedule -> program
+Program lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch, Pass pass = Pass::forward);
+std::string emit(const Program&);  // program -> CUDA text
 // The compiler's option that leaves of that text only this one of `kernels`; empty where there is no other.
-std::string option_for(const Plan&, std::size_t kernel);
+std::string option_for(const Program&, std::size_t kernel);
 
-std::int64_t block_count(const Plan&, const KernelPlan&, const Shape&);
-std::int64_t chunk_slots(const Plan&, const Shape&);  // ceil(T / C) * B, or ceil(T / C) + N when packed
+std::int64_t block_count(const Program&, const Kernel&, const Shape&);
+std::int64_t chunk_slots(const Program&, const Shape&);  // ceil(T / C) * B, or ceil(T / C) + N when packed
 // Of a segment, or of what a block prepares at a time; 0 where sequences are walked whole.
-std::int64_t segment_tokens(const Plan&, const Shape&);
-std::size_t segment_state_bytes(const Plan&, const Shape&);  // where segment_decays start in the workspace
+std::int64_t segment_tokens(const Program&, const Shape&);
+std::size_t segment_state_bytes(const Program&, const Shape&);  // where segment_decays start in the workspace
 // Of chunk_states and segment_decays; 0 at the serial level unless it is prepared.
-std::size_t workspace_bytes(const Plan&, const Shape&);
+std::size_t workspace_bytes(const Program&, const Shape&);
 
 std::string to_string(const Schedule&);  // "portable/serial chunk=64 value_tile=64 warps=4 stages=2"
 
