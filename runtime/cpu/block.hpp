@@ -39,6 +39,8 @@ enum class Word : unsigned char {
   multiply_tf32,
   load,
   store,
+  global_load,
+  global_store,
   copy_async,
   store_matrix,
   store_matrix_transposed,
@@ -66,7 +68,7 @@ enum class FailureKind : unsigned char {
   race,
   out_of_range,
   misaligned,
-  misaligned_source,
+  misaligned_place,
   bad_copy_size,
   disagreement,
   deadlock,
@@ -201,6 +203,8 @@ class Block {
   void sync_warp(HostThread&, int line);
   const void* load(HostThread&, int offset, int bytes, int line);
   void* store(HostThread&, int offset, int bytes, int line);
+  const void* global_load(HostThread&, const void* place, int bytes, int line);
+  void* global_store(HostThread&, void* place, int bytes, int line);
   void copy_async(HostThread&, int offset, const void* source, int bytes, int line);
   void copy_commit(HostThread&, int line);
   void copy_wait(HostThread&, int pending, int line);
@@ -241,6 +245,7 @@ class Block {
     if (offset < 0 || offset > launch_.shared_bytes - bytes || (offset & (bytes - 1)) != 0)
       fail_place(word, thread, offset, bytes, line);
   }
+  void check_global(Word word, int thread, const void* place, int bytes, int line);
   const unsigned char* checked_load(Word word, int thread, int offset, int bytes, int line) {
     check_place(word, thread, offset, bytes, line);
     offset += base_of(thread);
@@ -331,8 +336,8 @@ class Block {
   void check_operand(const HostMatrix& matrix, int rows, Access now, const Fiber* threads, int line);
   void perform_next(Warpgroup& group);
   void finish_groups(Warpgroup& group, const Fiber* threads, int pending, int line);
-  void load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
-                      int line, const Box& box = {});
+  void load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier, int line,
+                      const Box& box = {});
   void check_bulk_range(Word word, int thread, int offset, int bytes, int line);
   std::uint32_t begin_bulk_read(Word word, int thread, std::uint16_t column, int from, int bytes, int line);
   void begin_bulk_write(Word word, int thread, int to, int bytes, int line);

@@ -46,7 +46,7 @@ void Block::begin_bulk_write(Word word, int thread, int to, int bytes, int line)
 
 void Block::check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line) {
   if (reinterpret_cast<std::uintptr_t>(address) % 16 != 0)
-    fail({.kind = FailureKind::misaligned_source, .word = word, .thread = thread, .line = line});
+    fail({.kind = FailureKind::misaligned_place, .word = word, .thread = thread, .line = line, .bytes = 16});
   check_bulk_range(word, thread, offset, bytes, line);
 }
 

@@ -71,6 +71,8 @@ const char* name_of(Word word) {
     case Word::multiply_tf32: return "mma_tf32";
     case Word::load: return "shared_load";
     case Word::store: return "shared_store";
+    case Word::global_load: return "global_load";
+    case Word::global_store: return "global_store";
     case Word::copy_async: return "copy_async_16";
     case Word::store_matrix: return "store_matrix_x4";
     case Word::store_matrix_transposed: return "store_matrix_x4_transposed";
@@ -146,9 +148,9 @@ std::string Block::report() const {
     case FailureKind::misaligned:
       return "misaligned: " + who + " touches shared memory at byte " + std::to_string(failure.offset) +
              ", which is no multiple of " + std::to_string(failure.bytes);
-    case FailureKind::misaligned_source:
-      return "misaligned: " + who + " copies " + (failure.word == Word::store_bulk ? "to" : "from") +
-             " global memory at an address that is no multiple of 16";
+    case FailureKind::misaligned_place:
+      return "misaligned: " + who + " touches global memory at an address that is no multiple of " +
+             std::to_string(failure.bytes);
     case FailureKind::bad_copy_size:
       return "copy size: " + who + " copies " + std::to_string(failure.bytes) + " bytes where 0 to 16 are legal";
     case FailureKind::disagreement: {

@@ -30,6 +30,21 @@ void* Block::store(HostThread& thread, int offset, int bytes, int line) {
   return checked_store(Word::store, thread.index, offset, bytes, line);
 }
 
+void Block::check_global(Word word, int thread, const void* place, int bytes, int line) {
+  if (reinterpret_cast<std::uintptr_t>(place) % static_cast<std::uintptr_t>(bytes) != 0)
+    fail({.kind = FailureKind::misaligned_place, .word = word, .thread = thread, .line = line, .bytes = bytes});
+}
+
+const void* Block::global_load(HostThread& thread, const void* place, int bytes, int line) {
+  check_global(Word::global_load, thread.index, place, bytes, line);
+  return place;
+}
+
+void* Block::global_store(HostThread& thread, void* place, int bytes, int line) {
+  check_global(Word::global_store, thread.index, place, bytes, line);
+  return place;
+}
+
 void Block::copy_async(HostThread& thread, int offset, const void* source, int bytes, int line) {
   constexpr int size = 16;
   const int index = thread.index;
@@ -38,7 +53,11 @@ void Block::copy_async(HostThread& thread, int offset, const void* source, int b
   if (bytes < 0 || bytes > size)
     fail({.kind = FailureKind::bad_copy_size, .word = Word::copy_async, .thread = index, .line = line, .bytes = bytes});
   if (reinterpret_cast<std::uintptr_t>(source) % size != 0)
-    fail({.kind = FailureKind::misaligned_source, .word = Word::copy_async, .thread = index, .line = line});
+    fail({.kind = FailureKind::misaligned_place,
+          .word = Word::copy_async,
+          .thread = index,
+          .line = line,
+          .bytes = size});
   if (launch_.check_races) {
     Access other;
     const Access now = stamp(index, line);
@@ -103,6 +122,10 @@ const HostInterface host_words = {
                   int line) { return collective_shuffle(block_of(t), t, value, source, line); },
     .load = [](HostThread& t, int offset, int bytes, int line) { return block_of(t).load(t, offset, bytes, line); },
     .store = [](HostThread& t, int offset, int bytes, int line) { return block_of(t).store(t, offset, bytes, line); },
+    .global_load = [](HostThread& t, const void* place, int bytes,
+                      int line) { return block_of(t).global_load(t, place, bytes, line); },
+    .global_store = [](HostThread& t, void* place, int bytes,
+                       int line) { return block_of(t).global_store(t, place, bytes, line); },
     .copy_async = [](HostThread& t, int offset, const void* source, int bytes,
                      int line) { block_of(t).copy_async(t, offset, source, bytes, line); },
     .copy_commit = [](HostThread& t, int line) { block_of(t).copy_commit(t, line); },

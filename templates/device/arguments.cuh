@@ -27,12 +27,12 @@ struct Arguments {
   void* final_state;          // likewise; null: not wanted
   void* chunk_states;         // workspace: state before each slot, of a chunk or, at the segment level, of a segment; or
                               // what is prepared of each chunk
-  float* log_decay_total;     // state-only pass: each sequence's sum of log-decays, [N, HV] or [N, HV, K]; or null
+  void* log_decay_total;      // float; state-only pass: each sequence's sum of log-decays, [N, HV] or [N, HV, K]; or null
   const void* cu_seqlens;     // [N + 1] on the device; null: N = B sequences of T tokens
   long long tokens;           // T of a batch row
   long long sequences;        // N
   long long segment_tokens;   // of a segment, or prepared at a time, a multiple of the chunk; 0: all of a sequence
-  float* segment_decays;      // of the segment level: base-2 log-decay of each slot, [slots, HV] or [slots, HV, K]
+  void* segment_decays;       // of the segment level: base-2 log-decay of each slot, [slots, HV] or [slots, HV, K]
   int heads, value_heads;     // H, HV
   float scale;
   unsigned flags;             // ArgumentFlag bits

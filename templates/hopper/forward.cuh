@@ -55,7 +55,9 @@ template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, i
         if constexpr (T::per_key) {
           KeyTotals<T>::store(arguments, note.item, thread);
         } else if (thread == 0 && note.item.value_column() == 0) {
-          arguments.segment_decays[note.item.slot() * arguments.value_heads + note.item.head()] = total;
+          global_store<float>(global<float>(arguments.segment_decays) +
+                                  (note.item.slot() * arguments.value_heads + note.item.head()),
+                              total);
         }
       }
     }

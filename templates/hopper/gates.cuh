@@ -2,6 +2,7 @@
 // What an expression can read at one token and key column of a staged chunk.
 #pragma once
 
+#include "device/global.cuh"
 #include "device/math.cuh"
 #include "hopper/items.cuh"
 #include "hopper/panel.cuh"
@@ -34,7 +35,7 @@ template <class T> struct PanelAt {
       const bool exists = T::key_dim % 64 == 0 || column < T::key_dim;
       element = element * T::key_dim + first_column + (exists ? column : T::key_dim - 1);
     }
-    return to_float(static_cast<const Type*>(arguments.parameters[index])[element]);
+    return to_float(global_load<Type>(global<const Type>(arguments.parameters[index]) + element));
   }
   template <int index> RK_DEVICE float input() const {
     using Type = typename TypeOf<T::input_types[index]>::Type;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "device/bulk.cuh"
+#include "device/global.cuh"
 #include "hopper/items.cuh"
 #include "hopper/share.cuh"
 
@@ -12,13 +13,13 @@ namespace rankone {
 template <class T> struct Image {
   static constexpr HopperLayout layout = T::layout;
   static constexpr int pieces = Pieces<T>::count;
-  unsigned char* base;
+  Global<unsigned char> base;
 
   RK_DEVICE Image(const Arguments& arguments, const ItemAt& item, long long first_token)
-      : base(static_cast<unsigned char*>(arguments.chunk_states) +
+      : base(global<unsigned char>(arguments.chunk_states) +
              ((item.slot() + first_token / T::chunk) * arguments.value_heads + item.head()) * layout.image_bytes) {}
   // Where a piece of the stage stands: between keys and scores a stage has what each kernel needs for itself.
-  RK_DEVICE unsigned char* at(const Piece& piece) const {
+  RK_DEVICE Global<unsigned char> at(const Piece& piece) const {
     return base + (piece.offset < layout.value ? piece.offset : piece.offset - layout.scores + layout.value);
   }
 };

@@ -2,6 +2,7 @@
 // Between the two passes of a split sequence: from what each segment adds to the state before each segment.
 #pragma once
 
+#include "device/global.cuh"
 #include "hopper/walk.cuh"
 
 namespace rankone {
@@ -20,29 +21,29 @@ template <class Policy> RK_DEVICE void join(const Arguments& arguments) {
   const long long segments = segments_of(arguments, work.length);
   Vector16 state{};
   if (arguments.initial_state != nullptr) {
-    state = *reinterpret_cast<const Vector16*>(static_cast<const float*>(arguments.initial_state) + matrix * elements +
-                                               first);
+    state = global_load<Vector16>(global<const float>(arguments.initial_state) + matrix * elements + first);
   }
   const auto slot = [&](long long segment) { return (work.first_slot + segment) * arguments.value_heads + head; };
+  const Global<const float> decays = global<const float>(arguments.segment_decays);
   const auto place = [&](long long segment) {
-    return reinterpret_cast<Vector16*>(static_cast<float*>(arguments.chunk_states) + slot(segment) * elements + first);
+    return global<float>(arguments.chunk_states) + slot(segment) * elements + first;
   };
   Vector16 added{};
-  if (segments > 1) added = *place(0);
+  if (segments > 1) added = global_load<Vector16>(place(0));
 #pragma unroll 1
   for (long long segment = 0; segment < segments; ++segment) {
     Vector16 next{};
-    if (segment + 2 < segments) next = *place(segment + 1);
-    *place(segment) = state;
+    if (segment + 2 < segments) next = global_load<Vector16>(place(segment + 1));
+    global_store<Vector16>(place(segment), state);
     if (segment + 1 < segments) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         float log_decay = 0.0f;
         if constexpr (Policy::decay == DecayKind::per_key) {
           const int key = Policy::value_major_state ? (first + i) % Policy::key_dim : (first + i) / Policy::value_dim;
-          log_decay = arguments.segment_decays[slot(segment) * Policy::key_dim + key];
+          log_decay = global_load<float>(decays + (slot(segment) * Policy::key_dim + key));
         } else if constexpr (Policy::decay != DecayKind::none) {
-          log_decay = arguments.segment_decays[slot(segment)];
+          log_decay = global_load<float>(decays + slot(segment));
         }
         state.word[i] = as_bits(as_float(state.word[i]) * exp2(log_decay) + as_float(added.word[i]));
       }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "device/barrier.cuh"
+#include "device/global.cuh"
 #include "hopper/items.cuh"
 #include "hopper/panel.cuh"
 #include "hopper/share.cuh"
@@ -41,13 +42,14 @@ template <class T> struct KeyTotals {
     sync_threads(helper_barrier, group_threads);
     if (item.value_column() < T::cluster * T::value_tile) {  // those of one block or cluster will do
       constexpr int columns = T::cluster == 1 ? T::key_dim : T::layout.own_columns;
-      float* const target = arguments.segment_decays +
-                            (item.slot() * arguments.value_heads + item.head()) * T::key_dim + first_own_column<T>();
+      const Global<float> target = global<float>(arguments.segment_decays) +
+                                   (item.slot() * arguments.value_heads + item.head()) * T::key_dim +
+                                   first_own_column<T>();
       for (int column = thread; column < columns; column += group_threads) {
         float sum = 0.0f;
         for (int i = 0; i < T::spans; ++i)
           sum += shared_load<float>(T::layout.totals + (i * T::layout.own_columns + column) * 4);
-        target[column] = sum;
+        global_store<float>(target + column, sum);
       }
     }
     if constexpr (T::cluster == 1) sync_threads(helper_barrier, group_threads);  // else giving the part has one

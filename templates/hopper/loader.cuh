@@ -5,6 +5,7 @@
 
 #include "device/barrier.cuh"
 #include "device/copy.cuh"
+#include "device/global.cuh"
 #include "device/tensor_copy.cuh"
 #include "hopper/image.cuh"
 #include "hopper/items.cuh"
@@ -15,19 +16,19 @@ namespace rankone {
 
 // One head of a tensor, from an item's first token and first column on, and where it goes within a stage.
 template <class T> struct PanelSource {
-  const T* base;
+  Global<const T> base;
   long long stride;  // between tokens
   int width;         // elements from the first column to the end of the row
   int tile;
   unsigned vectorized;  // whether 16-byte accesses are legal
 
   static RK_DEVICE PanelSource read(int offset) {
-    return {static_cast<const T*>(shared_load<const void*>(offset)), shared_load<long long>(offset + 8),
+    return {shared_load<Global<const T>>(offset), shared_load<long long>(offset + 8),
             shared_load<int>(offset + 16), shared_load<int>(offset + 20), shared_load<unsigned>(offset + 24)};
   }
   static RK_DEVICE int tile_at(int offset) { return shared_load<int>(offset + 20); }
   RK_DEVICE void leave(int offset) const {
-    shared_store<const void*>(offset, base);
+    shared_store<Global<const T>>(offset, base);
     shared_store<long long>(offset + 8, stride);
     shared_store<int>(offset + 16, width);
     shared_store<int>(offset + 20, tile);
@@ -42,7 +43,7 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& so
   constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit, threads = group_threads;
   const int thread = anew(thread_index());
   const long long stride = source.stride;
-  const T* const base = source.base + first_token * stride;
+  const Global<const T> base = source.base + first_token * stride;
   const auto valid = [&](int first) {
     const int left = source.width - first;
     return left < 0 ? 0 : left > per_unit ? per_unit : left;
@@ -52,13 +53,13 @@ RK_DEVICE void load_panels(const Panels<T, rows>& tile, const PanelSource<T>& so
     for (int item = thread; item < rows * columns; item += threads) {
       const int row = item / columns, column = item % columns;
       const bool inside = row < count && column < source.width;
-      shared_store<T>(tile.at(row, column), inside ? base[row * stride + column] : Element<T>::from(0.0f));
+      shared_store<T>(tile.at(row, column), inside ? global_load<T>(base + (row * stride + column)) : Element<T>::from(0.0f));
     }
   } else if constexpr (threads % units == 0 && threads / units % 8 == 0) {
     // A thread stays in its column and its row of the pattern.
     constexpr int step = threads / units;
     const int unit = thread % units, bytes = valid(unit * per_unit) * static_cast<int>(sizeof(T));
-    const T* from = base + thread / units * stride + (bytes > 0 ? unit * per_unit : 0);
+    Global<const T> from = base + thread / units * stride + (bytes > 0 ? unit * per_unit : 0);
     const int target = tile.unit(thread / units, unit);
     if (count == rows) {
 #pragma unroll
@@ -188,7 +189,7 @@ template <class T> struct Loader {
   template <class Type>
   RK_DEVICE void point(const Item& found, int index, const TensorArgument& tensor, unsigned vectorized, int head,
                        int column, int columns, int tile) const {
-    PanelSource<Type>{static_cast<const Type*>(tensor.data) + found.batch * tensor.batch_stride +
+    PanelSource<Type>{global<const Type>(tensor.data) + found.batch * tensor.batch_stride +
                           found.start * tensor.token_stride + head * tensor.head_stride + column,
                       tensor.token_stride, columns - column, tile, vectorized}
         .leave(next.source(index));
@@ -286,7 +287,7 @@ template <class T> struct Loader {
       using Type = typename TypeOf<T::input_types[index]>::Type;
       if constexpr (!T::input_is_per_key[index]) {
         const PanelSource<Type> source = PanelSource<Type>::read(item.source(3 + index));
-        held[index] = thread < count ? bits_of(source.base[(first_token + thread) * source.stride]) : 0u;
+        held[index] = thread < count ? bits_of(global_load<Type>(source.base + (first_token + thread) * source.stride)) : 0u;
         held_base = to.base();
       } else if constexpr (sizeof(Type) != 2) {
         if ((done >> (3 + index) & 1u) == 0) load<layout.own_columns, Type>(3 + index, count);

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "device/barrier.cuh"
+#include "device/global.cuh"
 #include "device/math.cuh"
 #include "hopper/items.cuh"
 #include "hopper/key_range.cuh"
@@ -49,17 +50,19 @@ template <class T> struct GroupState {
     if constexpr (T::narrow) unit = read = 0;  // an item's rounding does not depend on the one before
     if constexpr (T::role == Role::states) return;
     const bool split = is_split<T>(arguments);
-    const float* const source = static_cast<const float*>(split ? arguments.chunk_states : arguments.initial_state);
-    if (source == nullptr) return;
+    const void* const states = split ? arguments.chunk_states : arguments.initial_state;
+    if (states == nullptr) return;
+    const Global<const float> source = global<const float>(states);
     for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
-             item.value_column() + column, [&](float& value, long long element) { value = source[element]; });
+             item.value_column() + column, [&](float& value, long long element) { value = global_load<float>(source + element); });
   }
   RK_DEVICE void end(const Arguments& arguments, const ItemAt& item, int column) {
-    float* const target = static_cast<float*>(T::role == Role::states ? arguments.chunk_states : arguments.final_state);
-    if (target == nullptr || (T::role != Role::states && !item.ends())) return;
+    void* const states = T::role == Role::states ? arguments.chunk_states : arguments.final_state;
+    if (states == nullptr || (T::role != Role::states && !item.ends())) return;
     if constexpr (T::narrow) change_unit(0);
+    const Global<float> target = global<float>(states);
     for_each((T::role == Role::states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
-             item.value_column() + column, [&](float& value, long long element) { target[element] = value; });
+             item.value_column() + column, [&](float& value, long long element) { global_store<float>(target + element, value); });
   }
 
   // float16 alone: chooses what the state is over as an operand. Its largest element stays from 2^8 to 2^15. A value
@@ -146,14 +149,14 @@ template <class T> struct Strip {
     const int lane = anew(lane_index()), half = lane % 2, first_row = lane / 2,
               first_column = item.value_column() + column + 8 * half;
     if (first_column >= T::value_dim) return;
-    Storage* target = static_cast<Storage*>(output.data) + item.batch() * output.batch_stride +
-                      (item.start() + first_token + first_row) * output.token_stride +
-                      item.head() * output.head_stride + first_column;
+    Global<Storage> target = global<Storage>(output.data) + item.batch() * output.batch_stride +
+                             (item.start() + first_token + first_row) * output.token_stride +
+                             item.head() * output.head_stride + first_column;
     if ((arguments.flags & output_is_vectorized) != 0 && first_column + 8 <= T::value_dim) {
 #pragma unroll
       for (int turn = 0; turn < T::chunk / 16; ++turn) {
         const int row = first_row + turn * 16;
-        if (row < rows) *reinterpret_cast<Vector16*>(target) = shared_load<Vector16>(tile.at(row, column + 8 * half));
+        if (row < rows) global_store<Vector16>(target, shared_load<Vector16>(tile.at(row, column + 8 * half)));
         target += 16 * output.token_stride;
       }
       return;
@@ -162,7 +165,7 @@ template <class T> struct Strip {
     for (int row = first_row; row < rows; row += 16) {
 #pragma unroll 1
       for (int i = 0; i < 8 && first_column + i < T::value_dim; ++i) {
-        target[i] = shared_load<Storage>(tile.at(row, column + 8 * half + i));
+        global_store<Storage>(target + i, shared_load<Storage>(tile.at(row, column + 8 * half + i)));
       }
       target += 16 * output.token_stride;
     }

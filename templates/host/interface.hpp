@@ -45,8 +45,10 @@ struct HostInterface {
   void (*sync_block)(HostThread&, int line);
   void (*sync_warp)(HostThread&, int line);
   float (*shuffle)(HostThread&, float value, int source, int line);
-  const void* (*load)(HostThread&, int offset, int bytes, int line);  // checked; the bytes to read
-  void* (*store)(HostThread&, int offset, int bytes, int line);       // checked; the bytes to write
+  const void* (*load)(HostThread&, int offset, int bytes, int line);                // checked; the bytes to read
+  void* (*store)(HostThread&, int offset, int bytes, int line);                     // checked; the bytes to write
+  const void* (*global_load)(HostThread&, const void* place, int bytes, int line);  // likewise
+  void* (*global_store)(HostThread&, void* place, int bytes, int line);
   void (*copy_async)(HostThread&, int offset, const void* source, int bytes, int line);
   void (*copy_commit)(HostThread&, int line);
   void (*copy_wait)(HostThread&, int pending, int line);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Host forms of the words that touch shared memory, other lanes, the tensor cores and asynchronous copies.
+// Host forms of the words that touch shared and global memory, other lanes, the tensor cores and asynchronous copies.
 //
 // Each hands over to the emulator; `line` is filled in where the word is called.
 #pragma once
@@ -81,6 +81,15 @@ __device__ __forceinline__ void shared_store_if(bool wanted, int offset, float f
     float first, second;
   } const pair{first, second};
   if (wanted) shared_store(offset, pair, line);
+}
+
+template <class T> __device__ __forceinline__ T global_load(const void* place, int line = __builtin_LINE()) {
+  T value;
+  __builtin_memcpy(&value, host_interface->global_load(host_thread(), place, sizeof(T), line), sizeof(T));
+  return value;
+}
+template <class T> __device__ __forceinline__ void global_store(void* place, T value, int line = __builtin_LINE()) {
+  __builtin_memcpy(host_interface->global_store(host_thread(), place, sizeof(T), line), &value, sizeof(T));
 }
 
 __device__ __forceinline__ void copy_async_16(int offset, const void* source, int bytes, int line = __builtin_LINE()) {
@@ -242,8 +251,8 @@ __device__ __forceinline__ void wgmma(float (&c)[count], const unsigned (&a)[4],
   host_wgmma<T, accumulate>(c, a, {}, host_matrix(b), line);
 }
 template <class T, bool accumulate, int count, class A, class B>
-  requires(A::stride_bytes >= 0)
-__device__ __forceinline__ void wgmma(float (&c)[count], const A& a, const B& b, int line = __builtin_LINE()) {
+requires(A::stride_bytes >= 0) __device__ __forceinline__
+    void wgmma(float (&c)[count], const A& a, const B& b, int line = __builtin_LINE()) {
   host_wgmma<T, accumulate>(c, nullptr, host_matrix(a), host_matrix(b), line);
 }
 

@@ -6,6 +6,7 @@
 // meets every earlier token again, the sum is rounded to a factor once.
 #pragma once
 
+#include "device/global.cuh"
 #include "device/math.cuh"
 #include "kernels/stage.cuh"
 
@@ -37,7 +38,7 @@ struct At {
     if constexpr ((axes & 4u) != 0) {
       element = element * Traits::key_dim + (column < Traits::key_dim ? column : Traits::key_dim - 1);
     }
-    return to_float(static_cast<const T*>(arguments.parameters[index])[element]);
+    return to_float(global_load<T>(global<const T>(arguments.parameters[index]) + element));
   }
   template <int index> RK_DEVICE float input() const {
     using T = typename TypeOf<Traits::input_types[index]>::Type;
@@ -47,10 +48,10 @@ struct At {
     } else {
       const TensorArgument& tensor = arguments.inputs[index];
       const int head = Traits::input_has_key_heads[index] ? work.query_head : work.head;
-      return to_float(static_cast<const T*>(tensor.data)[work.batch * tensor.batch_stride +
-                                                         (work.start + first_token + (row < last_row ? row : last_row)) *
-                                                             tensor.token_stride +
-                                                         head * tensor.head_stride]);
+      const long long token = work.start + first_token + (row < last_row ? row : last_row);
+      return to_float(global_load<T>(global<const T>(tensor.data) + (work.batch * tensor.batch_stride +
+                                                                     token * tensor.token_stride +
+                                                                     head * tensor.head_stride)));
     }
   }
 };

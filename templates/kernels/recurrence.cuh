@@ -18,9 +18,9 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
   const int first_column = work.value_column + warp_index() * Traits::columns + 2 * lane.pair;
   const bool whole = (arguments.flags & output_is_vectorized) != 0 &&
                      work.value_column + Traits::value_tile <= Traits::value_dim;
-  Storage* target = static_cast<Storage*>(arguments.output.data) + work.batch * arguments.output.batch_stride +
-                    (work.start + first_token + first + lane.group) * arguments.output.token_stride +
-                    work.head * arguments.output.head_stride + first_column;
+  Global<Storage> target = global<Storage>(arguments.output.data) + work.batch * arguments.output.batch_stride +
+                           (work.start + first_token + first + lane.group) * arguments.output.token_stride +
+                           work.head * arguments.output.head_stride + first_column;
 #pragma unroll
   for (int side = 0; side < 2; ++side) {
     if (first + lane.group + 8 * side < rows) {
@@ -32,10 +32,10 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
           const Pair pair{Element<Storage>::from(o[block][half][2 * side] * arguments.scale),
                           Element<Storage>::from(o[block][half][2 * side + 1] * arguments.scale)};
           if (whole) {
-            *reinterpret_cast<Pair*>(target + column) = pair;
+            global_store<Pair>(target + column, pair);
           } else {
-            if (first_column + column < Traits::value_dim) target[column] = pair.low;
-            if (first_column + column + 1 < Traits::value_dim) target[column + 1] = pair.high;
+            if (first_column + column < Traits::value_dim) global_store<Storage>(target + column, pair.low);
+            if (first_column + column + 1 < Traits::value_dim) global_store<Storage>(target + (column + 1), pair.high);
           }
         }
       }

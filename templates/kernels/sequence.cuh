@@ -2,6 +2,7 @@
 // Which value columns, head, sequence and tokens a block works on, with equal or packed lengths.
 #pragma once
 
+#include "device/global.cuh"
 #include "kernels/policy.cuh"
 
 namespace rankone {
@@ -25,8 +26,8 @@ RK_DEVICE long long clamp(long long value, long long low, long long high) {
 // Offsets come from the caller's device memory: whatever they hold, no token outside [0, T) is touched.
 RK_DEVICE long long sequence_offset(const Arguments& arguments, long long index) {
   const long long offset = arguments.flags & cu_seqlens_are_64_bit
-                               ? static_cast<const long long*>(arguments.cu_seqlens)[index]
-                               : static_cast<const int*>(arguments.cu_seqlens)[index];
+                               ? global_load<long long>(global<const long long>(arguments.cu_seqlens) + index)
+                               : global_load<int>(global<const int>(arguments.cu_seqlens) + index);
   return clamp(offset, 0, arguments.tokens);
 }
 

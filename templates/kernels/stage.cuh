@@ -3,6 +3,7 @@
 #pragma once
 
 #include "device/copy.cuh"
+#include "device/global.cuh"
 #include "device/tile.cuh"
 #include "kernels/sequence.cuh"
 
@@ -17,13 +18,13 @@ template <class Traits> using ValueTile = Tile<typename Traits::Storage, Traits:
 // chunk.
 template <class T>
 struct Source {
-  const T* base;
+  Global<const T> base;
   const TensorArgument& tensor;
   int width;  // elements from the first column to the end of the row
   unsigned vectorized;  // whether 16-byte accesses are legal
 
   RK_DEVICE Source(const TensorArgument& from, unsigned is_vectorized, const Work& work, int head, int column, int columns)
-      : base(static_cast<const T*>(from.data) + work.batch * from.batch_stride + work.start * from.token_stride +
+      : base(global<const T>(from.data) + work.batch * from.batch_stride + work.start * from.token_stride +
              head * from.head_stride + column),
         tensor(from), width(columns - column), vectorized(is_vectorized) {}
 };
@@ -38,12 +39,12 @@ RK_DEVICE void copy_tile(const Tile<T, columns>& tile, const Source<T>& source, 
     return left < 0 ? 0 : left > per_unit ? per_unit : left;
   };
   const long long stride = source.tensor.token_stride;
-  const T* const base = source.base + first_token * stride;
+  const Global<const T> base = source.base + first_token * stride;
   if constexpr (threads % units == 0) {
     // A thread stays in its column, and only the row advances.
     constexpr int step = threads / units, turns = (tile_rows + step - 1) / step;
     const int first = thread_index() % units * per_unit, bytes = valid(first) * static_cast<int>(sizeof(T));
-    const T* from = base + thread_index() / units * stride + (bytes > 0 ? first : 0);
+    Global<const T> from = base + thread_index() / units * stride + (bytes > 0 ? first : 0);
 #pragma unroll 8
     for (int turn = 0; turn < turns; ++turn) {
       const int row = thread_index() / units + turn * step;
@@ -66,14 +67,14 @@ RK_DEVICE void copy_tile(const Tile<T, columns>& tile, const Source<T>& source, 
 // The same by single elements, for bases and strides of any alignment. The tile's place and width are run-time values,
 // so that one loop can serve several tiles.
 template <int threads, int tile_rows, class T>
-RK_DEVICE void copy_elements(int tile, int columns, const T* base, long long stride, int width, int rows) {
+RK_DEVICE void copy_elements(int tile, int columns, Global<const T> base, long long stride, int width, int rows) {
 #pragma unroll 1
   for (int row = warp_index(); row < tile_rows; row += threads / warp_size) {
     const int to = tile + row * (columns * static_cast<int>(sizeof(T)) + row_padding);
-    const T* const from = base + row * stride;
+    const Global<const T> from = base + row * stride;
 #pragma unroll 1
     for (int column = lane_index(); column < columns; column += warp_size) {
-      const T value = row < rows && column < width ? from[column] : Element<T>::from(0.0f);
+      const T value = row < rows && column < width ? global_load<T>(from + column) : Element<T>::from(0.0f);
       shared_store<T>(to + column * static_cast<int>(sizeof(T)), value);
     }
   }
@@ -107,7 +108,7 @@ struct InputSources<Traits, index, true> {
         copy_tile<Traits::threads, Traits::chunk>(Tile<T, columns>{stage + offset}, source, first_token, rows);
       } else {
         const long long stride = source.tensor.token_stride;
-        const T* const base = source.base + first_token * stride;
+        const Global<const T> base = source.base + first_token * stride;
         copy_elements<Traits::threads, Traits::chunk>(stage + offset, columns, base, stride, source.width, rows);
       }
     }
@@ -162,7 +163,7 @@ struct ChunkSources {
       if (pick(which, query.vectorized, key.vectorized, value.vectorized) != 0) continue;
       const long long stride =
           pick(which, query.tensor.token_stride, key.tensor.token_stride, value.tensor.token_stride);
-      const Storage* const base = pick(which, query.base, key.base, value.base) + first_token * stride;
+      const Global<const Storage> base = pick(which, query.base, key.base, value.base) + first_token * stride;
       const int tile = stage + pick(which, layout.query, layout.key, layout.value);
       const int columns = pick(which, Traits::key_padded, Traits::key_padded, Traits::value_tile);
       copy_elements<Traits::threads, Traits::chunk>(tile, columns, base, stride,

@@ -2,6 +2,7 @@
 // The state of a block: each warp holds all key columns of its value columns, transposed, in float32 registers.
 #pragma once
 
+#include "device/global.cuh"
 #include "kernels/fragment.cuh"
 #include "kernels/sequence.cuh"
 
@@ -89,14 +90,14 @@ struct State {
     }
     if (arguments.initial_state == nullptr) return;
     const Place place = first_place(arguments, work);
-    const float* const source = static_cast<const float*>(arguments.initial_state) + place.element;
-    for_each(place, [&](float& value, int distance) { value = source[distance]; });
+    const Global<const float> source = global<const float>(arguments.initial_state) + place.element;
+    for_each(place, [&](float& value, int distance) { value = global_load<float>(source + distance); });
   }
   RK_DEVICE void store_final(const Arguments& arguments, const Work& work) {
     if (arguments.final_state == nullptr) return;
     const Place place = first_place(arguments, work);
-    float* const target = static_cast<float*>(arguments.final_state) + place.element;
-    for_each(place, [&](float& value, int distance) { target[distance] = value; });
+    const Global<float> target = global<float>(arguments.final_state) + place.element;
+    for_each(place, [&](float& value, int distance) { global_store<float>(target + distance, value); });
   }
 
   // A slot of the workspace holds operands in the order of the registers that hold them: both sides of it are blocks
@@ -105,23 +106,23 @@ struct State {
   static constexpr int threads = Traits::state_warps * warp_size;
   static constexpr int vectors = Traits::column_blocks * Traits::key_padded * operand_bytes / 32;  // of a thread
   static constexpr int group_vectors = vectors / groups;
-  static RK_DEVICE Vector16* slot(const Arguments& arguments, const Work& work, long long index) {
+  static RK_DEVICE Global<Vector16> slot(const Arguments& arguments, const Work& work, long long index) {
     const long long block = (index * arguments.value_heads + work.head) * Traits::value_tiles + work.value_tile;
-    return static_cast<Vector16*>(arguments.chunk_states) + block * vectors * threads + thread_index();
+    return global<Vector16>(arguments.chunk_states) + block * vectors * threads + thread_index();
   }
   RK_DEVICE void save(const Arguments& arguments, const Work& work, long long index) {
-    Vector16* target = slot(arguments, work, index);
+    Global<Vector16> target = slot(arguments, work, index);
     for_each_group([&](int) {
 #pragma unroll
-      for (int i = 0; i < group_vectors; ++i) target[i * threads] = pack(i);
+      for (int i = 0; i < group_vectors; ++i) global_store<Vector16>(target + i * threads, pack(i));
       target += group_vectors * threads;
     });
   }
   RK_DEVICE void restore(const Arguments& arguments, const Work& work, long long index) {
-    const Vector16* source = slot(arguments, work, index);
+    Global<Vector16> source = slot(arguments, work, index);
     for_each_group([&](int) {
 #pragma unroll
-      for (int i = 0; i < group_vectors; ++i) unpack(i, source[i * threads]);
+      for (int i = 0; i < group_vectors; ++i) unpack(i, global_load<Vector16>(source + i * threads));
       source += group_vectors * threads;
     });
   }
