@@ -84,6 +84,7 @@ int shared_bytes(const Variant& variant, const CompileOptions& options, const Sc
                     .operand_bytes = operand_bytes(options, schedule.family),
                     .per_key = variant.decay_.kind == DecayKind::per_key,
                     .reads_output = role != KernelRole::states,
+                    .split_products = options.precision == Precision::f32,
                     .input_bytes = {}};
   const std::vector<int> bytes = staged_input_bytes(variant, options);
   std::copy(bytes.begin(), bytes.end(), sizes.input_bytes);

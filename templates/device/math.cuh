@@ -17,7 +17,10 @@ RK_DEVICE float exp2(float x) {
   return result;
 }
 RK_DEVICE float sqrt(float x) { return ::sqrtf(x); }
-RK_DEVICE float floor(float x) { return ::floorf(x); }
+// The nearest whole number.
+RK_DEVICE float nearest(float x) { return ::rintf(x); }
+// a b + c, rounded once.
+RK_DEVICE float multiply_add(float a, float b, float c) { return ::fmaf(a, b, c); }
 // log2(x), relative error 6e-7 away from 1; subnormals count as zero.
 RK_DEVICE float log2_away_from_one(float x) {
   float result;
@@ -97,6 +100,24 @@ RK_DEVICE float tanh(float x) {
                                      magnitude * magnitude * (0.13333333f - magnitude * magnitude * 0.053968254f)))
           : divide(1.0f - u, 1.0f + u);
   return x < 0.0f ? -value : value;
+}
+
+// A number and what its rounding took away.
+struct alignas(8) Unrounded {
+  float high, low;
+};
+// 2^x. Near 1, where a state is multiplied with it over and over, it keeps some 45 digits: each rounding would err the
+// same way.
+RK_DEVICE Unrounded unrounded_exp2(float x) {
+  if (!(absolute(x) < 0.25f)) return {exp2(x), 0.0f};
+  const float t = x * log_of_2;
+  float series = multiply_add(t, 1.0f / 6, 1.0f);
+  series = multiply_add(t * (1.0f / 5), series, 1.0f);
+  series = multiply_add(t * (1.0f / 4), series, 1.0f);
+  series = multiply_add(t * (1.0f / 3), series, 1.0f);
+  series = multiply_add(t * (1.0f / 2), series, 1.0f);
+  const float above_one = t * series, high = 1.0f + above_one;
+  return {high, above_one - (high - 1.0f)};
 }
 
 // Clamped, so that a reset sums without NaN.

@@ -26,9 +26,7 @@ template <class T, class Gate> struct TokenDecays {
       if constexpr (T::decay != DecayKind::none) log_decay = Gate::log_decay(at);
       write[i] = 1.0f;
       if constexpr (T::has_write_scale) write[i] = Gate::write_scale(at);
-      const float step = exists ? log2_decay(log_decay) : 0.0f;
-      sum[i].whole = floor(step);
-      sum[i].fraction = step - sum[i].whole;
+      sum[i] = exponent_of(exists ? log2_decay(log_decay) : 0.0f);
 #pragma unroll
       for (int distance = 1; distance < warp_size; distance *= 2) {
         const float whole = shuffle_up(sum[i].whole, distance), fraction = shuffle_up(sum[i].fraction, distance);

@@ -57,7 +57,8 @@ __device__ __forceinline__ float flushed(float x) {
 }
 __device__ __forceinline__ float exp2(float x) { return flushed(__builtin_exp2f(x)); }
 __device__ __forceinline__ float log2_away_from_one(float x) { return __builtin_log2f(flushed(x)); }
-__device__ __forceinline__ float floor(float x) { return __builtin_floorf(x); }
+__device__ __forceinline__ float nearest(float x) { return __builtin_rintf(x); }
+__device__ __forceinline__ float multiply_add(float a, float b, float c) { return __builtin_fmaf(a, b, c); }
 __device__ __forceinline__ float sqrt(float x) { return __builtin_sqrtf(x); }
 __device__ __forceinline__ float divide(float a, float b) { return a / b; }
 __device__ __forceinline__ float reciprocal(float x) { return flushed(1.0f / flushed(x)); }

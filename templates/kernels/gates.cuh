@@ -125,11 +125,15 @@ RK_DEVICE float write_scale_of(int row) {
   return 1.0f;
 }
 
-// A sum of base-2 logarithms as an exact whole part and a fraction in [0, 16): differences of two such sums keep their
-// digits even where a reset lies before both.
+// A sum of base-2 logarithms as an exact whole part and a sum of what their rounding left: differences of two such sums
+// keep their digits even where a reset lies before both, and weak decays, whose whole part is zero, keep all of theirs.
 struct Exponent {
   float whole, fraction;
 };
+RK_DEVICE Exponent exponent_of(float log2_decay) {
+  const float whole = nearest(log2_decay);
+  return {whole, log2_decay - whole};
+}
 RK_DEVICE float exp2_of_difference(const Exponent& a, const Exponent& b) {
   return exp2((a.whole - b.whole) + (a.fraction - b.fraction));
 }
@@ -143,9 +147,7 @@ struct SpanDecay {
   RK_DEVICE explicit SpanDecay(int span) {
     const int lane = lane_index();
     log_sum = shared_load<float>(Traits::layout.decay + (span * sub_chunk + lane % sub_chunk) * 4);
-    const float step = log2_decay(log_sum);
-    sum.whole = floor(step);
-    sum.fraction = step - sum.whole;
+    sum = exponent_of(log2_decay(log_sum));
 #pragma unroll
     for (int distance = 1; distance < sub_chunk; distance *= 2) {
       const float whole = shuffle_up(sum.whole, distance), fraction = shuffle_up(sum.fraction, distance);
@@ -169,7 +171,10 @@ struct SpanDecay {
                           exp2_of_difference(end, sum) * write_scale_of<Traits>(token));
     }
     if (lane == sub_chunk - 1) {
-      shared_store<float>(Traits::layout.span_decay + span * 16, exp2_of_difference(end, start));
+      if constexpr (Traits::split_products)
+        shared_store<Unrounded>(Traits::layout.span_decay + span * 16, unrounded_exp2(end.whole + end.fraction));
+      else
+        shared_store<float>(Traits::layout.span_decay + span * 16, exp2_of_difference(end, start));
       if constexpr (Traits::role == Role::states) shared_store<float>(Traits::layout.span_log + span * 16, log_sum);
     }
   }
@@ -237,7 +242,13 @@ RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
         }
       }
     }
-    shared_store<float>(Traits::layout.span_decay + item * 4, exp2(sum));
+    if constexpr (Traits::split_products) {
+      const Unrounded whole = unrounded_exp2(sum);
+      shared_store<float>(Traits::layout.span_decay + item * 4, whole.high);
+      shared_store<float>(Traits::layout.span_decay_low + item * 4, whole.low);
+    } else {
+      shared_store<float>(Traits::layout.span_decay + item * 4, exp2(sum));
+    }
     if constexpr (Traits::role == Role::states) shared_store<float>(Traits::layout.span_log + item * 4, log_sum);
   }
 }

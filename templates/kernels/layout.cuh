@@ -25,6 +25,7 @@ struct LayoutSizes {
   int storage_bytes, operand_bytes;    // of an element of q, k, v, and of a tensor-core operand
   bool per_key;                        // a decay for each key column
   bool reads_output;                   // false in the state-only role: no queries, no scores
+  bool split_products;                 // of float32 accuracy
   int input_bytes[max_layout_inputs];  // of an element of each per-key token input; 0: not staged
 };
 
@@ -35,7 +36,8 @@ struct Layout {
   int scaled_query, scaled_key;  // operands of the recurrence; equal to query, key when those are rewritten in place
   int decay;                     // per key: float [chunk][key_padded]; else float [chunk]
   int write;                     // float [chunk]: write scale of each token
-  int span_decay;                // decay over a sub-chunk: float [chunk / 16][key_padded], or [chunk / 16]
+  int span_decay;                // decay over a sub-chunk: float [chunk / 16][key_padded], or 16 bytes each
+  int span_decay_low;            // per key: what rounding took of it, for products of float32 accuracy
   int span_log;                  // its logarithm, in the state-only role
   int row_decay, column_decay;   // scalar decays, within the sub-chunk: up to each token, and after it; float [chunk]
   int scores;                    // operands [score_parts][chunk / 16][16][16]
@@ -86,6 +88,8 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   offset += rows * 4;
   layout.span_decay = offset;
   offset += spans * (sizes.per_key ? keys : 4) * 4;
+  layout.span_decay_low = offset;
+  if (sizes.per_key && sizes.split_products) offset += spans * keys * 4;
   layout.span_log = offset;
   if (!sizes.reads_output) offset += spans * (sizes.per_key ? keys : 4) * 4;
   layout.row_decay = offset;

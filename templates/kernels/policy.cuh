@@ -42,6 +42,7 @@ template <class Policy, Role role> RK_CONSTEXPR LayoutSizes layout_sizes() {
   sizes.operand_bytes = static_cast<int>(sizeof(typename Policy::Operand));
   sizes.per_key = Policy::decay == DecayKind::per_key;
   sizes.reads_output = role != Role::states;
+  sizes.split_products = Policy::split_products;
   for (int i = 0; i < Policy::input_count; ++i) {
     sizes.input_bytes[i] = Policy::input_is_per_key[i] ? bytes_of(Policy::input_types[i]) : 0;
   }

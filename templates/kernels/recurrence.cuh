@@ -44,20 +44,6 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
   }
 }
 
-// Tensor cores cut sums short instead of rounding them, which a long sum would notice in float32: there the sum is an
-// addition of its own.
-template <bool split, class Fragment>
-RK_DEVICE void add_product(float (&sum)[4], const Fragment& a, const Fragment& b, int half) {
-  if constexpr (split) {
-    float product[4] = {};
-    multiply<split>(product, a, b, half);
-#pragma unroll
-    for (int i = 0; i < 4; ++i) sum[i] += product[i];
-  } else {
-    multiply<split>(sum, a, b, half);
-  }
-}
-
 template <class Traits>
 using OperandTile = Tile<typename Traits::Factor, Traits::key_padded>;
 
@@ -105,41 +91,81 @@ RK_DEVICE void read_group(const OperandTile<Traits>& query, int first, int first
   }
 }
 
-// S = decay S + k^T v over the state's first group of keys.
+// The decay over a sub-chunk of two neighbouring keys.
+struct KeyDecays {
+  Unrounded even{1.0f, 0.0f}, odd{1.0f, 0.0f};
+
+  template <class Traits> RK_DEVICE void load(int span, int key) {
+    constexpr Layout layout = Traits::layout;
+    if constexpr (Traits::per_key) {
+      const int place = (span * Traits::key_padded + key) * 4;
+      even.high = shared_load<float>(layout.span_decay + place);
+      odd.high = shared_load<float>(layout.span_decay + place + 4);
+      if constexpr (Traits::split_products) {
+        even.low = shared_load<float>(layout.span_decay_low + place);
+        odd.low = shared_load<float>(layout.span_decay_low + place + 4);
+      }
+    } else if constexpr (Traits::split_products) {
+      even = odd = shared_load<Unrounded>(layout.span_decay + span * 16);
+    } else {
+      even.high = odd.high = shared_load<float>(layout.span_decay + span * 16);
+    }
+  }
+  RK_DEVICE void apply(float (&s)[4]) const {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) s[i] *= i % 2 == 0 ? even.high : odd.high;
+  }
+  // s = decay s + added, rounded once: over a long sequence of equal tokens every rounding errs the same way.
+  template <bool weighted> RK_DEVICE void apply_and_add(float (&s)[4], const float (&added)[4]) const {
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      if constexpr (!weighted) {
+        s[i] += added[i];
+        continue;
+      }
+      const Unrounded& decay = i % 2 == 0 ? even : odd;
+      s[i] = multiply_add(s[i], decay.high, multiply_add(s[i], decay.low, added[i]));
+    }
+  }
+};
+
+// S = decay S + k^T v over the state's first group of keys. Tensor cores cut sums short instead of rounding them, which a
+// long sum would notice in float32: there what a sub-chunk adds is summed apart.
 template <class Traits>
-RK_DEVICE void write_group(const OperandTile<Traits>& key, int span, int first_key, float span_decay,
-                           const ValueQuads<Traits>& v, State<Traits>& state) {
+RK_DEVICE void write_group(const OperandTile<Traits>& key, int span, int first_key, const ValueQuads<Traits>& v,
+                           State<Traits>& state) {
   using Operand = typename Traits::Operand;
+  constexpr bool split = Traits::split_products;
+  constexpr int depth = Quad<Operand>::depth, steps = sub_chunk / depth;
 #pragma unroll
   for (int tile = 0; tile < State<Traits>::group_tiles / 2; ++tile) {
+    KeyDecays decays[2];
+    float added[split ? Traits::column_blocks : 1][2][4] = {};
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      float even = span_decay, odd = span_decay;
-      if constexpr (Traits::per_key) {
-        const int column = first_key + tile * 16 + half * 8 + 2 * lane_place().pair;
-        even = shared_load<float>(Traits::layout.span_decay + (span * Traits::key_padded + column) * 4);
-        odd = shared_load<float>(Traits::layout.span_decay + (span * Traits::key_padded + column + 1) * 4);
-      }
-      if constexpr (Traits::weighted) {
+      if constexpr (Traits::weighted)
+        decays[half].template load<Traits>(span, first_key + tile * 16 + half * 8 + 2 * lane_place().pair);
 #pragma unroll
-        for (int block = 0; block < Traits::column_blocks; ++block) {
-          float(&s)[4] = state.values[block][2 * tile + half];
-          s[0] *= even;
-          s[1] *= odd;
-          s[2] *= even;
-          s[3] *= odd;
-        }
-      }
+      for (int block = 0; block < Traits::column_blocks; ++block)
+        if constexpr (Traits::weighted && !split) decays[half].apply(state.values[block][2 * tile + half]);
     }
 #pragma unroll
-    for (int step = 0; step < sub_chunk / Quad<Operand>::depth; ++step) {
-      const int row = span * sub_chunk + step * Quad<Operand>::depth;
-      const auto k = load_quad_transposed<Operand>(key, row, first_key + tile * 16);
+    for (int step = 0; step < steps; ++step) {
+      const auto k = load_quad_transposed<Operand>(key, span * sub_chunk + step * depth, first_key + tile * 16);
 #pragma unroll
-      for (int block = 0; block < Traits::column_blocks; ++block) {
-        add_product<Traits::split_products>(state.values[block][2 * tile], v[block][step], k, 0);
-        add_product<Traits::split_products>(state.values[block][2 * tile + 1], v[block][step], k, 1);
+      for (int i = 0; i < 2 * Traits::column_blocks; ++i) {
+        const int block = i / 2, half = i % 2;
+        if constexpr (split)
+          multiply<true>(added[block][half], v[block][step], k, half);
+        else
+          multiply<false>(state.values[block][2 * tile + half], v[block][step], k, half);
       }
+    }
+    if constexpr (split) {
+#pragma unroll
+      for (int i = 0; i < 2 * Traits::column_blocks; ++i)
+        decays[i % 2].template apply_and_add<Traits::weighted>(state.values[i / 2][2 * tile + i % 2],
+                                                               added[i / 2][i % 2]);
     }
   }
 }
@@ -235,11 +261,9 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
     if (!advance) return;
   }
   weight_values<Traits>(first, v);
-  float span_decay = 1.0f;
-  if constexpr (!Traits::per_key && Traits::weighted) span_decay = shared_load<float>(layout.span_decay + span * 16);
   state.for_each_group([&](int first_key) {
     if constexpr (reads && !whole) read_group<Traits>(query, first, first_key, state, o, odd_steps);
-    if (advance) write_group<Traits>(key, span, first_key, span_decay, v, state);
+    if (advance) write_group<Traits>(key, span, first_key, v, state);
   });
   if constexpr (reads && !whole) {
     load_values<Traits>(place, first, v);  // without their weights

@@ -18,7 +18,13 @@ template <class Traits>
 struct DecayTotal {
   static constexpr int width = Traits::per_key ? Traits::key_padded : 1;
   static constexpr int owned = (width + Traits::threads - 1) / Traits::threads;
-  float sums[owned] = {};
+  float sums[owned] = {}, lost[owned] = {};  // to rounding, which over many equal terms errs the same way
+
+  RK_DEVICE void add(int i, float term) {
+    const float next = term - lost[i], sum = sums[i] + next;
+    lost[i] = sum - sum == 0.0f ? sum - sums[i] - next : 0.0f;  // a reset's sum is infinite
+    sums[i] = sum;
+  }
 
   RK_DEVICE void add_chunk() {
     if constexpr (Traits::weighted) {
@@ -27,7 +33,8 @@ struct DecayTotal {
         const int column = thread_index() + i * Traits::threads;
         if (column >= width) break;
         for (int span = 0; span < Traits::spans; ++span) {
-          sums[i] += shared_load<float>(Traits::layout.span_log + (Traits::per_key ? span * width + column : span * 4) * 4);
+          add(i,
+              shared_load<float>(Traits::layout.span_log + (Traits::per_key ? span * width + column : span * 4) * 4));
         }
       }
     }
