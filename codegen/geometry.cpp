@@ -77,7 +77,7 @@ std::size_t workspace_bytes(const Program& program, const Shape& shape) {
            static_cast<std::size_t>(
                hopper_layout(program.variant, program.options, program.schedule, KernelRole::prepare).image_bytes);
   if (const std::int64_t segment = segment_tokens(program, shape); segment != 0) {
-    const int width = program.variant.decay_.kind == DecayKind::per_key ? program.options.key_dim : 1;
+    const int width = program.variant.decay_axes().has(Axes::key) ? program.options.key_dim : 1;
     return segment_state_bytes(program, shape) +
            static_cast<std::size_t>(rounded_up(slots(shape, segment) * value_heads(shape) * width * 4, 16));
   }

@@ -56,7 +56,7 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                     .cluster = schedule.cluster,
                     .key_dim = options.key_dim,
                     .value_tile = schedule.value_tile,
-                    .per_key = variant.decay_.kind == DecayKind::per_key,
+                    .per_key = variant.decay_axes().has(Axes::key),
                     .reads_output = role != KernelRole::states,
                     .has_helpers = !schedule.prepared || role == KernelRole::prepare,
                     .has_states = role != KernelRole::prepare,
@@ -82,7 +82,7 @@ int shared_bytes(const Variant& variant, const CompileOptions& options, const Sc
                     .value_tile = schedule.value_tile,
                     .storage_bytes = static_cast<int>(size_of(options.dtype)),
                     .operand_bytes = operand_bytes(options, schedule.family),
-                    .per_key = variant.decay_.kind == DecayKind::per_key,
+                    .per_key = variant.decay_axes().has(Axes::key),
                     .reads_output = role != KernelRole::states,
                     .split_products = options.precision == Precision::f32,
                     .input_bytes = {}};
@@ -118,7 +118,7 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .value_tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile,
                   .operand_bytes = operand_bytes(options, schedule.family),
                   .loads_boxes = schedule.family == Family::hopper && pass == Pass::forward &&
-                                 variant.decay_.kind == DecayKind::per_key && variant.decay_.log_decay.size > 1,
+                                 variant.decay_axes().has(Axes::key) && variant.formula(Formula::decay).size > 1,
                   .reads_key = reads_key(variant),
                   .inputs = gate_inputs(variant, options),
                   .parameters = parameters(variant, options),

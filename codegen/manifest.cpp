@@ -150,7 +150,7 @@ json launch_json(const Program& program) {
     launch["workspace_bytes"] = "slots * HV * " + std::to_string(bytes) + ", at chunk_states, 16-byte aligned";
   } else if (program.schedule.level == Level::segment && program.pass == Pass::forward) {
     const int state = 4 * program.options.key_dim * program.options.value_dim;
-    const int decay = 4 * (program.variant.decay_.kind == DecayKind::per_key ? program.options.key_dim : 1);
+    const int decay = 4 * (program.variant.decay_axes().has(Axes::key) ? program.options.key_dim : 1);
     launch["segment_tokens"] = "a multiple of " + chunk +
                                " and at least twice that, the same for all kernels; or 0, which walks sequences " +
                                "whole: then states and join are left out";

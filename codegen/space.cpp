@@ -73,7 +73,7 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
   if (schedule.value_tile != 64 && schedule.value_tile != 128)
     return "a value tile of the Hopper family has 64 or 128 columns";
   if (schedule.stages < 2 || schedule.stages > 6) return "the Hopper family has 2 to 6 stages";
-  if (schedule.prepared && variant.decay_.kind != DecayKind::per_key)
+  if (schedule.prepared && !variant.decay_axes().has(Axes::key))
     return "only decays per key leave a kernel of its own anything to prepare";
   if (schedule.prepared && schedule.level != Level::serial) return "what is prepared serves the level serial";
   if (options.key_dim > 128 && schedule.value_tile > 64 && !schedule.prepared)
@@ -82,7 +82,7 @@ std::string why_unfit_for_hopper(const Variant& variant, const CompileOptions& o
   if (schedule.cluster != 1) {
     const int tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile;
     if (schedule.cluster != 2) return "a cluster has 1 or 2 blocks";
-    if (variant.decay_.kind != DecayKind::per_key) return "only decays per key leave a cluster work to share";
+    if (!variant.decay_axes().has(Axes::key)) return "only decays per key leave a cluster work to share";
     if (schedule.prepared) return "what is prepared leaves a cluster no work to share";
     if (options.dtype == dtype::f16)
       return "in f16 a block scales keys and queries by all of their columns, and shares none";
@@ -241,7 +241,7 @@ std::string hopper_pin(const Pins& pins) {
         hopper_where == "--states" ? "level serial or chunk, or family=hopper" : "family=hopper, or none of them",
         hopper_where);
   const bool is_hopper = pins.family == Family::hopper || !hopper_where.empty();
-  if (pins.prepared && variant.decay_.kind != DecayKind::per_key)
+  if (pins.prepared && !variant.decay_axes().has(Axes::key))
     throw Error(ErrorCode::invalid_argument, "only decays per key leave a kernel of its own anything to prepare",
                 std::string(variant.name.view()) + ", " + pinned_text(pins), "a variant with decays per key",
                 hopper_where);

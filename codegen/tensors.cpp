@@ -85,7 +85,7 @@ std::vector<TensorPlan> tensors_of(const Variant& variant, const CompileOptions&
   const dtype type = options.dtype;
   const Names query_axes = {"B", "T", "H", "K"}, value_axes = {"B", "T", "HV", "V"};
   const Names state_axes = options.value_major_state ? Names{"N", "HV", "V", "K"} : Names{"N", "HV", "K", "V"};
-  const Names total_axes = variant.decay_.kind == DecayKind::per_key ? Names{"N", "HV", "K"} : Names{"N", "HV"};
+  const Names total_axes = variant.decay_axes().has(Axes::key) ? Names{"N", "HV", "K"} : Names{"N", "HV"};
   std::vector<TensorPlan> list;
   if (forward) list.push_back({"q", "input", query_axes, type});
   if (reads_key(variant)) list.push_back({"k", "input", query_axes, type});

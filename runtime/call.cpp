@@ -50,7 +50,7 @@ CallChecker::CallChecker(const Program& program, bool offsets_are_readable)
   state_ = form("state", state_axes, dtype::f32);
   earlier_ = form("earlier", state_axes, dtype::f32);
   std::vector<std::string> total_axes = {"N", "HV"};
-  if (program.variant.decay_.kind == DecayKind::per_key) total_axes.push_back("K");
+  if (program.variant.decay_axes().has(Axes::key)) total_axes.push_back("K");
   total_ = form("log_decay_total", total_axes, dtype::f32);
   for (const TensorPlan& input : program.inputs) inputs_.push_back(form_of(input));
   for (const TensorPlan& parameter : program.parameters) parameters_.push_back(form_of(parameter));

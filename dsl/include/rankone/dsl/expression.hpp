@@ -42,9 +42,9 @@ enum class Operation : unsigned char {
 };
 
 // Which dimensions a tensor of the expression runs over; `automatic` takes those of the gate it stands in.
-// A token input always has [B, T] in front; `head` stands for the key heads H, `value_head` for HV.
+// A token input always has [B, T] in front, and `token` is of gates alone; `head` stands for the key heads H, `value_head` for HV.
 struct Axes {
-  static constexpr unsigned char head = 1, value_head = 2, key = 4, value = 8, automatic = 128;
+  static constexpr unsigned char head = 1, value_head = 2, key = 4, value = 8, token = 16, automatic = 128;
   unsigned char bits = automatic;
 
   constexpr bool has(unsigned char axis) const { return (bits & axis) != 0; }

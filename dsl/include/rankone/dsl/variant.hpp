@@ -18,6 +18,9 @@ struct Decay {
   friend constexpr bool operator==(const Decay&, const Decay&) = default;
 };
 
+// Which formula of a variant.
+enum class Formula : unsigned char { decay, key, write_scale, feature_map };
+
 struct Variant {
   Name name{};
   Decay decay_{};
@@ -27,6 +30,26 @@ struct Variant {
   double scale_ = 0;          // of the read; 0: K^-0.5
   int chunk_ = 0;             // pinned chunk size, 16 to 128; 0: left to the schedule
   Level level_ = Level::automatic;
+
+  // Empty where there is none.
+  constexpr const Expression& formula(Formula which) const {
+    return which == Formula::decay         ? decay_.log_decay
+           : which == Formula::key         ? key_
+           : which == Formula::write_scale ? write_scale_
+                                           : feature_map_;
+  }
+  constexpr bool has(Formula which) const { return !formula(which).empty(); }
+  // What the decay runs over: none of them where there is no decay.
+  constexpr Axes decay_axes() const {
+    constexpr unsigned char token = Axes::token, head = Axes::value_head, key = Axes::key;
+    switch (decay_.kind) {
+      case DecayKind::none: break;
+      case DecayKind::constant: return {head};
+      case DecayKind::per_head: return {token | head};
+      case DecayKind::per_key: return {token | head | key};
+    }
+    return {0};
+  }
 
   // How a declaration says the same; each returns a changed copy. Defined in declare.hpp.
   constexpr Variant decay(const Decay& decay) const;
