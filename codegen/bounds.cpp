@@ -15,7 +15,7 @@ namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr Interval anything{-infinity, infinity};
-constexpr double most_octaves = 16;  // of keys either way: what float16's own range is
+constexpr double most_growth_log2 = 16;  // of keys either way: what float16's own range is
 
 Interval hull(std::initializer_list<double> values) {
   Interval hull{infinity, -infinity};
@@ -144,14 +144,15 @@ std::string why_beyond_f16(const Variant& variant) {
   if (!variant.feature_map_.empty()) return "a feature map may leave float16's range";
   if (!variant.key_.empty() && (!is_per_key(variant.decay_) || reads_key(variant)))
     return "a written key that is computed from k, or without per-key decays, may leave float16's range";
-  if (is_per_key(variant.decay_) && !(largest_factor(variant) <= std::exp2(most_octaves)))
+  if (is_per_key(variant.decay_) && !(largest_factor(variant) <= std::exp2(most_growth_log2)))
     return "nothing bounds what is written in k's place, and it may leave float16's range";
   return {};
 }
 
-int key_octaves(const Variant& variant) {
+int key_growth_log2(const Variant& variant) {
   if (!is_per_key(variant.decay_)) return 0;
-  return static_cast<int>(std::clamp(std::ceil(std::log2(largest_factor(variant))), -most_octaves, most_octaves));
+  return static_cast<int>(
+      std::clamp(std::ceil(std::log2(largest_factor(variant))), -most_growth_log2, most_growth_log2));
 }
 
 }  // namespace rankone

@@ -21,6 +21,6 @@ double growth_of_log_errors(const Expression& expression);
 std::string why_beyond_f16(const Variant& variant);
 
 // Under per-key decays: of a power of two that what stands in k's place, or multiplies it, does not exceed.
-int key_octaves(const Variant& variant);
+int key_growth_log2(const Variant& variant);
 
 }  // namespace rankone

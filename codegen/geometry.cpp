@@ -75,7 +75,7 @@ std::size_t workspace_bytes(const Program& program, const Shape& shape) {
   if (program.schedule.prepared)
     return static_cast<std::size_t>(chunk_slots(program, shape) * value_heads(shape)) *
            static_cast<std::size_t>(
-               hopper_layout(program.variant, program.options, program.schedule, KernelRole::prepare).image_bytes);
+               hopper_layout(program.variant, program.options, program.schedule, KernelRole::prepare).prepared_bytes);
   if (const std::int64_t segment = segment_tokens(program, shape); segment != 0) {
     const int width = program.variant.decay_axes().has(Axes::key) ? program.options.key_dim : 1;
     return segment_state_bytes(program, shape) +

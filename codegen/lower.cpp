@@ -57,13 +57,13 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                     .key_dim = options.key_dim,
                     .value_tile = schedule.value_tile,
                     .per_key = variant.decay_axes().has(Axes::key),
-                    .reads_output = role != KernelRole::states,
-                    .has_helpers = !schedule.prepared || role == KernelRole::prepare,
-                    .has_states = role != KernelRole::prepare,
-                    .narrow = options.dtype == dtype::f16,
+                    .reads_query = role != KernelRole::states,
+                    .has_gate_group = !schedule.prepared || role == KernelRole::prepare,
+                    .has_consumers = role != KernelRole::prepare,
+                    .range_scaled = options.dtype == dtype::f16,
                     .input_bytes = {},
                     .input_is_per_key = {}};
-  if (!sizes.has_helpers) return make_hopper_layout(sizes);
+  if (!sizes.has_gate_group) return make_hopper_layout(sizes);
   int index = 0;
   for (const TensorPlan& input : gate_inputs(variant, options)) {
     sizes.input_bytes[index] = static_cast<int>(size_of(input.type));
@@ -83,7 +83,7 @@ int shared_bytes(const Variant& variant, const CompileOptions& options, const Sc
                     .storage_bytes = static_cast<int>(size_of(options.dtype)),
                     .operand_bytes = operand_bytes(options, schedule.family),
                     .per_key = variant.decay_axes().has(Axes::key),
-                    .reads_output = role != KernelRole::states,
+                    .reads_query = role != KernelRole::states,
                     .split_products = options.precision == Precision::f32,
                     .input_bytes = {}};
   const std::vector<int> bytes = staged_input_bytes(variant, options);
@@ -117,8 +117,8 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .key_padded = padded_keys(options.key_dim),
                   .value_tiles = (options.value_dim + schedule.value_tile - 1) / schedule.value_tile,
                   .operand_bytes = operand_bytes(options, schedule.family),
-                  .loads_boxes = schedule.family == Family::hopper && pass == Pass::forward &&
-                                 variant.decay_axes().has(Axes::key) && variant.formula(Formula::decay).size > 1,
+                  .uses_tma = schedule.family == Family::hopper && pass == Pass::forward &&
+                              variant.decay_axes().has(Axes::key) && variant.formula(Formula::decay).size > 1,
                   .reads_key = reads_key(variant),
                   .inputs = gate_inputs(variant, options),
                   .parameters = parameters(variant, options),

@@ -85,7 +85,7 @@ json names_json(const std::vector<TensorPlan>& tensors) {
 
 // Of q, k, v and the inputs, in the order of their bits.
 std::string map_text(const Program& program) {
-  if (!program.loads_boxes) return "not read";
+  if (!program.uses_tma) return "not read";
   return "a CUtensorMap of q, k, v or an input with K, read where its bit from first_tensor_is_mapped on is set, and "
          "never needed: 4 dimensions, columns, tokens, heads and batch, with the tensor's strides; a box of 128 bytes "
          "of columns, " +
@@ -164,7 +164,7 @@ json launch_json(const Program& program) {
     launch["workspace_bytes"] =
         "slots * HV * " +
         std::to_string(
-            hopper_layout(program.variant, program.options, program.schedule, KernelRole::prepare).image_bytes) +
+            hopper_layout(program.variant, program.options, program.schedule, KernelRole::prepare).prepared_bytes) +
         ", at chunk_states, 16-byte aligned";
   } else {
     launch["workspace_bytes"] = "0";

@@ -51,13 +51,13 @@ class PolicyWriter {
     if (schedule.family == Family::hopper)
       flags({{"in_segments", schedule.level == Level::segment},
              {"prepared", schedule.prepared},
-             {"loads_boxes", program_.loads_boxes}});
+             {"uses_tma", program_.uses_tma}});
     flags({{"has_feature_map", !variant.feature_map_.empty()},
            {"has_key", !variant.key_.empty()},
            {"has_write_scale", !variant.write_scale_.empty()},
            {"reads_key", program_.reads_key}});
     if (schedule.family == Family::hopper && options.dtype == dtype::f16)
-      integers({{"key_octaves", key_octaves(variant)}});
+      integers({{"key_growth_log2", key_growth_log2(variant)}});
     flags({{"value_major_state", options.value_major_state}});
 
     integers({{"input_count", static_cast<int>(program_.inputs.size())}}, names_of(program_.inputs));

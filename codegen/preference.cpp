@@ -17,7 +17,7 @@ constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on k
 constexpr int preferred_cluster = 2;
 constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
 
-int octaves(int a, int b) {
+int doublings(int a, int b) {
   return std::abs(std::countl_zero(static_cast<unsigned>(a)) - std::countl_zero(static_cast<unsigned>(b)));
 }
 
@@ -28,16 +28,16 @@ std::array<int, 8> demerits(const Schedule& schedule) {
     return {0,
             schedule.level != preferred_level,
             schedule.prepared,
-            octaves(schedule.value_tile, preferred_value_tile),
-            octaves(schedule.chunk, preferred_chunk),
-            octaves(schedule.cluster, preferred_cluster),
+            doublings(schedule.value_tile, preferred_value_tile),
+            doublings(schedule.chunk, preferred_chunk),
+            doublings(schedule.cluster, preferred_cluster),
             -schedule.stages,
             0};
   return {1,
           schedule.level != preferred_level,
           schedule.stages != preferred_stages,
-          octaves(schedule.value_tile, preferred_value_tile),
-          octaves(schedule.chunk, preferred_chunk),
+          doublings(schedule.value_tile, preferred_value_tile),
+          doublings(schedule.chunk, preferred_chunk),
           schedule.value_tile / schedule.warps != preferred_columns,
           0,
           0};

@@ -60,7 +60,7 @@ struct Program {
   int operand_bytes = 0;  // of an element of tensor-core products, and of a saved state
   // Whether tensors that have maps come by boxes: that leaves the most time to those who compute gates. Where only memory
   // binds, copies of whole rows are 2 to 4 % faster.
-  bool loads_boxes = false;
+  bool uses_tma = false;
   bool reads_key = true;  // false where the key expression does not use k
   std::vector<TensorPlan> inputs, parameters;
   std::vector<std::string> scalars;

@@ -10,7 +10,7 @@
 #include <rankone/device.hpp>
 
 #include "codegen/program.hpp"
-#include "runtime/boxed_tensor.hpp"
+#include "runtime/mapped_tensor.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {
@@ -22,7 +22,7 @@ class LoadedKernels {
   // `kernel` is an index into Program::kernels. `blocks` is 1 to 2^31 - 1.
   virtual void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void* stream) const = 0;
   // The map of a tensor that can_be_mapped(); false where the device makes none.
-  virtual bool encode(const BoxedTensor& tensor, TensorMap& map) const = 0;
+  virtual bool encode(const MappedTensor& tensor, TensorMap& map) const = 0;
 };
 
 class DeviceBackend {

@@ -25,7 +25,7 @@ bool has_axis(const TensorPlan& tensor, const char* axis) {
 
 }  // namespace
 
-bool can_be_mapped(BoxedTensor& tensor) {
+bool can_be_mapped(MappedTensor& tensor) {
   if (tensor.base == nullptr || reinterpret_cast<std::uintptr_t>(tensor.base) % unit != 0) return false;
   for (const std::int64_t size : tensor.sizes)
     if (size < 1 || size > most_size) return false;
@@ -38,7 +38,7 @@ bool can_be_mapped(BoxedTensor& tensor) {
 }
 
 TensorMaps::TensorMaps(const Program& program) {
-  if (!program.loads_boxes) return;
+  if (!program.uses_tma) return;
   box_tokens_ = program.schedule.chunk;
   const CompileOptions& options = program.options;
   const int element = static_cast<int>(size_of(options.dtype));
@@ -58,12 +58,13 @@ void TensorMaps::add(Call& call, const LoadedKernels& kernels) const {
     if (each.columns == 0) continue;
     const TensorArgument& tensor = tensor_of(call.arguments, i);
     const std::int64_t bytes = each.element_bytes;
-    BoxedTensor boxed{.base = tensor.data,
-                      .sizes = {each.columns, call.shape.tokens,
-                                each.has_key_heads ? call.shape.heads : call.shape.value_heads, call.shape.batch},
-                      .strides = {tensor.token_stride * bytes, tensor.head_stride * bytes, tensor.batch_stride * bytes},
-                      .element_bytes = each.element_bytes,
-                      .box_tokens = box_tokens_};
+    MappedTensor boxed{
+        .base = tensor.data,
+        .sizes = {each.columns, call.shape.tokens, each.has_key_heads ? call.shape.heads : call.shape.value_heads,
+                  call.shape.batch},
+        .strides = {tensor.token_stride * bytes, tensor.head_stride * bytes, tensor.batch_stride * bytes},
+        .element_bytes = each.element_bytes,
+        .box_tokens = box_tokens_};
     if (can_be_mapped(boxed) && kernels.encode(boxed, call.arguments.maps[i]))
       call.arguments.flags |= first_tensor_is_mapped << i;
   }

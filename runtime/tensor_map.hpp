@@ -6,8 +6,8 @@
 #include <cstdint>
 
 #include "codegen/program.hpp"
-#include "runtime/boxed_tensor.hpp"
 #include "runtime/call.hpp"
+#include "runtime/mapped_tensor.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {

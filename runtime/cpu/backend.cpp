@@ -29,7 +29,7 @@ class CpuKernels final : public LoadedKernels {
                                            launched.shared_bytes, options_, launched.cluster);
     if (options_.on_report) options_.on_report(report);
   }
-  bool encode(const BoxedTensor& tensor, TensorMap& map) const override {
+  bool encode(const MappedTensor& tensor, TensorMap& map) const override {
     if (options_.maps_tensors) encode_host_map(tensor, map);
     return options_.maps_tensors;
   }

@@ -6,12 +6,12 @@
 
 namespace rankone {
 
-void Block::barrier_init(HostThread& thread, int offset, int arrivals, int line) {
-  checked_store(Word::barrier_init, thread.index, offset, 8, line);
+void Block::mbarrier_init(HostThread& thread, int offset, int arrivals, int line) {
+  checked_store(Word::mbarrier_init, thread.index, offset, 8, line);
   constexpr int most = (1 << 20) - 1;
   if (arrivals < 1 || arrivals > most)
     fail({.kind = FailureKind::bad_arrivals,
-          .word = Word::barrier_init,
+          .word = Word::mbarrier_init,
           .thread = thread.index,
           .line = line,
           .bytes = arrivals});
@@ -49,8 +49,8 @@ SharedBarrier& Block::barrier_at(Word word, int thread, int rank, int offset, in
   __builtin_unreachable();
 }
 
-void Block::barrier_arrive(HostThread& thread, int offset, int line) {
-  if (!skipped(line)) arrive_at(Word::barrier_arrive, thread.index, thread.rank, offset, 0, line);
+void Block::mbarrier_arrive(HostThread& thread, int offset, int line) {
+  if (!skipped(line)) arrive_at(Word::mbarrier_arrive, thread.index, thread.rank, offset, 0, line);
 }
 
 // `bytes`: that the phase expects besides.
@@ -90,11 +90,11 @@ void Block::end_phase(SharedBarrier& barrier) {
     // Its phase's parity is the present one again: on the device it would wait for yet another.
     if (fiber.woken)
       fail({.kind = FailureKind::missed_phase,
-            .word = Word::barrier_wait,
+            .word = Word::mbarrier_wait,
             .thread = fiber.index,
             .line = fiber.line,
             .offset = barrier.offset - base_of(fiber.index)});
-    if (fiber.word != Word::barrier_wait) continue;
+    if (fiber.word != Word::mbarrier_wait) continue;
     fiber.woken = true;
     fiber.word = Word::none;
     clocks_.acquire(fiber.index, barrier.published);
@@ -102,18 +102,18 @@ void Block::end_phase(SharedBarrier& barrier) {
   }
 }
 
-void Block::barrier_wait(HostThread& thread, int offset, int parity, int line) {
+void Block::mbarrier_wait(HostThread& thread, int offset, int parity, int line) {
   if (skipped(line)) return;
   if (parity != 0 && parity != 1)
     fail({.kind = FailureKind::bad_parity,
-          .word = Word::barrier_wait,
+          .word = Word::mbarrier_wait,
           .thread = thread.index,
           .line = line,
           .bytes = parity});
-  SharedBarrier& barrier = barrier_at(Word::barrier_wait, thread.index, thread.rank, offset, line);
+  SharedBarrier& barrier = barrier_at(Word::mbarrier_wait, thread.index, thread.rank, offset, line);
   if ((barrier.phase & 1u) != static_cast<unsigned>(parity)) return clocks_.acquire(thread.index, barrier.published);
   Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
-  me.word = Word::barrier_wait;
+  me.word = Word::mbarrier_wait;
   me.line = line;
   me.place = barrier.offset;
   me.detail = parity;
@@ -121,21 +121,21 @@ void Block::barrier_wait(HostThread& thread, int offset, int parity, int line) {
   me.woken = false;
 }
 
-void Block::sync_threads(HostThread& thread, int number, int threads, int line) {
+void Block::named_barrier_sync(HostThread& thread, int number, int threads, int line) {
   if (skipped(line)) return;
   Fiber& me = fibers_[static_cast<std::size_t>(thread.index)];
   if (number < 1 || number >= 16 || threads < host_warp_size || threads > launch_.threads ||
       threads % host_warp_size != 0)
     fail({.kind = FailureKind::bad_sync_threads,
-          .word = Word::sync_threads,
+          .word = Word::named_barrier_sync,
           .thread = me.index,
           .line = line,
           .offset = number,
           .bytes = threads});
   me.place = number;
   me.detail = threads;
-  if (arrive(me, Word::sync_threads, line)) {
-    NumberedBarrier& barrier = numbered_[static_cast<std::size_t>(16 * thread.rank + number)];
+  if (arrive(me, Word::named_barrier_sync, line)) {
+    NamedBarrier& barrier = named_[static_cast<std::size_t>(16 * thread.rank + number)];
     const int first = me.index / host_warp_size * host_warp_size;
     bool agree = barrier.warps == 0 || barrier.threads == threads;
     for (int i = first; i < first + host_warp_size; ++i) {
@@ -144,7 +144,7 @@ void Block::sync_threads(HostThread& thread, int number, int threads, int line) 
     }
     if (!agree)
       fail({.kind = FailureKind::sync_threads_disagree,
-            .word = Word::sync_threads,
+            .word = Word::named_barrier_sync,
             .thread = me.index,
             .line = line,
             .offset = number,

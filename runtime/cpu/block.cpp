@@ -78,7 +78,7 @@ void Block::begin(std::int64_t cluster) {
     causal_.begin_block(clock_);
     clocks_.begin(threads, clock_);
     barriers_.clear();
-    numbered_.fill({});
+    named_.fill({});
     for (Warpgroup& group : warpgroups_) group.begin();
     products_under_way_ = arrivals_under_way_ = 0;
     for (auto& queue : arrivals_) queue.clear();
@@ -190,7 +190,7 @@ void Block::finish(Fiber& me) {
         if (each.bytes != 0 &&
             (each.source != nullptr ? each.to / launch_.span : rank_of(each.thread)) == rank_of(me.index))
           fail({.kind = FailureKind::sends_left,
-                .word = each.box.tensor.base != nullptr ? Word::load_tensor
+                .word = each.box.tensor.base != nullptr ? Word::tma_load
                         : each.source != nullptr        ? Word::load_bulk
                                                         : Word::send_to_block,
                 .thread = each.thread,

@@ -13,12 +13,12 @@
 
 #include <boost/context/detail/fcontext.hpp>
 
-#include "runtime/boxed_tensor.hpp"
 #include "runtime/cpu/arena.hpp"
 #include "runtime/cpu/causal_shadow.hpp"
 #include "runtime/cpu/clocks.hpp"
 #include "runtime/cpu/shadow.hpp"
 #include "runtime/cpu/warpgroup.hpp"
+#include "runtime/mapped_tensor.hpp"
 #include "templates/device/arguments.cuh"
 #include "templates/host/interface.hpp"
 
@@ -44,18 +44,18 @@ enum class Word : unsigned char {
   copy_async,
   store_matrix,
   store_matrix_transposed,
-  barrier_init,
-  barrier_arrive,
-  barrier_wait,
-  barrier_arrive_at,
-  barrier_arrive_expecting,
-  barrier_arrive_after_copies,
+  mbarrier_init,
+  mbarrier_arrive,
+  mbarrier_wait,
+  mbarrier_arrive_at,
+  mbarrier_arrive_expecting,
+  mbarrier_arrive_after_copies,
   sync_cluster,
   send_to_block,
   load_bulk,
-  load_tensor,
+  tma_load,
   store_bulk,
-  sync_threads,
+  named_barrier_sync,
   set_registers,
   wgmma,
   wgmma_fence,
@@ -139,7 +139,7 @@ struct PendingStore {
 
 // A box of a tensor, from these coordinates on.
 struct Box {
-  BoxedTensor tensor{};
+  MappedTensor tensor{};
   std::array<int, 4> at{};
 };
 
@@ -185,8 +185,8 @@ struct SharedBarrier {
   int gathered = -1, published = -1;  // rows of clocks: of all arrivals, and of those up to the last phase's end
 };
 
-// One of the block's numbered barriers.
-struct NumberedBarrier {
+// One of the block's named barriers.
+struct NamedBarrier {
   std::uint64_t warps = 0;  // that have come
   int threads = 0;
 };
@@ -208,20 +208,20 @@ class Block {
   void copy_async(HostThread&, int offset, const void* source, int bytes, int line);
   void copy_commit(HostThread&, int line);
   void copy_wait(HostThread&, int pending, int line);
-  void barrier_init(HostThread&, int offset, int arrivals, int line);
-  void barrier_arrive(HostThread&, int offset, int line);
-  void barrier_wait(HostThread&, int offset, int parity, int line);
-  void barrier_arrive_at(HostThread&, int offset, int rank, int line);
-  void barrier_arrive_expecting(HostThread&, int offset, int bytes, int line);
-  void barrier_arrive_after_copies(HostThread&, int offset, int line);
+  void mbarrier_init(HostThread&, int offset, int arrivals, int line);
+  void mbarrier_arrive(HostThread&, int offset, int line);
+  void mbarrier_wait(HostThread&, int offset, int parity, int line);
+  void mbarrier_arrive_at(HostThread&, int offset, int rank, int line);
+  void mbarrier_arrive_expecting(HostThread&, int offset, int bytes, int line);
+  void mbarrier_arrive_after_copies(HostThread&, int offset, int line);
   void sync_cluster(HostThread&, int line);
   void send_to_block(HostThread&, int rank, int offset, int bytes, int barrier, int line);
   void load_bulk(HostThread&, int offset, const void* source, int bytes, int barrier, int line);
-  void load_tensor(HostThread&, int offset, const void* map, const int (&at)[4], int barrier, int line);
+  void tma_load(HostThread&, int offset, const void* map, const int (&at)[4], int barrier, int line);
   void store_bulk(HostThread&, void* target, int offset, int bytes, int line);
   void bulk_commit(HostThread&, int line);
   void bulk_wait_read(HostThread&, int pending, int line);
-  void sync_threads(HostThread&, int barrier, int threads, int line);
+  void named_barrier_sync(HostThread&, int barrier, int threads, int line);
   void fence_async(HostThread&, int line);
   void set_registers(HostThread&, int line);
   void wgmma(HostThread&, const HostWarpgroupProduct&, int line);
@@ -355,7 +355,7 @@ class Block {
   CausalShadow causal_;  // these two in place of shadow_ where parts synchronize alone
   Clocks clocks_;
   std::vector<SharedBarrier> barriers_;
-  std::array<NumberedBarrier, 16 * max_cluster> numbered_{};
+  std::array<NamedBarrier, 16 * max_cluster> named_{};
   std::array<Warpgroup, max_threads / warpgroup_threads> warpgroups_{};
   std::array<std::deque<AsyncArrival>, max_threads / host_warp_size> arrivals_{};
   int arrivals_under_way_ = 0;

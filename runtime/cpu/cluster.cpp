@@ -6,28 +6,29 @@
 #include "runtime/cpu/block.hpp"
 
 namespace rankone {
-void Block::barrier_arrive_at(HostThread& thread, int offset, int rank, int line) {
+void Block::mbarrier_arrive_at(HostThread& thread, int offset, int rank, int line) {
   if (skipped(line)) return;
-  check_block(Word::barrier_arrive_at, thread.index, rank, line);
-  arrive_at(Word::barrier_arrive_at, thread.index, rank, offset, 0, line);
+  check_block(Word::mbarrier_arrive_at, thread.index, rank, line);
+  arrive_at(Word::mbarrier_arrive_at, thread.index, rank, offset, 0, line);
 }
 
-void Block::barrier_arrive_expecting(HostThread& thread, int offset, int bytes, int line) {
+void Block::mbarrier_arrive_expecting(HostThread& thread, int offset, int bytes, int line) {
   if (skipped(line)) return;
   constexpr int most = (1 << 20) - 1;
   if (bytes < 0 || bytes > most)
     fail({.kind = FailureKind::bad_expectation,
-          .word = Word::barrier_arrive_expecting,
+          .word = Word::mbarrier_arrive_expecting,
           .thread = thread.index,
           .line = line,
           .bytes = bytes});
-  arrive_at(Word::barrier_arrive_expecting, thread.index, thread.rank, offset, bytes, line);
+  arrive_at(Word::mbarrier_arrive_expecting, thread.index, thread.rank, offset, bytes, line);
 }
 
-void Block::barrier_arrive_after_copies(HostThread& thread, int offset, int line) {
+void Block::mbarrier_arrive_after_copies(HostThread& thread, int offset, int line) {
   if (skipped(line)) return;
-  const SharedBarrier& barrier = barrier_at(Word::barrier_arrive_after_copies, thread.index, thread.rank, offset, line);
-  check_arrival(barrier, Word::barrier_arrive_after_copies, thread.index, offset, line);
+  const SharedBarrier& barrier =
+      barrier_at(Word::mbarrier_arrive_after_copies, thread.index, thread.rank, offset, line);
+  check_arrival(barrier, Word::mbarrier_arrive_after_copies, thread.index, offset, line);
   queue({.barrier = barrier.offset,
          .line = line,
          .time = ++clock_,

@@ -2,11 +2,11 @@
 // What stands in a TensorMap on the CPU device.
 #pragma once
 
-#include "runtime/boxed_tensor.hpp"
+#include "runtime/mapped_tensor.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {
 
-void encode_host_map(const BoxedTensor& tensor, TensorMap& map);
+void encode_host_map(const MappedTensor& tensor, TensorMap& map);
 
 }  // namespace rankone

@@ -76,18 +76,18 @@ const char* name_of(Word word) {
     case Word::copy_async: return "copy_async_16";
     case Word::store_matrix: return "store_matrix_x4";
     case Word::store_matrix_transposed: return "store_matrix_x4_transposed";
-    case Word::barrier_init: return "barrier_init";
-    case Word::barrier_arrive: return "barrier_arrive";
-    case Word::barrier_wait: return "barrier_wait";
-    case Word::barrier_arrive_at: return "barrier_arrive_at";
-    case Word::barrier_arrive_expecting: return "barrier_arrive_expecting";
-    case Word::barrier_arrive_after_copies: return "barrier_arrive_after_copies";
+    case Word::mbarrier_init: return "mbarrier_init";
+    case Word::mbarrier_arrive: return "mbarrier_arrive";
+    case Word::mbarrier_wait: return "mbarrier_wait";
+    case Word::mbarrier_arrive_at: return "mbarrier_arrive_at";
+    case Word::mbarrier_arrive_expecting: return "mbarrier_arrive_expecting";
+    case Word::mbarrier_arrive_after_copies: return "mbarrier_arrive_after_copies";
     case Word::sync_cluster: return "sync_cluster";
     case Word::send_to_block: return "send_to_block";
     case Word::load_bulk: return "load_bulk";
-    case Word::load_tensor: return "load_tensor";
+    case Word::tma_load: return "tma_load";
     case Word::store_bulk: return "store_bulk";
-    case Word::sync_threads: return "sync_threads";
+    case Word::named_barrier_sync: return "named_barrier_sync";
     case Word::set_registers: return "release_registers or claim_registers";
     case Word::wgmma: return "wgmma";
     case Word::wgmma_fence: return "wgmma_fence";
@@ -106,9 +106,9 @@ std::string Block::where_threads_are(int first, int last) const {
       if (fiber.exited) return std::string("exited");
       if (fiber.word == Word::none) return std::string("on the way");
       std::string text = std::string("in ") + name_of(fiber.word) + at_line(fiber.line);
-      if (fiber.word == Word::sync_threads)
+      if (fiber.word == Word::named_barrier_sync)
         text += ", barrier " + std::to_string(fiber.place) + " of " + std::to_string(fiber.detail) + " threads";
-      if (fiber.word == Word::barrier_wait)
+      if (fiber.word == Word::mbarrier_wait)
         for (const SharedBarrier& barrier : barriers_)
           if (barrier.offset == fiber.place)
             text += ", parity " + std::to_string(fiber.detail) + " of the barrier at byte " +
@@ -161,7 +161,7 @@ std::string Block::report() const {
     case FailureKind::deadlock: return "deadlock: " + where_threads_are(0, launch_.threads * launch_.cluster);
     case FailureKind::no_barrier:
       return "uninitialized barrier: " + who + " uses shared memory at byte " + std::to_string(failure.offset) +
-             ", where no barrier_init was last to write";
+             ", where no mbarrier_init was last to write";
     case FailureKind::bad_arrivals:
       return "barrier of " + std::to_string(failure.bytes) + " arrivals: " + who + " may ask for 1 to 1048575";
     case FailureKind::bad_parity:
@@ -174,11 +174,11 @@ std::string Block::report() const {
       return "missed phase: " + who + " waits for a phase of the barrier at byte " + std::to_string(failure.offset) +
              ", and the next one may end before it looks";
     case FailureKind::bad_sync_threads:
-      return "numbered barrier: " + who + " asks for barrier " + std::to_string(failure.offset) + " of " +
+      return "named barrier: " + who + " asks for barrier " + std::to_string(failure.offset) + " of " +
              std::to_string(failure.bytes) + " threads where 1 to 15, and a multiple of 32 up to " +
              std::to_string(launch_.threads) + ", are legal";
     case FailureKind::sync_threads_disagree:
-      return "numbered barrier: those who come to barrier " + std::to_string(failure.offset) +
+      return "named barrier: those who come to barrier " + std::to_string(failure.offset) +
              " must agree on it: " + where_threads_are(0, launch_.threads * launch_.cluster);
     case FailureKind::partial_warpgroup:
       return "no warpgroup: " + who + " is in the last " + std::to_string(launch_.threads % warpgroup_threads) +

@@ -15,26 +15,26 @@ constexpr int pattern = 1024, unit = 16, most_box_tokens = 256;
 
 struct HostMap {
   std::uint64_t mark;
-  BoxedTensor tensor;
+  MappedTensor tensor;
 };
 static_assert(sizeof(HostMap) <= sizeof(TensorMap));
 
 }  // namespace
 
-void encode_host_map(const BoxedTensor& tensor, TensorMap& map) {
+void encode_host_map(const MappedTensor& tensor, TensorMap& map) {
   const HostMap host{mark, tensor};
   map = {};
   std::memcpy(&map, &host, sizeof host);
 }
 
-void Block::load_tensor(HostThread& thread, int offset, const void* map, const int (&at)[4], int barrier, int line) {
-  constexpr Word word = Word::load_tensor;
+void Block::tma_load(HostThread& thread, int offset, const void* map, const int (&at)[4], int barrier, int line) {
+  constexpr Word word = Word::tma_load;
   const int me = thread.index;
   HostMap host;
   std::memcpy(&host, map, sizeof host);
   if (host.mark != mark) fail({.kind = FailureKind::no_map, .word = word, .thread = me, .line = line});
-  const BoxedTensor& tensor = host.tensor;
-  const int bytes = BoxedTensor::row_bytes * tensor.box_tokens;
+  const MappedTensor& tensor = host.tensor;
+  const int bytes = MappedTensor::row_bytes * tensor.box_tokens;
   if (tensor.box_tokens < 1 || tensor.box_tokens > most_box_tokens || offset < 0 || offset % pattern != 0 ||
       bytes > launch_.shared_bytes - offset)
     fail({.kind = FailureKind::bad_box, .word = word, .thread = me, .line = line, .offset = offset, .bytes = bytes});
@@ -44,7 +44,7 @@ void Block::load_tensor(HostThread& thread, int offset, const void* map, const i
 
 // The source is read now, as that of every copy.
 void Block::deliver(const Box& box, int to) {
-  const BoxedTensor& tensor = box.tensor;
+  const MappedTensor& tensor = box.tensor;
   const std::int64_t width = tensor.element_bytes, per_unit = unit / width, head = box.at[2], batch = box.at[3];
   const auto inside = [&](std::int64_t coordinate, std::size_t dimension) {
     return coordinate >= 0 && coordinate < tensor.sizes[dimension];
@@ -52,9 +52,9 @@ void Block::deliver(const Box& box, int to) {
   for (int row = 0; row < tensor.box_tokens; ++row) {
     const std::int64_t token = std::int64_t{box.at[1]} + row;
     const bool exists = inside(token, 1) && inside(head, 2) && inside(batch, 3);
-    for (int start = 0; start < BoxedTensor::row_bytes; start += unit) {
+    for (int start = 0; start < MappedTensor::row_bytes; start += unit) {
       const std::int64_t column = box.at[0] + start / width;
-      const int plain = to + row * BoxedTensor::row_bytes + start;
+      const int plain = to + row * MappedTensor::row_bytes + start;
       unsigned char* const target = shared_.data() + (plain ^ (plain / 128 % 8 * unit));
       std::memset(target, 0, unit);
       const std::int64_t first = std::max<std::int64_t>(0, -column),

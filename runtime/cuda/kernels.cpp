@@ -61,7 +61,7 @@ void CudaKernels::launch(std::size_t kernel, const Arguments& arguments, std::in
                 entry.name);
 }
 
-bool CudaKernels::encode(const BoxedTensor& tensor, TensorMap& map) const {
+bool CudaKernels::encode(const MappedTensor& tensor, TensorMap& map) const {
   if (driver_.cuTensorMapEncodeTiled == nullptr) return false;
   const CurrentContext current(driver_, context_);
   constexpr unsigned rank = 4, steps[rank] = {1, 1, 1, 1};

@@ -20,7 +20,7 @@ class CudaKernels final : public LoadedKernels {
   CudaKernels& operator=(const CudaKernels&) = delete;
 
   void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void* stream) const override;
-  bool encode(const BoxedTensor& tensor, TensorMap& map) const override;
+  bool encode(const MappedTensor& tensor, TensorMap& map) const override;
 
  private:
   struct Entry {

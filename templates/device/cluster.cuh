@@ -23,11 +23,11 @@ RK_DEVICE unsigned cluster_address(int offset, int rank) {
   asm("mapa.shared::cluster.u32 %0, %1, %2;" : "=r"(result) : "r"(shared_address(offset)), "r"(rank));
   return result;
 }
-// As barrier_arrive, at the barrier of block `rank`. It says that this thread has read what it read of its own shared
+// As mbarrier_arrive, at the barrier of block `rank`. It says that this thread has read what it read of its own shared
 // memory; what it wrote goes to other blocks by send_to_block alone. Its scope is the block's, since the cluster's would
 // empty the L1 cache at each wait: that reads are done when a later arrival is seen is how the hardware behaves, and
 // stands in no memory model.
-RK_DEVICE void barrier_arrive_at(int offset, int rank) {
+RK_DEVICE void mbarrier_arrive_at(int offset, int rank) {
   asm volatile("mbarrier.arrive.release.cta.shared::cluster.b64 _, [%0];" ::"r"(cluster_address(offset, rank))
                : "memory");
 }

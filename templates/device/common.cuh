@@ -18,7 +18,7 @@ RK_DEVICE void sync_block() { asm volatile("bar.sync 0;" ::: "memory"); }
 RK_DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 
 // `value`, hidden from the compiler: what follows from it is computed anew, and takes no register across a loop.
-RK_DEVICE int anew(int value) {
+RK_DEVICE int opaque(int value) {
   asm volatile("" : "+r"(value));
   return value;
 }

@@ -13,7 +13,7 @@ namespace rankone {
 // the tensor, on any side, becomes zero, and counts among the bytes that are brought to the barrier, whose phase expects
 // them. Whoever waits for that phase sees what was copied. What stood there before was read and written before a
 // fence_async that this thread comes after.
-RK_DEVICE void load_tensor(int offset, const TensorMap& map, int column, int token, int head, int batch, int barrier) {
+RK_DEVICE void tma_load(int offset, const TensorMap& map, int column, int token, int head, int batch, int barrier) {
   asm volatile(
       "cp.async.bulk.tensor.4d.shared::cluster.global.tile.mbarrier::complete_tx::bytes [%0], [%1, {%2, %3, %4, %5}], "
       "[%6];" ::"r"(shared_address(offset)),
@@ -21,7 +21,7 @@ RK_DEVICE void load_tensor(int offset, const TensorMap& map, int column, int tok
       : "memory");
 }
 // Brings the map itself near; the first copy else waits for it.
-RK_DEVICE void prefetch_map(const TensorMap& map) { asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory"); }
+RK_DEVICE void tma_prefetch(const TensorMap& map) { asm volatile("prefetch.tensormap [%0];" ::"l"(&map) : "memory"); }
 #endif
 
 }  // namespace rankone

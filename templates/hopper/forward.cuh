@@ -3,71 +3,71 @@
 // registers.
 //
 // A block's warpgroups walk the same chunks, each a stage behind the one before:
-//   loader   copies q, k, v and gate inputs into swizzled panels
-//   helpers  turn gates into decays, q and k into operands, and compute the causal scores
-//   state    64 value columns each: reads the state, writes the output, advances the state
-// In a prepared schedule the helpers have a kernel of their own, with a loader, and the scan reads what they left.
+//   producer   copies q, k, v and gate inputs into swizzled tiles
+//   gate       turns gates into decays, q and k into operands, and computes the causal scores
+//   consumers  64 value columns each: read the state, write the output, advance the state
+// In a prepared schedule the gate warpgroup has a kernel of its own, with a producer, and the scan reads what it left.
 #pragma once
 
+#include "hopper/consumer.cuh"
 #include "hopper/key_gates.cuh"
-#include "hopper/loader.cuh"
-#include "hopper/state.cuh"
+#include "hopper/producer.cuh"
 #include "hopper/token_gates.cuh"
 
 namespace rankone {
 
 template <class T> RK_DEVICE void load(const Arguments& arguments) {
-  Loader<T> loader;
-  loader.prefetch_maps(arguments);
+  Producer<T> producer;
+  producer.prefetch_tensor_maps(arguments);
 #pragma unroll 1
-  while (loader.behind >= 0) loader.issue(arguments);
+  while (producer.behind >= 0) producer.issue(arguments);
 }
 
-template <class T, class Gate> RK_DEVICE void help(const Arguments& arguments, int thread) {
+template <class T, class Gate> RK_DEVICE void compute_gates(const Arguments& arguments, int thread) {
   const int warp = thread / warp_size;
-  Ring<T> ring;
+  Pipeline<T> pipeline;
   float total = 0.0f;  // of a segment's log-decays, in the state-only role
-  [[maybe_unused]] const Halving halving;
+  [[maybe_unused]] const Bisection bisection;
 #pragma unroll 1
-  for (;; ring.advance()) {
-    barrier_wait(ring.full(), ring.phase);
+  for (;; pipeline.advance()) {
+    mbarrier_wait(pipeline.full(), pipeline.phase);
     if constexpr (!T::per_key && T::rewrites) fence_async();   // kept: rewriting fences once more
     if constexpr (!T::per_key && !T::rewrites) fence_async();  // wgmma reads what was copied
-    const Note note = Note::read(ring.note());
-    const PanelPlace<T> place(arguments, note, ring.base());
-    if constexpr (T::role == Role::states) {
-      if (note.first_token == 0) {
+    const StageDescriptor descriptor = StageDescriptor::read(pipeline.descriptor());
+    const StagePlace<T> place(arguments, descriptor, pipeline.base());
+    if constexpr (T::keeps_states) {
+      if (descriptor.first_token == 0) {
         total = 0.0f;
         if constexpr (T::per_key) KeyTotals<T>::clear(warp);
       }
     }
-    if (note.rows > 0) {
+    if (descriptor.rows > 0) {
       if constexpr (T::per_key) {
-        write_key_chunk<T, Gate>(place, warp, halving);
+        write_key_chunk<T, Gate>(place, warp, bisection);
       } else {
         if constexpr (T::rewrites) rewrite_chunk<T, Gate>(place, thread);
         write_token_chunk<T, Gate>(place, warp, total);
       }
       fence_async();
     }
-    if constexpr (T::role == Role::states) {  // before the stage is given on, and with it the item's record
-      if (note.last && note.item.offset != 0) {
+    if constexpr (T::keeps_states) {  // before the stage is given on, and with it the item's record
+      if (descriptor.last && descriptor.item.offset != 0) {
         if constexpr (T::per_key) {
-          KeyTotals<T>::store(arguments, note.item, thread);
-        } else if (thread == 0 && note.item.value_column() == 0) {
+          KeyTotals<T>::store(arguments, descriptor.item, thread);
+        } else if (thread == 0 && descriptor.item.value_column() == 0) {
           global_store<float>(global<float>(arguments.segment_decays) +
-                                  (note.item.slot() * arguments.value_heads + note.item.head()),
+                                  (descriptor.item.slot() * arguments.value_heads + descriptor.item.head()),
                               total);
         }
       }
     }
-    if constexpr (T::role == Role::prepare)
-      store_image(arguments, note, ring, thread);
+    if constexpr (T::prepares_keys)
+      store_prepared(arguments, descriptor, pipeline, thread);
     else if constexpr (T::cluster > 1)
-      give_part<T>(ring.base(), ring.ready(), note.rows, thread);
+      send_share<T>(pipeline.base(), pipeline.ready(), descriptor.rows, thread);
     else
-      barrier_arrive(ring.ready());
-    if (note.item.offset == 0) return;
+      mbarrier_arrive(pipeline.ready());
+    if (descriptor.item.offset == 0) return;
     if constexpr (T::weighted && !T::per_key) sync_warp();  // kept: its own room is free; a rewrite has a barrier, too
   }
 }
@@ -80,14 +80,15 @@ template <class T, int share> RK_DEVICE void set_registers() {
 template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(const Arguments& arguments) {
   using T = HopperTraits<Policy, role>;
   if (thread_index() == 0) {
-    Ring<T> ring;
+    Pipeline<T> pipeline;
     for (int stage = 0; stage < T::stages; ++stage) {
-      barrier_init(ring.full(), 2 * group_threads);  // every thread arrives, and so do its copies
-      if constexpr (T::has_helpers && T::has_states) barrier_init(ring.ready(), group_threads + T::cluster - 1);
+      mbarrier_init(pipeline.full(), 2 * group_threads);  // every thread arrives, and so do its copies
+      if constexpr (T::has_gate_group && T::has_consumers)
+        mbarrier_init(pipeline.ready(), group_threads + T::cluster - 1);
       // Every thread arrives, and of the cluster's other blocks a lane of each warp.
-      const int users = T::layout.state_groups * (group_threads + 4 * (T::cluster - 1));
-      barrier_init(ring.free(), T::has_states ? users : Image<T>::pieces);
-      ring.advance();
+      const int users = T::layout.consumer_groups * (group_threads + 4 * (T::cluster - 1));
+      mbarrier_init(pipeline.empty(), T::has_consumers ? users : PreparedChunk<T>::pieces);
+      pipeline.advance();
     }
     if constexpr (T::cluster > 1) fence_async();  // kept: other blocks' copies see barriers as wgmma would
   }
@@ -97,16 +98,16 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
     sync_block();
   const int group = thread_index() / group_threads;
   if (group == 0) {
-    set_registers<T, T::registers.loader>();
+    set_registers<T, T::registers.producer>();
     load<T>(arguments);
-  } else if (T::has_helpers && group == 1) {
-    if constexpr (T::has_helpers) {
-      set_registers<T, T::registers.helper>();
-      help<T, Gate>(arguments, thread_index() - group_threads);
+  } else if (T::has_gate_group && group == 1) {
+    if constexpr (T::has_gate_group) {
+      set_registers<T, T::registers.gates>();
+      compute_gates<T, Gate>(arguments, thread_index() - group_threads);
     }
-  } else if constexpr (T::has_states) {
-    set_registers<T, T::registers.state>();
-    StateGroup<T>{}.run(arguments);
+  } else if constexpr (T::has_consumers) {
+    set_registers<T, T::registers.consumer>();
+    Consumer<T>{}.run(arguments);
   }
   if constexpr (T::cluster > 1) sync_cluster();  // nobody leaves while others send to it
 }

@@ -4,15 +4,15 @@
 
 #include "device/global.cuh"
 #include "device/math.cuh"
-#include "hopper/items.cuh"
-#include "hopper/panel.cuh"
-#include "hopper/share.cuh"
+#include "hopper/cluster_share.cuh"
+#include "hopper/swizzled_tile.cuh"
+#include "hopper/work_items.cuh"
 
 namespace rankone {
 
-template <class T> struct PanelAt {
+template <class T> struct StageAt {
   const Arguments& arguments;
-  ItemAt item;
+  WorkItemRecord item;
   int base;               // where the chunk's tiles start
   long long first_token;  // of the chunk, from the item's start
   int first_column;       // of K, where the block's own columns start
@@ -41,22 +41,23 @@ template <class T> struct PanelAt {
     using Type = typename TypeOf<T::input_types[index]>::Type;
     constexpr int offset = T::layout.inputs[index];
     if constexpr (T::input_is_per_key[index])
-      return Panels<Type, T::chunk>{base + offset}.load(row, column);
+      return SwizzledTile<Type, T::chunk>{base + offset}.load(row, column);
     else
       return shared_load<float>(base + offset + row * 4);
   }
 };
 
-template <class T> struct PanelPlace {
+template <class T> struct StagePlace {
   const Arguments& arguments;
-  ItemAt item;
+  WorkItemRecord item;
   int base;
   long long first_token;
-  int first_column = first_own_column<T>();
+  int first_column = first_rank_column<T>();
   int rows;  // tokens of the chunk that exist; formulas are evaluated for others too, and dropped
-  RK_DEVICE PanelPlace(const Arguments& all, const Note& note, int stage_base)
-      : arguments(all), item(note.item), base(stage_base), first_token(note.first_token), rows(note.rows) {}
-  RK_DEVICE PanelAt<T> at(int row, int column) const {
+  RK_DEVICE StagePlace(const Arguments& all, const StageDescriptor& descriptor, int stage_base)
+      : arguments(all), item(descriptor.item), base(stage_base), first_token(descriptor.first_token),
+        rows(descriptor.rows) {}
+  RK_DEVICE StageAt<T> at(int row, int column) const {
     return {arguments, item, base, first_token, first_column, row, column};
   }
   RK_DEVICE bool exists(int row, int column) const {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "device/global.cuh"
-#include "hopper/walk.cuh"
+#include "hopper/segments.cuh"
 
 namespace rankone {
 

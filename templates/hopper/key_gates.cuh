@@ -8,7 +8,7 @@
 #pragma once
 
 #include "device/barrier.cuh"
-#include "hopper/halving.cuh"
+#include "hopper/bisection.cuh"
 #include "hopper/key_range.cuh"
 #include "hopper/key_share.cuh"
 #include "hopper/key_steps.cuh"
@@ -17,7 +17,7 @@ namespace rankone {
 
 // Queries meet keys at the end while no key of the block loses more than this within the half: factors up to 2^60
 // cannot overflow with keys and queries of any ordinary size.
-inline constexpr float nearest_log2_decay = -60.0f;
+inline constexpr float anchor_log2_limit = -60.0f;
 
 // Cutting both operands of a score to ten digits takes 7e-4 of it on average, and nothing where neither decays: giving
 // back half leaves the least of a bias either way.
@@ -26,27 +26,27 @@ inline constexpr float untruncated = 1.00035f;
 template <class T, class Gate> struct KeySpan {
   using Operand = typename T::Storage;
   static constexpr HopperLayout layout = T::layout;
-  static constexpr bool wants_scores = T::role != Role::states;
-  const PanelPlace<T>& place;
+  static constexpr bool wants_scores = T::reads_query;
+  const StagePlace<T>& place;
   int first_row;
   SpanRange<T> range;         // float16 alone
-  unsigned kept[2][2];        // of a half: which of the lane's steps a sequence still has
+  unsigned token_mask[2][2];  // of a half: which of the lane's steps a sequence still has
   int block, inputs, decays;  // the lane's places in a tile of q or k, in one of inputs, and among decays
   // Queries by keys 0 to 7 and 8 to 15 of a half, future keys' are noise; and of the later half by keys of the earlier.
-  float scores[2][2][4] = {}, across[2][4] = {};
+  float scores[2][2][4] = {}, off_diagonal[2][4] = {};
   // Of a half's tokens `group` and `group + 8` with themselves, in the lane's columns, where they are kept apart.
-  float own[2][2] = {};
-  bool has_own = false;
+  float diagonal[2][2] = {};
+  bool has_diagonal = false;
 
-  using Tile = Panels<Operand, T::chunk>;
-  static constexpr int half_bytes = sub_chunk * panel_bytes;  // from a half's place in a tile to the other's
-  RK_DEVICE KeySpan(const PanelPlace<T>& at, int span, const SpanRange<T>& span_range)
+  using Tile = SwizzledTile<Operand, T::chunk>;
+  static constexpr int half_bytes = sub_chunk * swizzle_row_bytes;  // from a half's place in a tile to the other's
+  RK_DEVICE KeySpan(const StagePlace<T>& at, int span, const SpanRange<T>& span_range)
       : place(at), first_row(span * T::span), range(span_range),
         block(Tile{at.base + at.first_column / 64 * Tile::bytes}.block_place(first_row, 0)),
         inputs(Tile{at.base}.transposed_place(first_row, 0)),
-        decays((at.first_column * T::spans + span * layout.own_columns + 2 * lane_place().pair) * 4) {
+        decays((at.first_column * T::spans + span * layout.rank_columns + 2 * lane_place().pair) * 4) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) kept[i / 2][i % 2] = KeySteps::kept_of(at.rows - first_row - 8 * i);
+    for (int i = 0; i < 4; ++i) token_mask[i / 2][i % 2] = KeySteps::token_mask_of(at.rows - first_row - 8 * i);
   }
 
   // Eight elements of an operand: pairs of columns, of rows `group` and `group + 8` in turn.
@@ -84,7 +84,7 @@ template <class T, class Gate> struct KeySpan {
   }
   RK_DEVICE void evaluate_steps(Columns& columns, int half, int column) const {
     columns.steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column) + half * half_bytes,
-                                             first_row + half * sub_chunk, column, kept[half]);
+                                             first_row + half * sub_chunk, column, token_mask[half]);
   }
   RK_DEVICE void rewrite(Columns& columns, int half, int column) const {
     const LanePlace lane = lane_place();
@@ -96,16 +96,17 @@ template <class T, class Gate> struct KeySpan {
       }
     }
     if constexpr (T::rewrites || T::has_write_scale) {
-      float own[2][4];
-      if constexpr (T::rewrites) columns.steps.sum(own, ones_where([](int row, int token) { return row == token; }));
+      float token_sums[2][4];
+      if constexpr (T::rewrites)
+        columns.steps.sum(token_sums, ones_where([](int row, int token) { return row == token; }));
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const int row = first_row + half * sub_chunk + lane.group + i / 2 % 2 * 8,
                   at_column = column + i / 4 * 8 + 2 * lane.pair + i % 2;
-        PanelAt<T> at = place.at(row, at_column);
+        StageAt<T> at = place.at(row, at_column);
         float& key = columns.keys[i];
         if constexpr (T::rewrites) {
-          at.decay_value = exp2(own[i / 4][i % 4]);
+          at.decay_value = exp2(token_sums[i / 4][i % 4]);
           if constexpr (T::reads_key) at.key_value = Gate::feature_map(key);
           key = Gate::key(at);
         }
@@ -116,7 +117,7 @@ template <class T, class Gate> struct KeySpan {
   }
 
   RK_DEVICE void scale(Columns& columns) const {
-    if constexpr (T::narrow) {
+    if constexpr (T::range_scaled) {
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         columns.keys[i] *= range.key_factor();
@@ -169,27 +170,27 @@ template <class T, class Gate> struct KeySpan {
   // For any decays: each half's scores by halves of halves, its keys decayed to its end, its queries from its start.
   // Queries of an upper half and keys of the lower one meet at the middle, so that every factor is a decay. An operand's
   // upper halves hold queries, its lower ones keys. No loop: each halving would wait for the one before.
-  RK_DEVICE void meet_halfway(Columns (&columns)[2], const Halving& halving) {
+  RK_DEVICE void add_bisected_scores(Columns (&columns)[2], const Bisection& bisection) {
     const LanePlace lane = lane_place();
-    const Quad<bf16> first = ones_of(halving.between);
+    const Quad<bf16> first = ones_of(bisection.between);
     float sums[2][4], values[8];
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
 #pragma unroll
-      for (int i = 0; i < 8; ++i) own[half][i / 2 % 2] += columns[half].queries[i] * columns[half].keys[i];
+      for (int i = 0; i < 8; ++i) diagonal[half][i / 2 % 2] += columns[half].queries[i] * columns[half].keys[i];
       columns[half].decay_towards(values, first, false, true);
       add_lower_products(scores[half][0], values);
     }
-    has_own = true;
+    has_diagonal = true;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
 #pragma unroll
-      for (int level = 1; level < halvings; ++level) {
+      for (int level = 1; level < bisection_levels; ++level) {
         const bool are_queries = (lane.group & (sub_chunk / 2 >> level)) != 0;
-        columns[half].decay_towards(values, ones_of(halving.between >> 8 * level), are_queries, are_queries);
+        columns[half].decay_towards(values, ones_of(bisection.between >> 8 * level), are_queries, are_queries);
         float c[2][4] = {};
         add_products(c, values, values);
-        const unsigned wanted = halving.wanted >> 8 * level;
+        const unsigned wanted = bisection.wanted >> 8 * level;
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
           if ((wanted >> i & 1u) != 0) scores[half][i / 4][i % 4] += c[i / 4][i % 4];
@@ -198,20 +199,20 @@ template <class T, class Gate> struct KeySpan {
     }
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      columns[half].steps.sum(sums, ones_of(halving.whole));
+      columns[half].steps.sum(sums, ones_of(bisection.whole));
       decay(columns[half].queries, sums);
-      columns[half].steps.sum(sums, ones_of(halving.whole >> 8));
+      columns[half].steps.sum(sums, ones_of(bisection.whole >> 8));
       decay(columns[half].keys, sums);
     }
   }
 
   // The next 16 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
-  RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Halving& halving) {
+  RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Bisection& bisection) {
     const LanePlace lane = lane_place();
     const bool last_row = lane.group == 7;  // has the sums of all
     Columns columns[2];
     float sums[2][4], whole[2][4];  // of the lane's columns in a half: log-decays and decays
-    bool far = false;
+    bool beyond_anchor = false;
     // One half's exponentials beside the other's gates, before it is known whether they serve: apart, each would wait
     // for its own.
 #pragma unroll
@@ -223,7 +224,7 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         float& sum = rest[i / 2][2 + i % 2];
-        far = far || sum < nearest_log2_decay;
+        beyond_anchor = beyond_anchor || sum < anchor_log2_limit;
         sums[half][i] = sum;
         whole[half][i] = exp2(sum);
         if (last_row) sum = 0.0f;
@@ -247,10 +248,10 @@ template <class T, class Gate> struct KeySpan {
     }
 #pragma unroll
     for (int i = 0; i < 8; ++i) whole[i / 4][i % 4] = shuffle(whole[i / 4][i % 4], 28 + lane.pair);
-    if (wants_scores && any_lane(far)) {
+    if (wants_scores && any_lane(beyond_anchor)) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) load(columns[half], half, column);
-      meet_halfway(columns, halving);
+      add_bisected_scores(columns, bisection);
     } else if constexpr (wants_scores) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
@@ -259,7 +260,7 @@ template <class T, class Gate> struct KeySpan {
       }
     }
     if constexpr (wants_scores) {
-      add_products(across, columns[1].queries, columns[0].keys);
+      add_products(off_diagonal, columns[1].queries, columns[0].keys);
       decay_columns(columns[1].queries, whole[0]);
     }
     decay_columns(columns[0].keys, whole[1]);
@@ -271,13 +272,13 @@ template <class T, class Gate> struct KeySpan {
   }
 
   // The four lanes of a row add up their columns; one of them has the score of the row with itself.
-  RK_DEVICE void add_own() {
-    if (!has_own) return;
+  RK_DEVICE void add_diagonal() {
+    if (!has_diagonal) return;
     const LanePlace lane = lane_place();
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       const int half = i / 2, side = i % 2;
-      float sum = own[half][side] * (1.0f / untruncated);  // nothing has been cut from these
+      float sum = diagonal[half][side] * (1.0f / untruncated);  // nothing has been cut from these
       sum += shuffle_xor(sum, 1);
       sum += shuffle_xor(sum, 2);
 #pragma unroll
@@ -290,7 +291,8 @@ template <class T, class Gate> struct KeySpan {
   // Adds up in part 0 what all parts of the span's columns have, the upper half of them to the lower one in turn.
   RK_DEVICE void sum_parts(int span, int part) {
     constexpr int parts = layout.key_parts, lane_bytes = 16, step = warp_size * lane_bytes, steps = 6;
-    float* const values[steps] = {scores[0][0], scores[0][1], scores[1][0], scores[1][1], across[0], across[1]};
+    float* const values[steps] = {scores[0][0], scores[0][1],    scores[1][0],
+                                  scores[1][1], off_diagonal[0], off_diagonal[1]};
 #pragma unroll
     for (int half = parts / 2; half > 0; half /= 2) {
       // A place is written next by who has read it.
@@ -304,7 +306,7 @@ template <class T, class Gate> struct KeySpan {
                                  Vector16{{as_bits(four[0]), as_bits(four[1]), as_bits(four[2]), as_bits(four[3])}});
         }
       }
-      sync_threads(helper_barrier, group_threads);
+      named_barrier_sync(gate_barrier, group_threads);
       if (part < half) {
 #pragma unroll
         for (int i = 0; i < steps; ++i) {
@@ -319,7 +321,7 @@ template <class T, class Gate> struct KeySpan {
   // 8 x 8 blocks of 128 bytes: [keys of a half][queries, 8 at a time][8 of the keys].
   RK_DEVICE void write_scores(int offset) const {
     const LanePlace lane = lane_place();
-    const float factor = untruncated * (T::narrow ? SpanRange<T>::score_factor() : 1.0f);
+    const float factor = untruncated * (T::range_scaled ? SpanRange<T>::score_factor() : 1.0f);
 #pragma unroll
     for (int block = 0; block < 16; ++block) {
       const int key_half = block / 8, side = block / 2 % 4, half = block % 2;
@@ -329,7 +331,7 @@ template <class T, class Gate> struct KeySpan {
         if (side / 2 < key_half) {
           pair[i] = 0.0f;
         } else if (side / 2 > key_half) {
-          pair[i] = across[half][2 * (side % 2) + i] * factor;
+          pair[i] = off_diagonal[half][2 * (side % 2) + i] * factor;
         } else {  // A future key's product is dropped, not multiplied by zero: it may be infinite.
           const bool past = lane.group + 8 * (side % 2) >= 8 * half + 2 * lane.pair + i;
           pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factor : 0.0f;
@@ -342,28 +344,28 @@ template <class T, class Gate> struct KeySpan {
 };
 
 template <class T, class Gate>
-RK_DEVICE void write_key_chunk(const PanelPlace<T>& place, int warp, const Halving& halving) {
+RK_DEVICE void write_key_chunk(const StagePlace<T>& place, int warp, const Bisection& bisection) {
   constexpr HopperLayout layout = T::layout;
   const KeyShare<T> share(warp);
   const bool exists = share.span * T::span < place.rows;
   SpanRange<T> range;
-  if constexpr (T::narrow) {
+  if constexpr (T::range_scaled) {
     if (exists) range.measure(place.base, share.span * T::span);
     // Another part's warp rewrites what this one has measured.
-    if constexpr (SpanRange<T>::measures && KeyShare<T>::parts > 1) sync_threads(helper_barrier, group_threads);
-    if (exists && share.part == 0 && lane_index() == 0) range.leave(place.base + layout.range + share.span * 16);
+    if constexpr (SpanRange<T>::measures && KeyShare<T>::parts > 1) named_barrier_sync(gate_barrier, group_threads);
+    if (exists && share.part == 0 && lane_index() == 0) range.store(place.base + layout.range + share.span * 16);
   }
   KeySpan<T, Gate> span(place, share.span, range);
   // After the last token nothing follows: its row has room for the sum of all.
   const Quad<bf16> after = ones_where([](int row, int token) { return token > row || row == sub_chunk - 1; });
   const int totals = layout.totals - place.first_column * T::spans * 4;  // they are the block's own
-  if (exists) share.for_each([&](int column) { span.run(column, totals, after, halving); });
-  if constexpr (T::role != Role::states) {
-    span.add_own();
+  if (exists) share.for_each([&](int column) { span.run(column, totals, after, bisection); });
+  if constexpr (T::reads_query) {
+    span.add_diagonal();
     if constexpr (layout.score_parts < layout.key_parts) span.sum_parts(share.span, share.part);
     if (!exists || share.part >= layout.score_parts) return;
     const int part =
-        (place.first_column / layout.own_columns * T::spans + share.span) * layout.score_parts + share.part;
+        (place.first_column / layout.rank_columns * T::spans + share.span) * layout.score_parts + share.part;
     span.write_scores(place.base + layout.scores + part * score_bytes);
   }
 }

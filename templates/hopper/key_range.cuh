@@ -14,12 +14,12 @@ namespace rankone {
 
 template <class T> struct SpanRange {
   using Operand = typename T::Storage;
-  using Tile = Panels<Operand, T::chunk>;
-  static constexpr bool wants_scores = T::role != Role::states;
-  static constexpr bool measures = T::narrow && (wants_scores || T::reads_key);
-  static constexpr int octaves_of_sum = T::layout.key_padded <= 64 ? 6 : T::layout.key_padded <= 128 ? 7 : 8;
+  using Tile = SwizzledTile<Operand, T::chunk>;
+  static constexpr bool wants_scores = T::reads_query;
+  static constexpr bool measures = T::range_scaled && (wants_scores || T::reads_key);
+  static constexpr int log2_of_terms = T::layout.key_padded <= 64 ? 6 : T::layout.key_padded <= 128 ? 7 : 8;
   // From the units of queries and keys to those of scores.
-  static constexpr int units_to_scores = -15 - octaves_of_sum;
+  static constexpr int units_to_scores = -15 - log2_of_terms;
   int query = 0, key = 0;  // powers of two above all magnitudes
 
   // Of packed magnitudes in a span's rows, the finite ones alone or all.
@@ -31,7 +31,7 @@ template <class T> struct SpanRange {
 #pragma unroll
       for (int row = 0; row < T::span; row += sub_chunk) {
         Quad<Operand> quad;
-        load_matrix_x4(quad.r, Tile::moved(block, column) + row * panel_bytes);
+        load_matrix_x4(quad.r, Tile::moved(block, column) + row * swizzle_row_bytes);
 #pragma unroll
         for (int word = 0; word < 4; ++word) largest.add(finite ? finite_halves(quad.r[word]) : quad.r[word]);
       }
@@ -47,7 +47,7 @@ template <class T> struct SpanRange {
     static_assert(T::cluster == 1, "a span's scale is that of all its columns");
     if constexpr (wants_scores) query = exponent_above_all(base + T::layout.query, first_row);
     if constexpr (T::reads_key) key = exponent_above_all(base + T::layout.key, first_row);
-    key = (key + T::key_octaves + 3) & ~3;  // in steps of 4, so that the state seldom changes its units
+    key = (key + T::key_growth_log2 + 3) & ~3;  // in steps of 4, so that the state seldom changes its units
   }
 
   RK_DEVICE int unit() const { return key - 15; }
@@ -55,12 +55,12 @@ template <class T> struct SpanRange {
   RK_DEVICE float query_factor() const { return power_of_two(15 - query); }
   static RK_DEVICE float score_factor() { return power_of_two(units_to_scores); }
   // What scores are to be multiplied with in the end.
-  RK_DEVICE float score_scale() const { return power_of_two(query + key + octaves_of_sum - 15); }
+  RK_DEVICE float score_scale() const { return power_of_two(query + key + log2_of_terms - 15); }
   // From the state's part of the output, read as values / 2^exponent, to the units of the scores'.
   static RK_DEVICE float part_factor(int exponent) { return power_of_two(exponent + units_to_scores); }
 
   // For the state's warpgroups; all 16 bytes, so that bulk copies may take them along.
-  RK_DEVICE void leave(int offset) const {
+  RK_DEVICE void store(int offset) const {
     shared_store<Vector16>(offset, Vector16{{as_bits(score_scale()), static_cast<unsigned>(unit()), 0, 0}});
   }
 };

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
-// How the helpers' warps share spans and key columns, and what they add up over a segment.
+// How the gate warps share spans and key columns, and what they add up over a segment.
 #pragma once
 
 #include "device/barrier.cuh"
 #include "device/global.cuh"
-#include "hopper/items.cuh"
-#include "hopper/panel.cuh"
-#include "hopper/share.cuh"
+#include "hopper/cluster_share.cuh"
+#include "hopper/swizzled_tile.cuh"
+#include "hopper/work_items.cuh"
 #include "kernels/fragment.cuh"
 
 namespace rankone {
 
-inline constexpr int key_block = 16;  // columns that a warp takes at a time
+inline constexpr int warp_columns = 16;  // columns that a warp takes at a time
 
 // Which columns a warp takes: those of blocks `part`, `part + parts`, ... of its span.
 template <class T> struct KeyShare {
@@ -20,7 +20,8 @@ template <class T> struct KeyShare {
   RK_DEVICE explicit KeyShare(int warp) : span(warp % T::spans), part(warp / T::spans) {}
   template <class Visit> RK_DEVICE void for_each(const Visit& visit) const {
 #pragma unroll 1
-    for (int column = part * key_block; column < T::layout.own_columns; column += parts * key_block) visit(column);
+    for (int column = part * warp_columns; column < T::layout.rank_columns; column += parts * warp_columns)
+      visit(column);
   }
 };
 
@@ -31,28 +32,28 @@ template <class T> struct KeyTotals {
     if (lane_index() / 4 != 7) return;  // the lanes that will add
     share.for_each([&](int column) {
 #pragma unroll
-      for (int i = 0; i < key_block / 8; ++i) {
+      for (int i = 0; i < warp_columns / 8; ++i) {
         shared_store<Pair>(
-            T::layout.totals + (share.span * T::layout.own_columns + column + 8 * i + 2 * lane_place().pair) * 4,
+            T::layout.totals + (share.span * T::layout.rank_columns + column + 8 * i + 2 * lane_place().pair) * 4,
             Pair{0.0f, 0.0f});
       }
     });
   }
-  static RK_DEVICE void store(const Arguments& arguments, const ItemAt& item, int thread) {
-    sync_threads(helper_barrier, group_threads);
+  static RK_DEVICE void store(const Arguments& arguments, const WorkItemRecord& item, int thread) {
+    named_barrier_sync(gate_barrier, group_threads);
     if (item.value_column() < T::cluster * T::value_tile) {  // those of one block or cluster will do
-      constexpr int columns = T::cluster == 1 ? T::key_dim : T::layout.own_columns;
+      constexpr int columns = T::cluster == 1 ? T::key_dim : T::layout.rank_columns;
       const Global<float> target = global<float>(arguments.segment_decays) +
                                    (item.slot() * arguments.value_heads + item.head()) * T::key_dim +
-                                   first_own_column<T>();
+                                   first_rank_column<T>();
       for (int column = thread; column < columns; column += group_threads) {
         float sum = 0.0f;
         for (int i = 0; i < T::spans; ++i)
-          sum += shared_load<float>(T::layout.totals + (i * T::layout.own_columns + column) * 4);
+          sum += shared_load<float>(T::layout.totals + (i * T::layout.rank_columns + column) * 4);
         global_store<float>(target + column, sum);
       }
     }
-    if constexpr (T::cluster == 1) sync_threads(helper_barrier, group_threads);  // else giving the part has one
+    if constexpr (T::cluster == 1) named_barrier_sync(gate_barrier, group_threads);  // else giving the part has one
   }
 };
 

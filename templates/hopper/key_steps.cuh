@@ -54,17 +54,17 @@ template <class T> struct StepInputs {
     }
   }
 };
-template <class T> struct StepAt : PanelAt<T> {
+template <class T> struct StepAt : StageAt<T> {
   const StepInputs<T>& inputs;
   int element;  // of the lane's eight
-  RK_DEVICE StepAt(const PanelAt<T>& at, const StepInputs<T>& held, int e) : PanelAt<T>(at), inputs(held), element(e) {}
+  RK_DEVICE StepAt(const StageAt<T>& at, const StepInputs<T>& held, int e) : StageAt<T>(at), inputs(held), element(e) {}
   template <int index> RK_DEVICE float input() const {
     if constexpr (StepInputs<T>::template held<index>()) {
       float pair[2];
       Element<typename TypeOf<T::input_types[index]>::Type>::unpack(inputs.words[index][element / 2], pair[0], pair[1]);
       return pair[element % 2];
     } else {
-      return PanelAt<T>::template input<index>();
+      return StageAt<T>::template input<index>();
     }
   }
 };
@@ -73,14 +73,14 @@ struct KeySteps {
   Quad<bf16> high, low;  // to base 2; together 16 digits
 
   // Of eight tokens of which `rows` exist, the bits of a word that holds the lane's two.
-  static RK_DEVICE unsigned kept_of(int rows) {
+  static RK_DEVICE unsigned token_mask_of(int rows) {
     const int left = rows - 2 * lane_place().pair;
     return left > 1 ? ~0u : left == 1 ? 0xffffu : 0u;
   }
-  // Beyond a sequence formulas may give anything, and is dropped: `kept` has its bits for tokens 0 to 7 and 8 to 15.
+  // Beyond a sequence formulas may give anything, and is dropped: `token_mask` has its bits for tokens 0 to 7 and 8 to 15.
   template <class T, class Gate>
-  RK_DEVICE void evaluate(const PanelPlace<T>& place, int lane_place_of_inputs, int first_row, int first_column,
-                          const unsigned (&kept)[2]) {
+  RK_DEVICE void evaluate(const StagePlace<T>& place, int lane_place_of_inputs, int first_row, int first_column,
+                          const unsigned (&token_mask)[2]) {
     const LanePlace lane = lane_place();
     StepInputs<T> inputs;
     inputs.load(lane_place_of_inputs);
@@ -95,8 +95,8 @@ struct KeySteps {
         if constexpr (T::key_dim % 64 != 0) steps[i] = column < T::key_dim ? steps[i] : 0.0f;
       }
       split<bf16>(steps[0], steps[1], high.r[word], low.r[word]);
-      high.r[word] &= kept[word / 2];
-      low.r[word] &= kept[word / 2];
+      high.r[word] &= token_mask[word / 2];
+      low.r[word] &= token_mask[word / 2];
     }
   }
   // Sums over tokens, as an accumulator: of 16 rows, columns 0 to 7 and 8 to 15.

@@ -7,51 +7,51 @@
 
 namespace rankone {
 
-constexpr int panel_bytes = 128;  // a row of a panel: what one swizzle pattern spans
+constexpr int swizzle_row_bytes = 128;  // a row of a swizzled tile: what one swizzle pattern spans
 constexpr int group_threads = 128;
 constexpr int prepare_stages = 2, prepare_residents = 2;  // of the prepare kernel: blocks that share a multiprocessor
-constexpr int pattern_bytes = 1024;
-constexpr int source_bytes = 32, item_sources = 64;  // a record of an item: itself, then where its tensors start
-constexpr int item_bytes = item_sources + source_bytes * (3 + max_layout_inputs);
+constexpr int swizzle_atom_bytes = 1024;
+constexpr int source_bytes = 32, work_item_sources = 64;  // a record of an item: itself, then where its tensors start
+constexpr int work_item_bytes = work_item_sources + source_bytes * (3 + max_layout_inputs);
 constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state takes where decays are per key
 constexpr int score_bytes = key_span * key_span * 2;
 constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
 inline constexpr int join_threads = 256;                      // inline: a text without the kernel must not warn of it
-enum NumberedBarrier { helper_barrier = 1, loader_barrier = 2 };
+enum NamedBarrier { gate_barrier = 1, producer_barrier = 2 };
 
 struct HopperSizes {
   int chunk, stages;
   int cluster;  // blocks of neighbouring value tiles that share the work on keys; per key, else 1
   int key_dim, value_tile;
   bool per_key;                        // a decay for each key column
-  bool reads_output;                   // false in the state-only role: no queries, no scores
-  bool has_helpers;                    // false where what they leave behind comes from the prepare kernel
-  bool has_states;                     // false in that kernel
-  bool narrow;                         // operands whose range wants scales: float16
+  bool reads_query;                    // false in the state-only role: no queries, no scores
+  bool has_gate_group;                 // false where what it leaves behind comes from the prepare kernel
+  bool has_consumers;                  // false in that kernel
+  bool range_scaled;                   // operands whose range wants scales: float16
   int input_bytes[max_layout_inputs];  // of an element of each token input; 0: there is none
   bool input_is_per_key[max_layout_inputs];
 };
 
 struct HopperLayout {
-  int key_padded;                                    // K rounded up to whole panels of 64
-  int own_columns;                                   // of them, those whose keys the block works on
+  int key_padded;                                    // K rounded up to whole blocks of 64
+  int rank_columns;                                  // of them, those whose keys the block works on
   int span;                                          // tokens that one step of the recurrence takes
-  int helper_groups, state_groups;                   // warpgroups beside the loader
+  int gate_groups, consumer_groups;                  // warpgroups beside the producer
   int key_parts;                                     // warps that share a span's columns
   int score_parts;                                   // of a span: summed by whoever reads them
   int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
-  int scores;  // per key: [block of the cluster][span][part] of score_bytes; else one swizzled panel
-  int decay;   // per key: float [block of the cluster][span][own_columns]; else float [3][chunk]
+  int scores;  // per key: [block of the cluster][span][part] of score_bytes; else one swizzled tile
+  int decay;   // per key: float [block of the cluster][span][rank_columns]; else float [3][chunk]
   int range;  // float16, 16 bytes for each span, or else each 16 tokens: what their scores are multiplied with (float);
               // per key, after it, the state's unit (int)
   int stage_bytes;
-  int image_bytes;  // of queries, keys, scores, decays and ranges, one behind the other
-  int barriers;     // after the stages: full, ready, free of each
-  int sums;         // after the stages, not per key: float [helper warp][3][chunk]; of the prepare kernel: parts of
-                    // scores, float [helper warps / 2][score_part_floats]
-  int totals;       // state-only role, per key: float [span][own_columns]
-  int notes, items, item_slots;  // 16 bytes for each stage; records of items
-  int lengths, chosen;           // of packed sequences: 4 bytes for each thread of the loader; one of them: 4 bytes
+  int prepared_bytes;  // of queries, keys, scores, decays and ranges, one behind the other
+  int barriers;        // after the stages: full, ready, empty of each
+  int sums;            // after the stages, not per key: float [gate warp][3][chunk]; of the prepare kernel: parts of
+                       // scores, float [gate warps / 2][score_part_floats]
+  int totals;          // state-only role, per key: float [span][rank_columns]
+  int descriptors, work_items, work_item_slots;  // 16 bytes for each stage; records of items
+  int lengths, chosen;  // of packed sequences: 4 bytes for each thread of the producer; one of them: 4 bytes
   int bytes, threads;
 };
 
@@ -59,53 +59,53 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   HopperLayout layout{};
   const int rows = sizes.chunk;
   layout.key_padded = (sizes.key_dim + 63) / 64 * 64;
-  layout.own_columns = layout.key_padded / sizes.cluster;
+  layout.rank_columns = layout.key_padded / sizes.cluster;
   layout.span = sizes.per_key ? key_span : sizes.chunk;
-  layout.helper_groups = sizes.has_helpers ? 1 : 0;
-  layout.state_groups = sizes.has_states ? sizes.value_tile / 64 : 0;
+  layout.gate_groups = sizes.has_gate_group ? 1 : 0;
+  layout.consumer_groups = sizes.has_consumers ? sizes.value_tile / 64 : 0;
   const int spans = rows / layout.span;
-  layout.key_parts = sizes.per_key ? 4 / spans : 1;  // of four helper warps
+  layout.key_parts = sizes.per_key ? 4 / spans : 1;  // of four gate warps
   // What is prepared once and read by many blocks is summed before.
-  layout.score_parts = sizes.has_helpers && sizes.has_states ? layout.key_parts : 1;
+  layout.score_parts = sizes.has_gate_group && sizes.has_consumers ? layout.key_parts : 1;
   int offset = 0;
   layout.query = offset;
-  if (sizes.reads_output) offset += rows * layout.key_padded * 2;
+  if (sizes.reads_query) offset += rows * layout.key_padded * 2;
   layout.key = offset;
   offset += rows * layout.key_padded * 2;
   layout.value = offset;
-  if (sizes.has_states) offset += rows * sizes.value_tile * 2;
+  if (sizes.has_consumers) offset += rows * sizes.value_tile * 2;
   for (int i = 0; i < max_layout_inputs; ++i) {
     layout.inputs[i] = offset;
-    if (sizes.input_is_per_key[i]) offset += rows * layout.own_columns * sizes.input_bytes[i];
+    if (sizes.input_is_per_key[i]) offset += rows * layout.rank_columns * sizes.input_bytes[i];
   }
   layout.scores = offset;
-  if (sizes.reads_output)
-    offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * score_bytes : rows * panel_bytes;
+  if (sizes.reads_query)
+    offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * score_bytes : rows * swizzle_row_bytes;
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
   layout.range = offset;
-  if (sizes.narrow) offset += rows;
-  layout.image_bytes = layout.value + offset - layout.scores;
+  if (sizes.range_scaled) offset += rows;
+  layout.prepared_bytes = layout.value + offset - layout.scores;
   for (int i = 0; i < max_layout_inputs; ++i) {
     if (sizes.input_is_per_key[i] || sizes.input_bytes[i] == 0) continue;
     layout.inputs[i] = offset;
     offset += rows * 4;
   }
-  layout.stage_bytes = (offset + pattern_bytes - 1) / pattern_bytes * pattern_bytes;
+  layout.stage_bytes = (offset + swizzle_atom_bytes - 1) / swizzle_atom_bytes * swizzle_atom_bytes;
   offset = layout.stage_bytes * sizes.stages;
   layout.sums = offset;
   if (!sizes.per_key) offset += 4 * rows * 12;
-  if (!sizes.has_states) offset += 2 * score_part_floats * 4;
+  if (!sizes.has_consumers) offset += 2 * score_part_floats * 4;
   layout.totals = offset;
-  if (sizes.per_key && !sizes.reads_output) offset += spans * layout.own_columns * 4;
-  layout.notes = (offset + 15) / 16 * 16;
-  layout.items = layout.notes + 16 * sizes.stages;
-  layout.item_slots = sizes.stages + 2;
-  layout.lengths = layout.items + item_bytes * layout.item_slots;
+  if (sizes.per_key && !sizes.reads_query) offset += spans * layout.rank_columns * 4;
+  layout.descriptors = (offset + 15) / 16 * 16;
+  layout.work_items = layout.descriptors + 16 * sizes.stages;
+  layout.work_item_slots = sizes.stages + 2;
+  layout.lengths = layout.work_items + work_item_bytes * layout.work_item_slots;
   layout.chosen = layout.lengths + 4 * group_threads;
   layout.barriers = layout.chosen + 8;
   layout.bytes = layout.barriers + 3 * 8 * sizes.stages;
-  layout.threads = group_threads * (1 + layout.helper_groups + layout.state_groups);
+  layout.threads = group_threads * (1 + layout.gate_groups + layout.consumer_groups);
   return layout;
 }
 

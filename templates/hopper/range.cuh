@@ -15,7 +15,7 @@ namespace rankone {
 
 // Enough for any float16 tensor and any state or write scale that float16 outputs show, and so few that no two leave
 // float32.
-inline constexpr int farthest_scale = 60;
+inline constexpr int scale_log2_limit = 60;
 
 // `exponent` from -126 to 127.
 RK_DEVICE float power_of_two(int exponent) { return as_float(static_cast<unsigned>(exponent + 127) << 23); }

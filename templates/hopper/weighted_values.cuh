@@ -3,8 +3,8 @@
 // anything.
 #pragma once
 
-#include "hopper/panel.cuh"
 #include "hopper/range.cuh"
+#include "hopper/swizzled_tile.cuh"
 #include "kernels/fragment.cuh"
 
 namespace rankone {
@@ -12,7 +12,7 @@ namespace rankone {
 template <class T> struct WeightedValues {
   using Operand = typename T::Storage;
   static constexpr int blocks = T::chunk / 16;
-  const Panels<Operand, T::chunk>& tile;
+  const SwizzledTile<Operand, T::chunk>& tile;
   int column, weights;  // the warp's first value column; where the weights stand
 
   RK_DEVICE void load(unsigned (&v)[4], int block) const {
@@ -52,7 +52,7 @@ template <class T> struct WeightedValues {
         }
       }
     };
-    pack_in_range(unit, -farthest_scale, farthest_scale, pack_scaled, each);
+    pack_in_range(unit, -scale_log2_limit, scale_log2_limit, pack_scaled, each);
   }
 };
 

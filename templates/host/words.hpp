@@ -46,7 +46,7 @@ __device__ __forceinline__ float shuffle(float value, int source, int line = __b
 __device__ __forceinline__ float shuffle_xor(float value, int mask, int line = __builtin_LINE()) {
   return shuffle(value, thread_index() ^ mask, line);
 }
-__device__ __forceinline__ int anew(int value) { return value; }
+__device__ __forceinline__ int opaque(int value) { return value; }
 __device__ __forceinline__ bool any_lane(bool value, int line = __builtin_LINE()) {
   float any = value ? 1.0f : 0.0f;
   for (int mask = 1; mask < 32; mask *= 2) any += shuffle_xor(any, mask, line);
@@ -136,33 +136,33 @@ __device__ __forceinline__ void store_matrix_x4_transposed(int offset, const uns
 }
 
 template <int note = 0>
-__device__ __forceinline__ void barrier_init(int offset, int arrivals, int line = __builtin_LINE()) {
+__device__ __forceinline__ void mbarrier_init(int offset, int arrivals, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
-  host_interface->barrier_init(host_thread(), offset, arrivals, line);
+  host_interface->mbarrier_init(host_thread(), offset, arrivals, line);
 }
-template <int note = 0> __device__ __forceinline__ void barrier_arrive(int offset, int line = __builtin_LINE()) {
+template <int note = 0> __device__ __forceinline__ void mbarrier_arrive(int offset, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
-  host_interface->barrier_arrive(host_thread(), offset, line);
-}
-template <int note = 0>
-__device__ __forceinline__ void barrier_wait(int offset, int parity, int line = __builtin_LINE()) {
-  (void)host_parts_noted<note>;
-  host_interface->barrier_wait(host_thread(), offset, parity, line);
+  host_interface->mbarrier_arrive(host_thread(), offset, line);
 }
 template <int note = 0>
-__device__ __forceinline__ void barrier_arrive_after_copies(int offset, int line = __builtin_LINE()) {
+__device__ __forceinline__ void mbarrier_wait(int offset, int parity, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
-  host_interface->barrier_arrive_after_copies(host_thread(), offset, line);
+  host_interface->mbarrier_wait(host_thread(), offset, parity, line);
 }
 template <int note = 0>
-__device__ __forceinline__ void barrier_arrive_at(int offset, int rank, int line = __builtin_LINE()) {
+__device__ __forceinline__ void mbarrier_arrive_after_copies(int offset, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
-  host_interface->barrier_arrive_at(host_thread(), offset, rank, line);
+  host_interface->mbarrier_arrive_after_copies(host_thread(), offset, line);
 }
 template <int note = 0>
-__device__ __forceinline__ void barrier_arrive_expecting(int offset, int bytes, int line = __builtin_LINE()) {
+__device__ __forceinline__ void mbarrier_arrive_at(int offset, int rank, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
-  host_interface->barrier_arrive_expecting(host_thread(), offset, bytes, line);
+  host_interface->mbarrier_arrive_at(host_thread(), offset, rank, line);
+}
+template <int note = 0>
+__device__ __forceinline__ void mbarrier_arrive_expecting(int offset, int bytes, int line = __builtin_LINE()) {
+  (void)host_parts_noted<note>;
+  host_interface->mbarrier_arrive_expecting(host_thread(), offset, bytes, line);
 }
 template <int note = 0> __device__ __forceinline__ void sync_cluster(int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
@@ -181,12 +181,12 @@ __device__ __forceinline__ void load_bulk(int offset, const void* source, int by
   host_interface->load_bulk(host_thread(), offset, source, bytes, barrier, line);
 }
 template <int note = 0>
-__device__ __forceinline__ void load_tensor(int offset, const TensorMap& map, int column, int token, int head,
+__device__ __forceinline__ void tma_load(int offset, const TensorMap& map, int column, int token, int head,
                                             int batch, int barrier, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
-  host_interface->load_tensor(host_thread(), offset, &map, {column, token, head, batch}, barrier, line);
+  host_interface->tma_load(host_thread(), offset, &map, {column, token, head, batch}, barrier, line);
 }
-__device__ __forceinline__ void prefetch_map(const TensorMap&) {}
+__device__ __forceinline__ void tma_prefetch(const TensorMap&) {}
 template <int note = 0>
 __device__ __forceinline__ void store_bulk(void* target, int offset, int bytes, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
@@ -201,9 +201,9 @@ template <int pending> __device__ __forceinline__ void bulk_wait_read(int line =
   host_interface->bulk_wait_read(host_thread(), pending, line);
 }
 template <int note = 0>
-__device__ __forceinline__ void sync_threads(int barrier, int threads, int line = __builtin_LINE()) {
+__device__ __forceinline__ void named_barrier_sync(int barrier, int threads, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
-  host_interface->sync_threads(host_thread(), barrier, threads, line);
+  host_interface->named_barrier_sync(host_thread(), barrier, threads, line);
 }
 template <int note = 0> __device__ __forceinline__ void fence_async(int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;

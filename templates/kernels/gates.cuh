@@ -151,7 +151,7 @@ struct SpanDecay {
 #pragma unroll
     for (int distance = 1; distance < sub_chunk; distance *= 2) {
       const float whole = shuffle_up(sum.whole, distance), fraction = shuffle_up(sum.fraction, distance);
-      const float log = Traits::role == Role::states ? shuffle_up(log_sum, distance) : 0.0f;
+      const float log = Traits::sums_log_decays ? shuffle_up(log_sum, distance) : 0.0f;
       if (lane % sub_chunk >= distance) {
         sum.whole += whole;
         sum.fraction += fraction;
@@ -175,7 +175,7 @@ struct SpanDecay {
         shared_store<Unrounded>(Traits::layout.span_decay + span * 16, unrounded_exp2(end.whole + end.fraction));
       else
         shared_store<float>(Traits::layout.span_decay + span * 16, exp2_of_difference(end, start));
-      if constexpr (Traits::role == Role::states) shared_store<float>(Traits::layout.span_log + span * 16, log_sum);
+      if constexpr (Traits::sums_log_decays) shared_store<float>(Traits::layout.span_log + span * 16, log_sum);
     }
   }
 };
@@ -196,7 +196,7 @@ RK_DEVICE void rewrite_tiles(const ChunkPlace<Traits>& place) {
       if constexpr (!Traits::reads_key) key.store(row, column, 0.0f);
       continue;  // loaded as zero
     }
-    if constexpr (Traits::role != Role::states && Traits::has_feature_map) {
+    if constexpr (Traits::reads_query && Traits::has_feature_map) {
       query.store(row, column, Gate::feature_map(query.load(row, column)));
     }
     At<Traits> at = place.at(row, column);
@@ -227,14 +227,14 @@ RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
       const float evaluated = Gate::log_decay(at), log_decay = exists ? evaluated : 0.0f;
       const float step = log2_decay(log_decay);
       sum += step;
-      if constexpr (Traits::role == Role::states) log_sum += log_decay;
+      if constexpr (Traits::sums_log_decays) log_sum += log_decay;
       at.decay_value = exp2(step);
       decay.store(row, column, at.decay_value);
       if constexpr (Traits::rewrites) {
         if (exists) {
           if constexpr (Traits::reads_key) at.key_value = Gate::feature_map(key.load(row, column));
           key.store(row, column, Gate::key(at));
-          if constexpr (Traits::role != Role::states && Traits::has_feature_map) {
+          if constexpr (Traits::reads_query && Traits::has_feature_map) {
             query.store(row, column, Gate::feature_map(query.load(row, column)));
           }
         } else if constexpr (!Traits::reads_key) {
@@ -249,7 +249,7 @@ RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
     } else {
       shared_store<float>(Traits::layout.span_decay + item * 4, exp2(sum));
     }
-    if constexpr (Traits::role == Role::states) shared_store<float>(Traits::layout.span_log + item * 4, log_sum);
+    if constexpr (Traits::sums_log_decays) shared_store<float>(Traits::layout.span_log + item * 4, log_sum);
   }
 }
 
@@ -265,7 +265,7 @@ RK_DEVICE void write_scaled_operands(const ChunkPlace<Traits>& place) {
   for (int item = thread_index(); item < Traits::spans * Traits::key_padded / 2; item += Traits::threads) {
     const int first = item / (Traits::key_padded / 2) * sub_chunk, column = item % (Traits::key_padded / 2) * 2;
     float even = 1.0f, odd = 1.0f, decay_even, decay_odd, low, high;
-    if constexpr (Traits::role != Role::states) {
+    if constexpr (Traits::reads_query) {
 #pragma unroll(rows_at_once<Traits>)
       for (int row = first; row < first + sub_chunk; ++row) {
         load_pair(decay, row, column, decay_even, decay_odd);

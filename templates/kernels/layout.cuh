@@ -24,7 +24,7 @@ struct LayoutSizes {
   int value_tile;
   int storage_bytes, operand_bytes;    // of an element of q, k, v, and of a tensor-core operand
   bool per_key;                        // a decay for each key column
-  bool reads_output;                   // false in the state-only role: no queries, no scores
+  bool reads_query;                   // false in the state-only role: no queries, no scores
   bool split_products;                 // of float32 accuracy
   int input_bytes[max_layout_inputs];  // of an element of each per-key token input; 0: not staged
 };
@@ -64,7 +64,7 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   const int rows = sizes.chunk, keys = sizes.key_padded, spans = sizes.chunk / sub_chunk;
   int offset = 0;
   layout.query = offset;
-  if (sizes.reads_output) offset += tile_bytes(rows, keys, sizes.storage_bytes);
+  if (sizes.reads_query) offset += tile_bytes(rows, keys, sizes.storage_bytes);
   layout.key = offset;
   offset += tile_bytes(rows, keys, sizes.storage_bytes);
   layout.value = offset;
@@ -78,7 +78,7 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
 
   layout.in_place = !sizes.per_key || sizes.storage_bytes == sizes.operand_bytes;
   layout.scaled_query = offset;
-  if (!layout.in_place && sizes.reads_output) offset += tile_bytes(rows, keys, sizes.operand_bytes);
+  if (!layout.in_place && sizes.reads_query) offset += tile_bytes(rows, keys, sizes.operand_bytes);
   layout.scaled_key = offset;
   if (!layout.in_place) offset += tile_bytes(rows, keys, sizes.operand_bytes);
 
@@ -91,14 +91,14 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   layout.span_decay_low = offset;
   if (sizes.per_key && sizes.split_products) offset += spans * keys * 4;
   layout.span_log = offset;
-  if (!sizes.reads_output) offset += spans * (sizes.per_key ? keys : 4) * 4;
+  if (!sizes.reads_query) offset += spans * (sizes.per_key ? keys : 4) * 4;
   layout.row_decay = offset;
   if (!sizes.per_key) offset += rows * 4;
   layout.column_decay = offset;
   if (!sizes.per_key) offset += rows * 4;
   layout.scores = offset;
   layout.score_parts = count_score_parts(sizes);
-  if (sizes.reads_output) offset += layout.score_parts * tile_bytes(rows, sub_chunk, sizes.operand_bytes);
+  if (sizes.reads_query) offset += layout.score_parts * tile_bytes(rows, sub_chunk, sizes.operand_bytes);
   layout.bytes = offset;
   return layout;
 }

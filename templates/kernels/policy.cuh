@@ -15,6 +15,17 @@ enum class ElementType : unsigned char { bf16, f16, f32 };
 // needs of keys and queries.
 enum class Role : unsigned char { scan, states, output, prepare };
 
+// The same by meaning: what kernels ask.
+template <Role role> struct Duties {
+  static constexpr bool reads_query = role != Role::states;  // and computes scores
+  static constexpr bool updates_state = role != Role::prepare;
+  static constexpr bool writes_output = reads_query && updates_state;
+  static constexpr bool keeps_states = role == Role::states;      // in the workspace, for others to start from
+  static constexpr bool sums_log_decays = role == Role::states;   // over all that it walks
+  static constexpr bool works_on_one_chunk = role == Role::output;  // from a state of the workspace
+  static constexpr bool prepares_keys = role == Role::prepare;
+};
+
 template <ElementType type> struct TypeOf;
 template <> struct TypeOf<ElementType::bf16> {
   using Type = bf16;
@@ -28,8 +39,10 @@ template <> struct TypeOf<ElementType::f32> {
 
 RK_CONSTEXPR int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
 
-// The role that works on a single chunk has nothing to fetch ahead.
-template <class Policy, Role role> RK_CONSTEXPR int stages_of() { return role == Role::output ? 1 : Policy::stages; }
+// Who works on a single chunk has nothing to fetch ahead.
+template <class Policy, Role role> RK_CONSTEXPR int stages_of() {
+  return Duties<role>::works_on_one_chunk ? 1 : Policy::stages;
+}
 
 template <class Policy, Role role> RK_CONSTEXPR LayoutSizes layout_sizes() {
   LayoutSizes sizes{};
@@ -41,7 +54,7 @@ template <class Policy, Role role> RK_CONSTEXPR LayoutSizes layout_sizes() {
   sizes.storage_bytes = static_cast<int>(sizeof(typename Policy::Storage));
   sizes.operand_bytes = static_cast<int>(sizeof(typename Policy::Operand));
   sizes.per_key = Policy::decay == DecayKind::per_key;
-  sizes.reads_output = role != Role::states;
+  sizes.reads_query = Duties<role>::reads_query;
   sizes.split_products = Policy::split_products;
   for (int i = 0; i < Policy::input_count; ++i) {
     sizes.input_bytes[i] = Policy::input_is_per_key[i] ? bytes_of(Policy::input_types[i]) : 0;
@@ -57,10 +70,9 @@ template <class Then, class Otherwise> struct Choose<false, Then, Otherwise> {
 };
 
 // Everything a skeleton derives from its Policy, in one place.
-template <class Policy, Role role_> struct Traits : Policy {
+template <class Policy, Role role_> struct Traits : Policy, Duties<role_> {
   using Storage = typename Policy::Storage;
   using Operand = typename Policy::Operand;
-  static constexpr Role role = role_;
   static constexpr Layout layout = make_layout(layout_sizes<Policy, role_>());
   static constexpr int threads = Policy::warps * 32;
   static constexpr int stages = stages_of<Policy, role_>();

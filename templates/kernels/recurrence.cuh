@@ -245,7 +245,7 @@ RK_DEVICE void weight_values(int first, ValueQuads<Traits>& v) {
 template <class Traits>
 RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool advance, State<Traits>& state) {
   // With one group the output is finished before the state moves on: fewer registers, and stores that start early.
-  constexpr bool reads = Traits::role != Role::states, whole = State<Traits>::groups == 1;
+  constexpr bool reads = Traits::writes_output, whole = State<Traits>::groups == 1;
   constexpr Layout layout = Traits::layout;
   const int first = span * sub_chunk;
   constexpr bool apart = Traits::per_key && !layout.in_place;

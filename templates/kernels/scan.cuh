@@ -57,7 +57,7 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
   if constexpr (T::per_key) {
     write_key_gates<T, Gate>(place);
     sync_block();  // decays, and q and k through their expressions
-    if constexpr (T::role != Role::states) {
+    if constexpr (T::reads_query) {
       write_key_scores<T>(place);
       if constexpr (T::layout.in_place) sync_block();  // the scores have read what is now overwritten
     }
@@ -68,18 +68,18 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
       rewrite_tiles<T, Gate>(place);
       sync_block();  // q and k through their expressions
     }
-    if constexpr (T::role != Role::states) write_scalar_scores<T>(place);
+    if constexpr (T::reads_query) write_scalar_scores<T>(place);
     else if constexpr (T::weighted) write_span_decays<T>();
-    if constexpr (T::role != Role::states || T::weighted) sync_block();  // scores and decays
+    if constexpr (T::reads_query || T::weighted) sync_block();  // scores and decays
   }
-  if constexpr (T::role == Role::states) total.add_chunk();
+  if constexpr (T::sums_log_decays) total.add_chunk();
   if (warp_index() >= T::state_warps) return;
-  if constexpr (T::role == Role::states) {
+  if constexpr (T::keeps_states) {
     if (place.arguments.chunk_states != nullptr) state.save(place.arguments, place.work, place.work.first_slot + chunk);
   }
 #pragma unroll 1
   for (int span = 0; span < T::spans && span * sub_chunk < place.rows; ++span) {
-    step_sub_chunk<T>(place, span, T::role != Role::output || (span + 1) * sub_chunk < place.rows, state);
+    step_sub_chunk<T>(place, span, !T::works_on_one_chunk || (span + 1) * sub_chunk < place.rows, state);
   }
 }
 
@@ -87,13 +87,13 @@ template <class Policy, class Gate, Role role>
 RK_DEVICE void scan(const Arguments& arguments) {
   using T = Traits<Policy, role>;
   const Work work = find_work<T>(arguments, block_index());
-  if (role == Role::output && work.length == 0) return;
+  if (T::works_on_one_chunk && work.length == 0) return;
   const long long chunks = (work.length + T::chunk - 1) / T::chunk;
 
   State<T> state;
   const bool holds_state = warp_index() < T::state_warps;
   if (holds_state) {
-    if constexpr (role == Role::output) state.restore(arguments, work, work.first_slot);
+    if constexpr (T::works_on_one_chunk) state.restore(arguments, work, work.first_slot);
     else state.load_initial(arguments, work);
   }
   DecayTotal<T> total;
@@ -126,10 +126,10 @@ RK_DEVICE void scan(const Arguments& arguments) {
     if (chunk >= 0) work_on_chunk<T, Gate>(place, chunk, total, state);
     if (more) gates.template write<Gate>(next);
   }
-  if constexpr (role != Role::output) {
+  if constexpr (!T::works_on_one_chunk) {
     if (holds_state) state.store_final(arguments, work);
   }
-  if constexpr (role == Role::states) total.store(arguments, work);
+  if constexpr (T::sums_log_decays) total.store(arguments, work);
 }
 
 }  // namespace rankone

@@ -97,7 +97,7 @@ template <class Traits>
 RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
   Work work;
   const long long place = place_columns<Traits>(arguments, block, work);
-  if constexpr (Traits::role == Role::output) {
+  if constexpr (Traits::works_on_one_chunk) {
     place_chunk(arguments, place, Traits::chunk, work);
   } else {
     place_sequence(arguments, place, Traits::chunk, work);

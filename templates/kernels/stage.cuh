@@ -133,10 +133,10 @@ struct ChunkSources {
   // Starts the copies of the chunk at `first_token` and closes their group.
   RK_DEVICE void load(long long first_token, int stage) const {
     const int rows = static_cast<int>(clamp(length - first_token, 0, Traits::chunk));
-    if constexpr (reads_query) copy(QueryTile<Traits>{stage + Traits::layout.query}, query, first_token, rows);
+    if constexpr (Traits::reads_query) copy(QueryTile<Traits>{stage + Traits::layout.query}, query, first_token, rows);
     if constexpr (Traits::reads_key) copy(QueryTile<Traits>{stage + Traits::layout.key}, key, first_token, rows);
     copy(ValueTile<Traits>{stage + Traits::layout.value}, value, first_token, rows);
-    const bool aligned = (!reads_query || query.vectorized != 0) && (!Traits::reads_key || key.vectorized != 0) &&
+    const bool aligned = (!Traits::reads_query || query.vectorized != 0) && (!Traits::reads_key || key.vectorized != 0) &&
                          value.vectorized != 0;
     if (!aligned) load_unaligned(first_token, stage, rows);
     inputs.load(first_token, rows, stage);
@@ -144,8 +144,6 @@ struct ChunkSources {
   }
 
  private:
-  static constexpr bool reads_query = Traits::role != Role::states;
-
   template <class Tile>
   static RK_DEVICE void copy(const Tile& tile, const Source<Storage>& source, long long first_token, int rows) {
     if (source.vectorized != 0) copy_tile<Traits::threads, Traits::chunk>(tile, source, first_token, rows);
@@ -158,7 +156,7 @@ struct ChunkSources {
   RK_DEVICE void load_unaligned(long long first_token, int stage, int rows) const {
     constexpr Layout layout = Traits::layout;
 #pragma unroll 1
-    for (int which = reads_query ? 0 : 1; which < 3; ++which) {
+    for (int which = Traits::reads_query ? 0 : 1; which < 3; ++which) {
       if (!Traits::reads_key && which == 1) continue;
       if (pick(which, query.vectorized, key.vectorized, value.vectorized) != 0) continue;
       const long long stride =

@@ -49,7 +49,7 @@ TEST(Bounds, TellHowErrorsGrow) {
 TEST(Float16, HasAllOfTheCatalogue) {
   for (const Variant& variant : catalogue()) {
     EXPECT_EQ(why_beyond_f16(variant), "") << variant.name.view();
-    EXPECT_EQ(key_octaves(variant), 0) << variant.name.view();
+    EXPECT_EQ(key_growth_log2(variant), 0) << variant.name.view();
     CompileOptions options{.key_dim = 64, .value_dim = 64, .dtype = dtype::f16};
     options.family = Family::hopper;
     EXPECT_FALSE(legal_schedules(variant, options, "sm_90a").empty()) << variant.name.view();
@@ -62,7 +62,7 @@ TEST(Float16, TakesWhatIsBounded) {
   constexpr Variant eighth =
       variant("eighth").decay(per_key(input("g"))).key((1 - decay()) / 8).write_scale(sigmoid(input("b"))).checked();
   EXPECT_EQ(why_beyond_f16(eighth), "");
-  EXPECT_EQ(key_octaves(eighth), -3);
+  EXPECT_EQ(key_growth_log2(eighth), -3);
   // Per token, write scales have a power of two of their own.
   constexpr Variant steps = variant("steps").decay(per_head(input("g"))).write_scale(exp(input("b"))).checked();
   EXPECT_EQ(why_beyond_f16(steps), "");

@@ -13,14 +13,14 @@ namespace {
 constexpr std::uint64_t seeds = 12;
 
 // Barrier 1024 of one arrival; a block of 64 threads.
-std::string text_of(const std::string& body) { return "if (t == 0) barrier_init(1024, 1);\nsync_block();\n" + body; }
+std::string text_of(const std::string& body) { return "if (t == 0) mbarrier_init(1024, 1);\nsync_block();\n" + body; }
 const std::string load = "if (t == 0) load_bulk(0, a.query.data, 256, 1024);\n";
-const std::string expect = "if (t == 0) barrier_arrive_expecting(1024, 256);\n";
-const std::string wait = "barrier_wait(1024, 0);\n";
+const std::string expect = "if (t == 0) mbarrier_arrive_expecting(1024, 256);\n";
+const std::string wait = "mbarrier_wait(1024, 0);\n";
 const std::string read = "static_cast<float*>(a.output.data)[t] = shared_load<float>(4 * t);\n";
 
 const std::string write = "shared_store<float>(4 * t, 7.0f + t);\n";
-const std::string fence = "fence_async();\n", meet = "sync_threads(1, 64);\n";
+const std::string fence = "fence_async();\n", meet = "named_barrier_sync(1, 64);\n";
 const std::string store = "if (t == 0) store_bulk(a.output.data, 0, 256);\n";
 const std::string commit = "if (t == 0) bulk_commit();\n", wait_read = "if (t == 0) bulk_wait_read<0>();\n";
 
@@ -52,7 +52,7 @@ TEST(BulkLoads, Arrive) {
 
 TEST(BulkLoads, AreWaitedFor) {
   expect_found(load + expect + read + wait, "shared memory bytes ");
-  expect_found(load + "if (t == 0) barrier_arrive_expecting(1024, 512);\n" + wait, "waits for 256 bytes");
+  expect_found(load + "if (t == 0) mbarrier_arrive_expecting(1024, 512);\n" + wait, "waits for 256 bytes");
   int found = 0;  // it may have come by then
   for (std::uint64_t seed = 1; seed <= seeds; ++seed)
     found += BulkKernel(load).failure(seed).find("load left under way") != std::string::npos;

@@ -17,7 +17,7 @@ constexpr int shared_bytes = 2064;
 // Two blocks of 64 threads. Barrier 2048 of each waits for what the other sends; 2056 says that the other is done with
 // what it got.
 std::string text_of(const std::string& body) {
-  return "if (t == 0) { barrier_init(2048, 1); barrier_init(2056, 2); }\nsync_cluster();\n"
+  return "if (t == 0) { mbarrier_init(2048, 1); mbarrier_init(2056, 2); }\nsync_cluster();\n"
          "const int other = 1 - block_rank();\n" +
          body + "\nsync_cluster();";
 }
@@ -42,11 +42,11 @@ void expect_found(const std::string& text, const std::string& piece) {
 }
 
 const std::string write = "shared_store<float>(1024 * block_rank() + 4 * t, 1000.0f * block_index() + t);\n";
-const std::string fence = "fence_async();\n", meet = "sync_threads(1, 64);\n";
+const std::string fence = "fence_async();\n", meet = "named_barrier_sync(1, 64);\n";
 const std::string send =
     "if (t == 0) { send_to_block(other, 1024 * block_rank(), 256, 2048); "
-    "barrier_arrive_expecting(2048, 256); }\n";
-const std::string wait = "barrier_wait(2048, 0);\n";
+    "mbarrier_arrive_expecting(2048, 256); }\n";
+const std::string wait = "mbarrier_wait(2048, 0);\n";
 const std::string read =
     "static_cast<float*>(a.output.data)[64 * block_index() + t] = "
     "shared_load<float>(1024 * other + 4 * t);\n";
@@ -67,7 +67,7 @@ TEST(Clusters, AReaderWaitsForTheBytes) {
   // An arrival alone says nothing of bytes that the phase does not expect.
   const std::string arrives =
       "if (t == 0) { send_to_block(other, 1024 * block_rank(), 256, 2048); "
-      "barrier_arrive_expecting(2048, 0); }\n";
+      "mbarrier_arrive_expecting(2048, 0); }\n";
   int found = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed)
     found += !failure_of(text_of(write + fence + meet + arrives + wait + read), seed).empty();
@@ -82,7 +82,7 @@ TEST(Clusters, WhatIsSentIsFencedAndMet) {
 // The source is read until the other block has the bytes; only then, and when it says so, may it be written again.
 TEST(Clusters, TheSourceIsKeptUntilItHasArrived) {
   expect_found(text_of(write + fence + meet + send + meet + write + wait), "send under way");
-  const std::string give_back = "if (t < 2) barrier_arrive_at(2056, t);\nbarrier_wait(2056, 0);\n";
+  const std::string give_back = "if (t < 2) mbarrier_arrive_at(2056, t);\nmbarrier_wait(2056, 0);\n";
   for (std::uint64_t seed = 1; seed <= seeds; ++seed)
     EXPECT_EQ(failure_of(text_of(write + fence + meet + send + wait + give_back + write), seed), "");
 }
@@ -98,7 +98,7 @@ TEST(Clusters, TheTargetMustBeFree) {
 
 TEST(Clusters, NobodyLeavesEarly) {
   const std::string begin =
-      "if (t == 0) barrier_init(2048, 1);\nsync_cluster();\nconst int other = 1 - block_rank();\n";
+      "if (t == 0) mbarrier_init(2048, 1);\nsync_cluster();\nconst int other = 1 - block_rank();\n";
   int gone = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const std::string failure = failure_of(begin + write + fence + meet + send, seed);
@@ -109,17 +109,17 @@ TEST(Clusters, NobodyLeavesEarly) {
 
 TEST(Clusters, ABarrierIsThereBeforeOthersUseIt) {
   const std::string text =
-      "if (t == 0) barrier_init(2048, 1);\nsync_block();\nconst int other = 1 - block_rank();\n"
-      "if (t == 0) barrier_arrive_at(2048, other);\nbarrier_wait(2048, 0);\nsync_cluster();";
+      "if (t == 0) mbarrier_init(2048, 1);\nsync_block();\nconst int other = 1 - block_rank();\n"
+      "if (t == 0) mbarrier_arrive_at(2048, other);\nmbarrier_wait(2048, 0);\nsync_cluster();";
   expect_found(text, "barrier");
 }
 
 TEST(Clusters, MisuseIsNamed) {
-  expect_found(text_of("if (t == 0) barrier_arrive_at(2048, 2);"), "names block 2 of a cluster that has 2");
-  expect_found(text_of("if (t == 0) barrier_arrive_expecting(2048, -16);"), "bytes expected");
+  expect_found(text_of("if (t == 0) mbarrier_arrive_at(2048, 2);"), "names block 2 of a cluster that has 2");
+  expect_found(text_of("if (t == 0) mbarrier_arrive_expecting(2048, -16);"), "bytes expected");
   expect_found(text_of("if (t == 0) send_to_block(other, 8, 16, 2048);"), "multiples of 16");
   expect_found(text_of("if (t == 0) send_to_block(other, 0, 4096, 2048);"), "4096 bytes");
-  expect_found(text_of("if (t == 0) barrier_arrive_expecting(2048, 32);\nbarrier_wait(2048, 0);"),
+  expect_found(text_of("if (t == 0) mbarrier_arrive_expecting(2048, 32);\nmbarrier_wait(2048, 0);"),
                "waits for 32 bytes");
 }
 
@@ -132,11 +132,11 @@ TEST(Clusters, AGridConsistsOfThem) {
 // Copies that announce themselves: seen by who waits, with nothing else that their thread did.
 TEST(Copies, AnnounceThemselves) {
   const auto text = [](const std::string& before, const std::string& after) {
-    return "if (t == 0) barrier_init(1024, 32);\nsync_block();\n"
+    return "if (t == 0) mbarrier_init(1024, 32);\nsync_block();\n"
            "if (t < 32) {\n" +
            before +
            " copy_async_16(16 * t, static_cast<const char*>(a.query.data) + 16 * t, 16);\n"
-           " barrier_arrive_after_copies(1024);\n} else {\n barrier_wait(1024, 0);\n" +
+           " mbarrier_arrive_after_copies(1024);\n} else {\n mbarrier_wait(1024, 0);\n" +
            after + "}";
   };
   alignas(16) static float source[128] = {};
@@ -150,9 +150,9 @@ TEST(Copies, AnnounceThemselves) {
     EXPECT_NE(
         failure(text("shared_store<float>(1040 + 4 * t, 1.0f);\n", "shared_load<float>(1040 + 4 * (t - 32));\n"), seed),
         "");
-    EXPECT_NE(failure("if (t == 0) barrier_init(1024, 32);\nsync_block();\nif (t < 32) {\n"
+    EXPECT_NE(failure("if (t == 0) mbarrier_init(1024, 32);\nsync_block();\nif (t < 32) {\n"
                       " copy_async_16(16 * t, static_cast<const char*>(a.query.data) + 16 * t, 16);\n"
-                      " barrier_arrive_after_copies(1024);\n shared_load<float>(16 * t);\n}",
+                      " mbarrier_arrive_after_copies(1024);\n shared_load<float>(16 * t);\n}",
                       seed),
               "");
   }

@@ -14,7 +14,7 @@ namespace rankone {
 std::string kernel_text(const std::string& body) {
   return amalgamate({"device/arguments.cuh", "device/math.cuh", "device/copy.cuh", "device/matrix.cuh",
                      "device/barrier.cuh", "device/bulk.cuh", "device/tensor_copy.cuh", "device/cluster.cuh",
-                     "device/warpgroup.cuh", "hopper/panel.cuh"}) +
+                     "device/warpgroup.cuh", "hopper/swizzled_tile.cuh"}) +
          "using namespace rankone;\n"
          "extern \"C\" __global__ void kernel(const __grid_constant__ rankone::Arguments a) {\n"
          "const int t = thread_index();\n" +

@@ -24,8 +24,8 @@ const float* in = static_cast<const float*>(a.query.data);
 const unsigned short* steps = static_cast<const unsigned short*>(a.key.data);
 if (t == 0)
   for (int s = 0; s < stages; ++s) {
-    barrier_init(raw_full + 8 * s, 128); barrier_init(raw_empty + 8 * s, 4);
-    barrier_init(ready_full + 8 * s, 128); barrier_init(ready_empty + 8 * s, 2);
+    mbarrier_init(raw_full + 8 * s, 128); mbarrier_init(raw_empty + 8 * s, 4);
+    mbarrier_init(ready_full + 8 * s, 128); mbarrier_init(ready_empty + 8 * s, 2);
   }
 for (int i = t; i < 128 * 16; i += 512)
   shared_store(swizzle(left + i / 16 * 128 + i % 16 * 2), Element<bf16>::from(in[i]));
@@ -35,18 +35,18 @@ if (t < 128) {
   release_registers<40>();
   for (int turn = 0; turn < turns; ++turn) {
     const int stage = turn % stages, parity = turn / stages % 2;
-    barrier_wait(raw_empty + 8 * stage, parity ^ 1);  // raw
+    mbarrier_wait(raw_empty + 8 * stage, parity ^ 1);  // raw
     copy_async_16(raw + 2048 * stage + 16 * t, steps + turn * 1024 + 8 * t, 16);
     copy_commit();
     copy_wait<0>();
-    barrier_arrive(raw_full + 8 * stage);  // raw
+    mbarrier_arrive(raw_full + 8 * stage);  // raw
   }
 } else if (t < 256) {
   for (int turn = 0; turn < turns; ++turn) {
     const int stage = turn % stages, parity = turn / stages % 2, me = t - 128;
     if (me < 16) shared_store<float>(scales + 4 * me, me % 4);
-    sync_threads(1, 128);  // scales
-    barrier_wait(raw_full + 8 * stage, parity);  // raw
+    named_barrier_sync(1, 128);  // scales
+    mbarrier_wait(raw_full + 8 * stage, parity);  // raw
     Vector16 v = shared_load<Vector16>(raw + 2048 * stage + 16 * me);
     const float scale = shared_load<float>(scales + 4 * (me / 8));
     for (auto& word : v.word) {
@@ -55,12 +55,12 @@ if (t < 128) {
       word = Element<bf16>::pack(low * scale, high * scale);
     }
     sync_warp();  // its lanes have read
-    if (me % 32 == 0) barrier_arrive(raw_empty + 8 * stage);  // raw
-    barrier_wait(ready_empty + 8 * stage, parity ^ 1);  // ready
+    if (me % 32 == 0) mbarrier_arrive(raw_empty + 8 * stage);  // raw
+    mbarrier_wait(ready_empty + 8 * stage, parity ^ 1);  // ready
     shared_store(swizzle(ready + 2048 * stage + me / 8 * 128 + me % 8 * 16), v);
     fence_async();  // ready
-    barrier_arrive(ready_full + 8 * stage);  // ready
-    sync_threads(1, 128);  // scales are read
+    mbarrier_arrive(ready_full + 8 * stage);  // ready
+    named_barrier_sync(1, 128);  // scales are read
   }
 } else {
   claim_registers<208>();
@@ -68,12 +68,12 @@ if (t < 128) {
   float c[32] = {};
   for (int turn = 0; turn < turns; ++turn) {
     const int stage = turn % stages, parity = turn / stages % 2;
-    barrier_wait(ready_full + 8 * stage, parity);  // ready
+    mbarrier_wait(ready_full + 8 * stage, parity);  // ready
     wgmma_fence();
     wgmma<bf16, true>(c, A{left + half * 8192}, B{ready + 2048 * stage});
     wgmma_commit();
     wgmma_wait<0>();
-    if (t % 128 == 0) barrier_arrive(ready_empty + 8 * stage);  // ready
+    if (t % 128 == 0) mbarrier_arrive(ready_empty + 8 * stage);  // ready
   }
   const int row = t % 128 / 32 * 16 + t % 32 / 4 + half * 64;
   for (int i = 0; i < 32; ++i)

@@ -15,15 +15,16 @@ constexpr std::uint64_t seeds = 12;
 constexpr int rows = 8, columns = 72, tokens = 21, heads = 3, batches = 2;
 
 // A tile at byte 1024, barrier 2048 of one arrival; a block of 64 threads. What the tile holds goes to the output.
-const std::string begin = "if (t == 0) barrier_init(2048, 1);\nsync_block();\n";
+const std::string begin = "if (t == 0) mbarrier_init(2048, 1);\nsync_block();\n";
 const std::string load =
-    "if (t == 0) load_tensor(1024, a.maps[0], static_cast<int>(a.scalars[0]), static_cast<int>(a.scalars[1]), "
+    "if (t == 0) tma_load(1024, a.maps[0], static_cast<int>(a.scalars[0]), static_cast<int>(a.scalars[1]), "
     "static_cast<int>(a.scalars[2]), static_cast<int>(a.scalars[3]), 2048);\n";
-const std::string expect = "if (t == 0) barrier_arrive_expecting(2048, 1024);\n", wait = "barrier_wait(2048, 0);\n";
-const std::string meet = "sync_threads(1, 64);\n", fence = "fence_async();\n", first_fences = "if (t == 0) " + fence;
+const std::string expect = "if (t == 0) mbarrier_arrive_expecting(2048, 1024);\n", wait = "mbarrier_wait(2048, 0);\n";
+const std::string meet = "named_barrier_sync(1, 64);\n", fence = "fence_async();\n",
+                  first_fences = "if (t == 0) " + fence;
 const std::string write = "shared_store<unsigned>(1024 + 16 * t, 7u);\n";
 std::string read(const std::string& type) {
-  return "{\nconst Panels<" + type + ", 8> tile{1024};\nconstexpr int n = Panels<" + type +
+  return "{\nconst SwizzledTile<" + type + ", 8> tile{1024};\nconstexpr int n = SwizzledTile<" + type +
          ", 8>::columns;\nfor (int i = t; i < 8 * n; i += 64)\n  static_cast<" + type +
          "*>(a.output.data)[i] = shared_load<" + type + ">(tile.at(i / n, i % n));\n}\n";
 }
@@ -36,7 +37,7 @@ template <class T> struct Tensor4 {
   Tensor4() {
     for (std::size_t i = 0; i < std::size(elements); ++i) elements[i] = static_cast<T>(i + 1);
   }
-  BoxedTensor boxed() const {
+  MappedTensor mapped() const {
     constexpr std::int64_t width = sizeof(T);
     return {elements,
             {columns, tokens, heads, batches},
@@ -56,7 +57,7 @@ struct TensorKernel {
   Tensor4<unsigned short> tensor;
   unsigned short output[rows * 64] = {};
   explicit TensorKernel(const std::string& body, int shared_bytes = 2056) : kernel(begin + body, 64, shared_bytes) {
-    encode_host_map(tensor.boxed(), kernel.arguments.maps[0]);
+    encode_host_map(tensor.mapped(), kernel.arguments.maps[0]);
     kernel.arguments.output.data = output;
   }
   std::string failure(std::uint64_t seed) const { return kernel.failure({.seed = seed}); }
@@ -77,7 +78,7 @@ template <class T> void expect_boxes(const char* type) {
   TestKernel kernel(begin + load + expect + wait + read(type), 64, 2056);
   static const Tensor4<T> tensor;
   std::vector<T> output(rows * 128 / sizeof(T));
-  encode_host_map(tensor.boxed(), kernel.arguments.maps[0]);
+  encode_host_map(tensor.mapped(), kernel.arguments.maps[0]);
   kernel.arguments.output.data = output.data();
   constexpr int wide = 128 / sizeof(T), far = 1 << 30;
   // Within; over each end and side; wholly outside, near and far.
@@ -102,7 +103,7 @@ TEST(TensorCopies, PutBoxesOfFourByteElements) { expect_boxes<unsigned>("unsigne
 
 TEST(TensorCopies, AreWaitedFor) {
   expect_found(load + expect + read("unsigned short") + wait, "shared memory bytes ");
-  expect_found(load + "if (t == 0) barrier_arrive_expecting(2048, 512);\n" + wait, "waits for ");
+  expect_found(load + "if (t == 0) mbarrier_arrive_expecting(2048, 512);\n" + wait, "waits for ");
   int found = 0;  // it may have come by then
   for (std::uint64_t seed = 1; seed <= seeds; ++seed)
     found += TensorKernel(load).failure(seed).find("load left under way") != std::string::npos;
@@ -122,11 +123,11 @@ TEST(TensorCopies, ComeAfterReadersAndAFence) {
   const std::string once = load + expect + wait + read("unsigned short");
   expect_found(once + fence + load, "race");
   expect_found(once + meet + load, "missing fence_async");
-  const std::string again = load + expect + "barrier_wait(2048, 1);\n" + read("unsigned short");
+  const std::string again = load + expect + "mbarrier_wait(2048, 1);\n" + read("unsigned short");
   expect_fine(once + fence + meet + again);
   expect_fine(once + meet + first_fences + again);
   // What came by this proxy and was never touched needs none.
-  expect_fine(load + expect + wait + meet + load + expect + "barrier_wait(2048, 1);\n");
+  expect_fine(load + expect + wait + meet + load + expect + "mbarrier_wait(2048, 1);\n");
 }
 
 TEST(TensorCopies, AreForProductsToReadWithoutAFence) {
@@ -135,19 +136,19 @@ TEST(TensorCopies, AreForProductsToReadWithoutAFence) {
       "wgmma_fence();\nwgmma<bf16, false>(c, a4, m);\nwgmma_commit();\nwgmma_wait<0>();\n";
   TestKernel kernel(begin + load + expect + wait + product, 128, 2056);
   static const Tensor4<unsigned short> tensor;
-  encode_host_map(tensor.boxed(), kernel.arguments.maps[0]);
+  encode_host_map(tensor.mapped(), kernel.arguments.maps[0]);
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) EXPECT_EQ(kernel.failure({.seed = seed}), "");
 }
 
 TEST(TensorCopies, RefuseWhatTheHardwareWouldNotDo) {
   const auto at = [](int offset) {
-    return "if (t == 0) load_tensor(" + std::to_string(offset) + ", a.maps[0], 0, 0, 0, 0, 2048);\n";
+    return "if (t == 0) tma_load(" + std::to_string(offset) + ", a.maps[0], 0, 0, 0, 0, 2048);\n";
   };
-  expect_found(at(128), "tensor copy: thread 0 (load_tensor");
+  expect_found(at(128), "tensor copy: thread 0 (tma_load");
   expect_found(at(-1024), "must start at a multiple of 1024");
   expect_found(at(2048), "end within the block's 2056");
-  expect_found("if (t == 0) load_tensor(1024, a.maps[1], 0, 0, 0, 0, 2048);\n", "no tensor map: thread 0");
-  expect_found("if (t == 0) load_tensor(1024, a.maps[0], 0, 0, 0, 0, 2040);\n", "uninitialized barrier");
+  expect_found("if (t == 0) tma_load(1024, a.maps[1], 0, 0, 0, 0, 2048);\n", "no tensor map: thread 0");
+  expect_found("if (t == 0) tma_load(1024, a.maps[0], 0, 0, 0, 0, 2040);\n", "uninitialized barrier");
 }
 
 }  // namespace

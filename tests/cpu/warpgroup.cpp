@@ -170,7 +170,8 @@ TEST(Warpgroup, WritesNeedAFenceAndABarrier) {
   expect_found(ProductKernel("fill(Adjacent{0}, ma, 64);\nfence_async();\nsync_block();\n" + use, 16),
                "unwritten memory");
   // A fence counts for all that its thread wrote before, and as long as it writes no more.
-  ProductKernel(fill + "fence_async();\nsync_threads(1, 128);\n" + use + "\nsync_block();\n" + use + " give(c);", 16)
+  ProductKernel(fill + "fence_async();\nnamed_barrier_sync(1, 128);\n" + use + "\nsync_block();\n" + use + " give(c);",
+                16)
       .expect_product(2, true);
   expect_found(
       ProductKernel(
@@ -182,11 +183,11 @@ TEST(Warpgroup, WritesNeedAFenceAndABarrier) {
 TEST(Warpgroup, AThreadKnowsItsOwnWrites) {
   const auto kernel = [](const std::string& condition) {
     return ProductKernel(
-        "if (t == 0) barrier_init(30000, 1);\nfill(Apart{16384}, mb, n);\nfence_async();\nsync_block();\n"
-        "if (t == 0) {\n  shared_store<float>(16384, 0);\n  fence_async();\n  barrier_arrive(30000);\n}\n"
+        "if (t == 0) mbarrier_init(30000, 1);\nfill(Apart{16384}, mb, n);\nfence_async();\nsync_block();\n"
+        "if (t == 0) {\n  shared_store<float>(16384, 0);\n  fence_async();\n  mbarrier_arrive(30000);\n}\n"
         "if (" +
             condition +
-            ") barrier_wait(30000, 0);\n"
+            ") mbarrier_wait(30000, 0);\n"
             "wgmma_fence(); wgmma<T, true>(c, ra, Apart{16384}); wgmma_commit(); wgmma_wait<0>();",
         16);
   };

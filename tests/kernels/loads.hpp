@@ -10,18 +10,18 @@
 
 #include "codegen/program.hpp"
 #include "runtime/backend.hpp"
-#include "runtime/boxed_tensor.hpp"
+#include "runtime/mapped_tensor.hpp"
 #include "tests/runtime/device_problem.hpp"
 
 namespace rankone::test {
 
 inline void expect_map(const Device& device, const Program& program, const Tensor& tensor) {
-  EXPECT_TRUE(program.loads_boxes);
-  BoxedTensor boxed{.base = tensor.data,
-                    .sizes = {tensor.shape[3], tensor.shape[1], tensor.shape[2], tensor.shape[0]},
-                    .strides = {2 * tensor.strides[1], 2 * tensor.strides[2], 2 * tensor.strides[0]},
-                    .element_bytes = 2,
-                    .box_tokens = program.schedule.chunk};
+  EXPECT_TRUE(program.uses_tma);
+  MappedTensor boxed{.base = tensor.data,
+                     .sizes = {tensor.shape[3], tensor.shape[1], tensor.shape[2], tensor.shape[0]},
+                     .strides = {2 * tensor.strides[1], 2 * tensor.strides[2], 2 * tensor.strides[0]},
+                     .element_bytes = 2,
+                     .box_tokens = program.schedule.chunk};
   TensorMap map;
   EXPECT_TRUE(can_be_mapped(boxed) && device.backend().load(program, emit(program))->encode(boxed, map));
 }

@@ -119,7 +119,7 @@ TEST_F(CudaModules, NoneStaysLoadedWhereOneIsRefused) {
 
 TEST_F(CudaModules, TensorMapsAreWhatTheDriverMakes) {
   const CudaKernels kernels(driver, context, program, cubins);
-  BoxedTensor tensor{reinterpret_cast<const void*>(0x1230), {80, 5, 3, 2}, {960, 160, 4800}, 2, 32};
+  MappedTensor tensor{reinterpret_cast<const void*>(0x1230), {80, 5, 3, 2}, {960, 160, 4800}, 2, 32};
   TensorMap map;
   EXPECT_TRUE(kernels.encode(tensor, map));
   // Two-byte words by their bits; columns, tokens, heads, batch; no interleave, swizzled, zeros outside.

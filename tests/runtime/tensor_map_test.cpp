@@ -15,21 +15,21 @@ namespace {
 
 alignas(16) char memory[16 * 64];  // stands for any tensor: nothing here reads through the pointers
 
-constexpr BoxedTensor good{memory, {80, 5, 3, 2}, {480, 160, 2400}, 2, 32};
-bool can(void (*change)(BoxedTensor&)) {
-  BoxedTensor tensor = good;
+constexpr MappedTensor good{memory, {80, 5, 3, 2}, {480, 160, 2400}, 2, 32};
+bool can(void (*change)(MappedTensor&)) {
+  MappedTensor tensor = good;
   change(tensor);
   return can_be_mapped(tensor);
 }
 
-TEST(BoxedTensors, AreMappedWhereTheHardwareCan) {
+TEST(MappedTensors, AreMappedWhereTheHardwareCan) {
   EXPECT_TRUE(can([](auto&) {}));
   EXPECT_FALSE(can([](auto& t) { t.base = nullptr; }));
   EXPECT_FALSE(can([](auto& t) { t.base = memory + 8; }));
   EXPECT_TRUE(can([](auto& t) { t.base = memory + 16; }));
   for (const std::size_t i : {0, 1, 2}) {
     const auto with = [i](std::int64_t stride) {
-      BoxedTensor tensor = good;
+      MappedTensor tensor = good;
       tensor.strides[i] = stride;
       return can_be_mapped(tensor);
     };
@@ -41,7 +41,7 @@ TEST(BoxedTensors, AreMappedWhereTheHardwareCan) {
   }
   for (const std::size_t i : {0, 1, 2, 3}) {
     const auto with = [i](std::int64_t size) {
-      BoxedTensor tensor = good;
+      MappedTensor tensor = good;
       tensor.sizes[i] = size;
       return can_be_mapped(tensor);
     };
@@ -51,9 +51,9 @@ TEST(BoxedTensors, AreMappedWhereTheHardwareCan) {
   }
 }
 
-TEST(BoxedTensors, MayHaveAnyStrideThatIsNeverTaken) {
+TEST(MappedTensors, MayHaveAnyStrideThatIsNeverTaken) {
   for (const std::int64_t stride : {std::int64_t{0}, std::int64_t{3}, std::int64_t{-32}, std::int64_t{1} << 50}) {
-    BoxedTensor tensor = good;
+    MappedTensor tensor = good;
     tensor.sizes = {80, 1, 1, 1};
     tensor.strides = {stride, stride, stride};
     EXPECT_TRUE(can_be_mapped(tensor));
@@ -65,13 +65,13 @@ TEST(BoxedTensors, MayHaveAnyStrideThatIsNeverTaken) {
 class Recorder final : public LoadedKernels {
  public:
   void launch(std::size_t, const Arguments&, std::int64_t, void*) const override {}
-  bool encode(const BoxedTensor& tensor, TensorMap& map) const override {
+  bool encode(const MappedTensor& tensor, TensorMap& map) const override {
     if (refuses) return false;
     map.words[0] = all.size();
     all.push_back(tensor);
     return true;
   }
-  mutable std::vector<BoxedTensor> all;
+  mutable std::vector<MappedTensor> all;
   bool refuses = false;
 };
 
@@ -105,7 +105,7 @@ TEST(TensorMaps, AreThoseOfTheCallsTensors) {
   EXPECT_EQ(mapped(program_of(variants::gla_sigmoid, hopper()), given, recorder), 0b1111u);
   ASSERT_EQ(recorder.all.size(), 4u);
   const auto expect = [&](std::size_t i, std::int64_t columns, std::int64_t heads, std::int64_t row) {
-    const BoxedTensor& tensor = recorder.all[i];
+    const MappedTensor& tensor = recorder.all[i];
     EXPECT_EQ(tensor.base, memory);
     EXPECT_EQ(tensor.sizes, (std::array<std::int64_t, 4>{columns, T, heads, B}));
     EXPECT_EQ(tensor.strides, (std::array<std::int64_t, 3>{2 * row * heads, 2 * row, 2 * row * heads * T}));

@@ -7,7 +7,7 @@
 
 namespace rankone {
 
-struct Item : Work {
+struct WorkItem : Work {
   long long slot;  // of the workspace, where sequences are split
   bool ends;       // its sequence
 };

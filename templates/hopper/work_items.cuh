@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
-// What the loader tells the others through shared memory: the items in turn, and with each stage which chunk it holds.
-// Only the loader works out where things are; whoever needs to know reads it here, and keeps no registers for it.
+// What the producer tells the others through shared memory: the work items in turn, and with each stage which chunk it holds.
+// Only the producer works out where things are; whoever needs to know reads it here, and keeps no registers for it.
 #pragma once
 
 #include "device/shared.cuh"
-#include "hopper/walk.cuh"
+#include "hopper/segments.cuh"
 
 namespace rankone {
 
 // A record of an item. Records form a ring two longer than that of stages: each item in flight holds a stage at least,
 // and one is left ahead.
-struct ItemAt {
+struct WorkItemRecord {
   int offset;  // 0: none
 
   enum Field {
@@ -35,9 +35,10 @@ struct ItemAt {
   RK_DEVICE long long length() const { return shared_load<long long>(offset + length_at); }
   RK_DEVICE long long position() const { return shared_load<long long>(offset + position_at); }
   RK_DEVICE long long slot() const { return shared_load<long long>(offset + slot_at); }
-  RK_DEVICE int source(int index) const { return offset + item_sources + source_bytes * index; }  // q, k, v, inputs
+  // Of q, k, v and the inputs.
+  RK_DEVICE int source(int index) const { return offset + work_item_sources + source_bytes * index; }
 
-  RK_DEVICE void leave(const Item& item) const {
+  RK_DEVICE void store(const WorkItem& item) const {
     shared_store<int>(offset + column_at, item.value_column);
     shared_store<int>(offset + head_at, item.head);
     shared_store<int>(offset + query_head_at, item.query_head);
@@ -52,20 +53,20 @@ struct ItemAt {
 };
 
 // What a stage holds.
-struct Note {
+struct StageDescriptor {
   long long first_token;  // of the item
   int rows;               // tokens that exist; 0 for an item without any
   bool last;              // chunk of its item
-  ItemAt item;            // none: there is no more to do
+  WorkItemRecord item;    // none: there is no more to do
 
-  static RK_DEVICE Note read(int offset) {
+  static RK_DEVICE StageDescriptor read(int offset) {
     const Vector16 words = shared_load<Vector16>(offset);
     return {static_cast<long long>(static_cast<unsigned long long>(words.word[1]) << 32 | words.word[0]),
             static_cast<int>(words.word[2] >> 1),
             (words.word[2] & 1u) != 0,
             {static_cast<int>(words.word[3])}};
   }
-  RK_DEVICE void leave(int offset) const {
+  RK_DEVICE void store(int offset) const {
     shared_store<Vector16>(
         offset, Vector16{{static_cast<unsigned>(first_token), static_cast<unsigned>(first_token >> 32),
                           static_cast<unsigned>(rows) << 1 | (last ? 1u : 0u), static_cast<unsigned>(item.offset)}});

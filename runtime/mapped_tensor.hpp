@@ -8,7 +8,7 @@
 namespace rankone {
 
 // A tensor, the contiguous dimension first, and its box: one row of 128 bytes for each of so many tokens.
-struct BoxedTensor {
+struct MappedTensor {
   const void* base = nullptr;
   std::array<std::int64_t, 4> sizes{};    // columns, tokens, heads, rows of the batch
   std::array<std::int64_t, 3> strides{};  // in bytes, of all but the columns
@@ -20,6 +20,6 @@ struct BoxedTensor {
 };
 
 // Whether a map can describe the tensor; a stride that is never taken becomes one that can.
-bool can_be_mapped(BoxedTensor& tensor);
+bool can_be_mapped(MappedTensor& tensor);
 
 }  // namespace rankone

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A matrix in shared memory as wgmma reads it: panels of 128-byte rows, their 16-byte units swizzled.
+// A matrix in shared memory as wgmma reads it: blocks of columns, of 128-byte rows, their 16-byte units swizzled.
 #pragma once
 
 #include "device/matrix.cuh"
@@ -13,13 +13,13 @@ struct alignas(8) Pair {
 };
 
 // `rows` is a multiple of 8, and `offset` of 1024.
-template <class T, int rows> struct Panels {
-  static constexpr int columns = panel_bytes / static_cast<int>(sizeof(T));  // of one panel
-  static constexpr int bytes = rows * panel_bytes;
+template <class T, int rows> struct SwizzledTile {
+  static constexpr int columns = swizzle_row_bytes / static_cast<int>(sizeof(T));  // of one block
+  static constexpr int bytes = rows * swizzle_row_bytes;
   int offset;
 
   RK_DEVICE int unit(int row, int unit_of_row) const {
-    return offset + unit_of_row / 8 * bytes + row * panel_bytes + ((unit_of_row % 8) ^ (row % 8)) * 16;
+    return offset + unit_of_row / 8 * bytes + row * swizzle_row_bytes + ((unit_of_row % 8) ^ (row % 8)) * 16;
   }
   RK_DEVICE int at(int row, int column) const {
     const int byte = column * static_cast<int>(sizeof(T));
@@ -31,13 +31,16 @@ template <class T, int rows> struct Panels {
   }
 
   // Rows from `row` (a multiple of 8) as m or n, 16 columns from `column` as steps.
-  using Rows = MatrixView<true, true, 16, pattern_bytes>;
+  using Rows = MatrixView<true, true, 16, swizzle_atom_bytes>;
   RK_DEVICE Rows as_rows(int row, int column) const {
-    return {offset + row * panel_bytes, column / columns * bytes + column % columns * static_cast<int>(sizeof(T))};
+    return {offset + row * swizzle_row_bytes,
+            column / columns * bytes + column % columns * static_cast<int>(sizeof(T))};
   }
-  // A panel's columns as n, 16 rows from `row` as steps.
-  using Columns = MatrixView<false, true, bytes, pattern_bytes>;
-  RK_DEVICE Columns as_columns(int row, int panel) const { return {offset + row * panel_bytes, panel * bytes}; }
+  // A block's columns as n, 16 rows from `row` as steps.
+  using Columns = MatrixView<false, true, bytes, swizzle_atom_bytes>;
+  RK_DEVICE Columns as_columns(int row, int column_block) const {
+    return {offset + row * swizzle_row_bytes, column_block * bytes};
+  }
 
   // Where a lane's row of a 16 x 16 block starts, for a warp's own products: the left operand with rows as m, and the
   // right one with rows as n (n 0..7 in r0, r2, n 8..15 in r1, r3).

@@ -8,15 +8,15 @@
 namespace rankone {
 
 // Which tokens meet where, if 16 are halved, and the halves, and so on: a bit for each of a lane's eight
-// elements, eight for each halving. A block of 2 half tokens has its middle before the token whose `half` bit is set.
-constexpr int halvings = 4;
-struct Halving {
+// elements, eight for each bisection. A block of 2 half tokens has its middle before the token whose `half` bit is set.
+constexpr int bisection_levels = 4;
+struct Bisection {
   // As an operand's ones: from the middle to a query, itself included; from behind a key to the middle.
   unsigned between = 0;
   unsigned wanted = 0;  // of an accumulator: the query above the middle and the key below
   unsigned whole = 0;   // of all 16, as ones: up to a query, itself included, and eight bits on, from behind a key
 
-  RK_DEVICE Halving() {
+  RK_DEVICE Bisection() {
     const LanePlace lane = lane_place();
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
@@ -24,7 +24,7 @@ struct Halving {
       const int query = lane.group + i % 4 / 2 * 8;                                           // of an accumulator
       whole |= token <= row ? 1u << i : 256u << i;
 #pragma unroll
-      for (int level = 0; level < halvings; ++level) {
+      for (int level = 0; level < bisection_levels; ++level) {
         const int half = sub_chunk / 2 >> level;
         if (((row ^ token) & -half) == 0 && ((row & half) != 0 ? token <= row : token > row))
           between |= 1u << (8 * level + i);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A state warpgroup: 64 value columns of the state, transposed, in float32 registers, advanced a span of tokens at a
+// A consumer warpgroup: 64 value columns of the state, transposed, in float32 registers, advanced a span of tokens at a
 // time.
 //
 // o^T = S^T q^T + v^T P^T, then S^T = S^T decay + v^T k: the state is the left operand of the first product in place,
@@ -9,19 +9,19 @@
 #include "device/barrier.cuh"
 #include "device/global.cuh"
 #include "device/math.cuh"
-#include "hopper/items.cuh"
+#include "hopper/cluster_share.cuh"
 #include "hopper/key_range.cuh"
-#include "hopper/panel.cuh"
-#include "hopper/share.cuh"
+#include "hopper/swizzled_tile.cuh"
 #include "hopper/weighted_values.cuh"
+#include "hopper/work_items.cuh"
 #include "kernels/fragment.cuh"
 
 namespace rankone {
 
-// values[panel][4 j + 2 half + i]: key 64 panel + 8 j + 2 pair + i, value column 16 warp + group + 8 half.
-template <class T> struct GroupState {
-  static constexpr int panels = T::panels;
-  float values[panels][32];
+// values[key_block][4 j + 2 half + i]: key 64 key_block + 8 j + 2 pair + i, value column 16 warp + group + 8 half.
+template <class T> struct RegisterState {
+  static constexpr int key_blocks = T::key_blocks;
+  float values[key_blocks][32];
   int unit = 0, read = 0;  // float16 alone: the state is values 2^unit, and as an operand over 2^read
 
   // Calls visit(value, element) for all that lie inside matrix `matrix` of a tensor of states.
@@ -33,36 +33,38 @@ template <class T> struct GroupState {
     const long long element = matrix * T::key_dim * T::value_dim + static_cast<long long>(key) * key_step +
                               static_cast<long long>(first) * column_step;
 #pragma unroll
-    for (int panel = 0; panel < panels; ++panel) {
+    for (int key_block = 0; key_block < key_blocks; ++key_block) {
 #pragma unroll
       for (int i = 0; i < 32; ++i) {
-        const int k = panel * 64 + i / 4 * 8 + i % 2, v = i / 2 % 2 * 8;
+        const int k = key_block * 64 + i / 4 * 8 + i % 2, v = i / 2 % 2 * 8;
         const bool inside = (T::key_dim % 64 == 0 || key + k < T::key_dim) &&
                             (T::value_dim % T::value_tile == 0 || first + v < T::value_dim);
-        if (inside) visit(values[panel][i], element + k * key_step + v * column_step);
+        if (inside) visit(values[key_block][i], element + k * key_step + v * column_step);
       }
     }
   }
   // A segment starts from its slot and, but for the last of its sequence, leaves its state to the next one's.
-  RK_DEVICE void begin(const Arguments& arguments, const ItemAt& item, int column) {
+  RK_DEVICE void begin(const Arguments& arguments, const WorkItemRecord& item, int column) {
 #pragma unroll
-    for (int i = 0; i < 32 * panels; ++i) values[i / 32][i % 32] = 0.0f;
-    if constexpr (T::narrow) unit = read = 0;  // an item's rounding does not depend on the one before
-    if constexpr (T::role == Role::states) return;
+    for (int i = 0; i < 32 * key_blocks; ++i) values[i / 32][i % 32] = 0.0f;
+    if constexpr (T::range_scaled) unit = read = 0;  // an item's rounding does not depend on the one before
+    if constexpr (T::keeps_states) return;
     const bool split = is_split<T>(arguments);
     const void* const states = split ? arguments.chunk_states : arguments.initial_state;
     if (states == nullptr) return;
     const Global<const float> source = global<const float>(states);
     for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
-             item.value_column() + column, [&](float& value, long long element) { value = global_load<float>(source + element); });
+             item.value_column() + column,
+             [&](float& value, long long element) { value = global_load<float>(source + element); });
   }
-  RK_DEVICE void end(const Arguments& arguments, const ItemAt& item, int column) {
-    void* const states = T::role == Role::states ? arguments.chunk_states : arguments.final_state;
-    if (states == nullptr || (T::role != Role::states && !item.ends())) return;
-    if constexpr (T::narrow) change_unit(0);
+  RK_DEVICE void end(const Arguments& arguments, const WorkItemRecord& item, int column) {
+    void* const states = T::keeps_states ? arguments.chunk_states : arguments.final_state;
+    if (states == nullptr || (T::writes_output && !item.ends())) return;
+    if constexpr (T::range_scaled) change_unit(0);
     const Global<float> target = global<float>(states);
-    for_each((T::role == Role::states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
-             item.value_column() + column, [&](float& value, long long element) { global_store<float>(target + element, value); });
+    for_each((T::keeps_states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
+             item.value_column() + column,
+             [&](float& value, long long element) { global_store<float>(target + element, value); });
   }
 
   // float16 alone: chooses what the state is over as an operand. Its largest element stays from 2^8 to 2^15. A value
@@ -70,7 +72,7 @@ template <class T> struct GroupState {
   RK_DEVICE void fit() {
     float largest[2] = {0.0f, 0.0f};
 #pragma unroll
-    for (int i = 0; i < 32 * panels; ++i) {
+    for (int i = 0; i < 32 * key_blocks; ++i) {
       float& so_far = largest[i / 2 % 2];
       so_far = maximum(so_far, absolute(values[i / 32][i % 32]));
     }
@@ -80,15 +82,15 @@ template <class T> struct GroupState {
     const int above = finite.exponent();
     const int exponent = read - unit;
     if (above == -126 || (above - exponent >= 9 && above - exponent <= 15)) return;
-    read = unit + clamp_exponent(above - 12, -farthest_scale - unit, farthest_scale - unit);
+    read = unit + clamp_exponent(above - 12, -scale_log2_limit - unit, scale_log2_limit - unit);
   }
-  // A panel as a left operand, 16 keys a step.
-  template <class Operand> RK_DEVICE void pack(int panel, unsigned (&a)[4][4]) const {
-    [[maybe_unused]] const float factor = T::narrow ? power_of_two(unit - read) : 1.0f;
+  // A block of 64 keys as a left operand, 16 keys a step.
+  template <class Operand> RK_DEVICE void pack(int key_block, unsigned (&a)[4][4]) const {
+    [[maybe_unused]] const float factor = T::range_scaled ? power_of_two(unit - read) : 1.0f;
 #pragma unroll
     for (int i = 0; i < 16; ++i) {
-      const float* const c = values[panel] + i * 2;
-      if constexpr (T::narrow)
+      const float* const c = values[key_block] + i * 2;
+      if constexpr (T::range_scaled)
         a[i / 4][i % 4] = Element<Operand>::pack(c[0] * factor, c[1] * factor);
       else
         a[i / 4][i % 4] = Element<Operand>::pack(c[0], c[1]);
@@ -99,15 +101,15 @@ template <class T> struct GroupState {
     decay_all(power_of_two(unit - to));
     unit = to;
   }
-  // Multiplies a panel by its keys' decays, float [block of the cluster][span][own_columns] from the span's on.
-  RK_DEVICE void decay_panel(int panel, int decays) {
-    constexpr int columns = T::layout.own_columns;
+  // Multiplies 64 keys by its keys' decays, float [block of the cluster][span][rank_columns] from the span's on.
+  RK_DEVICE void decay_key_block(int key_block, int decays) {
+    constexpr int columns = T::layout.rank_columns;
     const int first =
-        decays + (64 * panel / columns * T::spans * columns + 64 * panel % columns + 2 * lane_place().pair) * 4;
+        decays + (64 * key_block / columns * T::spans * columns + 64 * key_block % columns + 2 * lane_place().pair) * 4;
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
       const Pair decay = shared_load<Pair>(first + 32 * j);
-      float* const c = values[panel] + 4 * j;
+      float* const c = values[key_block] + 4 * j;
       c[0] *= decay.first;
       c[1] *= decay.second;
       c[2] *= decay.first;
@@ -116,18 +118,18 @@ template <class T> struct GroupState {
   }
   RK_DEVICE void decay_all(float decay) {
 #pragma unroll
-    for (int i = 0; i < 32 * panels; ++i) values[i / 32][i % 32] *= decay;
+    for (int i = 0; i < 32 * key_blocks; ++i) values[i / 32][i % 32] *= decay;
   }
   RK_DEVICE void settle() {
 #pragma unroll
-    for (int panel = 0; panel < panels; ++panel) wgmma_settle(values[panel]);
+    for (int key_block = 0; key_block < key_blocks; ++key_block) wgmma_settle(values[key_block]);
   }
 };
 
-// The strip of 16 value columns that is one warp's own: read as v, then rewritten as o on its way out.
-template <class T> struct Strip {
+// The 16 value columns of one warp: read as v, then rewritten as o on its way out.
+template <class T> struct WarpTile {
   using Storage = typename T::Storage;
-  Panels<Storage, T::chunk> tile;
+  SwizzledTile<Storage, T::chunk> tile;
   int column;
 
   // Tokens of an accumulator o^T from row `first` on.
@@ -144,9 +146,9 @@ template <class T> struct Strip {
       store_matrix_x4_transposed(tile.transposed_place(first + 16 * block, column), r);
     }
   }
-  RK_DEVICE void send(const Arguments& arguments, const ItemAt& item, long long first_token, int rows) const {
+  RK_DEVICE void send(const Arguments& arguments, const WorkItemRecord& item, long long first_token, int rows) const {
     const TensorArgument& output = arguments.output;
-    const int lane = anew(lane_index()), half = lane % 2, first_row = lane / 2,
+    const int lane = opaque(lane_index()), half = lane % 2, first_row = lane / 2,
               first_column = item.value_column() + column + 8 * half;
     if (first_column >= T::value_dim) return;
     Global<Storage> target = global<Storage>(output.data) + item.batch() * output.batch_stride +
@@ -174,26 +176,26 @@ template <class T> struct Strip {
 
 // A step per key: a span of tokens. Queries have decayed since its start, so that the state decays once it is read.
 template <class T>
-RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int base, int span, float scale) {
+RK_DEVICE void step_key_span(RegisterState<T>& state, const WarpTile<T>& warp_tile, int base, int span, float scale) {
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
   constexpr int blocks = T::span / 16;
   const int first = span * T::span, range = base + layout.range + span * 16;
-  const Panels<Operand, T::chunk> query{base + layout.query}, key{base + layout.key};
-  if constexpr (T::narrow) state.change_unit(shared_load<int>(range + 4));
+  const SwizzledTile<Operand, T::chunk> query{base + layout.query}, key{base + layout.key};
+  if constexpr (T::range_scaled) state.change_unit(shared_load<int>(range + 4));
   float o[T::span / 2];
-  const int decays = base + layout.decay + span * layout.own_columns * 4;
-  if constexpr (T::narrow && T::role != Role::states) state.fit();
+  const int decays = base + layout.decay + span * layout.rank_columns * 4;
+  if constexpr (T::range_scaled && T::writes_output) state.fit();
 #pragma unroll
-  for (int panel = 0; panel < T::panels; ++panel) {
-    if constexpr (T::role != Role::states) {  // a panel's operands at a time: registers are dear
+  for (int key_block = 0; key_block < T::key_blocks; ++key_block) {
+    if constexpr (T::writes_output) {  // a key block's operands at a time: registers are dear
       unsigned s[4][4];
-      state.template pack<Operand>(panel, s);
+      state.template pack<Operand>(key_block, s);
       wgmma_fence();
 #pragma unroll
       for (int step = 0; step < 4; ++step) {
-        const auto queries = query.as_rows(first, 64 * panel + 16 * step);
-        if (panel + step == 0)
+        const auto queries = query.as_rows(first, 64 * key_block + 16 * step);
+        if (key_block + step == 0)
           wgmma<Operand, false>(o, s[step], queries);
         else
           wgmma<Operand, true>(o, s[step], queries);
@@ -202,14 +204,14 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
       wgmma_wait<1>();  // kept: likewise
       state.settle();
     }
-    state.decay_panel(panel, decays);
-    if constexpr (T::role != Role::states) {
+    state.decay_key_block(key_block, decays);
+    if constexpr (T::writes_output) {
       wgmma_wait<0>();  // kept: but in float16 it only frees registers
       wgmma_settle(o);
     }
   }
-  if constexpr (T::role != Role::states) {
-    if constexpr (T::narrow) {  // to the scores' units
+  if constexpr (T::writes_output) {
+    if constexpr (T::range_scaled) {  // to the scores' units
       const float factor = SpanRange<T>::part_factor(state.read - state.unit);
 #pragma unroll
       for (int i = 0; i < T::span / 2; ++i) o[i] *= factor;
@@ -219,19 +221,19 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
   unsigned v[blocks][4];
 #pragma unroll
   for (int block = 0; block < blocks; ++block)
-    load_matrix_x4_transposed(v[block], strip.tile.transposed_place(first + 16 * block, strip.column));
+    load_matrix_x4_transposed(v[block], warp_tile.tile.transposed_place(first + 16 * block, warp_tile.column));
   state.settle();
   wgmma_fence();
-  if constexpr (T::role != Role::states) {
+  if constexpr (T::writes_output) {
     // Parts of the scores, shared as the keys are.
-    constexpr int of_owner = layout.score_parts, parts = T::key_owners * of_owner;
-    const int scores = base + layout.scores + span * of_owner * score_bytes;
+    constexpr int of_rank = layout.score_parts, parts = T::key_ranks * of_rank;
+    const int scores = base + layout.scores + span * of_rank * score_bytes;
     using Scores = MatrixView<true, false, 128, 256>;
 #pragma unroll
     for (int index = 0; index < parts * blocks; ++index) {
       const int part = index / blocks;
-      const Scores view{scores, (part / of_owner * T::spans * of_owner + part % of_owner) * score_bytes +
-                                    index % blocks * T::span * 32};
+      const Scores view{
+          scores, (part / of_rank * T::spans * of_rank + part % of_rank) * score_bytes + index % blocks * T::span * 32};
       wgmma<Operand, true>(o, v[index % blocks], view);
     }
     wgmma_commit();
@@ -240,60 +242,63 @@ RK_DEVICE void step_key_span(GroupState<T>& state, const Strip<T>& strip, int ba
 #pragma unroll
   for (int block = 0; block < blocks; ++block) {
 #pragma unroll
-    for (int panel = 0; panel < T::panels; ++panel)
-      wgmma<Operand, true>(state.values[panel], v[block], key.as_columns(first + 16 * block, panel));
+    for (int key_block = 0; key_block < T::key_blocks; ++key_block)
+      wgmma<Operand, true>(state.values[key_block], v[block], key.as_columns(first + 16 * block, key_block));
   }
   wgmma_commit();
-  if constexpr (T::role != Role::states) {
+  if constexpr (T::writes_output) {
     wgmma_wait<1>();
     wgmma_settle(o);
-    if constexpr (T::narrow) scale *= shared_load<float>(range);
-    strip.write(first, o, [&](int) { return scale; });
+    if constexpr (T::range_scaled) scale *= shared_load<float>(range);
+    warp_tile.write(first, o, [&](int) { return scale; });
   }
   wgmma_wait<0>();
   state.settle();
 }
 
 // A step where a token's decay is one number: the whole chunk.
-template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T>& strip, int base, float scale) {
+template <class T>
+RK_DEVICE void step_chunk(RegisterState<T>& state, const WarpTile<T>& warp_tile, int base, float scale) {
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
   constexpr int blocks = T::chunk / 16;
-  const Panels<Operand, T::chunk> query{base + layout.query}, key{base + layout.key}, scores{base + layout.scores};
+  const SwizzledTile<Operand, T::chunk> query{base + layout.query}, key{base + layout.key},
+      scores{base + layout.scores};
   const int row_decay = base + layout.decay, column_decay = row_decay + T::chunk * 4,
             total = column_decay + T::chunk * 4;
   const int pair = lane_place().pair;
   float o[T::chunk / 2];
-  unsigned s[T::panels][4][4];  // the state before the chunk
-  if constexpr (T::role != Role::states) {
-    if constexpr (T::narrow) state.fit();
+  unsigned s[T::key_blocks][4][4];  // the state before the chunk
+  if constexpr (T::writes_output) {
+    if constexpr (T::range_scaled) state.fit();
 #pragma unroll
-    for (int panel = 0; panel < T::panels; ++panel) state.template pack<Operand>(panel, s[panel]);
+    for (int key_block = 0; key_block < T::key_blocks; ++key_block)
+      state.template pack<Operand>(key_block, s[key_block]);
   }
   if constexpr (T::weighted) state.decay_all(shared_load<float>(total));
-  if constexpr (T::role != Role::states) {
+  if constexpr (T::writes_output) {
     wgmma_fence();
     wgmma<Operand, false>(o, s[0][0], query.as_rows(0, 0));
 #pragma unroll
-    for (int step = 1; step < 4 * T::panels; ++step)
+    for (int step = 1; step < 4 * T::key_blocks; ++step)
       wgmma<Operand, true>(o, s[step / 4][step % 4], query.as_rows(0, 16 * step));
     wgmma_commit();  // kept: without weights nobody waits for this group alone
   }
   const auto load_values = [&](unsigned(&v)[blocks][4]) {
 #pragma unroll
     for (int block = 0; block < blocks; ++block) {
-      load_matrix_x4_transposed(v[block], strip.tile.transposed_place(16 * block, strip.column));
+      load_matrix_x4_transposed(v[block], warp_tile.tile.transposed_place(16 * block, warp_tile.column));
     }
   };
   unsigned weighted[blocks][4];
-  if constexpr (T::weighted && T::narrow) {
+  if constexpr (T::weighted && T::range_scaled) {
     int unit = state.unit;
-    WeightedValues<T>{strip.tile, strip.column, column_decay}.pack(weighted, unit);
+    WeightedValues<T>{warp_tile.tile, warp_tile.column, column_decay}.pack(weighted, unit);
     state.change_unit(unit);
   } else {
     load_values(weighted);
   }
-  if constexpr (T::weighted && !T::narrow) {
+  if constexpr (T::weighted && !T::range_scaled) {
 #pragma unroll
     for (int block = 0; block < blocks; ++block) {
 #pragma unroll
@@ -310,20 +315,20 @@ template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T
 #pragma unroll
   for (int block = 0; block < blocks; ++block) {
 #pragma unroll
-    for (int panel = 0; panel < T::panels; ++panel) {
-      wgmma<Operand, true>(state.values[panel], weighted[block], key.as_columns(16 * block, panel));
+    for (int key_block = 0; key_block < T::key_blocks; ++key_block) {
+      wgmma<Operand, true>(state.values[key_block], weighted[block], key.as_columns(16 * block, key_block));
     }
   }
   wgmma_commit();  // kept: as above
-  if constexpr (T::role != Role::states) {
-    if constexpr (T::weighted || T::narrow) {
+  if constexpr (T::writes_output) {
+    if constexpr (T::weighted || T::range_scaled) {
       wgmma_wait<1>();
       wgmma_settle(o);
       [[maybe_unused]] const float read_scale = power_of_two(state.read);  // in float16
 #pragma unroll
       for (int j = 0; j < T::chunk / 8; ++j) {
         Pair decay = shared_load<Pair>(row_decay + (8 * j + 2 * pair) * 4);
-        if constexpr (T::narrow) decay = {decay.first * read_scale, decay.second * read_scale};
+        if constexpr (T::range_scaled) decay = {decay.first * read_scale, decay.second * read_scale};
         o[4 * j] *= decay.first;
         o[4 * j + 1] *= decay.second;
         o[4 * j + 2] *= decay.first;
@@ -339,8 +344,8 @@ template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T
     wgmma_commit();
     wgmma_wait<0>();
     wgmma_settle(o);
-    strip.write(0, o, [&](int block) {
-      if constexpr (T::narrow) return scale * shared_load<float>(base + layout.range + block * 16);
+    warp_tile.write(0, o, [&](int block) {
+      if constexpr (T::range_scaled) return scale * shared_load<float>(base + layout.range + block * 16);
       return scale;
     });
   } else {
@@ -349,42 +354,44 @@ template <class T> RK_DEVICE void step_chunk(GroupState<T>& state, const Strip<T
   state.settle();
 }
 
-template <class T> struct StateGroup {
-  GroupState<T> state;
-  Ring<T> ring;
+template <class T> struct Consumer {
+  RegisterState<T> state;
+  Pipeline<T> pipeline;
 
   RK_DEVICE void run(const Arguments& arguments) {
-    const int group = thread_index() / group_threads - 1 - T::layout.helper_groups;
+    const int group = thread_index() / group_threads - 1 - T::layout.gate_groups;
     const int column = 64 * group + 16 * (warp_index() % 4);  // of the block's tile, the warp's first
 #pragma unroll 1
-    for (;; ring.advance()) {
-      barrier_wait(ring.ready(), ring.phase);
+    for (;; pipeline.advance()) {
+      mbarrier_wait(pipeline.ready(), pipeline.phase);
       {
-        const Note note = Note::read(ring.note());
-        if (note.item.offset == 0) return;
-        if (note.first_token == 0) state.begin(arguments, note.item, column);
+        const StageDescriptor descriptor = StageDescriptor::read(pipeline.descriptor());
+        if (descriptor.item.offset == 0) return;
+        if (descriptor.first_token == 0) state.begin(arguments, descriptor.item, column);
       }
-      const int rows = Note::read(anew(ring.note())).rows;
-      const int base = ring.base();
-      const Strip<T> strip{{base + T::layout.value}, column};
+      const int rows = StageDescriptor::read(opaque(pipeline.descriptor())).rows;
+      const int base = pipeline.base();
+      const WarpTile<T> warp_tile{{base + T::layout.value}, column};
       if constexpr (T::per_key) {
 #pragma unroll 1
         for (int span = 0; span < T::spans && span * T::span < rows; ++span) {
-          step_key_span(state, strip, base, span, arguments.scale);
+          step_key_span(state, warp_tile, base, span, arguments.scale);
         }
       } else if (rows > 0) {
-        step_chunk(state, strip, base, arguments.scale);
+        step_chunk(state, warp_tile, base, arguments.scale);
       }
-      const Note note = Note::read(anew(ring.note()));  // once more: registers are dearer
-      if constexpr (T::role != Role::states) {
-        sync_warp();  // the strip holds o
-        strip.send(arguments, note.item, note.first_token, note.rows);
+      const StageDescriptor descriptor =
+          StageDescriptor::read(opaque(pipeline.descriptor()));  // once more: registers are dearer
+      if constexpr (T::writes_output) {
+        sync_warp();  // the warp tile holds o
+        warp_tile.send(arguments, descriptor.item, descriptor.first_token, descriptor.rows);
       }
-      if (note.last) state.end(arguments, note.item, column);
-      barrier_arrive(ring.free());
+      if (descriptor.last) state.end(arguments, descriptor.item, column);
+      mbarrier_arrive(pipeline.empty());
       if constexpr (T::cluster > 1) {  // for the others a lane will do
-        sync_warp();  // kept: but for the state-only role all that others write was read before the strip's meeting
-        if (lane_index() < T::cluster && lane_index() != block_rank()) barrier_arrive_at(ring.free(), lane_index());
+        sync_warp();  // kept: but for the state-only role all that others write was read before the warp tile's meeting
+        if (lane_index() < T::cluster && lane_index() != block_rank())
+          mbarrier_arrive_at(pipeline.empty(), lane_index());
       }
     }
   }
