@@ -6,7 +6,7 @@
 
 #include "autotune/database.hpp"
 #include "codegen/names.hpp"
-#include "codegen/tensors.hpp"
+#include "codegen/ports.hpp"
 
 namespace rankone {
 namespace {
@@ -36,7 +36,8 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
                   " write=" + (variant.write_scale_.empty() ? "no" : "yes") +
                   " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));
   key.types = name_of(options.dtype);
-  for (const TensorPlan& tensor : gate_inputs(variant, options)) key.types += std::string(" ") + name_of(tensor.type);
+  for (const Port& gate : ports_of(ports(variant, options), PortRole::gate))
+    key.types += std::string(" ") + name_of(gate.type);
   key.types += options.precision == Precision::f32 ? " f32" : " tf32";
   if (options.value_major_state) key.types += " value_major";
   key.tokens_bucket = bucket(dims.tokens);

@@ -26,8 +26,8 @@ std::string sizes_text(const Program& program) {
   const CompileOptions& options = program.options;
   std::string text = "K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) +
                      "; q, k, v, o " + name_of(options.dtype);
-  for (const auto* list : {&program.inputs, &program.parameters})
-    for (const TensorPlan& tensor : *list) text += "; " + tensor.name + " " + name_of(tensor.type);
+  for (const Port& port : program.ports)
+    if (port.rule == TypeRule::own) text += "; " + port.name + " " + name_of(port.type);
   for (const std::string& scalar : program.scalars) text += "; scalar " + scalar;
   return text;
 }

@@ -103,15 +103,15 @@ class GateWriter {
   }
 
   std::string leaf(const Node& node) const {
-    const auto of_tensor = [&](const std::vector<TensorPlan>& list) {
-      const auto named = [&](const TensorPlan& tensor) { return tensor.name == node.name.view(); };
-      return std::to_string(std::find_if(list.begin(), list.end(), named) - list.begin());
+    const auto index_in = [&](PortRole role) {
+      const std::vector<Port> list = ports_of(program_.ports, role);
+      return std::to_string(find_port(list, node.name.view()) - list.data());
     };
     switch (node.operation) {
       case Operation::constant: return literal(node.value);
       case Operation::element: return "element";
-      case Operation::input: return "at.template input<" + of_tensor(program_.inputs) + ">()";
-      case Operation::parameter: return "at.template parameter<" + of_tensor(program_.parameters) + ">()";
+      case Operation::input: return "at.template input<" + index_in(PortRole::gate) + ">()";
+      case Operation::parameter: return "at.template parameter<" + index_in(PortRole::parameter) + ">()";
       case Operation::scalar: {
         const auto found = std::find(program_.scalars.begin(), program_.scalars.end(), node.name.view());
         return "at.template scalar<" + std::to_string(found - program_.scalars.begin()) + ">()";

@@ -7,7 +7,6 @@
 
 #include "codegen/program.hpp"
 #include "codegen/space.hpp"
-#include "codegen/tensors.hpp"
 #include "templates/kernels/layout.cuh"
 
 namespace rankone {
@@ -42,8 +41,8 @@ std::vector<KernelRole> roles_of(const Schedule& schedule, Pass pass) {
 
 std::vector<int> staged_input_bytes(const Variant& variant, const CompileOptions& options) {
   std::vector<int> bytes;
-  for (const TensorPlan& input : gate_inputs(variant, options))
-    bytes.push_back(input.axes.back() == "K" ? static_cast<int>(size_of(input.type)) : 0);
+  for (const Port& input : ports_of(ports(variant, options), PortRole::gate))
+    bytes.push_back(input.axes.has(Axis::key) ? static_cast<int>(size_of(input.type)) : 0);
   return bytes;
 }
 
@@ -65,9 +64,9 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                     .input_is_per_key = {}};
   if (!sizes.has_gate_group) return make_hopper_layout(sizes);
   int index = 0;
-  for (const TensorPlan& input : gate_inputs(variant, options)) {
+  for (const Port& input : ports_of(ports(variant, options), PortRole::gate)) {
     sizes.input_bytes[index] = static_cast<int>(size_of(input.type));
-    sizes.input_is_per_key[index++] = input.axes.back() == "K";
+    sizes.input_is_per_key[index++] = input.axes.has(Axis::key);
   }
   return make_hopper_layout(sizes);
 }
@@ -120,8 +119,7 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .uses_tma = schedule.family == Family::hopper && pass == Pass::forward &&
                               variant.decay_axes().has(Axes::key) && variant.formula(Formula::decay).size > 1,
                   .reads_key = reads_key(variant),
-                  .inputs = gate_inputs(variant, options),
-                  .parameters = parameters(variant, options),
+                  .ports = ports(variant, options, pass),
                   .scalars = {},
                   .pass = pass,
                   .kernels = {}};

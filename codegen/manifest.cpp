@@ -13,7 +13,6 @@
 #include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
 #include "codegen/space.hpp"
-#include "codegen/tensors.hpp"
 #include "codegen/variant_json.hpp"
 #include "templates/device/arguments.cuh"
 #include "templates/hopper/layout.cuh"
@@ -64,17 +63,18 @@ json kernels_json(const Program& program) {
   return list;
 }
 
-json tensor_json(const TensorPlan& tensor) {
-  json axes = json::array();
-  for (const std::string& axis : tensor.axes) axes.push_back(axis);
-  json result{{"name", tensor.name}, {"role", tensor.role}, {"axes", axes}, {"dtype", name_of(tensor.type)}};
-  if (tensor.optional) result["optional"] = true;
+json port_json(const Port& port) {
+  json result{{"name", port.name},
+              {"role", name_in(role_names, port.role)},
+              {"axes", names_of(port.axes)},
+              {"dtype", name_of(port.type)}};
+  if (port.optional) result["optional"] = true;
   return result;
 }
 
-json names_json(const std::vector<TensorPlan>& tensors) {
+json names_json(const Program& program, PortRole role) {
   json list = json::array();
-  for (const TensorPlan& tensor : tensors) list.push_back(tensor.name);
+  for (const Port& port : ports_of(program.ports, role)) list.push_back(port.name);
   return list;
 }
 
@@ -121,8 +121,8 @@ json arguments_json(const Program& program) {
           {"fields", std::move(fields)},
           {"tensor", "pointer, then int64 strides of batch, token and head in elements"},
           {"tensor_map", map_text(program)},
-          {"inputs", names_json(program.inputs)},
-          {"parameters", names_json(program.parameters)},
+          {"inputs", names_json(program, PortRole::gate)},
+          {"parameters", names_json(program, PortRole::parameter)},
           {"scalars", program.scalars},
           {"flags",
            {{"cu_seqlens_are_64_bit", static_cast<unsigned>(cu_seqlens_are_64_bit)},
@@ -198,8 +198,7 @@ std::string launch_manifest(const Program& program) {
 
 std::string manifest_json(const Program& program, const std::string& key) {
   json tensors = json::array();
-  for (const TensorPlan& tensor : tensors_of(program.variant, program.options, program.pass))
-    tensors.push_back(tensor_json(tensor));
+  for (const Port& port : program.ports) tensors.push_back(port_json(port));
   json result{{"schema", schema},
               {"rankone", RANKONE_VERSION},
               {"name", program.variant.name.view()},

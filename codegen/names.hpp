@@ -24,6 +24,11 @@ inline constexpr NamedValue<DecayKind> decay_names[] = {{"none", DecayKind::none
 inline constexpr NamedValue<Level> level_names[] = {
     {"automatic", Level::automatic}, {"serial", Level::serial}, {"chunk", Level::chunk}, {"segment", Level::segment}};
 inline constexpr NamedValue<Family> family_names[] = {{"portable", Family::portable}, {"hopper", Family::hopper}};
+inline constexpr NamedValue<PortRole> role_names[] = {
+    {"input", PortRole::input},        {"gate", PortRole::gate},       {"parameter", PortRole::parameter},
+    {"state", PortRole::state},        {"saved", PortRole::saved},     {"output", PortRole::output},
+    {"gradient", PortRole::gradient},  {"packing", PortRole::packing}, {"index", PortRole::index},
+    {"workspace", PortRole::workspace}};
 inline constexpr NamedValue<Pass> pass_names[] = {{"forward", Pass::forward}, {"states", Pass::states}};
 
 template <class Value, std::size_t n>

@@ -11,20 +11,14 @@ namespace {
 
 const char* element_name(dtype type) { return type == dtype::f32 ? "float" : name_of(type); }
 
-bool has_axis(const TensorPlan& tensor, std::string_view axis) {
-  for (const std::string& each : tensor.axes)
-    if (each == axis) return true;
-  return false;
+unsigned axes_bits(const Port& port) {
+  return (port.axes.has(Axis::heads) ? Axes::head : 0u) | (port.axes.has(Axis::value_heads) ? Axes::value_head : 0u) |
+         (port.axes.has(Axis::key) ? Axes::key : 0u);
 }
 
-unsigned axes_bits(const TensorPlan& tensor) {
-  return (has_axis(tensor, "H") ? Axes::head : 0u) | (has_axis(tensor, "HV") ? Axes::value_head : 0u) |
-         (has_axis(tensor, "K") ? Axes::key : 0u);
-}
-
-std::string names_of(const std::vector<TensorPlan>& tensors) {
+std::string names_of(const std::vector<Port>& ports) {
   std::string list;
-  for (const TensorPlan& tensor : tensors) list += (list.empty() ? "  // " : ", ") + tensor.name;
+  for (const Port& port : ports) list += (list.empty() ? "  // " : ", ") + port.name;
   return list;
 }
 
@@ -60,27 +54,26 @@ class PolicyWriter {
       integers({{"key_growth_log2", key_growth_log2(variant)}});
     flags({{"value_major_state", options.value_major_state}});
 
-    integers({{"input_count", static_cast<int>(program_.inputs.size())}}, names_of(program_.inputs));
-    array("ElementType input_types", program_.inputs, element_type, "ElementType::f32");
+    const std::vector<Port> inputs = ports_of(program_.ports, PortRole::gate),
+                            parameters = ports_of(program_.ports, PortRole::parameter);
+    integers({{"input_count", static_cast<int>(inputs.size())}}, names_of(inputs));
+    array("ElementType input_types", inputs, element_type, "ElementType::f32");
     array(
-        "bool input_is_per_key", program_.inputs, [](const TensorPlan& t) { return boolean(has_axis(t, "K")); },
+        "bool input_is_per_key", inputs, [](const Port& port) { return boolean(port.axes.has(Axis::key)); }, "false");
+    array(
+        "bool input_has_key_heads", inputs, [](const Port& port) { return boolean(port.axes.has(Axis::heads)); },
         "false");
+    integers({{"parameter_count", static_cast<int>(parameters.size())}}, names_of(parameters));
+    array("ElementType parameter_types", parameters, element_type, "ElementType::f32");
     array(
-        "bool input_has_key_heads", program_.inputs, [](const TensorPlan& t) { return boolean(has_axis(t, "H")); },
-        "false");
-    integers({{"parameter_count", static_cast<int>(program_.parameters.size())}}, names_of(program_.parameters));
-    array("ElementType parameter_types", program_.parameters, element_type, "ElementType::f32");
-    array(
-        "unsigned char parameter_axes", program_.parameters,
-        [](const TensorPlan& t) { return std::to_string(axes_bits(t)); }, "0");
+        "unsigned char parameter_axes", parameters, [](const Port& port) { return std::to_string(axes_bits(port)); },
+        "0");
     return text_ + "};\n";
   }
 
  private:
   static std::string boolean(bool value) { return value ? "true" : "false"; }
-  static std::string element_type(const TensorPlan& tensor) {
-    return std::string("ElementType::") + name_of(tensor.type);
-  }
+  static std::string element_type(const Port& port) { return std::string("ElementType::") + name_of(port.type); }
 
   void line(const std::string& content) { text_ += "  " + content + "\n"; }
 
@@ -99,9 +92,9 @@ class PolicyWriter {
   }
   // Never empty: C++ has no arrays of length zero.
   template <class Text>
-  void array(const char* declaration, const std::vector<TensorPlan>& tensors, const Text& text, const char* dummy) {
+  void array(const char* declaration, const std::vector<Port>& ports, const Text& text, const char* dummy) {
     std::string content;
-    for (const TensorPlan& tensor : tensors) content += (content.empty() ? "" : ", ") + text(tensor);
+    for (const Port& port : ports) content += (content.empty() ? "" : ", ") + text(port);
     line(std::string("static constexpr ") + declaration + "[] = {" + (content.empty() ? dummy : content) + "};");
   }
 

@@ -12,18 +12,10 @@
 #include <rankone/dtype.hpp>
 #include <rankone/options.hpp>
 
+#include "codegen/ports.hpp"
 #include "codegen/schedule.hpp"
 
 namespace rankone {
-
-// One tensor of a pass, as `show` lists it.
-struct TensorPlan {
-  std::string name;               // "q", "x", "A_log", "final_state", ...
-  std::string role;               // "input", "gate", "parameter", "state", "output", "packing"
-  std::vector<std::string> axes;  // of "B", "T", "H", "HV", "K", "V", "N", "N+1"
-  dtype type = dtype::f32;
-  bool optional = false;
-};
 
 enum class KernelRole : unsigned char {
   scan,     // serial level: one pass, state on chip
@@ -32,12 +24,6 @@ enum class KernelRole : unsigned char {
   join,     // segment level: from what each segment adds to the state before each
   prepare,  // before a prepared scan: operands, decays and scores of each chunk
   combine   // joins the states of two spans
-};
-
-// What one emitted text serves; texts are apart so that nobody waits for kernels that are not used.
-enum class Pass : unsigned char {
-  forward,  // scan, or states and output
-  states    // states and combine: the public state-only pass
 };
 
 struct Kernel {
@@ -49,7 +35,7 @@ struct Kernel {
   int residents = 1;  // blocks that a multiprocessor is meant to hold
 };
 
-// Order in `inputs`, `parameters`, `scalars` is the order in Arguments.
+// Order in `scalars` is the order in Arguments.
 struct Program {
   Variant variant{};
   CompileOptions options{};
@@ -62,7 +48,7 @@ struct Program {
   // binds, copies of whole rows are 2 to 4 % faster.
   bool uses_tma = false;
   bool reads_key = true;  // false where the key expression does not use k
-  std::vector<TensorPlan> inputs, parameters;
+  std::vector<Port> ports;
   std::vector<std::string> scalars;
   Pass pass = Pass::forward;
   std::vector<Kernel> kernels;  // of the pass, in launch order

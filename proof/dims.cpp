@@ -6,21 +6,18 @@
 
 namespace rankone {
 
-std::int64_t size_of_axis(const std::string& axis, const Dims& dims) {
-  if (axis == "B") return dims.batch;
-  if (axis == "T") return dims.tokens;
-  if (axis == "H") return dims.heads;
-  if (axis == "HV") return dims.value_heads;
-  if (axis == "K") return dims.key_dim;
-  if (axis == "V") return dims.value_dim;
-  if (axis == "N") return dims.sequences;
-  if (axis == "N+1") return dims.sequences + 1;
-  throw Error(ErrorCode::internal, "an axis without a size", axis, "B, T, H, HV, K, V, N, N+1");
+AxisSizes sizes_of(const Dims& dims) {
+  AxisSizes sizes;
+  sizes.set(Axis::batch, dims.batch), sizes.set(Axis::tokens, dims.tokens);
+  sizes.set(Axis::heads, dims.heads), sizes.set(Axis::value_heads, dims.value_heads);
+  sizes.set(Axis::key, dims.key_dim), sizes.set(Axis::value, dims.value_dim);
+  sizes.set(Axis::sequences, dims.sequences);
+  return sizes;
 }
 
-std::vector<std::int64_t> sizes_of(const TensorPlan& tensor, const Dims& dims) {
+std::vector<std::int64_t> sizes_of(const AxisList& axes, const Dims& dims) {
   std::vector<std::int64_t> sizes;
-  for (const std::string& axis : tensor.axes) sizes.push_back(size_of_axis(axis, dims));
+  for (const Axis axis : axes) sizes.push_back(sizes_of(dims)[axis]);
   return sizes;
 }
 

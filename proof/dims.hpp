@@ -8,7 +8,7 @@
 
 #include <rankone/options.hpp>
 
-#include "codegen/program.hpp"
+#include "codegen/axis.hpp"
 
 namespace rankone {
 
@@ -21,8 +21,8 @@ struct Dims {
   Shape shape() const { return {batch, tokens, heads, value_heads, sequences}; }
 };
 
-std::int64_t size_of_axis(const std::string& axis, const Dims& dims);  // "B", "T", ... "N+1"
-std::vector<std::int64_t> sizes_of(const TensorPlan& tensor, const Dims& dims);
+AxisSizes sizes_of(const Dims& dims);
+std::vector<std::int64_t> sizes_of(const AxisList& axes, const Dims& dims);
 std::int64_t product(const std::vector<std::int64_t>& sizes);
 std::string to_string(const Dims& dims);  // "B=8,T=4096,H=16,HV=16,K=128,V=128"
 

@@ -7,7 +7,7 @@
 
 #include <rankone/error.hpp>
 
-#include "codegen/tensors.hpp"
+#include "codegen/ports.hpp"
 
 namespace rankone {
 namespace {
@@ -36,7 +36,7 @@ DeviceBuffer::~DeviceBuffer() {
   if (data_ != nullptr) device_.release(data_);
 }
 
-Launch::Launch(const Operator& op, const Problem& problem, bool want_final_state)
+Launch::Launch(const Operator& op, const Problem& problem, bool want_optional_outputs)
     : op_(op), shape_(problem.dims.shape()) {
   const Device& device = op.device();
   for (const HostTensor& tensor : problem.tensors) {
@@ -45,12 +45,12 @@ Launch::Launch(const Operator& op, const Problem& problem, bool want_final_state
     bind_tensor(arguments_, tensor.name, Tensor(buffer.data(), tensor.type, tensor.shape));
     bytes_ += tensor.bytes.size();
   }
-  for (const TensorPlan& plan : tensors_of(problem.variant, problem.options)) {
-    if (plan.name != "o" && (plan.name != "final_state" || !want_final_state)) continue;
-    HostTensor layout{.name = plan.name, .type = plan.type, .shape = sizes_of(plan, problem.dims), .bytes = {}};
-    const std::size_t bytes = static_cast<std::size_t>(product(layout.shape)) * size_of(plan.type);
+  for (const Port& port : ports_of(ports(problem.variant, problem.options), PortRole::output)) {
+    if (port.optional && !want_optional_outputs) continue;
+    HostTensor layout{.name = port.name, .type = port.type, .shape = sizes_of(port.axes, problem.dims), .bytes = {}};
+    const std::size_t bytes = static_cast<std::size_t>(product(layout.shape)) * size_of(port.type);
     const DeviceBuffer& buffer = buffers_.emplace_back(device, bytes + 2 * fence);
-    bind_tensor(arguments_, plan.name, Tensor(static_cast<std::byte*>(buffer.data()) + fence, plan.type, layout.shape));
+    bind_tensor(arguments_, port.name, Tensor(static_cast<std::byte*>(buffer.data()) + fence, port.type, layout.shape));
     outputs_.push_back({std::move(layout), bytes, buffers_.size() - 1});
     bytes_ += bytes;
   }

@@ -31,7 +31,7 @@ class DeviceBuffer {
 
 class Launch {
  public:
-  Launch(const Operator& op, const Problem& problem, bool want_final_state);
+  Launch(const Operator& op, const Problem& problem, bool want_optional_outputs);
 
   void use(const Operator& op);  // another schedule of the same variant on the same tensors
   // Outputs and workspace become NaN, or all of `with`; the memory around outputs becomes a pattern.

@@ -9,7 +9,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
-#include "codegen/tensors.hpp"
+#include "codegen/ports.hpp"
 #include "proof/draw.hpp"
 #include "runtime/convert.hpp"
 
@@ -62,8 +62,8 @@ std::vector<NamedScalar> complete(const Variant& variant, std::vector<NamedScala
 // Refuses at once what would otherwise be a long fill, and then no memory.
 void require_memory(const Variant& variant, const CompileOptions& options, const Dims& dims) {
   double bytes = 0;
-  for (const TensorPlan& plan : tensors_of(variant, options))
-    bytes += static_cast<double>(product(sizes_of(plan, dims))) * static_cast<double>(size_of(plan.type));
+  for (const Port& port : ports(variant, options))
+    bytes += static_cast<double>(product(sizes_of(port.axes, dims))) * static_cast<double>(size_of(port.type));
   const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
   if (bytes > memory / 2)
     throw Error(ErrorCode::unsupported, "the tensors do not fit in memory",
@@ -105,22 +105,21 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
   problem.scalars = complete(variant, inputs.scalars);
   const Draws draws = choose_draws(variant, dims, problem.scalars);
   std::uint64_t stream = 0;
-  for (const TensorPlan& plan : tensors_of(variant, options)) {
+  for (const Port& port : ports(variant, options)) {
     ++stream;
-    if (plan.role == "output" || (plan.role == "state" && (plan.name != "initial_state" || !inputs.initial_state)))
-      continue;
-    if (plan.role == "packing") {
+    if (port.writable || (port.role == PortRole::state && !inputs.initial_state)) continue;
+    if (port.role == PortRole::packing) {
       if (!packed) continue;
       const dtype type = dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
-      HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, type, sizes_of(plan, dims)));
+      HostTensor& tensor = problem.tensors.emplace_back(make_tensor(port.name, type, sizes_of(port.axes, dims)));
       for (std::size_t i = 0; i < boundaries.size(); ++i)
         store(tensor.bytes.data(), type, static_cast<std::int64_t>(i), static_cast<double>(boundaries[i]));
       continue;
     }
-    HostTensor& tensor = problem.tensors.emplace_back(make_tensor(plan.name, plan.type, sizes_of(plan, dims)));
-    const bool mapped = plan.name == "q" || plan.name == "k";
-    fill(tensor, mapped ? draws.element : draws.of(plan.name), inputs.seed, stream,
-         plan.role == "gate" ? inputs.gate_scale : 1.0);
+    HostTensor& tensor = problem.tensors.emplace_back(make_tensor(port.name, port.type, sizes_of(port.axes, dims)));
+    const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
+    fill(tensor, mapped ? draws.element : draws.of(port.name), inputs.seed, stream,
+         port.role == PortRole::gate ? inputs.gate_scale : 1.0);
   }
   return problem;
 }

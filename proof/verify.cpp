@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "codegen/tensors.hpp"
+#include "codegen/ports.hpp"
 #include "proof/launch.hpp"
 #include "proof/oracle/compare.hpp"
 #include "proof/oracle/oracle.hpp"
@@ -21,10 +21,10 @@ std::vector<HostTensor> reference_outputs(Problem& problem) {
   ForwardArguments arguments{.scalars = problem.scalars, .scale = problem.scale};
   for (HostTensor& tensor : problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
   std::vector<HostTensor> results;
-  results.reserve(2);
-  for (const TensorPlan& plan : tensors_of(problem.variant, problem.options)) {
-    if (plan.name != "o" && plan.name != "final_state") continue;
-    HostTensor& tensor = results.emplace_back(make_tensor(plan.name, dtype::f64, sizes_of(plan, problem.dims)));
+  const std::vector<Port> outputs = ports_of(ports(problem.variant, problem.options), PortRole::output);
+  results.reserve(outputs.size());  // the arguments point into them
+  for (const Port& port : outputs) {
+    HostTensor& tensor = results.emplace_back(make_tensor(port.name, dtype::f64, sizes_of(port.axes, problem.dims)));
     bind_tensor(arguments, tensor.name, tensor.view());
   }
   oracle_forward(problem.variant, problem.options, arguments);

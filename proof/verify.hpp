@@ -21,7 +21,7 @@ struct TensorError {
   bool ok = false;
 };
 
-// o and final_state in float64.
+// All outputs, in float64.
 std::vector<HostTensor> reference_outputs(Problem& problem);
 
 // Runs `op` on poisoned outputs and compares.

@@ -34,26 +34,15 @@ template <class Names> std::string joined(const Names& first, const Names& secon
 
 CallChecker::CallChecker(const Program& program, bool offsets_are_readable)
     : program_(program), offsets_are_readable_(offsets_are_readable), where_(program.variant.name.view()) {
-  const dtype type = program.options.dtype;
-  const auto form = [](const char* name, std::vector<std::string> axes, dtype of) {
-    return form_of({name, {}, std::move(axes), of, false});
+  const auto take = [&](Port& port, const char* name) {
+    if (const Port* const found = find_port(program.ports, name)) port = *found;
   };
-  const std::vector<std::string> query_axes = {"B", "T", "H", "K"}, value_axes = {"B", "T", "HV", "V"};
-  const bool value_major = program.options.value_major_state;
-  const std::vector<std::string> state_axes = {"N", "HV", value_major ? "V" : "K", value_major ? "K" : "V"};
-  query_ = form("q", query_axes, type);
-  key_ = form("k", query_axes, type);
-  value_ = form("v", value_axes, type);
-  output_ = form("o", value_axes, type);
-  initial_state_ = form("initial_state", state_axes, dtype::f32);
-  final_state_ = form("final_state", state_axes, dtype::f32);
-  state_ = form("state", state_axes, dtype::f32);
-  earlier_ = form("earlier", state_axes, dtype::f32);
-  std::vector<std::string> total_axes = {"N", "HV"};
-  if (program.variant.decay_axes().has(Axes::key)) total_axes.push_back("K");
-  total_ = form("log_decay_total", total_axes, dtype::f32);
-  for (const TensorPlan& input : program.inputs) inputs_.push_back(form_of(input));
-  for (const TensorPlan& parameter : program.parameters) parameters_.push_back(form_of(parameter));
+  take(query_, "q"), take(key_, "k"), take(value_, "v"), take(output_, "o"), take(offsets_, "cu_seqlens");
+  take(initial_state_, "initial_state"), take(final_state_, "final_state"), take(total_, "log_decay_total");
+  state_ = final_state_, state_.name = "state";
+  earlier_ = initial_state_, earlier_.name = "earlier";
+  inputs_ = ports_of(program.ports, PortRole::gate);
+  parameters_ = ports_of(program.ports, PortRole::parameter);
 }
 
 Sizes CallChecker::known_sizes() const {
@@ -75,8 +64,8 @@ void CallChecker::bind_gates(const ForwardArguments& given, Sizes& sizes, Argume
     const NamedTensor* const found = find(given.inputs, parameters_[i].name);
     const Tensor tensor = found != nullptr ? found->tensor : Tensor();
     // A parameter that runs over no axis is one number, in any shape.
-    const bool number = parameters_[i].rank == 0 && is_given(tensor) && tensor.elements() == 1;
-    sizes.check_contiguous(parameters_[i], number ? Tensor(tensor.data, tensor.type, {}) : tensor);
+    const bool number = parameters_[i].axes.size() == 0 && is_given(tensor) && tensor.elements() == 1;
+    sizes.check(parameters_[i], number ? Tensor(tensor.data, tensor.type, {}) : tensor);
     arguments.parameters[i] = tensor.data;
   }
   if (given.inputs.size() == inputs_.size() + parameters_.size()) return;  // each was found, so these are all
@@ -129,20 +118,16 @@ void CallChecker::bind_packing(const ForwardArguments& given, Sizes& sizes, Call
   if (sizes[Axis::batch] != 1)
     sizes.refuse("cu_seqlens", "packed sequences stand in one row", "B = " + std::to_string(sizes[Axis::batch]),
                  "B = 1");
-  if (offsets.type != dtype::i32 && offsets.type != dtype::i64)
-    sizes.refuse("cu_seqlens", "another type is wanted", name_of(offsets.type), "i32, i64");
-  const TensorForm form{"cu_seqlens", offsets.type, 1, {Axis::offsets}};
-  sizes.check_contiguous(form, offsets);
-  if (sizes[Axis::offsets] < 1) sizes.refuse("cu_seqlens", "there is no offset", shape_text(offsets), "[N + 1]");
-  sizes.set(Axis::sequences, sizes[Axis::offsets] - 1);
+  sizes.check(offsets_, offsets);
+  if (!sizes.knows(Axis::offsets)) sizes.refuse("cu_seqlens", "there is no offset", shape_text(offsets), "[N + 1]");
   if (offsets_are_readable_) check_cu_seqlens(offsets, sizes[Axis::tokens], where_);
   call.arguments.cu_seqlens = offsets.data;
   if (offsets.type == dtype::i64) call.arguments.flags |= cu_seqlens_are_64_bit;
 }
 
 void CallChecker::bind_states(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const {
-  if (is_given(given.initial_state)) sizes.check_contiguous(initial_state_, given.initial_state);
-  if (is_given(given.final_state)) sizes.check_contiguous(final_state_, given.final_state);
+  if (is_given(given.initial_state)) sizes.check(initial_state_, given.initial_state);
+  if (is_given(given.final_state)) sizes.check(final_state_, given.final_state);
   arguments.initial_state = given.initial_state.data;
   arguments.final_state = given.final_state.data;
 }
@@ -185,7 +170,7 @@ Call CallChecker::forward(const ForwardArguments& given) const {
   Call call;
   Arguments& arguments = call.arguments;
   Sizes sizes = known_sizes();
-  const auto take = [&](const TensorForm& form, const Tensor& tensor, TensorArgument& to, unsigned flag) {
+  const auto take = [&](const Port& form, const Tensor& tensor, TensorArgument& to, unsigned flag) {
     sizes.check(form, tensor);
     to = argument_of(tensor);
     if (is_vectorized(tensor)) arguments.flags |= flag;
@@ -197,7 +182,7 @@ Call CallChecker::forward(const ForwardArguments& given) const {
   bind_scalars(given, arguments);
   bind_packing(given, sizes, call);
   bind_states(given, sizes, arguments);
-  sizes.check_writable(output_, given.o);
+  sizes.check(output_, given.o);
   arguments.output = argument_of(given.o);
   if (is_vectorized(given.o)) arguments.flags |= output_is_vectorized;
   set_shape(sizes, call);
@@ -226,7 +211,7 @@ Call CallChecker::states(const ForwardArguments& given, const Tensor& log_decay_
   bind_packing(given, sizes, call);
   bind_states(given, sizes, arguments);
   if (is_given(log_decay_total)) {
-    sizes.check_contiguous(total_, log_decay_total);
+    sizes.check(total_, log_decay_total);
     arguments.log_decay_total = static_cast<float*>(log_decay_total.data);
   }
   if (arguments.final_state == nullptr && arguments.log_decay_total == nullptr)
@@ -239,9 +224,9 @@ Call CallChecker::states(const ForwardArguments& given, const Tensor& log_decay_
 Call CallChecker::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const {
   Call call;
   Sizes sizes = known_sizes();
-  sizes.check_contiguous(state_, state);
-  sizes.check_contiguous(earlier_, earlier);
-  sizes.check_contiguous(total_, log_decay_total);
+  sizes.check(state_, state);
+  sizes.check(earlier_, earlier);
+  sizes.check(total_, log_decay_total);
   sizes.set(Axis::heads, sizes[Axis::value_heads]);
   sizes.set(Axis::batch, sizes[Axis::sequences]);
   sizes.set(Axis::tokens, 0);

@@ -32,8 +32,8 @@ class CallChecker {
   const Program& program_;
   bool offsets_are_readable_;
   std::string where_;
-  TensorForm query_, key_, value_, output_, initial_state_, final_state_, total_, earlier_, state_;
-  std::vector<TensorForm> inputs_, parameters_;
+  Port query_, key_, value_, offsets_, output_, initial_state_, final_state_, total_, earlier_, state_;
+  std::vector<Port> inputs_, parameters_;
 
   Sizes known_sizes() const;
   void bind_gates(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const;

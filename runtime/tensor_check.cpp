@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Whether a caller's tensors fit what a program wants, and what sizes they give.
+// Whether a caller's tensors fit what a pass wants, and what sizes they give.
 #include "runtime/tensor_check.hpp"
 
 #include <algorithm>
@@ -9,8 +9,6 @@
 
 namespace rankone {
 namespace {
-
-constexpr const char* axis_names[axis_count] = {"B", "T", "H", "HV", "K", "V", "N", "N+1"};
 
 constexpr double most_reach = 0x1p59;  // elements; 8 bytes each still fit in 64 bits
 
@@ -49,24 +47,12 @@ bool overlaps(const Tensor& tensor) {
 
 }  // namespace
 
-TensorForm form_of(const TensorPlan& plan) {
-  TensorForm form{plan.name, plan.type, static_cast<int>(plan.axes.size()), {}};
-  for (std::size_t i = 0; i < plan.axes.size(); ++i) {
-    const auto found = std::find(std::begin(axis_names), std::end(axis_names), plan.axes[i]);
-    if (found == std::end(axis_names) || i >= static_cast<std::size_t>(max_rank))
-      throw Error(ErrorCode::internal, "a plan's tensor has an unknown axis", plan.axes[i], {}, plan.name);
-    form.axes[i] = static_cast<Axis>(found - std::begin(axis_names));
-  }
-  return form;
-}
-
 std::string shape_text(const Tensor& tensor) { return list_text(tensor.shape, tensor.rank); }
 
-std::string Sizes::wanted(const TensorForm& form) const {
+std::string Sizes::wanted(const Port& port) const {
   std::string text = "[";
-  for (std::size_t i = 0; i < static_cast<std::size_t>(form.rank); ++i) {
-    const Axis axis = form.axes[i];
-    text += std::string(i > 0 ? ", " : "") + axis_names[static_cast<std::size_t>(axis)];
+  for (const Axis axis : port.axes) {
+    text += std::string(text.size() > 1 ? ", " : "") + name_of(axis);
     if (knows(axis)) text += " = " + std::to_string((*this)[axis]);
   }
   return text + "]";
@@ -77,52 +63,46 @@ void Sizes::refuse(const std::string& name, std::string message, std::string giv
               std::string(where_) + ", tensor '" + name + "'");
 }
 
-void Sizes::check_kind(const TensorForm& form, const Tensor& tensor) const {
-  if (!is_given(tensor))
-    refuse(form.name, "the tensor is missing", "nothing", wanted(form) + " of " + name_of(form.type));
-  if (tensor.type != form.type) refuse(form.name, "another type is wanted", name_of(tensor.type), name_of(form.type));
-  if (tensor.rank != form.rank) refuse(form.name, "another rank is wanted", shape_text(tensor), wanted(form));
+void Sizes::check_kind(const Port& port, const Tensor& tensor) const {
+  const auto types = [&] {
+    if (port.rule != TypeRule::integer) return std::string(name_of(port.type));
+    std::string list;
+    for (const std::string& name : names_of(possible_types(port))) list += (list.empty() ? "" : ", ") + name;
+    return list;
+  };
+  if (!is_given(tensor)) refuse(port.name, "the tensor is missing", "nothing", wanted(port) + " of " + types());
+  if (!accepts(port, tensor.type)) refuse(port.name, "another type is wanted", name_of(tensor.type), types());
+  if (static_cast<std::size_t>(tensor.rank) != port.axes.size())
+    refuse(port.name, "another rank is wanted", shape_text(tensor), wanted(port));
   double reach = 0;
   for (std::size_t i = 0; i < rank_of(tensor); ++i) {
-    if (tensor.shape[i] < 0) refuse(form.name, "a size is negative", shape_text(tensor), wanted(form));
+    if (tensor.shape[i] < 0) refuse(port.name, "a size is negative", shape_text(tensor), wanted(port));
     if (tensor.shape[i] > 1)
       reach += static_cast<double>(tensor.shape[i]) * std::abs(static_cast<double>(tensor.strides[i]));
   }
   if (is_empty(tensor)) return;
   if (reach > most_reach)
-    refuse(form.name, "offsets do not fit in 64 bits", "strides " + list_text(tensor.strides, tensor.rank),
+    refuse(port.name, "offsets do not fit in 64 bits", "strides " + list_text(tensor.strides, tensor.rank),
            "strides that reach 2^59 elements at most");
-  if (tensor.data == nullptr) refuse(form.name, "the pointer is null", shape_text(tensor), "memory of the device");
+  if (tensor.data == nullptr) refuse(port.name, "the pointer is null", shape_text(tensor), "memory of the device");
   if (const std::size_t beyond = reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(tensor.type); beyond != 0)
-    refuse(form.name, "the pointer is not aligned", "an address " + std::to_string(beyond) + " bytes past a multiple",
+    refuse(port.name, "the pointer is not aligned", "an address " + std::to_string(beyond) + " bytes past a multiple",
            "a multiple of " + std::to_string(size_of(tensor.type)) + " bytes");
 }
 
-void Sizes::check(const TensorForm& form, const Tensor& tensor) {
-  check_kind(form, tensor);
-  for (std::size_t i = 0; i < static_cast<std::size_t>(form.rank); ++i) {
-    const Axis axis = form.axes[i];
-    if (knows(axis) && (*this)[axis] != tensor.shape[i])
-      refuse(form.name, "the shape does not fit", shape_text(tensor), wanted(form));
-  }
-  for (std::size_t i = 0; i < static_cast<std::size_t>(form.rank); ++i) set(form.axes[i], tensor.shape[i]);
+void Sizes::check(const Port& port, const Tensor& tensor) {
+  check_kind(port, tensor);
+  for (std::size_t i = 0; i < port.axes.size(); ++i)
+    if (knows(port.axes[i]) && (*this)[port.axes[i]] != tensor.shape[i])
+      refuse(port.name, "the shape does not fit", shape_text(tensor), wanted(port));
+  for (std::size_t i = 0; i < port.axes.size(); ++i) set(port.axes[i], tensor.shape[i]);
+  const auto strides = [&] { return "strides " + list_text(tensor.strides, tensor.rank); };
   if (const std::size_t rank = rank_of(tensor); rank > 0 && tensor.shape[rank - 1] > 1 && tensor.strides[rank - 1] != 1)
-    refuse(form.name, "the last dimension is not contiguous", "strides " + list_text(tensor.strides, tensor.rank),
-           "stride 1 in the last dimension");
-}
-
-void Sizes::check_contiguous(const TensorForm& form, const Tensor& tensor) {
-  check(form, tensor);
-  if (!tensor.contiguous())
-    refuse(form.name, "the tensor is not contiguous", "strides " + list_text(tensor.strides, tensor.rank),
-           "a row-major tensor without gaps");
-}
-
-void Sizes::check_writable(const TensorForm& form, const Tensor& tensor) {
-  check(form, tensor);
-  if (!is_empty(tensor) && overlaps(tensor))
-    refuse(form.name, "elements of an output share memory", "strides " + list_text(tensor.strides, tensor.rank),
-           "strides under which no two elements meet");
+    refuse(port.name, "the last dimension is not contiguous", strides(), "stride 1 in the last dimension");
+  if (port.contiguous && !tensor.contiguous())
+    refuse(port.name, "the tensor is not contiguous", strides(), "a row-major tensor without gaps");
+  if (port.writable && !is_empty(tensor) && overlaps(tensor))
+    refuse(port.name, "elements of an output share memory", strides(), "strides under which no two elements meet");
 }
 
 void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_view where) {

@@ -1,64 +1,41 @@
 // SPDX-License-Identifier: MIT
-// Whether a caller's tensors fit what a program wants, and what sizes they give.
+// Whether a caller's tensors fit what a pass wants, and what sizes they give.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <string>
 #include <string_view>
 
 #include <rankone/tensor.hpp>
 
-#include "codegen/program.hpp"
+#include "codegen/ports.hpp"
 
 namespace rankone {
 
-enum class Axis : unsigned char {
-  batch,
-  tokens,
-  heads,
-  value_heads,
-  key,
-  value,
-  sequences,
-  offsets
-};  // offsets: N + 1
-inline constexpr std::size_t axis_count = 8;
-
-// A TensorPlan whose axes need no string comparison.
-struct TensorForm {
-  std::string name;
-  dtype type = dtype::f32;
-  int rank = 0;
-  std::array<Axis, max_rank> axes{};
-};
-TensorForm form_of(const TensorPlan& plan);
-
 inline bool is_given(const Tensor& tensor) { return tensor.data != nullptr || tensor.rank != 0; }
 
-// Sizes of axes, known from the program or from the first tensor that has them. Everything that does not fit throws
+// Sizes of axes, known from the options or from the first tensor that has them. Everything that does not fit throws
 // Error(invalid_argument) that names the tensor.
 class Sizes {
  public:
-  explicit Sizes(std::string_view where) : where_(where) { size_.fill(-1); }
+  explicit Sizes(std::string_view where) : where_(where) {}
 
-  bool knows(Axis axis) const { return (*this)[axis] >= 0; }
-  std::int64_t operator[](Axis axis) const { return size_[static_cast<std::size_t>(axis)]; }
-  void set(Axis axis, std::int64_t size) { size_[static_cast<std::size_t>(axis)] = size; }
+  bool knows(Axis axis) const { return sizes_.knows(axis); }
+  std::int64_t operator[](Axis axis) const { return sizes_[axis]; }
+  void set(Axis axis, std::int64_t size) { sizes_.set(axis, size); }
 
-  // Rank, type, sizes, last dimension contiguous, alignment of an element, offsets that 64 bits hold.
-  void check(const TensorForm& form, const Tensor& tensor);
-  void check_contiguous(const TensorForm& form, const Tensor& tensor);  // all of that
-  void check_writable(const TensorForm& form, const Tensor& tensor);    // all of check(), and no element twice
+  // Rank, type, sizes, last dimension contiguous, or all of them, alignment of an element, offsets that 64 bits hold,
+  // and, where it is written, no element twice.
+  void check(const Port& port, const Tensor& tensor);
 
   [[noreturn]] void refuse(const std::string& name, std::string message, std::string given, std::string accepted) const;
 
  private:
   std::string_view where_;
-  std::array<std::int64_t, axis_count> size_;
+  AxisSizes sizes_;
 
-  void check_kind(const TensorForm& form, const Tensor& tensor) const;
-  std::string wanted(const TensorForm& form) const;  // "[B = 2, T, H = 3, K = 64]"
+  void check_kind(const Port& port, const Tensor& tensor) const;
+  std::string wanted(const Port& port) const;  // "[B = 2, T, H = 3, K = 64]"
 };
 
 // Whether the base and all strides that matter are multiples of 16 bytes.

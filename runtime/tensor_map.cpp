@@ -19,10 +19,6 @@ const TensorArgument& tensor_of(const Arguments& arguments, std::size_t index) {
   return index < 3 ? *first[index] : arguments.inputs[index - 3];
 }
 
-bool has_axis(const TensorPlan& tensor, const char* axis) {
-  return std::find(tensor.axes.begin(), tensor.axes.end(), axis) != tensor.axes.end();
-}
-
 }  // namespace
 
 bool can_be_mapped(MappedTensor& tensor) {
@@ -45,10 +41,10 @@ TensorMaps::TensorMaps(const Program& program) {
   mapped_[0] = {options.key_dim, element, true};
   if (program.reads_key) mapped_[1] = {options.key_dim, element, true};
   mapped_[2] = {options.value_dim, element, false};
-  for (std::size_t i = 0; i < program.inputs.size(); ++i) {
-    const TensorPlan& input = program.inputs[i];
-    if (has_axis(input, "K"))
-      mapped_[3 + i] = {options.key_dim, static_cast<int>(size_of(input.type)), has_axis(input, "H")};
+  for (std::size_t i = 3; const Port& input : ports_of(program.ports, PortRole::gate)) {
+    if (input.axes.has(Axis::key))
+      mapped_[i] = {options.key_dim, static_cast<int>(size_of(input.type)), input.axes.has(Axis::heads)};
+    ++i;
   }
 }
 

@@ -3,15 +3,15 @@
 #include "tools/file_problem.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
-#include <map>
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/ports.hpp"
 #include "codegen/space.hpp"
-#include "codegen/tensors.hpp"
 #include "runtime/tensor_check.hpp"
 #include "tools/request.hpp"
 #include "tools/text.hpp"
@@ -32,48 +32,51 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 // Sizes by axis, each with the tensor that gave it.
 class KnownSizes {
  public:
-  void learn(const std::string& where, const TensorPlan& plan, const SafetensorsEntry& entry) {
-    const std::string place = where + ", tensor '" + plan.name + "'";
-    if (entry.shape.size() != plan.axes.size())
-      refuse(place, "a shape of another rank", shape_text(entry.shape), wanted(plan));
+  void learn(const std::string& where, const Port& port, const SafetensorsEntry& entry) {
+    const std::string place = where + ", tensor '" + port.name + "'";
+    if (entry.shape.size() != port.axes.size())
+      refuse(place, "a shape of another rank", shape_text(entry.shape), wanted(port));
     for (std::size_t i = 0; i < entry.shape.size(); ++i) {
-      const bool offsets = plan.axes[i] == "N+1";
-      const std::string axis = offsets ? "N" : plan.axes[i];
-      const std::int64_t size = offsets ? entry.shape[i] - 1 : entry.shape[i];
-      if (size < 1 && offsets)
+      const Axis axis = port.axes[i];
+      const std::int64_t size = entry.shape[i];
+      if (axis == Axis::offsets && size < 2)
         refuse(place, "it has no sequence", shape_text(entry.shape), "[N+1] with N of at least 1");
-      if (size < 1) refuse(place, "a size is 0", shape_text(entry.shape), wanted(plan) + ", all of at least 1");
-      const auto [known, fresh] = sizes_.try_emplace(axis, size, plan.name);
-      if (!fresh && known->second.first != size)
-        refuse(place, "the shape does not fit that of '" + known->second.second + "'", shape_text(entry.shape),
-               wanted(plan));
+      if (size < 1) refuse(place, "a size is 0", shape_text(entry.shape), wanted(port) + ", all of at least 1");
+      if (!sizes_.knows(axis)) {
+        set(axis, size, port.name);
+      } else if (sizes_[axis] != size) {
+        refuse(place, "the shape does not fit that of '" + giver(axis) + "'", shape_text(entry.shape), wanted(port));
+      }
     }
   }
-  std::int64_t operator[](const std::string& axis) const { return sizes_.at(axis).first; }
-  void set(const std::string& axis, std::int64_t size, const std::string& giver) { sizes_[axis] = {size, giver}; }
-  bool knows(const std::string& axis) const { return sizes_.contains(axis); }
+  std::int64_t operator[](Axis axis) const { return sizes_[axis]; }
+  void set(Axis axis, std::int64_t size, const std::string& giver) {
+    sizes_.set(axis, size);
+    givers_[place_of(axis)] = giver;
+  }
+  bool knows(Axis axis) const { return sizes_.knows(axis); }
+  const std::string& giver(Axis axis) const { return givers_[place_of(axis)]; }
 
  private:
-  std::map<std::string, std::pair<std::int64_t, std::string>> sizes_;
+  AxisSizes sizes_;
+  std::array<std::string, axis_count> givers_{};
 
-  std::string wanted(const TensorPlan& plan) const {
+  static std::size_t place_of(Axis axis) {
+    return static_cast<std::size_t>(axis == Axis::offsets ? Axis::sequences : axis);
+  }
+  std::string wanted(const Port& port) const {
     std::vector<std::string> axes;
-    for (const std::string& axis : plan.axes) {
-      const bool offsets = axis == "N+1";
-      const auto known = sizes_.find(offsets ? "N" : axis);
-      axes.push_back(known == sizes_.end() ? axis : axis + "=" + std::to_string(known->second.first + offsets));
-    }
+    for (const Axis axis : port.axes)
+      axes.push_back(name_of(axis) + (sizes_.knows(axis) ? "=" + std::to_string(sizes_[axis]) : ""));
     return "[" + joined(axes) + "]";
   }
 };
 
-dtype accepted_type(const std::string& where, const SafetensorsEntry& entry, std::initializer_list<dtype> accepted) {
+dtype accepted_type(const std::string& where, const SafetensorsEntry& entry, const std::vector<dtype>& accepted) {
   if (entry.type && std::find(accepted.begin(), accepted.end(), *entry.type) != accepted.end()) return *entry.type;
-  std::vector<std::string> names;
-  for (const dtype type : accepted) {
-    names.emplace_back(name_of(type));
-    for (char& letter : names.back()) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
-  }
+  std::vector<std::string> names = names_of(accepted);
+  for (std::string& name : names)
+    for (char& letter : name) letter = static_cast<char>(std::toupper(static_cast<unsigned char>(letter)));
   refuse(where + ", tensor '" + entry.name + "'", "a type that this tensor cannot have", entry.type_name,
          joined(names));
 }
@@ -97,11 +100,11 @@ std::vector<NamedScalar> read_scalars(const Variant& variant, const SafetensorsF
   return scalars;
 }
 
-int dimension(const SafetensorsFile& file, const KnownSizes& sizes, const char* axis, const char* tensor, int most) {
+int dimension(const SafetensorsFile& file, const KnownSizes& sizes, Axis axis, int most) {
   const std::int64_t size = sizes[axis];
   if (size > most)
-    refuse(file.where() + ", tensor '" + tensor + "'", std::string(axis) + " is out of range",
-           std::string(axis) + " = " + std::to_string(size), "1 to " + std::to_string(most));
+    refuse(file.where() + ", tensor '" + sizes.giver(axis) + "'", std::string(name_of(axis)) + " is out of range",
+           std::string(name_of(axis)) + " = " + std::to_string(size), "1 to " + std::to_string(most));
   return static_cast<int>(size);
 }
 
@@ -118,51 +121,58 @@ FileProblem problem_from_file(const Variant& variant, CompileOptions options, co
   options.key_dim = options.value_dim = 0;
   KnownSizes sizes;
   std::vector<const SafetensorsEntry*> used;
-  for (const TensorPlan& plan : tensors_of(variant, options)) {
-    if (plan.role == "output") continue;
-    const SafetensorsEntry* entry = file.find(plan.name);
+  const Port* of_storage = nullptr;  // the first of those that have one type
+  const std::vector<Port> all = ports(variant, options);
+  for (const Port& port : all) {
+    if (port.writable) continue;
+    const SafetensorsEntry* entry = file.find(port.name);
     if (entry == nullptr) {
-      if (plan.optional) continue;
+      if (port.optional) continue;
       throw Error(ErrorCode::not_found, "a tensor is missing", names_in(file),
-                  "'" + plan.name + "' [" + joined(plan.axes) + "]", file.where());
+                  "'" + port.name + "' [" + joined(names_of(port.axes)) + "]", file.where());
     }
-    if (plan.role == "state" && !file.find("cu_seqlens")) sizes.set("N", sizes["B"], "q");
-    sizes.learn(file.where(), plan, *entry);
+    // Packing comes first: without it a sequence is a row of the batch.
+    if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes.knows(Axis::sequences))
+      sizes.set(Axis::sequences, sizes[Axis::batch], sizes.giver(Axis::batch));
+    sizes.learn(file.where(), port, *entry);
     used.push_back(entry);
-    const bool packing = plan.role == "packing", state = plan.role == "state";
-    const dtype type = packing ? accepted_type(file.where(), *entry, {dtype::i32, dtype::i64})
-                       : state ? accepted_type(file.where(), *entry, {dtype::f32})
-                               : accepted_type(file.where(), *entry, {dtype::bf16, dtype::f16, dtype::f32});
-    if (plan.name == "q") options.dtype = type;
-    if (plan.role == "input" && type != options.dtype)
-      refuse(file.where() + ", tensor '" + plan.name + "'", "q, k and v are of different types", entry->type_name,
-             std::string(name_of(options.dtype)) + ", as q has it");
-    if (plan.role == "gate" || plan.role == "parameter") options.input_types.emplace_back(plan.name, type);
-    HostTensor& tensor = result.problem.tensors.emplace_back(make_tensor(plan.name, type, entry->shape));
+    const dtype type = accepted_type(file.where(), *entry, possible_types(port));
+    if (port.rule == TypeRule::own) options.input_types.emplace_back(port.name, type);
+    if (port.rule == TypeRule::storage) {
+      if (of_storage == nullptr) of_storage = &port, options.dtype = type;
+      if (type != options.dtype)
+        refuse(file.where() + ", tensor '" + port.name + "'", "q, k and v are of different types", entry->type_name,
+               std::string(name_of(options.dtype)) + ", as " + of_storage->name + " has it");
+    }
+    HostTensor& tensor = result.problem.tensors.emplace_back(make_tensor(port.name, type, entry->shape));
     std::memcpy(tensor.bytes.data(), file.data(*entry), entry->bytes);
   }
-  if (!sizes.knows("N")) sizes.set("N", sizes["B"], "q");
-  if (sizes["HV"] % sizes["H"] != 0)
-    refuse(file.where() + ", tensor 'v'", "its heads are not a multiple of those of q",
-           "H=" + std::to_string(sizes["H"]) + ", HV=" + std::to_string(sizes["HV"]), "HV = H, 2H, 3H, ...");
-  options.key_dim = dimension(file, sizes, "K", "q", max_key_dim);
-  options.value_dim = dimension(file, sizes, "V", "v", max_value_dim);
-  if (HostTensor* offsets = result.problem.find("cu_seqlens")) {
-    if (sizes["B"] != 1)
-      refuse(file.where() + ", tensor 'q'", "packed sequences lie in one batch row", "B=" + std::to_string(sizes["B"]),
-             "B=1 with cu_seqlens");
-    check_cu_seqlens(offsets->view(), sizes["T"], file.where());
+  if (!sizes.knows(Axis::sequences)) sizes.set(Axis::sequences, sizes[Axis::batch], sizes.giver(Axis::batch));
+  const std::int64_t heads = sizes[Axis::heads], value_heads = sizes[Axis::value_heads];
+  if (value_heads % heads != 0)
+    refuse(file.where() + ", tensor '" + sizes.giver(Axis::value_heads) + "'",
+           "its heads are not a multiple of those of " + sizes.giver(Axis::heads),
+           "H=" + std::to_string(heads) + ", HV=" + std::to_string(value_heads), "HV = H, 2H, 3H, ...");
+  options.key_dim = dimension(file, sizes, Axis::key, max_key_dim);
+  options.value_dim = dimension(file, sizes, Axis::value, max_value_dim);
+  for (const Port& port : ports_of(all, PortRole::packing)) {
+    HostTensor* const offsets = result.problem.find(port.name);
+    if (offsets == nullptr) continue;
+    if (sizes[Axis::batch] != 1)
+      refuse(file.where() + ", tensor '" + sizes.giver(Axis::batch) + "'", "packed sequences lie in one batch row",
+             "B=" + std::to_string(sizes[Axis::batch]), "B=1 with " + port.name);
+    check_cu_seqlens(offsets->view(), sizes[Axis::tokens], file.where());
   }
 
   result.problem.variant = variant;
   result.problem.options = options;
-  result.problem.dims = {.batch = sizes["B"],
-                         .tokens = sizes["T"],
-                         .heads = sizes["H"],
-                         .value_heads = sizes["HV"],
-                         .key_dim = sizes["K"],
-                         .value_dim = sizes["V"],
-                         .sequences = sizes["N"]};
+  result.problem.dims = {.batch = sizes[Axis::batch],
+                         .tokens = sizes[Axis::tokens],
+                         .heads = heads,
+                         .value_heads = value_heads,
+                         .key_dim = options.key_dim,
+                         .value_dim = options.value_dim,
+                         .sequences = sizes[Axis::sequences]};
   result.problem.scalars = read_scalars(variant, file);
   if (file.metadata().contains("scale")) {
     result.problem.scale = metadata_number(file, "scale");

@@ -4,7 +4,8 @@
 
 #include <rankone/dsl.hpp>
 
-#include "codegen/tensors.hpp"
+#include "codegen/names.hpp"
+#include "codegen/ports.hpp"
 #include "codegen/variant_json.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
@@ -45,10 +46,12 @@ std::vector<GateGradient> gate_gradients(const Variant& variant) {
 
 Json variant_document(const Variant& variant, const CompileOptions& options) {
   Json inputs = Json::array(), gradients = Json::array();
-  for (const TensorPlan& tensor : tensors_of(variant, options)) {
-    Json row = Json::object(
-        {{"name", tensor.name}, {"axes", tensor.axes}, {"dtype", name_of(tensor.type)}, {"role", tensor.role}});
-    row.set("optional", tensor.optional);
+  for (const Port& port : ports(variant, options)) {
+    Json row = Json::object({{"name", port.name},
+                             {"axes", names_of(port.axes)},
+                             {"dtype", name_of(port.type)},
+                             {"role", name_in(role_names, port.role)}});
+    row.set("optional", port.optional);
     inputs.append(row);
   }
   for (const GateGradient& each : gate_gradients(variant))
@@ -75,10 +78,10 @@ int command_show(const Options& options) {
 
   std::string text = paint(Color::bold, std::string(variant.name.view())) + "\n  " + describe(variant) + "\n\n";
   Table tensors({"tensor", "axes", "dtype", "role", ""});
-  for (const TensorPlan& tensor : tensors_of(variant, compile))
-    tensors.row({tensor.name, "[" + joined(tensor.axes) + "]",
-                 tensor.role == "packing" ? "i32/i64" : name_of(tensor.type), tensor.role,
-                 tensor.optional ? "optional" : ""});
+  for (const Port& port : ports(variant, compile))
+    tensors.row({port.name, "[" + joined(names_of(port.axes)) + "]",
+                 port.rule == TypeRule::integer ? joined(names_of(possible_types(port)), "/") : name_of(port.type),
+                 std::string(name_in(role_names, port.role)), port.optional ? "optional" : ""});
   text += tensors.text();
   if (const auto gradients = gate_gradients(variant); !gradients.empty()) {
     text += "\n" + paint(Color::bold, "derivatives of the gates") + "\n";

@@ -5,6 +5,7 @@
 #include <rankone/error.hpp>
 
 #include "autotune/lookup.hpp"
+#include "codegen/program.hpp"
 #include "tools/commands.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/output.hpp"

@@ -288,7 +288,7 @@ TEST(Run, SaysHowManySequencesTheStateHas) {
                                     tensor("cu_seqlens", dtype::i32, {3}, 0)};
   const Finished done = run_on(folder, bytes_of(packed));
   EXPECT_EQ(done.code, 2);
-  EXPECT_NE(done.err.find("accepted: [N+1=2]"), std::string::npos) << done.err;
+  EXPECT_NE(done.err.find("accepted: [N=2, HV=1, K=16, V=16]"), std::string::npos) << done.err;
 }
 
 TEST(Run, RefusesHeadersInItsOwnWords) {

@@ -5,7 +5,6 @@
 
 #include "codegen/schedule_json.hpp"
 #include "codegen/space.hpp"
-#include "codegen/tensors.hpp"
 #include "tests/codegen/helpers.hpp"
 
 namespace rankone {
@@ -252,31 +251,19 @@ TEST(Lower, ListsTheKernelsOfEachLevel) {
 TEST(Lower, OrdersWhatALaunchPasses) {
   const Program program =
       program_of(variants::mamba2, {.key_dim = 64, .value_dim = 64, .input_types = {{"A_log", dtype::bf16}}});
-  ASSERT_EQ(program.inputs.size(), 1u);
-  EXPECT_EQ(program.inputs[0].name, "dt");
-  EXPECT_EQ(program.inputs[0].axes, (std::vector<std::string>{"B", "T", "HV"}));
-  EXPECT_EQ(program.inputs[0].type, dtype::bf16);
-  ASSERT_EQ(program.parameters.size(), 2u);
-  EXPECT_EQ(program.parameters[0].name, "A_log");
-  EXPECT_EQ(program.parameters[0].type, dtype::bf16);
-  EXPECT_EQ(program.parameters[1].name, "dt_bias");
-  EXPECT_EQ(program.parameters[1].type, dtype::f32);
+  const auto inputs = ports_of(program.ports, PortRole::gate),
+             parameters = ports_of(program.ports, PortRole::parameter);
+  ASSERT_EQ(inputs.size(), 1u);
+  EXPECT_EQ(inputs[0].name, "dt");
+  EXPECT_EQ(inputs[0].axes, (AxisList{Axis::batch, Axis::tokens, Axis::value_heads}));
+  EXPECT_EQ(inputs[0].type, dtype::bf16);
+  ASSERT_EQ(parameters.size(), 2u);
+  EXPECT_EQ(parameters[0].name, "A_log");
+  EXPECT_EQ(parameters[0].type, dtype::bf16);
+  EXPECT_EQ(parameters[1].name, "dt_bias");
+  EXPECT_EQ(parameters[1].type, dtype::f32);
   EXPECT_EQ(program_of(variants::lightning, square_128).scalars, (std::vector<std::string>{"layer", "layers"}));
   EXPECT_FALSE(program_of(variants::hgrn2, square_128).reads_key);
-}
-
-TEST(Tensors, NameEverythingThatForwardReadsAndWrites) {
-  std::vector<std::string> names;
-  for (const TensorPlan& tensor : tensors_of(variants::hgrn2, square_128)) names.push_back(tensor.name);
-  EXPECT_EQ(names, (std::vector<std::string>{"q", "v", "x", "lower_bound", "initial_state", "cu_seqlens", "o",
-                                             "final_state"}));
-  names.clear();
-  for (const TensorPlan& tensor : tensors_of(variants::gla, square_128, Pass::states)) names.push_back(tensor.name);
-  EXPECT_EQ(names,
-            (std::vector<std::string>{"k", "v", "g", "initial_state", "cu_seqlens", "final_state", "log_decay_total"}));
-  const auto tensors = tensors_of(variants::gla, {.value_major_state = true});
-  EXPECT_EQ(tensors.back().axes, (std::vector<std::string>{"N", "HV", "V", "K"}));
-  EXPECT_EQ(tensors[3].role, "gate");
 }
 
 TEST(Geometry, CountsBlocksAndWorkspace) {

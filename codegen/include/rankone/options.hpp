@@ -19,6 +19,12 @@ enum class Precision : unsigned char { tf32, f32 };
 // Which instructions a kernel is built from: `portable` those of sm_80 and later, `hopper` those of sm_90a.
 enum class Family : unsigned char { automatic, portable, hopper };
 
+// What one emitted text serves; texts are apart so that nobody waits for kernels that are not used.
+enum class Pass : unsigned char {
+  forward,  // reads q, k, v and gates, writes o and the final state
+  states    // the state-only pass, and what joins two spans
+};
+
 // What is fixed when a kernel is compiled. B, T, N, H, HV and strides stay free.
 struct CompileOptions {
   int key_dim = 0;                              // K, 1 to 256

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// Checks what compile options say of sizes and types.
+#include <rankone/dsl.hpp>
+#include <rankone/error.hpp>
+
+#include "codegen/space.hpp"
+
+namespace rankone {
+namespace {
+
+bool is_kernel_type(dtype type) { return type == dtype::bf16 || type == dtype::f16 || type == dtype::f32; }
+
+void check_range(const char* name, int value, int most, const std::string& where) {
+  if (value < 1 || value > most)
+    throw Error(ErrorCode::invalid_argument, std::string(name) + " is out of range",
+                std::string(name) + " = " + std::to_string(value), "1 to " + std::to_string(most), where);
+}
+
+void check_type(const std::string& name, dtype type, const std::string& where) {
+  if (!is_kernel_type(type))
+    throw Error(ErrorCode::invalid_argument, "'" + name + "' cannot have this type", name_of(type), "bf16, f16, f32",
+                where);
+}
+
+}  // namespace
+
+void check_options(const Variant& variant, const CompileOptions& options) {
+  const std::string where(variant.name.view());
+  check_range("K", options.key_dim, max_key_dim, where);
+  check_range("V", options.value_dim, max_value_dim, where);
+  check_type("q, k, v and o", options.dtype, where);
+  if (options.precision == Precision::f32 && options.dtype != dtype::f32)
+    throw Error(ErrorCode::invalid_argument, "precision f32 is for f32 tensors", name_of(options.dtype),
+                "dtype f32, or precision tf32", where);
+  const Leaves inputs = inputs_of(variant), parameters = parameters_of(variant);
+  for (const auto& [name, type] : options.input_types) {
+    if (inputs.index_of(name) < 0 && parameters.index_of(name) < 0) {
+      std::string accepted;
+      for (const Leaves* leaves : {&inputs, &parameters})
+        for (const Leaf& leaf : *leaves) accepted += (accepted.empty() ? "" : ", ") + std::string(leaf.name.view());
+      throw Error(ErrorCode::invalid_argument, "a type is given for a tensor that the variant does not read",
+                  "'" + name + "'", accepted.empty() ? "none: it reads q, k and v alone" : accepted, where);
+    }
+    check_type(name, type, where);
+  }
+}
+
+}  // namespace rankone

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+// The tensors of a pass: what a caller gives and gets. Everything that knows of tensors derives from this one table.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rankone/dsl/variant.hpp>
+#include <rankone/dtype.hpp>
+#include <rankone/options.hpp>
+
+#include "codegen/axis.hpp"
+
+namespace rankone {
+
+enum class PortRole : unsigned char {
+  input,      // q, k, v
+  gate,       // a token input of the variant's formulas
+  parameter,  // of the formulas
+  state,      // what a call starts from
+  saved,      // what forward leaves for backward
+  output,
+  gradient,
+  packing,  // where sequences begin and end
+  index,    // rows of other tensors
+  workspace
+};
+
+// Where the element type comes from.
+enum class TypeRule : unsigned char {
+  storage,  // CompileOptions::dtype
+  own,      // CompileOptions::input_types, or else the role's default
+  fixed,    // always the same
+  integer   // i32 or i64, as each call has it
+};
+
+struct Port {
+  std::string name;  // "q", "x", "A_log", "final_state", ...
+  PortRole role = PortRole::input;
+  AxisList axes{};
+  dtype type = dtype::f32;  // of TypeRule::integer the wider one
+  TypeRule rule = TypeRule::fixed;
+  int alignment = 1;        // bytes of base and strides that the fast path needs; another serves those of an element
+  bool contiguous = false;  // else all strides but the last dimension's are free
+  bool writable = false;
+  bool optional = false;
+  int slot = 0;  // in Arguments::ports
+};
+
+// Inputs, gates and parameters, then the rest. K and V may be left open (0) in `options`.
+std::vector<Port> ports(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward);
+// Those of one role, in order.
+std::vector<Port> ports_of(const std::vector<Port>& ports, PortRole role);
+const Port* find_port(const std::vector<Port>& ports, std::string_view name);  // null: there is none
+
+// Whether a call's tensor may have this type.
+inline bool accepts(const Port& port, dtype type) {
+  return type == port.type || (port.rule == TypeRule::integer && type == dtype::i32);
+}
+// The element types that the port may have, under any options.
+std::vector<dtype> possible_types(const Port& port);
+std::vector<std::string> names_of(const std::vector<dtype>& types);
+
+}  // namespace rankone
