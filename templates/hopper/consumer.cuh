@@ -9,6 +9,7 @@
 #include "device/barrier.cuh"
 #include "device/global.cuh"
 #include "device/math.cuh"
+#include "hopper/causal_values.cuh"
 #include "hopper/cluster_share.cuh"
 #include "hopper/key_range.cuh"
 #include "hopper/swizzled_tile.cuh"
@@ -218,10 +219,14 @@ RK_DEVICE void step_key_span(RegisterState<T>& state, const WarpTile<T>& warp_ti
       wgmma_settle(o);
     }
   }
+  const CausalValues<T, blocks> values{warp_tile.tile, warp_tile.column, first};
   unsigned v[blocks][4];
-#pragma unroll
-  for (int block = 0; block < blocks; ++block)
-    load_matrix_x4_transposed(v[block], warp_tile.tile.transposed_place(first + 16 * block, warp_tile.column));
+  values.load(v);
+  [[maybe_unused]] bool spoilt = false;
+  if constexpr (T::writes_output) {
+    spoilt = values.are_spoilt(v);
+    if (spoilt) values.clear_spoilt(v, state.values);
+  }
   state.settle();
   wgmma_fence();
   if constexpr (T::writes_output) {
@@ -249,6 +254,7 @@ RK_DEVICE void step_key_span(RegisterState<T>& state, const WarpTile<T>& warp_ti
   if constexpr (T::writes_output) {
     wgmma_wait<1>();
     wgmma_settle(o);
+    if (spoilt) values.spoil(o);
     if constexpr (T::range_scaled) scale *= shared_load<float>(range);
     warp_tile.write(first, o, [&](int) { return scale; });
   }
@@ -284,19 +290,14 @@ RK_DEVICE void step_chunk(RegisterState<T>& state, const WarpTile<T>& warp_tile,
       wgmma<Operand, true>(o, s[step / 4][step % 4], query.as_rows(0, 16 * step));
     wgmma_commit();  // kept: without weights nobody waits for this group alone
   }
-  const auto load_values = [&](unsigned(&v)[blocks][4]) {
-#pragma unroll
-    for (int block = 0; block < blocks; ++block) {
-      load_matrix_x4_transposed(v[block], warp_tile.tile.transposed_place(16 * block, warp_tile.column));
-    }
-  };
+  const CausalValues<T, blocks> values{warp_tile.tile, warp_tile.column, 0};
   unsigned weighted[blocks][4];
   if constexpr (T::weighted && T::range_scaled) {
     int unit = state.unit;
     WeightedValues<T>{warp_tile.tile, warp_tile.column, column_decay}.pack(weighted, unit);
     state.change_unit(unit);
   } else {
-    load_values(weighted);
+    values.load(weighted);
   }
   if constexpr (T::weighted && !T::range_scaled) {
 #pragma unroll
@@ -310,6 +311,8 @@ RK_DEVICE void step_chunk(RegisterState<T>& state, const WarpTile<T>& warp_tile,
       }
     }
   }
+  [[maybe_unused]] bool spoilt = false;
+  if constexpr (T::writes_output && !T::range_scaled) spoilt = values.are_spoilt(weighted);  // while products run
   state.settle();
   wgmma_fence();
 #pragma unroll
@@ -337,13 +340,16 @@ RK_DEVICE void step_chunk(RegisterState<T>& state, const WarpTile<T>& warp_tile,
       wgmma_settle(o);
     }
     unsigned v[blocks][4];
-    load_values(v);  // once more: registers are dearer
+    values.load(v);                                                // once more: registers are dearer
+    if constexpr (T::range_scaled) spoilt = values.are_spoilt(v);  // likewise
+    if (spoilt) values.clear_spoilt(v);
     wgmma_fence();
 #pragma unroll
     for (int block = 0; block < blocks; ++block) wgmma<Operand, true>(o, v[block], scores.as_rows(0, 16 * block));
     wgmma_commit();
     wgmma_wait<0>();
     wgmma_settle(o);
+    if (spoilt) values.spoil(o);
     warp_tile.write(0, o, [&](int block) {
       if constexpr (T::range_scaled) return scale * shared_load<float>(base + layout.range + block * 16);
       return scale;

@@ -33,7 +33,7 @@ template <class T> struct SpanRange {
         Quad<Operand> quad;
         load_matrix_x4(quad.r, Tile::moved(block, column) + row * swizzle_row_bytes);
 #pragma unroll
-        for (int word = 0; word < 4; ++word) largest.add(finite ? finite_halves(quad.r[word]) : quad.r[word]);
+        for (int word = 0; word < 4; ++word) largest.add(finite ? finite_halves<Operand>(quad.r[word]) : quad.r[word]);
       }
     }
     return largest.of_warp();

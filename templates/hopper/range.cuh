@@ -53,12 +53,6 @@ struct LargestPacked {
   }
 };
 
-// Zero where a half is infinite or no number.
-RK_DEVICE unsigned finite_halves(unsigned word) {
-  const unsigned low = (word & 0x7c00u) != 0x7c00u ? word & 0xffffu : 0u;
-  return (word & 0x7c000000u) != 0x7c000000u ? low | (word & 0xffff0000u) : low;
-}
-
 // Calls pack(factor, largest) with the factor 2^-exponent. Where the result does not fit, which is rare, the exponent
 // follows the largest of what each(largest) tells, and all is packed once more. Warp-wide.
 template <class Pack, class Each>

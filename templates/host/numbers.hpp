@@ -40,6 +40,17 @@ __device__ __forceinline__ float to_float(T value) {
 
 __device__ __forceinline__ unsigned pack_bf16(float low, float high) { return bf16_bits(low) | bf16_bits(high) << 16; }
 __device__ __forceinline__ unsigned pack_f16(float low, float high) { return f16_bits(low) | f16_bits(high) << 16; }
+// 0 times what has all bits of `infinity` is no number, which stays one.
+__device__ __forceinline__ unsigned add_nothing(unsigned sum, unsigned word, unsigned infinity) {
+  const unsigned low = (word & infinity) == infinity ? 0x7fffu : sum & 0xffffu;
+  return (word >> 16 & infinity) == infinity ? low | 0x7fff0000u : low | (sum & 0xffff0000u);
+}
+__device__ __forceinline__ unsigned add_nothing_bf16(unsigned sum, unsigned word) {
+  return add_nothing(sum, word, 0x7f80u);
+}
+__device__ __forceinline__ unsigned add_nothing_f16(unsigned sum, unsigned word) {
+  return add_nothing(sum, word, 0x7c00u);
+}
 __device__ __forceinline__ unsigned larger_halves(unsigned a, unsigned b) {
   const unsigned low_a = a & 0xffffu, low_b = b & 0xffffu, high_a = a >> 16, high_b = b >> 16;
   return (low_a > low_b ? low_a : low_b) | (high_a > high_b ? high_a : high_b) << 16;

@@ -170,9 +170,72 @@ RK_DEVICE void write_group(const OperandTile<Traits>& key, int span, int first_k
   }
 }
 
+// Values that are not finite. A future token's score is zero, and zero times infinity would spoil the outputs before it:
+// where a warp finds such a value, the scores meet a zero in its place, and the outputs from its token on are no numbers.
+template <class Traits> struct CausalValues {
+  using Operand = typename Traits::Operand;
+  static constexpr int depth = Quad<Operand>::depth, steps = sub_chunk / depth;
+
+  // Warp-wide.
+  static RK_DEVICE bool are_spoilt(const ValueQuads<Traits>& v) {
+    bool found = false;
+    if constexpr (sizeof(Operand) == 2) {
+      SpoiltWords<Operand> spoilt;
+#pragma unroll
+      for (int i = 0; i < 4 * Traits::column_blocks; ++i) spoilt.add(v[i / 4][0].r[i % 4]);
+      found = spoilt.any();
+    } else {
+      float sum = 0.0f;  // of products with zero
+#pragma unroll
+      for (int i = 0; i < 8 * Traits::column_blocks; ++i) sum = multiply_add(v[i / 8][i / 4 % 2].r[i % 4], 0.0f, sum);
+      found = sum != 0.0f;
+    }
+    return any_lane(found);
+  }
+  static RK_DEVICE void clear_spoilt(ValueQuads<Traits>& v) {
+#pragma unroll
+    for (int i = 0; i < 4 * steps * Traits::column_blocks; ++i) {
+      auto& element = v[i / 4 / steps][i / 4 % steps].r[i % 4];
+      if constexpr (sizeof(Operand) == 2)
+        element = finite_halves<Operand>(element);
+      else
+        element = is_finite(element) ? element : 0.0f;
+    }
+  }
+  // `v` as it was loaded. How many of a column's values are not finite up to a token is a product with ones.
+  static RK_DEVICE void spoil(float (&o)[Traits::column_blocks][2][4], const ValueQuads<Traits>& v) {
+    const LanePlace lane = lane_place();
+#pragma unroll
+    for (int block = 0; block < Traits::column_blocks; ++block) {
+      float counts[2][4] = {};
+#pragma unroll
+      for (int step = 0; step < steps; ++step) {
+        Quad<Operand> until, spoilt;
+#pragma unroll
+        for (int i = 0; i < 4; ++i) {
+          const int row = lane.group + i % 2 * 8, token = step * depth + i / 2 * (depth == 16 ? 8 : 1) + 2 * lane.pair;
+          if constexpr (sizeof(Operand) == 2) {
+            constexpr unsigned one = Element<Operand>::one;
+            until.r[i] = (token <= row ? one : 0u) | (token + 1 <= row ? one << 16 : 0u);
+            spoilt.r[i] = ones_of_spoilt<Operand>(v[block][step].r[i]);
+          } else {
+            until.r[i] = token <= row ? 1.0f : 0.0f;
+            spoilt.r[i] = is_finite(v[block][step].r[i]) ? 0.0f : 1.0f;
+          }
+        }
+#pragma unroll
+        for (int half = 0; half < 2; ++half) multiply<false>(counts[half], until, spoilt, half);
+      }
+#pragma unroll
+      for (int i = 0; i < 8; ++i)
+        if (counts[i / 4][i % 4] > 0.0f) o[block][i / 4][i % 4] = not_a_number();
+    }
+  }
+};
+
 // The output of a sub-chunk from what the state before it said: decays, and what its own tokens say.
 template <class Traits>
-RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, const ValueQuads<Traits>& v,
+RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v,
                              float (&o)[Traits::column_blocks][2][4],
                              const float (&odd_steps)[Traits::column_blocks][2][4]) {
   using Operand = typename Traits::Operand;
@@ -198,6 +261,8 @@ RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, const V
       }
     }
   }
+  const bool spoilt = CausalValues<Traits>::are_spoilt(v);
+  if (spoilt) CausalValues<Traits>::clear_spoilt(v);
   // Parts of a float32 score are summed first; in bf16 a product each costs less than unpacking them.
   constexpr int products = sizeof(Operand) == 2 ? layout.score_parts : 1;
 #pragma unroll
@@ -219,6 +284,10 @@ RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, const V
         multiply<split>(o[block][1], p, v[block][step], 1);
       }
     }
+  }
+  if (spoilt) {
+    load_values<Traits>(place, first, v);
+    CausalValues<Traits>::spoil(o, v);
   }
   store_output<Traits>(place.arguments, place.work, place.first_token, first, place.rows, o);
 }

@@ -48,8 +48,7 @@ TEST(HopperOverflow, StaysWhereItIs) {
         const std::int64_t token = i / dim;
         const bool is_spoilt = *name == 'q'   ? token == bad_token
                                : *name == 'k' ? token >= bad_token
-                                              : i % dim == bad_column;
-        if (*name == 'v' && is_spoilt && token < bad_token) continue;  // zero times infinity, within a chunk
+                                              : token >= bad_token && i % dim == bad_column;
         const auto at = static_cast<std::size_t>(i);
         ASSERT_EQ(std::isfinite(spoilt[at]), !is_spoilt) << variant->name.view() << " " << name << " " << i;
         if (!is_spoilt) {
