@@ -66,6 +66,17 @@ template <class T, class Gate> struct KeySpan {
       for (int i = 0; i < 8; ++i)
         values[i] = ((i / 2 % 2 != 0 ? second : first) ? queries[i] : keys[i]) * exp2(sums[i / 4][i % 4]);
     }
+    // Where a log-decay is not finite, queries from its token on are no numbers, and so are their scores.
+    RK_DEVICE void spoil_queries(const Quad<bf16>& spoilt, const Quad<bf16>& until) {
+#pragma unroll
+      for (int tile = 0; tile < 2; ++tile) {
+        float counts[4] = {};
+        multiply<false>(counts, until, spoilt, tile);
+#pragma unroll
+        for (int i = 0; i < 4; ++i)
+          if (counts[i] > 0.0f) queries[4 * tile + i] = not_a_number();
+      }
+    }
   };
   // q and k, through their expressions.
   RK_DEVICE void load(Columns& columns, int half, int column) const {
@@ -156,6 +167,10 @@ template <class T, class Gate> struct KeySpan {
     sum[2] += c[2];
     sum[3] += c[3];
   }
+  // False where a decay is no number.
+  static RK_DEVICE bool all_within_one(const float (&decays)[4]) {
+    return decays[0] <= 1.0f && decays[1] <= 1.0f && decays[2] <= 1.0f && decays[3] <= 1.0f;
+  }
   // values *= 2^sums
   static RK_DEVICE void decay(float (&values)[8], const float (&sums)[2][4]) {
 #pragma unroll
@@ -224,7 +239,7 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
         float& sum = rest[i / 2][2 + i % 2];
-        beyond_anchor = beyond_anchor || sum < anchor_log2_limit;
+        beyond_anchor = beyond_anchor || !(absolute(sum) <= -anchor_log2_limit);  // also where a token's is not finite
         sums[half][i] = sum;
         whole[half][i] = exp2(sum);
         if (last_row) sum = 0.0f;
@@ -249,8 +264,14 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
     for (int i = 0; i < 8; ++i) whole[i / 4][i % 4] = shuffle(whole[i / 4][i % 4], 28 + lane.pair);
     if (wants_scores && any_lane(beyond_anchor)) {
+      const bool spoilt = any_lane(!all_within_one(whole[0]) || !all_within_one(whole[1]));
 #pragma unroll
-      for (int half = 0; half < 2; ++half) load(columns[half], half, column);
+      for (int half = 0; half < 2; ++half) {
+        Quad<bf16> from{};
+        if (spoilt) from = columns[half].steps.take_spoilt();
+        load(columns[half], half, column);
+        if (spoilt) columns[half].spoil_queries(from, ones_of(bisection.whole));
+      }
       add_bisected_scores(columns, bisection);
     } else if constexpr (wants_scores) {
 #pragma unroll

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// What is not finite spoils what the recurrence says it does, and nothing else: no output before its token, no other
+// value column, head or sequence.
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+
+#include "proof/launch.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/cpu/device.hpp"
+#include "tests/kernels/cases.hpp"
+
+namespace rankone::test {
+namespace {
+
+constexpr double nan = std::numeric_limits<double>::quiet_NaN(), infinity = std::numeric_limits<double>::infinity();
+constexpr int heads = 2, bad_head = 1, bad_column = 5;
+
+constexpr Variant scaled_keys = variant("scaled_keys").decay(per_key(input("g"))).write_scale(input("w")).checked();
+
+struct Spoilt {
+  const char* tensor;
+  double value;
+};
+
+std::vector<Spoilt> ways_to_spoil(const Variant& variant) {
+  std::vector<Spoilt> ways = {{"q", nan}, {"q", infinity}, {"k", nan}, {"k", -infinity}, {"v", nan}, {"v", infinity}};
+  if (&variant == &variants::hgrn2) ways = {{"q", nan}, {"v", nan}, {"v", infinity}};
+  for (const char* logit : {"x", "dt"})
+    if (&variant == &variants::gla_sigmoid || &variant == &variants::hgrn2 || &variant == &variants::mamba2)
+      if ((*logit == 'd') == (&variant == &variants::mamba2)) ways.push_back({logit, nan});
+  if (&variant == &variants::simple_gla || &variant == &variants::gla || &variant == &scaled_keys) {
+    ways.push_back({"g", nan});
+    ways.push_back({"g", infinity});
+  }
+  if (&variant == &scaled_keys) ways.push_back({"w", nan});
+  return ways;
+}
+
+class Causality : public testing::TestWithParam<Case> {
+ protected:
+  bool in_segments() const { return GetParam().level == Level::segment; }
+  // Of three packed sequences the second has the token, in its first chunk or its second segment.
+  std::vector<std::int64_t> boundaries() const {
+    return in_segments() ? std::vector<std::int64_t>{0, 20, 640, 660} : std::vector<std::int64_t>{0, 20, 120, 150};
+  }
+  std::int64_t bad_token() const { return boundaries()[1] + (in_segments() ? 553 : 43); }
+  int dim() const { return GetParam().family == Family::portable ? 32 : GetParam().cluster > 1 ? 128 : 64; }
+
+  // o and final_state.
+  std::vector<HostTensor> run(const Operator& op, const Spoilt* spoilt) const {
+    const std::int64_t tokens = boundaries().back();
+    Problem problem = random_problem(
+        *GetParam().variant, options(),
+        {.batch = 1, .tokens = tokens, .heads = heads, .value_heads = heads, .key_dim = dim(), .value_dim = dim()},
+        {.seed = 5, .boundaries = boundaries()});
+    if (spoilt != nullptr) {
+      HostTensor& tensor = *problem.find(spoilt->tensor);
+      const std::int64_t width = tensor.shape.size() == 4 ? tensor.shape[3] : 1;
+      store(tensor.bytes.data(), tensor.type, (bad_token() * heads + bad_head) * width + (width > 1 ? bad_column : 0),
+            spoilt->value);
+    }
+    Launch launch(op, problem, true);
+    launch.poison();
+    launch.forward();
+    return launch.outputs();
+  }
+  CompileOptions options() const {
+    CompileOptions all = options_of(GetParam(), dim(), dim(), 64);
+    if (GetParam().family == Family::hopper && GetParam().cluster > 1) all.value_tile = 64;
+    return all;
+  }
+};
+
+TEST_P(Causality, HoldsForWhatIsNotFinite) {
+  const Operator op = compile(*GetParam().variant, options(), cpu_device(5));
+  const std::vector<HostTensor> clean = run(op, nullptr);
+  const auto at = [](const HostTensor& tensor, std::int64_t i) { return load(tensor.bytes.data(), tensor.type, i); };
+  for (const Spoilt& spoilt : ways_to_spoil(*GetParam().variant)) {
+    const std::vector<HostTensor> results = run(op, &spoilt);
+    const char what = *spoilt.tensor;
+    const std::int64_t columns = dim(), end = boundaries()[2];
+    for (std::int64_t i = 0; i < boundaries().back() * heads * columns; ++i) {
+      const std::int64_t token = i / columns / heads, head = i / columns % heads, column = i % columns;
+      const bool reached = token >= bad_token() && token < end && head == bad_head &&
+                           (what == 'v' ? column == bad_column : what != 'q' || token == bad_token());
+      const double value = at(results[0], i), expected = at(clean[0], i);
+      const std::string where = std::string(spoilt.tensor) + " = " + std::to_string(spoilt.value) + ", o at token " +
+                                std::to_string(token) + ", head " + std::to_string(head) + ", column " +
+                                std::to_string(column) + ", the token is " + std::to_string(bad_token());
+      ASSERT_EQ(std::isfinite(value), !reached) << where;
+      if (reached) continue;
+      ASSERT_NEAR(value, expected, 1e-2 * (1 + std::abs(expected))) << where;
+    }
+    for (std::int64_t i = 0; i < 3 * heads * columns * columns; ++i) {
+      const std::int64_t matrix = i / columns / columns, key = i / columns % columns, column = i % columns;
+      bool reached = matrix == heads + bad_head && what != 'q';
+      if (what == 'v') reached = reached && column == bad_column;
+      if (what == 'k' || GetParam().variant->decay_.kind == DecayKind::per_key)
+        reached = reached && (what == 'v' || what == 'w' || key == bad_column);
+      ASSERT_EQ(std::isfinite(at(results[1], i)), !reached)
+          << spoilt.tensor << " = " << spoilt.value << ", the state of sequence and head " << matrix << ", key " << key
+          << ", column " << column;
+    }
+  }
+}
+
+std::vector<Case> all_cases() {
+  std::vector<Case> cases;
+  for (const Variant* variant : {&variants::linear, &variants::retnet, &variants::simple_gla, &variants::mamba2,
+                                 &variants::gla, &variants::hgrn2, &scaled_keys})
+    for (const Numbers& numbers : all_numbers) {
+      cases.push_back({variant, Level::serial, numbers});
+      if (variant == &variants::simple_gla || variant == &variants::gla)
+        cases.push_back({variant, Level::chunk, numbers});
+      if (numbers.type == dtype::f32 || (variant == &scaled_keys && numbers.type == dtype::f16)) continue;
+      cases.push_back({variant, Level::serial, numbers, Family::hopper});
+      if (variant == &variants::simple_gla || variant == &variants::gla)
+        cases.push_back({variant, Level::segment, numbers, Family::hopper});
+      if (variant == &variants::gla) cases.push_back({variant, Level::serial, numbers, Family::hopper, 1, true});
+    }
+  cases.push_back({&variants::gla, Level::serial, bf16_numbers, Family::hopper, 2});
+  return cases;
+}
+
+// A case of each kernel that differs in how it meets what is not finite.
+std::vector<Case> short_cases() {
+  const Numbers &bf16 = all_numbers[0], &f16 = all_numbers[1], &tf32 = all_numbers[2], &f32 = all_numbers[3];
+  return {{&variants::simple_gla, Level::serial, bf16},
+          {&variants::mamba2, Level::serial, f32},
+          {&variants::gla, Level::chunk, tf32},
+          {&variants::linear, Level::serial, bf16, Family::hopper},
+          {&variants::mamba2, Level::serial, f16, Family::hopper},
+          {&variants::simple_gla, Level::segment, bf16, Family::hopper},
+          {&variants::gla, Level::serial, bf16, Family::hopper},
+          {&variants::gla, Level::serial, f16, Family::hopper, 1, true},
+          {&variants::hgrn2, Level::serial, bf16, Family::hopper},
+          {&variants::gla, Level::serial, bf16, Family::hopper, 2}};
+}
+
+std::vector<Case> cases() { return std::getenv("RANKONE_TEST_ALL") != nullptr ? all_cases() : short_cases(); }
+
+INSTANTIATE_TEST_SUITE_P(Families, Causality, testing::ValuesIn(cases()), [](const auto& info) {
+  return (info.param.family == Family::hopper ? "hopper_" : "portable_") + info.param.name();
+});
+
+}  // namespace
+}  // namespace rankone::test
