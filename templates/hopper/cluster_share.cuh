@@ -27,7 +27,7 @@ template <class T> struct Pieces {
                        count = shared + (T::range_scaled ? 1 : 0);
   static constexpr int row_bytes = T::span * swizzle_row_bytes, decay_bytes = layout.rank_columns * 4,
                        part_bytes = layout.score_parts * score_bytes,
-                       range_bytes = T::range_scaled ? 16 : 0;  // each of a span
+                       range_bytes = T::range_scaled ? span_range_bytes : 0;  // each of a span
   static constexpr int bytes_of_span =
       (has_queries ? 2 * key_blocks * row_bytes + decay_bytes + part_bytes : key_blocks * row_bytes + decay_bytes) +
       range_bytes;

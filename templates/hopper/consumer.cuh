@@ -133,17 +133,20 @@ template <class T> struct WarpTile {
   SwizzledTile<Storage, T::chunk> tile;
   int column;
 
-  // Tokens of an accumulator o^T from row `first` on.
-  // scale_of(block) is that of 16 tokens.
+  // Tokens of an accumulator o^T from row `first` on. scale_of(token) is that of two tokens.
   template <int count, class Scale>
   RK_DEVICE void write(int first, const float (&o)[count], const Scale& scale_of) const {
+    const int pair = lane_place().pair;
 #pragma unroll
     for (int block = 0; block < count / 8; ++block) {
-      const float scale = scale_of(block);
       unsigned r[4];
 #pragma unroll
-      for (int i = 0; i < 4; ++i)
-        r[i] = Element<Storage>::pack(o[8 * block + 2 * i] * scale, o[8 * block + 2 * i + 1] * scale);
+      for (int half = 0; half < 2; ++half) {
+        const Pair scale = scale_of(16 * block + 8 * half + 2 * pair);
+#pragma unroll
+        for (int i = 2 * half; i < 2 * half + 2; ++i)
+          r[i] = Element<Storage>::pack(o[8 * block + 2 * i] * scale.first, o[8 * block + 2 * i + 1] * scale.second);
+      }
       store_matrix_x4_transposed(tile.transposed_place(first + 16 * block, column), r);
     }
   }
@@ -181,9 +184,9 @@ RK_DEVICE void step_key_span(RegisterState<T>& state, const WarpTile<T>& warp_ti
   using Operand = typename T::Storage;
   constexpr HopperLayout layout = T::layout;
   constexpr int blocks = T::span / 16;
-  const int first = span * T::span, range = base + layout.range + span * 16;
+  const int first = span * T::span, range = base + layout.range + span * span_range_bytes;
   const SwizzledTile<Operand, T::chunk> query{base + layout.query}, key{base + layout.key};
-  if constexpr (T::range_scaled) state.change_unit(shared_load<int>(range + 4));
+  if constexpr (T::range_scaled) state.change_unit(shared_load<int>(range));
   float o[T::span / 2];
   const int decays = base + layout.decay + span * layout.rank_columns * 4;
   if constexpr (T::range_scaled && T::writes_output) state.fit();
@@ -213,9 +216,16 @@ RK_DEVICE void step_key_span(RegisterState<T>& state, const WarpTile<T>& warp_ti
   }
   if constexpr (T::writes_output) {
     if constexpr (T::range_scaled) {  // to the scores' units
-      const float factor = SpanRange<T>::part_factor(state.read - state.unit);
+      const float read = power_of_two(state.read);
 #pragma unroll
-      for (int i = 0; i < T::span / 2; ++i) o[i] *= factor;
+      for (int j = 0; j < T::span / 8; ++j) {
+        const Vector16 two = shared_load<Vector16>(SpanRange<T>::place_of(range, 8 * j + 2 * lane_place().pair));
+        const float first_part = as_float(two.word[0]) * read, second_part = as_float(two.word[2]) * read;
+        o[4 * j] *= first_part;
+        o[4 * j + 1] *= second_part;
+        o[4 * j + 2] *= first_part;
+        o[4 * j + 3] *= second_part;
+      }
       wgmma_settle(o);
     }
   }
@@ -255,8 +265,14 @@ RK_DEVICE void step_key_span(RegisterState<T>& state, const WarpTile<T>& warp_ti
     wgmma_wait<1>();
     wgmma_settle(o);
     if (spoilt) values.spoil(o);
-    if constexpr (T::range_scaled) scale *= shared_load<float>(range);
-    warp_tile.write(first, o, [&](int) { return scale; });
+    warp_tile.write(first, o, [&](int token) {
+      if constexpr (T::range_scaled) {
+        const Vector16 two = shared_load<Vector16>(SpanRange<T>::place_of(range, token));
+        return Pair{scale * as_float(two.word[1]), scale * as_float(two.word[3])};
+      } else {
+        return Pair{scale, scale};
+      }
+    });
   }
   wgmma_wait<0>();
   state.settle();
@@ -350,9 +366,13 @@ RK_DEVICE void step_chunk(RegisterState<T>& state, const WarpTile<T>& warp_tile,
     wgmma_wait<0>();
     wgmma_settle(o);
     if (spoilt) values.spoil(o);
-    warp_tile.write(0, o, [&](int block) {
-      if constexpr (T::range_scaled) return scale * shared_load<float>(base + layout.range + block * 16);
-      return scale;
+    warp_tile.write(0, o, [&](int token) {
+      if constexpr (T::range_scaled) {
+        const Pair units = shared_load<Pair>(base + layout.range + token * 4);
+        return Pair{scale * units.first, scale * units.second};
+      } else {
+        return Pair{scale, scale};
+      }
     });
   } else {
     wgmma_wait<0>();

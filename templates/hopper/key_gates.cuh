@@ -91,7 +91,7 @@ template <class T, class Gate> struct KeySpan {
       unpack(quad, columns.keys);
     }
     rewrite(columns, half, column);
-    scale(columns);
+    scale(columns, half);
   }
   RK_DEVICE void evaluate_steps(Columns& columns, int half, int column) const {
     columns.steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column) + half * half_bytes,
@@ -127,12 +127,12 @@ template <class T, class Gate> struct KeySpan {
     }
   }
 
-  RK_DEVICE void scale(Columns& columns) const {
+  RK_DEVICE void scale(Columns& columns, int half) const {
     if constexpr (T::range_scaled) {
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         columns.keys[i] *= range.key_factor();
-        if constexpr (wants_scores) columns.queries[i] *= range.query_factor();
+        if constexpr (wants_scores) columns.queries[i] *= range.query_factor(2 * half + i / 2 % 2);
       }
     }
   }
@@ -342,7 +342,10 @@ template <class T, class Gate> struct KeySpan {
   // 8 x 8 blocks of 128 bytes: [keys of a half][queries, 8 at a time][8 of the keys].
   RK_DEVICE void write_scores(int offset) const {
     const LanePlace lane = lane_place();
-    const float factor = untruncated * (T::range_scaled ? SpanRange<T>::score_factor() : 1.0f);
+    float factors[4] = {untruncated, untruncated, untruncated, untruncated};  // of a lane's queries
+#pragma unroll
+    for (int side = 0; side < 4; ++side)
+      if constexpr (T::range_scaled) factors[side] *= range.score_factor(side);
 #pragma unroll
     for (int block = 0; block < 16; ++block) {
       const int key_half = block / 8, side = block / 2 % 4, half = block % 2;
@@ -352,10 +355,10 @@ template <class T, class Gate> struct KeySpan {
         if (side / 2 < key_half) {
           pair[i] = 0.0f;
         } else if (side / 2 > key_half) {
-          pair[i] = off_diagonal[half][2 * (side % 2) + i] * factor;
+          pair[i] = off_diagonal[half][2 * (side % 2) + i] * factors[side];
         } else {  // A future key's product is dropped, not multiplied by zero: it may be infinite.
           const bool past = lane.group + 8 * (side % 2) >= 8 * half + 2 * lane.pair + i;
-          pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factor : 0.0f;
+          pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factors[side] : 0.0f;
         }
       }
       shared_store<unsigned>(offset + block * 128 + lane.group * 16 + lane.pair * 4,
@@ -374,7 +377,7 @@ RK_DEVICE void write_key_chunk(const StagePlace<T>& place, int warp, const Bisec
     if (exists) range.measure(place.base, share.span * T::span);
     // Another part's warp rewrites what this one has measured.
     if constexpr (SpanRange<T>::measures && KeyShare<T>::parts > 1) named_barrier_sync(gate_barrier, group_threads);
-    if (exists && share.part == 0 && lane_index() == 0) range.store(place.base + layout.range + share.span * 16);
+    if (exists && share.part == 0) range.store(place.base + layout.range + share.span * span_range_bytes);
   }
   KeySpan<T, Gate> span(place, share.span, range);
   // After the last token nothing follows: its row has room for the sum of all.

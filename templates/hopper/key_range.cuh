@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Per-key decays in float16: a span's queries and keys are scaled by its largest elements before they are decayed.
+// Per-key decays in float16: queries and keys are scaled by their largest elements before they are decayed.
 //
-//   keys     to below 2^15, so that decayed ones keep their digits; the state is kept in their units
-//   queries  likewise
-//   scores   come out in the units of both, and to below 2^15 as K products of such
+//   keys     by a span's largest to below 2^15, so that decayed ones keep their digits; the state is kept in their units
+//   queries  each by its own largest, likewise
+//   scores   a query's by its largest element and that of the keys up to it, to below 2^15 as K products of such
+//
+// Nothing that an output is made of has a scale that a later token decides.
 #pragma once
 
 #include "hopper/gates.cuh"
@@ -18,50 +20,86 @@ template <class T> struct SpanRange {
   static constexpr bool wants_scores = T::reads_query;
   static constexpr bool measures = T::range_scaled && (wants_scores || T::reads_key);
   static constexpr int log2_of_terms = T::layout.key_padded <= 64 ? 6 : T::layout.key_padded <= 128 ? 7 : 8;
-  // From the units of queries and keys to those of scores.
-  static constexpr int units_to_scores = -15 - log2_of_terms;
-  int query = 0, key = 0;  // powers of two above all magnitudes
+  static constexpr int held = T::span / 8;  // rows of a lane: `group`, `group + 8`, ...
+  // Powers of two above all magnitudes: of each query, of all keys, and of keys up to each row.
+  int query[held] = {}, key = 0, keys_until[held] = {};
 
-  // Of packed magnitudes in a span's rows, the finite ones alone or all.
-  template <bool finite> static RK_DEVICE unsigned largest_of(int tile, int first_row) {
+  // Of packed magnitudes in the lane's rows, the finite ones alone or all.
+  template <bool finite> static RK_DEVICE void largest_of(unsigned (&largest)[held], int tile, int first_row) {
     const int block = Tile{tile}.block_place(first_row, 0);
-    LargestPacked largest;
+    LargestPacked rows[held];
 #pragma unroll 2
     for (int column = 0; column < T::layout.key_padded; column += 16) {
 #pragma unroll
-      for (int row = 0; row < T::span; row += sub_chunk) {
+      for (int half = 0; half < held / 2; ++half) {
         Quad<Operand> quad;
-        load_matrix_x4(quad.r, Tile::moved(block, column) + row * swizzle_row_bytes);
+        load_matrix_x4(quad.r, Tile::moved(block, column) + half * sub_chunk * swizzle_row_bytes);
 #pragma unroll
-        for (int word = 0; word < 4; ++word) largest.add(finite ? finite_halves<Operand>(quad.r[word]) : quad.r[word]);
+        for (int word = 0; word < 4; ++word)
+          rows[2 * half + word % 2].add(finite ? finite_halves<Operand>(quad.r[word]) : quad.r[word]);
       }
     }
-    return largest.of_warp();
+#pragma unroll
+    for (int i = 0; i < held; ++i) largest[i] = rows[i].of_quad();
   }
-  static RK_DEVICE int exponent_above_all(int tile, int first_row) {
-    unsigned largest = largest_of<false>(tile, first_row);
-    if (largest >= 0x7c00u) largest = largest_of<true>(tile, first_row);  // what is not finite must not drown the rest
-    return static_cast<int>(largest >> 10) - 14;
+  static RK_DEVICE void exponents_above(int (&exponents)[held], int tile, int first_row) {
+    unsigned largest[held], most = 0;
+    largest_of<false>(largest, tile, first_row);
+#pragma unroll
+    for (int i = 0; i < held; ++i) most = largest[i] > most ? largest[i] : most;
+    // What is not finite must not drown the rest.
+    if (any_lane(most >= 0x7c00u)) largest_of<true>(largest, tile, first_row);
+#pragma unroll
+    for (int i = 0; i < held; ++i) exponents[i] = static_cast<int>(largest[i] >> 10) - 14;
+  }
+  // From those of each row to those of all up to it; returns that of all.
+  static RK_DEVICE int accumulate(int (&exponents)[held]) {
+    const int lane = lane_index();
+    int before = -14;
+#pragma unroll
+    for (int i = 0; i < held; ++i) {
+      float most = static_cast<float>(exponents[i]);
+#pragma unroll
+      for (int distance = 4; distance < warp_size; distance *= 2) {
+        const float other = shuffle_up(most, distance);
+        if (lane >= distance && other > most) most = other;
+      }
+      const int all = static_cast<int>(most);
+      exponents[i] = all > before ? all : before;
+      before = static_cast<int>(shuffle(static_cast<float>(exponents[i]), warp_size - 1));
+    }
+    return before;
   }
   RK_DEVICE void measure(int base, int first_row) {
     static_assert(T::cluster == 1, "a span's scale is that of all its columns");
-    if constexpr (wants_scores) query = exponent_above_all(base + T::layout.query, first_row);
-    if constexpr (T::reads_key) key = exponent_above_all(base + T::layout.key, first_row);
+    if constexpr (wants_scores) exponents_above(query, base + T::layout.query, first_row);
+    if constexpr (T::reads_key) {
+      exponents_above(keys_until, base + T::layout.key, first_row);
+      key = accumulate(keys_until);
+    }
+#pragma unroll
+    for (int i = 0; i < held; ++i) keys_until[i] += T::key_growth_log2;
     key = (key + T::key_growth_log2 + 3) & ~3;  // in steps of 4, so that the state seldom changes its units
   }
 
   RK_DEVICE int unit() const { return key - 15; }
   RK_DEVICE float key_factor() const { return power_of_two(15 - key); }
-  RK_DEVICE float query_factor() const { return power_of_two(15 - query); }
-  static RK_DEVICE float score_factor() { return power_of_two(units_to_scores); }
-  // What scores are to be multiplied with in the end.
-  RK_DEVICE float score_scale() const { return power_of_two(query + key + log2_of_terms - 15); }
-  // From the state's part of the output, read as values / 2^exponent, to the units of the scores'.
-  static RK_DEVICE float part_factor(int exponent) { return power_of_two(exponent + units_to_scores); }
+  RK_DEVICE float query_factor(int row) const { return power_of_two(15 - query[row]); }
+  // From the units of a query and of the span's keys to those of its scores.
+  RK_DEVICE float score_factor(int row) const { return power_of_two(key - keys_until[row] - 15 - log2_of_terms); }
 
-  // For the state's warpgroups; all 16 bytes, so that bulk copies may take them along.
+  // For the state's warpgroups, after the unit of each span, per token: from the state's part of the output, as an
+  // operand of values, to the units of its scores; and what these are to be multiplied with in the end.
+  static RK_DEVICE int place_of(int offset, int token) { return offset + 16 + 8 * token; }
   RK_DEVICE void store(int offset) const {
-    shared_store<Vector16>(offset, Vector16{{as_bits(score_scale()), static_cast<unsigned>(unit()), 0, 0}});
+    const LanePlace lane = lane_place();
+    if (lane_index() == 0) shared_store<Vector16>(offset, Vector16{{static_cast<unsigned>(unit()), 0, 0, 0}});
+    if (lane.pair != 0) return;
+#pragma unroll
+    for (int row = 0; row < held; ++row)
+      shared_store<Pair>(place_of(offset, 8 * row + lane.group),
+                         Pair{power_of_two(-keys_until[row] - log2_of_terms),
+                              power_of_two(query[row] + keys_until[row] + log2_of_terms - 15)});
   }
 };
 

@@ -16,6 +16,7 @@ constexpr int work_item_bytes = work_item_sources + source_bytes * (3 + max_layo
 constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state takes where decays are per key
 constexpr int score_bytes = key_span * key_span * 2;
 constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
+constexpr int span_range_bytes = 16 + 8 * key_span;
 inline constexpr int join_threads = 256;                      // inline: a text without the kernel must not warn of it
 enum NamedBarrier { gate_barrier = 1, producer_barrier = 2 };
 
@@ -42,8 +43,8 @@ struct HopperLayout {
   int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
   int scores;  // per key: [block of the cluster][span][part] of score_bytes; else one swizzled tile
   int decay;   // per key: float [block of the cluster][span][rank_columns]; else float [3][chunk]
-  int range;  // float16, 16 bytes for each span, or else each 16 tokens: what their scores are multiplied with (float);
-              // per key, after it, the state's unit (int)
+  int range;   // float16, what a token's scores are multiplied with in the end: float [chunk]; per key span_range_bytes
+               // of each span, key_range.cuh
   int stage_bytes;
   int prepared_bytes;  // of queries, keys, scores, decays and ranges, one behind the other
   int barriers;        // after the stages: full, ready, empty of each
@@ -84,7 +85,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
   layout.range = offset;
-  if (sizes.range_scaled) offset += rows;
+  if (sizes.range_scaled) offset += sizes.per_key ? spans * span_range_bytes : rows * 4;
   layout.prepared_bytes = layout.value + offset - layout.scores;
   for (int i = 0; i < max_layout_inputs; ++i) {
     if (sizes.input_is_per_key[i] || sizes.input_bytes[i] == 0) continue;

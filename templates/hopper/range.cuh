@@ -4,8 +4,8 @@
 //
 //   the state               S = values 2^unit; as an operand S / 2^read; each warp has its own
 //   v times weights         in units of the state, which follow them
-//   queries, keys per key   of a span, by its largest element: key_range.cuh
-//   scores                  of 16 queries, by their largest, or per key by q's and k's
+//   queries, keys per key   a query by its largest element, keys by their span's: key_range.cuh
+//   scores                  of a query, by their largest, or per key by q's and k's
 #pragma once
 
 #include "device/math.cuh"
@@ -23,6 +23,16 @@ RK_DEVICE int clamp_exponent(int value, int least, int most) {
   return value < least ? least : value > most ? most : value;
 }
 
+// Of four neighbouring lanes, which have a row of an operand or an accumulator together.
+RK_DEVICE unsigned largest_of_quad(unsigned value) {
+#pragma unroll
+  for (int mask = 1; mask < 4; mask *= 2) {
+    const unsigned other = as_bits(shuffle_xor(as_float(value), mask));
+    value = other > value ? other : value;
+  }
+  return value;
+}
+
 // The largest finite magnitude: what is not finite must not drown its neighbours.
 struct LargestFinite {
   static constexpr int past_infinity = 0x00800000;  // takes infinity and NaN, sign gone, around to below zero
@@ -33,19 +43,24 @@ struct LargestFinite {
     if (next > moved) moved = next;
   }
   // The exponent of a power of two above all that the warp has seen; -126 where that is zero.
-  RK_DEVICE int exponent() const {
-    return static_cast<int>((largest_of_warp(static_cast<unsigned>(moved)) - past_infinity) >> 23) - 126;
-  }
+  RK_DEVICE int exponent() const { return exponent_of(largest_of_warp(static_cast<unsigned>(moved))); }
+  // And of what four neighbouring lanes have.
+  RK_DEVICE int exponent_of_quad() const { return exponent_of(largest_of_quad(static_cast<unsigned>(moved))); }
+
+ private:
+  static RK_DEVICE int exponent_of(unsigned largest) { return static_cast<int>((largest - past_infinity) >> 23) - 126; }
 };
 
 // The largest of packed float16 magnitudes: as integers they have the same order, infinity and NaN above all others.
 struct LargestPacked {
   unsigned halves = 0;
   RK_DEVICE void add(unsigned word) { halves = larger_halves(halves, word & 0x7fff7fffu); }
-  RK_DEVICE unsigned of_warp() const {
+  RK_DEVICE unsigned of_lane() const {
     const unsigned low = halves & 0xffffu, high = halves >> 16;
-    return largest_of_warp(low > high ? low : high);
+    return low > high ? low : high;
   }
+  RK_DEVICE unsigned of_warp() const { return largest_of_warp(of_lane()); }
+  RK_DEVICE unsigned of_quad() const { return largest_of_quad(of_lane()); }
   // Whether the warp's largest lies from 2^8 to 65504: what is 2^-20 of it is rounded by 2^-13 of itself.
   RK_DEVICE bool fits() const {
     const unsigned largest = of_warp();

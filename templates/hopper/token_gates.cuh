@@ -65,27 +65,21 @@ template <class T, class Gate> RK_DEVICE void rewrite_chunk(const StagePlace<T>&
   named_barrier_sync(gate_barrier, group_threads);
 }
 
-// The four warps of the only gate group; each takes 16 queries.
-template <class T, class Gate> RK_DEVICE void write_token_chunk(const StagePlace<T>& place, int warp, float& total) {
-  using Operand = typename T::Storage;
-  constexpr HopperLayout layout = T::layout;
-  const SwizzledTile<Operand, T::chunk> query{place.base + layout.query}, key{place.base + layout.key},
-      scores{place.base + layout.scores};
-  float c[T::chunk / 2];
-  if constexpr (T::reads_query) {
-    wgmma_fence();
-    wgmma<Operand, false>(c, query.as_rows(0, 0), key.as_rows(0, 0));
-#pragma unroll
-    for (int step = 1; step < 4 * T::key_blocks; ++step) {
-      wgmma<Operand, true>(c, query.as_rows(0, 16 * step), key.as_rows(0, 16 * step));
-    }
-    wgmma_commit();
+// What a warp's scores are weighted with: the sums of decays up to each token, and write scales.
+template <class T> struct TokenWeights {
+  int sums, writes;  // where they stand
+
+  RK_DEVICE explicit TokenWeights(int warp)
+      : sums(T::layout.sums + warp * T::chunk * 12), writes(sums + T::chunk * 8) {}
+  RK_DEVICE Exponent sum_at(int token) const {
+    const Pair pair = shared_load<Pair>(sums + token * 8);
+    return {pair.first, pair.second};
   }
-  const int sums = layout.sums + warp * T::chunk * 12, writes = sums + T::chunk * 8;
-  if constexpr (T::weighted) {  // while the scores are on their way
+  // Each warp leaves all tokens' for itself, and for the state's warpgroups what its own 16 tokens keep.
+  template <class Gate> RK_DEVICE void write(const StagePlace<T>& place, int warp, float& total) const {
     TokenDecays<T, Gate> decays;
     decays.evaluate(place);
-    const int lane = lane_index(), row_decay = place.base + layout.decay;
+    const int lane = lane_index(), row_decay = place.base + T::layout.decay;
     const Exponent end = decays.end(), start{0.0f, 0.0f};
     if constexpr (T::sums_log_decays) total += end.whole + end.fraction;
 #pragma unroll
@@ -104,72 +98,111 @@ template <class T, class Gate> RK_DEVICE void write_token_chunk(const StagePlace
     if (warp == 0 && lane == 0) shared_store<float>(row_decay + 2 * T::chunk * 4, exp2_of_difference(end, start));
     sync_warp();  // the warp's own sums
   }
-  if constexpr (T::reads_query) {
-    const LanePlace lane = lane_place();
-    wgmma_wait<0>();
-    wgmma_settle(c);
-    if (16 * warp < T::chunk) {
-      const int low = 16 * warp + lane.group;
-      const auto sum_at = [&](int token) {
-        const Pair pair = shared_load<Pair>(sums + token * 8);
-        return Exponent{pair.first, pair.second};
-      };
-      Exponent row[2];
-      if constexpr (T::weighted) {
-        row[0] = sum_at(low);
-        row[1] = sum_at(low + 8);
-      }
+  // Of two queries, whose sums are `row`, with the keys `column` and `column + 1`.
+  RK_DEVICE void load(float (&factor)[4], const Exponent (&row)[2], int column) const {
 #pragma unroll
-      for (int j = 0; j < T::chunk / 8; ++j) {
-        const int column = 8 * j + 2 * lane.pair;
-        float p[4] = {};
-        if (j < 2 * warp + 2) {  // else later keys alone
-          float factor[4] = {1.0f, 1.0f, 1.0f, 1.0f};
-          if constexpr (T::weighted) {
+    for (int i = 0; i < 2; ++i) {
+      const Exponent key_sum = sum_at(column + i);
+      float write = 1.0f;
+      if constexpr (T::has_write_scale) write = shared_load<float>(writes + (column + i) * 4);
+      factor[i] = exp2_of_difference(row[0], key_sum) * write;
+      factor[2 + i] = exp2_of_difference(row[1], key_sum) * write;
+    }
+  }
+};
+
+// The scores of a warp's 16 queries, a lane's in rows `low` and `low + 8`.
+template <class T> struct TokenScores {
+  using Operand = typename T::Storage;
+  const StagePlace<T>& place;
+  const TokenWeights<T>& weights;
+  int warp, low;
+  SwizzledTile<Operand, T::chunk> tile;
+
+  RK_DEVICE TokenScores(const StagePlace<T>& at, const TokenWeights<T>& all, int of_warp)
+      : place(at), weights(all), warp(of_warp),
+        low(16 * of_warp + lane_place().group), tile{at.base + T::layout.scores} {}
+
+  // Products become scores: in float16 in place, else as operands.
+  RK_DEVICE void weigh(float (&c)[T::chunk / 2]) const {
+    Exponent row[2];
+    if constexpr (T::weighted) {
+      row[0] = weights.sum_at(low);
+      row[1] = weights.sum_at(low + 8);
+    }
 #pragma unroll
-            for (int i = 0; i < 2; ++i) {
-              const Exponent key_sum = sum_at(column + i);
-              float write = 1.0f;
-              if constexpr (T::has_write_scale) write = shared_load<float>(writes + (column + i) * 4);
-              factor[i] = exp2_of_difference(row[0], key_sum) * write;
-              factor[2 + i] = exp2_of_difference(row[1], key_sum) * write;
-            }
-          }
+    for (int j = 0; j < T::chunk / 8; ++j) {
+      const int column = 8 * j + 2 * lane_place().pair;
+      float p[4] = {};
+      if (j < 2 * warp + 2) {  // else later keys alone
+        float factor[4] = {1.0f, 1.0f, 1.0f, 1.0f};
+        if constexpr (T::weighted) weights.load(factor, row, column);
           // A future key's product is dropped, not multiplied by zero: it may be infinite.
 #pragma unroll
-          for (int i = 0; i < 4; ++i) p[i] = low + i / 2 * 8 >= column + i % 2 ? c[4 * j + i] * factor[i] : 0.0f;
-        }
-        if constexpr (T::range_scaled) {
-#pragma unroll
-          for (int i = 0; i < 4; ++i) c[4 * j + i] = low + i / 2 * 8 < place.rows ? p[i] : 0.0f;
-        } else {
-          shared_store<unsigned>(scores.at(low, column), Element<Operand>::pack(p[0], p[1]));
-          shared_store<unsigned>(scores.at(low + 8, column), Element<Operand>::pack(p[2], p[3]));
-        }
+        for (int i = 0; i < 4; ++i) p[i] = low + i / 2 * 8 >= column + i % 2 ? c[4 * j + i] * factor[i] : 0.0f;
       }
-      if constexpr (T::range_scaled) {  // in units of the largest, which the rows' decays lead to and the output from
-        LargestFinite largest;
+      if constexpr (T::range_scaled) {
 #pragma unroll
-        for (int i = 0; i < T::chunk / 2; ++i) largest.add(c[i]);
-        const int exponent = clamp_exponent(largest.exponent() - 15, -scale_log2_limit, scale_log2_limit);
-        const float factor = power_of_two(-exponent);
-        if (lane_index() < 16) {
-          const int token = 16 * warp + lane_index();
-          float decay = 1.0f;
-          if constexpr (T::weighted) decay = exp2_of_difference(sum_at(token), Exponent{0.0f, 0.0f});
-          shared_store<float>(place.base + layout.decay + token * 4, decay * factor);
-        }
-        if (lane_index() == 0) shared_store<float>(place.base + layout.range + warp * 16, power_of_two(exponent));
-        const int first = opaque(scores.at(low, 2 * lane.pair));  // else the places of all would be kept
-#pragma unroll
-        for (int j = 0; j < T::chunk / 8; ++j) {
-          const float* const p = c + 4 * j;
-          const int target = scores.moved(first, 8 * j);
-          shared_store<unsigned>(target, Element<Operand>::pack(p[0] * factor, p[1] * factor));
-          shared_store<unsigned>(target + 8 * swizzle_row_bytes, Element<Operand>::pack(p[2] * factor, p[3] * factor));
-        }
+        for (int i = 0; i < 4; ++i) c[4 * j + i] = low + i / 2 * 8 < place.rows ? p[i] : 0.0f;
+      } else {
+        shared_store<unsigned>(tile.at(low, column), Element<Operand>::pack(p[0], p[1]));
+        shared_store<unsigned>(tile.at(low + 8, column), Element<Operand>::pack(p[2], p[3]));
       }
     }
+  }
+  // float16: each query's in units of its largest, which the rows' decays lead to and the output from.
+  RK_DEVICE void scale(const float (&c)[T::chunk / 2]) const {
+    const LanePlace lane = lane_place();
+    LargestFinite largest[2];
+#pragma unroll
+    for (int i = 0; i < T::chunk / 2; ++i) largest[i / 2 % 2].add(c[i]);
+    float factor[2];
+#pragma unroll
+    for (int side = 0; side < 2; ++side) {
+      const int exponent = clamp_exponent(largest[side].exponent_of_quad() - 15, -scale_log2_limit, scale_log2_limit);
+      factor[side] = power_of_two(-exponent);
+      if (lane.pair != 0) continue;
+      const int token = low + 8 * side;
+      float decay = 1.0f;
+      if constexpr (T::weighted) decay = exp2_of_difference(weights.sum_at(token), Exponent{0.0f, 0.0f});
+      shared_store<float>(place.base + T::layout.decay + token * 4, decay * factor[side]);
+      shared_store<float>(place.base + T::layout.range + token * 4, power_of_two(exponent));
+    }
+    const int first = opaque(tile.at(low, 2 * lane.pair));  // else the places of all would be kept
+#pragma unroll
+    for (int j = 0; j < T::chunk / 8; ++j) {
+      const float* const p = c + 4 * j;
+      const int target = tile.moved(first, 8 * j);
+      shared_store<unsigned>(target, Element<Operand>::pack(p[0] * factor[0], p[1] * factor[0]));
+      shared_store<unsigned>(target + 8 * swizzle_row_bytes,
+                             Element<Operand>::pack(p[2] * factor[1], p[3] * factor[1]));
+    }
+  }
+};
+
+// The four warps of the only gate group; each takes 16 queries.
+template <class T, class Gate> RK_DEVICE void write_token_chunk(const StagePlace<T>& place, int warp, float& total) {
+  using Operand = typename T::Storage;
+  const SwizzledTile<Operand, T::chunk> query{place.base + T::layout.query}, key{place.base + T::layout.key};
+  float c[T::chunk / 2];
+  if constexpr (T::reads_query) {
+    wgmma_fence();
+    wgmma<Operand, false>(c, query.as_rows(0, 0), key.as_rows(0, 0));
+#pragma unroll
+    for (int step = 1; step < 4 * T::key_blocks; ++step) {
+      wgmma<Operand, true>(c, query.as_rows(0, 16 * step), key.as_rows(0, 16 * step));
+    }
+    wgmma_commit();
+  }
+  const TokenWeights<T> weights(warp);
+  if constexpr (T::weighted) weights.template write<Gate>(place, warp, total);  // while the scores are on their way
+  if constexpr (T::reads_query) {
+    wgmma_wait<0>();
+    wgmma_settle(c);
+    if (16 * warp >= T::chunk) return;
+    const TokenScores<T> scores(place, weights, warp);
+    scores.weigh(c);
+    if constexpr (T::range_scaled) scores.scale(c);
   }
 }
 

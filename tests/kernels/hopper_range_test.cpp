@@ -17,9 +17,14 @@ TEST_P(HopperRange, KeepsItsDigits) { expect_right_at(GetParam(), cpu_device(7))
 INSTANTIATE_TEST_SUITE_P(Extremes, HopperRange, testing::ValuesIn(extremes),
                          [](const auto& info) { return std::string(info.param.name); });
 
+// q and k of a thousandth, but for one token.
+struct Small {
+  bool query, key;  // which of them has the outlier
+};
+
 constexpr std::int64_t tokens = 100, dim = 64, bad_token = 40, bad_column = 5;
 
-std::vector<double> output(const Variant& variant, const char* infinite) {
+std::vector<double> output(const Variant& variant, const char* infinite, const Small* small = nullptr) {
   const CompileOptions options{.key_dim = dim, .value_dim = dim, .dtype = dtype::f16, .family = Family::hopper};
   Problem problem = random_problem(
       variant, options, {.batch = 1, .tokens = tokens, .heads = 1, .value_heads = 1, .key_dim = dim, .value_dim = dim},
@@ -27,7 +32,16 @@ std::vector<double> output(const Variant& variant, const char* infinite) {
   if (infinite != nullptr)
     store(problem.find(infinite)->bytes.data(), dtype::f16, bad_token * dim + bad_column,
           std::numeric_limits<double>::infinity());
-  ForwardArguments arguments;
+  if (small != nullptr) {
+    for (const char* name : {"q", "k"}) {
+      const bool has_outlier = *name == 'q' ? small->query : small->key;
+      change(problem, name, [&](std::int64_t token, double drawn, std::int64_t) {
+        return has_outlier && token == bad_token ? 6e4 : 1e-3 * drawn;
+      });
+    }
+    problem.scale = 1e5;
+  }
+  ForwardArguments arguments{.scale = problem.scale};
   for (HostTensor& tensor : problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
   HostTensor o = make_tensor("o", dtype::f16, {1, tokens, 1, dim});
   bind_tensor(arguments, "o", o.view());
@@ -56,6 +70,25 @@ TEST(HopperOverflow, StaysWhereItIs) {
               << variant->name.view() << " " << name << " " << i;
         }
       }
+    }
+  }
+}
+
+// One large query or key costs its neighbours no digits: none of the other queries, and nothing before the key.
+TEST(HopperOutlier, LeavesOthersTheirDigits) {
+  for (const Variant* variant : {&variants::linear, &variants::simple_gla, &variants::gla}) {
+    const Small none{false, false};
+    const std::vector<double> expected = output(*variant, nullptr, &none);
+    for (const Small small : {Small{true, false}, Small{false, true}, Small{true, true}}) {
+      const std::vector<double> values = output(*variant, nullptr, &small);
+      double difference = 0, norm = 0;
+      for (std::int64_t i = 0; i < tokens * dim; ++i) {
+        if (small.key ? i / dim >= bad_token : i / dim == bad_token) continue;
+        const auto at = static_cast<std::size_t>(i);
+        difference += std::pow(values[at] - expected[at], 2);
+        norm += std::pow(expected[at], 2);
+      }
+      EXPECT_LE(std::sqrt(difference / norm), 1e-3) << variant->name.view() << " " << small.query << small.key;
     }
   }
 }
