@@ -119,10 +119,12 @@ std::vector<std::string> unreadable_tuned(const std::vector<path>& folders) {
 
 std::optional<TunedChoice> lookup_tuned(const std::vector<path>& folders, const std::string& device,
                                         const std::string& arch, const TunedKey& key,
-                                        const std::function<bool(const Schedule&)>& legal) {
-  const std::vector<TunedFile> files = read_all(folders, [](const Error& error) {
+                                        const std::function<bool(const Schedule&)>& legal,
+                                        const std::vector<ShippedFile>& shipped) {
+  std::vector<TunedFile> files = read_all(folders, [](const Error& error) {
     log(LogLevel::warn, std::string("tuned schedules are skipped: ") + error.what());
   });
+  for (const ShippedFile& file : shipped) files.push_back(parse_tuned(file.text, std::string(file.name)));
   // Lower is better: another GPU, how far the shape is, then the order of the folders.
   std::optional<TunedChoice> best;
   std::tuple<bool, int> best_rank;

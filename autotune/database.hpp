@@ -11,13 +11,15 @@
 
 #include <rankone/options.hpp>
 
-#include "codegen/schedule.hpp"
-#include "proof/dims.hpp"
+#include <rankone/knobs.hpp>
+#include "autotune/shipped.hpp"
+#include "codegen/program.hpp"
 
 namespace rankone {
 
 // What decides which schedule is fast. Variants that differ only in their formulas share entries.
 struct TunedKey {
+  std::string pass;       // "forward"
   std::string structure;  // "decay=per_key map=no key=k write=no inputs=HV.K parameters="
   std::string types;      // "bf16 x=bf16 tf32"
   int key_dim = 0, value_dim = 0;
@@ -25,7 +27,8 @@ struct TunedKey {
   int rows_bucket = 0;    // ceil(log2(B * HV)): what runs in parallel without splitting T
   friend bool operator==(const TunedKey&, const TunedKey&) = default;
 };
-TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const Dims& dims);
+TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const Shape& shape,
+                   Pass pass = Pass::forward);
 
 struct Measurement {
   Schedule schedule{};
@@ -71,10 +74,12 @@ struct TunedChoice {
   std::string shape;  // what it was tuned at
 };
 
-// Exact, else the nearest shape, else another GPU of the same architecture; `folders` in order of precedence.
+// Exact, else the nearest shape, else another GPU of the same architecture; `folders` in order of precedence, then
+// what is `shipped`.
 // `legal` says which schedules may be returned. Files that do not read are skipped with a warning on the log.
 std::optional<TunedChoice> lookup_tuned(const std::vector<std::filesystem::path>& folders, const std::string& device,
                                         const std::string& arch, const TunedKey& key,
-                                        const std::function<bool(const Schedule&)>& legal);
+                                        const std::function<bool(const Schedule&)>& legal,
+                                        const std::vector<ShippedFile>& shipped = {});
 
 }  // namespace rankone

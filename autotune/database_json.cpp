@@ -14,7 +14,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr int schema = 1;
+constexpr int schema = 2, oldest_schema = 1;
 
 Json schedule_json(const Schedule& schedule) { return Json::parse(schedule_to_json(schedule)); }
 Schedule read_schedule(const Json& json, const std::string& where) { return schedule_from_json(json.dump(), where); }
@@ -24,6 +24,7 @@ Json entry_json(const TunedEntry& entry) {
   for (const Measurement& each : entry.measured)
     measured.push_back({{"schedule", schedule_json(each.schedule)}, {"median_ms", each.median_ms}});
   return {{"variant", entry.variant},
+          {"pass", entry.key.pass},
           {"structure", entry.key.structure},
           {"types", entry.key.types},
           {"key_dim", entry.key.key_dim},
@@ -42,7 +43,8 @@ Json entry_json(const TunedEntry& entry) {
 TunedEntry read_entry(const Json& json, const std::string& where) {
   TunedEntry entry;
   entry.variant = json.at("variant");
-  entry.key = {.structure = json.at("structure"),
+  entry.key = {.pass = json.at("pass"),
+               .structure = json.at("structure"),
                .types = json.at("types"),
                .key_dim = json.at("key_dim"),
                .value_dim = json.at("value_dim"),
@@ -59,14 +61,28 @@ TunedEntry read_entry(const Json& json, const std::string& where) {
   return entry;
 }
 
+// Schema 1 knew the forward pass alone, and wrote into Hopper schedules how many warps follow from them.
+void upgrade(Json& json) {
+  const auto without_warps = [](Json& schedule) {
+    if (schedule.at("family") == "hopper") schedule.erase("warps");
+  };
+  for (Json& entry : json.at("entries")) {
+    entry["pass"] = "forward";
+    without_warps(entry.at("schedule"));
+    for (Json& measured : entry.at("measured")) without_warps(measured.at("schedule"));
+  }
+  json["schema"] = schema;
+}
+
 }  // namespace
 
 TunedFile parse_tuned(std::string_view text, const std::string& where) {
   try {
-    const Json json = Json::parse(text);
+    Json json = Json::parse(text);
+    if (json.at("schema") == oldest_schema) upgrade(json);
     if (json.at("schema") != schema)
       throw Error(ErrorCode::invalid_argument, "a tuned database of another schema", json.at("schema").dump(),
-                  std::to_string(schema), where);
+                  std::to_string(oldest_schema) + ", " + std::to_string(schema), where);
     TunedFile file{.device = json.at("device"), .arch = json.at("arch"), .entries = {}};
     for (const Json& each : json.at("entries")) file.entries.push_back(read_entry(each, where));
     return file;

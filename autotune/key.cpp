@@ -26,8 +26,12 @@ int bucket(std::int64_t size) { return std::bit_width(static_cast<std::uint64_t>
 
 }  // namespace
 
-TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const Dims& dims) {
-  TunedKey key{.structure = {}, .types = {}, .key_dim = options.key_dim, .value_dim = options.value_dim};
+TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const Shape& shape, Pass pass) {
+  TunedKey key{.pass = std::string(name_in(pass_names, pass)),
+               .structure = {},
+               .types = {},
+               .key_dim = options.key_dim,
+               .value_dim = options.value_dim};
   key.structure = "decay=" + std::string(name_in(decay_names, variant.decay_.kind)) +
                   " map=" + (variant.feature_map_.empty() ? "no" : "yes") + " key=" +
                   (variant.key_.empty() ? "k"
@@ -40,8 +44,8 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
     key.types += std::string(" ") + name_of(gate.type);
   key.types += options.precision == Precision::f32 ? " f32" : " tf32";
   if (options.value_major_state) key.types += " value_major";
-  key.tokens_bucket = bucket(dims.tokens);
-  key.rows_bucket = bucket(dims.batch * dims.value_heads);
+  key.tokens_bucket = bucket(shape.tokens);
+  key.rows_bucket = bucket(shape.batch * (shape.value_heads != 0 ? shape.value_heads : shape.heads));
   return key;
 }
 

@@ -8,21 +8,24 @@
 #include <string_view>
 #include <vector>
 
+#include <rankone/device.hpp>
+
 #include "autotune/database.hpp"
-#include "runtime/tuned.hpp"
+#include "codegen/choose.hpp"
 
 namespace rankone {
 
-// The user's folder, which comes first, and the one that ships with the program or the installed library.
+// What a user tuned; none where no setting names a folder. What ships with the library comes after it.
 std::optional<std::filesystem::path> tuned_user_folder();
 std::vector<std::filesystem::path> tuned_folders();
 
 // Never tunes. None for the CPU device, whose times mean nothing, and where nothing legal was tuned.
 std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options,
-                                        const std::string& device, const std::string& arch, const Dims& dims);
+                                        const std::string& device, const std::string& arch, const Shape& shape);
 
-// The same choice as that of compile(), for this shape.
+// How every command and compile() choose: what tuning found for the expected shape or, without one, for a typical one;
+// else the default. Both under what is pinned. Throws Error where no schedule is legal.
 ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
-                               std::string_view arch, const Dims& dims);
+                               std::string_view arch, const std::optional<Shape>& expected);
 
 }  // namespace rankone

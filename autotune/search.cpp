@@ -7,7 +7,7 @@
 
 #include <rankone/error.hpp>
 
-#include "codegen/program.hpp"
+#include "codegen/knob_text.hpp"
 
 namespace rankone {
 namespace {

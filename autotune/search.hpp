@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "codegen/schedule.hpp"
+#include <rankone/knobs.hpp>
 
 namespace rankone {
 

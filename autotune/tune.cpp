@@ -11,7 +11,8 @@
 #include <rankone/error.hpp>
 #include <rankone/version.hpp>
 
-#include "codegen/program.hpp"
+#include "codegen/choose.hpp"
+#include "codegen/knob_text.hpp"
 #include "proof/launch.hpp"
 #include "proof/timer.hpp"
 #include "proof/verify.hpp"
@@ -63,7 +64,7 @@ class Operators {
 
 std::vector<Schedule> candidates(const TuneRequest& request, const std::string& arch) {
   std::vector<Schedule> all = legal_schedules(request.variant, request.options, arch);
-  const Schedule first = default_schedule(request.variant, request.options, arch);
+  const Schedule first = default_schedule(request.variant, request.options, arch, expected_shape(request.dims));
   std::stable_partition(all.begin(), all.end(), [&](const Schedule& each) { return each == first; });
   return all;
 }
@@ -73,13 +74,13 @@ std::vector<Schedule> candidates(const TuneRequest& request, const std::string& 
 TuneReport tune(const TuneRequest& request, const Device& device) {
   if (device.is_cpu())
     throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU",
-                "cpu", "a CUDA GPU: --device cuda", "tune");
+                "cpu", "a CUDA GPU", "device");
   const std::vector<Schedule> space = candidates(request, device.arch());
   std::vector<Trial> trials = make_trials(request);
   const Problem problem = random_problem(request.variant, request.options, request.dims,
                                          {.seed = request.seed, .initial_state = false, .scalars = request.scalars});
   const auto compiled = [&](const Schedule& schedule) {
-    return compile_schedule(request.variant, request.options, schedule, device, "tuning");
+    return compile_schedule(request.variant, request.options, {schedule, "tuning"}, device);
   };
   Operators operators;
   operators.put(space.front(), compiled(space.front()));
@@ -117,7 +118,7 @@ TuneReport tune(const TuneRequest& request, const Device& device) {
   const auto& right = report.found.right;
   if (right.empty()) return report;
   TunedEntry& entry = report.entry;
-  entry.key = tuned_key(request.variant, request.options, request.dims);
+  entry.key = tuned_key(request.variant, request.options, expected_shape(request.dims));
   entry.schedule = right.front().schedule;
   entry.median_ms = right.front().median_ms;
   entry.relative_error = right.front().relative_error;

@@ -12,6 +12,7 @@
 
 #include "autotune/database.hpp"
 #include "autotune/search.hpp"
+#include "proof/dims.hpp"
 
 namespace rankone {
 

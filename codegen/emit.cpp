@@ -5,6 +5,7 @@
 
 #include "codegen/amalgamate.hpp"
 #include "codegen/gate_text.hpp"
+#include "codegen/knob_text.hpp"
 #include "codegen/manifest.hpp"
 #include "codegen/program.hpp"
 #include "codegen/variant_json.hpp"

@@ -9,6 +9,8 @@
 
 #include <rankone/error.hpp>
 
+#include "codegen/nearest.hpp"
+
 namespace rankone {
 namespace {
 
@@ -61,7 +63,7 @@ json parse_json(std::string_view text, std::string_view where) {
   }
 }
 
-JsonObject::JsonObject(const json& value, std::string where, std::initializer_list<std::string_view> accepted)
+JsonObject::JsonObject(const json& value, std::string where, const std::vector<std::string_view>& accepted)
     : value_(value), where_(std::move(where)) {
   for (const std::string_view key : accepted) accepted_ += (accepted_.empty() ? "" : ", ") + std::string(key);
   if (!value.is_object())
@@ -69,7 +71,8 @@ JsonObject::JsonObject(const json& value, std::string where, std::initializer_li
                 where_);
   for (const auto& member : value.items())
     if (std::find(accepted.begin(), accepted.end(), member.key()) == accepted.end())
-      throw Error(ErrorCode::invalid_argument, "unknown member", shortened(json(member.key())), accepted_, where_);
+      throw Error(ErrorCode::invalid_argument, "unknown member" + did_you_mean(member.key(), accepted),
+                  shortened(json(member.key())), accepted_, where_);
 }
 
 const json& JsonObject::at(const char* key) const {

@@ -2,13 +2,14 @@
 // Reads a JSON object strictly: unknown, doubled and ill-typed members are refused with what is accepted.
 #pragma once
 
-#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <nlohmann/json.hpp>
 
 #include "codegen/names.hpp"
+#include "codegen/nearest.hpp"
 
 namespace rankone {
 
@@ -23,7 +24,7 @@ nlohmann::json parse_json(std::string_view text, std::string_view where);
 
 class JsonObject {
  public:
-  JsonObject(const nlohmann::json& value, std::string where, std::initializer_list<std::string_view> accepted);
+  JsonObject(const nlohmann::json& value, std::string where, const std::vector<std::string_view>& accepted);
 
   bool has(const char* key) const { return value_.contains(key); }
   const nlohmann::json& at(const char* key) const;  // throws where it is missing
@@ -36,7 +37,9 @@ class JsonObject {
   template <class Value, std::size_t n> Value named(const char* key, const NamedValue<Value> (&table)[n]) const {
     const std::string name = string(key);
     if (const auto value = value_in(table, name)) return *value;
-    refuse(key, "unknown name", "'" + name + "'", list_of(table));
+    std::vector<std::string_view> names;
+    for (const NamedValue<Value>& entry : table) names.push_back(entry.name);
+    refuse(key, "unknown name" + did_you_mean(name, names), "'" + name + "'", list_of(table));
   }
   [[noreturn]] void refuse(const char* key, std::string message, std::string given, std::string accepted) const;
 

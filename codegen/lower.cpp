@@ -5,6 +5,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/knob_text.hpp"
 #include "codegen/program.hpp"
 #include "codegen/space.hpp"
 #include "templates/kernels/layout.cuh"
@@ -71,6 +72,13 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
   return make_hopper_layout(sizes);
 }
 
+int block_threads(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role) {
+  if (role == KernelRole::combine) return combine_threads;
+  if (role == KernelRole::join) return join_threads;
+  if (schedule.family == Family::hopper) return hopper_layout(variant, options, schedule, role).threads;
+  return 32 * schedule.warps;
+}
+
 int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role) {
   if (role == KernelRole::combine || role == KernelRole::join) return 0;
   if (schedule.family == Family::hopper) return hopper_layout(variant, options, schedule, role).bytes;
@@ -95,19 +103,16 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
   validate(variant);
   check_options(variant, options);
   const ArchLimits limits = arch_limits(arch);
-  if (const std::string reason = why_illegal(variant, options, schedule, limits); !reason.empty())
+  const Target target{variant, options, limits};
+  // Pins are the forward pass's.
+  const std::string reason = pass == Pass::forward ? why_illegal(target, schedule) : why_unfit(target, schedule);
+  if (!reason.empty())
     throw Error(ErrorCode::invalid_argument, "this schedule is not legal: " + reason, to_string(schedule),
                 "one that legal_schedules() lists", std::string(variant.name.view()));
 
-  // The public state-only pass is the portable family's, whichever the forward pass is of.
-  if (pass == Pass::states && schedule.family == Family::hopper) {
-    CompileOptions portable = options;
-    portable.family = Family::portable;
-    portable.level = Level::automatic;
-    portable.chunk = portable.value_tile = portable.warps = portable.stages = portable.cluster = 0;
-    portable.prepared = false;
-    return lower(variant, portable, default_schedule(variant, portable, arch), arch, pass);
-  }
+  if (pass == Pass::states && schedule.family != Family::portable)
+    throw Error(ErrorCode::unsupported, "the state-only pass is the portable family's", to_string(schedule),
+                "what states_schedule() chooses", std::string(variant.name.view()));
 
   Program program{.variant = variant,
                   .options = options,
@@ -124,16 +129,10 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .pass = pass,
                   .kernels = {}};
   for (const Leaf& leaf : scalars_of(variant)) program.scalars.emplace_back(leaf.name.view());
-  const auto threads = [&](KernelRole role) {
-    if (role == KernelRole::combine) return combine_threads;
-    if (role == KernelRole::join) return join_threads;
-    if (role == KernelRole::prepare) return hopper_layout(variant, options, schedule, role).threads;
-    return 32 * schedule.warps;
-  };
   for (const KernelRole role : roles_of(schedule, pass))
     program.kernels.push_back({.entry = std::string(variant.name.view()) + suffix_of(role, pass),
                                .role = role,
-                               .threads = threads(role),
+                               .threads = block_threads(variant, options, schedule, role),
                                .shared_bytes = shared_bytes(variant, options, schedule, role),
                                .cluster = role == KernelRole::join ? 1 : schedule.cluster,
                                .residents = role == KernelRole::prepare ? prepare_residents : 1});

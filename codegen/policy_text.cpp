@@ -5,6 +5,7 @@
 #include "codegen/bounds.hpp"
 #include "codegen/gate_text.hpp"
 #include "codegen/names.hpp"
+#include "codegen/space.hpp"
 
 namespace rankone {
 namespace {
@@ -39,7 +40,7 @@ class PolicyWriter {
     integers({{"key_dim", options.key_dim}, {"value_dim", options.value_dim}});
     integers({{"chunk", schedule.chunk},
               {"value_tile", schedule.value_tile},
-              {"warps", schedule.warps},
+              {"warps", block_threads(variant, options, schedule, KernelRole::scan) / 32},
               {"stages", schedule.stages}});
     if (schedule.family == Family::hopper) integers({{"cluster", schedule.cluster}});
     if (schedule.family == Family::hopper)

@@ -13,7 +13,6 @@
 #include <rankone/options.hpp>
 
 #include "codegen/ports.hpp"
-#include "codegen/schedule.hpp"
 
 namespace rankone {
 
@@ -61,11 +60,6 @@ struct ArchLimits {
 const std::vector<ArchLimits>& known_archs();   // sm_80, 86, 89, 90a, 100a, 120a
 ArchLimits arch_limits(std::string_view arch);  // these and their close relatives; else throws Error
 
-// Every legal schedule of the search space for these dims on this architecture, in a fixed order.
-std::vector<Schedule> legal_schedules(const Variant&, const CompileOptions&, std::string_view arch);
-// The untuned choice. Throws Error where nothing legal fits, or where what is pinned is not legal.
-Schedule default_schedule(const Variant&, const CompileOptions&, std::string_view arch);
-
 // variant + schedule -> program
 Program lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch, Pass pass = Pass::forward);
 std::string emit(const Program&);  // program -> CUDA text
@@ -79,7 +73,5 @@ std::int64_t segment_tokens(const Program&, const Shape&);
 std::size_t segment_state_bytes(const Program&, const Shape&);  // where segment_decays start in the workspace
 // Of chunk_states and segment_decays; 0 at the serial level unless it is prepared.
 std::size_t workspace_bytes(const Program&, const Shape&);
-
-std::string to_string(const Schedule&);  // "portable/serial chunk=64 value_tile=64 warps=4 stages=2"
 
 }  // namespace rankone

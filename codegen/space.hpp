@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Which schedules are legal, and why others are not.
+// Which schedules are legal under what is pinned, and why others are not.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "codegen/family.hpp"
 #include "codegen/program.hpp"
 #include "templates/hopper/layout.cuh"
 
@@ -21,22 +24,22 @@ void check_options(const Variant& variant, const CompileOptions& options);
 HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
                            KernelRole role);
 
-// Shared memory of a block of this role.
+// Threads and shared memory of a block of this role.
+int block_threads(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);
 int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);
 
-// Why this schedule cannot run; empty where it can. Pins of the variant and the options count as well.
-std::string why_illegal(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
-                        const ArchLimits& limits);
-
-// What is pinned, by the options or else the variant; 0 and automatic: nothing. Throws Error where they disagree.
-struct Pins {
-  Family family = Family::automatic;
-  Level level = Level::automatic;
-  int chunk = 0, value_tile = 0, warps = 0, stages = 0, cluster = 0;
-  bool prepared = false;
-  friend bool operator==(const Pins&, const Pins&) = default;
-};
+// The options' pins and the variant's own. Throws Error where they disagree.
 Pins pins_of(const Variant& variant, const CompileOptions& options);
-inline bool any(const Pins& pins) { return pins != Pins{}; }
+
+// Every legal schedule under `pins`, in a fixed order; `thorough` is tried with all its values, too.
+std::vector<Schedule> legal_schedules(const Target& target, const Pins& pins, const Knob* thorough = nullptr);
+// The same under the pins of the variant and the options. Throws what check_options throws.
+std::vector<Schedule> legal_schedules(const Variant& variant, const CompileOptions& options, std::string_view arch);
+
+// Why this schedule cannot run, or is not what the variant and the options pin; empty where all is well.
+std::string why_illegal(const Target& target, const Schedule& schedule);
+
+// Throws Error that says which of `pins`, under which nothing is legal, stand in the way.
+[[noreturn]] void refuse_pins(const Target& target, const Pins& pins);
 
 }  // namespace rankone

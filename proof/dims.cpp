@@ -6,6 +6,12 @@
 
 namespace rankone {
 
+Shape expected_shape(const Dims& dims) {
+  Shape shape = dims.shape();
+  if (shape.sequences == shape.batch) shape.sequences = 0;
+  return shape;
+}
+
 AxisSizes sizes_of(const Dims& dims) {
   AxisSizes sizes;
   sizes.set(Axis::batch, dims.batch), sizes.set(Axis::tokens, dims.tokens);

@@ -21,6 +21,9 @@ struct Dims {
   Shape shape() const { return {batch, tokens, heads, value_heads, sequences}; }
 };
 
+// What compile() takes: N only where sequences are packed.
+Shape expected_shape(const Dims& dims);
+
 AxisSizes sizes_of(const Dims& dims);
 std::vector<std::int64_t> sizes_of(const AxisList& axes, const Dims& dims);
 std::int64_t product(const std::vector<std::int64_t>& sizes);

@@ -9,6 +9,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/nearest.hpp"
 #include "codegen/ports.hpp"
 #include "proof/draw.hpp"
 #include "runtime/convert.hpp"
@@ -52,9 +53,14 @@ std::vector<NamedScalar> complete(const Variant& variant, std::vector<NamedScala
   }
   if (!given.empty()) {
     std::string accepted;
+    const std::vector<std::string_view> names = [&] {
+      std::vector<std::string_view> list;
+      for (const NamedScalar& each : result) list.emplace_back(each.name);
+      return list;
+    }();
     for (const NamedScalar& each : result) accepted += (accepted.empty() ? "" : ", ") + each.name;
-    throw Error(ErrorCode::invalid_argument, "the variant has no such scalar", given.front().name,
-                accepted.empty() ? "none" : accepted, "--scalar");
+    throw Error(ErrorCode::invalid_argument, "the variant has no such scalar" + did_you_mean(given.front().name, names),
+                given.front().name, accepted.empty() ? "none" : accepted, "scalar");
   }
   return result;
 }
@@ -70,7 +76,7 @@ void require_memory(const Variant& variant, const CompileOptions& options, const
                 to_string(dims) + ", which takes " + std::to_string(static_cast<long long>(bytes / 0x1p20)) + " MiB",
                 "at most " + std::to_string(static_cast<long long>(memory / 2 / 0x1p20)) +
                     " MiB, half of what this machine has",
-                "--shape");
+                "shape");
 }
 
 }  // namespace
@@ -93,7 +99,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
   if (packed) {
     if (dims.batch != 1)
       throw Error(ErrorCode::invalid_argument, "packed sequences lie in one batch row",
-                  "B=" + std::to_string(dims.batch), "B=1", "--packed");
+                  "B=" + std::to_string(dims.batch), "B=1", "packed");
     if (boundaries.empty()) boundaries = uneven_boundaries(dims.tokens, inputs.seed);
     dims.sequences = static_cast<std::int64_t>(boundaries.size()) - 1;
   } else {

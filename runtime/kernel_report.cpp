@@ -8,6 +8,7 @@
 
 #include <rankone/error.hpp>
 
+#include "codegen/knob_text.hpp"
 #include "runtime/cache/file_cache.hpp"
 #include "runtime/cache/hash.hpp"
 #include "runtime/cuda/cubin_entry.hpp"

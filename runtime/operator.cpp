@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: MIT
-// declare -> lower -> emit -> compile.
+// lower -> emit -> compile.
 #include <rankone/operator.hpp>
 
 #include <rankone/error.hpp>
 
-#include "codegen/space.hpp"
+#include "codegen/choose.hpp"
 #include "runtime/operator_impl.hpp"
-#include "runtime/tuned.hpp"
 
 namespace rankone {
 namespace {
@@ -20,7 +19,9 @@ bool runs_on(std::string_view asked, std::string_view own) {
   return a.substr(0, a.size() - 1) == b.substr(0, b.size() - 1) && a.back() <= b.back();
 }
 
-std::string arch_for(const CompileOptions& options, const Device& device) {
+}  // namespace
+
+std::string kernel_arch(const CompileOptions& options, const Device& device) {
   const std::string own = device.arch();
   if (options.arch.empty()) return arch_limits(own).arch;
   const std::string asked = arch_limits(options.arch).arch;
@@ -30,31 +31,14 @@ std::string arch_for(const CompileOptions& options, const Device& device) {
   return asked;
 }
 
-Operator make(const Variant& variant, const CompileOptions& options, const ChosenSchedule& chosen, const Device& device,
-              const std::string& arch) {
-  return Operator(
-      std::make_shared<const OperatorImpl>(lower(variant, options, chosen.schedule, arch), chosen.origin, device));
-}
-
-}  // namespace
-
-Operator compile(const Variant& variant, const CompileOptions& options, const Device& device) {
+Operator compile_schedule(const Variant& variant, const CompileOptions& options, const ChosenSchedule& chosen,
+                          const Device& device) {
   check_options(variant, options);
-  const std::string arch = arch_for(options, device);
-  return make(variant, options, choose_schedule(variant, options, device, arch), device, arch);
+  return Operator(std::make_shared<const OperatorImpl>(
+      lower(variant, options, chosen.schedule, kernel_arch(options, device)), chosen.origin, device));
 }
 
-Operator compile(const Variant& variant, const CompileOptions& options, const Device& device, const Shape& expected) {
-  check_options(variant, options);
-  check_shape(expected, variant);
-  const std::string arch = arch_for(options, device);
-  return make(variant, options, choose_schedule(variant, options, device, arch, expected), device, arch);
-}
-
-Operator compile_schedule(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
-                          const Device& device, const std::string& origin) {
-  return make(variant, options, {schedule, origin}, device, arch_for(options, device));
-}
+ChosenSchedule chosen_schedule(const Operator& op) { return {op.impl().program().schedule, op.impl().origin()}; }
 
 void Operator::forward(const ForwardArguments& arguments, void* stream) const { impl_->forward(arguments, stream); }
 void Operator::prepare_states() const { impl_->prepare_states(); }
@@ -65,7 +49,7 @@ void Operator::combine(Tensor state, Tensor log_decay_total, Tensor earlier, voi
   impl_->combine(state, log_decay_total, earlier, stream);
 }
 std::size_t Operator::workspace_bytes(const Shape& shape) const { return impl_->workspace_bytes(shape); }
-std::string Operator::schedule() const { return ChosenSchedule{impl_->program().schedule, impl_->origin()}.text(); }
+std::string Operator::schedule() const { return chosen_schedule(*this).text(); }
 std::string Operator::source() const { return impl_->text(); }
 const Variant& Operator::variant() const { return impl_->program().variant; }
 const CompileOptions& Operator::options() const { return impl_->program().options; }

@@ -56,7 +56,10 @@ const PassKernels& OperatorImpl::states_pass() const {
   std::call_once(states_built_, [&] {
     const Program& program = forward_.program();
     states_ = std::make_unique<const PassKernels>(
-        lower(program.variant, program.options, program.schedule, program.arch, Pass::states), device_);
+        lower(program.variant, program.options,
+              states_schedule(program.variant, program.options, program.arch, program.schedule), program.arch,
+              Pass::states),
+        device_);
   });
   return *states_;
 }

@@ -10,6 +10,7 @@
 
 #include <rankone/operator.hpp>
 
+#include "codegen/choose.hpp"
 #include "codegen/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/call.hpp"
@@ -69,8 +70,14 @@ class OperatorImpl {
   mutable std::unique_ptr<const PassKernels> states_;
 };
 
-// An operator with exactly this schedule, as the tuner needs it.
-Operator compile_schedule(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
-                          const Device& device, const std::string& origin = "pinned");
+// The architecture that kernels are compiled for: the options', or else the device's own. Throws Error for one that is
+// unknown, or whose code does not run there.
+std::string kernel_arch(const CompileOptions& options, const Device& device);
+
+ChosenSchedule chosen_schedule(const Operator& op);
+
+// An operator with exactly this schedule. Whoever calls has chosen it: this room chooses none.
+Operator compile_schedule(const Variant& variant, const CompileOptions& options, const ChosenSchedule& chosen,
+                          const Device& device);
 
 }  // namespace rankone

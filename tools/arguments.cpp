@@ -1,97 +1,164 @@
 // SPDX-License-Identifier: MIT
-// From argv to a command and its options, through the command-line library, which this file alone includes.
+// From argv to a command and its options.
 #include "tools/arguments.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <map>
 #include <vector>
 
-#include <CLI/CLI.hpp>
 #include <rankone/error.hpp>
 #include <rankone/version.hpp>
 
+#include "codegen/nearest.hpp"
 #include "runtime/log.hpp"
 #include "tools/commands.hpp"
 #include "tools/flags.hpp"
+#include "tools/help.hpp"
 
 namespace rankone {
 namespace {
-
-// `bench --suite NAME` names no variant; bench itself asks for one or the other.
-bool may_do_without(const Command& command) { return command.run == command_bench; }
-
-bool takes_several(const Command& command) { return std::string_view(command.positional) == "VARIANT..."; }
-
-std::string command_names() {
-  std::string names;
-  for (const Command& command : commands()) names += (names.empty() ? "" : ", ") + std::string(command.name);
-  return names;
-}
-
-std::string long_name(const Flag& flag) { return std::string(std::strstr(flag.name, "--")); }
 
 [[noreturn]] void refuse(std::string message, std::string given, std::string accepted, std::string where) {
   throw Error(ErrorCode::invalid_argument, std::move(message), std::move(given), std::move(accepted), std::move(where));
 }
 
-// What was typed for each option that takes a value. The command-line library only splits words: how often an option may
-// stand and what it takes is said here, in the same way for all of them.
-using Typed = std::map<const Flag*, std::vector<std::string>>;
-
-// A flag without help is in no list of options.
-void add(CLI::App& app, const Flag& flag, Options& options, Typed& typed) {
-  CLI::Option* option = nullptr;
-  if (flag.toggle != nullptr)
-    option = app.add_flag(flag.name, options.*flag.toggle, flag.help);
-  else
-    option = app.add_option(flag.name, typed[&flag], flag.help)
-                 ->type_name(flag.value)
-                 ->expected(1)
-                 ->take_all()
-                 ->allow_extra_args(false);  // the next word is not its
-  if (*flag.help == 0) option->group("");
+std::string long_name(const Flag& flag) { return flag.name.substr(flag.name.find("--")); }
+bool is_called(const Flag& flag, std::string_view word) {
+  return word == long_name(flag) || (flag.name[1] != '-' && word == flag.name.substr(0, 2));
 }
 
-void add_common(CLI::App& app, Options& options, Typed& typed) {
-  for (const Flag* flag : {&json_flag(), &quiet_flag()}) add(app, *flag, options, typed);
-  app.set_help_flag("-h,--help", "this text");
-}
-
-void take(const Flag& flag, const std::vector<std::string>& values, Options& options) {
-  const std::string name = long_name(flag);
-  for (const std::string& value : values)
-    if (value.empty()) refuse("an empty value", "''", flag.accepted, name);
-  if (flag.many != nullptr) {
-    options.*flag.many = values;
-    return;
-  }
-  if (values.size() > 1)
-    refuse("the option stands twice", name + " " + values[0] + " and " + name + " " + values[1], "one " + name, name);
-  if (!values.empty()) options.*flag.one = values.front();
-}
-
-// "--name=value" with a value that the option cannot have: the library would take it for another word, or for none.
-void check_joined(const Flag& flag, const std::string& word) {
-  const std::string name = long_name(flag);
-  if (flag.toggle != nullptr && word.starts_with(name + "="))
-    refuse("the option takes no value", word, name + " alone", name);
-  if (flag.toggle == nullptr && word == name + "=") refuse("an empty value", word, flag.accepted, name);
-}
-
-std::string accepted_options(const CLI::App& app) {
-  std::string names;
-  for (const CLI::Option* option : app.get_options())
-    if (option->nonpositional() && !option->get_group().empty())
-      names += (names.empty() ? "" : ", ") + std::string("--") + option->get_lnames().front();
-  return names;
-}
-
-const Flag* find_flag(const Flags& flags, const std::string& name) {
-  for (const Flag* flag : flags)
-    if (long_name(*flag) == name) return flag;
+const Command* find_command(std::string_view word) {
+  for (const Command& each : commands())
+    if (word == each.name) return &each;
   return nullptr;
 }
+
+// Walks over the words: options, each with its value, the command, and what it works on.
+class Reader {
+ public:
+  Reader(int count, const char* const* words) : words_(words + std::min(count, 1), words + count) {}
+
+  void run() {
+    for (bool options = true; next_ < words_.size();) {
+      const std::string& word = words_[next_++];
+      if (options && word == "--")
+        options = false;
+      else if (options && word.size() > 1 && word[0] == '-')
+        read_option(word);
+      else
+        read_word(word);
+    }
+  }
+
+  // Among words that are read as options; whatever else is wrong, help is given.
+  bool asks_for(std::string_view first, std::string_view second = {}) const {
+    for (const std::string& word : words_) {
+      if (word == "--") break;
+      if (word == first || word == second) return true;
+    }
+    return false;
+  }
+  // The command, as far as the words tell before they are read.
+  const Command* named_command() const {
+    for (const std::string& word : words_)
+      if (const Command* found = find_command(word)) return found;
+    return nullptr;
+  }
+
+  const Command* command() const { return command_; }
+  std::string where() const { return command_ == nullptr ? "rankone" : std::string("rankone ") + command_->name; }
+
+  Options options() const {
+    Options options;
+    for (const auto& [flag, values] : typed_) take(*flag, values, options);
+    const std::string_view positional = command_->positional;
+    if (positional == "ACTION" && !words_of_command_.empty()) options.action = words_of_command_.front();
+    if (positional.starts_with("VARIANT")) options.variants = words_of_command_;
+    if (command_->needs_word && words_of_command_.empty())
+      refuse("a variant is missing", "nothing",
+             "a name that `rankone list` prints, a JSON file, or - for standard input", where());
+    return options;
+  }
+
+ private:
+  void read_word(const std::string& word) {
+    if (command_ == nullptr) {
+      command_ = find_command(word);
+      if (command_ != nullptr) return;
+      std::vector<std::string_view> names;
+      std::string accepted;
+      for (const Command& each : commands()) {
+        names.emplace_back(each.name);
+        accepted += (accepted.empty() ? "" : ", ") + std::string(each.name);
+      }
+      refuse("an unknown command" + did_you_mean(word, names), word, accepted, where());
+    }
+    const std::string positional = command_->positional;
+    words_of_command_.push_back(word);
+    if (words_of_command_.size() > (positional.empty() ? 0 : 1) && !positional.ends_with("..."))
+      refuse("one word too many", word,
+             (positional.empty() ? "no word" : "one " + positional) + ", then options: " + accepted_options(), where());
+  }
+
+  void read_option(const std::string& word) {
+    const bool is_long = word.starts_with("--");
+    const std::string name = is_long ? word.substr(0, word.find('=')) : word.substr(0, 2);
+    const bool is_joined = name.size() < word.size();
+    const std::string joined = is_joined ? word.substr(name.size() + is_long) : std::string();
+    const Flags known = flags_of(command_);
+    const auto found =
+        std::find_if(known.begin(), known.end(), [&](const Flag* flag) { return is_called(*flag, name); });
+    if (found == known.end()) {
+      std::vector<std::string> names;
+      for (const Flag* flag : known) names.push_back(long_name(*flag));
+      refuse("an unknown option" + did_you_mean(name, {names.begin(), names.end()}), word, accepted_options(), where());
+    }
+    const Flag& flag = **found;
+    std::vector<std::string>& values = typed_[&flag];
+    if (!flag.takes_value()) {
+      if (is_joined) refuse("the option takes no value", word, long_name(flag) + " alone", long_name(flag));
+      values.emplace_back();
+      return;
+    }
+    if (is_joined && joined.empty()) refuse("an empty value", word, flag.accepted, long_name(flag));
+    if (!is_joined && (next_ == words_.size() || words_[next_].starts_with("--")))
+      refuse("a value is missing", "nothing", flag.accepted, long_name(flag));
+    values.push_back(is_joined ? joined : words_[next_++]);
+    if (values.back().empty()) refuse("an empty value", "''", flag.accepted, long_name(flag));
+  }
+
+  std::string accepted_options() const {
+    std::string names;
+    for (const Flag* flag : flags_of(command_))
+      if (!flag->help.empty()) names += long_name(*flag) + ", ";
+    return names + "--help";
+  }
+
+  static void take(const Flag& flag, const std::vector<std::string>& values, Options& options) {
+    const std::string name = long_name(flag);
+    if (flag.many != nullptr) {
+      options.*flag.many = values;
+      return;
+    }
+    const auto shown = [&](const std::string& value) { return flag.takes_value() ? name + " " + value : name; };
+    if (values.size() > 1)
+      refuse("the option stands twice", shown(values[0]) + " and " + shown(values[1]), "one " + name, name);
+    if (!flag.pin.empty()) {
+      const std::string value = flag.takes_value() ? values.front() : flag.pin_value;
+      if (!options.pins.emplace(flag.pin, value).second)
+        refuse("two options pin the same, and differently", name + " and its opposite", "one of them", name);
+    } else if (flag.toggle != nullptr) {
+      options.*flag.toggle = true;
+    } else {
+      options.*flag.one = values.front();
+    }
+  }
+
+  std::vector<std::string> words_, words_of_command_;
+  std::size_t next_ = 0;
+  const Command* command_ = nullptr;
+  std::map<const Flag*, std::vector<std::string>> typed_;
+};
 
 }  // namespace
 
@@ -103,93 +170,24 @@ bool json_wanted(int count, const char* const* words) {
 
 Invocation parse_arguments(int count, const char* const* words) {
   Invocation invocation;
-  Options& options = invocation.options;
-  Typed typed, in_front;  // behind the command, and before it
-  CLI::App app("Rankone: linear attention declared in C++, delivered as CUDA kernels.", "rankone");
-  app.set_version_flag("--version", "rankone " RANKONE_VERSION);
-  app.require_subcommand(0, 1);
-  app.allow_extras();
-  app.footer(
-      "VARIANT is a name that `rankone list` prints, a JSON file, or - for JSON on standard input.\n"
-      "`rankone COMMAND --help` has the options of a command and an example.\n\n"
-      "Example:\n  rankone check gla_sigmoid --device cpu");
-  add(app, seed_flag(), options, in_front);
-  add_common(app, options, in_front);
-
-  std::vector<CLI::App*> parsers;
-  for (const Command& command : commands()) {
-    CLI::App* parser = parsers.emplace_back(app.add_subcommand(command.name, command.summary));
-    parser->allow_extras();
-    parser->footer(std::string("\nExample:\n  ") + command.example);
-    if (*command.positional == 'V') {
-      CLI::Option* variant =
-          parser->add_option("VARIANT", options.variants, "a name that `rankone list` prints, a JSON file, or -");
-      variant->type_name("")->required(!may_do_without(command));
-      if (!takes_several(command)) variant->expected(1)->allow_extra_args(false);
-    }
-    if (*command.positional == 'A') parser->add_option("ACTION", options.action, "show, list or clear")->type_name("");
-    for (const Flag* flag : command.flags) add(*parser, *flag, options, typed);
-    if (!command.flags.empty()) add(*parser, seed_flag(), options, typed);
-    add_common(*parser, options, typed);
-  }
-
-  // The command, as far as the words tell before they are parsed, and the options that it knows.
-  const Command* command = nullptr;
-  for (int i = 1; i < count && command == nullptr; ++i)
-    for (const Command& each : commands())
-      if (std::string_view(words[i]) == each.name) command = &each;
-  Flags known = command != nullptr ? command->flags : Flags{};
-  known.insert(known.end(), {&seed_flag(), &json_flag(), &quiet_flag()});
-  for (int i = 1; i < count; ++i)
-    for (const Flag* flag : known) check_joined(*flag, words[i]);
-
-  try {
-    app.parse(count, words);
-  } catch (const CLI::CallForHelp&) {
-    const auto chosen = app.get_subcommands();
-    invocation.text = chosen.empty() ? app.help() : chosen.front()->help("rankone");
+  Reader reader(count, words);
+  const auto help = [&](const Command* command) {
+    invocation.text = command != nullptr ? help_of(*command) : general_help();
     invocation.document = Json::object({{"help", invocation.text}});
     return invocation;
-  } catch (const CLI::CallForVersion&) {
+  };
+  if (reader.asks_for("--help", "-h")) return help(reader.named_command());
+  if (reader.asks_for("--version") && reader.named_command() == nullptr) {
     invocation.text = "rankone " RANKONE_VERSION "\n";
     invocation.document = Json::object({{"version", RANKONE_VERSION}});
     return invocation;
-  } catch (const CLI::RequiredError&) {
-    refuse("a variant is missing", "nothing", "a name that `rankone list` prints, a JSON file, or - for standard input",
-           "rankone " + app.get_subcommands().front()->get_name());
-  } catch (const CLI::ParseError& error) {
-    const auto chosen = app.get_subcommands();
-    const std::string what = error.what(), name = what.substr(0, what.find(':'));
-    if (const Flag* flag = find_flag(known, name)) refuse("a value is missing", "nothing", flag->accepted, name);
-    std::string line;
-    for (int i = 1; i < count; ++i) line += (line.empty() ? "" : " ") + std::string(words[i]);
-    refuse("the command line does not parse", line, accepted_options(chosen.empty() ? app : *chosen.front()),
-           chosen.empty() ? "rankone" : "rankone " + chosen.front()->get_name());
   }
-
-  const auto chosen = app.get_subcommands();
-  if (chosen.empty()) {
-    const auto extra = app.remaining();
-    if (!extra.empty() && extra.front()[0] == '-')
-      refuse("an unknown option", extra.front(), accepted_options(app), "rankone");
-    refuse(extra.empty() ? "a command is missing" : "an unknown command", extra.empty() ? "nothing" : extra.front(),
-           command_names(), "rankone");
-  }
-  const auto index =
-      static_cast<std::size_t>(std::find(parsers.begin(), parsers.end(), chosen.front()) - parsers.begin());
-  const Command& taken = commands()[index];
-  invocation.where = std::string("rankone ") + taken.name;
-  if (const auto extra = app.remaining(true); !extra.empty()) {
-    const bool option = extra.front()[0] == '-';
-    const std::string positional = *taken.positional != 0 ? "one " + std::string(taken.positional) : "no word";
-    refuse(option ? "an unknown option" : "one word too many", extra.front(),
-           (option ? "" : positional + ", then options: ") + accepted_options(*chosen.front()), invocation.where);
-  }
-  for (const auto& [flag, values] : in_front) typed[flag].insert(typed[flag].begin(), values.begin(), values.end());
-  for (const auto& [flag, values] : typed)
-    if (!values.empty()) take(*flag, values, options);
+  reader.run();
+  if (reader.command() == nullptr) return help(nullptr);
+  invocation.where = reader.where();
+  invocation.options = reader.options();
+  invocation.command = reader.command()->run;
   log_level();  // warns of an unknown RANKONE_LOG now, not when something happens
-  invocation.command = taken.run;
   return invocation;
 }
 

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: MIT
 // rankone bench: median times beside the floor that memory sets.
 #include <algorithm>
+#include <optional>
 
+#include <rankone/compile.hpp>
 #include <rankone/error.hpp>
 
-#include "autotune/lookup.hpp"
 #include "bench/clock.hpp"
 #include "bench/suite.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
+#include "tools/documents.hpp"
 #include "tools/output.hpp"
+#include "tools/progress.hpp"
 #include "tools/request.hpp"
 #include "tools/text.hpp"
 
@@ -72,6 +75,7 @@ int command_bench(const Options& options) {
   std::vector<std::string> titles = {"variant", "shape", "ms", "floor ms", "of floor", "MB", "schedule"};
   if (is_suite) titles.insert(titles.begin() + 5, {"goal ms", "goal", "row"});
   Table table(titles);
+  std::optional<Progress> progress(std::in_place, options, "benchmarking", static_cast<int>(wanted.size()));
   for (const auto& [variant, what] : wanted) {
     const CompileOptions compile = compile_options(options, what.dims);
     const std::vector<std::int64_t> boundaries = boundaries_of(what, parse_seed(options));
@@ -81,20 +85,19 @@ int command_bench(const Options& options) {
                                             .scalars = parse_scalars(options),
                                             .boundaries = boundaries,
                                             .gate_scale = what.gate_scale});
-    const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), problem.dims);
-    const Operator op = compile_schedule(variant, compile, chosen.schedule, device, chosen.origin);
+    const Operator op = rankone::compile(variant, compile, device, expected_shape(problem.dims));
     std::size_t bytes = 0;
     const double milliseconds = clock.forward(op, problem, bytes);
     const double floor = static_cast<double>(bytes) / copy * 1e-6;
     Json row = Json::object({{"variant", variant.name.view()},
                              {"pass", "forward"},
-                             {"shape", to_string(what.dims)},
+                             {"shape", shape_document(what.dims)},
                              {"dtype", name_of(compile.dtype)},
                              {"median_ms", milliseconds},
                              {"bytes", bytes},
                              {"floor_ms", floor},
                              {"floor_fraction", floor / milliseconds},
-                             {"schedule", chosen.text()}});
+                             {"schedule", schedule_document(chosen_schedule(op))}});
     if (!boundaries.empty()) row.set("sequences", problem.dims.sequences);
     std::vector<std::string> cells = {std::string(variant.name.view()),
                                       to_string(what.dims),
@@ -102,7 +105,7 @@ int command_bench(const Options& options) {
                                       fixed(floor, 4),
                                       percent(floor / milliseconds),
                                       fixed(static_cast<double>(bytes) * 1e-6, 1),
-                                      chosen.text()};
+                                      op.schedule()};
     if (is_suite) {
       row.set("row", what.caption);
       if (what.goal_ms > 0) row.set("goal_ms", what.goal_ms);
@@ -114,7 +117,9 @@ int command_bench(const Options& options) {
     }
     rows.append(std::move(row));
     table.row(cells);
+    progress->step();
   }
+  progress.reset();
   print_result(options, Json::object({{"device", device.name()}, {"copy_GBps", copy}, {"rows", rows}}),
                device.name() + ", a copy moves " + fixed(copy, 0) + " GB/s" +
                    (is_suite ? "; goals in milliseconds are an H200's" : "") + "\n\n" + table.text());

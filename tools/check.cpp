@@ -2,11 +2,14 @@
 // rankone check: random inputs, poisoned outputs, and the recurrence in float64 to compare with.
 #include <optional>
 
-#include "autotune/lookup.hpp"
+#include <rankone/compile.hpp>
+
 #include "proof/verify.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
+#include "tools/documents.hpp"
 #include "tools/output.hpp"
+#include "tools/progress.hpp"
 #include "tools/request.hpp"
 #include "tools/text.hpp"
 
@@ -46,12 +49,13 @@ int command_check(const Options& options) {
   };
   first = draw(0);
   const Dims drawn = first->dims;
-  const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), drawn);
-  const Operator op = compile_schedule(variant, compile, chosen.schedule, device, chosen.origin);
   if (device.is_cpu() && blocks_of(drawn) > many_blocks)
     note(options, "the CPU device emulates kernels, some " + std::to_string(blocks_of(drawn)) +
                       " chunks of them here, which takes a while; fewer heads or tokens take less");
+  std::optional<Progress> progress(std::in_place, options, "checking " + std::string(variant.name.view()));
+  const Operator op = rankone::compile(variant, compile, device, expected_shape(drawn));
   const auto [errors, draws] = verify(op, draw);
+  progress.reset();
 
   bool ok = true;
   Json tensors = Json::array();
@@ -69,14 +73,14 @@ int command_check(const Options& options) {
                                       {"draws", draws},
                                       {"variant", variant.name.view()},
                                       {"device", device.name()},
-                                      {"shape", to_string(dims)},
+                                      {"shape", shape_document(dims)},
                                       {"dtype", name_of(compile.dtype)},
-                                      {"schedule", chosen.text()},
+                                      {"schedule", schedule_document(chosen_schedule(op))},
                                       {"passes", Json::array({pass})}});
   const std::string heading =
       std::string(variant.name.view()) + " forward on " + device.name() + ", " + to_string(dims) +
       (options.packed ? ", packed" : "") + ", " + name_of(compile.dtype) + ", seed " + std::to_string(seed) +
-      (draws > 1 ? ", " + std::to_string(draws) + " draws together" : "") + "\n" + chosen.text() + "\n\n";
+      (draws > 1 ? ", " + std::to_string(draws) + " draws together" : "") + "\n" + op.schedule() + "\n\n";
   print_result(options, document, heading + table.text());
   return ok ? exit_done : exit_check_failed;
 }

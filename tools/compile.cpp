@@ -4,7 +4,9 @@
 #include "codegen/program.hpp"
 #include "runtime/kernel_report.hpp"
 #include "tools/commands.hpp"
+#include "tools/documents.hpp"
 #include "tools/output.hpp"
+#include "tools/progress.hpp"
 #include "tools/request.hpp"
 #include "tools/text.hpp"
 
@@ -21,9 +23,11 @@ int command_compile(const Options& options) {
   Table table({"kernel", "pass", "arch", "registers", "shared", "spilled", "compiled in", "cached"});
   std::string text;
   for (const std::string& arch : archs) {
-    const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
+    note_suffix(options, variant, compile, arch);
+    const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
     text += arch + ": " + chosen.text() + "\n";
-    schedules.set(arch, chosen.text());
+    schedules.set(arch, schedule_document(chosen));
+    const Progress progress(options, "compiling for " + arch);
     for (const KernelReport& each : compile_kernels(lower(variant, compile, chosen.schedule, arch))) {
       kernels.append(Json::object({{"name", each.name},
                                    {"pass", each.pass},

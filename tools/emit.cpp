@@ -5,6 +5,7 @@
 #include "autotune/lookup.hpp"
 #include "codegen/program.hpp"
 #include "tools/commands.hpp"
+#include "tools/documents.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
 
@@ -19,7 +20,8 @@ int command_emit(const Options& options) {
   const Device device = pick_device(options);
   const std::string arch = one_arch(options, device);
   const CompileOptions compile = compile_options(options, dims);
-  const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
+  note_suffix(options, variant, compile, arch);
+  const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
   const std::string source = emit(lower(variant, compile, chosen.schedule, arch));
 
   if (!options.json) {
@@ -27,7 +29,8 @@ int command_emit(const Options& options) {
     if (output != "-") note(options, "wrote " + output + ", schedule " + chosen.text());
     return exit_done;
   }
-  Json document = Json::object({{"variant", variant.name.view()}, {"arch", arch}, {"schedule", chosen.text()}});
+  Json document =
+      Json::object({{"variant", variant.name.view()}, {"arch", arch}, {"schedule", schedule_document(chosen)}});
   if (output == "-") {
     document.set("source", source);
   } else {
@@ -35,7 +38,7 @@ int command_emit(const Options& options) {
     document.set("file", output);
     document.set("bytes", source.size());
   }
-  print(dump(document));
+  print(document_text(document));
   return exit_done;
 }
 

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // rankone export: source, cubin and manifest, each whole or not there.
+#include <optional>
+
 #include <rankone/error.hpp>
 
 #include "autotune/lookup.hpp"
 #include "codegen/program.hpp"
 #include "runtime/export.hpp"
 #include "tools/commands.hpp"
+#include "tools/documents.hpp"
 #include "tools/output.hpp"
+#include "tools/progress.hpp"
 #include "tools/request.hpp"
 
 namespace rankone {
@@ -25,11 +29,16 @@ int command_export(const Options& options) {
   const Device device = pick_device(options);
   const std::string arch = one_arch(options, device);
   const CompileOptions compile = compile_options(options, dims);
-  const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, dims);
+  note_suffix(options, variant, compile, arch);
+  const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
+  std::optional<Progress> progress(std::in_place, options, "compiling for " + arch);
   const ExportedFiles files = export_program(lower(variant, compile, chosen.schedule, arch), options.output);
+  progress.reset();
 
-  Json document = Json::object(
-      {{"variant", variant.name.view()}, {"arch", arch}, {"schedule", chosen.text()}, {"source", files.source}});
+  Json document = Json::object({{"variant", variant.name.view()},
+                                {"arch", arch},
+                                {"schedule", schedule_document(chosen)},
+                                {"source", files.source}});
   document.set("cubin", files.cubin.empty() ? Json() : Json(files.cubin));
   document.set("manifest", files.manifest);
   document.set("removed", files.removed);

@@ -12,6 +12,7 @@
 #include "runtime/paths.hpp"
 #include "tools/arguments.hpp"
 #include "tools/commands.hpp"
+#include "tools/flags.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/json.hpp"
 #include "tools/output.hpp"
@@ -43,7 +44,7 @@ void require_named_cache(const Invocation& invocation) {
 // `where` is for what does not say so itself: the command, as far as it is known.
 int report(const Error& error, const std::string& where, bool json) {
   const Error whole(error.code(), error.message(), error.given(), error.accepted(),
-                    error.where().empty() ? where : error.where());
+                    error.where().empty() ? where : flag_at(error.where()));
   if (json) {
     Json parts = Json::object();
     parts.set("message", whole.message());
@@ -51,7 +52,7 @@ int report(const Error& error, const std::string& where, bool json) {
     parts.set("accepted", whole.accepted());
     parts.set("where", whole.where());
     try {
-      print(dump(Json::object({{"error", parts}})));
+      print(document_text(Json::object({{"error", parts}})));
       return exit_code(error.code());
     } catch (const Error&) {  // standard output is what failed: the sentence goes where it can be read
     }
@@ -69,7 +70,7 @@ int main(int count, char** words) {
   try {
     const Invocation invocation = parse_arguments(count, words);
     if (invocation.command == nullptr) {
-      print(json ? dump(invocation.document) : invocation.text);
+      print(json ? document_text(invocation.document) : invocation.text);
       return exit_done;
     }
     where = invocation.where;

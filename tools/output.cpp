@@ -16,6 +16,7 @@
 #include <rankone/error.hpp>
 
 #include "runtime/cache/file.hpp"
+#include "tools/progress.hpp"
 
 namespace rankone {
 
@@ -27,11 +28,20 @@ void print(std::string_view text) {
 
 void note(const Options& options, std::string_view text) {
   constexpr std::size_t most = 1000;  // names from files may be anything
-  if (!options.quiet) std::cerr << "rankone: " << one_line(text, most) << std::endl;
+  if (options.quiet) return;
+  Progress::clear();
+  std::cerr << "rankone: " << one_line(text, most) << std::endl;
+}
+
+std::string document_text(const Json& document) {
+  constexpr int schema = 1;
+  Json whole = Json::object({{"schema", schema}});
+  for (const auto& [key, value] : std::get<Json::Object>(document.value())) whole.set(key, value);
+  return dump(whole);
 }
 
 void print_result(const Options& options, const Json& document, const std::string& text) {
-  print(options.json ? dump(document) : text);
+  print(options.json ? document_text(document) : text);
 }
 
 std::string read_input(const std::string& path) {

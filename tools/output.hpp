@@ -12,6 +12,8 @@ namespace rankone {
 
 void print(std::string_view text);                         // to standard output; throws Error(io) when that fails
 void note(const Options& options, std::string_view text);  // a line on standard error, unless --quiet
+// A document's text, with the version of its fields in front.
+std::string document_text(const Json& document);
 // The document with --json, else the text for people.
 void print_result(const Options& options, const Json& document, const std::string& text);
 

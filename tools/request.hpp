@@ -38,6 +38,10 @@ std::string one_arch(const Options& options, const Device& device);
 // Each --arch, `all` being all of them; or else the device's.
 std::vector<std::string> all_archs(const Options& options, const Device& device);
 
+// Says so where an architecture without its suffix gives slower kernels than with it.
+void note_suffix(const Options& options, const Variant& variant, const CompileOptions& compile,
+                 const std::string& arch);
+
 std::int64_t parse_integer(const std::string& text, std::int64_t low, std::int64_t high, const std::string& where);
 double parse_number(const std::string& text, const std::string& where);
 

@@ -1,14 +1,18 @@
 // SPDX-License-Identifier: MIT
 // rankone run: a file's tensors through the kernel, and a file with what it wrote.
+#include <optional>
+
+#include <rankone/compile.hpp>
 #include <rankone/error.hpp>
 
-#include "autotune/lookup.hpp"
 #include "proof/draw.hpp"
 #include "proof/launch.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
+#include "tools/documents.hpp"
 #include "tools/file_problem.hpp"
 #include "tools/output.hpp"
+#include "tools/progress.hpp"
 #include "tools/request.hpp"
 
 namespace rankone {
@@ -51,12 +55,13 @@ int command_run(const Options& options) {
     note(options, "'" + name + "' is ignored: " + std::string(variant.name.view()) + " does not read it");
 
   const Device device = pick_device(options);
-  const ChosenSchedule chosen = choose_schedule(variant, problem.options, device, device.arch(), problem.dims);
-  const Operator op = compile_schedule(variant, problem.options, chosen.schedule, device, chosen.origin);
+  std::optional<Progress> progress(std::in_place, options, "running " + std::string(variant.name.view()));
+  const Operator op = compile(variant, problem.options, device, expected_shape(problem.dims));
   Launch launch(op, problem, true);
   launch.poison(std::byte{0});  // tokens outside of every sequence stay 0
   launch.forward();
   const std::vector<HostTensor> results = launch.outputs();
+  progress.reset();
 
   std::vector<SafetensorsTensor> tensors;
   std::string names;
@@ -72,7 +77,7 @@ int command_run(const Options& options) {
   metadata["variant"] = variant.name.view();
   write_output(options.output, safetensors_bytes(tensors, metadata));
   if (options.output == "-") {
-    note(options, "wrote " + names + ", " + to_string(problem.dims) + ", " + chosen.text());
+    note(options, "wrote " + names + ", " + to_string(problem.dims) + ", " + op.schedule());
     return exit_done;
   }
   Json ignored = Json::array();
@@ -80,13 +85,13 @@ int command_run(const Options& options) {
   print_result(options,
                Json::object({{"variant", variant.name.view()},
                              {"device", device.name()},
-                             {"shape", to_string(problem.dims)},
-                             {"schedule", chosen.text()},
+                             {"shape", shape_document(problem.dims)},
+                             {"schedule", schedule_document(chosen_schedule(op))},
                              {"ignored", ignored},
                              {"written", written},
                              {"file", options.output}}),
                std::string(variant.name.view()) + " on " + device.name() + ", " + to_string(problem.dims) + "\n" +
-                   chosen.text() + "\nwrote " + names + " to " + options.output + "\n");
+                   op.schedule() + "\nwrote " + names + " to " + options.output + "\n");
   return exit_done;
 }
 

@@ -4,10 +4,12 @@
 
 #include <rankone/dsl.hpp>
 
+#include "autotune/lookup.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
 #include "codegen/variant_json.hpp"
 #include "tools/commands.hpp"
+#include "tools/documents.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
 #include "tools/text.hpp"
@@ -88,9 +90,14 @@ int command_show(const Options& options) {
     for (const GateGradient& each : gradients)
       text += "  d " + each.gate + " / d " + each.input + " = " + each.derivative + "\n";
   }
-  text +=
-      "\npasses      forward\nchunk form  " + chunk_form(variant) + "\nspec        " + variant_to_json(variant) + "\n";
-  print_result(options, variant_document(variant, compile), text);
+  // Also refuses pins that do not fit.
+  const Device device = pick_device(options);
+  const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), expected_shape(dims));
+  text += "\npasses      forward\nchunk form  " + chunk_form(variant) + "\nschedule    " + chosen.text() +
+          "\nspec        " + variant_to_json(variant) + "\n";
+  Json document = variant_document(variant, compile);
+  document.set("schedule", schedule_document(chosen));
+  print_result(options, document, text);
   return exit_done;
 }
 

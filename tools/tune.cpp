@@ -5,8 +5,9 @@
 #include <rankone/error.hpp>
 
 #include "autotune/lookup.hpp"
-#include "codegen/program.hpp"
+#include "codegen/knob_text.hpp"
 #include "tools/commands.hpp"
+#include "tools/documents.hpp"
 #include "tools/interrupt.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
@@ -33,7 +34,8 @@ int command_tune(const Options& options) {
   const Device device = pick_device(options);
   if (device.is_cpu())
     throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU",
-                device.name(), "a CUDA GPU: --device cuda", "rankone tune");
+                options.device.empty() ? "no --device, and no GPU was found here" : "--device " + options.device,
+                "a CUDA GPU: --device cuda", "rankone tune");
   const std::filesystem::path folder = user_folder();
   require_tuned_folder(folder, device.name());
   const Dims defaults{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
@@ -69,8 +71,8 @@ int command_tune(const Options& options) {
       store_tuned(folder, device.name(), device.arch(), report.entry);
       const std::size_t tried = report.found.right.size() + report.found.rejected.size();
       rows.append(Json::object({{"variant", report.entry.variant},
-                                {"shape", report.entry.shape},
-                                {"schedule", to_string(report.entry.schedule)},
+                                {"shape", shape_document(dims)},
+                                {"schedule", schedule_document(report.entry.schedule)},
                                 {"median_ms", report.entry.median_ms},
                                 {"default_ms", report.entry.default_ms},
                                 {"relative_error", report.entry.relative_error},

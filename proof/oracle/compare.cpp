@@ -59,10 +59,11 @@ std::vector<Row> joined(const std::vector<Row>& rows, std::size_t together) {
 }
 
 Comparison compare_rows(const std::vector<Compared>& draws, double bound, std::int64_t least_row) {
-  Comparison comparison{.ok = true};
+  Comparison comparison{.ok = true};  // without elements
   std::int64_t elements = 0, length = 1;
   std::vector<Row> rows;
   Row whole;
+  double fourth = 0;
   for (const auto& [result, reference] : draws) {
     if (result.rank != reference.rank ||
         !std::equal(result.shape.begin(), result.shape.begin() + result.rank, reference.shape.begin()))
@@ -77,9 +78,11 @@ Comparison compare_rows(const std::vector<Compared>& draws, double bound, std::i
       rows.push_back(measure(result, reference, i, length));
       whole.error += rows.back().error;
       whole.norm += rows.back().norm;
+      fourth += rows.back().norm * rows.back().norm;
     }
   }
   if (elements == 0) return comparison;
+  if (fourth > 0) comparison.effective_rows = whole.norm * whole.norm / fourth;
   const std::int64_t together = (least_row + length - 1) / length;
   if (together > 1) {
     rows = joined(rows, static_cast<std::size_t>(together));
@@ -97,11 +100,13 @@ Comparison compare_rows(const std::vector<Compared>& draws, double bound, std::i
     comparison.worst_row = error;
     comparison.worst_index = static_cast<std::int64_t>(i) * together;
   }
-  comparison.ok = comparison.relative_error <= bound && comparison.worst_row <= row_factor * bound;
+  comparison.ok = comparison.within(bound);
   return comparison;
 }
 
 }  // namespace
+
+bool Comparison::within(double bound) const { return relative_error <= bound && worst_row <= row_factor * bound; }
 
 Comparison compare(const Tensor& result, const Tensor& reference, double bound) {
   return compare_rows({{result, reference}}, bound, 1);

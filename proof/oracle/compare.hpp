@@ -13,7 +13,11 @@ struct Comparison {
   double relative_error = 0;  // norm(x - r) / max(norm(r), 1e-6 sqrt(n)); NaN where there is one
   double worst_row = 0;       // the largest norm(x - r) of a row, over the larger of norm(r) there and the RMS row norm
   std::int64_t worst_index = 0;  // which row, counted over all leading dimensions
-  bool ok = false;               // relative_error <= bound, and worst_row <= 5 bound; never with a NaN
+  // How many rows count: their number where all are of one size, 1 where one is much larger than the others.
+  double effective_rows = 0;
+  bool ok = false;  // within the bound that was asked for
+
+  bool within(double bound) const;  // relative_error <= bound, and worst_row <= 5 bound; never with a NaN
 };
 
 struct Compared {

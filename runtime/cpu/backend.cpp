@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <mutex>
 #include <thread>
 
 #include <rankone/error.hpp>
@@ -10,6 +11,7 @@
 #include "runtime/backend.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/host_map.hpp"
+#include "runtime/cpu/temporary_folder.hpp"
 
 namespace rankone {
 namespace {
@@ -71,6 +73,8 @@ class CpuBackend final : public DeviceBackend {
   void synchronize(void*) override {}
 
   std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text) override {
+    static std::once_flag swept;  // even where everything is cached, and nothing will be compiled
+    std::call_once(swept, sweep_temporary_folders);
     return std::make_shared<CpuKernels>(HostModule::build(text), program.kernels, options_);
   }
 

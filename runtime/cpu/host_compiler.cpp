@@ -5,13 +5,11 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstring>
 #include <filesystem>
 #include <optional>
@@ -21,6 +19,7 @@
 
 #include "codegen/amalgamate.hpp"
 #include "runtime/cache/file.hpp"
+#include "runtime/cpu/temporary_folder.hpp"
 #include "runtime/interruption.hpp"
 #include "runtime/paths.hpp"
 
@@ -50,55 +49,6 @@ constexpr const char* flags[] = {"-std=c++20",
 constexpr const char* accepted_compilers = "g++ 12, clang++ 16 or later, in PATH as c++ or named by RANKONE_CXX or CXX";
 
 constexpr const char* does_not_compile = "the host compiler does not compile an empty C++20 program";
-
-constexpr const char* folder_prefix = "rankone-host-";
-constexpr std::chrono::hours folder_lifetime{1};
-
-// Removes what killed processes of this user left behind.
-void sweep(const fs::path& base) {
-  std::error_code failed;
-  const auto now = fs::file_time_type::clock::now();
-  for (fs::directory_iterator entry(base, failed), end; !failed && entry != end; entry.increment(failed)) {
-    if (!entry->path().filename().string().starts_with(folder_prefix)) continue;
-    struct stat status {};
-    if (::lstat(entry->path().c_str(), &status) != 0 || !S_ISDIR(status.st_mode) || status.st_uid != ::geteuid())
-      continue;
-    std::error_code gone;  // another process may sweep too
-    const auto written = entry->last_write_time(gone);
-    if (!gone && now - written > folder_lifetime) fs::remove_all(entry->path(), gone);
-  }
-}
-
-// A folder that goes away with everything in it.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    std::error_code failed;
-    fs::path base = fs::temp_directory_path(failed);
-    if (failed) base = "/tmp";
-    sweep(base);
-    std::string pattern = (base / (std::string(folder_prefix) + "XXXXXX")).string();
-    const Uninterrupted step;
-    if (::mkdtemp(pattern.data()) == nullptr)
-      throw Error(ErrorCode::io, std::string("no temporary folder can be made (") + std::strerror(errno) + ")",
-                  base.string(), "a folder that can be written", "TMPDIR");
-    path_ = pattern;
-    leftover_ = Leftover(path_);
-  }
-  ~TemporaryFolder() {
-    const Uninterrupted step;
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-    leftover_ = Leftover();
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  const fs::path& path() const { return path_; }
-
- private:
-  fs::path path_;
-  Leftover leftover_;
-};
 
 std::vector<std::string> words_of(const std::string& text) {
   std::istringstream stream(text);

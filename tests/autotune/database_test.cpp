@@ -14,6 +14,8 @@
 
 #include "autotune/database.hpp"
 #include "autotune/lookup.hpp"
+#include "codegen/knob_text.hpp"
+#include "proof/dims.hpp"
 #include "runtime/cache/file.hpp"
 
 namespace rankone {
@@ -39,7 +41,7 @@ const CompileOptions options{.key_dim = 128, .value_dim = 128};
 
 TunedEntry entry_for(const Dims& dims, int chunk, const char* variant = "gla") {
   TunedEntry entry;
-  entry.key = tuned_key(*find_variant(variant), options, dims);
+  entry.key = tuned_key(*find_variant(variant), options, expected_shape(dims));
   entry.schedule.chunk = chunk;
   entry.median_ms = 0.5;
   entry.variant = variant;
@@ -63,6 +65,41 @@ TEST_F(Database, FilesReadBack) {
   EXPECT_EQ(tuned_text(read), tuned_text(file));
 }
 
+TEST_F(Database, TheFirstSchemaStillServes) {
+  std::filesystem::create_directories(folder / "user");
+  std::ofstream(folder / "user" / "gpu-a.json") << R"({"schema": 1, "device": "GPU A", "arch": "sm_90a", "entries": [{
+    "variant": "gla", "structure": "decay=per_key map=no key=k write=no inputs=HV.K parameters=", "types": "bf16 bf16 tf32",
+    "key_dim": 128, "value_dim": 128, "tokens_bucket": 12, "rows_bucket": 7, "shape": "B=8,T=4096", "version": "0.1.0",
+    "schedule": {"family": "hopper", "level": "serial", "chunk": 32, "value_tile": 64, "warps": 12, "stages": 4},
+    "median_ms": 0.5, "default_ms": 0.6, "relative_error": 0.002, "measured": []}]})";
+  const TunedKey key = tuned_key(*find_variant("gla"), options, expected_shape(large));
+  const auto choice = look(key);
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(to_string(choice->schedule), "hopper/serial chunk=32 value_tile=64 stages=4");
+  EXPECT_FALSE(look(tuned_key(*find_variant("gla"), options, expected_shape(large), Pass::states)))
+      << "what is fast for one pass says nothing of another";
+  store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(large, 16));
+  EXPECT_EQ(look(key)->schedule.chunk, 16) << "its entry is replaced";
+}
+
+TEST_F(Database, WhatShipsComesLast) {
+  const std::string text = tuned_text({"GPU A", "sm_90a", {entry_for(large, 32)}});
+  const TunedKey key = tuned_key(*find_variant("gla"), options, expected_shape(large));
+  const auto any = [](const Schedule&) { return true; };
+  const auto choice = lookup_tuned({folder / "user"}, "GPU A", "sm_90a", key, any, {{"gpu-a.json", text}});
+  ASSERT_TRUE(choice);
+  EXPECT_EQ(choice->schedule.chunk, 32);
+  store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(large, 16));
+  EXPECT_EQ(lookup_tuned({folder / "user"}, "GPU A", "sm_90a", key, any, {{"gpu-a.json", text}})->schedule.chunk, 16);
+}
+
+// Each file that ships reads as what it is called.
+TEST_F(Database, WhatShipsReads) {
+  ASSERT_FALSE(shipped_files().empty());
+  for (const ShippedFile& shipped : shipped_files())
+    EXPECT_EQ(tuned_file_name(parse_tuned(shipped.text, "shipped").device), shipped.name);
+}
+
 TEST_F(Database, FileNamesArePlain) {
   EXPECT_EQ(tuned_file_name("NVIDIA H200"), "nvidia-h200.json");
   EXPECT_EQ(tuned_file_name("NVIDIA H100 80GB HBM3"), "nvidia-h100-80gb-hbm3.json");
@@ -71,7 +108,7 @@ TEST_F(Database, FileNamesArePlain) {
 
 TEST_F(Database, KeysTellKernelsApartButNotFormulas) {
   const auto key = [&](const char* name, const CompileOptions& given = options) {
-    return tuned_key(*find_variant(name), given, large);
+    return tuned_key(*find_variant(name), given, expected_shape(large));
   };
   EXPECT_EQ(key("gla"), key("gla_sigmoid")) << "the same kernel but for a formula";
   EXPECT_NE(key("gla"), key("hgrn2"));
@@ -83,7 +120,7 @@ TEST_F(Database, KeysTellKernelsApartButNotFormulas) {
 }
 
 TEST_F(Database, LookupGoesFromNearToFar) {
-  const TunedKey wanted = tuned_key(*find_variant("gla"), options, large);
+  const TunedKey wanted = tuned_key(*find_variant("gla"), options, expected_shape(large));
   EXPECT_FALSE(look(wanted));
   store_tuned(folder / "user", "GPU B", "sm_90a", entry_for(large, 16));
   EXPECT_EQ(look(wanted)->schedule.chunk, 16);
@@ -97,15 +134,15 @@ TEST_F(Database, LookupGoesFromNearToFar) {
   store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(large, 128));
   EXPECT_EQ(look(wanted)->schedule.chunk, 128) << "the user's own lies over what ships";
   EXPECT_FALSE(look(wanted, "GPU C", "sm_80")) << "never another architecture";
-  EXPECT_FALSE(look(tuned_key(*find_variant("linear"), options, large)));
+  EXPECT_FALSE(look(tuned_key(*find_variant("linear"), options, expected_shape(large))));
 }
 
 TEST_F(Database, OnlyLegalSchedulesAreReturned) {
   store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(large, 128));
   store_tuned(folder / "user", "GPU A", "sm_90a", entry_for(small, 32));
-  const auto choice =
-      lookup_tuned({folder / "user"}, "GPU A", "sm_90a", tuned_key(*find_variant("gla"), options, large),
-                   [](const Schedule& each) { return each.chunk < 128; });
+  const auto choice = lookup_tuned({folder / "user"}, "GPU A", "sm_90a",
+                                   tuned_key(*find_variant("gla"), options, expected_shape(large)),
+                                   [](const Schedule& each) { return each.chunk < 128; });
   ASSERT_TRUE(choice);
   EXPECT_EQ(choice->schedule.chunk, 32);
 }
@@ -154,10 +191,10 @@ TEST_F(Database, BrokenFilesAreSkippedByLookupAndKeptByStore) {
   const std::string whole = *read_file(folder / "user" / "gpu-b.json");
   for (const std::string& broken :
        {std::string(), std::string("{"), std::string("[]"), whole.substr(0, whole.size() / 2),
-        std::string(R"({"schema":2,"device":"GPU A","arch":"sm_90a","entries":[]})"),
+        std::string(R"({"schema":3,"device":"GPU A","arch":"sm_90a","entries":[]})"),
         std::string(R"({"schema":1,"device":"GPU A","arch":"sm_90a","entries":[{}]})")}) {
     std::ofstream(folder / "user" / "gpu-a.json") << broken;
-    const auto choice = look(tuned_key(*find_variant("gla"), options, large));
+    const auto choice = look(tuned_key(*find_variant("gla"), options, expected_shape(large)));
     ASSERT_TRUE(choice) << "the other file still serves";
     EXPECT_EQ(choice->schedule.chunk, 16);
     for (const auto& attempt :
@@ -185,13 +222,14 @@ TEST_F(Database, TheUsersFolderFollowsTheEnvironment) {
   ASSERT_TRUE(tuned_user_folder());
   EXPECT_EQ(*tuned_user_folder(), folder / "tuned");
   store_tuned(*tuned_user_folder(), "GPU A", "sm_90a", entry_for(large, 32));
-  const auto choice = tuned_choice(*find_variant("gla_sigmoid"), options, "GPU A", "sm_90a", large);
+  const auto choice = tuned_choice(*find_variant("gla_sigmoid"), options, "GPU A", "sm_90a", expected_shape(large));
   ASSERT_TRUE(choice);
   EXPECT_EQ(choice->schedule.chunk, 32);
   CompileOptions pinned = options;
-  pinned.chunk = 64;
-  EXPECT_FALSE(tuned_choice(*find_variant("gla_sigmoid"), pinned, "GPU A", "sm_90a", large)) << "a pin wins";
-  EXPECT_FALSE(tuned_choice(*find_variant("gla_sigmoid"), options, "cpu", "sm_90a", large));
+  pinned.pins.chunk = 64;
+  EXPECT_FALSE(tuned_choice(*find_variant("gla_sigmoid"), pinned, "GPU A", "sm_90a", expected_shape(large)))
+      << "a pin wins";
+  EXPECT_FALSE(tuned_choice(*find_variant("gla_sigmoid"), options, "cpu", "sm_90a", expected_shape(large)));
   unsetenv("RANKONE_DATA_DIR");
 }
 

@@ -10,7 +10,7 @@ namespace rankone {
 namespace {
 
 Schedule default_of(const Variant& variant, const Dims& dims, const CompileOptions& options) {
-  return choose_schedule(variant, options, Device::cpu(), "sm_90a", dims).schedule;
+  return choose_schedule(variant, options, Device::cpu(), "sm_90a", expected_shape(dims)).schedule;
 }
 const CompileOptions square{.key_dim = 128, .value_dim = 128};
 Dims sizes(std::int64_t batch, std::int64_t tokens) {
@@ -55,10 +55,10 @@ TEST(Default, PreparesManyKeysUnlessSequencesAreSplit) {
 
 TEST(Default, LeavesWhatIsPinned) {
   CompileOptions wide = square;
-  wide.value_tile = 128;
+  wide.pins.value_tile = 128;
   EXPECT_EQ(default_of(variants::gla, sizes(4, 8192), wide).value_tile, 128);
   CompileOptions portable = square;
-  portable.family = Family::portable;
+  portable.pins.family = Family::portable;
   EXPECT_EQ(default_of(variants::gla, sizes(4, 8192), portable).family, Family::portable);
 }
 

@@ -11,6 +11,8 @@
 #include <rankone/error.hpp>
 
 #include "autotune/search.hpp"
+#include "codegen/choose.hpp"
+#include "codegen/knob_text.hpp"
 #include "codegen/program.hpp"
 
 namespace rankone {

@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <sstream>
+
 #include "folder.hpp"
 #include "process.hpp"
 
@@ -62,6 +65,54 @@ TEST(Commands, GeneralHelpNamesThemAll) {
     EXPECT_NE(help.out.find(std::string("\n  ") + name + " "), std::string::npos) << name;
   EXPECT_FALSE(example_of(help.out).empty());
   EXPECT_EQ(rankone({"--version"}).out.rfind("rankone 0.", 0), 0u);
+}
+
+TEST(Commands, NothingAskedForIsHelp) {
+  const Finished bare = rankone(std::vector<std::string>{});
+  EXPECT_EQ(bare.code, 0);
+  EXPECT_EQ(bare.out, rankone({"--help"}).out);
+}
+
+TEST(Commands, HelpWrapsAtTheWidthThereIs) {
+  for (const std::size_t width : {50, 80, 120})
+    for (const std::string line : {"--help", "check --help", "bench --help"}) {
+      std::istringstream help(rankone(split(line), {}, {{"COLUMNS", std::to_string(width)}}).out);
+      std::size_t longest = 0;
+      std::string text;
+      for (bool example = false; std::getline(help, text);) {
+        example = example || text == "Example:";  // one command, to be copied
+        if (!example) longest = std::max(longest, text.size());
+      }
+      EXPECT_LE(longest, width) << line;
+      EXPECT_GT(longest, width - 20) << line;
+    }
+}
+
+TEST(Commands, HelpHasAnOptionForEachKnob) {
+  const std::string help = rankone({"emit", "--help"}).out;
+  for (const char* option : {"--family", "--states", "--chunk", "--value-tile", "--warps", "--stages", "--cluster",
+                             "--prepared", "--no-prepared"})
+    EXPECT_NE(help.find(std::string("  ") + option), std::string::npos) << option;
+}
+
+TEST(Commands, AnArchitectureWithoutItsSuffixIsTakenWithAWarning) {
+  const Finished done = rankone(split("emit gla --arch sm_90"));
+  EXPECT_EQ(done.code, 0);
+  EXPECT_NE(done.err.find("sm_90a"), std::string::npos) << done.err;
+  EXPECT_EQ(rankone(split("emit gla --arch sm_90a")).err, "");
+  EXPECT_EQ(rankone(split("emit gla --arch sm_90 --dtype f32")).err, "")
+      << "the Hopper family does not serve it anyway";
+  EXPECT_EQ(rankone(split("emit gla --arch sm_90 --family portable")).err, "") << "that is what was asked for";
+}
+
+TEST(Commands, LongWorkShowsThatItGoesOnOnATerminalAlone) {
+  const std::string work =
+      std::string(RANKONE_COMMAND) + " check gla --device cpu --shape T=1500,H=2,K=64,V=64 --seed 9";
+  const Finished shown = run({"script", "-qec", work, "/dev/null"});
+  if (shown.code == 127) GTEST_SKIP() << "no `script` here to make a terminal";
+  EXPECT_NE(shown.out.find("checking gla"), std::string::npos) << shown.out;
+  EXPECT_EQ(run({"sh", "-c", work}).err.find("checking"), std::string::npos);
+  EXPECT_EQ(run({"script", "-qec", work + " --quiet", "/dev/null"}).out.find("checking"), std::string::npos);
 }
 
 TEST(Commands, AnUnknownLogLevelIsWarnedOfAtOnce) {
@@ -126,7 +177,9 @@ TEST(Commands, PinsShowInTheSchedule) {
 
 TEST(Commands, CheckCoversTypesAndPrecisions) {
   const auto bound = [](const std::string& more) {
-    const Finished done = rankone(split("check simple_gla --device cpu --shape T=20,H=1,K=16,V=16 --json " + more));
+    const Finished done = rankone(
+        split("check simple_gla --device cpu " +
+              (more.find("--shape") == more.npos ? "--shape T=200,H=2,K=32,V=32 " : std::string()) + "--json " + more));
     EXPECT_EQ(done.code, 0) << done.err << done.out;
     return nlohmann::json::parse(done.out).at("passes")[0].at("tensors")[0].at("bound").get<double>();
   };
@@ -134,6 +187,7 @@ TEST(Commands, CheckCoversTypesAndPrecisions) {
   EXPECT_EQ(bound("--dtype f16"), 1e-3);
   EXPECT_EQ(bound("--dtype f32"), 1e-3);
   EXPECT_EQ(bound("--dtype f32 --precision f32"), 2e-5);
+  EXPECT_GT(bound("--shape T=1,H=1,K=1,V=1"), 4e-3) << "few elements are no typical ones";
 }
 
 TEST(Commands, CheckOfAVariantOfOnesOwn) {

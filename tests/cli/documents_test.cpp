@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <fstream>
+#include <iterator>
+
 #include "process.hpp"
 
 namespace rankone::test {
@@ -23,7 +26,11 @@ TEST(Documents, ListHasEveryVariantAsShowHasIt) {
   for (const char* name :
        {"linear", "retnet", "lightning", "gated_retention", "simple_gla", "gla", "gla_sigmoid", "mamba2", "hgrn2"})
     EXPECT_NE(std::find(names.begin(), names.end(), name), names.end()) << name;
-  for (const json& each : list.at("variants")) EXPECT_EQ(each, document({"show", each.at("name"), "--json"}));
+  for (const json& each : list.at("variants")) {
+    json show = document({"show", each.at("name"), "--json"});
+    for (const char* own : {"schema", "schedule"}) EXPECT_EQ(show.erase(own), 1u) << own;
+    EXPECT_EQ(each, show);
+  }
 }
 
 TEST(Documents, ShowHasTheTensorsOfAVariant) {
@@ -67,7 +74,7 @@ TEST(Documents, CheckHasTheErrorOfEachTensor) {
   for (const json& each : pass.at("tensors")) {
     EXPECT_GT(each.at("relative_error"), 0);
     EXPECT_LE(each.at("relative_error"), each.at("bound"));
-    EXPECT_EQ(each.at("bound"), 4e-3);
+    EXPECT_GE(each.at("bound"), 3e-3);
   }
 }
 
@@ -92,11 +99,12 @@ TEST(Documents, BenchHasARowForEachVariantAndShape) {
   const json& row = bench.at("rows")[0];
   EXPECT_EQ(row.at("variant"), "gla");
   EXPECT_EQ(row.at("pass"), "forward");
-  EXPECT_EQ(row.at("shape"), "B=1,T=16,H=1,HV=1,K=16,V=16");
+  EXPECT_EQ(row.at("shape"), json({{"B", 1}, {"T", 16}, {"H", 1}, {"HV", 1}, {"K", 16}, {"V", 16}}));
   EXPECT_EQ(row.at("bytes"), 5 * 16 * 16 * 2) << "q, k, v, g and o";
   EXPECT_GT(row.at("median_ms"), 0);
   EXPECT_NEAR(row.at("floor_fraction").get<double>() * row.at("median_ms").get<double>(), row.at("floor_ms"), 1e-9);
-  EXPECT_FALSE(row.at("schedule").get<std::string>().empty());
+  EXPECT_EQ(row.at("schedule").at("family"), "portable");
+  EXPECT_EQ(row.at("schedule").at("origin"), "default");
 }
 
 TEST(Documents, CompileReportsEachKernel) {
@@ -120,6 +128,36 @@ TEST(Documents, DoctorAndCacheAreWholeDocuments) {
   EXPECT_FALSE(doctor.at("settings").empty());
   EXPECT_TRUE(document({"cache", "--json"}).contains("user"));
   EXPECT_TRUE(document({"cache", "list", "--json"}).at("entries").is_array());
+}
+
+TEST(Documents, HaveASchemaInFront) {
+  for (const char* line : {"list", "show gla", "emit gla", "check gla --device cpu --shape T=20,H=1,K=16,V=16", "cache",
+                           "doctor", "no_such_command", "--help", "--version"}) {
+    const Finished done = rankone(split(std::string(line) + " --json"));
+    EXPECT_EQ(json::parse(done.out).at("schema"), 1) << line;
+    EXPECT_EQ(done.out.rfind("{\n  \"schema\": 1,", 0), 0u) << done.out.substr(0, 60);
+  }
+}
+
+TEST(Documents, SchedulesAreObjectsThatPinsReach) {
+  const json show = document(split("show gla --device cpu --chunk 32 --no-prepared --json"));
+  EXPECT_EQ(show.at("schedule").at("chunk"), 32);
+  EXPECT_EQ(show.at("schedule").at("prepared"), false);
+  EXPECT_EQ(show.at("schedule").at("origin"), "pinned");
+  EXPECT_EQ(document(split("show gla --shape K=64,V=64 --dtype f32 --prepared --json"), 2).at("error").at("where"),
+            "--prepared");
+  const json check = document(split("check gla --device cpu --shape T=20,H=1,K=16,V=16 --json"));
+  EXPECT_EQ(check.at("shape").at("K"), 16);
+  EXPECT_EQ(check.at("schedule").at("family"), "portable");
+}
+
+TEST(Documents, EverySettingIsOnItsPage) {
+  std::ifstream file(RANKONE_SOURCE_DIR "/docs/environment.md");
+  const std::string page(std::istreambuf_iterator<char>(file), {});
+  const json doctor = document({"doctor", "--json"});
+  ASSERT_GE(doctor.at("settings").size(), 7u);
+  for (const json& each : doctor.at("settings"))
+    EXPECT_NE(page.find("| `" + each.at("name").get<std::string>() + "` |"), std::string::npos) << each;
 }
 
 TEST(Documents, RefusalsAreDocumentsToo) {

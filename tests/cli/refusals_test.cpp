@@ -28,11 +28,10 @@ TEST_P(Refusal, SaysWhatWasGivenAndWhatIsAccepted) {
 }
 
 constexpr Case cases[] = {
-    {"no_command", "", "nothing", "doctor"},
     {"unknown_command", "chekc gla", "chekc", "check"},
     {"unknown_global_option", "--jsno list", "--jsno", "--json"},
     {"unknown_option", "check gla --devcie cpu", "--devcie", "--device"},
-    {"option_without_value", "check gla --chunk", "nothing", "a multiple of 16"},
+    {"option_without_value", "check gla --chunk", "nothing", "multiples of 16"},
     {"archs_without_value", "compile gla --arch", "nothing", "sm_90a, sm_100a, sm_120a, all"},
     {"joined_empty_value", "check gla --dtype=", "--dtype=", "bf16, f16, f32"},
     {"toggle_with_value", "check gla --packed=7", "--packed=7", "--packed alone"},
@@ -72,20 +71,24 @@ constexpr Case cases[] = {
     {"two_shapes", "check gla --shape T=1 --shape T=2", "T=2", "one"},
     {"unknown_device", "check gla --device tpu", "tpu", "cuda:N"},
     {"device_that_is_no_number", "check gla --device cuda:x", "cuda:x", "cuda:N"},
-    {"chunk_of_17", "check gla --chunk 17", "17", "multiple of 16"},
+    {"chunk_of_17", "check gla --chunk 17", "17", "multiples of 16"},
     {"chunk_too_large", "check gla --chunk 256", "256", "16 to 128"},
     {"chunk_that_is_no_number", "check gla --chunk big", "big", "16 to 128"},
-    {"segment", "check gla --states segment --family portable", "segment", "level serial or chunk"},
+    {"segment", "check gla --states segment --family portable", "segment", "level of serial, segment (hopper)"},
     {"family", "check gla --family ampere", "ampere", "portable, hopper"},
     {"unknown_level", "check gla --states parallel", "parallel", "serial, chunk"},
+    {"toggle_twice", "check gla --prepared --prepared", "--prepared and --prepared", "one --prepared"},
+    {"quiet_twice", "-q check gla --quiet", "--quiet and --quiet", "one --quiet"},
+    {"pin_and_its_opposite", "check gla --prepared --no-prepared", "its opposite", "one of them"},
     {"saved", "check gla --saved keep", "keep", "backward"},
     {"unknown_suite", "bench --suite backward --device cpu", "backward", "forward"},
     {"suite_and_variant", "bench gla --suite forward --device cpu", "gla", "--suite alone"},
     {"suite_on_the_cpu", "bench --suite forward --device cpu", "the CPU device", "--device cuda"},
     {"bench_of_nothing", "bench --device cpu", "nothing", "--suite forward"},
-    {"stages", "check gla --stages 7", "7", "1 to 6"},
-    {"warps", "check gla --warps 0", "0", "from 1"},
+    {"stages", "check gla --stages 7", "7", "2 to 6"},
+    {"warps", "check gla --warps 0", "0", "1 to 16"},
     {"pins_that_do_not_fit", "emit gla --value-tile 16 --warps 8", "warps=8", "warps of"},
+    {"cluster_in_f16", "check gla --device cpu --cluster 2 --dtype f16", "cluster=2 with f16", "cluster of 1"},
     {"unknown_arch", "emit gla --arch sm_70", "sm_70", "sm_90a"},
     {"two_archs", "emit gla --arch sm_80 --arch sm_90a", "sm_90a", "one"},
     {"unknown_scalar", "check gla --device cpu --scalar layer=3", "layer", "none"},
@@ -93,7 +96,7 @@ constexpr Case cases[] = {
     {"scalar_that_is_no_number", "check lightning --scalar layer=three", "three", "decimal"},
     {"packed_batch", "check gla --device cpu --packed --shape B=2", "B=2", "B=1"},
     {"seed", "check gla --seed -1", "-1", "an integer from 0"},
-    {"tune_on_cpu", "tune gla --device cpu", "cpu", "CUDA GPU"},
+    {"tune_on_cpu", "tune gla --device cpu", "--device cpu", "CUDA GPU"},
     {"budget", "tune gla --budget 0", "0", "above 0"},
     {"repeats", "bench gla --device cpu --repeats 0", "0", "an integer from 1"},
     {"export_format", "export gla --format wasm -o /tmp", "wasm", "cuda"},
@@ -133,6 +136,45 @@ TEST(Refusals, OfWordsSayAtWhichOption) {
   EXPECT_EQ(where({"emit", "gla", "--arch", "bogus"}), "--arch");
   EXPECT_EQ(where({"check", "gla", "--device", "bogus"}), "--device");
   EXPECT_EQ(where({"check", "gla", "--precision", "f32"}), "--precision");
+}
+
+TEST(Refusals, OfKnobsPointAtTheirOption) {
+  const auto where = [](const std::string& line) {
+    return nlohmann::json::parse(rankone(split(line + " --json")).out).at("error").at("where").get<std::string>();
+  };
+  EXPECT_EQ(where("emit gla --family portable --states segment"), "--states");
+  EXPECT_EQ(where("emit gla --dtype f32 --family hopper"), "--family");
+  EXPECT_EQ(where("emit simple_gla --arch sm_90a --prepared"), "--prepared");
+  EXPECT_EQ(where("emit gla --value-tile 16 --warps 8"), "--value-tile");
+}
+
+TEST(Refusals, SuggestWhatWasMeant) {
+  const auto said = [](const std::string& line) { return rankone(split(line)).err; };
+  const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
+  EXPECT_TRUE(has(said("cehck gla"), "an unknown command (did you mean 'check'?)")) << said("cehck gla");
+  EXPECT_TRUE(has(said("check hgrn"), "an unknown variant (did you mean 'hgrn2'?)")) << said("check hgrn");
+  EXPECT_TRUE(has(said("check gla --devcie cpu"), "an unknown option (did you mean '--device'?)"));
+  EXPECT_TRUE(has(said("check lightning --device cpu --scalar layr=3"), "(did you mean 'layer'?)"));
+  EXPECT_TRUE(has(rankone({"show", "-"}, R"({"name":"a","dcay":{}})").err, "(did you mean 'decay'?)"));
+  EXPECT_TRUE(has(rankone({"show", "-"}, R"({"name":"a","decay":{"kind":"perkey","log_decay":"input(g)"
+}
+})").err,
+                  "(did you mean 'per_key'?)"));
+EXPECT_FALSE(has(said("zzzzzz gla"), "did you mean"));
+}
+
+TEST(Refusals, OfEnvironmentVariablesNameThem) {
+  const Finished done = rankone(split("check gla --device cpu --json"), {}, {{"RANKONE_SEED", "abc"}});
+  EXPECT_EQ(done.code, 2);
+  const auto error = nlohmann::json::parse(done.out).at("error");
+  EXPECT_EQ(error.at("where"), "RANKONE_SEED");
+  EXPECT_EQ(error.at("given"), "abc");
+}
+
+TEST(Refusals, OfTuningWithoutAGpuSayThatNoneWasFound) {
+  const Finished done = rankone(split("tune gla"), {}, {{"CUDA_VISIBLE_DEVICES", ""}});
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("no --device, and no GPU was found here"), std::string::npos) << done.err;
 }
 
 TEST(Refusals, AreOneLineOfBoundedLength) {

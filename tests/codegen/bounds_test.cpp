@@ -51,9 +51,9 @@ TEST(Float16, HasAllOfTheCatalogue) {
     EXPECT_EQ(why_beyond_f16(variant), "") << variant.name.view();
     EXPECT_EQ(key_growth_log2(variant), 0) << variant.name.view();
     CompileOptions options{.key_dim = 64, .value_dim = 64, .dtype = dtype::f16};
-    options.family = Family::hopper;
+    options.pins.family = Family::hopper;
     EXPECT_FALSE(legal_schedules(variant, options, "sm_90a").empty()) << variant.name.view();
-    options.family = Family::automatic;
+    options.pins.family.reset();
     EXPECT_EQ(default_schedule(variant, options, "sm_100a").family, Family::portable) << variant.name.view();
   }
 }
@@ -76,16 +76,17 @@ TEST(Float16, LeavesTheRestToThePortableFamily) {
   for (const Variant& variant : {squares, gated, unbounded, steps}) {
     CompileOptions options{.key_dim = 64, .value_dim = 64, .dtype = dtype::f16};
     EXPECT_EQ(default_schedule(variant, options, "sm_90a").family, Family::portable) << variant.name.view();
-    options.family = Family::hopper;
+    options.pins.family = Family::hopper;
     const std::string refusal = refusal_of([&] { default_schedule(variant, options, "sm_90a"); });
     EXPECT_TRUE(holds(refusal, "does not serve '" + std::string(variant.name.view()) + "' in f16")) << refusal;
     EXPECT_TRUE(holds(refusal, "float16's range")) << refusal;
-    EXPECT_TRUE(holds(refusal, "accepted: bf16, or the portable family")) << refusal;
+    EXPECT_TRUE(holds(refusal, "accepted: bf16, or family=portable")) << refusal;
     options.dtype = dtype::bf16;
     EXPECT_EQ(default_schedule(variant, options, "sm_90a").family, Family::hopper) << variant.name.view();
   }
   const std::string refusal = refusal_of([&] {
-    default_schedule(variants::gla, {.key_dim = 64, .value_dim = 64, .dtype = dtype::f32, .family = Family::hopper},
+    default_schedule(variants::gla,
+                     {.key_dim = 64, .value_dim = 64, .dtype = dtype::f32, .pins = {.family = Family::hopper}},
                      "sm_90a");
   });
   EXPECT_TRUE(holds(refusal, "sm_90a, bf16 and f16")) << refusal;

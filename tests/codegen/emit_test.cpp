@@ -56,7 +56,7 @@ TEST(Emit, ContainsNoHostForms) {
 TEST(Emit, GivesThePassesNamesThatCanBeLinkedTogether) {
   for (const Level level : {Level::serial, Level::chunk}) {
     CompileOptions options = square_64;
-    options.level = level;
+    options.pins.level = level;
     const std::string states = emit(program_of(variants::gla, options, "sm_90a", Pass::states));
     const Program forward = program_of(variants::gla, options);
     for (const Kernel& kernel : forward.kernels) EXPECT_FALSE(holds(states, "\n" + kernel.entry + "("));
@@ -91,8 +91,8 @@ TEST(Emit, GuardsEachOfSeveralKernels) {
 TEST(Emit, GuardsNothingWhereThereIsOneKernel) {
   for (const Family family : {Family::portable, Family::hopper}) {
     CompileOptions options = square_64;
-    options.level = Level::serial;
-    options.family = family;
+    options.pins.level = Level::serial;
+    options.pins.family = family;
     const Program program = program_of(variants::gla, options);
     EXPECT_FALSE(holds(emit(program), "RANKONE_ONLY"));
     EXPECT_EQ(option_for(program, 0), "");
@@ -183,8 +183,9 @@ TEST(Policy, SaysWhatTheTemplatesRead) {
 }
 
 TEST(Policy, ChoosesOperandsByType) {
-  const auto text = [](dtype type, Family family = Family::automatic) {
-    return policy_text(program_of(variants::gla, {.key_dim = 64, .value_dim = 64, .dtype = type, .family = family}));
+  const auto text = [](dtype type, std::optional<Family> family = {}) {
+    return policy_text(
+        program_of(variants::gla, {.key_dim = 64, .value_dim = 64, .dtype = type, .pins = {.family = family}}));
   };
   EXPECT_TRUE(holds(text(dtype::bf16), "using Storage = bf16;\n  using Operand = bf16;"));
   EXPECT_TRUE(holds(text(dtype::f16), "using Storage = f16;\n  using Operand = f16;"));

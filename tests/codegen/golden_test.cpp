@@ -61,7 +61,7 @@ TEST(Golden, Linear) { expect_golden("linear", program_of(variants::linear, {.ke
 
 TEST(Golden, GlaSigmoidAtTheChunkLevel) {
   expect_golden("gla_sigmoid_chunk",
-                program_of(variants::gla_sigmoid, {.key_dim = 128, .value_dim = 128, .level = Level::chunk}));
+                program_of(variants::gla_sigmoid, {.key_dim = 128, .value_dim = 128, .pins = {.level = Level::chunk}}));
 }
 
 TEST(Golden, GlaStates) {
@@ -71,8 +71,9 @@ TEST(Golden, GlaStates) {
 TEST(Golden, Mamba2InFloat32) {
   expect_golden(
       "mamba2_f32",
-      program_of(variants::mamba2,
-                 {.key_dim = 40, .value_dim = 72, .dtype = dtype::f32, .precision = Precision::f32, .chunk = 16}));
+      program_of(
+          variants::mamba2,
+          {.key_dim = 40, .value_dim = 72, .dtype = dtype::f32, .precision = Precision::f32, .pins = {.chunk = 16}}));
 }
 
 TEST(Golden, Hgrn2) {

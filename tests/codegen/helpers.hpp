@@ -10,6 +10,8 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/choose.hpp"
+#include "codegen/knob_text.hpp"
 #include "codegen/program.hpp"
 
 namespace rankone {
@@ -27,18 +29,21 @@ template <class Call> std::string refusal_of(const Call& call) {
 
 inline Program program_of(const Variant& variant, const CompileOptions& options, std::string_view arch = "sm_90a",
                           Pass pass = Pass::forward) {
-  return lower(variant, options, default_schedule(variant, options, arch), arch, pass);
+  const Schedule forward = default_schedule(variant, options, arch);
+  return lower(variant, options, pass == Pass::forward ? forward : states_schedule(variant, options, arch, forward),
+               arch, pass);
 }
 
 // The programs whose text holds several kernels: two at the chunk level, three in segments, two in the state-only pass, two
 // where keys are prepared.
 inline std::vector<Program> programs_of_several_kernels() {
   const auto program = [](Level level, Pass pass) {
-    return program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .level = level}, "sm_90a", pass);
+    return program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .pins = {.level = level}}, "sm_90a",
+                      pass);
   };
   return {program(Level::chunk, Pass::forward), program(Level::segment, Pass::forward),
           program(Level::serial, Pass::states),
-          program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .prepared = true})};
+          program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .pins = {.prepared = true}})};
 }
 
 inline bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }

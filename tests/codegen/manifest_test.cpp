@@ -34,13 +34,15 @@ TEST(Manifest, SaysWhatTensorMapsAre) {
     const json manifest = json::parse(manifest_json(program_of(variant, options)));
     return manifest.at("arguments").at("tensor_map").get<std::string>();
   };
-  EXPECT_TRUE(holds(text_of({.key_dim = 64, .value_dim = 64, .family = Family::hopper, .chunk = 32}), " 32 tokens, "));
-  EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .family = Family::portable}), "not read");
-  EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .family = Family::hopper}, variants::gla), "not read");
+  EXPECT_TRUE(holds(text_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::hopper, .chunk = 32}}),
+                    " 32 tokens, "));
+  EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::portable}}), "not read");
+  EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::hopper}}, variants::gla), "not read");
 }
 
 TEST(Manifest, ListsKernelsAndInputs) {
-  const Program program = program_of(variants::mamba2, {.key_dim = 64, .value_dim = 64, .level = Level::chunk});
+  const Program program =
+      program_of(variants::mamba2, {.key_dim = 64, .value_dim = 64, .pins = {.level = Level::chunk}});
   const json manifest = json::parse(manifest_json(program));
   ASSERT_EQ(manifest.at("kernels").size(), program.kernels.size());
   for (std::size_t i = 0; i < program.kernels.size(); ++i) {
@@ -60,7 +62,8 @@ TEST(Manifest, ListsKernelsAndInputs) {
 }
 
 TEST(Manifest, SaysHowSegmentsAreLaunched) {
-  const Program program = program_of(variants::gla, {.key_dim = 64, .value_dim = 128, .level = Level::segment});
+  const Program program =
+      program_of(variants::gla, {.key_dim = 64, .value_dim = 128, .pins = {.level = Level::segment}});
   const json manifest = json::parse(manifest_json(program));
   const json& launch = manifest.at("launch");
   for (const json& kernel : manifest.at("kernels"))
@@ -79,7 +82,7 @@ TEST(Manifest, SaysHowSegmentsAreLaunched) {
 }
 
 TEST(Manifest, SaysHowKeysArePrepared) {
-  const Program program = program_of(variants::gla, {.key_dim = 256, .value_dim = 512, .prepared = true});
+  const Program program = program_of(variants::gla, {.key_dim = 256, .value_dim = 512, .pins = {.prepared = true}});
   const json manifest = json::parse(manifest_json(program));
   const json& launch = manifest.at("launch");
   EXPECT_EQ(manifest.at("kernels")[0].at("role"), "prepare");

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <set>
 
+#include "codegen/choose.hpp"
+#include "codegen/knob_text.hpp"
 #include "codegen/schedule_json.hpp"
 #include "codegen/space.hpp"
 #include "tests/codegen/helpers.hpp"
@@ -61,9 +63,9 @@ TEST(Space, LeavesTilesBeyondTheLastColumnOut) {
 
 TEST(Pins, Hold) {
   CompileOptions options = square_128;
-  options.level = Level::chunk;
-  options.chunk = 48;
-  options.stages = 1;
+  options.pins.level = Level::chunk;
+  options.pins.chunk = 48;
+  options.pins.stages = 1;
   for (const Schedule& schedule : legal_schedules(variants::gla, options, "sm_90a")) {
     EXPECT_EQ(schedule.level, Level::chunk);
     EXPECT_EQ(schedule.chunk, 48);
@@ -81,18 +83,19 @@ TEST(Pins, AreRefusedWhereNothingFits) {
     return refusal_of([&] { default_schedule(variant, options, "sm_90a"); });
   };
   CompileOptions options = square_128;
-  options.chunk = 20;
-  EXPECT_TRUE(holds(
-      refused(options),
-      "given chunk=20; accepted: level serial or chunk or segment, chunk a multiple of 16 up to 128, value_tile of 16 32 64 128"));
+  options.pins.chunk = 20;
+  EXPECT_EQ(refused(options),
+            "pins.chunk: no kernel family takes this 'chunk'; given chunk=20; accepted: chunk of 32, 64 (hopper); "
+            "multiples of 16 from 16 to 128 (portable)");
   options = square_128;
-  options.warps = 3;
-  EXPECT_TRUE(holds(refused(options), "warps=3"));
+  options.pins.warps = 3;
+  EXPECT_TRUE(holds(refused(options), "a value tile has 8, 16 or 32 columns a warp; given warps=3 with bf16, K = 128"))
+      << refused(options);
   options = square_128;
-  options.stages = -1;
+  options.pins.stages = -1;
   EXPECT_TRUE(holds(refused(options), "stages=-1"));
   options = square_128;
-  options.chunk = 32;
+  options.pins.chunk = 32;
   EXPECT_TRUE(holds(refused(options, variant("pinned").chunk(64)), "pinned twice"));
 }
 
@@ -113,26 +116,26 @@ TEST(Lower, RefusesAnIllegalSchedule) {
   const auto refused = [](Schedule schedule, const char* arch = "sm_90a") {
     return refusal_of([&] { lower(variants::gla, square_128, schedule, arch); });
   };
-  EXPECT_TRUE(holds(refused({.chunk = 24}), "multiple of 16 tokens"));
+  EXPECT_TRUE(holds(refused({.chunk = 24}), "'chunk' of the portable family is multiples of 16 from 16 to 128"));
   EXPECT_TRUE(holds(refused({.value_tile = 64, .warps = 1}), "16 or 32 columns"));
-  EXPECT_TRUE(holds(refused({.stages = 3}), "1 or 2 stages"));
-  EXPECT_TRUE(holds(refused({.level = Level::automatic}), "serial and chunk"));
+  EXPECT_TRUE(holds(refused({.stages = 3}), "'stages' of the portable family is 1, 2"));
+  EXPECT_TRUE(holds(refused({.level = Level::automatic}), "'level' of the portable family is serial, chunk"));
   EXPECT_TRUE(holds(refused({.chunk = 128}, "sm_86"), "101376"));
 }
 
 TEST(Cluster, SharesTheKeysOfNeighbouringTiles) {
   const auto refused = [](const Variant& variant, Schedule schedule, int key_dim, int value_dim) {
     schedule.family = schedule.cluster == 1 ? Family::portable : Family::hopper;
-    schedule.warps = 12;
     schedule.stages = 2;
     schedule.chunk = 32;
     return refusal_of([&] { lower(variant, {.key_dim = key_dim, .value_dim = value_dim}, schedule, "sm_90a"); });
   };
-  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 3}, 128, 192), "1 or 2 blocks"));
+  EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 3}, 128, 192), "'cluster' of the Hopper family is 1, 2"));
   EXPECT_TRUE(holds(refused(variants::simple_gla, {.cluster = 2}, 128, 128), "only decays per key"));
   EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 96, 128), "multiples of 64 keys"));
   EXPECT_TRUE(holds(refused(variants::gla, {.cluster = 2}, 128, 192), "there are 3"));
-  EXPECT_TRUE(holds(refusal_of([&] { lower(variants::gla, square_128, {.cluster = 2}, "sm_90a"); }), "no clusters"));
+  EXPECT_TRUE(holds(refusal_of([&] { lower(variants::gla, square_128, {.cluster = 2}, "sm_90a"); }),
+                    "the portable family has no knob 'cluster'"));
 }
 
 TEST(Defaults, Float16TakesTheHopperFamily) {
@@ -154,7 +157,6 @@ TEST(Cluster, IsTheDefaultWhereItSavesWork) {
 
 TEST(Prepared, IsForDecaysPerKeyWalkedWhole) {
   const auto refused = [](const Variant& variant, Schedule schedule) {
-    schedule.warps = 8;
     schedule.chunk = 32;
     schedule.prepared = true;
     return refusal_of([&] { lower(variant, square_128, schedule, "sm_90a"); });
@@ -163,9 +165,9 @@ TEST(Prepared, IsForDecaysPerKeyWalkedWhole) {
   EXPECT_TRUE(holds(refused(variants::simple_gla, {.family = hopper}), "only decays per key"));
   EXPECT_TRUE(holds(refused(variants::gla, {.family = hopper, .level = Level::segment}), "serves the level serial"));
   EXPECT_TRUE(holds(refused(variants::gla, {.family = hopper, .value_tile = 64, .cluster = 2}), "no work to share"));
-  EXPECT_TRUE(holds(refused(variants::gla, {}), "portable family prepares nothing"));
+  EXPECT_TRUE(holds(refused(variants::gla, {}), "the portable family has no knob 'prepared'"));
   CompileOptions pinned = square_128;
-  pinned.prepared = true;
+  pinned.pins.prepared = true;
   EXPECT_TRUE(holds(refusal_of([&] { lower(variants::gla, pinned, {}, "sm_90a"); }), "prepared=true"));
 }
 
@@ -177,16 +179,62 @@ TEST(Prepared, IsRefusedWithTheReason) {
     const std::string refusal = refusal_of([&] { default_schedule(variant, options, arch); });
     for (const char* part : {reason, accepted, where}) EXPECT_TRUE(holds(refusal, part)) << refusal;
   };
-  expect(variants::simple_gla, {.prepared = true}, "sm_90a", "only decays per key", "decays per key", "--prepared");
-  expect(variants::gla, {.level = Level::segment, .prepared = true}, "sm_90a", "serves the level serial",
-         "accepted: level serial", "--states");
-  expect(variants::gla, {.family = Family::portable, .prepared = true}, "sm_90a", "the Hopper family's",
-         "family=hopper", "--prepared");
-  expect(variants::gla, {.dtype = dtype::f32, .prepared = true}, "sm_90a", "bf16 and f16",
-         "given prepared=true with f32", "--prepared");
-  expect(variants::gla, {.level = Level::segment}, "sm_80", "serves sm_90a", "on sm_80", "--states");
-  expect(variants::gla, {.key_dim = 256, .chunk = 64, .prepared = true}, "sm_90a", "chunk=64", "chunk of 32", "gla");
-  expect(variants::gla, {.warps = 4, .prepared = true}, "sm_90a", "warps=4", "warps of 8 12", "gla");
+  expect(variants::simple_gla, {.pins = {.prepared = true}}, "sm_90a", "only decays per key",
+         "accepted: prepared of false", "pins.prepared");
+  expect(variants::gla, {.pins = {.level = Level::segment, .prepared = true}}, "sm_90a", "serves the level serial",
+         "accepted: level of serial, or prepared of false", "pins.level");
+  expect(variants::gla, {.pins = {.family = Family::portable, .prepared = true}}, "sm_90a",
+         "the portable family does not take this 'prepared'", "false, true (hopper)", "pins.prepared");
+  expect(variants::gla, {.dtype = dtype::f32, .pins = {.prepared = true}}, "sm_90a", "bf16 and f16",
+         "given prepared=true with f32", "pins.prepared");
+  expect(variants::gla, {.pins = {.level = Level::segment}}, "sm_80", "serves sm_90a", "or level of serial, chunk",
+         "pins.level");
+  expect(variants::gla, {.key_dim = 256, .pins = {.chunk = 64, .prepared = true}}, "sm_90a", "beyond K = 128",
+         "accepted: chunk of 32", "pins.chunk");
+  expect(variants::gla, {.pins = {.warps = 4, .prepared = true}}, "sm_90a", "no kernel family takes all",
+         "given warps=4 prepared=true", "warps of 1 to 16 (portable), and prepared of false, true (hopper)");
+}
+
+// Why a cluster is not to be had: the type, the number of keys, the tiles.
+TEST(Cluster, IsRefusedWithTheReason) {
+  const auto refused = [](CompileOptions options, const Variant& variant = variants::gla) {
+    options.pins.cluster = 2;
+    return refusal_of([&] { default_schedule(variant, options, "sm_90a"); });
+  };
+  EXPECT_EQ(refused({.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}),
+            "pins.cluster: in f16 a block scales keys and queries by all of their columns, and shares none; given "
+            "cluster=2 with f16, K = 128, V = 128 on sm_90a; accepted: cluster of 1");
+  EXPECT_TRUE(
+      holds(refused({.key_dim = 96, .value_dim = 128}), "takes multiples of 64 keys; given cluster=2 with bf16"));
+  EXPECT_TRUE(
+      holds(refused({.key_dim = 128, .value_dim = 192, .pins = {.value_tile = 64}}), "accepted: value_tile of 128"));
+  EXPECT_TRUE(holds(refused({.key_dim = 128, .value_dim = 128}, variants::retnet), "only decays per key"));
+  EXPECT_TRUE(holds(refused({.key_dim = 128, .value_dim = 128, .dtype = dtype::f32}), "serves sm_90a, bf16 and f16"));
+}
+
+TEST(Pins, OfAKnobChooseAFamilyThatHasIt) {
+  const CompileOptions options{.key_dim = 128, .value_dim = 128, .pins = {.warps = 4}};
+  for (const Schedule& schedule : legal_schedules(variants::gla, options, "sm_90a"))
+    EXPECT_EQ(schedule.family, Family::portable);
+}
+
+TEST(Pins, MayForbid) {
+  CompileOptions options{.key_dim = 256, .value_dim = 512, .pins = {.prepared = false}};
+  EXPECT_FALSE(default_schedule(variants::gla, options, "sm_90a").prepared);
+  options.pins = {.cluster = 1};
+  for (const Schedule& schedule : legal_schedules(variants::gla, options, "sm_90a")) EXPECT_EQ(schedule.cluster, 1);
+  EXPECT_EQ(default_schedule(variants::gla, {.key_dim = 64, .value_dim = 64, .pins = options.pins}, "sm_80").family,
+            Family::portable)
+      << "what a family lacks may be pinned to what it does without";
+}
+
+// The state-only pass takes no pins, neither those of the options nor the variant's own.
+TEST(Pins, AreOfTheForwardPass) {
+  constexpr auto pinned = variant("pinned").level(Level::segment).checked();
+  const Schedule forward = default_schedule(pinned, square_128, "sm_90a");
+  ASSERT_EQ(forward.level, Level::segment);
+  const Schedule states = states_schedule(pinned, square_128, "sm_90a", forward);
+  EXPECT_EQ(lower(pinned, square_128, states, "sm_90a", Pass::states).kernels.size(), 2u);
 }
 
 TEST(Prepared, IsTheDefaultOfManyKeys) {
@@ -198,9 +246,9 @@ TEST(Prepared, IsTheDefaultOfManyKeys) {
   EXPECT_TRUE(default_of(variants::gla, 256, 512).prepared);
   EXPECT_TRUE(default_of(variants::gla, 256, 64).prepared);
   EXPECT_EQ(default_of(variants::simple_gla, 256, 512).family, Family::portable);
-  const CompileOptions split{.key_dim = 256, .value_dim = 512, .level = Level::segment};
+  const CompileOptions split{.key_dim = 256, .value_dim = 512, .pins = {.level = Level::segment}};
   EXPECT_EQ(to_string(default_schedule(variants::gla, split, "sm_90a")),
-            "hopper/segment chunk=32 value_tile=64 warps=12 stages=3 cluster=2");
+            "hopper/segment chunk=32 value_tile=64 stages=3 cluster=2");
 }
 
 TEST(Prepared, IsThereForThoseWhoAskForIt) {
@@ -208,10 +256,10 @@ TEST(Prepared, IsThereForThoseWhoAskForIt) {
   const std::vector<Schedule> all = legal_schedules(variants::gla, options, "sm_90a");
   EXPECT_TRUE(std::any_of(all.begin(), all.end(), [](const Schedule& schedule) { return schedule.prepared; }));
   options.key_dim = 256;
-  options.prepared = true;
+  options.pins.prepared = true;
   for (const Schedule& schedule : legal_schedules(variants::gla, options, "sm_90a")) EXPECT_TRUE(schedule.prepared);
   const Schedule schedule = default_schedule(variants::gla, options, "sm_90a");
-  EXPECT_EQ(to_string(schedule), "hopper/serial chunk=32 value_tile=128 warps=12 stages=5 prepared");
+  EXPECT_EQ(to_string(schedule), "hopper/serial chunk=32 value_tile=128 stages=5 prepared");
   EXPECT_EQ(schedule_from_json(schedule_to_json(schedule), "here"), schedule);
   EXPECT_EQ(schedule_to_json({}).find("prepared"), std::string::npos);
   const Program program = lower(variants::gla, options, schedule, "sm_90a");
@@ -235,7 +283,7 @@ TEST(Prepared, IsThereForThoseWhoAskForIt) {
 TEST(Lower, ListsTheKernelsOfEachLevel) {
   const auto entries = [](Level level, Pass pass) {
     CompileOptions options = square_128;
-    options.level = level;
+    options.pins.level = level;
     std::vector<std::string> names;
     for (const Kernel& kernel : program_of(variants::mamba2, options, "sm_90a", pass).kernels)
       names.push_back(kernel.entry);
@@ -267,7 +315,8 @@ TEST(Lower, OrdersWhatALaunchPasses) {
 }
 
 TEST(Geometry, CountsBlocksAndWorkspace) {
-  CompileOptions options{.key_dim = 40, .value_dim = 100, .chunk = 32, .level = Level::chunk, .value_tile = 64};
+  CompileOptions options{
+      .key_dim = 40, .value_dim = 100, .pins = {.level = Level::chunk, .chunk = 32, .value_tile = 64}};
   const Program program = program_of(variants::gla, options);
   ASSERT_EQ(program.key_padded, 48);
   ASSERT_EQ(program.value_tiles, 2);
@@ -285,13 +334,18 @@ TEST(Geometry, CountsBlocksAndWorkspace) {
   EXPECT_EQ(block_count(program, program.kernels[1], packed), 8 * 2 * 2);
   const Shape large{.batch = 64, .tokens = 1 << 20, .heads = 128};
   EXPECT_EQ(workspace_bytes(program, large), (std::size_t{64} << 15) * 128 * 2 * 64 * 48 * 2);
-  options.level = Level::serial;
+  options.pins.level = Level::serial;
   EXPECT_EQ(workspace_bytes(program_of(variants::gla, options), equal), 0u);
   EXPECT_EQ(block_count(program, program.kernels[0], Shape{.batch = 0}), 0);
 }
 
 TEST(Schedules, HaveAName) {
   EXPECT_EQ(to_string(Schedule{}), "portable/serial chunk=64 value_tile=64 warps=4 stages=2");
+  EXPECT_EQ(to_string(Schedule{.family = Family::hopper, .chunk = 32, .cluster = 2, .prepared = true}),
+            "hopper/serial chunk=32 value_tile=64 stages=2 cluster=2 prepared");
+  EXPECT_EQ(to_string(Pins{.family = Family::hopper, .chunk = 32, .cluster = 1, .prepared = false}),
+            "family=hopper chunk=32 cluster=1 prepared=false");
+  EXPECT_EQ(to_string(Pins{}), "");
 }
 
 }  // namespace

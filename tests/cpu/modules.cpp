@@ -2,16 +2,23 @@
 // Building host modules: the cache, other compilers, and what a user reads when it does not work.
 #include <gtest/gtest.h>
 
+#include <signal.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <optional>
+#include <stdexcept>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include <rankone/error.hpp>
 
+#include "runtime/cpu/temporary_folder.hpp"
 #include "tests/cpu/kernel.hpp"
 
 namespace rankone {
@@ -193,6 +200,59 @@ TEST_F(Modules, FoldersThatKilledProcessesLeftAreSwept) {
   EXPECT_FALSE(fs::exists(old));
   EXPECT_TRUE(fs::exists(fresh));
   EXPECT_TRUE(fs::exists(other));
+}
+
+// A process that makes a folder for the compiler, says where it is, and waits to be killed.
+class Owner {
+ public:
+  Owner() {
+    int ends[2];
+    if (::pipe(ends) != 0) throw std::runtime_error("no pipe");
+    child_ = ::fork();
+    if (child_ == 0) {
+      const TemporaryFolder folder;
+      const std::string path = folder.path().string() + '\n';
+      if (::write(ends[1], path.data(), path.size()) < 0) ::_exit(1);
+      for (;;) ::pause();
+    }
+    for (char letter = 0; ::read(ends[0], &letter, 1) == 1 && letter != '\n';) path_ += letter;
+    for (const int end : ends) ::close(end);
+  }
+  ~Owner() { kill(); }
+  void kill() {
+    if (child_ <= 0) return;
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+    child_ = 0;
+  }
+  const std::string& folder() const { return path_; }
+
+ private:
+  pid_t child_ = 0;
+  std::string path_;
+};
+
+TEST_F(Modules, FoldersAreSweptAsSoonAsTheirOwnersAreDead) {
+  const Variable temporary("TMPDIR", folder_.c_str());
+  Owner dead, alive;
+  ASSERT_TRUE(fs::exists(dead.folder()));
+  dead.kill();
+  sweep_temporary_folders();
+  EXPECT_FALSE(fs::exists(dead.folder()));
+  EXPECT_TRUE(fs::exists(alive.folder()));
+  // Many at once, each sweeping before it makes its own.
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 8; ++i)
+    threads.emplace_back([] {
+      for (int j = 0; j < 25; ++j) {
+        const TemporaryFolder mine;
+        std::ofstream(mine.path() / "kernel.cpp") << "here";
+        sweep_temporary_folders();
+        EXPECT_TRUE(fs::exists(mine.path() / "kernel.cpp"));
+      }
+    });
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_TRUE(fs::exists(alive.folder()));
 }
 
 TEST_F(Modules, ClangBuildsTheSameText) {

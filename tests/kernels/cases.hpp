@@ -34,7 +34,7 @@ struct Case {
   Level level;
   Numbers numbers;
   Family family = Family::portable;
-  int cluster = 0;
+  int cluster = 1;
   bool prepared = false;
 
   std::string name() const {
@@ -86,12 +86,12 @@ inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int 
           .value_dim = value_dim,
           .dtype = c.numbers.type,
           .precision = c.numbers.precision,
-          .family = c.family,
-          .chunk = chunk,
-          .level = c.level,
-          .value_tile = c.cluster > 1 ? 64 : 0,
-          .cluster = c.cluster,
-          .prepared = c.prepared};
+          .pins = {.family = c.family,
+                   .level = c.level,
+                   .chunk = chunk,
+                   .value_tile = c.cluster > 1 ? std::optional(64) : std::nullopt,
+                   .cluster = c.cluster,
+                   .prepared = c.prepared}};
 }
 
 // Gates over six orders of magnitude in one chunk, from a log-decay of -1e-4 to -100, and some tokens that reset.

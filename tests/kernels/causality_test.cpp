@@ -67,7 +67,7 @@ class Causality : public testing::TestWithParam<Case> {
   }
   CompileOptions options() const {
     CompileOptions all = options_of(GetParam(), dim(), dim(), 64);
-    if (GetParam().family == Family::hopper && GetParam().cluster > 1) all.value_tile = 64;
+    if (GetParam().family == Family::hopper && GetParam().cluster > 1) all.pins.value_tile = 64;
     return all;
   }
 };

@@ -45,9 +45,7 @@ TEST_P(Drifting, StaysWithinTheBound) {
                          .value_dim = dim,
                          .dtype = drift.numbers.type,
                          .precision = drift.numbers.precision,
-                         .family = drift.family,
-                         .chunk = 64,
-                         .level = drift.level};
+                         .pins = {.family = drift.family, .level = drift.level, .chunk = 64}};
   if (drift.variant != &weak_constant) options.input_types = {{"g", dtype::f32}};
   RandomInputs inputs{.seed = 1, .initial_state = false};
   if (drift.variant == &weak_constant) inputs.scalars = {{"rate", -drift.log_decay}};

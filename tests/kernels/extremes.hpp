@@ -122,9 +122,7 @@ inline void expect_right_at(const Extreme& extreme, const Device& device) {
     const CompileOptions options{.key_dim = key_dim,
                                  .value_dim = 64,
                                  .dtype = dtype::f16,
-                                 .family = Family::hopper,
-                                 .chunk = chunk,
-                                 .level = level};
+                                 .pins = {.family = Family::hopper, .level = level, .chunk = chunk}};
     Problem problem = random_problem(
         *extreme.variant, options,
         {.batch = 1, .tokens = 2 * middle, .heads = 1, .value_heads = 1, .key_dim = key_dim, .value_dim = 64},

@@ -58,7 +58,7 @@ TEST(Grid, StridesPastTwoToThe31) {
   std::vector<double> reference(batch * tokens * dim);
   ForwardArguments arguments{.q = q->tensor(), .k = k->tensor(), .v = v->tensor(), .o = o->tensor()};
   for (const Level level : {Level::serial, Level::chunk}) {
-    const CompileOptions options{.key_dim = dim, .value_dim = dim, .chunk = 16, .level = level};
+    const CompileOptions options{.key_dim = dim, .value_dim = dim, .pins = {.level = level, .chunk = 16}};
     const Operator op = compile(variants::linear, options, cpu_device(3));
     std::vector<std::byte> workspace(op.workspace_bytes({.batch = batch, .tokens = tokens}) + 256);
     const auto aligned = (reinterpret_cast<std::uintptr_t>(workspace.data()) + 255) / 256 * 256;
@@ -74,7 +74,7 @@ TEST(Grid, StridesPastTwoToThe31) {
 }
 
 TEST(Grid, MoreBlocksThanA16BitAxis) {
-  const CompileOptions options{.key_dim = 16, .value_dim = 16, .chunk = 16, .level = Level::serial};
+  const CompileOptions options{.key_dim = 16, .value_dim = 16, .pins = {.level = Level::serial, .chunk = 16}};
   Problem problem = random_problem(
       variants::simple_gla, options,
       {.batch = 35000, .tokens = 1, .heads = 2, .value_heads = 2, .key_dim = 16, .value_dim = 16, .sequences = 35000},

@@ -30,7 +30,7 @@ struct Corner {
   friend void PrintTo(const Corner& corner, std::ostream* out) { *out << corner.name; }
 };
 CompileOptions sizes(int key_dim, int value_dim) {
-  return {.key_dim = key_dim, .value_dim = value_dim, .family = Family::hopper, .chunk = 32};
+  return {.key_dim = key_dim, .value_dim = value_dim, .pins = {.family = Family::hopper, .chunk = 32}};
 }
 CompileOptions with_f32_gates(const char* input) {
   CompileOptions options = sizes(64, 64);
@@ -39,19 +39,19 @@ CompileOptions with_f32_gates(const char* input) {
 }
 CompileOptions with_stages(int stages) {
   CompileOptions options = sizes(64, 64);
-  options.stages = stages;
+  options.pins.stages = stages;
   return options;
 }
 CompileOptions in_clusters(const char* f32_input = nullptr) {
   CompileOptions options = sizes(128, 128);
-  options.value_tile = 64;
-  options.cluster = 2;
+  options.pins.value_tile = 64;
+  options.pins.cluster = 2;
   if (f32_input != nullptr) options.input_types = {{f32_input, dtype::f32}};
   return options;
 }
 CompileOptions prepared(const char* f32_input = nullptr) {
   CompileOptions options = sizes(80, 96);
-  options.prepared = true;
+  options.pins.prepared = true;
   if (f32_input != nullptr) options.input_types = {{f32_input, dtype::f32}};
   return options;
 }
@@ -119,7 +119,7 @@ void expect_right_for_many(const Variant& variant, const CompileOptions& options
 TEST(HopperPacking, ManySequences) { expect_right_for_many(variants::simple_gla, sizes(64, 64)); }
 TEST(HopperPacking, ManySequencesPrepared) {
   CompileOptions options = sizes(64, 64);
-  options.prepared = true;
+  options.pins.prepared = true;
   expect_right_for_many(variants::gla, options);
 }
 
@@ -152,7 +152,7 @@ TEST(HopperStrides, UnalignedRowsGiveTheSame) {
   for (const auto& [variant, in_two_kernels] :
        {std::pair{&variants::gla_sigmoid, false}, std::pair{&scaled, false}, std::pair{&scaled, true}}) {
     CompileOptions options = sizes(80, 48);
-    options.prepared = in_two_kernels;
+    options.pins.prepared = in_two_kernels;
     const Dims dims{
         .batch = 2, .tokens = 70, .heads = 1, .value_heads = 2, .key_dim = 80, .value_dim = 48, .sequences = 2};
     Problem problem = random_problem(*variant, options, dims, {.seed = 9, .initial_state = false});

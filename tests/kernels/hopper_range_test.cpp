@@ -25,7 +25,8 @@ struct Small {
 constexpr std::int64_t tokens = 100, dim = 64, bad_token = 40, bad_column = 5;
 
 std::vector<double> output(const Variant& variant, const char* infinite, const Small* small = nullptr) {
-  const CompileOptions options{.key_dim = dim, .value_dim = dim, .dtype = dtype::f16, .family = Family::hopper};
+  const CompileOptions options{
+      .key_dim = dim, .value_dim = dim, .dtype = dtype::f16, .pins = {.family = Family::hopper}};
   Problem problem = random_problem(
       variant, options, {.batch = 1, .tokens = tokens, .heads = 1, .value_heads = 1, .key_dim = dim, .value_dim = dim},
       {.seed = 3});

@@ -134,13 +134,13 @@ class HopperSync : public testing::TestWithParam<Skeleton> {
     return {.key_dim = GetParam().dim,
             .value_dim = 64 * GetParam().cluster,
             .dtype = GetParam().dtype,
-            .family = Family::hopper,
-            .chunk = 32,
-            .level = GetParam().level,
-            .value_tile = 64,
-            .stages = 3,
-            .cluster = GetParam().cluster,
-            .prepared = GetParam().prepared};
+            .pins = {.family = Family::hopper,
+                     .level = GetParam().level,
+                     .chunk = 32,
+                     .value_tile = 64,
+                     .stages = 3,
+                     .cluster = GetParam().cluster,
+                     .prepared = GetParam().prepared}};
   }
   // What happens without the site on `line`; empty: nothing was seen.
   static std::string run_without(int line, std::uint64_t seed, bool harsh, std::set<int>& visited) {

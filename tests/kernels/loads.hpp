@@ -8,6 +8,7 @@
 
 #include <rankone/rankone.hpp>
 
+#include "codegen/choose.hpp"
 #include "codegen/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/mapped_tensor.hpp"
@@ -31,7 +32,7 @@ inline void expect_the_same_without_maps(const Device& device, const Variant& va
                                          bool prepared) {
   constexpr std::int64_t B = 2, T = 107, H = 1, HV = 2, K = 96, V = 80;
   const CompileOptions options{
-      .key_dim = K, .value_dim = V, .family = Family::hopper, .chunk = 32, .prepared = prepared};
+      .key_dim = K, .value_dim = V, .pins = {.family = Family::hopper, .chunk = 32, .prepared = prepared}};
   const Operator op = compile(variant, options, device);
   const auto filled = [&](std::int64_t heads, std::int64_t columns, double from, double width, std::uint64_t seed) {
     DeviceTensor tensor(device, dtype::bf16, {B, T, heads, columns});

@@ -38,7 +38,7 @@ TEST(Packing, TokensOutsideAreLeftAlone) {
   const std::int64_t boundaries[] = {first, first, 50, last};
   for (int i = 0; i < 4; ++i) store(offsets.bytes.data(), dtype::i32, i, static_cast<double>(boundaries[i]));
   for (const Level level : {Level::serial, Level::chunk}) {
-    const CompileOptions options{.key_dim = dim, .value_dim = dim, .chunk = 16, .level = level};
+    const CompileOptions options{.key_dim = dim, .value_dim = dim, .pins = {.level = level, .chunk = 16}};
     const Operator op = compile(variants::retnet, options, cpu_device(6));
     Buffer o(dtype::bf16, {1, tokens, 1, dim}), exact(dtype::f64, {1, tokens, 1, dim});
     Buffer workspace(dtype::f32,

@@ -60,7 +60,7 @@ class Sync : public testing::TestWithParam<Skeleton> {
     emulation.on_report = [&](const EmulationReport& report) {
       visited.insert(report.visited_lines.begin(), report.visited_lines.end());
     };
-    const Operator op = compile_schedule(*s.variant, options, s.schedule, cpu_device(emulation));
+    const Operator op = compile_schedule(*s.variant, options, {s.schedule, "pinned"}, cpu_device(emulation));
     try {
       std::vector<HostTensor> reference = reference_outputs(problem);
       for (const TensorError& error : verify(op, problem, reference))
@@ -72,7 +72,8 @@ class Sync : public testing::TestWithParam<Skeleton> {
   }
   std::string text(dtype type) {
     const Skeleton& s = GetParam();
-    return compile_schedule(*s.variant, {.key_dim = 32, .value_dim = 32, .dtype = type}, s.schedule, cpu_device(1))
+    return compile_schedule(*s.variant, {.key_dim = 32, .value_dim = 32, .dtype = type}, {s.schedule, "pinned"},
+                            cpu_device(1))
         .source();
   }
 };

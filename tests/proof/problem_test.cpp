@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include <rankone/compile.hpp>
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 

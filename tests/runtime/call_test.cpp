@@ -10,6 +10,8 @@
 #include <rankone/dsl/catalogue.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/choose.hpp"
+
 namespace rankone {
 namespace {
 
@@ -19,9 +21,11 @@ alignas(16) char memory[16 * 64];  // stands for any tensor: nothing here reads 
 
 Program program_of(const char* name, Level level = Level::serial, Pass pass = Pass::forward) {
   CompileOptions options{.key_dim = K, .value_dim = V, .dtype = dtype::bf16};
-  options.level = level;
+  options.pins.level = level;
   const Variant& variant = variant_named(name);
-  return lower(variant, options, default_schedule(variant, options, "sm_90a"), "sm_90a", pass);
+  Schedule schedule = default_schedule(variant, options, "sm_90a");
+  if (pass == Pass::states) schedule = states_schedule(variant, options, "sm_90a", schedule);
+  return lower(variant, options, schedule, "sm_90a", pass);
 }
 
 ForwardArguments good() {

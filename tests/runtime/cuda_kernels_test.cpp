@@ -13,6 +13,8 @@
 #include <rankone/dsl/catalogue.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/choose.hpp"
+
 namespace rankone::cuda {
 namespace {
 
@@ -86,7 +88,7 @@ class CudaModules : public testing::Test {
   const Driver driver = recorder();
   const Context context = reinterpret_cast<Context>(&contexts);  // any but the current one, which is none
   const Program program = [] {
-    const CompileOptions options{.key_dim = 64, .value_dim = 64, .level = Level::segment};
+    const CompileOptions options{.key_dim = 64, .value_dim = 64, .pins = {.level = Level::segment}};
     return lower(variants::gla, options, default_schedule(variants::gla, options, "sm_90a"), "sm_90a");
   }();
   const std::vector<BuiltCubin> cubins = [] {

@@ -13,6 +13,7 @@
 #include <rankone/dsl/catalogue.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/choose.hpp"
 #include "runtime/cache/file_cache.hpp"
 #include "runtime/cuda/cubin_entry.hpp"
 #include "runtime/cuda/nvrtc.hpp"
@@ -36,7 +37,7 @@ class KernelReports : public testing::Test {
 
   static Program program_of(const char* arch, Level level = Level::serial) {
     CompileOptions options{.key_dim = 64, .value_dim = 64, .dtype = dtype::bf16};
-    options.level = level;
+    options.pins.level = level;
     return lower(variants::simple_gla, options, default_schedule(variants::simple_gla, options, arch), arch);
   }
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Operators on the CPU device and, where there is one, on a GPU: against the oracle, whole and in parts, many at once.
-#include <rankone/operator.hpp>
+#include <rankone/compile.hpp>
 
 #include <gtest/gtest.h>
 
@@ -74,7 +74,7 @@ struct Problem {
 
 CompileOptions options_of(dtype type, Level level) {
   CompileOptions options{.key_dim = K, .value_dim = V, .dtype = type};
-  options.level = level;
+  options.pins.level = level;
   return options;
 }
 
@@ -187,7 +187,7 @@ TEST_P(OnDevice, OptionsThatDoNotFitAreRefused) {
   options.arch = "sm_1";
   EXPECT_THROW(compile(variants::linear, options, *device), Error);
   options.arch = {};
-  options.chunk = 17;
+  options.pins.chunk = 17;
   EXPECT_THROW(compile(variants::linear, options, *device), Error);
 }
 

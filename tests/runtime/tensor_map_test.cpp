@@ -8,6 +8,7 @@
 
 #include <rankone/rankone.hpp>
 
+#include "codegen/choose.hpp"
 #include "runtime/backend.hpp"
 
 namespace rankone {
@@ -78,10 +79,12 @@ class Recorder final : public LoadedKernels {
 constexpr int B = 2, T = 5, H = 2, HV = 6, K = 80, V = 96;
 
 Program program_of(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward) {
-  return lower(variant, options, default_schedule(variant, options, "sm_90a"), "sm_90a", pass);
+  Schedule schedule = default_schedule(variant, options, "sm_90a");
+  if (pass == Pass::states) schedule = states_schedule(variant, options, "sm_90a", schedule);
+  return lower(variant, options, schedule, "sm_90a", pass);
 }
 CompileOptions hopper(dtype input = dtype::bf16) {
-  CompileOptions options{.key_dim = K, .value_dim = V, .family = Family::hopper, .chunk = 32};
+  CompileOptions options{.key_dim = K, .value_dim = V, .pins = {.family = Family::hopper, .chunk = 32}};
   if (input != dtype::bf16) options.input_types = {{"x", input}};
   return options;
 }
@@ -136,7 +139,7 @@ TEST(TensorMaps, LeaveOutWhatHasNone) {
   refusing.refuses = true;
   EXPECT_EQ(mapped(program_of(variants::gla_sigmoid, hopper()), arguments_of(), refusing), 0u);
   CompileOptions portable = hopper();
-  portable.family = Family::portable;
+  portable.pins.family = Family::portable;
   EXPECT_EQ(mapped(program_of(variants::gla_sigmoid, portable), arguments_of(), recorder), 0u);
 }
 

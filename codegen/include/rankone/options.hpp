@@ -9,15 +9,13 @@
 
 #include <rankone/dsl/variant.hpp>
 #include <rankone/dtype.hpp>
+#include <rankone/knobs.hpp>
 
 namespace rankone {
 
 // float32 inputs: `tf32` uses the tensor cores' own type (relative error about 5e-4), `f32` three products of it (about
 // 2e-6).
 enum class Precision : unsigned char { tf32, f32 };
-
-// Which instructions a kernel is built from: `portable` those of sm_80 and later, `hopper` those of sm_90a.
-enum class Family : unsigned char { automatic, portable, hopper };
 
 // What one emitted text serves; texts are apart so that nobody waits for kernels that are not used.
 enum class Pass : unsigned char {
@@ -34,13 +32,8 @@ struct CompileOptions {
   std::vector<std::pair<std::string, rankone::dtype>> input_types{};
   Precision precision = Precision::tf32;
   bool value_major_state = false;  // states are [N, HV, V, K] instead of [N, HV, K, V]
-  // A pinned schedule; 0 and automatic leave it to the tuned database, or else to the default.
-  Family family = Family::automatic;
-  int chunk = 0;
-  Level level = Level::automatic;
-  int value_tile = 0, warps = 0, stages = 0, cluster = 0;
-  bool prepared = false;
-  std::string arch{};  // "sm_80" ... "sm_120"; empty: the device's own
+  Pins pins{};                     // of the schedule; the rest is left to the tuned database, or else to the default
+  std::string arch{};  // "sm_80" ... "sm_120a"; empty: the device's own. "sm_90" has the portable family alone
 };
 
 // Run-time sizes of one call.

@@ -44,12 +44,6 @@ class Operator {
   std::shared_ptr<const OperatorImpl> impl_;
 };
 
-// declare -> lower -> emit -> compile, cached. Throws Error; never a fallback in silence.
-Operator compile(const Variant& variant, const CompileOptions& options, const Device& device);
-// The same with a schedule for calls of about this shape: few heads and long sequences, say, want to be split. Calls of
-// other shapes run, too. Throws Error if the shape is out of range.
-Operator compile(const Variant& variant, const CompileOptions& options, const Device& device, const Shape& expected);
-
 struct ExportedFiles {
   std::string source, cubin, manifest;  // paths; cubin is empty where NVRTC is missing
   std::vector<std::string> removed{};   // cubins that an earlier export of the variant left there

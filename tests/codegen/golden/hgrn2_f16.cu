@@ -4,7 +4,7 @@
 //   S_t = Diag(a_t) S_{t-1} + (1 - a_t)^T v_t; a_t = lower_bound + (1 - lower_bound) * sigmoid(x); o_t = K^-0.5 q_t S_t
 //
 // sizes     K = 128, V = 128; q, k, v, o f16; x f16; lower_bound f32
-// schedule  hopper/serial chunk=64 value_tile=128 warps=16 stages=3
+// schedule  hopper/serial chunk=64 value_tile=128 stages=3
 // kernel    hgrn2_forward: 512 threads, 229728 bytes of dynamic shared memory
 // spec      {"name":"hgrn2","decay":{"kind":"per_key","log_decay":"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))"},"key":"1 - decay()"}
 //
@@ -99,4 +99,4 @@ hgrn2_forward(const __grid_constant__ rankone::Arguments arguments) {
 
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char hgrn2_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":128,\"warps\":16,\"stages\":3},\"kernels\":[{\"entry\":\"hgrn2_forward\",\"role\":\"forward\",\"threads\":512,\"shared_bytes\":229728,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":128,\"stages\":3},\"kernels\":[{\"entry\":\"hgrn2_forward\",\"role\":\"forward\",\"threads\":512,\"shared_bytes\":229728,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";

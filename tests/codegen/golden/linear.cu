@@ -4,7 +4,7 @@
 //   S_t = S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t
 //
 // sizes     K = 64, V = 64; q, k, v, o bf16
-// schedule  hopper/serial chunk=64 value_tile=64 warps=12 stages=6
+// schedule  hopper/serial chunk=64 value_tile=64 stages=6
 // kernel    linear_forward: 384 threads, 209400 bytes of dynamic shared memory
 // spec      {"name":"linear","decay":{"kind":"none"}}
 //
@@ -91,4 +91,4 @@ linear_forward(const __grid_constant__ rankone::Arguments arguments) {
 
 // What a loader of the cubin needs to know.
 extern "C" __constant__ char linear_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":12,\"stages\":6},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":209400,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"stages\":6},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":209400,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";

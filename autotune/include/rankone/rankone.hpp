@@ -2,9 +2,12 @@
 // The whole public interface.
 #pragma once
 
+#include <rankone/compile.hpp>
 #include <rankone/device.hpp>
 #include <rankone/dsl.hpp>
 #include <rankone/dtype.hpp>
 #include <rankone/error.hpp>
+#include <rankone/knobs.hpp>
 #include <rankone/operator.hpp>
+#include <rankone/options.hpp>
 #include <rankone/tensor.hpp>

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// The untuned choice: a fixed order of what matters, then what an expected shape changes, with all its numbers here.
+#include "codegen/choose.hpp"
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstdlib>
+#include <iterator>
+#include <optional>
+
+#include "codegen/knob_text.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr Level preferred_level = Level::serial;  // the least memory traffic
+constexpr int preferred_stages = 2;               // the next chunk arrives while this one is computed
+constexpr int preferred_chunk = 64;
+constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
+constexpr int preferred_cluster = 2;
+constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
+
+// Beyond so many keys a block of the Hopper family holds so few value columns that blocks repeat most of the work on
+// keys, unless it is done once for all of them, or at least shared.
+constexpr int most_keys_to_repeat = 128;
+
+// A schedule that occupies half of them leaves room for a better one.
+constexpr std::int64_t multiprocessors = hopper_multiprocessors, half = multiprocessors / 2,
+                       most = multiprocessors * 2 / 3;
+constexpr std::int64_t many_tokens = 2048;  // of a sequence: it pays to split it
+constexpr int narrow_tile = 64;
+
+int doublings(int a, int b) {
+  return std::abs(std::countl_zero(static_cast<unsigned>(a)) - std::countl_zero(static_cast<unsigned>(b)));
+}
+
+// Smaller is better, the first difference decides.
+std::array<int, 8> demerits(const Schedule& schedule) {
+  // What the Hopper family can run it runs faster; the more stages fit, the less it waits.
+  if (schedule.family == Family::hopper)
+    return {0,
+            schedule.level != preferred_level,
+            schedule.prepared,
+            doublings(schedule.value_tile, preferred_value_tile),
+            doublings(schedule.chunk, preferred_chunk),
+            doublings(schedule.cluster, preferred_cluster),
+            -schedule.stages,
+            0};
+  return {1,
+          schedule.level != preferred_level,
+          schedule.stages != preferred_stages,
+          doublings(schedule.value_tile, preferred_value_tile),
+          doublings(schedule.chunk, preferred_chunk),
+          schedule.value_tile / schedule.warps != preferred_columns,
+          0,
+          0};
+}
+
+// The choice under some pins.
+class Chooser {
+ public:
+  Chooser(const Target& target, const Pins& pins) : target_(target), pins_(pins) {}
+
+  std::optional<Schedule> best(const Pins& pins) const {
+    const std::vector<Schedule> legal = legal_schedules(target_, pins);
+    if (legal.empty()) return std::nullopt;
+    const bool can_prepare =
+        std::any_of(legal.begin(), legal.end(), [](const Schedule& schedule) { return schedule.prepared; });
+    std::vector<Schedule> fast;
+    std::copy_if(legal.begin(), legal.end(), std::back_inserter(fast),
+                 [&](const Schedule& schedule) { return saves_work(schedule, can_prepare); });
+    return preferred(fast.empty() ? legal : fast);
+  }
+
+  // Where sequences and heads leave multiprocessors idle, narrower value tiles occupy them (and share the work on keys,
+  // where there is any), or else segments of long sequences do.
+  Schedule for_shape(const Schedule& usual, const Shape& shape) const {
+    const std::int64_t sequences = std::max({shape.batch, shape.sequences, std::int64_t{1}});
+    const std::int64_t value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads;
+    const auto blocks = [&](const Schedule& schedule) {
+      return sequences * value_heads * ((target_.options.value_dim + schedule.value_tile - 1) / schedule.value_tile);
+    };
+    if (usual.family != Family::hopper || blocks(usual) > half) return usual;
+    Pins pins = pins_;
+    pins.family = Family::hopper;
+    if (!pins_.value_tile) {
+      pins.value_tile = narrow_tile;
+      const auto narrow = best(pins);
+      if (narrow && blocks(*narrow) >= most && blocks(*narrow) <= multiprocessors) return *narrow;
+      pins.value_tile.reset();
+    }
+    if (!pins_.level && shape.batch * shape.tokens / sequences >= many_tokens) {
+      pins.level = Level::segment;
+      const auto split = best(pins);
+      if (split && (split->cluster > 1 || !repeats_much())) return *split;
+    }
+    return usual;
+  }
+
+ private:
+  bool repeats_much() const { return target_.options.key_dim > most_keys_to_repeat; }
+
+  // Others are there for those who ask for them. Where the work on keys is little, preparing it is more traffic than it
+  // saves.
+  bool saves_work(const Schedule& schedule, bool can_prepare) const {
+    if (schedule.family != Family::hopper) return true;
+    if (!repeats_much()) return !schedule.prepared;
+    return schedule.prepared || (schedule.cluster > 1 && (schedule.level == Level::segment || !can_prepare));
+  }
+
+  const Target& target_;
+  const Pins& pins_;
+};
+
+Schedule choose(const Variant& variant, const CompileOptions& options, std::string_view arch, const Shape* expected) {
+  check_options(variant, options);
+  const ArchLimits limits = arch_limits(arch);
+  const Target target{variant, options, limits};
+  const Pins pins = pins_of(variant, options);
+  const Chooser chooser(target, pins);
+  const auto usual = chooser.best(pins);
+  if (!usual) refuse_pins(target, pins);
+  return expected != nullptr ? chooser.for_shape(*usual, *expected) : *usual;
+}
+
+}  // namespace
+
+std::string ChosenSchedule::text() const { return to_string(schedule) + " (" + origin + ")"; }
+
+Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
+  return choose(variant, options, arch, nullptr);
+}
+
+Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
+                          const Shape& expected) {
+  return choose(variant, options, arch, &expected);
+}
+
+// The state-only pass is the portable family's, whichever the forward pass is of.
+Schedule states_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
+                         const Schedule& forward) {
+  if (forward.family == Family::portable) return forward;
+  const ArchLimits limits = arch_limits(arch);
+  const Target target{variant, options, limits};
+  const Pins pins{.family = Family::portable};
+  const auto best = Chooser(target, pins).best(pins);
+  if (!best) refuse_pins(target, pins);
+  return *best;
+}
+
+Schedule preferred(const std::vector<Schedule>& legal) {
+  return *std::min_element(legal.begin(), legal.end(),
+                           [](const Schedule& a, const Schedule& b) { return demerits(a) < demerits(b); });
+}
+
+}  // namespace rankone

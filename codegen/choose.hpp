@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// The choice of a schedule where nothing has been tuned: the only place that decides it.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include <rankone/options.hpp>
+
+#include "codegen/space.hpp"
+
+namespace rankone {
+
+// A schedule and why it is the one: "pinned", "default", "tuned for this shape", ...
+struct ChosenSchedule {
+  Schedule schedule{};
+  std::string origin{};
+
+  std::string text() const;  // "portable/serial chunk=64 ... (default)"
+};
+
+// For calls of any shape. Throws Error where nothing legal fits, or where what is pinned is not legal.
+Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch);
+// For calls of about this shape.
+Schedule default_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
+                          const Shape& expected);
+
+// Of the public state-only pass of a forward pass that has this schedule. Pins are the forward pass's.
+Schedule states_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
+                         const Schedule& forward);
+
+// The best of `legal`, which is not empty, whatever the target; of equals the first.
+Schedule preferred(const std::vector<Schedule>& legal);
+
+}  // namespace rankone

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: MIT
+// Kernel families by name, and the legality of a schedule by its family's table.
+#include "codegen/family.hpp"
+
+#include <algorithm>
+#include <iterator>
+#include <vector>
+
+#include <rankone/error.hpp>
+
+#include "codegen/knob_text.hpp"
+#include "codegen/names.hpp"
+
+namespace rankone {
+namespace {
+
+std::vector<const Knob*> collect_knobs() {
+  std::vector<const Knob*> knobs;
+  for (const KernelFamily* family : {&portable_family, &hopper_family})
+    for (const KnobRow& row : family->knobs)
+      if (std::find(knobs.begin(), knobs.end(), row.knob) == knobs.end()) knobs.push_back(row.knob);
+  return knobs;
+}
+
+}  // namespace
+
+KnobContext context_of(const Target& target) {
+  return {.key_dim = target.options.key_dim,
+          .value_dim = target.options.value_dim,
+          .dtype = target.options.dtype,
+          .per_key = target.variant.decay_axes().has(Axes::key)};
+}
+
+std::span<const KernelFamily* const> kernel_families() {
+  static const KernelFamily* const families[] = {&hopper_family, &portable_family};
+  return families;
+}
+
+const KernelFamily& family_of(Family family) {
+  for (const KernelFamily* each : kernel_families())
+    if (each->family == family) return *each;
+  throw Error(ErrorCode::invalid_argument, "there is no such kernel family", std::to_string(static_cast<int>(family)),
+              list_of(family_names), "pins.family");
+}
+
+const KnobRow* row_of(const KernelFamily& family, const Knob& knob) {
+  for (const KnobRow& row : family.knobs)
+    if (row.knob == &knob) return &row;
+  return nullptr;
+}
+
+bool knows(const KernelFamily& family, const Knob& knob, int value) {
+  if (const KnobRow* row = row_of(family, knob)) return row->domain.has(value);
+  const auto families = kernel_families();
+  const bool tacit = std::any_of(families.begin(), families.end(), [&](const KernelFamily* each) {
+    const KnobRow* row = row_of(*each, knob);
+    return row != nullptr && row->tacit;
+  });
+  return tacit && value == knob.get(Schedule{});
+}
+
+std::span<const Knob* const> all_knobs() {
+  static const std::vector<const Knob*> knobs = collect_knobs();
+  return knobs;
+}
+
+std::string why_unfit(const Target& target, const Schedule& schedule) {
+  const KernelFamily& family = family_of(schedule.family);
+  if (std::string reason = family.why_not_served(target).reason; !reason.empty()) return reason;
+  const KnobContext context = context_of(target);
+  for (const Knob* knob : all_knobs()) {
+    const KnobRow* row = row_of(family, *knob);
+    const int value = knob->get(schedule);
+    if (row == nullptr && value != knob->get(Schedule{}))
+      return std::string(family.title) + " has no knob '" + knob->name + "'";
+    if (row != nullptr && !row->domain.has(value))
+      return "'" + std::string(knob->name) + "' of " + std::string(family.title) + " is " + text_of(*row);
+  }
+  for (const KnobRow& row : family.knobs)
+    if (row.why_not != nullptr)
+      if (std::string reason = row.why_not(context, schedule); !reason.empty()) return reason;
+  return family.why_too_large(target, schedule);
+}
+
+std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits) {
+  if (bytes <= limits.shared_bytes_per_block) return {};
+  return "a block takes " + std::to_string(bytes) + " bytes of shared memory, and " + limits.arch + " has " +
+         std::to_string(limits.shared_bytes_per_block);
+}
+
+}  // namespace rankone

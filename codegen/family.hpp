@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+// Kernel families: each with its table of knobs, what it serves at all, and what fits into a block.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+
+#include <rankone/options.hpp>
+
+#include "codegen/program.hpp"
+
+namespace rankone {
+
+// What a schedule is wanted for.
+struct Target {
+  const Variant& variant;
+  const CompileOptions& options;
+  const ArchLimits& limits;
+};
+KnobContext context_of(const Target& target);
+
+// Why a family does not serve a target under any schedule, and what it would serve; both empty where it does.
+struct Unserved {
+  std::string reason, accepted;
+};
+
+struct KernelFamily {
+  Family family;
+  std::string_view name;   // "hopper"
+  std::string_view title;  // "the Hopper family"
+  std::span<const KnobRow> knobs;
+  Unserved (*why_not_served)(const Target&);
+  // Why it cannot run this schedule, whose knobs are legal by themselves; empty where it can.
+  std::string (*why_too_large)(const Target&, const Schedule&);
+};
+extern const KernelFamily portable_family, hopper_family;
+
+// In order of preference: what the first can run, it runs faster.
+std::span<const KernelFamily* const> kernel_families();
+// Throws Error for a number that is no family.
+const KernelFamily& family_of(Family family);
+const KnobRow* row_of(const KernelFamily& family, const Knob& knob);  // null: the family lacks it
+// Whether a schedule of the family may be pinned to the value: it is in the knob's domain, or the family lacks the knob and
+// the value is the tacit one, as if there were none.
+bool knows(const KernelFamily& family, const Knob& knob, int value);
+
+// Every knob of any family, once.
+std::span<const Knob* const> all_knobs();
+
+// Why the schedule cannot run, whatever is pinned; empty where it can.
+std::string why_unfit(const Target& target, const Schedule& schedule);
+
+// For both families: a sentence where a block takes more shared memory than there is.
+std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits);
+
+}  // namespace rankone

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// The Hopper kernel family: whom it serves, and what fits into a block.
+#include "codegen/bounds.hpp"
+#include "codegen/family.hpp"
+#include "codegen/space.hpp"
+
+namespace rankone {
+namespace {
+
+Unserved why_not_served(const Target& target) {
+  const auto& [variant, options, limits] = target;
+  const auto fits = [](int size) { return size % 16 == 0 && size >= 32; };
+  if (limits.arch != "sm_90a" || (options.dtype != dtype::bf16 && options.dtype != dtype::f16) ||
+      !fits(options.key_dim) || !fits(options.value_dim))
+    return {"the Hopper family serves sm_90a, bf16 and f16, and K and V that are multiples of 16 from 32 on",
+            "bf16 or f16 on sm_90a, K and V multiples of 16 from 32 on"};
+  if (options.dtype == dtype::f16)
+    if (const std::string reason = why_beyond_f16(variant); !reason.empty())
+      return {"the Hopper family does not serve '" + std::string(variant.name.view()) + "' in f16: " + reason, "bf16"};
+  return {};
+}
+
+std::string why_too_large(const Target& target, const Schedule& schedule) {
+  const auto bytes = [&](KernelRole role) {
+    return hopper_layout(target.variant, target.options, schedule, role).bytes;
+  };
+  if (schedule.prepared)
+    if (std::string reason = why_beyond_shared_memory(bytes(KernelRole::prepare), target.limits); !reason.empty())
+      return reason;
+  return why_beyond_shared_memory(bytes(KernelRole::scan), target.limits);
+}
+
+}  // namespace
+
+const KernelFamily hopper_family{.family = Family::hopper,
+                                 .name = "hopper",
+                                 .title = "the Hopper family",
+                                 .knobs = hopper_knobs,
+                                 .why_not_served = why_not_served,
+                                 .why_too_large = why_too_large};
+
+}  // namespace rankone

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+// The portable kernel family: what fits into a block.
+#include <algorithm>
+
+#include "codegen/family.hpp"
+#include "codegen/space.hpp"
+#include "templates/kernels/layout.cuh"
+
+namespace rankone {
+namespace {
+
+constexpr int multiprocessor_registers = 65536, thread_registers = 255;
+constexpr int working_registers = 64;  // that a thread needs beside its part of the state
+constexpr int fewest_columns = 16;     // of a warp that owns any
+
+std::string why_too_large(const Target& target, const Schedule& schedule) {
+  const int state =
+      padded_keys(target.options.key_dim) * std::max(schedule.value_tile / schedule.warps, fewest_columns) / 32;
+  if (state + working_registers > std::min(thread_registers, multiprocessor_registers / (32 * schedule.warps)))
+    return "the state leaves a thread fewer than 64 of its registers";
+  const KernelRole largest = schedule.level == Level::serial ? KernelRole::scan : KernelRole::output;
+  for (const KernelRole role : {largest, KernelRole::states}) {
+    const int bytes = shared_bytes(target.variant, target.options, schedule, role);
+    if (std::string reason = why_beyond_shared_memory(bytes, target.limits); !reason.empty()) return reason;
+  }
+  return {};
+}
+
+}  // namespace
+
+const KernelFamily portable_family{.family = Family::portable,
+                                   .name = "portable",
+                                   .title = "the portable family",
+                                   .knobs = portable_knobs,
+                                   .why_not_served = [](const Target&) { return Unserved{}; },
+                                   .why_too_large = why_too_large};
+
+}  // namespace rankone
