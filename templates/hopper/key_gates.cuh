@@ -12,6 +12,7 @@
 #include "hopper/key_range.cuh"
 #include "hopper/key_share.cuh"
 #include "hopper/key_steps.cuh"
+#include "hopper/operand_range.cuh"
 
 namespace rankone {
 
@@ -58,6 +59,7 @@ template <class T, class Gate> struct KeySpan {
   struct Columns {
     float queries[8], keys[8];
     KeySteps steps;
+    OperandRange<T> reach;
     // The lane's first row and its second, of queries or else of keys, times what decays between.
     RK_DEVICE void decay_towards(float (&values)[8], const Quad<bf16>& between, bool first, bool second) const {
       float sums[2][4];
@@ -85,13 +87,29 @@ template <class T, class Gate> struct KeySpan {
     if constexpr (wants_scores) {
       load_matrix_x4(quad.r, layout.query + there);
       unpack(quad, columns.queries);
+      columns.reach.add_queries(quad);
     }
     if constexpr (T::reads_key) {
       load_matrix_x4(quad.r, layout.key + there);
       unpack(quad, columns.keys);
+      columns.reach.add_keys(quad);
     }
     rewrite(columns, half, column);
     scale(columns, half);
+  }
+  // Whether a key that the tile holds is too small for an anchor; zeros are not. Warp-wide.
+  RK_DEVICE bool has_vanishing_keys(int column) const {
+    bool found = false;
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      Quad<Operand> quad;
+      load_matrix_x4(quad.r, layout.key + Tile::moved(block, column) + half * half_bytes);
+      float keys[8];
+      unpack(quad, keys);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) found = found || OperandRange<T>::vanishes(keys[i]);
+    }
+    return found;
   }
   RK_DEVICE void evaluate_steps(Columns& columns, int half, int column) const {
     columns.steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column) + half * half_bytes,
@@ -104,6 +122,7 @@ template <class T, class Gate> struct KeySpan {
       for (int i = 0; i < 8; ++i) {
         const bool exists = T::key_dim % 64 == 0 || column + i / 4 * 8 + 2 * lane.pair + i % 2 < T::key_dim;
         columns.queries[i] = exists ? Gate::feature_map(columns.queries[i]) : 0.0f;  // of zero it may be infinite
+        columns.reach.add_mapped_query(columns.queries[i]);
       }
     }
     if constexpr (T::rewrites || T::has_write_scale) {
@@ -123,6 +142,7 @@ template <class T, class Gate> struct KeySpan {
         }
         if constexpr (T::has_write_scale) key *= Gate::write_scale(at);
         if (!place.exists(row, at_column)) key = 0.0f;
+        columns.reach.add_mapped_key(key);
       }
     }
   }
@@ -263,7 +283,21 @@ template <class T, class Gate> struct KeySpan {
     }
 #pragma unroll
     for (int i = 0; i < 8; ++i) whole[i / 4][i % 4] = shuffle(whole[i / 4][i % 4], 28 + lane.pair);
-    if (wants_scores && any_lane(beyond_anchor)) {
+    bool apart = false;  // whether queries and keys meet without an anchor
+    if constexpr (wants_scores) {
+      bool doubtful = false;
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        beyond_anchor = beyond_anchor || columns[half].reach.is_beyond_anchor();
+        doubtful = doubtful || columns[half].reach.may_vanish();
+      }
+      apart = any_lane(beyond_anchor || doubtful);
+      if (apart) {
+        const bool vanish = has_vanishing_keys(column);
+        apart = any_lane(beyond_anchor || vanish);
+      }
+    }
+    if (apart) {
       const bool spoilt = any_lane(!all_within_one(whole[0]) || !all_within_one(whole[1]));
 #pragma unroll
       for (int half = 0; half < 2; ++half) {

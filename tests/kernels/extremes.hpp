@@ -38,6 +38,7 @@ struct Extreme {
   const Variant* variant;
   double scale;
   std::vector<std::pair<const char*, Change>> changes;
+  rankone::dtype type = dtype::f16;
   friend void PrintTo(const Extreme& extreme, std::ostream* out) { *out << extreme.name; }
 };
 
@@ -112,6 +113,31 @@ inline const Extreme extremes[] = {
      {{"k", [](std::int64_t token, double drawn, std::int64_t) { return (token < middle ? 1e-4 : 1e3) * drawn; }}}},
 };
 
+// And in bf16, which has float32's range: queries and keys that strong decays between them could take beyond it.
+inline const Change strong_decays = all(-2.5);
+inline const Extreme wide_extremes[] = {
+    {"large_queries_of_small_keys",
+     &variants::gla,
+     1,
+     {{"q", times(1e22)}, {"k", times(1e-22)}, {"g", strong_decays}},
+     dtype::bf16},
+    {"largest_queries", &variants::gla, 1e-30, {{"q", times(1e30)}, {"g", strong_decays}}, dtype::bf16},
+    {"smallest_keys", &variants::gla, 1e24, {{"k", times(1e-24)}, {"g", strong_decays}}, dtype::bf16},
+    {"smallest_keys_among_zeros",
+     &variants::gla,
+     1e24,
+     {{"k", [](std::int64_t token, double drawn,
+               std::int64_t column) { return (token + column) % 3 == 0 ? 1e-24 * drawn : 0.0; }},
+      {"g", strong_decays}},
+     dtype::bf16},
+    {"keys_among_zeros",
+     &variants::gla,
+     1,
+     {{"k", [](std::int64_t token, double drawn, std::int64_t) { return token % 3 == 0 ? drawn : 0.0; }},
+      {"g", strong_decays}},
+     dtype::bf16},
+};
+
 inline void expect_right_at(const Extreme& extreme, const Device& device) {
   struct Way {
     Level level;
@@ -121,7 +147,7 @@ inline void expect_right_at(const Extreme& extreme, const Device& device) {
        {Way{Level::serial, 32, 64}, Way{Level::serial, 64, 128}, Way{Level::segment, 32, 64}}) {
     const CompileOptions options{.key_dim = key_dim,
                                  .value_dim = 64,
-                                 .dtype = dtype::f16,
+                                 .dtype = extreme.type,
                                  .pins = {.family = Family::hopper, .level = level, .chunk = chunk}};
     Problem problem = random_problem(
         *extreme.variant, options,

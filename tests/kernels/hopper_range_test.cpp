@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The Hopper family in float16, beyond float16's range.
+// The Hopper family in float16, beyond float16's range, and in bf16 near the ends of float32's.
 #include <cmath>
 #include <limits>
 
@@ -15,6 +15,9 @@ class HopperRange : public testing::TestWithParam<Extreme> {};
 TEST_P(HopperRange, KeepsItsDigits) { expect_right_at(GetParam(), cpu_device(7)); }
 
 INSTANTIATE_TEST_SUITE_P(Extremes, HopperRange, testing::ValuesIn(extremes),
+                         [](const auto& info) { return std::string(info.param.name); });
+
+INSTANTIATE_TEST_SUITE_P(WideExtremes, HopperRange, testing::ValuesIn(wide_extremes),
                          [](const auto& info) { return std::string(info.param.name); });
 
 // q and k of a thousandth, but for one token.
