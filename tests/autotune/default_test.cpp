@@ -5,6 +5,7 @@
 #include <rankone/rankone.hpp>
 
 #include "autotune/lookup.hpp"
+#include "proof/dims.hpp"
 
 namespace rankone {
 namespace {
