@@ -29,7 +29,10 @@ inline constexpr NamedValue<PortRole> role_names[] = {
     {"state", PortRole::state},        {"saved", PortRole::saved},     {"output", PortRole::output},
     {"gradient", PortRole::gradient},  {"packing", PortRole::packing}, {"index", PortRole::index},
     {"workspace", PortRole::workspace}};
-inline constexpr NamedValue<Pass> pass_names[] = {{"forward", Pass::forward}, {"states", Pass::states}};
+inline constexpr NamedValue<Pass> pass_names[] = {
+    {"forward", Pass::forward}, {"states", Pass::states}, {"combine", Pass::combine}};
+inline constexpr NamedValue<Pass> pass_titles[] = {
+    {"forward", Pass::forward}, {"state-only", Pass::states}, {"combining", Pass::combine}};
 
 template <class Value, std::size_t n>
 constexpr std::string_view name_in(const NamedValue<Value> (&table)[n], Value value) {
