@@ -15,11 +15,19 @@ std::string axes_text(const Leaves& leaves) {
   std::string text;
   for (const Leaf& leaf : leaves) {
     text += text.empty() ? "" : ",";
-    if (leaf.axes.has(Axes::head)) text += "H";
-    if (leaf.axes.has(Axes::value_head)) text += "HV";
-    if (leaf.axes.has(Axes::key)) text += ".K";
+    std::string separator;
+    for (const auto& [name, axis] : axis_names) {
+      if (!leaf.axes.has(axis)) continue;
+      text += separator + std::string(name);
+      separator = ".";
+    }
   }
   return text;
+}
+
+std::string kind_of(const Variant& variant, const Slot& slot) {
+  if (slot.has_domains) return std::string(name_in(decay_names, variant.domain(slot.formula)));
+  return variant.has(slot.formula) ? "yes" : "no";
 }
 
 int bucket(std::int64_t size) { return std::bit_width(static_cast<std::uint64_t>(size) - 1); }
@@ -32,13 +40,9 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
                .types = {},
                .key_dim = options.key_dim,
                .value_dim = options.value_dim};
-  key.structure = "decay=" + std::string(name_in(decay_names, variant.decay_.kind)) +
-                  " map=" + (variant.feature_map_.empty() ? "no" : "yes") + " key=" +
-                  (variant.key_.empty() ? "k"
-                   : reads_key(variant) ? "formula(k)"
-                                        : "formula") +
-                  " write=" + (variant.write_scale_.empty() ? "no" : "yes") +
-                  " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));
+  for (const Slot& slot : formula_slots) key.structure += std::string(slot.member) + "=" + kind_of(variant, slot) + " ";
+  key.structure += std::string("k=") + (reads_key(variant) ? "yes" : "no") +
+                   " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));
   key.types = name_of(options.dtype);
   for (const Port& gate : ports_of(ports(variant, options), PortRole::gate))
     key.types += std::string(" ") + name_of(gate.type);

@@ -38,11 +38,7 @@ Interval step(const Node& node, Interval a, Interval b) {
   const auto rising = [&](auto function) { return hull({function(a.low), function(a.high)}); };
   switch (node.operation) {
     case Operation::constant: return {node.value, node.value};
-    case Operation::decay:
     case Operation::step: return {0, 1};
-    case Operation::head:
-    case Operation::position: return {0, infinity};
-    case Operation::heads: return {1, infinity};
     case Operation::negate: return {-a.high, -a.low};
     case Operation::exp: return rising([](double x) { return std::exp(x); });
     case Operation::log: return rising([](double x) { return std::log(positive(x)); });
@@ -63,19 +59,14 @@ Interval step(const Node& node, Interval a, Interval b) {
     case Operation::divide: return b.low <= 0 && b.high >= 0 ? anything : times(a, {1 / b.high, 1 / b.low});
     case Operation::minimum: return {std::min(a.low, b.low), std::min(a.high, b.high)};
     case Operation::maximum: return {std::max(a.low, b.low), std::max(a.high, b.high)};
-    case Operation::input:
-    case Operation::parameter:
-    case Operation::scalar:
-    case Operation::element:
-    case Operation::key: break;
+    default: return {traits(node.operation).low, traits(node.operation).high};
   }
-  return anything;
 }
 
 // Of each node.
-std::vector<Interval> all_bounds(const Expression& expression) {
+std::vector<Interval> all_bounds(Nodes formula) {
   std::vector<Interval> of_nodes;
-  for (const Node& node : expression) {
+  for (const Node& node : formula) {
     const auto operand = [&](short index) { return index < 0 ? anything : of_nodes[static_cast<std::size_t>(index)]; };
     of_nodes.push_back(step(node, operand(node.left), operand(node.right)));
   }
@@ -101,17 +92,15 @@ std::pair<double, double> growth(const Node& node, Interval a, Interval b) {
 
 }  // namespace
 
-Interval bounds_of(const Expression& expression) {
-  return expression.empty() ? anything : all_bounds(expression).back();
-}
+Interval bounds_of(Nodes formula) { return formula.size == 0 ? anything : all_bounds(formula).back(); }
 
-double growth_of_log_errors(const Expression& expression) {
-  const std::vector<Interval> bounds = all_bounds(expression);
+double growth_of_log_errors(Nodes formula) {
+  const std::vector<Interval> bounds = all_bounds(formula);
   std::vector<double> grown(bounds.size(), 0);  // on the way to the result, over all ways
   double largest = 0;
   if (!grown.empty()) grown.back() = 1;
   for (std::size_t i = bounds.size(); i-- > 0;) {
-    const Node& node = expression.nodes[i];
+    const Node& node = formula[static_cast<int>(i)];
     const bool is_logarithm = node.operation == Operation::log || node.operation == Operation::log_sigmoid ||
                               node.operation == Operation::softplus;
     if (is_logarithm) largest = std::max(largest, grown[i]);
@@ -128,29 +117,29 @@ double growth_of_log_errors(const Expression& expression) {
 
 namespace {
 
-// Of what a key expression and a write scale make of k, or in its place.
+// Of what formulas make of k, or in its place.
 double largest_factor(const Variant& variant) {
   double largest = 1;
-  for (const Expression* expression : {&variant.key_, &variant.write_scale_}) {
-    if (expression->empty()) continue;
-    largest *= largest_magnitude(bounds_of(*expression));
-  }
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    if (slot.multiplies_write) largest *= largest_magnitude(bounds_of(formula));
+  });
   return largest;
 }
 
 }  // namespace
 
 std::string why_beyond_f16(const Variant& variant) {
-  if (!variant.feature_map_.empty()) return "a feature map may leave float16's range";
-  if (!variant.key_.empty() && (!is_per_key(variant.decay_) || reads_key(variant)))
+  if (variant.has(Formula::feature_map)) return "a feature map may leave float16's range";
+  const bool per_key = variant.decay_axes().has(Axes::key);
+  if (variant.has(Formula::key) && (!per_key || reads_key(variant)))
     return "a written key that is computed from k, or without per-key decays, may leave float16's range";
-  if (is_per_key(variant.decay_) && !(largest_factor(variant) <= std::exp2(most_growth_log2)))
+  if (per_key && !(largest_factor(variant) <= std::exp2(most_growth_log2)))
     return "nothing bounds what is written in k's place, and it may leave float16's range";
   return {};
 }
 
 int key_growth_log2(const Variant& variant) {
-  if (!is_per_key(variant.decay_)) return 0;
+  if (!variant.decay_axes().has(Axes::key)) return 0;
   return static_cast<int>(
       std::clamp(std::ceil(std::log2(largest_factor(variant))), -most_growth_log2, most_growth_log2));
 }

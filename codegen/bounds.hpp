@@ -11,11 +11,11 @@ namespace rankone {
 struct Interval {
   double low, high;
 };
-Interval bounds_of(const Expression& expression);
+Interval bounds_of(Nodes formula);
 
 // What an absolute error of a logarithm, a log-sigmoid or a softplus within the formula is multiplied with at most on its
 // way to the result; 0 where there is none.
-double growth_of_log_errors(const Expression& expression);
+double growth_of_log_errors(Nodes formula);
 
 // Why the Hopper family cannot keep this variant within float16's range; empty where it can.
 std::string why_beyond_f16(const Variant& variant);

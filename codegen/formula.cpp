@@ -7,16 +7,16 @@
 #include <charconv>
 #include <map>
 
-#include <rankone/dsl/graph.hpp>
+#include <rankone/dsl/expression.hpp>
+#include <rankone/dsl/operations.hpp>
 #include <rankone/error.hpp>
 
-#include "codegen/render.hpp"
+#include "codegen/names.hpp"
 
 namespace rankone {
 namespace {
 
-constexpr int max_depth = 100;       // of parentheses, calls and signs
-constexpr int max_written = 10'000;  // nodes once bindings are written out, as descriptions for people do
+constexpr int max_depth = 2 * max_nodes;  // of parentheses, calls and signs: no formula is printed deeper
 
 bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
@@ -30,13 +30,18 @@ class Parser {
     const short root = sum();
     skip_space();
     if (at_ < text_.size()) refuse("the formula goes on after its end", at_, "an operator or the end");
-    const Expression result = canonical(graph_.take(root));
-    check_written_size(result);
-    return result;
+    for (const auto& [name, binding] : bindings_)
+      if (!binding.is_read) refuse("a name is bound and nothing reads it", binding.at, "bindings that are read", name);
+    return Expression(graph_, root);
   }
 
  private:
   using Index = short;
+  struct Binding {
+    Index value = -1;
+    std::size_t at = 0;
+    bool is_read = false;
+  };
 
   // A name followed by '=' binds it; anything else is left for sum().
   bool binding() {
@@ -52,7 +57,7 @@ class Parser {
     if (bindings_.count(name)) refuse("a name is bound twice", name_at, "each name bound once", name);
     const Index value = sum();
     expect(';', "the binding");
-    bindings_[name] = value;
+    bindings_[name] = {.value = value, .at = name_at};
     return true;
   }
 
@@ -60,9 +65,9 @@ class Parser {
     Index left = product();
     for (;;) {
       if (take('+'))
-        left = add({.operation = Operation::add, .left = left, .right = product()});
+        left = add(Node{.operation = Operation::add, .left = left, .right = product()});
       else if (take('-'))
-        left = add({.operation = Operation::subtract, .left = left, .right = product()});
+        left = add(Node{.operation = Operation::subtract, .left = left, .right = product()});
       else
         return left;
     }
@@ -72,16 +77,16 @@ class Parser {
     Index left = factor();
     for (;;) {
       if (take('*'))
-        left = add({.operation = Operation::multiply, .left = left, .right = factor()});
+        left = add(Node{.operation = Operation::multiply, .left = left, .right = factor()});
       else if (take('/'))
-        left = add({.operation = Operation::divide, .left = left, .right = factor()});
+        left = add(Node{.operation = Operation::divide, .left = left, .right = factor()});
       else
         return left;
     }
   }
 
   Index factor() {
-    if (++depth_ > max_depth) refuse("the formula is nested too deeply", at_, "100 levels");
+    if (++depth_ > max_depth) refuse("the formula is nested too deeply", at_, std::to_string(max_depth) + " levels");
     const Index result = signed_factor();
     --depth_;
     return result;
@@ -90,7 +95,7 @@ class Parser {
   Index signed_factor() {
     if (take('-')) {
       if (skip_space(), at_number()) return number(-1);
-      return add({.operation = Operation::negate, .left = factor()});
+      return add(Node{.operation = Operation::negate, .left = factor()});
     }
     if (take('(')) {
       const Index inner = sum();
@@ -108,16 +113,20 @@ class Parser {
              "input(NAME), param(NAME) or scalar(NAME) for a tensor or scalar, or a name bound "
              "before by 'NAME = ...;'",
              name);
-    return found->second;
+    found->second.is_read = true;
+    return found->second.value;
   }
 
   Index call(std::string_view function, std::size_t begin) {
     Node node{.operation = function_named(function, begin)};
-    if (is_named(node.operation)) {
-      node.name = tensor_name();
-      if (node.operation != Operation::scalar && take(',')) node.axes = axes();
+    if (operand_count(node.operation) == 0) {
+      Leaf leaf{.operation = node.operation};
+      if (is_named(node.operation)) leaf.name = tensor_name();
+      if (is_named(node.operation) && node.operation != Operation::scalar && take(',')) leaf.axes = axes();
+      expect(')', function);
+      return add(leaf);
     }
-    if (operand_count(node.operation) > 0) node.left = sum();
+    node.left = sum();
     if (operand_count(node.operation) > 1) {
       if (!take(',')) refuse(std::string(function) + " takes two operands", at_, "','");
       node.right = sum();
@@ -154,18 +163,14 @@ class Parser {
   }
 
   Axes axes() {
-    Axes result{.bits = 0};
+    Axes result = Axes::none;
     do {
       skip_space();
       const std::size_t begin = at_;
       const std::string_view axis = identifier();
-      result.bits |= axis == "H"    ? Axes::head
-                     : axis == "HV" ? Axes::value_head
-                     : axis == "K"  ? Axes::key
-                     : axis == "V"  ? Axes::value
-                                    : 0;
-      if (axis != "H" && axis != "HV" && axis != "K" && axis != "V")
-        refuse("unknown axis", begin, "H, HV, K, V, joined by '|'", axis.empty() ? rest() : axis);
+      const auto known = value_in(axis_names, axis);
+      if (!known) refuse("unknown axis", begin, list_of(axis_names) + ", joined by '|'", axis.empty() ? rest() : axis);
+      result = result | *known;
     } while (take('|'));
     return result;
   }
@@ -180,7 +185,7 @@ class Parser {
     const auto [end, error] = std::from_chars(text_.data() + at_, text_.data() + text_.size(), value);
     if (error != std::errc{}) refuse("a number is out of range", at_, "a finite number", rest());
     at_ = static_cast<std::size_t>(end - text_.data());
-    return add({.operation = Operation::constant, .value = sign * value});
+    return add(Node{.operation = Operation::constant, .value = sign * value});
   }
 
   std::string_view identifier() {
@@ -192,22 +197,11 @@ class Parser {
   }
 
   // Equal nodes are one node.
-  Index add(const Node& node) {
-    const Index index = graph_.add(node);
-    if (graph_.size() > max_nodes) refuse("the formula is too large", at_, "at most 64 different nodes");
-    return index;
-  }
-
-  void check_written_size(const Expression& expression) const {
-    std::array<int, max_nodes> sizes{};
-    for (int i = 0; i < expression.size; ++i) {
-      const Node& node = expression.nodes[static_cast<std::size_t>(i)];
-      int& size = sizes[static_cast<std::size_t>(i)];
-      size = 1;
-      for (const int operand : {node.left, node.right})
-        if (operand >= 0) size += sizes[static_cast<std::size_t>(operand)];
-      if (size > max_written)
-        refuse("the formula is too large once its bindings are written out", 0, "10000 operations");
+  template <class NodeOrLeaf> Index add(const NodeOrLeaf& node) {
+    try {
+      return graph_.add(node);
+    } catch (const Error& error) {  // too many
+      refuse(error.message(), at_, error.accepted());
     }
   }
 
@@ -237,8 +231,8 @@ class Parser {
   std::string_view text_, where_;
   std::size_t at_ = 0;
   int depth_ = 0;
-  std::map<std::string_view, Index> bindings_;
-  Graph<max_nodes + 1> graph_;
+  std::map<std::string_view, Binding> bindings_;
+  Graph<max_nodes> graph_;
 };
 
 }  // namespace

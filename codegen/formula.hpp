@@ -24,7 +24,5 @@ Expression parse_formula(std::string_view text, std::string_view where = "formul
 
 // Reads back as the same graph.
 std::string formula_text(const Expression& expression);
-// For comments: leaves by their bare names, "log_sigmoid(x + bias) / 16".
-std::string formula_caption(const Expression& expression);
 
 }  // namespace rankone

@@ -11,8 +11,6 @@
 #include <rankone/error.hpp>
 
 #include "codegen/bounds.hpp"
-#include "codegen/formula.hpp"
-#include "codegen/render.hpp"
 
 namespace rankone {
 namespace {
@@ -47,15 +45,8 @@ class GateWriter {
   explicit GateWriter(const Program& program) : program_(program) {}
 
   std::string run() {
-    const Variant& variant = program_.variant;
     text_ = "struct Gate {\n";
-    const Expression& log_decay = variant.decay_.log_decay;
-    absolute_ = may_be_absolute();
-    formula("log_decay", "log-decay", log_decay, "0.0f");
-    absolute_ = false;
-    formula("key", "written key", variant.key_, "at.key()");
-    formula("write_scale", "write scale", variant.write_scale_, "1.0f");
-    feature_map(variant.feature_map_);
+    for (const Slot& slot : formula_slots) formula(slot, program_.variant.formula(slot.formula));
     return text_ + "};\n";
   }
 
@@ -63,60 +54,56 @@ class GateWriter {
   // An error of each token's log-decay adds up over as many tokens as the state remembers, here to less than a 16-bit
   // output shows. Decays per token are few, and what a formula reads of a decay may be its difference from 1.
   bool may_be_absolute() const {
-    const Variant& variant = program_.variant;
-    const bool is_read = reads(variant.key_, Operation::decay) || reads(variant.write_scale_, Operation::decay);
-    return variant.decay_.kind == DecayKind::per_key && program_.options.dtype != dtype::f32 && !is_read &&
-           growth_of_log_errors(variant.decay_.log_decay) <= most_growth;
+    bool is_read = false;
+    for_each_formula(program_.variant,
+                     [&](const Slot&, const Expression& formula) { is_read |= reads(formula, Operation::decay); });
+    return program_.variant.decay_axes().has(Axes::key) && program_.options.dtype != dtype::f32 && !is_read &&
+           growth_of_log_errors(program_.variant.formula(Formula::decay)) <= most_growth;
   }
 
-  void formula(const char* name, const char* caption, const Expression& expression, const char* absent) {
-    comment(caption, expression);
-    const std::string body = expression.empty() ? returning(absent) : returning(expression);
-    const bool reads = body.find("at.") != std::string::npos;
-    text_ += std::string("  template <class At> static RK_DEVICE float ") + name + "(const At&" + (reads ? " at" : "") +
-             ") " + body;
+  void formula(const Slot& slot, const Expression& expression) {
+    const std::string name(slot.name);
+    absolute_ = slot.formula == Formula::decay && may_be_absolute();
+    if (!expression.empty()) text_ += "  // " + std::string(slot.caption) + " = " + to_string(expression) + "\n";
+    const std::string body =
+        expression.empty() ? "{ return " + std::string(slot.absent) + "; }\n" : returning(expression);
+    if (slot.leaves.has(Operation::element))
+      text_ += "  static RK_DEVICE float " + name + "(float element) " + body;
+    else
+      text_ += "  template <class At> static RK_DEVICE float " + name + "(const At&" +
+               (body.find("at.") != std::string::npos ? " at) " : ") ") + body;
   }
-
-  void feature_map(const Expression& expression) {
-    comment("feature map of q and k", expression);
-    text_ += "  static RK_DEVICE float feature_map(float element) ";
-    text_ += expression.empty() ? returning("element") : returning(expression);
-  }
-
-  void comment(const char* caption, const Expression& expression) {
-    if (!expression.empty()) text_ += std::string("  // ") + caption + " = " + formula_caption(expression) + "\n";
-  }
-
-  static std::string returning(const char* value) { return std::string("{ return ") + value + "; }\n"; }
 
   std::string returning(const Expression& expression) const {
-    const Rendering rendering = render(canonical(expression), style());
+    Bindings bindings;
+    const InfixStyle in = style();
+    const std::string result = InfixWriter(expression, in, bindings).write({expression.size - 1}).front().text;
     std::string body = "{\n";
-    for (const auto& [name, value] : rendering.bindings) body += "    const float " + name + " = " + value + ";\n";
-    return body + "    return " + rendering.result + ";\n  }\n";
+    for (const auto& [name, value] : bindings.list) body += "    const float " + name + " = " + value + ";\n";
+    return body + "    return " + result + ";\n  }\n";
   }
 
-  RenderStyle style() const {
-    return {.leaf = [this](const Node& node) { return leaf(node); },
+  InfixStyle style() const {
+    return {.leaf = [this](const Leaf& leaf) { return Infix{this->leaf(leaf)}; },
             .function = [this](Operation operation) { return function(operation, absolute_); },
             .cuda = true};
   }
 
-  std::string leaf(const Node& node) const {
+  std::string leaf(const Leaf& leaf) const {
     const auto index_in = [&](PortRole role) {
       const std::vector<Port> list = ports_of(program_.ports, role);
-      return std::to_string(find_port(list, node.name.view()) - list.data());
+      return std::to_string(find_port(list, leaf.view()) - list.data());
     };
-    switch (node.operation) {
-      case Operation::constant: return literal(node.value);
+    switch (leaf.operation) {
+      case Operation::constant: return literal(leaf.value);
       case Operation::element: return "element";
       case Operation::input: return "at.template input<" + index_in(PortRole::gate) + ">()";
       case Operation::parameter: return "at.template parameter<" + index_in(PortRole::parameter) + ">()";
       case Operation::scalar: {
-        const auto found = std::find(program_.scalars.begin(), program_.scalars.end(), node.name.view());
+        const auto found = std::find(program_.scalars.begin(), program_.scalars.end(), leaf.view());
         return "at.template scalar<" + std::to_string(found - program_.scalars.begin()) + ">()";
       }
-      default: return "at." + std::string(name_of(node.operation)) + "()";
+      default: return "at." + std::string(name_of(leaf.operation)) + "()";
     }
   }
 

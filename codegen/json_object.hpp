@@ -34,11 +34,11 @@ class JsonObject {
   bool boolean(const char* key) const;
   std::string where(const char* key) const { return where_ + "." + key; }
 
-  template <class Value, std::size_t n> Value named(const char* key, const NamedValue<Value> (&table)[n]) const {
+  template <class Table> ValueOf<Table> named(const char* key, const Table& table) const {
     const std::string name = string(key);
     if (const auto value = value_in(table, name)) return *value;
     std::vector<std::string_view> names;
-    for (const NamedValue<Value>& entry : table) names.push_back(entry.name);
+    for (const auto& entry : table) names.push_back(entry.name);
     refuse(key, "unknown name" + did_you_mean(name, names), "'" + name + "'", list_of(table));
   }
   [[noreturn]] void refuse(const char* key, std::string message, std::string given, std::string accepted) const;

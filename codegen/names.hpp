@@ -2,9 +2,13 @@
 // The written names of enumerations: in JSON, in schedules, on the command line.
 #pragma once
 
+#include <array>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 
 #include <rankone/dsl/variant.hpp>
 
@@ -17,10 +21,14 @@ template <class Value> struct NamedValue {
   Value value;
 };
 
-inline constexpr NamedValue<DecayKind> decay_names[] = {{"none", DecayKind::none},
-                                                        {"constant", DecayKind::constant},
-                                                        {"per_head", DecayKind::per_head},
-                                                        {"per_key", DecayKind::per_key}};
+// As formulas and shapes write them, in the order of a tensor's dimensions.
+inline constexpr NamedValue<Axes> axis_names[] = {
+    {"H", Axes::head}, {"HV", Axes::value_head}, {"K", Axes::key}, {"V", Axes::value}};
+inline constexpr auto decay_names = [] {
+  std::array<NamedValue<Axes>, decay_domains.size() + 1> names{{{"none", Axes::none}}};
+  for (std::size_t i = 0; i < decay_domains.size(); ++i) names[i + 1] = {decay_domains[i].name, decay_domains[i].axes};
+  return names;
+}();
 inline constexpr NamedValue<Level> level_names[] = {
     {"automatic", Level::automatic}, {"serial", Level::serial}, {"chunk", Level::chunk}, {"segment", Level::segment}};
 inline constexpr NamedValue<Family> family_names[] = {{"portable", Family::portable}, {"hopper", Family::hopper}};
@@ -29,26 +37,24 @@ inline constexpr NamedValue<PortRole> role_names[] = {
     {"state", PortRole::state},        {"saved", PortRole::saved},     {"output", PortRole::output},
     {"gradient", PortRole::gradient},  {"packing", PortRole::packing}, {"index", PortRole::index},
     {"workspace", PortRole::workspace}};
-inline constexpr NamedValue<Pass> pass_names[] = {
-    {"forward", Pass::forward}, {"states", Pass::states}, {"combine", Pass::combine}};
-inline constexpr NamedValue<Pass> pass_titles[] = {
-    {"forward", Pass::forward}, {"state-only", Pass::states}, {"combining", Pass::combine}};
+inline constexpr NamedValue<Pass> pass_names[] = {{"forward", Pass::forward}, {"states", Pass::states}};
 
-template <class Value, std::size_t n>
-constexpr std::string_view name_in(const NamedValue<Value> (&table)[n], Value value) {
-  for (const NamedValue<Value>& entry : table)
+// A table is an array of NamedValue.
+template <class Table> using ValueOf = std::remove_cvref_t<decltype(std::begin(std::declval<const Table&>())->value)>;
+
+template <class Table> constexpr std::string_view name_in(const Table& table, ValueOf<Table> value) {
+  for (const auto& entry : table)
     if (entry.value == value) return entry.name;
   return "?";
 }
-template <class Value, std::size_t n>
-constexpr std::optional<Value> value_in(const NamedValue<Value> (&table)[n], std::string_view name) {
-  for (const NamedValue<Value>& entry : table)
+template <class Table> constexpr std::optional<ValueOf<Table>> value_in(const Table& table, std::string_view name) {
+  for (const auto& entry : table)
     if (entry.name == name) return entry.value;
   return std::nullopt;
 }
-template <class Value, std::size_t n> std::string list_of(const NamedValue<Value> (&table)[n]) {
+template <class Table> std::string list_of(const Table& table) {
   std::string list;
-  for (const NamedValue<Value>& entry : table) list += (list.empty() ? "" : ", ") + std::string(entry.name);
+  for (const auto& entry : table) list += (list.empty() ? "" : ", ") + std::string(entry.name);
   return list;
 }
 

@@ -4,7 +4,6 @@
 
 #include "codegen/bounds.hpp"
 #include "codegen/gate_text.hpp"
-#include "codegen/kernels.hpp"
 #include "codegen/names.hpp"
 #include "codegen/space.hpp"
 
@@ -13,9 +12,11 @@ namespace {
 
 const char* element_name(dtype type) { return type == dtype::f32 ? "float" : name_of(type); }
 
-unsigned axes_bits(const Port& port) {
-  return (port.axes.has(Axis::heads) ? Axes::head : 0u) | (port.axes.has(Axis::value_heads) ? Axes::value_head : 0u) |
-         (port.axes.has(Axis::key) ? Axes::key : 0u);
+Axes axes_of(const Port& port) {
+  Axes axes = Axes::none;
+  if (port.axes.has(Axis::heads)) axes = axes | Axes::head;
+  if (port.axes.has(Axis::value_heads)) axes = axes | Axes::value_head;
+  return port.axes.has(Axis::key) ? axes | Axes::key : axes;
 }
 
 std::string names_of(const std::vector<Port>& ports) {
@@ -32,31 +33,27 @@ class PolicyWriter {
     const Variant& variant = program_.variant;
     const CompileOptions& options = program_.options;
     const Schedule& schedule = program_.schedule;
-    const HopperParts parts{.has_gate_group = !schedule.prepared};
-    const int warps = schedule.family == Family::hopper ? hopper_layout(variant, options, schedule, parts).threads / 32
-                                                        : schedule.warps;
     text_ = "struct Policy {\n";
     line(std::string("using Storage = ") + element_name(options.dtype) + ";");
-    line(std::string("using Operand = ") +
-         (operand_bytes(options, schedule.family) == 2 ? name_of(options.dtype) : "float") + ";");
+    line(std::string("using Operand = ") + (program_.operand_bytes == 2 ? name_of(options.dtype) : "float") + ";");
     flags({{"split_products", options.precision == Precision::f32}});
-    line("static constexpr DecayKind decay = DecayKind::" + std::string(name_in(decay_names, variant.decay_.kind)) +
+    line("static constexpr DecayKind decay = DecayKind::" + std::string(name_in(decay_names, variant.decay_axes())) +
          ";");
     integers({{"key_dim", options.key_dim}, {"value_dim", options.value_dim}});
     integers({{"chunk", schedule.chunk},
               {"value_tile", schedule.value_tile},
-              {"warps", warps},
+              {"warps", block_threads(variant, options, schedule, KernelRole::scan) / 32},
               {"stages", schedule.stages}});
     if (schedule.family == Family::hopper) integers({{"cluster", schedule.cluster}});
     if (schedule.family == Family::hopper)
       flags({{"in_segments", schedule.level == Level::segment},
              {"prepared", schedule.prepared},
-             {"uses_tma", program_.uses_tma},
-             {"state_only", program_.pass == Pass::states}});
-    flags({{"has_feature_map", !variant.feature_map_.empty()},
-           {"has_key", !variant.key_.empty()},
-           {"has_write_scale", !variant.write_scale_.empty()},
-           {"reads_key", program_.reads_key}});
+             {"uses_tma", program_.uses_tma}});
+    std::vector<std::pair<std::string, bool>> given;
+    for (const Slot& slot : formula_slots)
+      if (!slot.has_domains) given.emplace_back("has_" + std::string(slot.name), variant.has(slot.formula));
+    given.emplace_back("reads_key", program_.reads_key);
+    flags(given);
     if (schedule.family == Family::hopper && options.dtype == dtype::f16)
       integers({{"key_growth_log2", key_growth_log2(variant)}});
     flags({{"value_major_state", options.value_major_state}});
@@ -73,7 +70,7 @@ class PolicyWriter {
     integers({{"parameter_count", static_cast<int>(parameters.size())}}, names_of(parameters));
     array("ElementType parameter_types", parameters, element_type, "ElementType::f32");
     array(
-        "unsigned char parameter_axes", parameters, [](const Port& port) { return std::to_string(axes_bits(port)); },
+        "unsigned char parameter_axes", parameters, [](const Port& port) { return std::to_string(axes_of(port).bits); },
         "0");
     return text_ + "};\n";
   }
@@ -91,7 +88,8 @@ class PolicyWriter {
       content += std::string(content.empty() ? "static constexpr int " : ", ") + name + " = " + std::to_string(value);
     line(content + ";" + comment);
   }
-  void flags(List<bool> list) {
+  void flags(List<bool> list) { flags({list.begin(), list.end()}); }
+  void flags(const std::vector<std::pair<std::string, bool>>& list) {
     std::string content;
     for (const auto& [name, value] : list)
       content += std::string(content.empty() ? "static constexpr bool " : ", ") + name + " = " + boolean(value);

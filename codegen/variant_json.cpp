@@ -13,19 +13,15 @@ namespace {
 
 using json = nlohmann::ordered_json;
 
-Expression formula(const JsonObject& object, const char* key) {
-  return object.has(key) ? parse_formula(object.string(key), object.where(key)) : Expression{};
-}
-
 bool is_function_of_one(const OperationTraits& each) {
   return each.operands == 1 && each.operation != Operation::negate;
 }
 
-// A function by its bare name is applied to the element, as a declaration in C++ applies it.
-Expression feature_map(const JsonObject& object, const char* key) {
+// Where a formula is one of the element, a function by its bare name is applied to it, as a declaration in C++ does.
+Expression formula(const JsonObject& object, const char* key, const Slot& slot) {
   if (!object.has(key)) return {};
   const std::string text = object.string(key);
-  if (!is_identifier(text)) return formula(object, key);
+  if (!slot.leaves.has(Operation::element) || !is_identifier(text)) return parse_formula(text, object.where(key));
   std::string accepted;
   for (const OperationTraits& each : operation_traits) {
     if (!is_function_of_one(each)) continue;
@@ -36,18 +32,91 @@ Expression feature_map(const JsonObject& object, const char* key) {
                 accepted + "or a formula of element()");
 }
 
+// The kind of what a formula runs over, where there is a choice.
+constexpr const char* kind_key = "kind";
+
+std::vector<std::string_view> members() {
+  std::vector<std::string_view> names{"name"};
+  for (const Slot& slot : formula_slots) names.push_back(slot.member);
+  names.insert(names.end(), {"scale", "chunk", "level"});
+  return names;
+}
+
+class Reader {
+ public:
+  Reader(const nlohmann::json& parsed, std::string_view where) : object_(parsed, std::string(where), members()) {}
+
+  Variant run() {
+    const std::string name = object_.string("name");
+    if (name.size() > max_name)
+      object_.refuse("name", "a name is too long", "'" + name + "'",
+                     "at most " + std::to_string(max_name) + " characters");
+    if (name.find('\0') != std::string::npos)
+      object_.refuse("name", "a name holds no zero byte", "'" + name + "'", "letters, digits and underscores");
+    variant_.name = Name(name);
+    check("name");
+    for (const Slot& slot : formula_slots) read(slot);
+    if (object_.has("scale")) {
+      variant_.scale_ = object_.number("scale");
+      if (variant_.scale_ == 0)
+        object_.refuse("scale", "a scale of zero reads nothing", "0", "a number other than zero");
+      check("scale");
+    }
+    if (object_.has("chunk")) variant_.chunk_ = object_.integer("chunk");
+    check("chunk");
+    if (object_.has("level")) variant_.level_ = object_.named("level", level_names);
+    check("level");
+    return variant_;
+  }
+
+ private:
+  void read(const Slot& slot) {
+    const std::string member(slot.member), name(slot.name);
+    if (!object_.has(member.c_str())) return;
+    if (!slot.has_domains) return add(slot, object_, member, slot.domain);
+    const JsonObject inner(object_.at(member.c_str()), object_.where(member.c_str()), {kind_key, name});
+    add(slot, inner, name, inner.named(kind_key, decay_names));
+  }
+  void add(const Slot& slot, const JsonObject& of, const std::string& key, Axes domain) {
+    const Expression expression = formula(of, key.c_str(), slot);
+    const std::string member(slot.member);
+    guarded(member.c_str(), of.has(key.c_str()) ? of.string(key.c_str()) : "", [&] {
+      variant_ = variant_.with(slot.formula, expression, domain);
+      validate(variant_);
+    });
+  }
+  void check(const char* member) {
+    guarded(member, {}, [&] { validate(variant_); });
+  }
+  // What is valid so far becomes invalid through the member read last: the place that a refusal names. Where that is a
+  // formula, the refusal shows it, too.
+  template <class Step> void guarded(const char* member, std::string_view formula, const Step& step) const {
+    try {
+      step();
+    } catch (const Error& error) {
+      const std::string in = formula.empty() ? "" : " in '" + std::string(formula) + "'";
+      throw Error(error.code(), error.message(), error.given() + in, error.accepted(), object_.where(member));
+    }
+  }
+
+  const JsonObject object_;
+  Variant variant_{};
+};
+
 }  // namespace
 
 std::string variant_to_json(const Variant& variant, int indent) {
   json result{{"name", variant.name.view()}};
-  const auto put = [](json& object, const char* key, const Expression& expression) {
-    if (!expression.empty()) object[key] = formula_text(expression);
-  };
-  result["decay"] = {{"kind", name_in(decay_names, variant.decay_.kind)}};
-  put(result["decay"], "log_decay", variant.decay_.log_decay);
-  put(result, "key", variant.key_);
-  put(result, "write_scale", variant.write_scale_);
-  put(result, "feature_map", variant.feature_map_);
+  for (const Slot& slot : formula_slots) {
+    const Expression formula = variant.formula(slot.formula);
+    const std::string member(slot.member), name(slot.name);
+    if (slot.has_domains) {
+      result[member] = {{kind_key, name_in(decay_names, variant.domain(slot.formula))}};
+      if (!formula.empty()) result[member][name] = formula_text(formula);
+    } else if (!formula.empty()) {
+      result[member] = formula_text(formula);
+    }
+  }
   if (variant.scale_ != 0) result["scale"] = variant.scale_;
   if (variant.chunk_ != 0) result["chunk"] = variant.chunk_;
   if (variant.level_ != Level::automatic) result["level"] = name_in(level_names, variant.level_);
@@ -56,51 +125,7 @@ std::string variant_to_json(const Variant& variant, int indent) {
 
 Variant variant_from_json(std::string_view text, std::string_view where) {
   const nlohmann::json parsed = parse_json(text, where);
-  const JsonObject object(parsed, std::string(where),
-                          {"name", "decay", "key", "write_scale", "feature_map", "scale", "chunk", "level"});
-  Variant variant;
-  // What is valid so far becomes invalid through the member read last: the place that a refusal names. Where that is a
-  // formula, the refusal shows it, too.
-  const auto check = [&](const char* member, std::string_view formula) {
-    try {
-      validate(variant);
-    } catch (const Error& error) {
-      const std::string in = formula.empty() ? "" : " in '" + std::string(formula) + "'";
-      throw Error(error.code(), error.message(), error.given() + in, error.accepted(), object.where(member));
-    }
-  };
-  const auto formula_in = [](const JsonObject& of, const char* member) {
-    return of.has(member) ? of.string(member) : "";
-  };
-
-  const std::string name = object.string("name");
-  if (name.size() > max_name) object.refuse("name", "a name is too long", "'" + name + "'", "at most 31 characters");
-  if (name.find('\0') != std::string::npos)
-    object.refuse("name", "a name holds no zero byte", "'" + name + "'", "letters, digits and underscores");
-  variant.name = Name(name);
-  check("name", {});
-  if (object.has("decay")) {
-    const JsonObject decay(object.at("decay"), object.where("decay"), {"kind", "log_decay"});
-    variant.decay_.kind = decay.named("kind", decay_names);
-    variant.decay_.log_decay = formula(decay, "log_decay");
-    check("decay", formula_in(decay, "log_decay"));
-  }
-  variant.key_ = formula(object, "key");
-  check("key", formula_in(object, "key"));
-  variant.write_scale_ = formula(object, "write_scale");
-  check("write_scale", formula_in(object, "write_scale"));
-  variant.feature_map_ = feature_map(object, "feature_map");
-  check("feature_map", formula_in(object, "feature_map"));
-  if (object.has("scale")) {
-    variant.scale_ = object.number("scale");
-    if (variant.scale_ == 0) object.refuse("scale", "a scale of zero reads nothing", "0", "a number other than zero");
-    check("scale", {});
-  }
-  if (object.has("chunk")) variant.chunk_ = object.integer("chunk");
-  check("chunk", {});
-  if (object.has("level")) variant.level_ = object.named("level", level_names);
-  check("level", {});
-  return variant;
+  return Reader(parsed, where).run();
 }
 
 }  // namespace rankone

@@ -33,12 +33,24 @@ std::uint64_t stream_of(std::string_view name) {
   return hash;
 }
 
-void collect(std::vector<std::string>& names, const Expression& expression) {
-  for (const Node& node : expression) {
-    if (node.operation != Operation::input && node.operation != Operation::parameter) continue;
-    const std::string name(node.name.view());
-    if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
-  }
+// The formulas of a variant, taken apart once.
+using Formulas = std::vector<std::pair<Slot, Expression>>;
+Formulas formulas_of(const Variant& variant) {
+  Formulas formulas;
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) { formulas.emplace_back(slot, formula); });
+  return formulas;
+}
+
+// Of token inputs and parameters, in the order of first use.
+std::vector<std::string> tensors_of(const Formulas& formulas) {
+  std::vector<std::string> names;
+  for (const auto& [slot, formula] : formulas)
+    for (const Node& node : formula) {
+      if (node.operation != Operation::input && node.operation != Operation::parameter) continue;
+      const std::string name(formula.leaf(node).view());
+      if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+    }
+  return names;
 }
 
 double scalar_value(const std::vector<NamedScalar>& scalars, std::string_view name) {
@@ -48,87 +60,90 @@ double scalar_value(const std::vector<NamedScalar>& scalars, std::string_view na
               "no '" + std::string(name) + "'", "a number");
 }
 
+// Why a formula must not have this value; empty where it may.
+std::string why_unsound(const Slot& slot, double value) {
+  if (slot.range == Range::finite)
+    return std::isfinite(value) ? "" : "the " + std::string(slot.caption) + " is not finite";
+  if (std::isnan(value)) return "the " + std::string(slot.caption) + " is not a number";
+  return value > 0 ? "a " + std::string(slot.caption) + " is above 0" : "";
+}
+
 // Which formula the numbers drawn for it do not suit, and why.
 struct Misfit {
-  const char* why = nullptr;  // null: all suit
+  std::string why{};  // empty: all suit
   Expression formula{};
 };
 
-Misfit misfit(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws) {
+Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws) {
   for (std::uint64_t i = 0; i < samples; ++i) {
     const double element = draw(draws.element, 1, 0, i);
     double mapped = element, decay = 1;
-    const auto leaf = [&](const Node& node) -> double {
-      switch (node.operation) {
+    const auto leaf = [&](const Leaf& leaf) -> double {
+      switch (leaf.operation) {
         case Operation::element: return element;
         case Operation::key: return mapped;
         case Operation::decay: return decay;
         case Operation::head: return static_cast<double>(i % static_cast<std::uint64_t>(dims.value_heads));
         case Operation::heads: return static_cast<double>(dims.value_heads);
         case Operation::position: return static_cast<double>(i % static_cast<std::uint64_t>(dims.tokens));
-        case Operation::scalar: return scalar_value(scalars, node.name.view());
+        case Operation::scalar: return scalar_value(scalars, leaf.view());
         default: break;
       }
-      const std::string_view name = node.name.view();
+      const std::string_view name = is_named(leaf.operation) ? leaf.view() : name_of(leaf.operation);
       return draw(draws.of(name), 1, stream_of(name), i);
     };
-    if (!variant.feature_map_.empty()) mapped = evaluate(variant.feature_map_, leaf);
-    const double log_decay = variant.decay_.log_decay.empty() ? 0 : evaluate(variant.decay_.log_decay, leaf);
-    decay = std::exp(log_decay);
-    const double key = variant.key_.empty() ? mapped : evaluate(variant.key_, leaf);
-    const double scale = variant.write_scale_.empty() ? 1 : evaluate(variant.write_scale_, leaf);
-    if (!std::isfinite(mapped)) return {"the feature map is not finite", variant.feature_map_};
-    if (std::isnan(log_decay)) return {"the log-decay is not a number", variant.decay_.log_decay};
-    if (log_decay > 0) return {"a log-decay is above 0", variant.decay_.log_decay};
-    if (!std::isfinite(key)) return {"the key is not finite", variant.key_};
-    if (!std::isfinite(scale)) return {"the write scale is not finite", variant.write_scale_};
+    for (const auto& [slot, formula] : formulas)
+      if (slot.formula == Formula::feature_map) mapped = evaluate(formula, leaf);
+    for (const auto& [slot, formula] : formulas) {
+      const double value = evaluate(formula, leaf);
+      if (std::string why = why_unsound(slot, value); !why.empty()) return {std::move(why), formula};
+      if (slot.formula == Formula::decay) decay = std::exp(value);
+    }
   }
   return {};
 }
 
 // The values of a formula's parts at the i-th head and position; none where a tensor enters.
-using Parts = std::array<std::optional<double>, max_nodes>;
+using Parts = std::vector<std::optional<double>>;
 Parts parts_without_tensors(const Expression& expression, const Dims& dims, const std::vector<NamedScalar>& scalars,
                             std::int64_t i) {
   Parts parts;
-  for (std::size_t n = 0; n < static_cast<std::size_t>(expression.size); ++n) {
-    const Node& node = expression.nodes[n];
+  for (const Node& node : expression) {
     const auto operand = [&](short index) {
       return index < 0 ? std::optional(0.0) : parts[static_cast<std::size_t>(index)];
     };
+    std::optional<double>& part = parts.emplace_back();
     switch (node.operation) {
-      case Operation::constant: parts[n] = node.value; continue;
-      case Operation::scalar: parts[n] = scalar_value(scalars, node.name.view()); continue;
-      case Operation::head: parts[n] = static_cast<double>(i % dims.value_heads); continue;
-      case Operation::heads: parts[n] = static_cast<double>(dims.value_heads); continue;
-      case Operation::position: parts[n] = static_cast<double>(i % dims.tokens); continue;
+      case Operation::constant: part = node.value; continue;
+      case Operation::scalar: part = scalar_value(scalars, expression.leaf(node).view()); continue;
+      case Operation::head: part = static_cast<double>(i % dims.value_heads); continue;
+      case Operation::heads: part = static_cast<double>(dims.value_heads); continue;
+      case Operation::position: part = static_cast<double>(i % dims.tokens); continue;
       default: break;
     }
     if (operand_count(node.operation) == 0) continue;
     const std::optional<double> a = operand(node.left), b = operand(node.right);
-    if (a && b) parts[n] = evaluate(node.operation, *a, *b);
+    if (a && b) part = evaluate(node.operation, *a, *b);
   }
   return parts;
 }
 
-const char* why_spoilt(const Parts& parts, const Expression& expression, bool is_decay) {
-  if (expression.empty()) return nullptr;
+// Infinities within a formula are no fault: log(0) is a reset.
+std::string why_spoilt(const Parts& parts, const Slot& slot) {
   for (const std::optional<double>& part : parts)
-    if (part && std::isnan(*part)) return is_decay ? "the log-decay is not a number" : "a formula is not a number";
-  const std::optional<double> whole = parts[static_cast<std::size_t>(expression.size - 1)];
-  if (is_decay) return whole && *whole > 0 ? "a log-decay is above 0" : nullptr;
-  return whole && std::isinf(*whole) ? "a formula is not finite" : nullptr;
+    if (part && std::isnan(*part)) return "a part of the " + std::string(slot.caption) + " is not a number";
+  return parts.back() ? why_unsound(slot, *parts.back()) : "";
 }
 
 }  // namespace
 
 void require_sound_scalars(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
   if (scalars.empty()) return;
-  const auto require = [&](const Expression& expression, bool is_decay) {
+  for (const auto& [slot, formula] : formulas_of(variant))
     for (std::int64_t i = 0; i < samples; ++i) {
-      const char* why = why_spoilt(parts_without_tensors(expression, dims, scalars, i), expression, is_decay);
-      if (why == nullptr) continue;
-      std::string given = formula_text(expression), separator = " with ";
+      const std::string why = why_spoilt(parts_without_tensors(formula, dims, scalars, i), slot);
+      if (why.empty()) continue;
+      std::string given = formula_text(formula), separator = " with ";
       for (const NamedScalar& each : scalars) {
         given += separator + each.name + " = " + to_string(each.value);
         separator = ", ";
@@ -137,10 +152,6 @@ void require_sound_scalars(const Variant& variant, const Dims& dims, const std::
                   "scalars under which every log-decay is at most 0 and every formula finite",
                   std::string(variant.name.view()));
     }
-  };
-  require(variant.decay_.log_decay, true);
-  require(variant.key_, false);
-  require(variant.write_scale_, false);
 }
 
 double draw(Distribution distribution, std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
@@ -159,9 +170,8 @@ Distribution Draws::of(std::string_view name) const {
 
 Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
   require_sound_scalars(variant, dims, scalars);
-  std::vector<std::string> names;
-  for (const Expression* each : {&variant.decay_.log_decay, &variant.write_scale_, &variant.key_})
-    collect(names, *each);
+  const Formulas formulas = formulas_of(variant);
+  const std::vector<std::string> names = tensors_of(formulas);
   const std::size_t free = std::min(names.size(), most_leaves);
   constexpr Distribution choices[] = {Distribution::normal, Distribution::log_sigmoid, Distribution::uniform};
   Misfit first;
@@ -172,11 +182,11 @@ Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<N
       Draws draws{.named = {}, .element = element};
       for (std::size_t i = 0, digits = combination; i < free; ++i, digits /= std::size(choices))
         draws.named.emplace_back(names[i], choices[digits % std::size(choices)]);
-      const Misfit found = misfit(variant, dims, scalars, draws);
-      if (found.why == nullptr) return draws;
-      if (first.why == nullptr) first = found;
+      const Misfit found = misfit(formulas, dims, scalars, draws);
+      if (found.why.empty()) return draws;
+      if (first.why.empty()) first = found;
     }
-  throw Error(ErrorCode::unsupported, std::string(first.why) + " on random inputs", formula_text(first.formula),
+  throw Error(ErrorCode::unsupported, first.why + " on random inputs", formula_text(first.formula),
               "log-decays of at most 0, as log_sigmoid gives, and finite formulas; or other scalars; or inputs of your "
               "own, through `rankone run`",
               std::string(variant.name.view()));

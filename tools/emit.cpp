@@ -3,7 +3,6 @@
 #include <filesystem>
 
 #include "autotune/lookup.hpp"
-#include "codegen/choose.hpp"
 #include "codegen/program.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
@@ -13,7 +12,7 @@
 namespace rankone {
 
 int command_emit(const Options& options) {
-  const Pass pass = pass_of(options);
+  require_pass(options);
   const std::string output = options.output.empty() ? "-" : options.output;
   require_distinct(output, options.variants.front(), "the variant");
   const Variant variant = resolve_variant(options.variants.front());
@@ -23,9 +22,7 @@ int command_emit(const Options& options) {
   const CompileOptions compile = compile_options(options, dims);
   note_suffix(options, variant, compile, arch);
   const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
-  const Program program =
-      lower(variant, compile, schedule_for(pass, variant, compile, arch, chosen.schedule), arch, pass);
-  const std::string source = emit(program);
+  const std::string source = emit(lower(variant, compile, chosen.schedule, arch));
 
   if (!options.json) {
     write_output(output, source);

@@ -17,33 +17,33 @@
 namespace rankone {
 
 std::string chunk_form(const Variant& variant) {
-  switch (variant.decay_.kind) {
-    case DecayKind::none: return "scores of a chunk as one product, masked to the past";
-    case DecayKind::constant:
-    case DecayKind::per_head: return "scores of a chunk as one product, times the decay between each two tokens";
-    case DecayKind::per_key: break;
-  }
-  return "two levels: decays enter queries and keys relative to sub-chunks, so that no exponent can overflow";
+  const Axes axes = variant.decay_axes();
+  if (axes.has(Axes::key))
+    return "two levels: decays enter queries and keys relative to sub-chunks, so that no exponent can overflow";
+  if (axes.empty()) return "scores of a chunk as one product, masked to the past";
+  return "scores of a chunk as one product, times the decay between each two tokens";
 }
 
-std::vector<GateGradient> gate_gradients(const Variant& variant) {
-  std::vector<GateGradient> gradients;
-  const auto add = [&](const char* gate, const Expression& expression) {
-    const auto derive = [&](const Leaves& leaves, const auto& leaf_expression) {
-      for (const Leaf& leaf : leaves) {
-        const Expression derivative = differentiate(expression, leaf_expression(leaf));
-        if (!derivative.empty() && to_string(derivative) != "0")
-          gradients.push_back({gate, std::string(leaf.name.view()), to_string(derivative)});
-      }
-    };
-    if (expression.empty()) return;
-    derive(inputs_of(variant), [](const Leaf& leaf) { return input(leaf.name); });
-    derive(parameters_of(variant), [](const Leaf& leaf) { return param(leaf.name); });
-  };
-  add("log_decay", variant.decay_.log_decay);
-  add("key", variant.key_);
-  add("write_scale", variant.write_scale_);
-  return gradients;
+std::vector<GateGradients> gate_gradients(const Variant& variant) {
+  std::vector<GateGradients> all;
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    const Gradients gradients = rankone::gradients(formula);
+    const InfixStyle style = description::style();
+    GateGradients gate{.gate = std::string(slot.name)};
+    std::vector<int> roots;
+    for (const auto& [leaf, node] : gradients) {
+      if (node < 0 || (leaf.operation != Operation::input && leaf.operation != Operation::parameter)) continue;
+      roots.push_back(node);
+      gate.entries.push_back({std::string(leaf.view()), {}, to_string(gradients.graph, node, style)});
+    }
+    if (roots.empty()) return;
+    Bindings bindings;
+    const std::vector<Infix> texts = InfixWriter(gradients.graph, style, bindings).write(roots);
+    for (std::size_t i = 0; i < texts.size(); ++i) gate.entries[i].gradient = texts[i].text;
+    gate.shared = std::move(bindings.list);
+    all.push_back(std::move(gate));
+  });
+  return all;
 }
 
 Json variant_document(const Variant& variant, const CompileOptions& options) {
@@ -56,8 +56,9 @@ Json variant_document(const Variant& variant, const CompileOptions& options) {
     row.set("optional", port.optional);
     inputs.append(row);
   }
-  for (const GateGradient& each : gate_gradients(variant))
-    gradients.append(Json::object({{"gate", each.gate}, {"input", each.input}, {"derivative", each.derivative}}));
+  for (const GateGradients& gate : gate_gradients(variant))
+    for (const GateGradients::Entry& each : gate.entries)
+      gradients.append(Json::object({{"gate", gate.gate}, {"input", each.input}, {"gradient", each.whole}}));
   Json document = Json::object();
   document.set("name", variant.name.view());
   document.set("recurrence", describe(variant));
@@ -84,11 +85,15 @@ int command_show(const Options& options) {
     tensors.row({port.name, "[" + joined(names_of(port.axes)) + "]",
                  port.rule == TypeRule::integer ? joined(names_of(possible_types(port)), "/") : name_of(port.type),
                  std::string(name_in(role_names, port.role)), port.optional ? "optional" : ""});
+  for (const Leaf& leaf : scalars_of(variant)) tensors.row({std::string(leaf.view()), "[]", "number", "scalar", ""});
   text += tensors.text();
   if (const auto gradients = gate_gradients(variant); !gradients.empty()) {
-    text += "\n" + paint(Color::bold, "derivatives of the gates") + "\n";
-    for (const GateGradient& each : gradients)
-      text += "  d " + each.gate + " / d " + each.input + " = " + each.derivative + "\n";
+    text += "\n" + paint(Color::bold, "gradients of the gates") + "\n";
+    for (const GateGradients& gate : gradients) {
+      for (const GateGradients::Entry& each : gate.entries)
+        text += "  d " + gate.gate + " / d " + each.input + " = " + each.gradient + "\n";
+      for (const auto& [name, value] : gate.shared) text += "    " + name + " = " + value + "\n";
+    }
   }
   // Also refuses pins that do not fit.
   const Device device = pick_device(options);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <rankone/dsl/variant.hpp>
@@ -15,9 +16,16 @@ namespace rankone {
 Json variant_document(const Variant& variant, const CompileOptions& options);
 std::string chunk_form(const Variant& variant);  // how a chunk of tokens becomes matrix products
 
-struct GateGradient {
-  std::string gate, input, derivative;  // d gate / d input, elementwise
+// d gate / d input, elementwise, for each tensor that the gate reads. `shared` is what stands in them more than once, by
+// name; an entry's own text begins with what it needs of that.
+struct GateGradients {
+  struct Entry {
+    std::string input, gradient, whole;
+  };
+  std::string gate;
+  std::vector<std::pair<std::string, std::string>> shared{};
+  std::vector<Entry> entries{};
 };
-std::vector<GateGradient> gate_gradients(const Variant& variant);
+std::vector<GateGradients> gate_gradients(const Variant& variant);
 
 }  // namespace rankone

@@ -16,17 +16,18 @@ void load_row(const Tensor& tensor, std::int64_t offset, std::int64_t stride, st
   for (std::int64_t i = 0; i < count; ++i) row[i] = load(tensor.data, tensor.type, offset + i * stride);
 }
 
-FormulaRows::FormulaRows(const Expression& expression, bool per_key, std::int64_t width,
+FormulaRows::FormulaRows(const Slot& slot, const Expression& formula, std::int64_t key_dim,
                          const ForwardArguments& arguments)
-    : expression_(expression), width_(width), sources_(static_cast<std::size_t>(expression.size)),
-      values_(static_cast<std::size_t>(expression.size * width)) {
+    : nodes_(formula.begin(), formula.end()), width_(slot.domain.has(Axes::key) ? key_dim : 1), sources_(nodes_.size()),
+      values_(nodes_.size() * static_cast<std::size_t>(width_)) {
   for (std::size_t i = 0; i < sources_.size(); ++i) {
-    const Node& node = expression.nodes[i];
+    const Node& node = nodes_[i];
+    const Leaf leaf = formula.leaf(node);
     Source& source = sources_[i];
-    if (node.operation == Operation::scalar) source.scalar = find(arguments.scalars, node.name.view())->value;
+    if (node.operation == Operation::scalar) source.scalar = find(arguments.scalars, leaf.view())->value;
     if (node.operation != Operation::input && node.operation != Operation::parameter) continue;
-    source.tensor = find(arguments.inputs, node.name.view());
-    const Axes axes = resolve(node.axes, per_key);
+    source.tensor = find(arguments.inputs, leaf.view());
+    const Axes axes = resolve(leaf.axes, slot.domain);
     std::size_t axis = 0;
     const auto next_stride = [&] { return source.tensor->strides[axis++]; };
     if (node.operation == Operation::input) source.batch = next_stride(), source.token = next_stride();
@@ -56,9 +57,9 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
 }
 
 const double* FormulaRows::operator()(const Place& place) {
+  const auto row_of = [&](std::int64_t index) { return values_.data() + index * width_; };
   for (std::size_t n = 0; n < sources_.size(); ++n) {
-    const Node& node = expression_.nodes[n];
-    const auto row_of = [&](std::int64_t index) { return values_.data() + index * width_; };
+    const Node& node = nodes_[n];
     double* row = row_of(static_cast<std::int64_t>(n));
     if (operand_count(node.operation) == 0) {
       leaf_row(node, sources_[n], place, row);
@@ -68,7 +69,7 @@ const double* FormulaRows::operator()(const Place& place) {
     const double* right = operand_count(node.operation) == 2 ? row_of(node.right) : left;
     for (std::int64_t i = 0; i < width_; ++i) row[i] = evaluate(node.operation, left[i], right[i]);
   }
-  return values_.data() + (expression_.size - 1) * width_;
+  return row_of(static_cast<std::int64_t>(nodes_.size()) - 1);
 }
 
 }  // namespace rankone::oracle

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <rankone/dsl/expression.hpp>
+#include <rankone/dsl/slots.hpp>
 #include <rankone/tensor.hpp>
 
 namespace rankone::oracle {
@@ -20,11 +21,12 @@ struct Place {
   const double* decay = nullptr;
 };
 
-// `width` is K, or 1 for a formula that is per head.
+// A row has the K numbers of a formula whose domain has keys, else one.
 class FormulaRows {
  public:
-  FormulaRows(const Expression& expression, bool per_key, std::int64_t width, const ForwardArguments& arguments);
-  bool given() const { return !expression_.empty(); }
+  FormulaRows() = default;  // of no formula
+  FormulaRows(const Slot& slot, const Expression& formula, std::int64_t key_dim, const ForwardArguments& arguments);
+  bool given() const { return !nodes_.empty(); }
   // The row of results; valid until the next call.
   const double* operator()(const Place& place);
 
@@ -37,8 +39,8 @@ class FormulaRows {
   };
   void leaf_row(const Node& node, const Source& source, const Place& place, double* row) const;
 
-  Expression expression_;
-  std::int64_t width_;
+  std::vector<Node> nodes_;
+  std::int64_t width_ = 1;
   std::vector<Source> sources_;
   std::vector<double> values_;  // one row for each node
 };

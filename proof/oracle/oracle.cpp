@@ -3,6 +3,7 @@
 #include "proof/oracle/oracle.hpp"
 
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <cmath>
 #include <thread>
@@ -28,12 +29,11 @@ constexpr double worth_a_thread = 1e7;  // multiplications; some milliseconds
 class Recurrence {
  public:
   Recurrence(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments)
-      : arguments_(arguments), sizes_(oracle::bind(variant, options, arguments)), decay_kind_(variant.decay_.kind),
-        reads_key_(reads_key(variant)), value_major_(options.value_major_state),
-        log_decay_(variant.decay_.log_decay, is_per_key(variant.decay_),
-                   is_per_key(variant.decay_) ? sizes_.key_dim : 1, arguments),
-        key_(variant.key_, true, sizes_.key_dim, arguments), write_scale_(variant.write_scale_, false, 1, arguments),
-        feature_map_(variant.feature_map_, true, sizes_.key_dim, arguments) {
+      : arguments_(arguments), sizes_(oracle::bind(variant, options, arguments)), decay_axes_(variant.decay_axes()),
+        reads_key_(reads_key(variant)), value_major_(options.value_major_state) {
+    for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+      rows_of(slot.formula) = FormulaRows(slot, formula, sizes_.key_dim, arguments);
+    });
     const auto row = [](std::int64_t size) { return std::vector<double>(static_cast<std::size_t>(size)); };
     q_ = row(sizes_.key_dim), k_ = row(sizes_.key_dim), decay_ = row(sizes_.key_dim);
     v_ = row(sizes_.value_dim), o_ = row(sizes_.value_dim);
@@ -51,6 +51,8 @@ class Recurrence {
   void run(std::int64_t piece) { run(piece / sizes_.value_heads, piece % sizes_.value_heads); }
 
  private:
+  FormulaRows& rows_of(Formula formula) { return rows_[static_cast<std::size_t>(formula)]; }
+
   void run(std::int64_t n, std::int64_t head) {
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     load_state(n, head);
@@ -68,7 +70,8 @@ class Recurrence {
   void step(Place place) {
     set_decay(place);
     const double* key = written_key(place);
-    const double write = write_scale_.given() ? *write_scale_(place) : 1;
+    FormulaRows& write_scale = rows_of(Formula::write_scale);
+    const double write = write_scale.given() ? *write_scale(place) : 1;
     load_token(arguments_.v, place, place.head, v_);
     for (std::int64_t i = 0; i < sizes_.key_dim; ++i) {
       const double decay = decay_[static_cast<std::size_t>(i)], coefficient = write * key[i];
@@ -80,9 +83,9 @@ class Recurrence {
   }
 
   void set_decay(const Place& place) {
-    if (decay_kind_ == DecayKind::none) return void(decay_.assign(decay_.size(), 1));
-    const double* log_decay = log_decay_(place);
-    const bool per_key = decay_kind_ == DecayKind::per_key;
+    if (!rows_of(Formula::decay).given()) return void(decay_.assign(decay_.size(), 1));
+    const double* log_decay = rows_of(Formula::decay)(place);
+    const bool per_key = decay_axes_.has(Axes::key);
     for (std::size_t i = 0; i < decay_.size(); ++i) decay_[i] = i == 0 || per_key ? std::exp(log_decay[i]) : decay_[0];
   }
 
@@ -91,9 +94,10 @@ class Recurrence {
       load_token(arguments_.k, place, place.key_head, k_);
       map_features(place, k_);
     }
-    if (!key_.given()) return k_.data();
+    FormulaRows& key = rows_of(Formula::key);
+    if (!key.given()) return k_.data();
     place.key = k_.data(), place.decay = decay_.data();
-    return key_(place);
+    return key(place);
   }
 
   void read(const Place& place) {
@@ -117,9 +121,10 @@ class Recurrence {
     oracle::load_row(tensor, offset, tensor.strides[3], static_cast<std::int64_t>(row.size()), row.data());
   }
   void map_features(Place place, std::vector<double>& row) {
-    if (!feature_map_.given()) return;
+    FormulaRows& feature_map = rows_of(Formula::feature_map);
+    if (!feature_map.given()) return;
     place.element = row.data();
-    const double* mapped = feature_map_(place);
+    const double* mapped = feature_map(place);
     row.assign(mapped, mapped + row.size());
   }
 
@@ -147,9 +152,9 @@ class Recurrence {
 
   const ForwardArguments& arguments_;
   Sizes sizes_;
-  DecayKind decay_kind_;
+  Axes decay_axes_;
   bool reads_key_, value_major_;
-  FormulaRows log_decay_, key_, write_scale_, feature_map_;
+  std::array<FormulaRows, formula_slots.size()> rows_;
   std::vector<double> q_, k_, v_, o_, decay_, state_;
   double scale_ = 1;
 };

@@ -38,6 +38,8 @@ TEST(Variants, AreRefusedWithAllParts) {
       {R"json({"name":"a","write_scale":"input(x) * 1e39"})json", "1e+39", "3.4e38", ".write_scale"},
       {R"json({"name":"a","write_scale":"exp = input(x); exp"})json", "'exp'", "no function has", ".write_scale"},
       {R"json({"name":"a","write_scale":"input = 2; input"})json", "'input'", "no function has", ".write_scale"},
+      {R"json({"name":"a","write_scale":"y = input(x); input(z)"})json", "'y'", "that are read", ".write_scale"},
+      {R"json({"name":"a","inputs":["x"]})json", "inputs", "write_scale", "<standard input>"},
       {R"json({"name":"a","feature_map":"1"})json", "in '1'", "relu(element())", ".feature_map"},
       {R"json({"name":"a","feature_map":"min"})json", "'min'", "silu, relu, ", ".feature_map"},
       {R"json({"name":"a","feature_map":"frob"})json", "'frob'", "silu, relu, ", ".feature_map"},
@@ -56,6 +58,8 @@ TEST(Variants, AreRefusedWithAllParts) {
       {decay("constant", "log(-1)"), "not a number", "at most 0", ".decay"},
       {decay("constant", "position()"), "'position'", "scalars", ".decay"},
       {decay("constant", "input(x)"), "'x'", "scalars", ".decay"},
+      {decay("per_value", "input(x)"), "'per_value' in 'input(x)'", "none, constant, per_head or per_key", ".decay"},
+      {decay("outer", "input(x)"), "'outer'", "none, constant, per_head or per_key", ".decay"},
       {decay("per_head", "key()"), "'key()'", "inputs", ".decay"},
       {decay("per_head", R"json(input(x)\u0000)json"), R"json('\x00')json", "an operator", ".decay"},
       {decay("per_head", R"json(input(\nx y))json"), R"json(\n)json", "')'", ".decay"},
@@ -75,6 +79,42 @@ TEST(Variants, AreRefusedWithAllParts) {
     EXPECT_LT(sentence.size(), 1500u) << sentence;
     EXPECT_EQ(sentence.find("json.exception"), std::string::npos) << sentence;
   }
+}
+
+// A log-decay of gates within gates, each of which reads the one before it three times.
+std::string nested(int depth) {
+  std::string text = "t0 = input(x); ";
+  for (int i = 1; i <= depth; ++i) {
+    const std::string last = "t" + std::to_string(i - 1);
+    text += "t" + std::to_string(i) + " = silu(" + last + ") * tanh(" + last + ") + " + last + "; ";
+  }
+  return decay("per_key", text + "-softplus(t" + std::to_string(depth) + ")");
+}
+
+TEST(Variants, AreShownInAsManyWordsAsTheirGraphsHaveNodes) {
+  const auto length = [](int depth, const char* option) {
+    const Finished done = rankone({"show", "-", option}, nested(depth));
+    EXPECT_EQ(done.code, 0) << done.err;
+    return done.out.size();
+  };
+  for (const char* option : {"--quiet", "--json"}) {
+    const std::size_t at_4 = length(4, option), at_8 = length(8, option), at_12 = length(12, option);
+    EXPECT_LT(at_12 - at_8, 2 * (at_8 - at_4)) << option;
+    EXPECT_LT(at_8, 5000u) << option;
+  }
+}
+
+TEST(Variants, ShowNamesScalarsAndGradients) {
+  const std::string lightning = rankone({"show", "lightning"}).out;
+  for (const char* scalar : {"layer ", "layers "})
+    EXPECT_NE(lightning.find(std::string("\n") + scalar), std::string::npos) << lightning;
+  const std::string hgrn2 = rankone({"show", "hgrn2"}).out;
+  for (const char* line : {"\ngradients of the gates\n", "\n  d log_decay / d x = ", "\n    t1 = "})
+    EXPECT_NE(hgrn2.find(line), std::string::npos) << hgrn2;
+  const auto document = nlohmann::json::parse(rankone({"show", "gla_sigmoid", "--json"}).out);
+  EXPECT_FALSE(document.contains("derivatives"));
+  EXPECT_EQ(document.at("gradients"), nlohmann::json::parse(R"json([
+    {"gate": "log_decay", "input": "x", "gradient": "sigmoid(-x) / 16"}])json"));
 }
 
 TEST(Variants, PinsThatDoNotFitNameTheVariantAndTheLevels) {

@@ -4,7 +4,6 @@
 
 #include <cmath>
 
-#include "codegen/render.hpp"
 #include "tests/codegen/helpers.hpp"
 
 namespace rankone {
@@ -53,7 +52,7 @@ TEST(Formula, BindsWhatStandsTwice) {
     return text + "a" + std::to_string(n);
   };
   EXPECT_LT(echo(doublings(10)).size(), 200u);
-  EXPECT_TRUE(holds(refusal_of([&] { parse_formula(doublings(60)); }), "too large once its bindings are written out"));
+  EXPECT_LT(to_string(parse_formula(doublings(200))).size(), 200u * 20);
 }
 
 TEST(Formula, ReadsBackAsTheSameGraph) {
@@ -62,21 +61,21 @@ TEST(Formula, ReadsBackAsTheSameGraph) {
         "silu(element()) + relu(element())", "sqrt(square(key()) + softplus(decay()))", "step(input(x, HV)) * 0.125"}) {
     const Expression once = parse_formula(text), twice = parse_formula(formula_text(once));
     ASSERT_EQ(once.size, twice.size) << text;
-    EXPECT_TRUE(once.nodes == twice.nodes) << text;
+    EXPECT_TRUE(once == twice) << text;
     EXPECT_EQ(formula_text(once), formula_text(twice));
   }
 }
 
 TEST(Formula, AgreesWithTheBuilders) {
-  const Expression built = canonical(log_sigmoid(input("x") + param("bias")) / 16);
+  const Expression built = log_sigmoid(input("x") + param("bias")) / 16;
   const Expression parsed = parse_formula("log_sigmoid(input(x) + param(bias)) / 16");
   ASSERT_EQ(built.size, parsed.size);
-  EXPECT_TRUE(built.nodes == parsed.nodes);
+  EXPECT_TRUE(std::equal(built.begin(), built.end(), parsed.begin()));
 }
 
 TEST(Formula, HasACaptionForComments) {
-  EXPECT_EQ(formula_caption(parse_formula("log_sigmoid(input(x) + param(bias)) / 16")), "log_sigmoid(x + bias) / 16");
-  EXPECT_EQ(formula_caption(parse_formula("1 - decay()")), "1 - decay");
+  EXPECT_EQ(to_string(parse_formula("log_sigmoid(input(x) + param(bias)) / 16")), "log_sigmoid(x + bias) / 16");
+  EXPECT_EQ(to_string(parse_formula("1 - decay()")), "1 - decay");
 }
 
 struct Refusal {
@@ -98,6 +97,7 @@ TEST(Formula, SaysWhereAndWhatIsAccepted) {
                               {"min(1)", {"min takes two operands", "','"}},
                               {"1e999", {"a number is out of range"}},
                               {"a = 1; a = 2; a", {"a name is bound twice"}},
+                              {"a = input(x); b = a; input(y)", {"nothing reads it", "'b' at position 15"}},
                               {"a = 1 a", {"the binding is not closed", "';'"}},
                               {"1 = 2", {"goes on after its end", "'= 2'"}},
                               {"exp", {"unknown name"}},
@@ -113,8 +113,8 @@ TEST(Formula, StandsHugeInput) {
   EXPECT_TRUE(holds(refusal_of([] { parse_formula(std::string(1 << 20, '(')); }), "nested too deeply"));
   EXPECT_TRUE(holds(refusal_of([] { parse_formula(std::string(1 << 20, '-')); }), "nested too deeply"));
   std::string sum = "1";
-  for (int i = 2; i < 100; ++i) sum += " + " + std::to_string(i);
-  EXPECT_TRUE(holds(refusal_of([&] { parse_formula(sum); }), "at most 64"));
+  for (int i = 2; i < 300; ++i) sum += " + " + std::to_string(i);
+  EXPECT_TRUE(holds(refusal_of([&] { parse_formula(sum); }), "at most 256"));
 }
 
 }  // namespace

@@ -37,7 +37,7 @@ static_assert(!reads_key(variants::hgrn2) && reads_key(variants::gla));
 static_assert(variants::mamba2.scale_ == 1 && variants::gla.scale_ == 0);
 
 TEST(Catalogue, LogDecays) {
-  const auto of = [](const char* name) { return find_variant(name)->decay_.log_decay; };
+  const auto of = [](const char* name) { return find_variant(name)->formula(Formula::decay); };
   for (int h = 0; h < 16; ++h)
     EXPECT_NEAR(evaluate(of("retnet"), {.head = double(h)}), std::log(1 - std::pow(2.0, -5 - h)), 1e-16) << h;
   EXPECT_DOUBLE_EQ(evaluate(of("lightning"), {.named = {{"layer", 3}, {"layers", 24}}, .head = 5, .heads = 16}),

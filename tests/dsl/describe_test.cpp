@@ -17,8 +17,8 @@ TEST(Describe, FormulasWithTheFewestParentheses) {
   EXPECT_EQ(to_string(a / (b * c)), "a / (b * c)");
   EXPECT_EQ(to_string(-a * b), "-a * b");
   EXPECT_EQ(to_string(-(a * b)), "-(a * b)");
-  EXPECT_EQ(to_string(a - -b), "a - (-b)");
-  EXPECT_EQ(to_string(a * -2), "a * (-2)");
+  EXPECT_EQ(to_string(a - -b), "a - -b");
+  EXPECT_EQ(to_string(a * -2), "a * -2");
   EXPECT_EQ(to_string(min(a, b + 1) * exp(-c)), "min(a, b + 1) * exp(-c)");
   EXPECT_EQ(to_string(head() / heads() + position() * 0.1), "head / heads + position * 0.1");
   EXPECT_EQ(to_string(Expression()), "");
@@ -38,6 +38,8 @@ TEST(Describe, Recurrences) {
             "o_t = K^-0.5 q_t S_t");
   const Variant mapped =
       variant("mapped").feature_map(relu(element()) + 1).key(key() * input("b")).write_scale(param("w") + 1).scale(0.5);
+  EXPECT_EQ(describe(variant("t1").decay(per_key(-square(exp(input("t1")) * exp(input("t1")))))),
+            "S_t = Diag(exp(-square(t2 * t2))) S_{t-1} + k_t^T v_t; t2 = exp(t1); o_t = K^-0.5 q_t S_t");
   EXPECT_EQ(describe(mapped), "S_t = S_{t-1} + (w + 1) ((relu(k_t) + 1) * b)^T v_t; o_t = 0.5 (relu(q_t) + 1) S_t");
 }
 

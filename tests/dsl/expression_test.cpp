@@ -21,7 +21,7 @@ static_assert(evaluate(min(input("x"), 2) + max(5, input("x")), {.named = {{"x",
 static_assert(evaluate(element(), {.element = 2}) == 2);
 static_assert(evaluate(key() * decay(), {.key = 3, .decay = 0.5}) == 1.5);
 static_assert(evaluate(head() + heads() * position(), {.head = 1, .heads = 4, .position = 10}) == 41);
-static_assert(evaluate(input("x"), [](const Node& node) { return node.name == Name("x") ? 8.0 : 0.0; }) == 8);
+static_assert(evaluate(input("x"), [](const Leaf& leaf) { return leaf.name == Name("x") ? 8.0 : 0.0; }) == 8);
 
 // Functions, at points where they are exact.
 static_assert(evaluate(exp(Expression(0))) == 1 && evaluate(log(Expression(1))) == 0);

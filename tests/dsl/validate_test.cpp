@@ -72,19 +72,54 @@ TEST(Validate, RefusesMalformedGraphs) {
   EXPECT_EQ(sentence(good), "accepted");
   const auto changed = [&](auto change) {
     Variant wrong = good;
-    change(wrong.decay_.log_decay);
+    change(wrong.nodes);
     return sentence(wrong);
   };
   const std::string operands = "an operation has all of its operands, and they stand before it";
-  EXPECT_EQ(changed([](Expression& e) { e.nodes[1].left = 1; }), operands);
-  EXPECT_EQ(changed([](Expression& e) { e.nodes[1].left = -1; }), operands);
-  EXPECT_EQ(changed([](Expression& e) { e.nodes[1].right = 0; }), operands);
-  EXPECT_EQ(changed([](Expression& e) { e.nodes[0].left = 0; }), operands);
-  EXPECT_EQ(changed([](Expression& e) { e.nodes[1].operation = static_cast<Operation>(99); }),
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.nodes[1].left = 1; }), operands);
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.nodes[1].left = -1; }), operands);
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.nodes[1].right = 0; }), operands);
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.nodes[0].left = 0; }), operands);
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.nodes[1].operation = static_cast<Operation>(99); }),
             "an operation is one that the enumeration lists");
-  EXPECT_EQ(changed([](Expression& e) { e.size = 65; }), "an expression has at most 64 nodes");
-  EXPECT_EQ(changed([](Expression& e) { e.nodes[2] = {.value = 1}, e.size = 3; }),
-            "every node of an expression but its last is an operand of another");
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.size = 257; }), "a declaration has at most 256 different nodes");
+  const std::string names = "inputs, parameters and scalars have a name, and nothing else has";
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.nodes[0].name = -1; }), names);
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.nodes[0].name = 1; }), names);
+  EXPECT_EQ(changed([](Graph<max_nodes>& e) { e.nodes[1].name = 0; }), names);
+  Variant rootless = good;
+  rootless.results[0] = 3;
+  EXPECT_EQ(sentence(rootless), "the result of a formula is one of the nodes");
+
+  Expression loop = tanh(input("x"));
+  loop.nodes[1].left = 1;
+  EXPECT_THROW((void)variant("loop").decay(per_head(loop)), Error);
+}
+
+// Each formula in turn, beside a catalogue whose entries lack it.
+TEST(Validate, DeclarationsLeaveOthersAlone) {
+  static constexpr Variant others[] = {
+      variant("a").decay(per_key(input("g"))).key(1 - decay()).write_scale(input("b")).feature_map(relu).checked(),
+      variant("b").feature_map(silu).checked(), variant("c").write_scale(input("b")).checked()};
+  for (const Slot& slot : formula_slots) {
+    EXPECT_TRUE(others[0].has(slot.formula)) << slot.name;
+    EXPECT_FALSE(catalogue()[0].has(slot.formula)) << slot.name;
+    EXPECT_FALSE(find_variant("gla")->has(slot.formula) && slot.formula != Formula::decay) << slot.name;
+  }
+  for (const Variant& variant : catalogue()) EXPECT_EQ(sentence(variant), "accepted") << variant.name.text;
+}
+
+// Of a formula that is replaced nothing stays, and the order of a declaration does not matter.
+TEST(Validate, VariantsHoldTheirFormulasOnce) {
+  const auto gate = [](const char* name) { return log_sigmoid(input(name)); };
+  const Variant twice = variant("v").decay(per_head(gate("a"))).write_scale(gate("b")).decay(per_head(gate("c")));
+  const Variant once = variant("v").write_scale(gate("b")).decay(per_head(gate("c")));
+  EXPECT_TRUE(twice == once);
+  EXPECT_EQ(twice.nodes.size, once.nodes.size);
+  EXPECT_EQ(inputs_of(twice)[0].view(), "c");
+  EXPECT_FALSE(once == once.decay(constant(-1)) || once == once.write_scale(gate("a")));
+  EXPECT_EQ(variants::mamba2.nodes.size, 8);  // softplus(dt + dt_bias) stands once
+  EXPECT_LT(sizeof(Variant), 6000u);
 }
 
 TEST(Validate, RefusesEnumeratorsThatDoNotExist) {
@@ -92,9 +127,9 @@ TEST(Validate, RefusesEnumeratorsThatDoNotExist) {
   wrong.level_ = static_cast<Level>(7);
   EXPECT_EQ(sentence(wrong), "a level is automatic, serial, chunk or segment");
   wrong = variant("wrong");
-  wrong.decay_.kind = static_cast<DecayKind>(7);
+  wrong = wrong.decay({Axes::token | Axes::key, Expression(-1)});
   EXPECT_EQ(sentence(wrong), "a decay is none, constant, per_head or per_key");
-  wrong.decay_ = {DecayKind::none, Expression(-1)};
+  wrong = wrong.decay({Axes::none, Expression(-1)});
   EXPECT_EQ(sentence(wrong), "a decay of kind none has no formula");
 }
 
@@ -102,7 +137,7 @@ TEST(Validate, RefusesEnumeratorsThatDoNotExist) {
 constexpr auto sums = input("a") + input("b") + input("c") + input("d") + input("e") + input("f");
 static_assert(inputs_of(variant("six").decay(per_head(sums)).checked()).size == 6);
 static_assert(variant("small").chunk(16).checked().chunk_ == 16 && variant("large").chunk(128).checked().chunk_ == 128);
-static_assert(variant("reset").decay(constant(0)).checked().decay_.kind == DecayKind::constant);
+static_assert(variant("reset").decay(constant(0)).checked().decay_axes() == Axes::value_head);
 static_assert(variant("negative").scale(-2).checked().scale_ == -2);
 static_assert(variant("mixed")
                   .decay(per_key(input("x", value_head_axis) + param("b", key_axis) + param("c", head_axis)))

@@ -96,7 +96,7 @@ TEST_P(Causality, HoldsForWhatIsNotFinite) {
       const std::int64_t matrix = i / columns / columns, key = i / columns % columns, column = i % columns;
       bool reached = matrix == heads + bad_head && what != 'q';
       if (what == 'v') reached = reached && column == bad_column;
-      if (what == 'k' || GetParam().variant->decay_.kind == DecayKind::per_key)
+      if (what == 'k' || GetParam().variant->decay_axes().has(Axes::key))
         reached = reached && (what == 'v' || what == 'w' || key == bad_column);
       ASSERT_EQ(std::isfinite(at(results[1], i)), !reached)
           << spoilt.tensor << " = " << spoilt.value << ", the state of sequence and head " << matrix << ", key " << key

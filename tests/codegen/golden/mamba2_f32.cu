@@ -5,7 +5,7 @@
 //
 // sizes     K = 40, V = 72; q, k, v, o f32; dt f32; A_log f32; dt_bias f32
 // schedule  portable/serial chunk=16 value_tile=128 warps=8 stages=2
-// kernel    mamba2_forward_k40v72_f32_00bacf7e: 256 threads, 31760 bytes of dynamic shared memory
+// kernel    mamba2_forward: 256 threads, 31760 bytes of dynamic shared memory
 // spec      {"name":"mamba2","decay":{"kind":"per_head","log_decay":"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))"},"write_scale":"softplus(input(dt) + param(dt_bias))","scale":1.0}
 //
 // Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
@@ -32,7 +32,6 @@
 // ---- this variant ----
 
 namespace rankone {
-inline namespace mamba2_forward_k40v72_f32_00bacf7e {
 
 struct Policy {
   using Storage = float;
@@ -41,7 +40,7 @@ struct Policy {
   static constexpr DecayKind decay = DecayKind::per_head;
   static constexpr int key_dim = 40, value_dim = 72;
   static constexpr int chunk = 16, value_tile = 128, warps = 8, stages = 2;
-  static constexpr bool has_feature_map = false, has_key = false, has_write_scale = true, reads_key = true;
+  static constexpr bool has_key = false, has_write_scale = true, has_feature_map = false, reads_key = true;
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 1;  // dt
   static constexpr ElementType input_types[] = {ElementType::f32};
@@ -65,15 +64,14 @@ struct Gate {
   static RK_DEVICE float feature_map(float element) { return element; }
 };
 
-}  // namespace mamba2_forward_k40v72_f32_00bacf7e
 }  // namespace rankone
 
 static_assert(rankone::Traits<rankone::Policy, rankone::Role::scan>::layout.bytes == 31760);
 extern "C" __global__ void __launch_bounds__(256)
-mamba2_forward_k40v72_f32_00bacf7e(const __grid_constant__ rankone::Arguments arguments) {
+mamba2_forward(const __grid_constant__ rankone::Arguments arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
 // What a loader of the cubin needs to know.
-extern "C" __constant__ char mamba2_forward_k40v72_f32_00bacf7e_manifest[] =
-    "{\"schema\":2,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"mamba2\",\"decay\":{\"kind\":\"per_head\",\"log_decay\":\"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))\"},\"write_scale\":\"softplus(input(dt) + param(dt_bias))\",\"scale\":1.0},\"K\":40,\"V\":72,\"dtype\":\"f32\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":16,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"name\":\"scan\",\"entry\":\"mamba2_forward_k40v72_f32_00bacf7e\",\"threads\":256,\"shared_bytes\":31760,\"cluster\":1,\"blocks\":{\"multiply\":[\"N\",\"HV\"]},\"items\":{\"multiply\":[\"N\",\"HV\"]}}]}";
+extern "C" __constant__ char mamba2_manifest[] =
+    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"mamba2\",\"decay\":{\"kind\":\"per_head\",\"log_decay\":\"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))\"},\"write_scale\":\"softplus(input(dt) + param(dt_bias))\",\"scale\":1.0},\"K\":40,\"V\":72,\"dtype\":\"f32\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":16,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"mamba2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":31760,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";

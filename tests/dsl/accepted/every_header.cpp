@@ -6,7 +6,7 @@
 //
 #include <rankone/dsl/variants/hgrn2.hpp>
 //
-#include <rankone/dsl/differentiate.hpp>
+#include <rankone/dsl/gradients.hpp>
 
-static_assert(rankone::variants::hgrn2.decay_.kind == rankone::DecayKind::per_key);
-static_assert(rankone::differentiate(rankone::input("x"), rankone::input("x")) == rankone::Expression(1));
+static_assert(rankone::variants::hgrn2.decay_axes().has(rankone::Axes::key));
+static_assert(rankone::gradients(rankone::input("x")).size == 1);

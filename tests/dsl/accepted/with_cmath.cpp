@@ -22,5 +22,13 @@ constexpr auto by_lambda = rankone::variant("by_lambda")
                                .decay(per_key(log_sigmoid(input("x") + param("bias", key_axis)) / 16))
                                .checked();
 
-static_assert(many.feature_map_ == silu(element()) && by_lambda.decay_.kind == DecayKind::per_key);
+static_assert(many.formula(Formula::feature_map) == silu(element()) && by_lambda.decay_axes().has(Axes::key));
+// A set of axes in each way that it is written.
+constexpr auto axes_of = [](Axes axes) {
+  return parameters_of(variant("a").decay(per_key(-exp(param("b", axes)))))[0].axes;
+};
+static_assert(axes_of({Axes::head, Axes::key}) == (head_axis | key_axis));
+static_assert(axes_of(Axes::head | Axes::key) == (head_axis | key_axis));
+static_assert(axes_of({Axes::key}) == key_axis && axes_of(Axes::key) == key_axis);
+static_assert(axes_of({}) == (value_head_axis | key_axis));
 double number = exp(1.0) + std::min(1, 2);

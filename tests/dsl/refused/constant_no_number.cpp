@@ -3,4 +3,4 @@
 // Given: not a number
 #include "refused.hpp"
 
-REFUSED(variant("wrong").decay(constant(log(leaf({.value = -1})))))
+REFUSED(variant("wrong").decay(constant(log(Expression(-1)))))

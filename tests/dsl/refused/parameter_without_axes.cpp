@@ -3,4 +3,4 @@
 // Given: 'b'
 #include "refused.hpp"
 
-REFUSED(variant("wrong").decay(per_key(-exp(param("b", Axes{0})))))
+REFUSED(variant("wrong").decay(per_key(-exp(param("b", Axes::none)))))

@@ -3,4 +3,4 @@
 // Given: 'x'
 #include "refused.hpp"
 
-REFUSED(variant("wrong").decay(per_key(input("x", value_head_axis | Axes{Axes::value}))))
+REFUSED(variant("wrong").decay(per_key(input("x", Axes::value_head | Axes::value))))

@@ -84,6 +84,7 @@ TEST(Refusals, ScalarsAndVariants) {
   arguments.o = o.tensor();
   arguments.scalars = {{"layer", 1}};
   EXPECT_THROW(oracle_forward(variants::lightning, {}, arguments), Error);  // no `layers`
+  arguments.scalars.clear();
   EXPECT_THROW(oracle_forward(variant("not a name"), {}, arguments), Error);
   EXPECT_THROW(oracle_forward(variants::linear, {.key_dim = 2}, arguments), Error);
 }

@@ -14,36 +14,21 @@ constexpr Variant variant(Name name) {
   return result;
 }
 
+// What a decay runs over, by a name of decay_domains.
+consteval Axes decay_domain(std::string_view name) {
+  for (const Domain& each : decay_domains)
+    if (each.name == name) return each.axes;
+  return Axes::automatic;
+}
 constexpr Decay none() { return {}; }
-constexpr Decay constant(const Expression& log_decay) { return {DecayKind::constant, log_decay}; }
-constexpr Decay per_head(const Expression& log_decay) { return {DecayKind::per_head, log_decay}; }
-constexpr Decay per_key(const Expression& log_decay) { return {DecayKind::per_key, log_decay}; }
+constexpr Decay constant(const Expression& log_decay) { return {decay_domain("constant"), log_decay}; }
+constexpr Decay per_head(const Expression& log_decay) { return {decay_domain("per_head"), log_decay}; }
+constexpr Decay per_key(const Expression& log_decay) { return {decay_domain("per_key"), log_decay}; }
+constexpr Decay per_value(const Expression& log_decay) { return {decay_domain("per_value"), log_decay}; }
+constexpr Decay outer(const Expression& log_decay) { return {decay_domain("outer"), log_decay}; }
 
-constexpr Variant Variant::decay(const Decay& decay) const {
-  Variant result = *this;
-  result.decay_ = decay;
-  return result;
-}
-constexpr Variant Variant::key(const Expression& expression) const {
-  Variant result = *this;
-  result.key_ = expression;
-  return result;
-}
-constexpr Variant Variant::write_scale(const Expression& expression) const {
-  Variant result = *this;
-  result.write_scale_ = expression;
-  return result;
-}
-constexpr Variant Variant::feature_map(const Expression& expression) const {
-  Variant result = *this;
-  result.feature_map_ = expression;
-  return result;
-}
-constexpr Variant Variant::feature_map(Expression (*function)(const Expression&)) const {
-  return feature_map(function(element()));
-}
 constexpr Variant Variant::scale(double factor) const {
-  if (factor == 0) refuse("a scale is not 0; without one it is K^-0.5", factor, "another number");
+  if (factor == 0) refuse<"a scale is not 0; without one it is K^-0.5", "another number">(factor);
   Variant result = *this;
   result.scale_ = factor;
   return result;
@@ -59,8 +44,13 @@ constexpr Variant Variant::level(Level level) const {
   return result;
 }
 
+// One call below checked(), so that a compiler's message is short; Clang prints the sentence among the arguments.
+constexpr void wrong_declaration(const char* sentence, const Verdict& verdict) {
+  if (sentence != nullptr) verdict.refuse(verdict.given);
+}
 consteval Variant Variant::checked() const {
-  validate(*this);
+  const Verdict verdict = judge(*this);
+  wrong_declaration(verdict.sentence, verdict);
   return *this;
 }
 

@@ -2,10 +2,11 @@
 // Expressions and variants as text to be read by people.
 #pragma once
 
+#include <array>
 #include <charconv>
 #include <string>
 
-#include <rankone/dsl/operations.hpp>
+#include <rankone/dsl/infix.hpp>
 #include <rankone/dsl/variant.hpp>
 
 namespace rankone {
@@ -24,76 +25,105 @@ template <class... Parts> std::string join(const Parts&... parts) {
   return text;
 }
 
-enum Precedence { sum = 1, product = 2, prefix = 3, atom = 4 };
+// Inputs, parameters and scalars by their bare names.
+inline Infix bare_leaf(const Leaf& leaf) {
+  if (leaf.operation == Operation::constant) return {to_string(leaf.value)};
+  return {std::string(is_named(leaf.operation) ? leaf.view() : name_of(leaf.operation))};
+}
+inline InfixStyle style(std::function<Infix(const Leaf&)> leaf = bare_leaf) {
+  return {.leaf = std::move(leaf), .function = [](Operation operation) { return std::string(name_of(operation)); }};
+}
 
-struct Text {
-  std::string text;
-  int precedence = atom;
-  std::string within(int least) const { return precedence < least ? join("(", text, ")") : text; }
+// The parts of the line that describes a variant.
+class Line {
+ public:
+  explicit Line(const Variant& variant) : variant_(variant) {
+    for_each_formula(variant, [&](const Slot&, const Expression& formula) {
+      reads_decay_ |= reads(formula, Operation::decay);
+      bindings_.avoid(formula);
+    });
+  }
+
+  std::string text() {
+    const std::string decay = this->decay(), write = factor(Formula::write_scale);
+    const Infix key = variant_.has(Formula::key) ? formula(Formula::key) : mapped("k_t");
+    const std::string query = mapped("q_t").within(Precedence::atom);
+    std::string definitions = reads_decay_ ? join("; a_t = ", decay_value_.text) : "";
+    // A formula that this line has no place for is not left out.
+    for_each_formula(variant_, [&](const Slot& slot, const Expression&) {
+      if (!placed_[static_cast<std::size_t>(slot.formula)])
+        definitions += join("; ", slot.name, "_t = ", formula(slot.formula).text);
+    });
+    for (const auto& [name, value] : bindings_.list) definitions += join("; ", name, " = ", value);
+    const double scale = variant_.scale_;
+    return join("S_t = ", decay, "S_{t-1} + ", write, key.within(Precedence::atom), "^T v_t", definitions, "; o_t = ",
+                scale == 0   ? "K^-0.5 "
+                : scale == 1 ? ""
+                             : join(to_string(scale), " "),
+                query, " S_t");
+  }
+
+ private:
+  Infix written(const Expression& expression, int root, std::function<Infix(const Leaf&)> leaf) {
+    const InfixStyle in = style(std::move(leaf));
+    return InfixWriter(expression, in, bindings_).write({root}).front();
+  }
+  Expression taken(Formula which) {
+    placed_[static_cast<std::size_t>(which)] = true;
+    return variant_.formula(which);
+  }
+  Infix mapped(const char* name) {
+    const Expression map = taken(Formula::feature_map);
+    const auto leaf = [&](const Leaf& leaf) {
+      return leaf.operation == Operation::element ? Infix{name} : bare_leaf(leaf);
+    };
+    return map.empty() ? Infix{name} : written(map, map.size - 1, leaf);
+  }
+  Infix formula(Formula which, bool without_root = false) {
+    const Expression expression = taken(which);
+    const Infix key = reads(expression, Operation::key) ? mapped("k_t") : Infix{};
+    const auto leaf = [&](const Leaf& leaf) {
+      if (leaf.operation == Operation::key) return key;
+      return leaf.operation == Operation::decay ? Infix{"a_t"} : bare_leaf(leaf);
+    };
+    return written(expression, without_root ? expression.root().left : expression.size - 1, leaf);
+  }
+  std::string factor(Formula which) {
+    return variant_.has(which) ? join(formula(which).within(Precedence::product), " ") : "";
+  }
+  std::string decay() {
+    if (!variant_.has(Formula::decay)) return {};
+    // exp(log(a)) reads as a.
+    const bool is_logarithm = variant_.formula(Formula::decay).root().operation == Operation::log;
+    decay_value_ = formula(Formula::decay, is_logarithm);
+    if (!is_logarithm) decay_value_ = {join("exp(", decay_value_.text, ")")};
+    const Infix shown = reads_decay_ ? Infix{"a_t"} : decay_value_;
+    if (variant_.decay_axes().has(Axes::key)) return join("Diag(", shown.text, ") ");
+    return join(shown.within(Precedence::atom), " ");
+  }
+
+  const Variant& variant_;
+  Bindings bindings_{};
+  std::array<bool, formula_slots.size()> placed_{};
+  bool reads_decay_ = false;
+  Infix decay_value_{};
 };
-
-inline std::string name_of_leaf(const Node& node) {
-  return is_named(node.operation) ? std::string(node.name.view()) : std::string(name_of(node.operation));
-}
-
-template <class LeafText> Text write(const Expression& expression, int index, const LeafText& leaf) {
-  const Node& node = expression.nodes[static_cast<std::size_t>(index)];
-  if (node.operation == Operation::constant) return {to_string(node.value), node.value < 0 ? prefix : atom};
-  if (operand_count(node.operation) == 0) return leaf(node);
-  const std::string name(name_of(node.operation));
-  const Text a = write(expression, node.left, leaf);
-  if (node.operation == Operation::negate) return {join("-", a.within(prefix)), prefix};
-  if (node.right < 0) return {join(name, "(", a.text, ")")};
-  const Text b = write(expression, node.right, leaf);
-  if (node.operation == Operation::minimum || node.operation == Operation::maximum)
-    return {join(name, "(", a.text, ", ", b.text, ")")};
-  const int own = node.operation == Operation::add || node.operation == Operation::subtract ? sum : product;
-  // All four group to the left; on the right a sign stands in parentheses, too.
-  const std::string right = b.precedence == prefix ? b.within(atom) : b.within(own + 1);
-  return {join(a.within(own), " ", name, " ", right), own};
-}
 
 }  // namespace description
 
-// With as few parentheses as the rules of arithmetic allow; inputs, parameters and scalars by their bare names.
-inline std::string to_string(const Expression& expression) {
-  if (expression.empty()) return {};
-  const auto leaf = [](const Node& node) { return description::Text{description::name_of_leaf(node)}; };
-  return description::write(expression, expression.size - 1, leaf).text;
+// Of the node `root`. What stands more than once comes first: "t1 = exp(x); t1 / (1 + t1)".
+inline std::string to_string(Nodes nodes, int root, const InfixStyle& style) {
+  Bindings bindings;
+  const Infix result = InfixWriter(nodes, style, bindings).write({root}).front();
+  std::string text;
+  for (const auto& [name, value] : bindings.list) text += description::join(name, " = ", value, "; ");
+  return text + result.text;
+}
+inline std::string to_string(const Expression& expression, const InfixStyle& style = description::style()) {
+  return expression.empty() ? std::string() : to_string(expression, expression.size - 1, style);
 }
 
 // "S_t = Diag(exp(log_sigmoid(x) / 16)) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t"
-inline std::string describe(const Variant& variant) {
-  using description::join, description::Text;
-  const auto mapped = [&](const char* name) {
-    const auto leaf = [&](const Node&) { return Text{name}; };
-    const Expression& map = variant.feature_map_;
-    return map.empty() ? Text{name} : description::write(map, map.size - 1, leaf);
-  };
-  const auto leaf = [&](const Node& node) {
-    if (node.operation == Operation::key) return mapped("k_t");
-    return Text{node.operation == Operation::decay ? "a_t" : description::name_of_leaf(node)};
-  };
-  const auto text = [&](const Expression& e) { return description::write(e, e.size - 1, leaf); };
-  // exp(log(a)) reads as a.
-  const auto decay_text = [&](const Expression& e) {
-    if (e.root().operation == Operation::log) return description::write(e, e.root().left, leaf);
-    return Text{join("exp(", text(e).text, ")")};
-  };
-
-  const bool per_key = variant.decay_.kind == DecayKind::per_key, names_decay = reads(variant.key_, Operation::decay);
-  std::string decay, definition;
-  if (variant.decay_.kind != DecayKind::none) {
-    const Text value = decay_text(variant.decay_.log_decay), shown = names_decay ? Text{"a_t"} : value;
-    decay = per_key ? join("Diag(", shown.text, ") ") : join(shown.within(description::atom), " ");
-    if (names_decay) definition = join("; a_t = ", value.text);
-  }
-  std::string write, scale = "K^-0.5 ";
-  if (!variant.write_scale_.empty()) write = join(text(variant.write_scale_).within(description::product), " ");
-  if (variant.scale_ != 0) scale = variant.scale_ == 1 ? "" : join(to_string(variant.scale_), " ");
-  const Text key = variant.key_.empty() ? mapped("k_t") : text(variant.key_);
-  return join("S_t = ", decay, "S_{t-1} + ", write, key.within(description::atom), "^T v_t", definition,
-              "; o_t = ", scale, mapped("q_t").within(description::atom), " S_t");
-}
+inline std::string describe(const Variant& variant) { return description::Line(variant).text(); }
 
 }  // namespace rankone

@@ -5,6 +5,7 @@
 #include <array>
 #include <initializer_list>
 
+#include <rankone/dsl/expression.hpp>
 #include <rankone/dsl/math.hpp>
 #include <rankone/dsl/operations.hpp>
 
@@ -32,8 +33,8 @@ constexpr double evaluate(Operation operation, double a, double b = 0) {
     case Operation::minimum: return math::minimum(a, b);
     case Operation::maximum: return math::maximum(a, b);
     default:
-      refuse("an operation has operands; a leaf takes its value from the environment", name_of(operation),
-             "operations");
+      refuse<"an operation has operands; a leaf takes its value from the environment", "operations">(
+          name_of(operation));
   }
 }
 
@@ -48,8 +49,8 @@ struct Environment {
   double element = 0, key = 0, decay = 0;
   double head = 0, heads = 1, position = 0;
 
-  constexpr double operator()(const Node& node) const {
-    switch (node.operation) {
+  constexpr double operator()(const Leaf& leaf) const {
+    switch (leaf.operation) {
       case Operation::element: return element;
       case Operation::key: return key;
       case Operation::decay: return decay;
@@ -59,26 +60,30 @@ struct Environment {
       default: break;
     }
     for (const Binding& binding : named)
-      if (binding.name == node.name) return binding.value;
-    refuse("every input, parameter and scalar of an expression needs a value", node.name.view(), "a value for it");
+      if (binding.name == leaf.name) return binding.value;
+    refuse<"every input, parameter and scalar of an expression needs a value", "a value for it">(leaf.view());
   }
 };
 
-// `leaf` gives the value of an input, parameter, scalar or other leaf node: an Environment, or any callable.
+// Of the node `root`. `leaf` gives the value of an input, parameter, scalar or other leaf: an Environment, or any callable.
+template <int most, class LeafValue>
+constexpr double evaluate(const Graph<most>& graph, int root, const LeafValue& leaf) {
+  std::array<double, static_cast<std::size_t>(most)> values{};
+  for (int i = 0; i <= root; ++i) {
+    const Node& node = graph[i];
+    const auto operand = [&](short index) { return index < 0 ? 0.0 : values[static_cast<std::size_t>(index)]; };
+    values[static_cast<std::size_t>(i)] = node.operation == Operation::constant ? node.value
+                                          : operand_count(node.operation) == 0
+                                              ? leaf(graph.leaf(node))
+                                              : evaluate(node.operation, operand(node.left), operand(node.right));
+  }
+  return values[static_cast<std::size_t>(root)];
+}
 template <class LeafValue = Environment>
 constexpr double evaluate(const Expression& expression, const LeafValue& leaf) {
   if (expression.empty())
-    refuse("an expression that is evaluated is not empty", Described{"an empty one"}, "a formula");
-  std::array<double, max_nodes> values{};
-  std::size_t i = 0;
-  for (const Node& node : expression) {
-    const auto operand = [&](short index) { return index < 0 ? 0.0 : values[static_cast<std::size_t>(index)]; };
-    const double a = operand(node.left), b = operand(node.right);
-    values[i++] = node.operation == Operation::constant ? node.value
-                  : operand_count(node.operation) == 0  ? leaf(node)
-                                                        : evaluate(node.operation, a, b);
-  }
-  return values[i - 1];
+    refuse<"an expression that is evaluated is not empty", "a formula">(Described{"an empty one"});
+  return evaluate(static_cast<const Graph<max_nodes>&>(expression), expression.size - 1, leaf);
 }
 constexpr double evaluate(const Expression& expression) { return evaluate(expression, Environment{}); }
 

@@ -2,42 +2,37 @@
 // Writing expressions: leaves, operators and functions.
 #pragma once
 
-#include <rankone/dsl/graph.hpp>
+#include <rankone/dsl/expression.hpp>
 
 namespace rankone {
 
-// The expression of one node over the results of others; what parsers of formulas use, too.
-constexpr Expression leaf(const Node& node) {
-  Expression result;
-  result.nodes[0] = node;
-  result.size = 1;
+// The result of an operation on expressions; what parsers of formulas use, too. Nothing else reads an operand's root, so
+// that the operation cannot stand there yet.
+constexpr Expression apply(Operation operation, const Expression& operand) {
+  if (operand.empty()) refuse<"an operand is an expression that is not empty", "a formula">(Described{"an empty one"});
+  Expression result = operand;
+  result.append({.operation = operation, .left = static_cast<short>(operand.size - 1)});
   return result;
 }
-constexpr Expression apply(Operation operation, const Expression& operand) {
-  Graph graph;
-  const short left = graph.add(operand);
-  return graph.take(graph.add(operation, left));
-}
-constexpr Expression apply(Operation operation, const Expression& left_operand, const Expression& right_operand) {
-  Graph graph;
-  const short left = graph.add(left_operand), right = graph.add(right_operand);
-  return graph.take(graph.add(operation, left, right));
+constexpr Expression apply(Operation operation, const Expression& left, const Expression& right) {
+  if (left.empty() || right.empty())
+    refuse<"an operand is an expression that is not empty", "a formula">(Described{"an empty one"});
+  Expression result = left;
+  const short second = result.add(right, right.size - 1);
+  result.append({.operation = operation, .left = static_cast<short>(left.size - 1), .right = second});
+  return result;
 }
 
-// Leaves. Without axes a tensor has those of the gate it stands in.
-constexpr Expression input(Name name, Axes axes = {}) {
-  return leaf({.operation = Operation::input, .name = name, .axes = axes});
-}
-constexpr Expression param(Name name, Axes axes = {}) {
-  return leaf({.operation = Operation::parameter, .name = name, .axes = axes});
-}
-constexpr Expression scalar(Name name) { return leaf({.operation = Operation::scalar, .name = name}); }
-constexpr Expression element() { return leaf({.operation = Operation::element}); }
-constexpr Expression key() { return leaf({.operation = Operation::key}); }
-constexpr Expression decay() { return leaf({.operation = Operation::decay}); }
-constexpr Expression head() { return leaf({.operation = Operation::head}); }
-constexpr Expression heads() { return leaf({.operation = Operation::heads}); }
-constexpr Expression position() { return leaf({.operation = Operation::position}); }
+// Leaves. Without axes a tensor has those of the formula it stands in.
+constexpr Expression input(Name name, Axes axes = {}) { return Leaf{Operation::input, name, axes}; }
+constexpr Expression param(Name name, Axes axes = {}) { return Leaf{Operation::parameter, name, axes}; }
+constexpr Expression scalar(Name name) { return Leaf{Operation::scalar, name}; }
+constexpr Expression element() { return Leaf{Operation::element}; }
+constexpr Expression key() { return Leaf{Operation::key}; }
+constexpr Expression decay() { return Leaf{Operation::decay}; }
+constexpr Expression head() { return Leaf{Operation::head}; }
+constexpr Expression heads() { return Leaf{Operation::heads}; }
+constexpr Expression position() { return Leaf{Operation::position}; }
 
 // Operators and functions; a number serves wherever an expression does.
 constexpr Expression operator-(const Expression& a) { return apply(Operation::negate, a); }

@@ -9,14 +9,9 @@
 
 namespace rankone {
 
-struct Leaf {
-  Name name{};
-  Axes axes{};  // resolved: never automatic; of no meaning for a scalar
-  constexpr std::string_view view() const { return name.view(); }
-};
-
+// Their axes are resolved: never automatic, and of no meaning for a scalar.
 struct Leaves {
-  std::array<Leaf, max_nodes> items{};
+  std::array<Leaf, max_names> items{};
   int size = 0;
 
   constexpr const Leaf* begin() const { return items.data(); }
@@ -30,29 +25,25 @@ struct Leaves {
     return -1;
   }
   constexpr void add(const Leaf& leaf) {
-    if (index_of(leaf.view()) >= 0) return;
-    if (size == max_nodes) refuse("a variant has at most 64 leaves of a kind", leaf.view(), "at most 64");
-    items[static_cast<std::size_t>(size++)] = leaf;
+    if (index_of(leaf.view()) < 0) items[static_cast<std::size_t>(size++)] = leaf;
   }
 };
 
-// The axes of a tensor in a formula: those it was given, or else those of the gate around it.
-constexpr Axes resolve(Axes axes, bool per_key) {
-  if (!axes.has(Axes::automatic)) return axes;
-  return per_key ? value_head_axis | key_axis : value_head_axis;
+// The axes of a tensor in a formula: those it was given, or else those of the formula, to which [B, T] are no news.
+constexpr Axes resolve(Axes axes, Axes domain) {
+  return axes.has(Axes::automatic) ? domain.without(Axes::token) : axes;
 }
-
-constexpr bool is_per_key(const Decay& decay) { return decay.kind == DecayKind::per_key; }
 
 constexpr Leaves leaves_of(const Variant& variant, Operation kind) {
   Leaves leaves;
-  const auto collect = [&](const Expression& expression, bool per_key) {
-    for (const Node& node : expression)
-      if (node.operation == kind) leaves.add({node.name, resolve(node.axes, per_key)});
-  };
-  collect(variant.decay_.log_decay, is_per_key(variant.decay_));
-  collect(variant.key_, true);
-  collect(variant.write_scale_, false);
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    for (const Node& node : formula) {
+      if (node.operation != kind) continue;
+      Leaf leaf = formula.leaf(node);
+      leaf.axes = resolve(leaf.axes, slot.domain);
+      leaves.add(leaf);
+    }
+  });
   return leaves;
 }
 constexpr Leaves inputs_of(const Variant& variant) { return leaves_of(variant, Operation::input); }
@@ -60,6 +51,8 @@ constexpr Leaves parameters_of(const Variant& variant) { return leaves_of(varian
 constexpr Leaves scalars_of(const Variant& variant) { return leaves_of(variant, Operation::scalar); }
 
 // False where the key is a formula that does not use the tensor k.
-constexpr bool reads_key(const Variant& variant) { return variant.key_.empty() || reads(variant.key_, Operation::key); }
+constexpr bool reads_key(const Variant& variant) {
+  return !variant.has(Formula::key) || reads(variant.formula(Formula::key), Operation::key);
+}
 
 }  // namespace rankone

@@ -16,10 +16,10 @@ struct Name {
   constexpr Name() = default;
   constexpr Name(const char* source) : Name(std::string_view(source)) {}
   constexpr Name(std::string_view source) {
-    if (source.size() > max_name) refuse("a name has at most 31 characters", source, "1 to 31 characters");
+    if (source.size() > max_name) refuse<"a name has at most 31 characters", "1 to 31 characters">(source);
     for (std::size_t i = 0; i < source.size(); ++i) {
       // It would end the name here, and a wrong one could pass for a right one.
-      if (source[i] == 0) refuse("a name holds no zero byte", source, "letters, digits and underscores");
+      if (source[i] == 0) refuse<"a name holds no zero byte", "letters, digits and underscores">(source);
       text[i] = source[i];
     }
   }

@@ -1,31 +1,68 @@
 // SPDX-License-Identifier: MIT
-// What each operation is called and how many operands it takes: one table for parsers, printers and emitters.
+// The operations of formulas: one table of what each is called and takes, for parsers, printers, checks and emitters.
 #pragma once
 
 #include <array>
 #include <string_view>
 
-#include <rankone/dsl/expression.hpp>
+#include <rankone/dsl/math.hpp>
 
 namespace rankone {
+
+enum class Operation : unsigned char {
+  constant,   // value
+  input,      // a token input, by name
+  parameter,  // a learned parameter, by name
+  scalar,     // a named run-time scalar
+  element,    // the argument of a feature map
+  key,        // the key tensor k, in a key expression
+  decay,      // exp(log-decay) of the token, in a key expression
+  head,       // index of the value head
+  heads,      // number of value heads
+  position,   // index of the token in its sequence
+  // One operand, left.
+  negate,
+  exp,
+  log,
+  sigmoid,
+  log_sigmoid,
+  softplus,
+  tanh,
+  silu,
+  relu,
+  sqrt,
+  square,
+  step,  // 1 above zero, else 0: the slope of relu
+  // Two operands, left and right.
+  add,
+  subtract,
+  multiply,
+  divide,
+  minimum,
+  maximum
+};
 
 struct OperationTraits {
   Operation operation;
   std::string_view name;  // as a declaration spells it: a function, or the sign of an operator
   int operands;
+  // Of a leaf:
+  double low = -math::infinity, high = math::infinity;  // between which numbers it always stays
+  bool of_gates = true;                                 // whether any gate may read it; others by name in slots.hpp
+  bool varies = false;                                  // from token to token
 };
 
 inline constexpr std::array operation_traits{
     OperationTraits{Operation::constant, "constant", 0},
-    OperationTraits{Operation::input, "input", 0},
+    OperationTraits{.operation = Operation::input, .name = "input", .operands = 0, .varies = true},
     OperationTraits{Operation::parameter, "param", 0},
     OperationTraits{Operation::scalar, "scalar", 0},
-    OperationTraits{Operation::element, "element", 0},
-    OperationTraits{Operation::key, "key", 0},
-    OperationTraits{Operation::decay, "decay", 0},
-    OperationTraits{Operation::head, "head", 0},
-    OperationTraits{Operation::heads, "heads", 0},
-    OperationTraits{Operation::position, "position", 0},
+    OperationTraits{.operation = Operation::element, .name = "element", .operands = 0, .of_gates = false},
+    OperationTraits{.operation = Operation::key, .name = "key", .operands = 0, .of_gates = false, .varies = true},
+    OperationTraits{Operation::decay, "decay", 0, 0, 1, false, true},
+    OperationTraits{Operation::head, "head", 0, 0},
+    OperationTraits{Operation::heads, "heads", 0, 1},
+    OperationTraits{Operation::position, "position", 0, 0, math::infinity, true, true},
     OperationTraits{Operation::negate, "-", 1},
     OperationTraits{Operation::exp, "exp", 1},
     OperationTraits{Operation::log, "log", 1},

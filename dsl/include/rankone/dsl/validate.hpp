@@ -15,175 +15,233 @@ namespace rankone {
 // As many as a launch can pass.
 inline constexpr int max_variant_inputs = 6, max_variant_parameters = 8, max_variant_scalars = 8;
 
+// The literal twice: GCC prints it in the name of the function that is no constant expression, Clang as an argument.
+#define RANKONE_REFUSED(sentence, accepted, ...) (Verdict{refuse<sentence, accepted>, sentence, __VA_ARGS__})
+
 namespace validation {
 
-enum class Place { constant_decay, head_decay, key_decay, key, write_scale, feature_map };
-
-constexpr bool is_per_key(Place place) { return place == Place::key_decay || place == Place::key; }
-
-constexpr void check_graph(const Expression& expression) {
-  if (expression.size < 0 || expression.size > max_nodes)
-    refuse("an expression has at most 64 nodes", expression.size, "0 to 64");
-  std::array<bool, max_nodes> used{};
-  for (int i = 0; i < expression.size; ++i) {
-    const Node& node = expression.nodes[static_cast<std::size_t>(i)];
+// Nodes that data can hold, though no declaration makes them.
+constexpr Verdict check_nodes(const Variant& variant) {
+  const auto& nodes = variant.nodes;
+  if (nodes.size < 0 || nodes.size > max_nodes || nodes.name_count < 0 || nodes.name_count > max_names)
+    return RANKONE_REFUSED("a declaration has at most 256 different nodes", "up to 256", nodes.size);
+  for (int i = 0; i < nodes.size; ++i) {
+    const Node& node = nodes[i];
     if (!is_known(node.operation))
-      refuse("an operation is one that the enumeration lists", static_cast<int>(node.operation), "a known one");
+      return RANKONE_REFUSED("an operation is one that the enumeration lists", "a known one",
+                             static_cast<int>(node.operation));
     const int operands = operand_count(node.operation);
-    const auto fits = [&](short index, bool wanted) { return wanted ? index >= 0 && index < i : index == -1; };
-    if (!fits(node.left, operands >= 1) || !fits(node.right, operands == 2))
-      refuse("an operation has all of its operands, and they stand before it", name_of(node.operation),
-             "earlier nodes");
-    if (operands >= 1) used[static_cast<std::size_t>(node.left)] = true;
-    if (operands == 2) used[static_cast<std::size_t>(node.right)] = true;
+    const auto fits = [](short index, bool wanted, int end) {
+      return wanted ? index >= 0 && index < end : index == -1;
+    };
+    if (!fits(node.left, operands >= 1, i) || !fits(node.right, operands == 2, i))
+      return RANKONE_REFUSED("an operation has all of its operands, and they stand before it", "earlier nodes",
+                             name_of(node.operation));
+    if (!fits(node.name, is_named(node.operation), nodes.name_count))
+      return RANKONE_REFUSED("inputs, parameters and scalars have a name, and nothing else has",
+                             "a name of the declaration", name_of(node.operation));
   }
-  for (int i = 0; i + 1 < expression.size; ++i)
-    if (!used[static_cast<std::size_t>(i)])
-      refuse("every node of an expression but its last is an operand of another", i, "nodes that are used");
+  for (const unsigned short end : variant.results)
+    if (end > nodes.size)
+      return RANKONE_REFUSED("the result of a formula is one of the nodes", "a node of the declaration", end);
+  return {};
 }
 
-constexpr void check_name(std::string_view name) {
+constexpr Verdict check_name(std::string_view name) {
   if (!is_identifier(name))
-    refuse("a name starts with a letter; letters, digits and underscores follow", name, "such as x or dt_bias");
+    return RANKONE_REFUSED("a name starts with a letter; letters, digits and underscores follow",
+                           "such as x or dt_bias", name);
   constexpr std::string_view taken[] = {"q",  "k",  "v",  "o",  "scale", "cu_seqlens", "cu_seqlens_k",
                                         "dq", "dk", "dv", "do", "state", "state_read", "state_write"};
   constexpr std::string_view prefixes[] = {"initial_state", "final_state", "dinitial_state", "dfinal_state"};
   bool clashes = std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
   for (const std::string_view prefix : prefixes) clashes |= name.starts_with(prefix);
   if (clashes)
-    refuse("q, k, v, o, scale, cu_seqlens, states and their gradients are taken: choose another name", name,
-           "another name");
+    return RANKONE_REFUSED("q, k, v, o, scale, cu_seqlens, states and their gradients are taken: choose another name",
+                           "another name", name);
+  return {};
 }
 
-constexpr void check_axes(const Node& node, Place place) {
-  const Axes axes = resolve(node.axes, is_per_key(place));
+constexpr Verdict check_axes(const Leaf& leaf, const Slot& slot) {
+  const Axes axes = resolve(leaf.axes, slot.domain);
   const bool heads = axes.has(Axes::head), value_heads = axes.has(Axes::value_head);
-  const bool input = node.operation == Operation::input;
-  const std::string_view name = node.name.view();
-  if (axes.has(Axes::value))
-    refuse("no input or parameter runs over V: decays and keys act on the key side", name, "H, HV, K");
-  if (heads && value_heads) refuse("an input or parameter runs over H or over HV, not over both", name, "one of them");
-  if (axes.has(Axes::key) && !is_per_key(place))
-    refuse("a per-head formula reads no axis K: use a per-key decay, or one value a head", name, "H, HV");
-  if (input && !heads && !value_heads)
-    refuse("a token input runs over HV or H, and in per-key formulas also over K", name, "HV, H");
-  if (axes.bits == 0) refuse("a parameter runs over at least one of HV, H and K", name, "HV, H, K");
+  if (axes.has(Axes::value) && !slot.domain.has(Axes::value))
+    return RANKONE_REFUSED("no input or parameter runs over V: decays and keys act on the key side", "H, HV, K",
+                           leaf.view());
+  if (heads && value_heads)
+    return RANKONE_REFUSED("an input or parameter runs over H or over HV, not over both", "one of them", leaf.view());
+  if (axes.has(Axes::key) && !slot.domain.has(Axes::key))
+    return RANKONE_REFUSED("a per-head formula reads no axis K: use a per-key decay, or one value a head", "H, HV",
+                           leaf.view());
+  if (leaf.operation == Operation::input && !heads && !value_heads)
+    return RANKONE_REFUSED("a token input runs over HV or H, and in per-key formulas also over K", "HV, H",
+                           leaf.view());
+  if (axes.empty())
+    return RANKONE_REFUSED("a parameter runs over at least one of HV, H and K", "HV, H, K", leaf.view());
+  return {};
 }
 
-constexpr void check_leaf(const Node& node, Place place) {
-  const bool named = is_named(node.operation);
-  const bool varies = node.operation == Operation::input || node.operation == Operation::position;
-  const std::string_view name = named ? node.name.view() : name_of(node.operation);
-  if (node.operation == Operation::constant && !math::is_finite(node.value))
-    refuse("a constant is a finite number", node.value, "magnitudes up to 3.4e38");
-  if (node.operation == Operation::constant && !math::is_finite_float(node.value))
-    refuse("a constant fits float32", node.value, "magnitudes up to 3.4e38");
-  if (place == Place::feature_map) {
-    const bool fits = node.operation == Operation::element || node.operation == Operation::constant;
-    if (!fits) refuse("a feature map is a formula of element() and numbers alone", name, "element() and numbers");
-    return;
-  }
-  if (node.operation == Operation::element)
-    refuse("element() stands in feature maps alone", "element()", "inputs, parameters, scalars, head(), position()");
-  if (place != Place::key && node.operation == Operation::key)
-    refuse("key() stands in key expressions alone", "key()", "inputs, parameters, scalars, head(), position()");
-  if (place != Place::key && node.operation == Operation::decay)
-    refuse("decay() stands in key expressions alone", "decay()", "inputs, parameters, scalars, head(), position()");
-  if (place == Place::constant_decay && varies)
-    refuse("a constant decay is the same for every token: no inputs and no position()", name,
-           "parameters, scalars, head(), numbers");
-  if (named) check_name(name);
-  if (named && node.operation != Operation::scalar) check_axes(node, place);
+constexpr Verdict check_constant(double value) {
+  if (!math::is_finite(value))
+    return RANKONE_REFUSED("a constant is a finite number", "magnitudes up to 3.4e38", value);
+  if (!math::is_finite_float(value))
+    return RANKONE_REFUSED("a constant fits float32", "magnitudes up to 3.4e38", value);
+  return {};
 }
 
-constexpr void check_expression(const Expression& expression, Place place) {
-  check_graph(expression);
-  for (const Node& node : expression)
-    if (operand_count(node.operation) == 0) check_leaf(node, place);
+// Whether a formula may read it, whatever it holds.
+constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
+  const Operation operation = leaf.operation;
+  const std::string_view name = is_named(operation) ? leaf.view() : name_of(operation);
+  if (traits(operation).varies && slot.leaves.has(operation) && !slot.domain.has(Axes::token))
+    return RANKONE_REFUSED("a constant decay is the same for every token: no inputs and no position()",
+                           "parameters, scalars, head(), numbers", name);
+  if (slot.leaves.has(operation)) return {};
+  if (slot.leaves.has(Operation::element))
+    return RANKONE_REFUSED("a feature map is a formula of element() and numbers alone", "element() and numbers", name);
+  if (operation == Operation::element)
+    return RANKONE_REFUSED("element() stands in feature maps alone", "inputs, parameters, scalars, head(), position()",
+                           "element()");
+  if (operation == Operation::key)
+    return RANKONE_REFUSED("key() stands in key expressions alone", "inputs, parameters, scalars, head(), position()",
+                           "key()");
+  if (operation == Operation::decay)
+    return RANKONE_REFUSED("decay() stands in key expressions alone", "inputs, parameters, scalars, head(), position()",
+                           "decay()");
+  return RANKONE_REFUSED("a formula reads what its place in the recurrence knows", "leaves of another kind", name);
 }
 
-constexpr void check_decay(const Decay& decay) {
-  if (decay.kind > DecayKind::per_key)
-    refuse("a decay is none, constant, per_head or per_key", static_cast<int>(decay.kind), "0 to 3");
-  if (decay.kind == DecayKind::none) {
-    if (!decay.log_decay.empty())
-      refuse("a decay of kind none has no formula", Described{"a formula"}, "another kind, or none");
-    return;
-  }
-  if (decay.log_decay.empty())
-    refuse("a constant, per-head or per-key decay has a formula for its logarithm", Described{"no formula"},
-           "one, or the kind none");
-  check_expression(decay.log_decay, decay.kind == DecayKind::constant   ? Place::constant_decay
-                                    : decay.kind == DecayKind::per_head ? Place::head_decay
-                                                                        : Place::key_decay);
-  const bool is_number = std::all_of(decay.log_decay.begin(), decay.log_decay.end(), [](const Node& node) {
+constexpr Verdict check_leaf(const Leaf& leaf, const Slot& slot) {
+  if (leaf.operation == Operation::constant) return check_constant(leaf.value);
+  if (const Verdict verdict = check_place(leaf, slot)) return verdict;
+  if (!is_named(leaf.operation)) return {};
+  if (const Verdict verdict = check_name(leaf.view())) return verdict;
+  return leaf.operation == Operation::scalar ? Verdict{} : check_axes(leaf, slot);
+}
+
+constexpr Verdict check_range(const Expression& formula, const Slot& slot) {
+  const bool is_number = std::all_of(formula.begin(), formula.end(), [](const Node& node) {
     return operand_count(node.operation) > 0 || node.operation == Operation::constant;
   });
-  if (!is_number) return;
-  const double value = evaluate(decay.log_decay);
-  if (value != value) refuse("a log-decay is a number", value, "at most 0; minus infinity is a reset");
-  if (value > 0) refuse("a log-decay is at most 0: the state would grow without bound", value, "at most 0");
+  if (slot.range != Range::at_most_zero || !is_number) return {};
+  const double value = evaluate(formula);
+  if (value != value) return RANKONE_REFUSED("a log-decay is a number", "at most 0; minus infinity is a reset", value);
+  if (value > 0)
+    return RANKONE_REFUSED("a log-decay is at most 0: the state would grow without bound", "at most 0", value);
+  return {};
+}
+
+constexpr Verdict check_domain(const Variant& variant) {
+  const bool has_formula = variant.has(Formula::decay);
+  const Axes domain = Axes::of_bits(variant.domains[static_cast<std::size_t>(Formula::decay)]);
+  if (domain.empty()) {
+    if (has_formula)
+      return RANKONE_REFUSED("a decay of kind none has no formula", "another kind, or none", Described{"a formula"});
+    return {};
+  }
+  const auto* known =
+      std::find_if(decay_domains.begin(), decay_domains.end(), [&](const Domain& each) { return each.axes == domain; });
+  if (known == decay_domains.end())
+    return RANKONE_REFUSED("a decay is none, constant, per_head or per_key", "one of them",
+                           Described{"another set of axes"});
+  if (!known->has_kernels)
+    return RANKONE_REFUSED("decays along the value dimension have no kernel yet", "none, constant, per_head or per_key",
+                           known->name);
+  if (!has_formula)
+    return RANKONE_REFUSED("a constant, per-head or per-key decay has a formula for its logarithm",
+                           "one, or the kind none", Described{"no formula"});
+  return {};
+}
+
+constexpr Verdict check_formulas(const Variant& variant) {
+  if (const Verdict verdict = check_domain(variant)) return verdict;
+  Verdict first;
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    for (const Node& node : formula)
+      if (!first && operand_count(node.operation) == 0) first = check_leaf(formula.leaf(node), slot);
+    if (!first) first = check_range(formula, slot);
+  });
+  if (first) return first;
+  if (variant.has(Formula::key) && reads(variant.formula(Formula::key), Operation::decay) &&
+      !variant.decay_axes().has(Axes::key))
+    return RANKONE_REFUSED("decay() in a key expression needs a per-key decay", "key(), or a decay of kind per_key",
+                           "decay()");
+  if (variant.has(Formula::feature_map) && !reads(variant.formula(Formula::feature_map), Operation::element))
+    return RANKONE_REFUSED("a feature map reads element()", "such as relu(element())",
+                           Described{"a formula without it"});
+  return {};
 }
 
 // The tensors and scalars of all formulas together.
-constexpr void check_names(const Variant& variant) {
+constexpr Verdict check_names(const Variant& variant) {
   const Leaves inputs = inputs_of(variant), parameters = parameters_of(variant), scalars = scalars_of(variant);
-  if (inputs.size > max_variant_inputs) refuse("a variant reads at most 6 token inputs", inputs.size, "0 to 6");
+  if (inputs.size > max_variant_inputs)
+    return RANKONE_REFUSED("a variant reads at most 6 token inputs", "0 to 6", inputs.size);
   if (parameters.size > max_variant_parameters)
-    refuse("a variant reads at most 8 parameters", parameters.size, "0 to 8");
-  if (scalars.size > max_variant_scalars) refuse("a variant reads at most 8 scalars", scalars.size, "0 to 8");
-  const auto agree = [&](const Expression& expression, bool per_key) {
-    for (const Node& node : expression) {
-      if (!is_named(node.operation) || node.operation == Operation::scalar) continue;
+    return RANKONE_REFUSED("a variant reads at most 8 parameters", "0 to 8", parameters.size);
+  if (scalars.size > max_variant_scalars)
+    return RANKONE_REFUSED("a variant reads at most 8 scalars", "0 to 8", scalars.size);
+  Verdict first;
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    for (const Node& node : formula) {
+      if (first || !is_named(node.operation) || node.operation == Operation::scalar) continue;
       const Leaves& known = node.operation == Operation::input ? inputs : parameters;
-      if (known[known.index_of(node.name.view())].axes == resolve(node.axes, per_key)) continue;
-      refuse("an input or parameter has the same axes wherever it stands: give them with its name", node.name.view(),
-             "the same axes");
+      const Leaf leaf = formula.leaf(node);
+      if (known[known.index_of(leaf.view())].axes == resolve(leaf.axes, slot.domain)) continue;
+      first = RANKONE_REFUSED("an input or parameter has the same axes wherever it stands: give them with its name",
+                              "the same axes", leaf.view());
     }
-  };
-  agree(variant.decay_.log_decay, is_per_key(variant.decay_));
-  agree(variant.key_, true);
-  agree(variant.write_scale_, false);
+  });
+  if (first) return first;
 
   const auto known = [&](std::string_view name) {
     return (inputs.index_of(name) >= 0) + (parameters.index_of(name) >= 0) + (scalars.index_of(name) >= 0);
   };
   for (const Leaves* leaves : {&inputs, &parameters, &scalars})
     for (const Leaf& leaf : *leaves) {
-      const std::string_view name = leaf.name.view();
+      const std::string_view name = leaf.view();
       if (known(name) > 1)
-        refuse("a name stands for one thing: an input, a parameter or a scalar", name, "another name");
+        return RANKONE_REFUSED("a name stands for one thing: an input, a parameter or a scalar", "another name", name);
       if (name.size() > 1 && name[0] == 'd' && known(name.substr(1)))
-        refuse("dNAME is the gradient of NAME: rename one of the two", name, "another name");
+        return RANKONE_REFUSED("dNAME is the gradient of NAME: rename one of the two", "another name", name);
     }
+  return {};
+}
+
+constexpr Verdict check_numbers(const Variant& variant) {
+  const double scale = variant.scale_;  // 0: none is given
+  if (!math::is_finite(scale))
+    return RANKONE_REFUSED("a scale is a finite number", "magnitudes from 1.5e-45 to 3.4e38", scale);
+  if (!math::is_finite_float(scale) || (scale != 0 && math::is_zero_float(scale)))
+    return RANKONE_REFUSED("a scale fits float32", "magnitudes from 1.5e-45 to 3.4e38", scale);
+  const int chunk = variant.chunk_;
+  if (chunk != 0 && (chunk < 16 || chunk > 128 || chunk % 16 != 0))
+    return RANKONE_REFUSED("a chunk is a multiple of 16 tokens, from 16 to 128", "16, 32, 48, ... 128", chunk);
+  if (variant.level_ > Level::segment)
+    return RANKONE_REFUSED("a level is automatic, serial, chunk or segment", "0 to 3",
+                           static_cast<int>(variant.level_));
+  return {};
 }
 
 }  // namespace validation
 
+// What is wrong with a declaration first, if anything is.
+constexpr Verdict judge(const Variant& variant) {
+  if (!is_identifier(variant.name.view()))
+    return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
+                           "such as my_gla", variant.name.view());
+  constexpr std::array checks{validation::check_nodes, validation::check_formulas, validation::check_names,
+                              validation::check_numbers};
+  for (const auto check : checks)
+    if (const Verdict verdict = check(variant)) return verdict;
+  return {};
+}
+
 // Throws Error where a declaration has no meaning; in a constant expression, does not compile.
 constexpr void validate(const Variant& variant) {
-  using validation::Place;
-  const std::string_view name = variant.name.view();
-  if (!is_identifier(name))
-    refuse("a variant's name starts with a letter; letters, digits and underscores follow", name, "such as my_gla");
-  validation::check_decay(variant.decay_);
-  validation::check_expression(variant.key_, Place::key);
-  validation::check_expression(variant.write_scale_, Place::write_scale);
-  validation::check_expression(variant.feature_map_, Place::feature_map);
-  if (reads(variant.key_, Operation::decay) && !is_per_key(variant.decay_))
-    refuse("decay() in a key expression needs a per-key decay", "decay()", "key(), or a decay of kind per_key");
-  if (!variant.feature_map_.empty() && !reads(variant.feature_map_, Operation::element))
-    refuse("a feature map reads element()", Described{"a formula without it"}, "such as relu(element())");
-  validation::check_names(variant);
-  const double scale = variant.scale_;  // 0: none is given
-  if (!math::is_finite(scale)) refuse("a scale is a finite number", scale, "magnitudes from 1.5e-45 to 3.4e38");
-  if (!math::is_finite_float(scale) || (scale != 0 && math::is_zero_float(scale)))
-    refuse("a scale fits float32", scale, "magnitudes from 1.5e-45 to 3.4e38");
-  const int chunk = variant.chunk_;
-  if (chunk != 0 && (chunk < 16 || chunk > 128 || chunk % 16 != 0))
-    refuse("a chunk is a multiple of 16 tokens, from 16 to 128", chunk, "16, 32, 48, ... 128");
-  if (variant.level_ > Level::segment)
-    refuse("a level is automatic, serial, chunk or segment", static_cast<int>(variant.level_), "0 to 3");
+  if (const Verdict verdict = judge(variant)) verdict.refuse(verdict.given);
 }
+
+#undef RANKONE_REFUSED
 
 }  // namespace rankone

@@ -1,69 +1,95 @@
 // SPDX-License-Identifier: MIT
-// A linear-attention variant: decay, write, feature map and what may be pinned of its schedule.
+// A linear-attention variant: its formulas, and what may be pinned of its schedule.
 #pragma once
 
 #include <rankone/dsl/expression.hpp>
+#include <rankone/dsl/slots.hpp>
 
 namespace rankone {
-
-// S_t = decay_t * S_{t-1} + key_t^T (write_t v_t),   o_t = scale * phi(q_t) S_t
-enum class DecayKind : unsigned char { none, constant, per_head, per_key };
 
 // Materialization level: state on chip, one serial pass; or chunk states in memory and chunks in parallel.
 enum class Level : unsigned char { automatic, serial, chunk, segment };
 
+// What a decay runs over, and its natural logarithm: at most 0; -inf is a legal reset. No formula: nothing is forgotten.
 struct Decay {
-  DecayKind kind = DecayKind::none;
-  Expression log_decay{};  // natural logarithm, <= 0; -inf is a legal reset
-  friend constexpr bool operator==(const Decay&, const Decay&) = default;
+  Axes axes = Axes::none;
+  Expression log_decay{};
 };
 
-// Which formula of a variant.
-enum class Formula : unsigned char { decay, key, write_scale, feature_map };
-
+// S_t = decay_t * S_{t-1} + key_t^T (write_t v_t),   o_t = scale * phi(q_t) S_t
 struct Variant {
   Name name{};
-  Decay decay_{};
-  Expression key_{};          // of key() and decay(); empty: the tensor k, after the feature map
-  Expression write_scale_{};  // per head and token, multiplies the written key; empty: 1
-  Expression feature_map_{};  // of element(), applied to q and k; empty: identity
-  double scale_ = 0;          // of the read; 0: K^-0.5
-  int chunk_ = 0;             // pinned chunk size, 16 to 128; 0: left to the schedule
+  Graph<max_nodes> nodes{};  // of all formulas; what they share stands once
+  // Of each formula: one past the node of its result (0: there is no such formula), and what it runs over, as Axes' bits.
+  // Plain numbers: where arrays of classes are changed in constant expressions, GCC 12 changes other objects, too.
+  unsigned short results[formula_slots.size()]{};
+  unsigned char domains[formula_slots.size()]{};
+  double scale_ = 0;  // of the read; 0: K^-0.5
+  int chunk_ = 0;     // pinned chunk size, 16 to 128; 0: left to the schedule
   Level level_ = Level::automatic;
 
+  constexpr bool has(Formula which) const { return results[index(which)] > 0; }
+  // The node of its result; -1 where there is none.
+  constexpr short root(Formula which) const { return static_cast<short>(results[index(which)] - 1); }
   // Empty where there is none.
-  constexpr const Expression& formula(Formula which) const {
-    return which == Formula::decay         ? decay_.log_decay
-           : which == Formula::key         ? key_
-           : which == Formula::write_scale ? write_scale_
-                                           : feature_map_;
+  constexpr Expression formula(Formula which) const {
+    return has(which) ? Expression(nodes, root(which)) : Expression();
   }
-  constexpr bool has(Formula which) const { return !formula(which).empty(); }
-  // What the decay runs over: none of them where there is no decay.
-  constexpr Axes decay_axes() const {
-    constexpr unsigned char token = Axes::token, head = Axes::value_head, key = Axes::key;
-    switch (decay_.kind) {
-      case DecayKind::none: break;
-      case DecayKind::constant: return {head};
-      case DecayKind::per_head: return {token | head};
-      case DecayKind::per_key: return {token | head | key};
-    }
-    return {0};
-  }
+  // What a formula runs over: none of them where there is no formula.
+  constexpr Axes domain(Formula which) const { return has(which) ? Axes::of_bits(domains[index(which)]) : Axes::none; }
+  constexpr Axes decay_axes() const { return domain(Formula::decay); }
 
-  // How a declaration says the same; each returns a changed copy. Defined in declare.hpp.
-  constexpr Variant decay(const Decay& decay) const;
-  constexpr Variant key(const Expression& expression) const;
-  constexpr Variant write_scale(const Expression& expression) const;
-  constexpr Variant feature_map(const Expression& expression) const;
-  constexpr Variant feature_map(Expression (*function)(const Expression&)) const;
+  // How a declaration says the same; each returns a changed copy.
+  constexpr Variant decay(const Decay& decay) const { return with(Formula::decay, decay.log_decay, decay.axes); }
+  constexpr Variant key(const Expression& expression) const { return with(Formula::key, expression); }
+  constexpr Variant write_scale(const Expression& expression) const { return with(Formula::write_scale, expression); }
+  constexpr Variant feature_map(const Expression& expression) const { return with(Formula::feature_map, expression); }
+  constexpr Variant feature_map(Expression (*function)(const Expression&)) const {
+    return feature_map(function(Leaf{Operation::element}));
+  }
   constexpr Variant scale(double factor) const;
   constexpr Variant chunk(int tokens) const;
   constexpr Variant level(Level level) const;
   // Ends a declaration: a wrong one does not compile, and the compiler prints why.
   consteval Variant checked() const;
 
-  friend constexpr bool operator==(const Variant&, const Variant&) = default;
+  constexpr Variant with(Formula which, const Expression& expression) const {
+    return with(which, expression, slot_of(which).domain);
+  }
+  constexpr Variant with(Formula which, const Expression& expression, Axes domain) const {
+    Variant result = *this;
+    if (has(which)) {  // of what it was, nothing stays
+      result.nodes = Graph<max_nodes>();
+      for (std::size_t i = 0; i < formula_slots.size(); ++i)
+        if (results[i] > 0 && i != index(which))
+          result.results[i] = static_cast<unsigned short>(result.nodes.add(nodes, results[i] - 1) + 1);
+    }
+    const int root = expression.empty() ? -1 : result.nodes.add(expression, expression.size - 1);
+    result.results[index(which)] = static_cast<unsigned short>(root + 1);
+    result.domains[index(which)] = domain.bits;
+    return result;
+  }
+
+ private:
+  static constexpr std::size_t index(Formula which) { return static_cast<std::size_t>(which); }
 };
+
+// Calls f(slot, formula) for each formula of a variant, in the order of the table.
+template <class Function> constexpr void for_each_formula(const Variant& variant, const Function& f) {
+  for (Slot slot : formula_slots) {
+    if (!variant.has(slot.formula)) continue;
+    slot.domain = variant.domain(slot.formula);
+    f(static_cast<const Slot&>(slot), variant.formula(slot.formula));
+  }
+}
+
+// The same formulas, in whatever order they were declared.
+constexpr bool operator==(const Variant& a, const Variant& b) {
+  for (std::size_t i = 0; i < formula_slots.size(); ++i) {
+    const auto which = static_cast<Formula>(i);
+    if (a.domain(which) != b.domain(which) || !(a.formula(which) == b.formula(which))) return false;
+  }
+  return a.name == b.name && a.scale_ == b.scale_ && a.chunk_ == b.chunk_ && a.level_ == b.level_;
+}
 
 }  // namespace rankone
