@@ -156,11 +156,9 @@ TEST(Refusals, SuggestWhatWasMeant) {
   EXPECT_TRUE(has(said("check gla --devcie cpu"), "an unknown option (did you mean '--device'?)"));
   EXPECT_TRUE(has(said("check lightning --device cpu --scalar layr=3"), "(did you mean 'layer'?)"));
   EXPECT_TRUE(has(rankone({"show", "-"}, R"({"name":"a","dcay":{}})").err, "(did you mean 'decay'?)"));
-  EXPECT_TRUE(has(rankone({"show", "-"}, R"({"name":"a","decay":{"kind":"perkey","log_decay":"input(g)"
-}
-})").err,
-                  "(did you mean 'per_key'?)"));
-EXPECT_FALSE(has(said("zzzzzz gla"), "did you mean"));
+  const std::string misspelt = R"json({"name":"a","decay":{"kind":"perkey","log_decay":"input(g)"}})json";
+  EXPECT_TRUE(has(rankone({"show", "-"}, misspelt).err, "(did you mean 'per_key'?)"));
+  EXPECT_FALSE(has(said("zzzzzz gla"), "did you mean"));
 }
 
 TEST(Refusals, OfEnvironmentVariablesNameThem) {
