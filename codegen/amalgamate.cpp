@@ -62,12 +62,12 @@ std::string_view template_text(std::string_view path) {
   throw Error(ErrorCode::internal, "no such template", std::string(path));
 }
 
-std::string amalgamate(std::initializer_list<std::string_view> roots, const ReadTemplate& read) {
+std::string amalgamate(const std::vector<std::string_view>& roots, const ReadTemplate& read) {
   Amalgamation amalgamation(read);
   for (const std::string_view root : roots) amalgamation.add(root);
   return amalgamation.take();
 }
 
-std::string amalgamate(std::initializer_list<std::string_view> roots) { return amalgamate(roots, template_text); }
+std::string amalgamate(const std::vector<std::string_view>& roots) { return amalgamate(roots, template_text); }
 
 }  // namespace rankone

@@ -3,9 +3,9 @@
 #pragma once
 
 #include <functional>
-#include <initializer_list>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace rankone {
 
@@ -13,7 +13,7 @@ using ReadTemplate = std::function<std::string_view(std::string_view path)>;
 
 // Includes in quotes are replaced by the file, relative to templates/, each once and in the order in which they are
 // reached. Comments stay; `#pragma once` and the licence line, which the banner holds, go.
-std::string amalgamate(std::initializer_list<std::string_view> roots, const ReadTemplate& read);
-std::string amalgamate(std::initializer_list<std::string_view> roots);  // from the embedded templates
+std::string amalgamate(const std::vector<std::string_view>& roots, const ReadTemplate& read);
+std::string amalgamate(const std::vector<std::string_view>& roots);  // from the embedded templates
 
 }  // namespace rankone

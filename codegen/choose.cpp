@@ -137,16 +137,27 @@ Schedule default_schedule(const Variant& variant, const CompileOptions& options,
   return choose(variant, options, arch, &expected);
 }
 
-// The state-only pass is the portable family's, whichever the forward pass is of.
+// The forward pass's own, where its kernels keep states without what is prepared.
 Schedule states_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
                          const Schedule& forward) {
-  if (forward.family == Family::portable) return forward;
+  if (!forward.prepared) return forward;
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
-  const Pins pins{.family = Family::portable};
-  const auto best = Chooser(target, pins).best(pins);
-  if (!best) refuse_pins(target, pins);
-  return *best;
+  for (const Family family : {forward.family, Family::portable}) {
+    const Pins pins{.family = family, .level = forward.level, .prepared = false};
+    if (const auto best = Chooser(target, pins).best(pins)) return *best;
+  }
+  refuse_pins(target, {.family = Family::portable});
+}
+
+Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
+                      const Schedule& forward) {
+  switch (pass) {
+    case Pass::forward: return forward;
+    case Pass::states: return states_schedule(variant, options, arch, forward);
+    case Pass::combine: return {};
+  }
+  return forward;
 }
 
 Schedule preferred(const std::vector<Schedule>& legal) {

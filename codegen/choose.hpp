@@ -29,6 +29,9 @@ Schedule default_schedule(const Variant& variant, const CompileOptions& options,
 // Of the public state-only pass of a forward pass that has this schedule. Pins are the forward pass's.
 Schedule states_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
                          const Schedule& forward);
+// The same of any pass; combining has nothing to schedule.
+Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
+                      const Schedule& forward);
 
 // The best of `legal`, which is not empty, whatever the target; of equals the first.
 Schedule preferred(const std::vector<Schedule>& legal);

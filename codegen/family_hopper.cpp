@@ -2,7 +2,7 @@
 // The Hopper kernel family: whom it serves, and what fits into a block.
 #include "codegen/bounds.hpp"
 #include "codegen/family.hpp"
-#include "codegen/space.hpp"
+#include "codegen/kernels.hpp"
 
 namespace rankone {
 namespace {
@@ -21,13 +21,10 @@ Unserved why_not_served(const Target& target) {
 }
 
 std::string why_too_large(const Target& target, const Schedule& schedule) {
-  const auto bytes = [&](KernelRole role) {
-    return hopper_layout(target.variant, target.options, schedule, role).bytes;
-  };
-  if (schedule.prepared)
-    if (std::string reason = why_beyond_shared_memory(bytes(KernelRole::prepare), target.limits); !reason.empty())
+  for (const Kernel& kernel : kernels_of({target.variant, target.options, schedule}))
+    if (std::string reason = why_beyond_shared_memory(kernel.shared_bytes, target.limits); !reason.empty())
       return reason;
-  return why_beyond_shared_memory(bytes(KernelRole::scan), target.limits);
+  return {};
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "codegen/family.hpp"
-#include "codegen/space.hpp"
+#include "codegen/kernels.hpp"
 #include "templates/kernels/layout.cuh"
 
 namespace rankone {
@@ -18,11 +18,9 @@ std::string why_too_large(const Target& target, const Schedule& schedule) {
       padded_keys(target.options.key_dim) * std::max(schedule.value_tile / schedule.warps, fewest_columns) / 32;
   if (state + working_registers > std::min(thread_registers, multiprocessor_registers / (32 * schedule.warps)))
     return "the state leaves a thread fewer than 64 of its registers";
-  const KernelRole largest = schedule.level == Level::serial ? KernelRole::scan : KernelRole::output;
-  for (const KernelRole role : {largest, KernelRole::states}) {
-    const int bytes = shared_bytes(target.variant, target.options, schedule, role);
-    if (std::string reason = why_beyond_shared_memory(bytes, target.limits); !reason.empty()) return reason;
-  }
+  for (const Kernel& kernel : kernels_of({target.variant, target.options, schedule}))
+    if (std::string reason = why_beyond_shared_memory(kernel.shared_bytes, target.limits); !reason.empty())
+      return reason;
   return {};
 }
 

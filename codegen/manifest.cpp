@@ -10,56 +10,33 @@
 #include <rankone/dsl/describe.hpp>
 #include <rankone/version.hpp>
 
+#include "codegen/argument_fields.hpp"
 #include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
-#include "codegen/space.hpp"
 #include "codegen/variant_json.hpp"
 #include "templates/device/arguments.cuh"
-#include "templates/hopper/layout.cuh"
 
 namespace rankone {
 namespace {
 
 using json = nlohmann::ordered_json;
 
-constexpr int schema = 1;
+constexpr int schema = 2;
 
 const char* precision_name(Precision precision) { return precision == Precision::f32 ? "f32" : "tf32"; }
 
-const char* role_name(KernelRole role) {
-  switch (role) {
-    case KernelRole::scan: return "forward";
-    case KernelRole::states: return "states";
-    case KernelRole::output: return "output";
-    case KernelRole::join: return "join";
-    case KernelRole::prepare: return "prepare";
-    case KernelRole::combine: return "combine";
-  }
-  return "";
-}
-
-// The formulas of codegen/geometry.cpp, for readers.
-std::string blocks_text(const Program& program, KernelRole role) {
-  const std::string tiles = std::to_string(program.value_tiles);
-  if (role == KernelRole::combine) return "N * HV";
-  if (role == KernelRole::prepare) return "runs * HV";
-  if (program.schedule.level == Level::segment && program.pass == Pass::forward) {
-    const int elements = program.options.key_dim * program.options.value_dim, per_block = 4 * join_threads;
-    if (role == KernelRole::join) return "N * HV * " + std::to_string((elements + per_block - 1) / per_block);
-    return "segments * HV * " + tiles;
-  }
-  return (role == KernelRole::output ? "slots * HV * " : "N * HV * ") + tiles;
-}
+json size_json(const Extent& extent) { return json::parse(extent.json()); }
 
 json kernels_json(const Program& program) {
   json list = json::array();
   for (const Kernel& kernel : program.kernels)
-    list.push_back({{"entry", kernel.entry},
-                    {"role", role_name(kernel.role)},
+    list.push_back({{"name", kernel.name},
+                    {"entry", kernel.entry},
                     {"threads", kernel.threads},
                     {"shared_bytes", kernel.shared_bytes},
                     {"cluster", kernel.cluster},
-                    {"blocks", blocks_text(program, kernel.role)}});
+                    {"blocks", size_json(kernel.blocks)},
+                    {"items", size_json(kernel.items)}});
   return list;
 }
 
@@ -72,108 +49,64 @@ json port_json(const Port& port) {
   return result;
 }
 
-json names_json(const Program& program, PortRole role) {
-  json list = json::array();
-  for (const Port& port : ports_of(program.ports, role)) list.push_back(port.name);
-  return list;
-}
-
-#define RANKONE_FIELD(member, type)                                                                                    \
-  json {                                                                                                               \
-    {"name", #member}, {"offset", offsetof(Arguments, member)}, {"bytes", sizeof(Arguments::member)}, { "type", type } \
-  }
-
-// Of q, k, v and the inputs, in the order of their bits.
-std::string map_text(const Program& program) {
-  if (!program.uses_tma) return "not read";
-  return "a CUtensorMap of q, k, v or an input with K, read where its bit from first_tensor_is_mapped on is set, and "
-         "never needed: 4 dimensions, columns, tokens, heads and batch, with the tensor's strides; a box of 128 bytes "
-         "of columns, " +
-         std::to_string(program.schedule.chunk) +
-         " tokens, 1 head and 1 row of the batch; no interleave, SWIZZLE_128B, out of bounds zero";
-}
-
 json arguments_json(const Program& program) {
-  json fields = {RANKONE_FIELD(query, "tensor"),
-                 RANKONE_FIELD(key, "tensor"),
-                 RANKONE_FIELD(value, "tensor"),
-                 RANKONE_FIELD(output, "tensor"),
-                 RANKONE_FIELD(inputs, "tensor[6]"),
-                 RANKONE_FIELD(parameters, "pointer[8]"),
-                 RANKONE_FIELD(scalars, "float[8]"),
-                 RANKONE_FIELD(initial_state, "pointer"),
-                 RANKONE_FIELD(final_state, "pointer"),
-                 RANKONE_FIELD(chunk_states, "pointer"),
-                 RANKONE_FIELD(log_decay_total, "pointer"),
-                 RANKONE_FIELD(cu_seqlens, "pointer"),
-                 RANKONE_FIELD(tokens, "int64"),
-                 RANKONE_FIELD(sequences, "int64"),
-                 RANKONE_FIELD(segment_tokens, "int64"),
-                 RANKONE_FIELD(segment_decays, "pointer"),
-                 RANKONE_FIELD(heads, "int32"),
-                 RANKONE_FIELD(value_heads, "int32"),
-                 RANKONE_FIELD(scale, "float"),
-                 RANKONE_FIELD(flags, "uint32"),
-                 RANKONE_FIELD(maps, "tensor_map[9]")};
-  return {{"passing", "one struct by value"},
+  json fields = json::array(), flags = json::array();
+  for (const ArgumentField& field : argument_fields(program)) {
+    json row{{"name", field.name}, {"offset", field.offset}, {"bytes", field.bytes}, {"type", field.type}};
+    if (field.count != 0) row["count"] = field.count;
+    row["about"] = field.about;
+    if (field.type == "pointer") row["may_be_null"] = field.may_be_null;
+    fields.push_back(std::move(row));
+  }
+  for (const ArgumentBit& bit : argument_bits(program))
+    flags.push_back({{"name", bit.name}, {"bit", bit.bit}, {"about", bit.about}});
+  return {{"passing", "one struct by value; what is not read is 0"},
           {"bytes", sizeof(Arguments)},
           {"alignment", alignof(Arguments)},
+          {"types",
+           {{"tensor", "a pointer `data`, then int64 batch_stride, token_stride and head_stride in elements"},
+            {"tensor_map", "the 128 bytes of a CUtensorMap"}}},
           {"fields", std::move(fields)},
-          {"tensor", "pointer, then int64 strides of batch, token and head in elements"},
-          {"tensor_map", map_text(program)},
-          {"inputs", names_json(program, PortRole::gate)},
-          {"parameters", names_json(program, PortRole::parameter)},
-          {"scalars", program.scalars},
-          {"flags",
-           {{"cu_seqlens_are_64_bit", static_cast<unsigned>(cu_seqlens_are_64_bit)},
-            {"query_is_vectorized", static_cast<unsigned>(query_is_vectorized)},
-            {"key_is_vectorized", static_cast<unsigned>(key_is_vectorized)},
-            {"value_is_vectorized", static_cast<unsigned>(value_is_vectorized)},
-            {"output_is_vectorized", static_cast<unsigned>(output_is_vectorized)},
-            {"first_input_is_vectorized", static_cast<unsigned>(first_input_is_vectorized)},
-            {"first_tensor_is_mapped", static_cast<unsigned>(first_tensor_is_mapped)}}}};
+          {"flags", std::move(flags)}};
 }
 
-#undef RANKONE_FIELD
+// Numbers that follow from the sizes of a call are a number, a name, or {operation: operands}.
+json sizes_json(const Program& program) {
+  json definitions = json::object();
+  for (const auto& [name, extent] : definitions_of(program)) definitions[name] = size_json(extent);
+  return {
+      {"names",
+       {{"B", "rows of the batch"},
+        {"T", "tokens of a row"},
+        {"N", "sequences; B where they are not packed"},
+        {"H", "heads of q and k"},
+        {"HV", "heads of v and o"},
+        {"packed", "1 with cu_seqlens, else 0"},
+        {"multiprocessors", "of the GPU"}}},
+      {"operations",
+       "integers; add, subtract, multiply; divide rounds down and ceil_div up; min, max; less is 1 or 0; select takes "
+       "its second where the first is not 0, else its third, and evaluates only that"},
+      {"definitions", std::move(definitions)}};
+}
 
-static_assert(sizeof(TensorArgument) == 32 && max_inputs == 6 && max_parameters == 8 && max_scalars == 8 &&
-              max_maps == 9);
-static_assert(sizeof(Arguments) <= 4096, "what a kernel's parameters may have");
+json workspace_json(const Program& program) {
+  json regions = json::array();
+  for (std::size_t i = 0; i < program.regions.size(); ++i)
+    regions.push_back({{"name", program.regions[i].name},
+                       {"holds", program.regions[i].holds},
+                       {"offset", size_json(offset_of(program, i))},
+                       {"bytes", size_json(program.regions[i].bytes)}});
+  return {{"bytes", size_json(workspace_of(program))},
+          {"alignment", 16},
+          {"before", "anything: what a call reads of it, it has written"},
+          {"regions", std::move(regions)}};
+}
 
 json launch_json(const Program& program) {
-  const std::string chunk = std::to_string(program.schedule.chunk);
-  json launch{{"grid", "one-dimensional, `blocks` of the kernel"},
-              {"order", program.pass == Pass::forward ? "all kernels, as listed" : "each kernel on its own"},
-              {"slots", "ceil(T / " + chunk + ") * B, or ceil(T / " + chunk + ") + N with cu_seqlens"}};
-  if (program.schedule.level == Level::chunk && program.pass == Pass::forward) {
-    const int bytes = program.value_tiles * program.schedule.value_tile * program.key_padded * program.operand_bytes;
-    launch["workspace_bytes"] = "slots * HV * " + std::to_string(bytes) + ", at chunk_states, 16-byte aligned";
-  } else if (program.schedule.level == Level::segment && program.pass == Pass::forward) {
-    const int state = 4 * program.options.key_dim * program.options.value_dim;
-    const int decay = 4 * (program.variant.decay_axes().has(Axes::key) ? program.options.key_dim : 1);
-    launch["segment_tokens"] = "a multiple of " + chunk +
-                               " and at least twice that, the same for all kernels; or 0, which walks sequences " +
-                               "whole: then states and join are left out";
-    launch["segments"] = "ceil(T / segment_tokens) * B, or ceil(T / segment_tokens) + N with cu_seqlens; N if it is 0";
-    launch["workspace_bytes"] = "segments * HV * " + std::to_string(state + decay) +
-                                ", 16-byte aligned: at chunk_states " + "segments * HV * " + std::to_string(state) +
-                                ", behind them segment_decays; 0 if not split";
-  } else if (program.schedule.prepared) {
-    launch["segment_tokens"] = "a multiple of " + chunk + ", best " + std::to_string(segment_tokens(program, {}));
-    launch["runs"] = "ceil(T / segment_tokens) * B, or ceil(T / segment_tokens) + N with cu_seqlens";
-    launch["workspace_bytes"] =
-        "slots * HV * " +
-        std::to_string(
-            hopper_layout(program.variant, program.options, program.schedule, KernelRole::prepare).prepared_bytes) +
-        ", at chunk_states, 16-byte aligned";
-  } else {
-    launch["workspace_bytes"] = "0";
-  }
-  if (program.schedule.family == Family::hopper && program.pass == Pass::forward)
-    launch["grid"] =
-        "one-dimensional, `blocks` of the kernel; forward, states and prepare also run with fewer, a multiple "
-        "of `cluster`, which walk the rest";
-  return launch;
+  return {{"grid", "`blocks` of the kernel, 1, 1; a kernel with 0 blocks is left out"},
+          {"order", "all kernels, as listed, on one stream"},
+          {"items", "at most 2^31 - 1; where they are more than the blocks a block walks several"},
+          {"segment_tokens", size_json(program.segment_tokens)}};
 }
 
 double scale_of(const Program& program) {
@@ -196,12 +129,12 @@ std::string launch_manifest(const Program& program) {
       .dump();
 }
 
-std::string manifest_json(const Program& program, const std::string& key) {
+std::string manifest_json(const Program& program, const ManifestFiles& files) {
   json tensors = json::array();
   for (const Port& port : program.ports) tensors.push_back(port_json(port));
   json result{{"schema", schema},
               {"rankone", RANKONE_VERSION},
-              {"name", program.variant.name.view()},
+              {"name", program.name},
               {"pass", name_in(pass_names, program.pass)},
               {"recurrence", describe(program.variant)},
               {"variant", json::parse(variant_to_json(program.variant))},
@@ -212,11 +145,19 @@ std::string manifest_json(const Program& program, const std::string& key) {
               {"precision", precision_name(program.options.precision)},
               {"default_scale", scale_of(program)},
               {"schedule", json::parse(schedule_to_json(program.schedule))},
+              {"source", files.source},
+              {"header", files.header},
+              {"cubin", nullptr},
+              {"sizes", sizes_json(program)},
               {"kernels", kernels_json(program)},
               {"launch", launch_json(program)},
+              {"workspace", workspace_json(program)},
               {"arguments", arguments_json(program)},
               {"tensors", std::move(tensors)}};
-  if (!key.empty()) result["key"] = key;
+  for (std::size_t i = 0; i < files.warnings.size(); ++i) result["kernels"].at(i)["warnings"] = files.warnings[i];
+  if (!files.cubin.empty())
+    result["cubin"] = {
+        {"file", files.cubin}, {"bytes", files.cubin_bytes}, {"xxh3_128", files.cubin_hash}, {"key", files.key}};
   return result.dump(2) + "\n";
 }
 

@@ -2,15 +2,27 @@
 // What somebody who loads an exported kernel needs to know, as JSON.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "codegen/program.hpp"
 
 namespace rankone {
 
-// The whole of it, for NAME.json beside NAME.cu: entries, argument struct with offsets, order of inputs, launch
-// geometry, workspace, tensors. `key` is that of the compiled binary; may be empty.
-std::string manifest_json(const Program& program, const std::string& key = {});
+// What is exported beside it, by name.
+struct ManifestFiles {
+  std::string source{}, header{};
+  std::string cubin{};  // empty: there is none
+  std::size_t cubin_bytes = 0;
+  std::string cubin_hash{};                          // XXH3 of 128 bits, in hexadecimal
+  std::string key{};                                 // the cache's
+  std::vector<std::vector<std::string>> warnings{};  // the assembler's, of each kernel
+};
+
+// The whole of it, for NAME.json beside NAME.cu: entries, argument struct with offsets and meanings, launch geometry,
+// workspace, tensors.
+std::string manifest_json(const Program& program, const ManifestFiles& files = {});
 
 // One line of it that travels inside the cubin as NAME_manifest; the same for every architecture.
 std::string launch_manifest(const Program& program);

@@ -4,6 +4,7 @@
 
 #include "codegen/bounds.hpp"
 #include "codegen/gate_text.hpp"
+#include "codegen/kernels.hpp"
 #include "codegen/names.hpp"
 #include "codegen/space.hpp"
 
@@ -33,22 +34,27 @@ class PolicyWriter {
     const Variant& variant = program_.variant;
     const CompileOptions& options = program_.options;
     const Schedule& schedule = program_.schedule;
+    const HopperParts parts{.has_gate_group = !schedule.prepared};
+    const int warps = schedule.family == Family::hopper ? hopper_layout(variant, options, schedule, parts).threads / 32
+                                                        : schedule.warps;
     text_ = "struct Policy {\n";
     line(std::string("using Storage = ") + element_name(options.dtype) + ";");
-    line(std::string("using Operand = ") + (program_.operand_bytes == 2 ? name_of(options.dtype) : "float") + ";");
+    line(std::string("using Operand = ") +
+         (operand_bytes(options, schedule.family) == 2 ? name_of(options.dtype) : "float") + ";");
     flags({{"split_products", options.precision == Precision::f32}});
     line("static constexpr DecayKind decay = DecayKind::" + std::string(name_in(decay_names, variant.decay_axes())) +
          ";");
     integers({{"key_dim", options.key_dim}, {"value_dim", options.value_dim}});
     integers({{"chunk", schedule.chunk},
               {"value_tile", schedule.value_tile},
-              {"warps", block_threads(variant, options, schedule, KernelRole::scan) / 32},
+              {"warps", warps},
               {"stages", schedule.stages}});
     if (schedule.family == Family::hopper) integers({{"cluster", schedule.cluster}});
     if (schedule.family == Family::hopper)
       flags({{"in_segments", schedule.level == Level::segment},
              {"prepared", schedule.prepared},
-             {"uses_tma", program_.uses_tma}});
+             {"uses_tma", program_.uses_tma},
+             {"state_only", program_.pass == Pass::states}});
     std::vector<std::pair<std::string, bool>> given;
     for (const Slot& slot : formula_slots)
       if (!slot.has_domains) given.emplace_back("has_" + std::string(slot.name), variant.has(slot.formula));

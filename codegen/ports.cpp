@@ -10,14 +10,14 @@ namespace rankone {
 namespace {
 
 constexpr unsigned in(Pass pass) { return 1u << static_cast<unsigned>(pass); }
-constexpr unsigned every_pass = ~0u;
+constexpr unsigned over_tokens = in(Pass::forward) | in(Pass::states), every_pass = ~0u;
 constexpr int vector_bytes = 16;  // what one access of the fast paths takes
 
 // A port, and where it exists. What stands here is all that the rest of the library knows of it, but for the code that
 // computes with it.
 struct Row {
   Port port;
-  unsigned passes = every_pass;
+  unsigned passes = over_tokens;
   bool exists = true;
 };
 
@@ -63,13 +63,13 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
         .name = name, .role = role, .axes = axes, .type = i64, .rule = integer, .contiguous = true, .optional = true};
   };
   return {{token("q", input, query), in(Pass::forward)},
-          {token("k", input, query), every_pass, reads_key(variant)},
+          {token("k", input, query), over_tokens, reads_key(variant)},
           {token("v", input, value)},
           {list("cu_seqlens", packing, {Axis::offsets})},  // before what counts sequences
-          {whole("initial_state", PortRole::state, matrix, vector_bytes)},
+          {whole("initial_state", PortRole::state, matrix, vector_bytes), every_pass},
           {token("o", output, value), in(Pass::forward)},
-          {whole("final_state", output, matrix, vector_bytes)},
-          {whole("log_decay_total", output, total, 1), in(Pass::states)}};
+          {whole("final_state", output, matrix, vector_bytes), every_pass},
+          {whole("log_decay_total", output, total, 1), in(Pass::states) | in(Pass::combine)}};
 }
 
 // Of a token input or a parameter.

@@ -6,51 +6,59 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include <rankone/dsl/variant.hpp>
 #include <rankone/dtype.hpp>
 #include <rankone/options.hpp>
 
+#include "codegen/extent.hpp"
 #include "codegen/ports.hpp"
+#include "templates/device/arguments.cuh"
 
 namespace rankone {
 
-enum class KernelRole : unsigned char {
-  scan,     // serial level: one pass, state on chip
-  states,   // writes the state before each chunk, and the final one; also the public state-only pass
-  output,   // chunks in parallel, from those states
-  join,     // segment level: from what each segment adds to the state before each
-  prepare,  // before a prepared scan: operands, decays and scores of each chunk
-  combine   // joins the states of two spans
+// A part of the workspace, at a multiple of 16 bytes behind the one before.
+struct Region {
+  std::string name;
+  std::string holds;  // for people
+  void* Arguments::*argument = nullptr;
+  Extent bytes{};  // a multiple of 16
 };
 
 struct Kernel {
-  std::string entry;  // extern "C" name
-  KernelRole role = KernelRole::scan;
+  std::string name;    // of what it does: "scan", "join", ...
+  std::string entry;   // its extern "C" name
+  std::string header;  // of its skeleton, below templates/
+  std::string call;    // the skeleton's function, as the entry calls it
+  std::string check;   // holds where what the host counted is what the kernel uses
+  Schedule schedule{};
   int threads = 0;
-  int shared_bytes = 0;
-  int cluster = 1;    // blocks of a cluster; the grid is a multiple of it
-  int residents = 1;  // blocks that a multiprocessor is meant to hold
+  int shared_bytes = 0;  // dynamic
+  int cluster = 1;       // blocks of a cluster; the grid is a multiple of it
+  int residents = 0;     // blocks that a multiprocessor is meant to hold; 0: the compiler's choice
+  Extent items{};        // pieces of work: at most 2^31 - 1
+  Extent blocks{};       // of a launch; with fewer than `items` a block walks several. 0: it is left out
 };
 
 // Order in `scalars` is the order in Arguments.
 struct Program {
   Variant variant{};
   CompileOptions options{};
-  Schedule schedule{};
+  Schedule schedule{};  // as it was chosen; kernels have their own
   std::string arch;
-  int key_padded = 0;     // K rounded up to 16
-  int value_tiles = 0;    // ceil(V / value_tile)
-  int operand_bytes = 0;  // of an element of tensor-core products, and of a saved state
+  Pass pass = Pass::forward;
+  std::string name;  // readable, and no other configuration's: of its entry and its files
+  std::vector<Port> ports;
+  std::vector<std::string> scalars;
+  bool reads_key = true;  // false where the key expression does not use k
   // Whether tensors that have maps come by boxes: that leaves the most time to those who compute gates. Where only memory
   // binds, copies of whole rows are 2 to 4 % faster.
   bool uses_tma = false;
-  bool reads_key = true;  // false where the key expression does not use k
-  std::vector<Port> ports;
-  std::vector<std::string> scalars;
-  Pass pass = Pass::forward;
-  std::vector<Kernel> kernels;  // of the pass, in launch order
+  std::vector<Region> regions;  // of the workspace, in this order
+  std::vector<Kernel> kernels;  // in launch order
+  Extent segment_tokens{};      // a multiple of the chunk; 0: sequences are walked whole
 };
 
 struct ArchLimits {
@@ -66,12 +74,10 @@ std::string emit(const Program&);  // program -> CUDA text
 // The compiler's option that leaves of that text only this one of `kernels`; empty where there is no other.
 std::string option_for(const Program&, std::size_t kernel);
 
-std::int64_t block_count(const Program&, const Kernel&, const Shape&);
-std::int64_t chunk_slots(const Program&, const Shape&);  // ceil(T / C) * B, or ceil(T / C) + N when packed
-// Of a segment, or of what a block prepares at a time; 0 where sequences are walked whole.
-std::int64_t segment_tokens(const Program&, const Shape&);
-std::size_t segment_state_bytes(const Program&, const Shape&);  // where segment_decays start in the workspace
-// Of chunk_states and segment_decays; 0 at the serial level unless it is prepared.
-std::size_t workspace_bytes(const Program&, const Shape&);
+// Bytes of all regions, and of those before one.
+Extent workspace_of(const Program&);
+Extent offset_of(const Program&, std::size_t region);
+// Every named extent of a program, each before those that refer to it.
+std::vector<std::pair<std::string, Extent>> definitions_of(const Program&);
 
 }  // namespace rankone

@@ -20,13 +20,15 @@ inline constexpr int hopper_multiprocessors = 132;
 // Throws Error where K, V or a type is out of range, or names a tensor that the variant lacks.
 void check_options(const Variant& variant, const CompileOptions& options);
 
-// What a block of the Hopper family consists of.
+// Which warpgroups a kernel of the Hopper family has beside its producer, and whether they read queries.
+struct HopperParts {
+  bool reads_query = true;
+  bool has_gate_group = true;
+  bool has_consumers = true;
+};
+// What such a block consists of.
 HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
-                           KernelRole role);
-
-// Threads and shared memory of a block of this role.
-int block_threads(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);
-int shared_bytes(const Variant& variant, const CompileOptions& options, const Schedule& schedule, KernelRole role);
+                           const HopperParts& parts);
 
 // The options' pins and the variant's own. Throws Error where they disagree.
 Pins pins_of(const Variant& variant, const CompileOptions& options);

@@ -150,7 +150,8 @@ void CallChecker::set_shape(Sizes& sizes, Call& call) const {
 }
 
 void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const {
-  const std::size_t wanted = workspace_bytes(program_, call.shape);
+  const Sizes64 of_call = sizes_of(call.shape);
+  const auto wanted = static_cast<std::size_t>(workspace_of(program_).evaluate(of_call));
   if (wanted == 0) return;
   const Tensor& space = given.workspace;
   const std::string accepted = std::to_string(wanted) + " bytes of the device's memory, contiguous and 16-byte aligned";
@@ -160,10 +161,10 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
     sizes.refuse("workspace", "the workspace is too small", std::to_string(bytes) + " bytes", accepted);
   if (!space.contiguous() || reinterpret_cast<std::uintptr_t>(space.data) % 16 != 0)
     sizes.refuse("workspace", "the workspace does not serve", "gaps, or another alignment", accepted);
-  call.arguments.chunk_states = space.data;
-  call.arguments.segment_tokens = segment_tokens(program_, call.shape);
-  call.arguments.segment_decays =
-      reinterpret_cast<float*>(static_cast<unsigned char*>(space.data) + segment_state_bytes(program_, call.shape));
+  for (std::size_t i = 0; i < program_.regions.size(); ++i)
+    call.arguments.*program_.regions[i].argument =
+        static_cast<unsigned char*>(space.data) + offset_of(program_, i).evaluate(of_call);
+  call.arguments.segment_tokens = program_.segment_tokens.evaluate(of_call);
 }
 
 Call CallChecker::forward(const ForwardArguments& given) const {
@@ -217,6 +218,7 @@ Call CallChecker::states(const ForwardArguments& given, const Tensor& log_decay_
   if (arguments.final_state == nullptr && arguments.log_decay_total == nullptr)
     sizes.refuse("final_state", "there is nothing to write", "neither", "final_state, log_decay_total, or both");
   set_shape(sizes, call);
+  bind_workspace(given, sizes, call);
   call.empty = arguments.sequences == 0;
   return call;
 }

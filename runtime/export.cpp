@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: MIT
-// NAME.cu, NAME.ARCH.cubin and NAME.json: each whole, the manifest last.
+// NAME.cu, NAME.h, NAME.ARCH.cubin and NAME.json: each whole, the manifest last.
 #include "runtime/export.hpp"
 
-#include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <list>
 
 #include <rankone/error.hpp>
 
+#include "codegen/c_header.hpp"
 #include "codegen/manifest.hpp"
 #include "runtime/cache/file.hpp"
+#include "runtime/cache/hash.hpp"
 #include "runtime/interruption.hpp"
 #include "runtime/kernel_report.hpp"
 #include "runtime/log.hpp"
@@ -22,28 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool holds(const fs::path& file, const std::string& text) {
-  std::ifstream stream(file, std::ios::binary);
-  return stream && std::string(std::istreambuf_iterator<char>(stream), {}) == text;
-}
-
-// Cubins of another source of this variant, whose place the new one has taken.
-std::vector<std::string> remove_stale(const fs::path& folder, const std::string& name, const std::string& cubin) {
-  std::vector<std::string> stale;
-  std::error_code failed;
-  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
-    const std::string file = entry->path().filename().string();
-    if (file.starts_with(name + ".sm_") && file.ends_with(".cubin") && entry->path() != cubin)
-      stale.push_back(entry->path().string());
-  }
-  std::sort(stale.begin(), stale.end());
-  for (const std::string& file : stale)
-    if (!fs::remove(file, failed) && failed)
-      throw Error(ErrorCode::io, "a cubin of an earlier export cannot be removed", failed.message(),
-                  "a folder that can be written", file);
-  return stale;
-}
-
 ExportedFiles export_text(const Program& program, const std::string& text, const std::string& directory) {
   // Everything is made before anything is written.
   BuiltCubin built;
@@ -53,10 +30,20 @@ ExportedFiles export_text(const Program& program, const std::string& text, const
     if (error.code() != ErrorCode::not_found && error.code() != ErrorCode::unsupported) throw;
     log(LogLevel::warn, std::string("no cubin is exported: ") + error.what());
   }
-  const std::string manifest = manifest_json(program, built.key), name(program.variant.name.view());
   const fs::path folder(directory);
-  ExportedFiles files{.source = (folder / (name + ".cu")).string(),
-                      .cubin = built.cubin.empty() ? "" : (folder / (name + "." + program.arch + ".cubin")).string(),
+  const std::string& name = program.name;
+  ManifestFiles names{.source = name + ".cu", .header = name + ".h"};
+  if (!built.cubin.empty()) {
+    names.cubin = name + "." + program.arch + ".cubin";
+    names.cubin_bytes = built.cubin.size();
+    names.cubin_hash = hex(digest_of(built.cubin));
+    names.key = built.key;
+    for (const KernelReport& kernel : built.kernels) names.warnings.push_back(kernel.warnings);
+  }
+  const std::string manifest = manifest_json(program, names), header = c_header(program);
+  ExportedFiles files{.source = (folder / names.source).string(),
+                      .header = (folder / names.header).string(),
+                      .cubin = names.cubin.empty() ? "" : (folder / names.cubin).string(),
                       .manifest = (folder / (name + ".json")).string()};
 
   const Uninterrupted step;
@@ -68,11 +55,10 @@ ExportedFiles export_text(const Program& program, const std::string& text, const
   // The manifest last: who finds it finds the rest.
   std::list<StagedFile> staged;
   staged.emplace_back(files.source, std::initializer_list<std::string_view>{text});
+  staged.emplace_back(files.header, std::initializer_list<std::string_view>{header});
   if (!built.cubin.empty()) staged.emplace_back(files.cubin, std::initializer_list<std::string_view>{built.cubin});
   staged.emplace_back(files.manifest, std::initializer_list<std::string_view>{manifest});
-  const bool same_source = holds(files.source, text);
   for (StagedFile& each : staged) each.publish();
-  if (!same_source) files.removed = remove_stale(folder, name, files.cubin);
   return files;
 }
 

@@ -9,6 +9,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/knob_text.hpp"
+#include "codegen/names.hpp"
 #include "runtime/cache/file_cache.hpp"
 #include "runtime/cache/hash.hpp"
 #include "runtime/cuda/cubin_entry.hpp"
@@ -17,8 +18,6 @@
 
 namespace rankone {
 namespace {
-
-const char* name_of(Pass pass) { return pass == Pass::forward ? "forward" : "states"; }
 
 // `option` leaves exactly `kernels` of the text.
 BuiltCubin build(const Program& program, const std::string& text, std::span<const Kernel> kernels,
@@ -42,9 +41,9 @@ BuiltCubin build(const Program& program, const std::string& text, std::span<cons
                                     [&](const cuda::KernelResources& each) { return each.entry == kernel.entry; });
     if (found == compiled.kernels.end())
       throw Error(ErrorCode::internal, "the emitted text has no such kernel", kernel.entry, {}, name);
-    built.kernels.push_back({kernel.entry, name_of(program.pass), program.arch, found->registers,
-                             kernel.shared_bytes + found->shared_bytes, found->spill_bytes, compiled.milliseconds,
-                             item.hit});
+    built.kernels.push_back({kernel.entry, std::string(name_in(pass_names, program.pass)), program.arch,
+                             found->registers, kernel.shared_bytes + found->shared_bytes, found->spill_bytes,
+                             compiled.milliseconds, item.hit, found->remarks});
   }
   built.cubin = std::move(compiled.cubin);
   return built;

@@ -18,6 +18,7 @@ struct KernelReport {
   int spill_bytes = 0;    // stores and loads
   double compile_ms = 0;  // of the cubin that it is in, when that was compiled
   bool cached = false;
+  std::vector<std::string> warnings{};  // the assembler's, of what costs time: wgmma that it serializes, say
 };
 
 struct BuiltCubin {

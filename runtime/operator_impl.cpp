@@ -7,6 +7,8 @@
 
 #include <rankone/error.hpp>
 
+#include "codegen/choose.hpp"
+
 namespace rankone {
 namespace {
 
@@ -26,57 +28,55 @@ PassKernels::PassKernels(Program program, const Device& device)
     : program_(std::move(program)), text_(emit(program_)), kernels_(device.backend().load(program_, text_)),
       checker_(program_, device.is_cpu()), maps_(program_), multiprocessors_(device.backend().multiprocessors()) {}
 
-void PassKernels::launch(Call call, std::size_t first, std::size_t last, void* stream) const {
+void PassKernels::launch(Call&& call, void* stream) const {
   if (call.empty) return;
   // All are counted before any is launched: a call happens whole or not at all.
-  constexpr std::size_t most_kernels = 3;
-  std::int64_t blocks[most_kernels] = {};
-  for (std::size_t i = first; i <= last; ++i) {
-    blocks[i] = block_count(program_, program_.kernels[i], call.shape);
-    if (blocks[i] > most_blocks)
-      throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(blocks[i]) + " blocks",
-                  text_of(call.shape), "at most 2^31 - 1 blocks: fewer sequences or heads in one call",
+  const Sizes64 sizes = sizes_of(call.shape, multiprocessors_);
+  std::vector<std::int64_t> blocks;
+  blocks.reserve(program_.kernels.size());
+  for (const Kernel& kernel : program_.kernels) {
+    if (const std::int64_t items = kernel.items.evaluate(sizes); items > most_blocks)
+      throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(items) + " blocks", text_of(call.shape),
+                  "at most 2^31 - 1 blocks: fewer sequences or heads in one call",
                   std::string(program_.variant.name.view()));
-    // A block of the Hopper family walks several items, the loads of the next one under way before the last ends. Where
-    // lengths differ the hardware deals better with one item a block, and only it knows where a cluster finds place.
-    const Kernel& kernel = program_.kernels[i];
-    const bool alike = call.shape.sequences == 0 || kernel.role == KernelRole::prepare;
-    if (program_.schedule.family == Family::hopper && kernel.role != KernelRole::join && alike && kernel.cluster == 1)
-      blocks[i] = std::min(blocks[i], std::int64_t{multiprocessors_} * kernel.residents);
+    blocks.push_back(kernel.blocks.evaluate(sizes));
   }
   maps_.add(call, *kernels_);
-  for (std::size_t i = first; i <= last; ++i)
+  for (std::size_t i = 0; i < blocks.size(); ++i)
     if (blocks[i] > 0) kernels_->launch(i, call.arguments, blocks[i], stream);
 }
 
 OperatorImpl::OperatorImpl(Program forward, std::string origin, const Device& device)
     : forward_(std::move(forward), device), origin_(std::move(origin)), device_(device) {}
 
-const PassKernels& OperatorImpl::states_pass() const {
-  std::call_once(states_built_, [&] {
-    const Program& program = forward_.program();
-    states_ = std::make_unique<const PassKernels>(
-        lower(program.variant, program.options,
-              states_schedule(program.variant, program.options, program.arch, program.schedule), program.arch,
-              Pass::states),
-        device_);
+const PassKernels& OperatorImpl::built(LazyPass& lazy, Pass pass) const {
+  std::call_once(lazy.once, [&] {
+    const Program& forward = forward_.program();
+    const Schedule schedule = schedule_for(pass, forward.variant, forward.options, forward.arch, forward.schedule);
+    lazy.kernels = std::make_unique<const PassKernels>(
+        lower(forward.variant, forward.options, schedule, forward.arch, pass), device_);
   });
-  return *states_;
+  return *lazy.kernels;
+}
+
+void OperatorImpl::prepare_states() const {
+  built(states_, Pass::states);
+  built(combine_, Pass::combine);
 }
 
 void OperatorImpl::forward(const ForwardArguments& given, void* stream) const {
-  forward_.launch(forward_.checker().forward(given), 0, program().kernels.size() - 1, stream);
+  forward_.launch(forward_.checker().forward(given), stream);
 }
 
 void OperatorImpl::states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const {
-  const PassKernels& pass = states_pass();
-  pass.launch(pass.checker().states(given, log_decay_total), 0, 0, stream);
+  const PassKernels& pass = built(states_, Pass::states);
+  pass.launch(pass.checker().states(given, log_decay_total), stream);
 }
 
 void OperatorImpl::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier,
                            void* stream) const {
-  const PassKernels& pass = states_pass();
-  pass.launch(pass.checker().combine(state, log_decay_total, earlier), 1, 1, stream);
+  const PassKernels& pass = built(combine_, Pass::combine);
+  pass.launch(pass.checker().combine(state, log_decay_total, earlier), stream);
 }
 
 void check_shape(const Shape& shape, const Variant& variant) {
@@ -97,7 +97,7 @@ void check_shape(const Shape& shape, const Variant& variant) {
 
 std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
   check_shape(shape, program().variant);
-  return rankone::workspace_bytes(program(), shape);
+  return static_cast<std::size_t>(workspace_of(program()).evaluate(sizes_of(shape)));
 }
 
 }  // namespace rankone

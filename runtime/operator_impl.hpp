@@ -28,8 +28,8 @@ class PassKernels {
   const Program& program() const { return program_; }
   const std::string& text() const { return text_; }
   const CallChecker& checker() const { return checker_; }
-  // Kernels `first` to `last` of the program, all or none.
-  void launch(Call call, std::size_t first, std::size_t last, void* stream) const;
+  // All kernels of the program, or none.
+  void launch(Call&& call, void* stream) const;  // maps are added to `call`
 
  private:
   Program program_;
@@ -48,7 +48,7 @@ class OperatorImpl {
   OperatorImpl(Program forward, std::string origin, const Device& device);
 
   void forward(const ForwardArguments& given, void* stream) const;
-  void prepare_states() const { states_pass(); }
+  void prepare_states() const;
   void states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const;
   void combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const;
   std::size_t workspace_bytes(const Shape& shape) const;
@@ -61,13 +61,17 @@ class OperatorImpl {
   const Device& device() const { return device_; }
 
  private:
-  const PassKernels& states_pass() const;  // built when it is first used
+  // Another pass, built when it is first used.
+  struct LazyPass {
+    std::once_flag once;
+    std::unique_ptr<const PassKernels> kernels;
+  };
+  const PassKernels& built(LazyPass& lazy, Pass pass) const;
 
   PassKernels forward_;
   std::string origin_;
   Device device_;
-  mutable std::once_flag states_built_;
-  mutable std::unique_ptr<const PassKernels> states_;
+  mutable LazyPass states_, combine_;
 };
 
 // The architecture that kernels are compiled for: the options', or else the device's own. Throws Error for one that is

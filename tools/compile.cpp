@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // rankone compile: what NVRTC makes of the source.
 #include "autotune/lookup.hpp"
+#include "codegen/choose.hpp"
 #include "codegen/program.hpp"
 #include "runtime/kernel_report.hpp"
 #include "tools/commands.hpp"
@@ -13,7 +14,7 @@
 namespace rankone {
 
 int command_compile(const Options& options) {
-  require_pass(options);
+  const Pass pass = pass_of(options);
   const Variant variant = resolve_variant(options.variants.front());
   const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
   const Device device = pick_device(options);
@@ -21,14 +22,16 @@ int command_compile(const Options& options) {
   const CompileOptions compile = compile_options(options, dims);
   Json kernels = Json::array(), schedules = Json::object();
   Table table({"kernel", "pass", "arch", "registers", "shared", "spilled", "compiled in", "cached"});
-  std::string text;
+  std::string text, warnings;
   for (const std::string& arch : archs) {
     note_suffix(options, variant, compile, arch);
     const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
     text += arch + ": " + chosen.text() + "\n";
     schedules.set(arch, schedule_document(chosen));
     const Progress progress(options, "compiling for " + arch);
-    for (const KernelReport& each : compile_kernels(lower(variant, compile, chosen.schedule, arch))) {
+    const Program program =
+        lower(variant, compile, schedule_for(pass, variant, compile, arch, chosen.schedule), arch, pass);
+    for (const KernelReport& each : compile_kernels(program)) {
       kernels.append(Json::object({{"name", each.name},
                                    {"pass", each.pass},
                                    {"arch", each.arch},
@@ -36,7 +39,9 @@ int command_compile(const Options& options) {
                                    {"shared_bytes", each.shared_bytes},
                                    {"spill_bytes", each.spill_bytes},
                                    {"compile_ms", each.compile_ms},
-                                   {"cached", each.cached}}));
+                                   {"cached", each.cached},
+                                   {"warnings", each.warnings}}));
+      for (const std::string& warning : each.warnings) warnings += "\nwarning: " + each.arch + ": " + warning + "\n";
       table.row({each.name, each.pass, each.arch, std::to_string(each.registers),
                  std::to_string(each.shared_bytes) + " B", std::to_string(each.spill_bytes) + " B",
                  fixed(each.compile_ms, 1) + " ms", each.cached ? "yes" : "no"});
@@ -44,7 +49,7 @@ int command_compile(const Options& options) {
   }
   print_result(options,
                Json::object({{"variant", variant.name.view()}, {"schedules", schedules}, {"kernels", kernels}}),
-               text + "\n" + table.text());
+               text + "\n" + table.text() + warnings);
   return exit_done;
 }
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 
 #include "autotune/lookup.hpp"
+#include "codegen/choose.hpp"
 #include "codegen/program.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
@@ -12,7 +13,7 @@
 namespace rankone {
 
 int command_emit(const Options& options) {
-  require_pass(options);
+  const Pass pass = pass_of(options);
   const std::string output = options.output.empty() ? "-" : options.output;
   require_distinct(output, options.variants.front(), "the variant");
   const Variant variant = resolve_variant(options.variants.front());
@@ -22,7 +23,9 @@ int command_emit(const Options& options) {
   const CompileOptions compile = compile_options(options, dims);
   note_suffix(options, variant, compile, arch);
   const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
-  const std::string source = emit(lower(variant, compile, chosen.schedule, arch));
+  const Program program =
+      lower(variant, compile, schedule_for(pass, variant, compile, arch, chosen.schedule), arch, pass);
+  const std::string source = emit(program);
 
   if (!options.json) {
     write_output(output, source);

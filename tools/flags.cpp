@@ -17,6 +17,8 @@ namespace {
 constexpr const char* known_archs_text = "sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a";
 
 const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};
+const Flag any_pass{"--pass", "PASS", "forward (default), states or combine", "forward, states or combine",
+                    &Options::pass};
 const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults",
                  accepted_sizes, nullptr,     &Options::shapes};
 const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: bf16 (default), f16 or f32", "bf16, f16, f32", &Options::dtype};
@@ -98,11 +100,11 @@ const std::vector<Command>& commands() {
       {"show", "a variant: recurrence, tensors, passes, and its JSON", "VARIANT",
        with_pins({&pass, &shape, &dtype_, &device}), "rankone show gla_sigmoid", command_show, true},
       {"emit", "the CUDA source of its kernels", "VARIANT",
-       with_pins({&text_file, &arch, &pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&text_file, &arch, &any_pass, &shape, &dtype_, &precision, &device}),
        "rankone emit gla_sigmoid --arch sm_90a --chunk 64 -o gla_sigmoid.cu", command_emit, true},
       {"compile", "compile by NVRTC: registers, shared memory, spills, milliseconds", "VARIANT",
-       with_pins({&archs, &pass, &shape, &dtype_, &precision, &device}), "rankone compile gla_sigmoid --arch sm_90a",
-       command_compile, true},
+       with_pins({&archs, &any_pass, &shape, &dtype_, &precision, &device}),
+       "rankone compile gla_sigmoid --arch sm_90a", command_compile, true},
       {"check", "run on random inputs and compare with the float64 oracle", "VARIANT",
        with_pins({&packed, &scalar, &pass, &shape, &dtype_, &precision, &device}),
        "rankone check gla --device cpu --shape T=50,H=1,K=32,V=32", command_check, true},
@@ -117,7 +119,7 @@ const std::vector<Command>& commands() {
        with_pins({&budget, &scalar, &pass, &shape, &dtype_, &precision, &device}),
        "rankone tune gla --shape B=8,T=4096,H=16 --budget 60", command_tune, true},
       {"export", "source, cubin and manifest, to build into other programs", "VARIANT",
-       with_pins({&folder, &format, &arch, &pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&folder, &format, &arch, &any_pass, &shape, &dtype_, &precision, &device}),
        "rankone export gla_sigmoid --format cuda -o out", command_export, true},
       {"cache",
        "what the cache of built kernels holds: show (default), list or clear",

@@ -65,7 +65,7 @@ Variant resolve_variant(const std::string& given) {
 }
 
 void require_words(const Options& options) {
-  require_pass(options);
+  pass_of(options);
   parse_seed(options);
   parse_scalars(options);
   for (const std::string& shape : options.shapes) parse_dims(shape, {});
@@ -77,11 +77,19 @@ void require_words(const Options& options) {
                 std::string("f32 with ") + name_of(compile.dtype), "--dtype f32, or --precision tf32", "--precision");
 }
 
+Pass pass_of(const Options& options) {
+  if (options.pass.empty()) return Pass::forward;
+  if (const auto pass = value_in(pass_names, options.pass)) return *pass;
+  const bool planned = options.pass == "backward" || options.pass == "decode";
+  throw Error(planned ? ErrorCode::unsupported : ErrorCode::invalid_argument,
+              planned ? "this pass is not available" : "an unknown pass", "'" + options.pass + "'", list_of(pass_names),
+              "--pass");
+}
+
 void require_pass(const Options& options) {
-  if (options.pass.empty() || options.pass == "forward") return;
-  const bool known = options.pass == "backward" || options.pass == "decode";
-  throw Error(known ? ErrorCode::unsupported : ErrorCode::invalid_argument,
-              known ? "this pass is not available" : "an unknown pass", "'" + options.pass + "'", "forward", "--pass");
+  if (pass_of(options) == Pass::forward) return;
+  throw Error(ErrorCode::unsupported, "the command has only the forward pass", "'" + options.pass + "'", "forward",
+              "--pass");
 }
 
 std::int64_t parse_integer(const std::string& text, std::int64_t low, std::int64_t high, const std::string& where) {

@@ -11,6 +11,7 @@
 #include <rankone/options.hpp>
 #include <rankone/tensor.hpp>
 
+#include "codegen/program.hpp"
 #include "proof/dims.hpp"
 #include "tools/options.hpp"
 
@@ -24,6 +25,7 @@ inline constexpr const char* accepted_sizes = "B=, T=, H=, HV=, K= and V=, separ
 // Reads every word that means the same to all commands, whether or not this one makes use of it.
 void require_words(const Options& options);
 void require_pass(const Options& options);  // forward; others are refused
+Pass pass_of(const Options& options);       // any that there is a program for
 Dims parse_dims(const std::string& text, Dims defaults);
 // The one --shape, or the defaults. Throws where several are given.
 Dims one_dims(const Options& options, const Dims& defaults);

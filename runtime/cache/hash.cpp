@@ -12,6 +12,14 @@ Digest digest_of(std::string_view bytes) {
   return {hash.high64, hash.low64};
 }
 
+std::string hex(const Digest& digest) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (const std::uint64_t half : digest)
+    for (int shift = 60; shift >= 0; shift -= 4) text += digits[(half >> shift) & 15];
+  return text;
+}
+
 std::string cache_key(std::initializer_list<std::string_view> fields) {
   std::string all;
   for (std::string_view field : fields) {
@@ -19,11 +27,7 @@ std::string cache_key(std::initializer_list<std::string_view> fields) {
     all += ':';
     all += field;
   }
-  constexpr char digits[] = "0123456789abcdef";
-  std::string key;
-  for (const std::uint64_t half : digest_of(all))
-    for (int shift = 60; shift >= 0; shift -= 4) key += digits[(half >> shift) & 15];
-  return key;
+  return hex(digest_of(all));
 }
 
 }  // namespace rankone

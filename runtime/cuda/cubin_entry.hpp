@@ -9,7 +9,7 @@
 namespace rankone::cuda {
 
 // Part of the cache key: change it with what stands below or with how texts are compiled.
-inline constexpr const char* cubin_schema = "rankone cubin 1";
+inline constexpr const char* cubin_schema = "rankone cubin 2";
 
 std::string pack_entry(const CompiledText& compiled);
 CompiledText unpack_entry(const std::string& bytes);  // without the log

@@ -13,8 +13,9 @@ namespace rankone::cuda {
 struct KernelResources {
   std::string entry;
   int registers = 0;
-  int shared_bytes = 0;  // static
-  int spill_bytes = 0;   // stores and loads
+  int shared_bytes = 0;                // static
+  int spill_bytes = 0;                 // stores and loads
+  std::vector<std::string> remarks{};  // what it finds slow: "C7512: wgmma.mma_async instructions are serialized ..."
 };
 
 struct CompiledText {
@@ -65,7 +66,7 @@ std::vector<NvrtcCandidate> nvrtc_candidates();
 // The NVRTC of this process, loaded on the first call; a failure is tried again on the next.
 const Nvrtc& nvrtc();
 
-// The resources that ptxas -v reports, in the order of its log.
+// The resources that ptxas -v reports, in the order of its log, with what it remarks of each kernel.
 std::vector<KernelResources> parse_resources(std::string_view log);
 
 }  // namespace rankone::cuda

@@ -91,6 +91,17 @@ int number_before(std::string_view line, std::string_view unit) {
   return number;
 }
 
+// "C7512: wgmma.mma_async instructions are serialized due to ..." of a line in which the assembler says that; else empty.
+std::string remark_of(std::string_view line) {
+  constexpr std::string_view words = "Potential Performance Loss: ";
+  const std::size_t at = line.find(words);
+  if (at == line.npos) return {};
+  const std::size_t open = line.find('('), close = line.find(')');
+  const bool has_code = open < close && close < at;
+  return (has_code ? std::string(line.substr(open + 1, close - open - 1)) + ": " : "") +
+         std::string(line.substr(at + words.size()));
+}
+
 }  // namespace
 
 bool Nvrtc::supports(std::string_view arch) const {
@@ -148,12 +159,15 @@ CompiledText Nvrtc::compile(const std::string& text, const std::string& arch, co
 std::vector<KernelResources> parse_resources(std::string_view log) {
   constexpr std::string_view entry_words = "Compiling entry function '";
   std::vector<KernelResources> kernels;
+  std::vector<std::string> remarks;  // each names its kernel, and may stand before it
   while (!log.empty()) {
     const std::string_view line = log.substr(0, log.find('\n'));
     log.remove_prefix(std::min(log.size(), line.size() + 1));
     if (const std::size_t at = line.find(entry_words); at != line.npos) {
       const std::string_view rest = line.substr(at + entry_words.size());
-      kernels.push_back({std::string(rest.substr(0, rest.find('\''))), 0, 0, 0});
+      kernels.push_back({.entry = std::string(rest.substr(0, rest.find('\'')))});
+    } else if (const std::string remark = remark_of(line); !remark.empty()) {
+      remarks.push_back(remark);
     } else if (!kernels.empty() && line.find("bytes spill stores") != line.npos) {
       kernels.back().spill_bytes =
           number_before(line, " bytes spill stores") + number_before(line, " bytes spill loads");
@@ -162,6 +176,9 @@ std::vector<KernelResources> parse_resources(std::string_view log) {
       kernels.back().shared_bytes = number_before(line, " bytes smem");
     }
   }
+  for (KernelResources& kernel : kernels)
+    for (const std::string& remark : remarks)
+      if (remark.find("'" + kernel.entry + "'") != remark.npos) kernel.remarks.push_back(remark);
   return kernels;
 }
 

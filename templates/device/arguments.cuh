@@ -10,8 +10,9 @@ struct TensorArgument {
   long long batch_stride, token_stride, head_stride;
 };
 
-// What cuTensorMapEncodeTiled writes: a tensor as copies of whole boxes see it (device/tensor_copy.cuh). Opaque.
-struct alignas(64) TensorMap {
+// What cuTensorMapEncodeTiled writes: a tensor as copies of whole boxes see it (device/tensor_copy.cuh). Opaque, and
+// aligned as CUDA 13 declares it.
+struct alignas(128) TensorMap {
   unsigned long long words[16];
 };
 
@@ -20,19 +21,21 @@ constexpr int max_inputs = 6, max_parameters = 8, max_scalars = 8, max_maps = 3 
 struct Arguments {
   TensorArgument query, key, value;  // [B, T, H, K], [B, T, H, K], [B, T, HV, V]
   TensorArgument output;             // [B, T, HV, V]
-  TensorArgument inputs[max_inputs];       // in the order of the plan
-  const void* parameters[max_parameters];  // contiguous, in the order of the plan
-  float scalars[max_scalars];              // in the order of the plan
+  TensorArgument inputs[max_inputs];       // in the order of the program
+  const void* parameters[max_parameters];  // contiguous, in the order of the program
+  float scalars[max_scalars];              // in the order of the program
   const void* initial_state;  // [N, HV, K, V] float32, contiguous; null: zeros
   void* final_state;          // likewise; null: not wanted
-  void* chunk_states;         // workspace: state before each slot, of a chunk or, at the segment level, of a segment; or
-                              // what is prepared of each chunk
+  // Regions of the workspace; null where a program has none.
+  void* chunk_states;         // of the chunk level: the state before each chunk
+  void* segment_states;       // of the segment level: what each segment adds to the state, then the state before it
+  void* segment_decays;       // beside them: base-2 log-decay of each slot, float [slots, HV] or [slots, HV, K]
+  void* prepared_chunks;      // what the prepare kernel leaves of each chunk
   void* log_decay_total;      // float; state-only pass: each sequence's sum of log-decays, [N, HV] or [N, HV, K]; or null
   const void* cu_seqlens;     // [N + 1] on the device; null: N = B sequences of T tokens
   long long tokens;           // T of a batch row
   long long sequences;        // N
-  long long segment_tokens;   // of a segment, or prepared at a time, a multiple of the chunk; 0: all of a sequence
-  void* segment_decays;       // of the segment level: base-2 log-decay of each slot, [slots, HV] or [slots, HV, K]
+  long long segment_tokens;   // of a segment, a multiple of the chunk; 0: all of a sequence
   int heads, value_heads;     // H, HV
   float scale;
   unsigned flags;             // ArgumentFlag bits

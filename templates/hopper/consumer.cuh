@@ -49,9 +49,10 @@ template <class T> struct RegisterState {
 #pragma unroll
     for (int i = 0; i < 32 * key_blocks; ++i) values[i / 32][i % 32] = 0.0f;
     if constexpr (T::range_scaled) unit = read = 0;  // an item's rounding does not depend on the one before
-    if constexpr (T::keeps_states) return;
+    if constexpr (T::keeps_states && !T::state_only) return;
     const bool split = is_split<T>(arguments);
-    const void* const states = split ? arguments.chunk_states : arguments.initial_state;
+    if (T::keeps_states && split) return;
+    const void* const states = split ? arguments.segment_states : arguments.initial_state;
     if (states == nullptr) return;
     const Global<const float> source = global<const float>(states);
     for_each((split ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
@@ -59,11 +60,12 @@ template <class T> struct RegisterState {
              [&](float& value, long long element) { value = global_load<float>(source + element); });
   }
   RK_DEVICE void end(const Arguments& arguments, const WorkItemRecord& item, int column) {
-    void* const states = T::keeps_states ? arguments.chunk_states : arguments.final_state;
+    const bool kept = T::keeps_states && !keeps_for_caller<T>(arguments);
+    void* const states = kept ? arguments.segment_states : arguments.final_state;
     if (states == nullptr || (T::writes_output && !item.ends())) return;
     if constexpr (T::range_scaled) change_unit(0);
     const Global<float> target = global<float>(states);
-    for_each((T::keeps_states ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
+    for_each((kept ? item.slot() : item.sequence()) * arguments.value_heads + item.head(),
              item.value_column() + column,
              [&](float& value, long long element) { global_store<float>(target + element, value); });
   }

@@ -26,7 +26,7 @@ template <class T> RK_DEVICE void load(const Arguments& arguments) {
 template <class T, class Gate> RK_DEVICE void compute_gates(const Arguments& arguments, int thread) {
   const int warp = thread / warp_size;
   Pipeline<T> pipeline;
-  float total = 0.0f;  // of a segment's log-decays, in the state-only role
+  float total = 0.0f;  // of an item's log-decays, where states are kept
   [[maybe_unused]] const Bisection bisection;
 #pragma unroll 1
   for (;; pipeline.advance()) {
@@ -55,9 +55,7 @@ template <class T, class Gate> RK_DEVICE void compute_gates(const Arguments& arg
         if constexpr (T::per_key) {
           KeyTotals<T>::store(arguments, descriptor.item, thread);
         } else if (thread == 0 && descriptor.item.value_column() == 0) {
-          global_store<float>(global<float>(arguments.segment_decays) +
-                                  (descriptor.item.slot() * arguments.value_heads + descriptor.item.head()),
-                              total);
+          TotalsPlace<T>(arguments, descriptor.item).store(0, total);
         }
       }
     }

@@ -25,7 +25,7 @@ template <class T> struct KeyShare {
   }
 };
 
-// Sums of base-2 log-decays over a segment, for the state-only role.
+// Sums of base-2 log-decays over an item, where states are kept.
 template <class T> struct KeyTotals {
   static RK_DEVICE void clear(int warp) {
     const KeyShare<T> share(warp);
@@ -43,14 +43,12 @@ template <class T> struct KeyTotals {
     named_barrier_sync(gate_barrier, group_threads);
     if (item.value_column() < T::cluster * T::value_tile) {  // those of one block or cluster will do
       constexpr int columns = T::cluster == 1 ? T::key_dim : T::layout.rank_columns;
-      const Global<float> target = global<float>(arguments.segment_decays) +
-                                   (item.slot() * arguments.value_heads + item.head()) * T::key_dim +
-                                   first_rank_column<T>();
+      const TotalsPlace<T> target(arguments, item);
       for (int column = thread; column < columns; column += group_threads) {
         float sum = 0.0f;
         for (int i = 0; i < T::spans; ++i)
           sum += shared_load<float>(T::layout.totals + (i * T::layout.rank_columns + column) * 4);
-        global_store<float>(target + column, sum);
+        target.store(first_rank_column<T>() + column, sum);
       }
     }
     if constexpr (T::cluster == 1) named_barrier_sync(gate_barrier, group_threads);  // else giving the part has one

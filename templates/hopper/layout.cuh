@@ -9,7 +9,7 @@ namespace rankone {
 
 constexpr int swizzle_row_bytes = 128;  // a row of a swizzled tile: what one swizzle pattern spans
 constexpr int group_threads = 128;
-constexpr int prepare_stages = 2, prepare_residents = 2;  // of the prepare kernel: blocks that share a multiprocessor
+constexpr int prepare_stages = 2, prepare_chunks = 2, prepare_residents = 2;  // of the prepare kernel: blocks that share a multiprocessor
 constexpr int swizzle_atom_bytes = 1024;
 constexpr int source_bytes = 32, work_item_sources = 64;  // a record of an item: itself, then where its tensors start
 constexpr int work_item_bytes = work_item_sources + source_bytes * (3 + max_layout_inputs);

@@ -16,7 +16,7 @@ template <class T> struct PreparedChunk {
   Global<unsigned char> base;
 
   RK_DEVICE PreparedChunk(const Arguments& arguments, const WorkItemRecord& item, long long first_token)
-      : base(global<unsigned char>(arguments.chunk_states) +
+      : base(global<unsigned char>(arguments.prepared_chunks) +
              ((item.slot() + first_token / T::chunk) * arguments.value_heads + item.head()) * layout.prepared_bytes) {}
   // Where a piece of the stage stands: between keys and scores a stage has what each kernel needs for itself.
   RK_DEVICE Global<unsigned char> at(const Piece& piece) const {

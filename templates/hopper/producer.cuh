@@ -137,16 +137,16 @@ template <class T> RK_DEVICE bool find_item(const Arguments& arguments, long lon
     if constexpr (T::prepared) item.slot = item.first_slot;
     return true;
   }
-  const long long segment = place_chunk(arguments, item.slot, arguments.segment_tokens, item);
+  const long long tokens = segment_length<T>(arguments), segment = place_chunk(arguments, item.slot, tokens, item);
   Work whole;
-  place_sequence(arguments, item.sequence, T::prepared ? T::chunk : arguments.segment_tokens, whole);
-  const long long segments = segments_of(arguments, whole.length);
+  place_sequence(arguments, item.sequence, T::prepared ? T::chunk : tokens, whole);
+  const long long segments = segments_of(whole.length, tokens);
   item.ends = segment == segments - 1;
-  if constexpr (T::prepared) item.slot = whole.first_slot + segment * (arguments.segment_tokens / T::chunk);
+  if constexpr (T::prepared) item.slot = whole.first_slot + segment * prepare_chunks;
   return segment >= 0 && segment < segments;
 }
 
-// A block's items in turn; in the state-only role the last segment of a sequence is nothing.
+// A block's items in turn; nobody starts from what the last segment of a sequence adds, but in the state-only pass.
 template <class T> struct WorkQueue {
   long long index = block_index();
 
@@ -155,7 +155,7 @@ template <class T> struct WorkQueue {
     const long long items = slots_of<T>(arguments) * arguments.value_heads * T::value_tiles;
 #pragma unroll 1
     while (index < items) {
-      const bool found = find_item<T>(arguments, index, item) && !(T::keeps_states && item.ends);
+      const bool found = find_item<T>(arguments, index, item) && !(T::keeps_states && !T::state_only && item.ends);
       index += block_total();
       if (found) return true;
     }

@@ -73,4 +73,23 @@ struct StageDescriptor {
   }
 };
 
+// Where the sum of an item's log-decays goes, a number for each key or for all: of a segment for those who join them, of
+// a whole sequence for the caller, in natural logarithms.
+template <class T> struct TotalsPlace {
+  static constexpr int width = T::per_key ? T::key_dim : 1;
+  static constexpr float ln_2 = 0.69314718f;
+  bool for_caller;
+  void* base;
+  long long first;
+
+  RK_DEVICE TotalsPlace(const Arguments& arguments, const WorkItemRecord& item)
+      : for_caller(keeps_for_caller<T>(arguments)),
+        base(for_caller ? arguments.log_decay_total : arguments.segment_decays),
+        first(((for_caller ? item.sequence() : item.slot()) * arguments.value_heads + item.head()) * width) {}
+  RK_DEVICE void store(int column, float sum) const {
+    if (for_caller && base == nullptr) return;
+    global_store<float>(global<float>(base) + (first + column), for_caller ? sum * ln_2 : sum);
+  }
+};
+
 }  // namespace rankone

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // What each command does on its good days: help whose examples run, text on streams, files, tables without colours.
 #include <gtest/gtest.h>
+
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include <algorithm>
 #include <sstream>
@@ -218,27 +220,32 @@ TEST(Commands, ExportWritesWholeFiles) {
     EXPECT_NE(each.path().filename().string()[0], '.') << each;
 }
 
-TEST(Commands, ExportLeavesNoCubinOfAnotherSource) {
+TEST(Commands, ExportLeavesOthersAlone) {
   const Folder folder;
-  folder.write("linear.sm_90a.cubin", "of yesterday");
-  folder.write("linear.sm_80.cubin", "of yesterday");
-  folder.write("linearly.sm_90a.cubin", "of another variant");
-  const auto exported = [&](const std::string& arch) {
-    const Finished done =
-        rankone({"export", "linear", "--arch", arch, "--shape", "K=16,V=16", "-o", folder.path(), "--json"}, {},
-                {{"RANKONE_NVRTC", "/nowhere"}});
+  std::set<std::string> files;
+  const auto exported = [&](const std::string& more) {
+    std::vector<std::string> words = {"export", "linear", "-o", folder.path(), "--json"};
+    for (const std::string& word : split(more)) words.push_back(word);
+    const Finished done = rankone(words, {}, {{"RANKONE_NVRTC", "/nowhere"}});
     EXPECT_EQ(done.code, 0) << done.err;
+    const auto document = nlohmann::json::parse(done.out);
+    EXPECT_TRUE(document.at("cubin").is_null());
+    for (const char* each : {"source", "header", "manifest"}) files.insert(document.at(each).get<std::string>());
     return done;
   };
-  const Finished done = exported("sm_80");
-  const auto document = nlohmann::json::parse(done.out);
-  EXPECT_TRUE(document.at("cubin").is_null());
-  EXPECT_EQ(document.at("removed").size(), 2u);
-  EXPECT_NE(done.err.find("removed " + folder / "linear.sm_90a.cubin"), std::string::npos) << done.err;
-  EXPECT_FALSE(std::filesystem::exists(folder / "linear.sm_80.cubin"));
-  EXPECT_TRUE(std::filesystem::exists(folder / "linearly.sm_90a.cubin"));
-  const std::string again = exported("sm_80").err;
+  // Sizes, types, architectures, passes.
+  const std::vector<std::string> all = {"--arch sm_80 --shape K=64,V=64",
+                                        "--arch sm_80 --shape K=128,V=128",
+                                        "--arch sm_90a --shape K=64,V=64",
+                                        "--arch sm_80 --shape K=64,V=64 --dtype f16",
+                                        "--arch sm_80 --shape K=64,V=64 --pass states",
+                                        "--arch sm_80 --shape K=64,V=64 --pass combine"};
+  for (const std::string& each : all) exported(each);
+  EXPECT_EQ(files.size(), 3 * all.size());
+  const std::string again = exported(all[0]).err;
   EXPECT_EQ(std::count(again.begin(), again.end(), '\n'), 1) << "that there is no NVRTC is said once: " << again;
+  for (const std::string& file : files) EXPECT_TRUE(std::filesystem::exists(file)) << file;
+  EXPECT_EQ(files.size(), 3 * all.size()) << "the same configuration has the same files";
 }
 
 TEST(Commands, AnEmptyCacheIsSaidToBeEmpty) {

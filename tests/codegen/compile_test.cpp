@@ -135,7 +135,7 @@ TEST_P(ByNvrtc, StaysWithinBudgets) {
     SCOPED_TRACE(label_of(each, program));
     expect_within_budgets(*compiler, program);
     if (level == Level::serial && each.options.dtype == dtype::bf16)
-      expect_within_budgets(*compiler, program_of(variant, each.options, program.arch, Pass::states));
+      expect_within_budgets(*compiler, program_of(variant, each.options, program.arch, Pass::combine));
     ++compiled;
   }
   EXPECT_GT(compiled, 0);

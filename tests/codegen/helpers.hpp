@@ -30,20 +30,28 @@ template <class Call> std::string refusal_of(const Call& call) {
 inline Program program_of(const Variant& variant, const CompileOptions& options, std::string_view arch = "sm_90a",
                           Pass pass = Pass::forward) {
   const Schedule forward = default_schedule(variant, options, arch);
-  return lower(variant, options, pass == Pass::forward ? forward : states_schedule(variant, options, arch, forward),
-               arch, pass);
+  return lower(variant, options, schedule_for(pass, variant, options, arch, forward), arch, pass);
 }
 
-// The programs whose text holds several kernels: two at the chunk level, three in segments, two in the state-only pass, two
-// where keys are prepared.
+// The programs whose text holds several kernels: two at the chunk level, three in segments, two where keys are prepared.
 inline std::vector<Program> programs_of_several_kernels() {
-  const auto program = [](Level level, Pass pass) {
-    return program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .pins = {.level = level}}, "sm_90a",
-                      pass);
+  const auto program = [](Level level) {
+    return program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .pins = {.level = level}});
   };
-  return {program(Level::chunk, Pass::forward), program(Level::segment, Pass::forward),
-          program(Level::serial, Pass::states),
+  return {program(Level::chunk), program(Level::segment),
           program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .pins = {.prepared = true}})};
+}
+
+inline std::int64_t items_of(const Program& program, std::size_t kernel, const Shape& shape) {
+  return program.kernels.at(kernel).items.evaluate(sizes_of(shape));
+}
+inline std::int64_t workspace_of(const Program& program, const Shape& shape) {
+  return workspace_of(program).evaluate(sizes_of(shape));
+}
+inline std::vector<std::string> kernels_named(const Program& program) {
+  std::vector<std::string> names;
+  for (const Kernel& kernel : program.kernels) names.push_back(kernel.name);
+  return names;
 }
 
 inline bool holds(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }

@@ -15,24 +15,34 @@ namespace {
 using nlohmann::json;
 
 TEST(Manifest, DescribesTheArgumentStructWithoutGaps) {
-  const json manifest = json::parse(manifest_json(program_of(variants::gla, {.key_dim = 64, .value_dim = 64}), "abc"));
-  EXPECT_EQ(manifest.at("key"), "abc");
-  const json& arguments = manifest.at("arguments");
-  std::size_t end = 0;
-  for (const json& field : arguments.at("fields")) {
-    if (field.at("name") == "maps") end = (end + 63) / 64 * 64;  // as the driver wants them
-    EXPECT_EQ(field.at("offset"), end) << field;
-    end = field.at("offset").get<std::size_t>() + field.at("bytes").get<std::size_t>();
+  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
+    const Program program = program_of(variants::gla, {.key_dim = 64, .value_dim = 64}, "sm_90a", pass);
+    const json manifest = json::parse(manifest_json(program));
+    const json& arguments = manifest.at("arguments");
+    std::size_t end = 0;
+    for (const json& field : arguments.at("fields")) {
+      if (field.at("type") == "tensor_map") end = (end + 127) / 128 * 128;  // as the driver wants them
+      EXPECT_EQ(field.at("offset"), end) << field;
+      EXPECT_FALSE(field.at("about").get<std::string>().empty()) << field;
+      EXPECT_EQ(field.contains("may_be_null"), field.at("type") == "pointer") << field;
+      end = field.at("offset").get<std::size_t>() + field.at("bytes").get<std::size_t>();
+    }
+    EXPECT_EQ(end, sizeof(Arguments));
+    EXPECT_EQ(arguments.at("bytes"), sizeof(Arguments));
+    EXPECT_EQ(arguments.at("alignment"), 128);
   }
-  EXPECT_EQ(end, sizeof(Arguments));
-  EXPECT_EQ(arguments.at("bytes"), sizeof(Arguments));
-  EXPECT_EQ(arguments.at("fields").back().at("offset"), offsetof(Arguments, maps));
+}
+
+json field_of(const json& manifest, const char* name) {
+  for (const json& field : manifest.at("arguments").at("fields"))
+    if (field.at("name") == name) return field;
+  ADD_FAILURE() << name;
+  return {};
 }
 
 TEST(Manifest, SaysWhatTensorMapsAre) {
   const auto text_of = [](const CompileOptions& options, const Variant& variant = variants::gla_sigmoid) {
-    const json manifest = json::parse(manifest_json(program_of(variant, options)));
-    return manifest.at("arguments").at("tensor_map").get<std::string>();
+    return field_of(json::parse(manifest_json(program_of(variant, options))), "maps").at("about").get<std::string>();
   };
   EXPECT_TRUE(holds(text_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::hopper, .chunk = 32}}),
                     " 32 tokens, "));
@@ -40,60 +50,82 @@ TEST(Manifest, SaysWhatTensorMapsAre) {
   EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::hopper}}, variants::gla), "not read");
 }
 
-TEST(Manifest, ListsKernelsAndInputs) {
+TEST(Manifest, SaysWhatEachFieldMeans) {
+  const auto options = CompileOptions{.key_dim = 64, .value_dim = 64};
+  const json forward = json::parse(manifest_json(program_of(variants::mamba2, options)));
+  EXPECT_EQ(field_of(forward, "inputs").at("about"), "in this order: dt");
+  EXPECT_EQ(field_of(forward, "parameters").at("about"), "in this order: A_log, dt_bias; contiguous");
+  EXPECT_EQ(field_of(forward, "initial_state").at("may_be_null"), true);
+  EXPECT_EQ(field_of(forward, "log_decay_total").at("about"), "not read");
+  const json combine = json::parse(manifest_json(program_of(variants::mamba2, options, "sm_90a", Pass::combine)));
+  EXPECT_EQ(field_of(combine, "initial_state").at("may_be_null"), false);
+  EXPECT_EQ(field_of(combine, "key").at("about"), "not read");
+  for (const json& flag : forward.at("arguments").at("flags"))
+    if (holds(flag.at("name").get<std::string>(), "vectorized"))
+      EXPECT_TRUE(holds(flag.at("about").get<std::string>(), "strides in bytes are multiples of 16")) << flag;
+}
+
+TEST(Manifest, NamesTheFilesBesideIt) {
+  const Program program = program_of(variants::gla, {.key_dim = 64, .value_dim = 64});
+  const json with = json::parse(manifest_json(
+      program,
+      {.source = "a.cu", .header = "a.h", .cubin = "a.cubin", .cubin_bytes = 7, .cubin_hash = "ff", .key = "k"}));
+  EXPECT_EQ(with.at("source"), "a.cu");
+  EXPECT_EQ(with.at("header"), "a.h");
+  EXPECT_EQ(with.at("cubin"), (json{{"file", "a.cubin"}, {"bytes", 7}, {"xxh3_128", "ff"}, {"key", "k"}}));
+  EXPECT_TRUE(json::parse(manifest_json(program)).at("cubin").is_null());
+}
+
+TEST(Manifest, ListsKernels) {
   const Program program =
       program_of(variants::mamba2, {.key_dim = 64, .value_dim = 64, .pins = {.level = Level::chunk}});
   const json manifest = json::parse(manifest_json(program));
+  EXPECT_EQ(manifest.at("name"), program.name);
   ASSERT_EQ(manifest.at("kernels").size(), program.kernels.size());
   for (std::size_t i = 0; i < program.kernels.size(); ++i) {
-    EXPECT_EQ(manifest["kernels"][i]["entry"], program.kernels[i].entry);
-    EXPECT_EQ(manifest["kernels"][i]["threads"], program.kernels[i].threads);
-    EXPECT_EQ(manifest["kernels"][i]["shared_bytes"], program.kernels[i].shared_bytes);
+    const json& kernel = manifest["kernels"][i];
+    EXPECT_EQ(kernel["entry"], program.kernels[i].entry);
+    EXPECT_EQ(kernel["threads"], program.kernels[i].threads);
+    EXPECT_EQ(kernel["shared_bytes"], program.kernels[i].shared_bytes);
+    EXPECT_EQ(kernel["blocks"].dump(), json::parse(program.kernels[i].blocks.json()).dump());
   }
   EXPECT_EQ(manifest["pass"], "forward");
-  EXPECT_TRUE(holds(manifest["launch"]["workspace_bytes"].get<std::string>(), "slots * HV * "));
-  EXPECT_EQ(manifest["arguments"]["inputs"], json{"dt"});
-  EXPECT_EQ(manifest["arguments"]["parameters"], (json{"A_log", "dt_bias"}));
   EXPECT_EQ(manifest["default_scale"], 1.0);
-  EXPECT_FALSE(manifest.contains("key"));
   EXPECT_EQ(manifest["arch"], "sm_90a");
   EXPECT_EQ(manifest["dtype"], "bf16");
   EXPECT_EQ(manifest["precision"], "tf32");
+}
+
+TEST(Manifest, SaysWhatTheWorkspaceHolds) {
+  const auto regions_of = [](const CompileOptions& options) {
+    const json manifest = json::parse(manifest_json(program_of(variants::gla, options)));
+    std::vector<std::string> names;
+    for (const json& region : manifest.at("workspace").at("regions")) {
+      EXPECT_FALSE(region.at("holds").get<std::string>().empty());
+      names.push_back(region.at("name"));
+    }
+    return names;
+  };
+  using Names = std::vector<std::string>;
+  EXPECT_EQ(regions_of({.key_dim = 64, .value_dim = 128, .pins = {.level = Level::serial}}), Names{});
+  EXPECT_EQ(regions_of({.key_dim = 64, .value_dim = 128, .pins = {.level = Level::chunk}}), Names{"chunk_states"});
+  EXPECT_EQ(regions_of({.key_dim = 64, .value_dim = 128, .pins = {.level = Level::segment}}),
+            (Names{"segment_states", "segment_decays"}));
+  EXPECT_EQ(regions_of({.key_dim = 256, .value_dim = 512, .pins = {.prepared = true}}), Names{"prepared_chunks"});
 }
 
 TEST(Manifest, SaysHowSegmentsAreLaunched) {
   const Program program =
       program_of(variants::gla, {.key_dim = 64, .value_dim = 128, .pins = {.level = Level::segment}});
   const json manifest = json::parse(manifest_json(program));
-  const json& launch = manifest.at("launch");
-  for (const json& kernel : manifest.at("kernels"))
-    EXPECT_EQ(kernel.at("blocks"), kernel.at("role") == "join" ? "N * HV * 8" : "segments * HV * 1") << kernel;
-  EXPECT_TRUE(holds(launch.at("workspace_bytes").get<std::string>(),
-                    "segments * HV * " + std::to_string(4 * 64 * 128 + 4 * 64)));
-  EXPECT_TRUE(
-      holds(launch.at("segment_tokens").get<std::string>(), "a multiple of " + std::to_string(program.schedule.chunk)));
-  EXPECT_TRUE(launch.contains("segments"));
-  // What the library itself takes agrees.
-  const Shape shape{.batch = 1, .tokens = 8192, .heads = 2, .value_heads = 2};
-  const std::int64_t segment = segment_tokens(program, shape), segments = (8192 + segment - 1) / segment;
+  EXPECT_EQ(manifest.at("launch").at("segment_tokens"), "segment_tokens");
+  EXPECT_TRUE(manifest.at("sizes").at("definitions").contains("segment_tokens"));
+  const Sizes64 sizes = sizes_of({.batch = 1, .tokens = 8192, .heads = 2, .value_heads = 2}, 132);
+  const std::int64_t segment = program.segment_tokens.evaluate(sizes), segments = (8192 + segment - 1) / segment;
   ASSERT_GT(segments, 1);
-  EXPECT_EQ(workspace_bytes(program, shape), static_cast<std::size_t>(segments * 2 * (4 * 64 * 128 + 4 * 64)));
-  EXPECT_EQ(block_count(program, program.kernels.back(), shape), segments * 2);
-}
-
-TEST(Manifest, SaysHowKeysArePrepared) {
-  const Program program = program_of(variants::gla, {.key_dim = 256, .value_dim = 512, .pins = {.prepared = true}});
-  const json manifest = json::parse(manifest_json(program));
-  const json& launch = manifest.at("launch");
-  EXPECT_EQ(manifest.at("kernels")[0].at("role"), "prepare");
-  EXPECT_EQ(manifest.at("kernels")[0].at("blocks"), "runs * HV");
-  EXPECT_EQ(manifest.at("kernels")[1].at("blocks"), "N * HV * 4");
-  EXPECT_EQ(manifest.at("schedule").at("prepared"), true);
-  EXPECT_TRUE(holds(launch.at("segment_tokens").get<std::string>(), "a multiple of 32"));
-  EXPECT_TRUE(launch.contains("runs"));
-  const Shape shape{.batch = 1, .tokens = 32, .heads = 1};
-  EXPECT_TRUE(holds(launch.at("workspace_bytes").get<std::string>(),
-                    "slots * HV * " + std::to_string(workspace_bytes(program, shape)) + ","));
+  EXPECT_EQ(segment % program.schedule.chunk, 0);
+  EXPECT_EQ(workspace_of(program).evaluate(sizes), segments * 2 * (4 * 64 * 128 + 4 * 64));
+  EXPECT_EQ(program.kernels.back().items.evaluate(sizes), segments * 2);
 }
 
 TEST(Manifest, HasAVariantThatReadsBack) {
@@ -105,14 +137,15 @@ TEST(Manifest, HasAVariantThatReadsBack) {
 
 TEST(Manifest, TravelsInsideTheText) {
   const Program program = program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64});
-  const std::string text = emit(program), begin = "extern \"C\" __constant__ char gla_sigmoid_manifest[] =\n    \"";
+  const std::string text = emit(program),
+                    begin = "extern \"C\" __constant__ char " + program.name + "_manifest[] =\n    \"";
   ASSERT_TRUE(holds(text, begin));
   const std::size_t at = text.find(begin) + begin.size();
   std::string literal = text.substr(at, text.rfind("\";\n") - at), plain;
   for (std::size_t i = 0; i < literal.size(); ++i) plain += literal[i] == '\\' ? literal[++i] : literal[i];
   EXPECT_EQ(plain, launch_manifest(program));
   const json manifest = json::parse(plain);
-  EXPECT_EQ(manifest["kernels"][0]["entry"], "gla_sigmoid_forward");
+  EXPECT_EQ(manifest["kernels"][0]["entry"], program.kernels[0].entry);
   EXPECT_FALSE(holds(plain, "sm_"));
 }
 

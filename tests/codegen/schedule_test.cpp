@@ -45,8 +45,6 @@ TEST(Space, FitsEveryArchitectureAndSize) {
           const Schedule chosen = default_schedule(variant, options, arch.arch);
           const Program program = lower(variant, options, chosen, arch.arch);
           for (const Kernel& kernel : program.kernels) EXPECT_LE(kernel.shared_bytes, arch.shared_bytes_per_block);
-          EXPECT_GE(program.value_tiles * chosen.value_tile, values);
-          EXPECT_EQ(program.key_padded % 16, 0);
         }
 }
 
@@ -264,36 +262,79 @@ TEST(Prepared, IsThereForThoseWhoAskForIt) {
   EXPECT_EQ(schedule_to_json({}).find("prepared"), std::string::npos);
   const Program program = lower(variants::gla, options, schedule, "sm_90a");
   ASSERT_EQ(program.kernels.size(), 2u);
-  EXPECT_EQ(program.kernels[0].entry, "gla_prepare");
+  EXPECT_EQ(kernels_named(program), (std::vector<std::string>{"prepare", "scan"}));
   EXPECT_EQ(program.kernels[0].threads, 256);
   EXPECT_EQ(program.kernels[0].cluster, 1);
-  EXPECT_EQ(program.kernels[1].entry, "gla_forward");
   EXPECT_EQ(program.kernels[1].cluster, 1);
   // An image of 32 tokens: queries and keys, scores, decays.
-  constexpr std::size_t image = 2 * 32 * 256 * 2 + 32 * 32 * 2 + 256 * 4;
+  constexpr std::int64_t image = 2 * 32 * 256 * 2 + 32 * 32 * 2 + 256 * 4;
   const Shape equal{.batch = 3, .tokens = 65, .heads = 1, .value_heads = 2};
-  EXPECT_EQ(block_count(program, program.kernels[0], equal), 3 * 2 * 2);
-  EXPECT_EQ(block_count(program, program.kernels[1], equal), 3 * 2 * 4);
-  EXPECT_EQ(workspace_bytes(program, equal), 3 * 3 * 2 * image);
+  EXPECT_EQ(items_of(program, 0, equal), 3 * 2 * 2);
+  EXPECT_EQ(items_of(program, 1, equal), 3 * 2 * 4);
+  EXPECT_EQ(workspace_of(program, equal), 3 * 3 * 2 * image);
   const Shape packed{.batch = 1, .tokens = 65, .heads = 1, .sequences = 5};
-  EXPECT_EQ(block_count(program, program.kernels[0], packed), 2 + 5);
-  EXPECT_EQ(workspace_bytes(program, packed), (3 + 5) * image);
+  EXPECT_EQ(items_of(program, 0, packed), 2 + 5);
+  EXPECT_EQ(workspace_of(program, packed), (3 + 5) * image);
 }
 
 TEST(Lower, ListsTheKernelsOfEachLevel) {
-  const auto entries = [](Level level, Pass pass) {
+  const auto names = [](Level level, Pass pass) {
     CompileOptions options = square_128;
     options.pins.level = level;
-    std::vector<std::string> names;
-    for (const Kernel& kernel : program_of(variants::mamba2, options, "sm_90a", pass).kernels)
-      names.push_back(kernel.entry);
-    return names;
+    return kernels_named(program_of(variants::mamba2, options, "sm_90a", pass));
   };
   using Names = std::vector<std::string>;
-  EXPECT_EQ(entries(Level::serial, Pass::forward), (Names{"mamba2_forward"}));
-  EXPECT_EQ(entries(Level::chunk, Pass::forward), (Names{"mamba2_chunk_states", "mamba2_output"}));
-  for (const Level level : {Level::serial, Level::chunk})
-    EXPECT_EQ(entries(level, Pass::states), (Names{"mamba2_states", "mamba2_combine"}));
+  EXPECT_EQ(names(Level::serial, Pass::forward), (Names{"scan"}));
+  EXPECT_EQ(names(Level::chunk, Pass::forward), (Names{"states", "output"}));
+  EXPECT_EQ(names(Level::segment, Pass::forward), (Names{"states", "join", "scan"}));
+  for (const Level level : {Level::serial, Level::chunk, Level::segment}) {
+    EXPECT_EQ(names(level, Pass::states), level == Level::segment ? (Names{"states", "join"}) : (Names{"states"}));
+    EXPECT_EQ(names(level, Pass::combine), (Names{"combine"}));
+  }
+}
+
+TEST(Lower, NamesWhatIsFixed) {
+  const Program program = program_of(variants::gla, square_128);
+  EXPECT_TRUE(program.name.starts_with("gla_forward_k128v128_bf16_")) << program.name;
+  EXPECT_EQ(program.kernels[0].entry, program.name);
+  EXPECT_EQ(program_of(variants::gla, square_128).name, program.name);
+  // Whatever differs makes another name, of each entry, too.
+  std::set<std::string> names, entries;
+  std::size_t programs = 0, kernels = 0;
+  const auto add = [&](const Program& each) {
+    names.insert(each.name);
+    ++programs;
+    for (const Kernel& kernel : each.kernels) entries.insert(kernel.entry);
+    kernels += each.kernels.size();
+  };
+  add(program);
+  CompileOptions options = square_128;
+  options.key_dim = 64;
+  add(program_of(variants::gla, options));
+  options = square_128;
+  options.dtype = dtype::f16;
+  add(program_of(variants::gla, options));
+  options = square_128;
+  options.value_major_state = true;
+  add(program_of(variants::gla, options));
+  options = square_128;
+  options.input_types = {{"g", dtype::f32}};
+  add(program_of(variants::gla, options));
+  for (const Level level : {Level::chunk, Level::segment}) {
+    options = square_128;
+    options.pins.level = level;
+    add(program_of(variants::gla, options));
+  }
+  for (const char* arch : {"sm_80", "sm_86"}) add(program_of(variants::gla, square_128, arch));
+  for (const Pass pass : {Pass::states, Pass::combine}) add(program_of(variants::gla, square_128, "sm_90a", pass));
+  add(program_of(variants::gla_sigmoid, square_128));
+  options = square_128;
+  options.dtype = dtype::f32;
+  add(program_of(variants::gla, options));
+  options.precision = Precision::f32;
+  add(program_of(variants::gla, options));
+  EXPECT_EQ(names.size(), programs);
+  EXPECT_EQ(entries.size(), kernels);
 }
 
 TEST(Lower, OrdersWhatALaunchPasses) {
@@ -318,25 +359,21 @@ TEST(Geometry, CountsBlocksAndWorkspace) {
   CompileOptions options{
       .key_dim = 40, .value_dim = 100, .pins = {.level = Level::chunk, .chunk = 32, .value_tile = 64}};
   const Program program = program_of(variants::gla, options);
-  ASSERT_EQ(program.key_padded, 48);
-  ASSERT_EQ(program.value_tiles, 2);
   const Shape equal{.batch = 3, .tokens = 65, .heads = 2, .value_heads = 6};
-  EXPECT_EQ(chunk_slots(program, equal), 3 * 3);
-  EXPECT_EQ(block_count(program, program.kernels[0], equal), 3 * 6 * 2);
-  EXPECT_EQ(block_count(program, program.kernels[1], equal), 9 * 6 * 2);
+  EXPECT_EQ(items_of(program, 0, equal), 3 * 6 * 2);
+  EXPECT_EQ(items_of(program, 1, equal), 9 * 6 * 2);
   const Program states = lower(variants::gla, options, program.schedule, program.arch, Pass::states);
-  EXPECT_EQ(block_count(states, states.kernels[0], equal), 3 * 6 * 2);
-  EXPECT_EQ(block_count(states, states.kernels[1], equal), 3 * 6);
-  EXPECT_EQ(workspace_bytes(program, equal), std::size_t{9} * 6 * 2 * 64 * 48 * 2);
+  EXPECT_EQ(items_of(states, 0, equal), 3 * 6 * 2);
+  EXPECT_EQ(items_of(lower(variants::gla, options, {}, program.arch, Pass::combine), 0, equal), 3 * 6);
+  EXPECT_EQ(workspace_of(program, equal), std::int64_t{9} * 6 * 2 * 64 * 48 * 2);
   const Shape packed{.batch = 1, .tokens = 65, .heads = 2, .sequences = 5};
-  EXPECT_EQ(chunk_slots(program, packed), 3 + 5);
-  EXPECT_EQ(block_count(program, program.kernels[0], packed), 5 * 2 * 2);
-  EXPECT_EQ(block_count(program, program.kernels[1], packed), 8 * 2 * 2);
+  EXPECT_EQ(items_of(program, 0, packed), 5 * 2 * 2);
+  EXPECT_EQ(items_of(program, 1, packed), 8 * 2 * 2);
   const Shape large{.batch = 64, .tokens = 1 << 20, .heads = 128};
-  EXPECT_EQ(workspace_bytes(program, large), (std::size_t{64} << 15) * 128 * 2 * 64 * 48 * 2);
+  EXPECT_EQ(workspace_of(program, large), (std::int64_t{64} << 15) * 128 * 2 * 64 * 48 * 2);
   options.pins.level = Level::serial;
-  EXPECT_EQ(workspace_bytes(program_of(variants::gla, options), equal), 0u);
-  EXPECT_EQ(block_count(program, program.kernels[0], Shape{.batch = 0}), 0);
+  EXPECT_EQ(workspace_of(program_of(variants::gla, options), equal), 0);
+  EXPECT_EQ(items_of(program, 0, Shape{.batch = 0}), 0);
 }
 
 TEST(Schedules, HaveAName) {

@@ -23,9 +23,8 @@ Program program_of(const char* name, Level level = Level::serial, Pass pass = Pa
   CompileOptions options{.key_dim = K, .value_dim = V, .dtype = dtype::bf16};
   options.pins.level = level;
   const Variant& variant = variant_named(name);
-  Schedule schedule = default_schedule(variant, options, "sm_90a");
-  if (pass == Pass::states) schedule = states_schedule(variant, options, "sm_90a", schedule);
-  return lower(variant, options, schedule, "sm_90a", pass);
+  const Schedule forward = default_schedule(variant, options, "sm_90a");
+  return lower(variant, options, schedule_for(pass, variant, options, "sm_90a", forward), "sm_90a", pass);
 }
 
 ForwardArguments good() {
@@ -242,7 +241,7 @@ TEST(Call, ScalarsAndScale) {
 TEST(Call, WorkspaceOfTheChunkLevel) {
   const Program program = program_of("gla_sigmoid", Level::chunk);
   const CallChecker checker(program, true);
-  const auto bytes = static_cast<std::int64_t>(workspace_bytes(program, {B, T, H, HV, 0}));
+  const auto bytes = workspace_of(program).evaluate(sizes_of({B, T, H, HV, 0}));
   ASSERT_GT(bytes, 0);
   EXPECT_NE(refusal(checker, [](auto&) {})
                 .find("tensor 'workspace': the tensor is missing; given nothing; accepted: " + std::to_string(bytes)),
@@ -287,7 +286,8 @@ TEST(Call, StatesAndCombine) {
   const Tensor state(memory, dtype::f32, {3, HV, K, V});
   const Call call = checker.combine(state, Tensor(memory, dtype::f32, {3, HV, K}), state);
   EXPECT_EQ(call.arguments.sequences, 3);
-  EXPECT_EQ(block_count(program, {.entry = {}, .role = KernelRole::combine}, call.shape), 3 * HV);
+  EXPECT_EQ(program_of("gla_sigmoid", Level::serial, Pass::combine).kernels[0].items.evaluate(sizes_of(call.shape)),
+            3 * HV);
   EXPECT_THROW(checker.combine(state, total, state), Error) << "N differs";
 }
 

@@ -43,12 +43,12 @@ class KernelReports : public testing::Test {
 };
 
 TEST_F(KernelReports, EachKernelHasItsFigures) {
-  for (const auto& [level, names] : std::map<Level, std::vector<std::string>>{
-           {Level::serial, {"simple_gla_forward"}}, {Level::chunk, {"simple_gla_chunk_states", "simple_gla_output"}}}) {
-    const auto reports = compile_kernels(program_of("sm_80", level));
-    ASSERT_EQ(reports.size(), names.size());
-    for (std::size_t i = 0; i < names.size(); ++i) {
-      EXPECT_EQ(reports[i].name, names[i]);
+  for (const Level level : {Level::serial, Level::chunk}) {
+    const Program program = program_of("sm_80", level);
+    const auto reports = compile_kernels(program);
+    ASSERT_EQ(reports.size(), program.kernels.size());
+    for (std::size_t i = 0; i < reports.size(); ++i) {
+      EXPECT_EQ(reports[i].name, program.kernels[i].entry);
       EXPECT_EQ(reports[i].pass, "forward") << "states serve the chunk level's forward";
       EXPECT_EQ(reports[i].arch, "sm_80");
       EXPECT_GT(reports[i].registers, 0);
@@ -157,7 +157,7 @@ TEST(CubinEntry, RoundTripsAndRefusesAnotherForm) {
                                                 "ELF\n\0binary",
                                                 12),
                                     "log",
-                                    {{"a", 1, 2, 3}, {"b", 40, 0, 8}},
+                                    {{"a", 1, 2, 3, {"C7512: slow", "and so on"}}, {"b", 40, 0, 8}},
                                     12.5};
   const std::string bytes = cuda::pack_entry(compiled);
   const cuda::CompiledText read = cuda::unpack_entry(bytes);
@@ -166,6 +166,8 @@ TEST(CubinEntry, RoundTripsAndRefusesAnotherForm) {
   ASSERT_EQ(read.kernels.size(), 2u);
   EXPECT_EQ(read.kernels[1].entry, "b");
   EXPECT_EQ(read.kernels[1].spill_bytes, 8);
+  EXPECT_EQ(read.kernels[0].remarks, (std::vector<std::string>{"C7512: slow", "and so on"}));
+  EXPECT_TRUE(read.kernels[1].remarks.empty());
   EXPECT_THROW(cuda::unpack_entry("something else"), Error);
   EXPECT_THROW(cuda::unpack_entry(bytes.substr(0, 60)), Error);
 }

@@ -167,6 +167,23 @@ TEST(PtxasLog, SpillsAndSharedMemoryAreRead) {
   EXPECT_TRUE(parse_resources("").empty());
 }
 
+TEST(Resources, RemarksBelongToTheKernelThatTheyName) {
+  const auto kernels = parse_resources(
+      "ptxas info    : (C7512) Potential Performance Loss: wgmma.mma_async instructions are serialized due to "
+      "insufficient register resources for the function 'second'\n"
+      "ptxas info    : 0 bytes gmem\n"
+      "ptxas info    : Compiling entry function 'first' for 'sm_90a'\n"
+      "ptxas info    : Used 40 registers\n"
+      "ptxas info    : Compiling entry function 'second' for 'sm_90a'\n"
+      "ptxas info    : Used 128 registers\n");
+  ASSERT_EQ(kernels.size(), 2u);
+  EXPECT_TRUE(kernels[0].remarks.empty());
+  EXPECT_EQ(kernels[1].remarks,
+            std::vector<std::string>{"C7512: wgmma.mma_async instructions are serialized due to insufficient register "
+                                     "resources for the function 'second'"});
+  EXPECT_EQ(kernels[1].registers, 128);
+}
+
 TEST(CudaDriver, AMissingDriverIsOneSentence) {
   try {
     load_driver("libnodriver.so.1");

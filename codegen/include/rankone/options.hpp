@@ -20,7 +20,8 @@ enum class Precision : unsigned char { tf32, f32 };
 // What one emitted text serves; texts are apart so that nobody waits for kernels that are not used.
 enum class Pass : unsigned char {
   forward,  // reads q, k, v and gates, writes o and the final state
-  states    // the state-only pass, and what joins two spans
+  states,   // the state-only pass
+  combine   // joins the states of two spans
 };
 
 // What is fixed when a kernel is compiled. B, T, N, H, HV and strides stay free.

@@ -26,12 +26,13 @@ class Operator {
   // a second where nothing is cached, and must not happen while a graph is captured.
   void prepare_states() const;
   // The state-only pass: reads k, v and gates, writes final_state and, if given, the summed log-decay
-  // ([N, HV] or [N, HV, K] float32), which combine() needs. `o` and `q` are not used.
+  // ([N, HV] or [N, HV, K] float32), which combine() needs. `o` and `q` are not used. At the level segment it takes a
+  // workspace, as forward() does.
   void states(const ForwardArguments& arguments, Tensor log_decay_total, void* stream = nullptr) const;
   // state := exp(log_decay_total) * earlier + state, exactly as if the two spans had been one.
   void combine(Tensor state, Tensor log_decay_total, Tensor earlier, void* stream = nullptr) const;
 
-  std::size_t workspace_bytes(const Shape& shape) const;  // for forward
+  std::size_t workspace_bytes(const Shape& shape) const;  // for forward() and for states()
   std::string schedule() const;                           // "portable/serial chunk=64 ..." and where it came from
   std::string source() const;                             // the emitted CUDA text
   const Variant& variant() const;
@@ -44,12 +45,13 @@ class Operator {
   std::shared_ptr<const OperatorImpl> impl_;
 };
 
+// Paths; `cubin` is empty where NVRTC is missing.
 struct ExportedFiles {
-  std::string source, cubin, manifest;  // paths; cubin is empty where NVRTC is missing
-  std::vector<std::string> removed{};   // cubins that an earlier export of the variant left there
+  std::string source, header, cubin, manifest;
 };
-// Writes NAME.cu, NAME.ARCH.cubin and NAME.json into `directory`, all of them whole or none. What they say holds for
-// everything there: other cubins NAME.sm_*.cubin, made from another source, are removed.
+// Writes the forward pass as NAME.cu, NAME.h, NAME.ARCH.cubin and NAME.json into `directory`, all of them whole or none.
+// NAME is readable and no other configuration's (variant, sizes, types, schedule, architecture, pass), so that any
+// number of them stand side by side and link into one program.
 ExportedFiles export_kernel(const Operator& op, const std::string& directory);
 
 }  // namespace rankone

@@ -5,8 +5,8 @@
 //
 // sizes     K = 128, V = 128; q, k, v, o bf16; x bf16
 // schedule  portable/chunk chunk=64 value_tile=128 warps=8 stages=2
-// kernel    gla_sigmoid_chunk_states: 256 threads, 142592 bytes of dynamic shared memory
-// kernel    gla_sigmoid_output: 256 threads, 111872 bytes of dynamic shared memory
+// kernel    gla_sigmoid_states_k128v128_bf16_e2544ac7: 256 threads, 142592 bytes of dynamic shared memory
+// kernel    gla_sigmoid_output_k128v128_bf16_e2544ac7: 256 threads, 111872 bytes of dynamic shared memory
 // spec      {"name":"gla_sigmoid","decay":{"kind":"per_key","log_decay":"log_sigmoid(input(x)) / 16"}}
 //
 // Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
@@ -33,6 +33,7 @@
 // ---- this variant ----
 
 namespace rankone {
+inline namespace gla_sigmoid_forward_k128v128_bf16_e2544ac7 {
 
 struct Policy {
   using Storage = bf16;
@@ -62,6 +63,7 @@ struct Gate {
   static RK_DEVICE float feature_map(float element) { return element; }
 };
 
+}  // namespace gla_sigmoid_forward_k128v128_bf16_e2544ac7
 }  // namespace rankone
 
 // -DRANKONE_ONLY=N leaves kernel N, from 0: compiled side by side they are ready sooner than in one go.
@@ -69,7 +71,7 @@ struct Gate {
 #if !defined(RANKONE_ONLY) || RANKONE_ONLY == 0
 static_assert(rankone::Traits<rankone::Policy, rankone::Role::states>::layout.bytes == 142592);
 extern "C" __global__ void __launch_bounds__(256)
-gla_sigmoid_chunk_states(const __grid_constant__ rankone::Arguments arguments) {
+gla_sigmoid_states_k128v128_bf16_e2544ac7(const __grid_constant__ rankone::Arguments arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
 }
 #endif
@@ -77,11 +79,11 @@ gla_sigmoid_chunk_states(const __grid_constant__ rankone::Arguments arguments) {
 #if !defined(RANKONE_ONLY) || RANKONE_ONLY == 1
 static_assert(rankone::Traits<rankone::Policy, rankone::Role::output>::layout.bytes == 111872);
 extern "C" __global__ void __launch_bounds__(256)
-gla_sigmoid_output(const __grid_constant__ rankone::Arguments arguments) {
+gla_sigmoid_output_k128v128_bf16_e2544ac7(const __grid_constant__ rankone::Arguments arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::output>(arguments);
 }
 #endif
 
 // What a loader of the cubin needs to know.
-extern "C" __constant__ char gla_sigmoid_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"gla_sigmoid\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log_sigmoid(input(x)) / 16\"}},\"K\":128,\"V\":128,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"portable\",\"level\":\"chunk\",\"chunk\":64,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"gla_sigmoid_chunk_states\",\"role\":\"states\",\"threads\":256,\"shared_bytes\":142592,\"cluster\":1,\"blocks\":\"N * HV * 1\"},{\"entry\":\"gla_sigmoid_output\",\"role\":\"output\",\"threads\":256,\"shared_bytes\":111872,\"cluster\":1,\"blocks\":\"slots * HV * 1\"}]}";
+extern "C" __constant__ char gla_sigmoid_forward_k128v128_bf16_e2544ac7_manifest[] =
+    "{\"schema\":2,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"gla_sigmoid\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log_sigmoid(input(x)) / 16\"}},\"K\":128,\"V\":128,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"portable\",\"level\":\"chunk\",\"chunk\":64,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"name\":\"states\",\"entry\":\"gla_sigmoid_states_k128v128_bf16_e2544ac7\",\"threads\":256,\"shared_bytes\":142592,\"cluster\":1,\"blocks\":{\"multiply\":[\"N\",\"HV\"]},\"items\":{\"multiply\":[\"N\",\"HV\"]}},{\"name\":\"output\",\"entry\":\"gla_sigmoid_output_k128v128_bf16_e2544ac7\",\"threads\":256,\"shared_bytes\":111872,\"cluster\":1,\"blocks\":{\"multiply\":[\"chunk_slots\",\"HV\"]},\"items\":{\"multiply\":[\"chunk_slots\",\"HV\"]}}]}";

@@ -4,36 +4,56 @@
 //   S_t = Diag(exp(g)) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t
 //
 // sizes     K = 64, V = 64; q, k, v, o bf16; g bf16
-// schedule  portable/serial chunk=64 value_tile=64 warps=4 stages=2
-// kernel    gla_states: 128 threads, 75008 bytes of dynamic shared memory
-// kernel    gla_combine: 256 threads, 0 bytes of dynamic shared memory
+// schedule  hopper/serial chunk=64 value_tile=64 stages=4
+// kernel    gla_states_k64v64_bf16_8a1c3cf0: 384 threads, 105704 bytes of dynamic shared memory
 // spec      {"name":"gla","decay":{"kind":"per_key","log_decay":"input(g)"}}
 //
-// Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
+// Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.
 
 // ---- device/common.cuh ----------------------------------------------------------------------------------------------
 // ---- device/types.cuh -----------------------------------------------------------------------------------------------
 // ---- device/shared.cuh ----------------------------------------------------------------------------------------------
-// ---- device/matrix.cuh ----------------------------------------------------------------------------------------------
-// ---- device/tile.cuh ------------------------------------------------------------------------------------------------
-// ---- kernels/fragment.cuh -------------------------------------------------------------------------------------------
+// ---- device/barrier.cuh ---------------------------------------------------------------------------------------------
 // ---- device/global.cuh ----------------------------------------------------------------------------------------------
 // ---- device/math.cuh ------------------------------------------------------------------------------------------------
-// ---- device/copy.cuh ------------------------------------------------------------------------------------------------
-// ---- device/arguments.cuh -------------------------------------------------------------------------------------------
+// ---- device/matrix.cuh ----------------------------------------------------------------------------------------------
+// ---- device/warpgroup.cuh -------------------------------------------------------------------------------------------
 // ---- kernels/layout.cuh ---------------------------------------------------------------------------------------------
+// ---- hopper/layout.cuh ----------------------------------------------------------------------------------------------
+// ---- hopper/swizzled_tile.cuh ---------------------------------------------------------------------------------------
+// ---- device/tile.cuh ------------------------------------------------------------------------------------------------
+// ---- kernels/fragment.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/causal_values.cuh ---------------------------------------------------------------------------------------
+// ---- device/cluster.cuh ---------------------------------------------------------------------------------------------
+// ---- device/arguments.cuh -------------------------------------------------------------------------------------------
 // ---- kernels/policy.cuh ---------------------------------------------------------------------------------------------
+// ---- hopper/policy.cuh ----------------------------------------------------------------------------------------------
+// ---- hopper/cluster_share.cuh ---------------------------------------------------------------------------------------
 // ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/segments.cuh --------------------------------------------------------------------------------------------
+// ---- hopper/work_items.cuh ------------------------------------------------------------------------------------------
+// ---- hopper/gates.cuh -----------------------------------------------------------------------------------------------
+// ---- hopper/range.cuh -----------------------------------------------------------------------------------------------
+// ---- hopper/key_range.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/weighted_values.cuh -------------------------------------------------------------------------------------
+// ---- hopper/consumer.cuh --------------------------------------------------------------------------------------------
+// ---- hopper/bisection.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/key_share.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/key_steps.cuh -------------------------------------------------------------------------------------------
+// ---- hopper/key_gates.cuh -------------------------------------------------------------------------------------------
+// ---- device/copy.cuh ------------------------------------------------------------------------------------------------
+// ---- device/tensor_copy.cuh -----------------------------------------------------------------------------------------
+// ---- device/bulk.cuh ------------------------------------------------------------------------------------------------
+// ---- hopper/prepared_chunk.cuh --------------------------------------------------------------------------------------
+// ---- hopper/producer.cuh --------------------------------------------------------------------------------------------
 // ---- kernels/stage.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/gates.cuh ----------------------------------------------------------------------------------------------
-// ---- kernels/scores.cuh ---------------------------------------------------------------------------------------------
-// ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
-// ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
-// ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
-// ---- kernels/combine.cuh --------------------------------------------------------------------------------------------
+// ---- hopper/token_gates.cuh -----------------------------------------------------------------------------------------
+// ---- hopper/forward.cuh ---------------------------------------------------------------------------------------------
 // ---- this variant ----
 
 namespace rankone {
+inline namespace gla_states_k64v64_bf16_8a1c3cf0 {
 
 struct Policy {
   using Storage = bf16;
@@ -41,7 +61,9 @@ struct Policy {
   static constexpr bool split_products = false;
   static constexpr DecayKind decay = DecayKind::per_key;
   static constexpr int key_dim = 64, value_dim = 64;
-  static constexpr int chunk = 64, value_tile = 64, warps = 4, stages = 2;
+  static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 4;
+  static constexpr int cluster = 1;
+  static constexpr bool in_segments = false, prepared = false, uses_tma = false, state_only = true;
   static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true;
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 1;  // g
@@ -63,26 +85,15 @@ struct Gate {
   static RK_DEVICE float feature_map(float element) { return element; }
 };
 
+}  // namespace gla_states_k64v64_bf16_8a1c3cf0
 }  // namespace rankone
 
-// -DRANKONE_ONLY=N leaves kernel N, from 0: compiled side by side they are ready sooner than in one go.
-
-#if !defined(RANKONE_ONLY) || RANKONE_ONLY == 0
-static_assert(rankone::Traits<rankone::Policy, rankone::Role::states>::layout.bytes == 75008);
-extern "C" __global__ void __launch_bounds__(128)
-gla_states(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
+static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::states>::layout.bytes == 105704);
+extern "C" __global__ void __launch_bounds__(384, 1)
+gla_states_k64v64_bf16_8a1c3cf0(const __grid_constant__ rankone::Arguments arguments) {
+  rankone::hopper_forward<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
 }
-#endif
-
-#if !defined(RANKONE_ONLY) || RANKONE_ONLY == 1
-static_assert(rankone::combine_threads == 256);
-extern "C" __global__ void __launch_bounds__(256)
-gla_combine(const __grid_constant__ rankone::Arguments arguments) {
-  rankone::combine<rankone::Policy>(arguments);
-}
-#endif
 
 // What a loader of the cubin needs to know.
-extern "C" __constant__ char gla_states_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"states\",\"variant\":{\"name\":\"gla\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"input(g)\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"warps\":4,\"stages\":2},\"kernels\":[{\"entry\":\"gla_states\",\"role\":\"states\",\"threads\":128,\"shared_bytes\":75008,\"cluster\":1,\"blocks\":\"N * HV * 1\"},{\"entry\":\"gla_combine\",\"role\":\"combine\",\"threads\":256,\"shared_bytes\":0,\"cluster\":1,\"blocks\":\"N * HV\"}]}";
+extern "C" __constant__ char gla_states_k64v64_bf16_8a1c3cf0_manifest[] =
+    "{\"schema\":2,\"rankone\":\"0.1.0\",\"pass\":\"states\",\"variant\":{\"name\":\"gla\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"input(g)\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"stages\":4},\"kernels\":[{\"name\":\"states\",\"entry\":\"gla_states_k64v64_bf16_8a1c3cf0\",\"threads\":384,\"shared_bytes\":105704,\"cluster\":1,\"blocks\":{\"select\":[\"packed\",{\"multiply\":[\"N\",\"HV\"]},{\"min\":[{\"multiply\":[\"N\",\"HV\"]},\"multiprocessors\"]}]},\"items\":{\"multiply\":[\"N\",\"HV\"]}}]}";

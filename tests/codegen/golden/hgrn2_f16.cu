@@ -5,7 +5,7 @@
 //
 // sizes     K = 128, V = 128; q, k, v, o f16; x f16; lower_bound f32
 // schedule  hopper/serial chunk=64 value_tile=128 stages=3
-// kernel    hgrn2_forward: 512 threads, 229728 bytes of dynamic shared memory
+// kernel    hgrn2_forward_k128v128_f16_f80c9387: 512 threads, 229728 bytes of dynamic shared memory
 // spec      {"name":"hgrn2","decay":{"kind":"per_key","log_decay":"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))"},"key":"1 - decay()"}
 //
 // Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.
@@ -54,6 +54,7 @@
 // ---- this variant ----
 
 namespace rankone {
+inline namespace hgrn2_forward_k128v128_f16_f80c9387 {
 
 struct Policy {
   using Storage = f16;
@@ -63,7 +64,7 @@ struct Policy {
   static constexpr int key_dim = 128, value_dim = 128;
   static constexpr int chunk = 64, value_tile = 128, warps = 16, stages = 3;
   static constexpr int cluster = 1;
-  static constexpr bool in_segments = false, prepared = false, uses_tma = true;
+  static constexpr bool in_segments = false, prepared = false, uses_tma = true, state_only = false;
   static constexpr bool has_key = true, has_write_scale = false, has_feature_map = false, reads_key = false;
   static constexpr int key_growth_log2 = 0;
   static constexpr bool value_major_state = false;
@@ -90,14 +91,15 @@ struct Gate {
   static RK_DEVICE float feature_map(float element) { return element; }
 };
 
+}  // namespace hgrn2_forward_k128v128_f16_f80c9387
 }  // namespace rankone
 
 static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 229728);
 extern "C" __global__ void __launch_bounds__(512, 1)
-hgrn2_forward(const __grid_constant__ rankone::Arguments arguments) {
+hgrn2_forward_k128v128_f16_f80c9387(const __grid_constant__ rankone::Arguments arguments) {
   rankone::hopper_forward<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
 // What a loader of the cubin needs to know.
-extern "C" __constant__ char hgrn2_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":128,\"stages\":3},\"kernels\":[{\"entry\":\"hgrn2_forward\",\"role\":\"forward\",\"threads\":512,\"shared_bytes\":229728,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";
+extern "C" __constant__ char hgrn2_forward_k128v128_f16_f80c9387_manifest[] =
+    "{\"schema\":2,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"hgrn2\",\"decay\":{\"kind\":\"per_key\",\"log_decay\":\"log(param(lower_bound) + (1 - param(lower_bound)) * sigmoid(input(x)))\"},\"key\":\"1 - decay()\"},\"K\":128,\"V\":128,\"dtype\":\"f16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":128,\"stages\":3},\"kernels\":[{\"name\":\"scan\",\"entry\":\"hgrn2_forward_k128v128_f16_f80c9387\",\"threads\":512,\"shared_bytes\":229728,\"cluster\":1,\"blocks\":{\"select\":[\"packed\",{\"multiply\":[\"N\",\"HV\"]},{\"min\":[{\"multiply\":[\"N\",\"HV\"]},\"multiprocessors\"]}]},\"items\":{\"multiply\":[\"N\",\"HV\"]}}]}";

@@ -5,7 +5,7 @@
 //
 // sizes     K = 64, V = 64; q, k, v, o bf16
 // schedule  hopper/serial chunk=64 value_tile=64 stages=6
-// kernel    linear_forward: 384 threads, 209400 bytes of dynamic shared memory
+// kernel    linear_forward_k64v64_bf16_fb9ff66f: 384 threads, 209400 bytes of dynamic shared memory
 // spec      {"name":"linear","decay":{"kind":"none"}}
 //
 // Stands alone, for sm_90a: nvcc -gencode=arch=compute_90a,code=sm_90a -c, or NVRTC; C++17 or later.
@@ -54,6 +54,7 @@
 // ---- this variant ----
 
 namespace rankone {
+inline namespace linear_forward_k64v64_bf16_fb9ff66f {
 
 struct Policy {
   using Storage = bf16;
@@ -63,7 +64,7 @@ struct Policy {
   static constexpr int key_dim = 64, value_dim = 64;
   static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 6;
   static constexpr int cluster = 1;
-  static constexpr bool in_segments = false, prepared = false, uses_tma = false;
+  static constexpr bool in_segments = false, prepared = false, uses_tma = false, state_only = false;
   static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true;
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 0;
@@ -82,14 +83,15 @@ struct Gate {
   static RK_DEVICE float feature_map(float element) { return element; }
 };
 
+}  // namespace linear_forward_k64v64_bf16_fb9ff66f
 }  // namespace rankone
 
 static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 209400);
 extern "C" __global__ void __launch_bounds__(384, 1)
-linear_forward(const __grid_constant__ rankone::Arguments arguments) {
+linear_forward_k64v64_bf16_fb9ff66f(const __grid_constant__ rankone::Arguments arguments) {
   rankone::hopper_forward<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
 // What a loader of the cubin needs to know.
-extern "C" __constant__ char linear_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"stages\":6},\"kernels\":[{\"entry\":\"linear_forward\",\"role\":\"forward\",\"threads\":384,\"shared_bytes\":209400,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";
+extern "C" __constant__ char linear_forward_k64v64_bf16_fb9ff66f_manifest[] =
+    "{\"schema\":2,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"linear\",\"decay\":{\"kind\":\"none\"}},\"K\":64,\"V\":64,\"dtype\":\"bf16\",\"schedule\":{\"family\":\"hopper\",\"level\":\"serial\",\"chunk\":64,\"value_tile\":64,\"stages\":6},\"kernels\":[{\"name\":\"scan\",\"entry\":\"linear_forward_k64v64_bf16_fb9ff66f\",\"threads\":384,\"shared_bytes\":209400,\"cluster\":1,\"blocks\":{\"select\":[\"packed\",{\"multiply\":[\"N\",\"HV\"]},{\"min\":[{\"multiply\":[\"N\",\"HV\"]},\"multiprocessors\"]}]},\"items\":{\"multiply\":[\"N\",\"HV\"]}}]}";

@@ -5,7 +5,7 @@
 //
 // sizes     K = 40, V = 72; q, k, v, o f32; dt f32; A_log f32; dt_bias f32
 // schedule  portable/serial chunk=16 value_tile=128 warps=8 stages=2
-// kernel    mamba2_forward: 256 threads, 31760 bytes of dynamic shared memory
+// kernel    mamba2_forward_k40v72_f32_00bacf7e: 256 threads, 31760 bytes of dynamic shared memory
 // spec      {"name":"mamba2","decay":{"kind":"per_head","log_decay":"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))"},"write_scale":"softplus(input(dt) + param(dt_bias))","scale":1.0}
 //
 // Stands alone, for sm_80 and later: nvcc -arch=sm_80 -c, or NVRTC; C++17 or later.
@@ -32,6 +32,7 @@
 // ---- this variant ----
 
 namespace rankone {
+inline namespace mamba2_forward_k40v72_f32_00bacf7e {
 
 struct Policy {
   using Storage = float;
@@ -64,14 +65,15 @@ struct Gate {
   static RK_DEVICE float feature_map(float element) { return element; }
 };
 
+}  // namespace mamba2_forward_k40v72_f32_00bacf7e
 }  // namespace rankone
 
 static_assert(rankone::Traits<rankone::Policy, rankone::Role::scan>::layout.bytes == 31760);
 extern "C" __global__ void __launch_bounds__(256)
-mamba2_forward(const __grid_constant__ rankone::Arguments arguments) {
+mamba2_forward_k40v72_f32_00bacf7e(const __grid_constant__ rankone::Arguments arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
 // What a loader of the cubin needs to know.
-extern "C" __constant__ char mamba2_manifest[] =
-    "{\"schema\":1,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"mamba2\",\"decay\":{\"kind\":\"per_head\",\"log_decay\":\"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))\"},\"write_scale\":\"softplus(input(dt) + param(dt_bias))\",\"scale\":1.0},\"K\":40,\"V\":72,\"dtype\":\"f32\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":16,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"entry\":\"mamba2_forward\",\"role\":\"forward\",\"threads\":256,\"shared_bytes\":31760,\"cluster\":1,\"blocks\":\"N * HV * 1\"}]}";
+extern "C" __constant__ char mamba2_forward_k40v72_f32_00bacf7e_manifest[] =
+    "{\"schema\":2,\"rankone\":\"0.1.0\",\"pass\":\"forward\",\"variant\":{\"name\":\"mamba2\",\"decay\":{\"kind\":\"per_head\",\"log_decay\":\"-exp(param(A_log)) * softplus(input(dt) + param(dt_bias))\"},\"write_scale\":\"softplus(input(dt) + param(dt_bias))\",\"scale\":1.0},\"K\":40,\"V\":72,\"dtype\":\"f32\",\"schedule\":{\"family\":\"portable\",\"level\":\"serial\",\"chunk\":16,\"value_tile\":128,\"warps\":8,\"stages\":2},\"kernels\":[{\"name\":\"scan\",\"entry\":\"mamba2_forward_k40v72_f32_00bacf7e\",\"threads\":256,\"shared_bytes\":31760,\"cluster\":1,\"blocks\":{\"multiply\":[\"N\",\"HV\"]},\"items\":{\"multiply\":[\"N\",\"HV\"]}}]}";

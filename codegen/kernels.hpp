@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// The kernels that there are. What is to be said of one stands in its builder alone, in kernels_portable.cpp or
+// kernels_hopper.cpp; which of them a pass consists of is in kernels.cpp.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "codegen/program.hpp"
+
+namespace rankone {
+
+// What a builder knows.
+struct KernelSource {
+  const Variant& variant;
+  const CompileOptions& options;
+  const Schedule& schedule;
+  Pass pass = Pass::forward;
+};
+
+// In launch order. Their entries are short still: lower() writes the program's names.
+std::vector<Kernel> kernels_of(const KernelSource& source);
+std::vector<Region> regions_of(const KernelSource& source);
+Extent segment_tokens_of(const KernelSource& source);
+
+// Of an element of tensor-core products, and of a saved state.
+int operand_bytes(const CompileOptions& options, Family family);
+
+namespace portable {
+Kernel scan(const KernelSource& source);     // the whole recurrence in one pass, the state on chip
+Kernel states(const KernelSource& source);   // the state before each chunk, or only the last one
+Kernel output(const KernelSource& source);   // chunks in parallel, from those states
+Kernel combine(const KernelSource& source);  // joins the states of two spans
+Region chunk_states(const KernelSource& source);
+}  // namespace portable
+
+namespace hopper {
+Kernel scan(const KernelSource& source);
+Kernel states(
+    const KernelSource& source);          // what each segment adds to the state, and its decay, or of a whole sequence
+Kernel join(const KernelSource& source);  // from those of segments to the state before each, or behind the last
+Kernel prepare(const KernelSource& source);  // operands, decays and scores of each chunk
+std::vector<Region> segment_regions(const KernelSource& source);
+Region prepared_chunks(const KernelSource& source);
+Extent segment_tokens(const KernelSource& source);
+}  // namespace hopper
+
+// What builders share.
+inline int value_tiles(const KernelSource& source) {
+  return (source.options.value_dim + source.schedule.value_tile - 1) / source.schedule.value_tile;
+}
+// Slots of so many tokens: at least as many as all sequences together have.
+Extent slots_of(const Extent& tokens);
+
+}  // namespace rankone

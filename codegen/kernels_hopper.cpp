@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+// Kernels of the Hopper family.
+#include "codegen/kernels.hpp"
+#include "codegen/space.hpp"
+#include "templates/hopper/layout.cuh"
+
+namespace rankone::hopper {
+namespace {
+
+constexpr int fewest_chunks = 4;  // of a segment: less is all start-up
+
+HopperLayout layout_of(const KernelSource& source, HopperParts parts) {
+  return hopper_layout(source.variant, source.options, source.schedule, parts);
+}
+
+// The skeleton in one of its roles, with so many blocks on a multiprocessor.
+Kernel in_role(const KernelSource& source, const char* role, const HopperLayout& layout, int residents) {
+  const std::string of = std::string("rankone::Role::") + role;
+  return {
+      .name = role,
+      .entry = role,
+      .header = "hopper/forward.cuh",
+      .call = "rankone::hopper_forward<rankone::Policy, rankone::Gate, " + of + ">(arguments);",
+      .check = "rankone::HopperTraits<rankone::Policy, " + of + ">::layout.bytes == " + std::to_string(layout.bytes),
+      .schedule = source.schedule,
+      .threads = layout.threads,
+      .shared_bytes = layout.bytes,
+      .cluster = source.schedule.cluster,
+      .residents = residents};
+}
+
+// A block walks several items, the loads of the next one under way before the last ends, so that there need not be
+// more blocks than find place.
+Extent blocks_that_find_place(const Kernel& kernel) {
+  return min(kernel.items, Extent(Size::multiprocessors) * kernel.residents);
+}
+// Where lengths differ the hardware deals better with one item a block, and only it knows where a cluster finds place.
+void set_blocks(Kernel& kernel, const Extent& items) {
+  kernel.items = items;
+  kernel.blocks = kernel.cluster > 1 ? items : select(Size::packed, items, blocks_that_find_place(kernel));
+}
+
+// Of a sequence that is not split there is one.
+Extent segments(const KernelSource& source) {
+  const Extent tokens = segment_tokens(source);
+  return select(tokens, slots_of(tokens), Size::sequences).named("segments");
+}
+Extent where_split(const KernelSource& source, const Extent& extent) {
+  return select(segment_tokens(source), extent, 0);
+}
+
+Extent run_slots(const KernelSource& source) {
+  return slots_of(prepare_chunks * source.schedule.chunk).named("prepared_runs");
+}
+
+}  // namespace
+
+// As long as may be while every multiprocessor of an H100 has one.
+Extent segment_tokens(const KernelSource& source) {
+  const std::int64_t chunk = source.schedule.chunk;
+  const Extent rows = Extent(Size::value_heads) * value_tiles(source);
+  const Extent in_a_row = Extent(hopper_multiprocessors) / max(Extent(Size::batch) * rows, 1);
+  const Extent equal = ceil_div(Size::tokens, max(in_a_row, 1));
+  const Extent packed = Extent(Size::tokens) * rows / hopper_multiprocessors;
+  const Extent wanted = max(select(Size::packed, packed, equal), fewest_chunks * chunk);
+  const Extent rounded = (ceil_div(wanted, chunk) * chunk).named("wanted_segment");
+  const Extent too_many_rows = select(Size::packed, 0, in_a_row < 2);
+  return select(too_many_rows, 0, select(rounded < Size::tokens, rounded, 0)).named("segment_tokens");
+}
+
+Kernel scan(const KernelSource& source) {
+  Kernel kernel = in_role(source, "scan", layout_of(source, {.has_gate_group = !source.schedule.prepared}), 1);
+  kernel.entry = "forward";
+  const Extent walks = source.schedule.level == Level::segment ? segments(source) : Extent(Size::sequences);
+  set_blocks(kernel, walks * Size::value_heads * value_tiles(source));
+  return kernel;
+}
+
+Kernel states(const KernelSource& source) {
+  Kernel kernel = in_role(source, "states", layout_of(source, {.reads_query = false}), 1);
+  const Extent of_each = Extent(Size::value_heads) * value_tiles(source);
+  if (source.pass == Pass::states) {
+    const Extent walks = source.schedule.level == Level::segment ? segments(source) : Extent(Size::sequences);
+    set_blocks(kernel, walks * of_each);
+  } else {
+    kernel.entry = "segment_states";
+    set_blocks(kernel, where_split(source, segments(source) * of_each));
+  }
+  return kernel;
+}
+
+Kernel join(const KernelSource& source) {
+  Kernel kernel{.name = "join",
+                .entry = "join",
+                .header = "hopper/join.cuh",
+                .call = "rankone::join<rankone::Policy>(arguments);",
+                .check = "rankone::join_threads == " + std::to_string(join_threads),
+                .schedule = source.schedule,
+                .threads = join_threads};
+  const int elements = source.options.key_dim * source.options.value_dim, per_block = 4 * join_threads;
+  const int parts = (elements + per_block - 1) / per_block;
+  kernel.items = where_split(source, Extent(Size::sequences) * Size::value_heads * parts);
+  kernel.blocks = kernel.items;
+  return kernel;
+}
+
+Kernel prepare(const KernelSource& source) {
+  Kernel kernel = in_role(source, "prepare", layout_of(source, {.has_consumers = false}), prepare_residents);
+  kernel.cluster = 1;
+  kernel.items = run_slots(source) * Size::value_heads;
+  kernel.blocks = blocks_that_find_place(kernel);
+  return kernel;
+}
+
+std::vector<Region> segment_regions(const KernelSource& source) {
+  const auto& [variant, options, schedule, pass] = source;
+  const Extent slots = where_split(source, segments(source) * Size::value_heads);
+  const int width = variant.decay_axes().has(Axes::key) ? options.key_dim : 1;
+  return {
+      {"segment_states", "what each segment adds to the state, then the state before it, float32",
+       &Arguments::segment_states, slots * (std::int64_t{4} * options.key_dim * options.value_dim)},
+      {"segment_decays", "the sum of each segment's base-2 log-decays, float32, for each key where decays are per key",
+       &Arguments::segment_decays, ceil_div(slots * (4 * width), 16) * 16}};
+}
+
+Region prepared_chunks(const KernelSource& source) {
+  const Extent slots = slots_of(source.schedule.chunk).named("chunk_slots");
+  return {"prepared_chunks", "queries and keys as operands, decays and scores of each chunk",
+          &Arguments::prepared_chunks,
+          slots * Size::value_heads * layout_of(source, {.has_consumers = false}).prepared_bytes};
+}
+
+}  // namespace rankone::hopper

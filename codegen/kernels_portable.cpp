@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+// Kernels of the portable family.
+#include <algorithm>
+
+#include "codegen/kernels.hpp"
+#include "templates/kernels/layout.cuh"
+
+namespace rankone::portable {
+namespace {
+
+Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
+  const auto& [variant, options, schedule, pass] = source;
+  LayoutSizes sizes{.chunk = schedule.chunk,
+                    .stages = stages,
+                    .warps = schedule.warps,
+                    .key_padded = padded_keys(options.key_dim),
+                    .value_tile = schedule.value_tile,
+                    .storage_bytes = static_cast<int>(size_of(options.dtype)),
+                    .operand_bytes = operand_bytes(options, Family::portable),
+                    .per_key = variant.decay_axes().has(Axes::key),
+                    .reads_query = reads_query,
+                    .split_products = options.precision == Precision::f32,
+                    .input_bytes = {}};
+  int index = 0;
+  for (const Port& input : ports_of(ports(variant, options), PortRole::gate))
+    sizes.input_bytes[index++] = input.axes.has(Axis::key) ? static_cast<int>(size_of(input.type)) : 0;
+  return make_layout(sizes);
+}
+
+// The skeleton in one of its roles.
+Kernel in_role(const KernelSource& source, const char* role, const Layout& layout) {
+  const std::string of = std::string("rankone::Role::") + role;
+  return {.name = role,
+          .entry = role,
+          .header = "kernels/scan.cuh",
+          .call = "rankone::scan<rankone::Policy, rankone::Gate, " + of + ">(arguments);",
+          .check = "rankone::Traits<rankone::Policy, " + of + ">::layout.bytes == " + std::to_string(layout.bytes),
+          .schedule = source.schedule,
+          .threads = 32 * source.schedule.warps,
+          .shared_bytes = layout.bytes};
+}
+
+void set_blocks(Kernel& kernel, const Extent& items) { kernel.items = kernel.blocks = items; }
+
+Extent chunk_slots(const KernelSource& source) { return slots_of(source.schedule.chunk).named("chunk_slots"); }
+
+}  // namespace
+
+Kernel scan(const KernelSource& source) {
+  Kernel kernel = in_role(source, "scan", layout_of(source, true, source.schedule.stages));
+  kernel.entry = "forward";
+  set_blocks(kernel, Extent(Size::sequences) * Size::value_heads * value_tiles(source));
+  return kernel;
+}
+
+Kernel states(const KernelSource& source) {
+  Kernel kernel = in_role(source, "states", layout_of(source, false, source.schedule.stages));
+  set_blocks(kernel, Extent(Size::sequences) * Size::value_heads * value_tiles(source));
+  return kernel;
+}
+
+Kernel output(const KernelSource& source) {
+  // It works on a single chunk, and has nothing to fetch ahead.
+  Kernel kernel = in_role(source, "output", layout_of(source, true, 1));
+  set_blocks(kernel, chunk_slots(source) * Size::value_heads * value_tiles(source));
+  return kernel;
+}
+
+Kernel combine(const KernelSource& source) {
+  Kernel kernel{.name = "combine",
+                .entry = "combine",
+                .header = "kernels/combine.cuh",
+                .call = "rankone::combine<rankone::Policy>(arguments);",
+                .check = "rankone::combine_threads == " + std::to_string(combine_threads),
+                .schedule = source.schedule,
+                .threads = combine_threads};
+  set_blocks(kernel, Extent(Size::sequences) * Size::value_heads);
+  return kernel;
+}
+
+Region chunk_states(const KernelSource& source) {
+  const std::int64_t bytes = std::int64_t{value_tiles(source)} * source.schedule.value_tile *
+                             padded_keys(source.options.key_dim) * operand_bytes(source.options, Family::portable);
+  return {"chunk_states", "the state before each chunk, in the order of the registers that hold it",
+          &Arguments::chunk_states, chunk_slots(source) * Size::value_heads * bytes};
+}
+
+}  // namespace rankone::portable
