@@ -5,22 +5,31 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include <rankone/device.hpp>
 
 #include "codegen/program.hpp"
 #include "runtime/mapped_tensor.hpp"
+#include "runtime/call_tensor.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {
+
+struct KernelLaunch {
+  std::size_t kernel;
+  std::int64_t blocks;
+};
 
 // The kernels of one program, ready to launch; safe from many threads.
 class LoadedKernels {
  public:
   virtual ~LoadedKernels() = default;
+  // Kernels of one call, one after the other. `tensors` are what it names, where the device is the CPU.
   // `kernel` is an index into Program::kernels. `blocks` is 1 to 2^31 - 1.
-  virtual void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void* stream) const = 0;
+  virtual void launch(std::span<const KernelLaunch> kernels, const Arguments& arguments,
+                      std::span<const CallTensor> tensors, void* stream) const = 0;
   // The map of a tensor that can_be_mapped(); false where the device makes none.
   virtual bool encode(const MappedTensor& tensor, TensorMap& map) const = 0;
 };

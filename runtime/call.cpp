@@ -32,8 +32,8 @@ template <class Names> std::string joined(const Names& first, const Names& secon
 
 }  // namespace
 
-CallChecker::CallChecker(const Program& program, bool offsets_are_readable)
-    : program_(program), offsets_are_readable_(offsets_are_readable), where_(program.variant.name.view()) {
+CallChecker::CallChecker(const Program& program, bool on_cpu)
+    : program_(program), on_cpu_(on_cpu), where_(program.variant.name.view()) {
   const auto take = [&](Port& port, const char* name) {
     if (const Port* const found = find_port(program.ports, name)) port = *found;
   };
@@ -52,12 +52,33 @@ Sizes CallChecker::known_sizes() const {
   return sizes;
 }
 
-void CallChecker::bind_gates(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const {
+// `argument`: the pointer's place in the call's arguments.
+void CallChecker::name_tensor(Call& call, const Port& port, const Tensor& tensor, const void* argument) const {
+  if (!on_cpu_ || tensor.data == nullptr) return;
+  const auto place =
+      static_cast<const unsigned char*>(argument) - reinterpret_cast<const unsigned char*>(&call.arguments);
+  CallTensor named{.name = port.name,
+                .data = tensor.data,
+                .rank = tensor.rank,
+                .element_bytes = static_cast<int>(size_of(tensor.type)),
+                .writable = port.writable,
+                .initialized = !port.writable,
+                .argument = static_cast<std::size_t>(place)};
+  for (std::size_t i = 0; i < static_cast<std::size_t>(tensor.rank); ++i) {
+    named.sizes[i] = tensor.shape[i];
+    named.strides[i] = tensor.strides[i];
+  }
+  call.tensors.push_back(std::move(named));
+}
+
+void CallChecker::bind_gates(const ForwardArguments& given, Sizes& sizes, Call& call) const {
+  Arguments& arguments = call.arguments;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
     const NamedTensor* const found = find(given.inputs, inputs_[i].name);
     const Tensor tensor = found != nullptr ? found->tensor : Tensor();
     sizes.check(inputs_[i], tensor);
     arguments.inputs[i] = argument_of(tensor);
+    name_tensor(call, inputs_[i], tensor, &arguments.inputs[i].data);
     if (is_vectorized(tensor)) arguments.flags |= first_input_is_vectorized << i;
   }
   for (std::size_t i = 0; i < parameters_.size(); ++i) {
@@ -67,6 +88,7 @@ void CallChecker::bind_gates(const ForwardArguments& given, Sizes& sizes, Argume
     const bool number = parameters_[i].axes.size() == 0 && is_given(tensor) && tensor.elements() == 1;
     sizes.check(parameters_[i], number ? Tensor(tensor.data, tensor.type, {}) : tensor);
     arguments.parameters[i] = tensor.data;
+    name_tensor(call, parameters_[i], tensor, &arguments.parameters[i]);
   }
   if (given.inputs.size() == inputs_.size() + parameters_.size()) return;  // each was found, so these are all
   for (const NamedTensor& each : given.inputs) {
@@ -120,16 +142,20 @@ void CallChecker::bind_packing(const ForwardArguments& given, Sizes& sizes, Call
                  "B = 1");
   sizes.check(offsets_, offsets);
   if (!sizes.knows(Axis::offsets)) sizes.refuse("cu_seqlens", "there is no offset", shape_text(offsets), "[N + 1]");
-  if (offsets_are_readable_) check_cu_seqlens(offsets, sizes[Axis::tokens], where_);
+  if (on_cpu_) check_cu_seqlens(offsets, sizes[Axis::tokens], where_);
   call.arguments.cu_seqlens = offsets.data;
+  name_tensor(call, offsets_, offsets, &call.arguments.cu_seqlens);
   if (offsets.type == dtype::i64) call.arguments.flags |= cu_seqlens_are_64_bit;
 }
 
-void CallChecker::bind_states(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const {
+void CallChecker::bind_states(const ForwardArguments& given, Sizes& sizes, Call& call) const {
+  Arguments& arguments = call.arguments;
   if (is_given(given.initial_state)) sizes.check(initial_state_, given.initial_state);
   if (is_given(given.final_state)) sizes.check(final_state_, given.final_state);
   arguments.initial_state = given.initial_state.data;
   arguments.final_state = given.final_state.data;
+  name_tensor(call, initial_state_, given.initial_state, &arguments.initial_state);
+  name_tensor(call, final_state_, given.final_state, &arguments.final_state);
 }
 
 void CallChecker::set_shape(Sizes& sizes, Call& call) const {
@@ -161,9 +187,14 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
     sizes.refuse("workspace", "the workspace is too small", std::to_string(bytes) + " bytes", accepted);
   if (!space.contiguous() || reinterpret_cast<std::uintptr_t>(space.data) % 16 != 0)
     sizes.refuse("workspace", "the workspace does not serve", "gaps, or another alignment", accepted);
-  for (std::size_t i = 0; i < program_.regions.size(); ++i)
-    call.arguments.*program_.regions[i].argument =
-        static_cast<unsigned char*>(space.data) + offset_of(program_, i).evaluate(of_call);
+  for (std::size_t i = 0; i < program_.regions.size(); ++i) {
+    const Region& region = program_.regions[i];
+    void*& place = call.arguments.*region.argument;
+    place = static_cast<unsigned char*>(space.data) + offset_of(program_, i).evaluate(of_call);
+    // Words of four bytes, as no kernel works on smaller ones there.
+    const Port port{.name = "workspace." + region.name, .role = PortRole::workspace, .writable = true};
+    name_tensor(call, port, Tensor(place, dtype::f32, {region.bytes.evaluate(of_call) / 4}), &place);
+  }
   call.arguments.segment_tokens = program_.segment_tokens.evaluate(of_call);
 }
 
@@ -174,17 +205,19 @@ Call CallChecker::forward(const ForwardArguments& given) const {
   const auto take = [&](const Port& form, const Tensor& tensor, TensorArgument& to, unsigned flag) {
     sizes.check(form, tensor);
     to = argument_of(tensor);
+    name_tensor(call, form, tensor, &to.data);
     if (is_vectorized(tensor)) arguments.flags |= flag;
   };
   take(query_, given.q, arguments.query, query_is_vectorized);
   if (program_.reads_key) take(key_, given.k, arguments.key, key_is_vectorized);
   take(value_, given.v, arguments.value, value_is_vectorized);
-  bind_gates(given, sizes, arguments);
+  bind_gates(given, sizes, call);
   bind_scalars(given, arguments);
   bind_packing(given, sizes, call);
-  bind_states(given, sizes, arguments);
+  bind_states(given, sizes, call);
   sizes.check(output_, given.o);
   arguments.output = argument_of(given.o);
+  name_tensor(call, output_, given.o, &arguments.output.data);
   if (is_vectorized(given.o)) arguments.flags |= output_is_vectorized;
   set_shape(sizes, call);
   bind_workspace(given, sizes, call);
@@ -200,20 +233,23 @@ Call CallChecker::states(const ForwardArguments& given, const Tensor& log_decay_
   if (program_.reads_key) {
     sizes.check(key_, given.k);
     arguments.key = argument_of(given.k);
+    name_tensor(call, key_, given.k, &arguments.key.data);
     if (is_vectorized(given.k)) arguments.flags |= key_is_vectorized;
   }
   sizes.check(value_, given.v);
   arguments.value = argument_of(given.v);
+  name_tensor(call, value_, given.v, &arguments.value.data);
   if (is_vectorized(given.v)) arguments.flags |= value_is_vectorized;
-  bind_gates(given, sizes, arguments);
+  bind_gates(given, sizes, call);
   bind_scalars(given, arguments);
   // Where neither k nor a gate has key heads, nothing depends on their number.
   if (!sizes.knows(Axis::heads)) sizes.set(Axis::heads, sizes[Axis::value_heads]);
   bind_packing(given, sizes, call);
-  bind_states(given, sizes, arguments);
+  bind_states(given, sizes, call);
   if (is_given(log_decay_total)) {
     sizes.check(total_, log_decay_total);
-    arguments.log_decay_total = static_cast<float*>(log_decay_total.data);
+    arguments.log_decay_total = log_decay_total.data;
+    name_tensor(call, total_, log_decay_total, &arguments.log_decay_total);
   }
   if (arguments.final_state == nullptr && arguments.log_decay_total == nullptr)
     sizes.refuse("final_state", "there is nothing to write", "neither", "final_state, log_decay_total, or both");
@@ -234,7 +270,12 @@ Call CallChecker::combine(const Tensor& state, const Tensor& log_decay_total, co
   sizes.set(Axis::tokens, 0);
   call.arguments.final_state = state.data;
   call.arguments.initial_state = earlier.data;
-  call.arguments.log_decay_total = static_cast<float*>(log_decay_total.data);
+  call.arguments.log_decay_total = log_decay_total.data;
+  name_tensor(call, state_, state, &call.arguments.final_state);
+  if (!call.tensors.empty()) call.tensors.back().initialized = true;  // it is added to
+  name_tensor(call, earlier_, earlier, &call.arguments.initial_state);
+  name_tensor(call, total_, log_decay_total, &call.arguments.log_decay_total);
+  if (!call.tensors.empty()) call.tensors.back().writable = false, call.tensors.back().initialized = true;  // now read
   set_shape(sizes, call);
   call.empty = call.arguments.sequences == 0;
   return call;

@@ -8,6 +8,7 @@
 #include <rankone/operator.hpp>
 
 #include "codegen/program.hpp"
+#include "runtime/call_tensor.hpp"
 #include "runtime/tensor_check.hpp"
 #include "templates/device/arguments.cuh"
 
@@ -16,13 +17,14 @@ namespace rankone {
 struct Call {
   Arguments arguments{};
   Shape shape{};
-  bool empty = false;  // nothing to compute, nothing to write
+  std::vector<CallTensor> tensors;  // its tensors, where kernels are checked against them
+  bool empty = false;           // nothing to compute, nothing to write
 };
 
 // What the calls of one program have to look like; made once, used by every launch.
 class CallChecker {
  public:
-  CallChecker(const Program& program, bool offsets_are_readable);  // readable: cu_seqlens lie in host memory
+  CallChecker(const Program& program, bool on_cpu);  // then cu_seqlens can be read, and tensors are wanted
 
   Call forward(const ForwardArguments& given) const;
   Call states(const ForwardArguments& given, const Tensor& log_decay_total) const;
@@ -30,17 +32,18 @@ class CallChecker {
 
  private:
   const Program& program_;
-  bool offsets_are_readable_;
+  bool on_cpu_;
   std::string where_;
   Port query_, key_, value_, offsets_, output_, initial_state_, final_state_, total_, earlier_, state_;
   std::vector<Port> inputs_, parameters_;
 
   Sizes known_sizes() const;
-  void bind_gates(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const;
+  void bind_gates(const ForwardArguments& given, Sizes& sizes, Call& call) const;
   void bind_scalars(const ForwardArguments& given, Arguments& arguments) const;
   void bind_packing(const ForwardArguments& given, Sizes& sizes, Call& call) const;
-  void bind_states(const ForwardArguments& given, Sizes& sizes, Arguments& arguments) const;
+  void bind_states(const ForwardArguments& given, Sizes& sizes, Call& call) const;
   void bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const;
+  void name_tensor(Call& call, const Port& port, const Tensor& tensor, const void* argument) const;
   void set_shape(Sizes& sizes, Call& call) const;
 };
 

@@ -32,18 +32,18 @@ void PassKernels::launch(Call&& call, void* stream) const {
   if (call.empty) return;
   // All are counted before any is launched: a call happens whole or not at all.
   const Sizes64 sizes = sizes_of(call.shape, multiprocessors_);
-  std::vector<std::int64_t> blocks;
-  blocks.reserve(program_.kernels.size());
-  for (const Kernel& kernel : program_.kernels) {
+  std::vector<KernelLaunch> launches;
+  launches.reserve(program_.kernels.size());
+  for (std::size_t i = 0; i < program_.kernels.size(); ++i) {
+    const Kernel& kernel = program_.kernels[i];
     if (const std::int64_t items = kernel.items.evaluate(sizes); items > most_blocks)
       throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(items) + " blocks", text_of(call.shape),
                   "at most 2^31 - 1 blocks: fewer sequences or heads in one call",
                   std::string(program_.variant.name.view()));
-    blocks.push_back(kernel.blocks.evaluate(sizes));
+    if (const std::int64_t blocks = kernel.blocks.evaluate(sizes); blocks > 0) launches.push_back({i, blocks});
   }
   maps_.add(call, *kernels_);
-  for (std::size_t i = 0; i < blocks.size(); ++i)
-    if (blocks[i] > 0) kernels_->launch(i, call.arguments, blocks[i], stream);
+  kernels_->launch(launches, call.arguments, call.tensors, stream);
 }
 
 OperatorImpl::OperatorImpl(Program forward, std::string origin, const Device& device)

@@ -10,6 +10,7 @@
 
 #include "runtime/backend.hpp"
 #include "runtime/cpu/device.hpp"
+#include "runtime/cpu/global_memory.hpp"
 #include "runtime/cpu/host_map.hpp"
 #include "runtime/cpu/temporary_folder.hpp"
 
@@ -25,11 +26,16 @@ class CpuKernels final : public LoadedKernels {
   CpuKernels(std::shared_ptr<HostModule> module, std::vector<Kernel> kernels, const EmulationOptions& options)
       : module_(std::move(module)), kernels_(std::move(kernels)), options_(options) {}
 
-  void launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void*) const override {
-    const Kernel& launched = kernels_[kernel];
-    const EmulationReport report = emulate(*module_, launched.entry, arguments, blocks, launched.threads,
-                                           launched.shared_bytes, options_, launched.cluster);
-    if (options_.on_report) options_.on_report(report);
+  void launch(std::span<const KernelLaunch> launches, const Arguments& arguments, std::span<const CallTensor> tensors,
+              void*) const override {
+    GlobalMemory memory(tensors);
+    for (const auto& [index, blocks] : launches) {
+      const Kernel& kernel = kernels_[index];
+      const EmulationReport report =
+          emulate(*module_, {kernel.entry, blocks, kernel.threads, kernel.shared_bytes, kernel.cluster, &memory},
+                  arguments, options_);
+      if (options_.on_report) options_.on_report(report);
+    }
   }
   bool encode(const MappedTensor& tensor, TensorMap& map) const override {
     if (options_.maps_tensors) encode_host_map(tensor, map);

@@ -72,6 +72,7 @@ void Block::begin(std::int64_t cluster) {
   constexpr std::uint64_t masks[] = {0, 1, 15, 255};
   stay_mask_ = masks[draw() % 4];
   failure_ = {};
+  cluster_ = static_cast<std::uint32_t>(cluster);
   if (!shared_.empty()) std::memset(shared_.data(), poison, shared_.size());
   ++clock_;
   if (launch_.parts) {

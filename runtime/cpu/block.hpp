@@ -16,6 +16,7 @@
 #include "runtime/cpu/arena.hpp"
 #include "runtime/cpu/causal_shadow.hpp"
 #include "runtime/cpu/clocks.hpp"
+#include "runtime/cpu/global_memory.hpp"
 #include "runtime/cpu/shadow.hpp"
 #include "runtime/cpu/warpgroup.hpp"
 #include "runtime/mapped_tensor.hpp"
@@ -92,7 +93,8 @@ enum class FailureKind : unsigned char {
   bad_expectation,
   block_gone,
   sends_left,
-  stores_left
+  stores_left,
+  global
 };
 
 // Plain data, since it is filled in on a fiber that is then abandoned.
@@ -103,6 +105,7 @@ struct Failure {
   int thread = 0, line = 0;  // of the access that failed
   int offset = 0, bytes = 0;
   Access other{};  // the earlier access of a race
+  GlobalFinding global{};
 };
 
 // What all blocks of a launch have in common.
@@ -113,6 +116,7 @@ struct BlockLaunch {
   int threads = 0, shared_bytes = 0;  // of a block
   int cluster = 1;                    // blocks
   int span = 0;                       // from one block's shared memory to the next one's
+  GlobalMemory* memory = nullptr;     // null: global memory is not looked at
   int granule = 4;
   bool parts = false;  // parts of the block synchronize alone: vector clocks
   std::uint64_t seed = 1;
@@ -122,7 +126,7 @@ struct BlockLaunch {
 
 // An asynchronous copy from its issue to its wait.
 struct PendingCopy {
-  const void* source;
+  const void* source;  // as the kernel gave it
   int offset, bytes, line;
   int group;
   bool delivered;
@@ -245,7 +249,6 @@ class Block {
     if (offset < 0 || offset > launch_.shared_bytes - bytes || (offset & (bytes - 1)) != 0)
       fail_place(word, thread, offset, bytes, line);
   }
-  void check_global(Word word, int thread, const void* place, int bytes, int line);
   const unsigned char* checked_load(Word word, int thread, int offset, int bytes, int line) {
     check_place(word, thread, offset, bytes, line);
     offset += base_of(thread);
@@ -331,6 +334,10 @@ class Block {
       leave(me);
     }
   }
+  // The address, if nothing is wrong with the access.
+  void* check_global(Word word, int thread, const GlobalUse& use, int line);
+  const void* begin_global_read(Word word, int thread, const void* place, std::int64_t bytes, bool bulk, int line);
+  void finish_global_read(const void* place, std::int64_t bytes, int thread, int line, Access done);
   static int first_of_warpgroup(int thread) { return thread / warpgroup_threads * warpgroup_threads; }
   void issue(Warpgroup& group, const Fiber* threads, int line);
   void check_operand(const HostMatrix& matrix, int rows, Access now, const Fiber* threads, int line);
@@ -341,12 +348,14 @@ class Block {
   void check_bulk_range(Word word, int thread, int offset, int bytes, int line);
   std::uint32_t begin_bulk_read(Word word, int thread, std::uint16_t column, int from, int bytes, int line);
   void begin_bulk_write(Word word, int thread, int to, int bytes, int line);
-  void check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line);
   void deliver(PendingStore& store);
+  void begin_box(Word word, int thread, const Box& box, int line);
+  void finish_box(const Box& box, int thread, int line, Access done);
   void deliver(const Box& box, int to);
   void deliver(PendingCopy& copy);
   void deliver_some(Fiber& me, std::uint64_t random);
   std::string report() const;  // of failure_
+  std::string global_report() const;
   std::string where_threads_are(int first, int last) const;
 
   BlockLaunch launch_{};
@@ -368,7 +377,7 @@ class Block {
   std::array<std::uint64_t, max_lines / 64> visited_{};
   std::uint64_t random_ = 1, stay_mask_ = 0;
   std::uint64_t ready_warps_ = 0;
-  std::uint32_t clock_ = 1;
+  std::uint32_t clock_ = 1, cluster_ = 0;
   int running_ = 0, current_warp_ = 0, warps_at_cluster_barrier_ = 0;
   std::array<int, max_cluster> running_of_{}, warps_at_barrier_{};  // of each block
 };

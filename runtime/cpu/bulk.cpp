@@ -44,12 +44,6 @@ void Block::begin_bulk_write(Word word, int thread, int to, int bytes, int line)
   std::memset(shared_.data() + to, poison, static_cast<std::size_t>(bytes));
 }
 
-void Block::check_bulk(Word word, int thread, int offset, const void* address, int bytes, int line) {
-  if (reinterpret_cast<std::uintptr_t>(address) % 16 != 0)
-    fail({.kind = FailureKind::misaligned_place, .word = word, .thread = thread, .line = line, .bytes = 16});
-  check_bulk_range(word, thread, offset, bytes, line);
-}
-
 void Block::load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
                            int line, const Box& box) {
   const int to = offset + rank * launch_.span, target = barrier_at(word, thread, rank, barrier, line).offset;
@@ -66,17 +60,21 @@ void Block::load_bulk_into(Word word, int thread, int rank, int offset, const vo
 }
 
 void Block::load_bulk(HostThread& thread, int offset, const void* source, int bytes, int barrier, int line) {
-  check_bulk(Word::load_bulk, thread.index, offset, source, bytes, line);
+  check_bulk_range(Word::load_bulk, thread.index, offset, bytes, line);
+  begin_global_read(Word::load_bulk, thread.index, source, bytes, true, line);
   load_bulk_into(Word::load_bulk, thread.index, thread.rank, offset, source, bytes, barrier, line);
 }
 
 void Block::store_bulk(HostThread& thread, void* target, int offset, int bytes, int line) {
   constexpr Word word = Word::store_bulk;
   const int me = thread.index, from = offset + base_of(me);
-  check_bulk(word, me, offset, target, bytes, line);
+  check_bulk_range(word, me, offset, bytes, line);
+  // Nothing that this kernel does comes after it: its only wait is for what it reads of shared memory.
+  void* const place = check_global(
+      word, me, {.place = target, .bytes = bytes, .alignment = 16, .writes = true, .lasts = true, .bulk = true}, line);
   const std::uint32_t time = begin_bulk_read(word, me, clocks_.store_column(me), from, bytes, line);
   Fiber& fiber = fibers_[static_cast<std::size_t>(me)];
-  fiber.stores.push_back({target, from, bytes, line, fiber.store_group, time, false});
+  fiber.stores.push_back({place, from, bytes, line, fiber.store_group, time, false});
 }
 
 void Block::deliver(PendingStore& store) {

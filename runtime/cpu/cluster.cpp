@@ -81,16 +81,23 @@ bool Block::complete_some() {
   const std::uint16_t column = sent ? clocks_.send_column(arrival.thread) : clocks_.copy_column(arrival.thread);
   for (PendingCopy& copy : arrival.copies) {
     deliver(copy);
-    if (launch_.check_races) causal_.end_copy(copy.offset, 16, {arrival.time, column, clamped(copy.line)});
+    const Access now{arrival.time, column, clamped(copy.line)};
+    if (launch_.check_races) causal_.end_copy(copy.offset, 16, now);
+    finish_global_read(copy.source, copy.bytes, arrival.thread, copy.line, now);
   }
+  const Access done{arrival.time, column, clamped(arrival.line)};
   if (arrival.box.tensor.base != nullptr) {
     deliver(arrival.box, arrival.to);
+    finish_box(arrival.box, arrival.thread, arrival.line, done);
   } else if (sent) {
-    const void* const source = arrival.source != nullptr ? arrival.source : shared_.data() + arrival.from;
+    const void* const source =
+        arrival.source != nullptr ? GlobalMemory::plain(arrival.source) : shared_.data() + arrival.from;
     std::memcpy(shared_.data() + arrival.to, source, static_cast<std::size_t>(arrival.bytes));
+    if (arrival.source != nullptr)
+      finish_global_read(arrival.source, arrival.bytes, arrival.thread, arrival.line, done);
   }
   if (sent && launch_.check_races) {
-    causal_.end_copy(arrival.to, arrival.bytes, {arrival.time, column, clamped(arrival.line)});
+    causal_.end_copy(arrival.to, arrival.bytes, done);
   }
   for (SharedBarrier& barrier : barriers_) {
     if (barrier.offset != arrival.barrier) continue;

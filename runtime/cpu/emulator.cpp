@@ -115,9 +115,9 @@ class Launch {
 
 }  // namespace
 
-EmulationReport emulate(const HostModule& module, const std::string& entry, const Arguments& arguments,
-                        std::int64_t blocks, int threads, int shared_bytes, const EmulationOptions& options,
-                        int cluster) {
+EmulationReport emulate(const HostModule& module, const EmulatedKernel& kernel, const Arguments& arguments,
+                        const EmulationOptions& options) {
+  const auto& [entry, blocks, threads, shared_bytes, cluster, memory] = kernel;
   const std::string where = "CPU device, kernel " + entry;
   if (threads < host_warp_size || threads > max_block_threads || threads % host_warp_size != 0)
     throw Error(ErrorCode::invalid_argument, "a block cannot have this many threads", std::to_string(threads),
@@ -138,7 +138,10 @@ EmulationReport emulate(const HostModule& module, const std::string& entry, cons
 
   BlockLaunch each;
   each.entry = reinterpret_cast<void (*)(Arguments)>(module.entry(entry));
-  each.arguments = &arguments;
+  if (memory != nullptr) memory->begin_kernel();
+  const Arguments bound = memory != nullptr ? memory->bind(arguments) : arguments;
+  each.arguments = &bound;
+  each.memory = memory;
   each.threads = threads;
   each.shared_bytes = shared_bytes;
   each.cluster = cluster;

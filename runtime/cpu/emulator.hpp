@@ -54,11 +54,20 @@ struct EmulationOptions {
   std::function<void(const EmulationReport&)> on_report{};  // called by the CPU device after each launch
 };
 
-// Runs blocks 0 to `blocks` - 1 to their end, `cluster` of them side by side. Throws Error(check_failed) for a race, a deadlock, a read of memory never
-// written, an access outside the block's shared memory, or threads that disagree on a word that they share.
-EmulationReport emulate(const HostModule& module, const std::string& entry, const Arguments& arguments,
-                        std::int64_t blocks, int threads, int shared_bytes, const EmulationOptions& options = {},
-                        int cluster = 1);
+class GlobalMemory;
+
+struct EmulatedKernel {
+  std::string entry;
+  std::int64_t blocks = 1;
+  int threads = 32, shared_bytes = 0, cluster = 1;
+  GlobalMemory* memory = nullptr;  // the call's tensors; null: accesses to global memory are not checked
+};
+
+// Runs blocks 0 to `blocks` - 1 to their end, `cluster` of them side by side. Throws Error(check_failed) for a race, a deadlock, a
+// read of memory never written, an access outside the block's shared memory or the call's tensors, a write to one that is
+// only read, or threads that disagree on a word that they share.
+EmulationReport emulate(const HostModule& module, const EmulatedKernel& kernel, const Arguments& arguments,
+                        const EmulationOptions& options = {});
 
 // A place in emitted text that orders threads or copies: what a test may remove.
 struct SyncSite {

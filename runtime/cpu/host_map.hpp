@@ -8,5 +8,7 @@
 namespace rankone {
 
 void encode_host_map(const MappedTensor& tensor, TensorMap& map);
+const void* host_map_base(const TensorMap& map);  // null: none was encoded here
+void move_host_map(TensorMap& map, const void* base);
 
 }  // namespace rankone

@@ -135,6 +135,46 @@ std::string Block::where_threads_are(int first, int last) const {
   return text;
 }
 
+// Threads count through their cluster.
+std::string Block::global_report() const {
+  const GlobalFinding& finding = failure_.global;
+  const auto thread_of = [&](std::uint32_t cluster, int thread) {
+    if (launch_.parts) thread = clocks_.thread_of(thread);
+    return "thread " + std::to_string(thread % launch_.threads) + " of block " +
+           std::to_string(std::int64_t{cluster} * launch_.cluster + thread / launch_.threads);
+  };
+  const std::string who = thread_of(cluster_, failure_.thread) + " (" + name_of(failure_.word) +
+                          at_line(failure_.line) + ")",
+                    bytes = std::to_string(finding.bytes) + " bytes";
+  if (finding.fault == GlobalFault::no_tensor)
+    return "out of bounds: " + who + " touches an address that belongs to no tensor of the call";
+  const std::string place = launch_.memory->place_name(finding);
+  const bool same_block = finding.other.cluster == cluster_;
+  const std::string other = thread_of(finding.other.cluster, finding.other.access.thread),
+                    line = at_line(finding.other.access.line) + " of the same kernel, with " +
+                           (!same_block             ? "no order between blocks"
+                            : finding.other.lasts() ? "the copy under way"
+                                                    : "no barrier between them");
+  switch (finding.fault) {
+    case GlobalFault::outside: return "out of bounds: " + who + " touches " + bytes + " at " + place;
+    case GlobalFault::misaligned:
+      return "misaligned: " + who + " touches " + place + " at an address that is no multiple of " +
+             std::to_string(finding.bytes);
+    case GlobalFault::unwritten:
+      return "unwritten memory: " + who + " reads " + bytes + " at " + place + ", which no kernel of this call wrote";
+    case GlobalFault::read_only: return "input written: " + who + " writes " + place + ", which kernels only read";
+    case GlobalFault::write_read:
+      return "write-read race: " + who + " reads " + place + ", which " + other + " wrote" + line;
+    case GlobalFault::write_write:
+      return "write-write race: " + who + " writes " + place + ", which " + other + " wrote" + line;
+    case GlobalFault::read_write:
+      return "read-write race: " + who + " writes " + place + ", which " + other + " read" + line;
+    case GlobalFault::none:
+    case GlobalFault::no_tensor: break;
+  }
+  return {};
+}
+
 std::string Block::report() const {
   const Failure& failure = failure_;
   const std::string who =
@@ -221,6 +261,7 @@ std::string Block::report() const {
       return "sends left under way: a block ends while it may still be read for " + who;
     case FailureKind::stores_left:
       return "store left under way: " + who + " ends, and no bulk_wait_read covered the store";
+    case FailureKind::global: return global_report();
     case FailureKind::none: break;
   }
   return {};

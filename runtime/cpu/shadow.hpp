@@ -71,6 +71,9 @@ class Shadow {
     for (Cell *cell = first(offset), *end = last(cell, bytes); cell != end; ++cell) cell->writer = now;
   }
 
+  // Whether an access of this block comes before one that `now` stamps.
+  bool ordered(Access earlier, Access now) const { return earlier.time < ordered_ || follows(earlier, now); }
+
  private:
   struct Cell {
     Access writer, reader, second_reader;

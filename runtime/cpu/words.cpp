@@ -30,21 +30,6 @@ void* Block::store(HostThread& thread, int offset, int bytes, int line) {
   return checked_store(Word::store, thread.index, offset, bytes, line);
 }
 
-void Block::check_global(Word word, int thread, const void* place, int bytes, int line) {
-  if (reinterpret_cast<std::uintptr_t>(place) % static_cast<std::uintptr_t>(bytes) != 0)
-    fail({.kind = FailureKind::misaligned_place, .word = word, .thread = thread, .line = line, .bytes = bytes});
-}
-
-const void* Block::global_load(HostThread& thread, const void* place, int bytes, int line) {
-  check_global(Word::global_load, thread.index, place, bytes, line);
-  return place;
-}
-
-void* Block::global_store(HostThread& thread, void* place, int bytes, int line) {
-  check_global(Word::global_store, thread.index, place, bytes, line);
-  return place;
-}
-
 void Block::copy_async(HostThread& thread, int offset, const void* source, int bytes, int line) {
   constexpr int size = 16;
   const int index = thread.index;
@@ -52,12 +37,7 @@ void Block::copy_async(HostThread& thread, int offset, const void* source, int b
   offset += base_of(index);
   if (bytes < 0 || bytes > size)
     fail({.kind = FailureKind::bad_copy_size, .word = Word::copy_async, .thread = index, .line = line, .bytes = bytes});
-  if (reinterpret_cast<std::uintptr_t>(source) % size != 0)
-    fail({.kind = FailureKind::misaligned_place,
-          .word = Word::copy_async,
-          .thread = index,
-          .line = line,
-          .bytes = size});
+  begin_global_read(Word::copy_async, index, source, bytes, false, line);
   if (launch_.check_races) {
     Access other;
     const Access now = stamp(index, line);
@@ -82,8 +62,10 @@ void Block::copy_wait(HostThread& thread, int pending, int line) {
   for (PendingCopy& copy : me.copies) {
     if (copy.group < first_pending) {
       deliver(copy);
-      // From here on it is as if this thread had written the bytes.
-      if (launch_.check_races) end_copy(copy, stamp(me.index, copy.line));
+      // From here on it is as if this thread had copied the bytes itself.
+      const Access now = stamp(me.index, copy.line);
+      if (launch_.check_races) end_copy(copy, now);
+      finish_global_read(copy.source, copy.bytes, me.index, copy.line, now);
     } else {
       me.copies[kept++] = copy;
     }
@@ -96,10 +78,11 @@ void Block::deliver(PendingCopy& copy) {
   if (copy.delivered) return;
   copy.delivered = true;
   unsigned char* const target = shared_.data() + copy.offset;
+  const void* const source = GlobalMemory::plain(copy.source);
   if (copy.bytes == 16) {
-    std::memcpy(target, copy.source, 16);
+    std::memcpy(target, source, 16);
   } else {
-    if (copy.bytes > 0) std::memcpy(target, copy.source, static_cast<std::size_t>(copy.bytes));
+    if (copy.bytes > 0) std::memcpy(target, source, static_cast<std::size_t>(copy.bytes));
     std::memset(target + copy.bytes, 0, static_cast<std::size_t>(16 - copy.bytes));
   }
 }

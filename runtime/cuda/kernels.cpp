@@ -50,15 +50,19 @@ CudaKernels::~CudaKernels() {
   driver_.cuCtxPopCurrent(&popped);
 }
 
-void CudaKernels::launch(std::size_t kernel, const Arguments& arguments, std::int64_t blocks, void* stream) const {
-  const Entry& entry = entries_[kernel];
+void CudaKernels::launch(std::span<const KernelLaunch> kernels, const Arguments& arguments, std::span<const CallTensor>,
+                         void* stream) const {
   const CurrentContext current(driver_, context_);
-  void* parameters[] = {const_cast<Arguments*>(&arguments)};
-  const Result result = driver_.cuLaunchKernel(entry.function, static_cast<unsigned>(blocks), 1, 1, entry.threads, 1, 1,
-                                               entry.shared_bytes, static_cast<Stream>(stream), parameters, nullptr);
-  if (result != success) [[unlikely]]
-    throw Error(ErrorCode::launch_failed, "the CUDA driver refused a launch", error_name(driver_, result), {},
-                entry.name);
+  for (const auto& [kernel, blocks] : kernels) {
+    const Entry& entry = entries_[kernel];
+    void* parameters[] = {const_cast<Arguments*>(&arguments)};
+    const Result result =
+        driver_.cuLaunchKernel(entry.function, static_cast<unsigned>(blocks), 1, 1, entry.threads, 1, 1,
+                               entry.shared_bytes, static_cast<Stream>(stream), parameters, nullptr);
+    if (result != success) [[unlikely]]
+      throw Error(ErrorCode::launch_failed, "the CUDA driver refused a launch", error_name(driver_, result), {},
+                  entry.name);
+  }
 }
 
 bool CudaKernels::encode(const MappedTensor& tensor, TensorMap& map) const {

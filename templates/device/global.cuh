@@ -1,36 +1,20 @@
 // SPDX-License-Identifier: MIT
-// Global memory, by places in the tensors of a launch. No raw pointer leaves this file: on the CPU device each access is
-// checked against the tensor that it is meant for and against what happened there before.
+// Global memory, by places in the tensors of a launch. On the CPU device each access is checked against the tensor that
+// it is meant for and against what happened there before.
 #pragma once
 
 #include "device/types.cuh"
 
 namespace rankone {
 
-template <class T> struct Untyped {
-  using Type = void;
-};
-template <class T> struct Untyped<const T> {
-  using Type = const void;
-};
-
-// Where an element of a tensor stands; `const T` in tensors that are only read. It moves by elements, and becomes an
-// untyped address for the words below and for those that copy.
-template <class T> struct Global {
-  T* address;
-
-  RK_DEVICE Global operator+(long long elements) const { return {address + elements}; }
-  RK_DEVICE Global& operator+=(long long elements) {
-    address += elements;
-    return *this;
-  }
-  RK_DEVICE operator typename Untyped<T>::Type*() const { return address; }
-};
+#ifndef RANKONE_HOST
+// Where an element of a tensor stands; `const T` in tensors that are only read. Kernels add elements to it, and hand it
+// to the words below and to those that copy: the host's form of it has nothing else, and no dereference compiles.
+template <class T> using Global = T*;
 
 // The first element of a tensor, from what the arguments hold.
-template <class T, class Held> RK_DEVICE Global<T> global(Held* tensor) { return {static_cast<T*>(tensor)}; }
+template <class T, class Held> RK_DEVICE Global<T> global(Held* tensor) { return static_cast<T*>(tensor); }
 
-#ifndef RANKONE_HOST
 // T has 1, 2, 4, 8 or 16 bytes, and the address is a multiple of that. Other threads of the block see what was stored
 // after a barrier, those of other blocks in the next kernel.
 template <class T> RK_DEVICE T global_load(const void* place) { return *static_cast<const T*>(place); }

@@ -77,6 +77,8 @@ struct HostInterface {
   void (*wgmma_wait)(HostThread&, int pending, int line);
 };
 
+inline const HostInterface* host_interface = nullptr;  // bound once, after loading
+
 // What the binding of a module returns: its granule, and whether parts of a block synchronize alone.
 constexpr int host_parts_flag = 256;
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Host forms of the words that touch shared and global memory, other lanes, the tensor cores and asynchronous copies.
+// Host forms of the words that touch shared memory, other lanes, the tensor cores and asynchronous copies.
 //
 // Each hands over to the emulator; `line` is filled in where the word is called.
 #pragma once
@@ -12,8 +12,6 @@ namespace rankone {
 struct bf16;
 struct f16;
 struct TensorMap;
-
-inline const HostInterface* host_interface = nullptr;
 
 // The smallest access of this kernel decides how finely its shared memory is tracked; each size notes itself at load.
 inline int host_smallest_access = 16;
@@ -81,15 +79,6 @@ __device__ __forceinline__ void shared_store_if(bool wanted, int offset, float f
     float first, second;
   } const pair{first, second};
   if (wanted) shared_store(offset, pair, line);
-}
-
-template <class T> __device__ __forceinline__ T global_load(const void* place, int line = __builtin_LINE()) {
-  T value;
-  __builtin_memcpy(&value, host_interface->global_load(host_thread(), place, sizeof(T), line), sizeof(T));
-  return value;
-}
-template <class T> __device__ __forceinline__ void global_store(void* place, T value, int line = __builtin_LINE()) {
-  __builtin_memcpy(host_interface->global_store(host_thread(), place, sizeof(T), line), &value, sizeof(T));
 }
 
 __device__ __forceinline__ void copy_async_16(int offset, const void* source, int bytes, int line = __builtin_LINE()) {

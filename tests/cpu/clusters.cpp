@@ -24,11 +24,11 @@ std::string text_of(const std::string& body) {
 std::string failure_of(const std::string& text, std::uint64_t seed, std::vector<float>* output = nullptr) {
   TestKernel kernel(text, 64, shared_bytes);
   kernel.blocks = 4;
+  kernel.cluster = 2;
   std::vector<float> ignored(256);
   kernel.arguments.output.data = (output != nullptr ? *output : ignored).data();
   try {
-    emulate(*kernel.module, "kernel", kernel.arguments, kernel.blocks, kernel.threads, kernel.shared_bytes,
-            {.seed = seed}, 2);
+    kernel.run({.seed = seed});
   } catch (const std::exception& error) {
     return error.what();
   }
@@ -125,8 +125,8 @@ TEST(Clusters, MisuseIsNamed) {
 
 TEST(Clusters, AGridConsistsOfThem) {
   TestKernel kernel("", 64, 0);
-  EXPECT_THROW(emulate(*kernel.module, "kernel", {}, 3, 64, 0, {}, 2), Error);
-  EXPECT_THROW(emulate(*kernel.module, "kernel", {}, 36, 64, 0, {}, 9), Error);
+  EXPECT_THROW(emulate(*kernel.module, {.entry = "kernel", .blocks = 3, .threads = 64, .cluster = 2}, {}), Error);
+  EXPECT_THROW(emulate(*kernel.module, {.entry = "kernel", .blocks = 36, .threads = 64, .cluster = 9}, {}), Error);
 }
 
 // Copies that announce themselves: seen by who waits, with nothing else that their thread did.

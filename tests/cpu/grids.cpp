@@ -85,7 +85,7 @@ TEST(Grids, BadLaunchesAreRefused) {
   TestKernel kernel("", 32, 0);
   const auto code = [&](const std::string& entry, std::int64_t blocks, int threads, int shared_bytes) {
     try {
-      emulate(*kernel.module, entry, {}, blocks, threads, shared_bytes);
+      emulate(*kernel.module, {.entry = entry, .blocks = blocks, .threads = threads, .shared_bytes = shared_bytes}, {});
     } catch (const Error& error) {
       return error.code();
     }

@@ -18,11 +18,13 @@ struct TestKernel {
   std::shared_ptr<HostModule> module;
   int threads, shared_bytes;
   std::int64_t blocks = 1;
+  int cluster = 1;
+  GlobalMemory* memory = nullptr;
   Arguments arguments{};  // `query.data` and `output.data` by convention
 
   TestKernel(const std::string& body, int threads, int shared_bytes);
   EmulationReport run(const EmulationOptions& options = {}) const {
-    return emulate(*module, "kernel", arguments, blocks, threads, shared_bytes, options);
+    return emulate(*module, {"kernel", blocks, threads, shared_bytes, cluster, memory}, arguments, options);
   }
   // What run() reports, or empty.
   std::string failure(const EmulationOptions& options = {}) const;

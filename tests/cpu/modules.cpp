@@ -75,7 +75,7 @@ class Modules : public testing::Test {
     int result = 0;
     Arguments arguments{};
     arguments.output.data = &result;
-    emulate(module, "kernel", arguments, 1, 32, 0);
+    emulate(module, {.entry = "kernel"}, arguments);
     return result;
   }
   static std::string text(int answer, const std::string& more = {}) {

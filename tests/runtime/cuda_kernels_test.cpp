@@ -102,7 +102,7 @@ class CudaModules : public testing::Test {
 TEST_F(CudaModules, EachKernelComesFromItsOwnCubin) {
   const CudaKernels kernels(driver, context, program, cubins);
   EXPECT_EQ(found, (std::vector<std::string>{"first: " + entry(0), "second: " + entry(1), "third: " + entry(2)}));
-  for (const std::size_t each : {2, 0, 1}) kernels.launch(each, Arguments{}, 1, nullptr);
+  for (const std::size_t each : {2, 0, 1}) kernels.launch(std::array{KernelLaunch{each, 1}}, Arguments{}, {}, nullptr);
   EXPECT_EQ(launched, (std::vector<std::string>{entry(2), entry(0), entry(1)}));
 }
 

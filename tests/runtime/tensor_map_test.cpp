@@ -65,7 +65,7 @@ TEST(MappedTensors, MayHaveAnyStrideThatIsNeverTaken) {
 // Keeps what it is to encode.
 class Recorder final : public LoadedKernels {
  public:
-  void launch(std::size_t, const Arguments&, std::int64_t, void*) const override {}
+  void launch(std::span<const KernelLaunch>, const Arguments&, std::span<const CallTensor>, void*) const override {}
   bool encode(const MappedTensor& tensor, TensorMap& map) const override {
     if (refuses) return false;
     map.words[0] = all.size();
