@@ -44,7 +44,9 @@ RK_DEVICE void named_barrier_sync(int barrier, int threads) {
   asm volatile("barrier.cta.sync %0, %1;" ::"r"(barrier), "r"(threads) : "memory");
 }
 // What this thread has written to shared memory becomes visible to the tensor cores' own reads (wgmma), once a barrier
-// has ordered it before them. Copies into another block's memory rest on it, too: its threads have read and written
+// has ordered it before them. Two proxies see a write in one order only where a proxy fence stands on the way from one to
+// the other (PTX ISA, "Proxy-preserved base causality order"): the writer fences before it arrives, since who reads does
+// so through the other proxy alone; copies that end by themselves have no such place, and are fenced by who waits. Copies into another block's memory rest on it, too: its threads have read and written
 // there, and given the stage back, before.
 RK_DEVICE void fence_async() { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
 

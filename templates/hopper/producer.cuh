@@ -56,6 +56,7 @@ RK_DEVICE void load_tile(const SwizzledTile<T, rows>& tile, const TileSource<T>&
       shared_store<T>(tile.at(row, column),
                       inside ? global_load<T>(base + (row * stride + column)) : Element<T>::from(0.0f));
     }
+    fence_async();  // these are the thread's own stores, and wgmma may read them
   } else if constexpr (threads % units == 0 && threads / units % 8 == 0) {
     // A thread stays in its column and its row of the pattern.
     constexpr int step = threads / units;

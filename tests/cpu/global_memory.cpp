@@ -177,7 +177,7 @@ TEST(GlobalMemory, FindsRacesOfThreads) {
   // Two readers of one word, and a third thread that comes after one of them alone.
   expect_found(init +
                    "if (t == 0) global_store<float>(w, 1.0f);\nsync_block();\nif (t != 63) global_load<float>(w);\n"
-                   "sync_threads(1, 32 + 32 * (t / 32 == 2));\nif (t == 63) global_store<float>(w, 2.0f);",
+                   "sync_warp();\nif (t == 63) global_store<float>(w, 2.0f);",
                {"race", "workspace[0]", "no barrier between them"}, 1);
   // A copy reads until it has been waited for, and the thread's own store may come first.
   expect_found(

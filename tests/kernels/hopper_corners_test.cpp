@@ -123,66 +123,9 @@ TEST(HopperPacking, ManySequencesPrepared) {
   expect_right_for_many(variants::gla, options);
 }
 
-// Tensors whose rows start anywhere: a copy element by element in, and out.
-class Strided {
- public:
-  Strided(const HostTensor& from, std::int64_t gap) {
-    const std::int64_t row = from.shape[2] * from.shape[3], stride = row + gap;
-    const std::size_t width = size_of(from.type);
-    bytes_.resize(static_cast<std::size_t>(from.shape[0] * from.shape[1] * stride) * width);
-    for (std::int64_t i = 0; i < from.shape[0] * from.shape[1]; ++i)
-      std::memcpy(bytes_.data() + static_cast<std::size_t>(i * stride) * width,
-                  from.bytes.data() + static_cast<std::size_t>(i * row) * width, static_cast<std::size_t>(row) * width);
-    tensor_ = Tensor(bytes_.data(), from.type, from.shape);
-    tensor_.strides = {from.shape[1] * stride, stride, from.shape[3], 1};
-  }
-  const Tensor& tensor() const { return tensor_; }
-
- private:
-  std::vector<std::byte> bytes_;
-  Tensor tensor_;
-};
-
 TEST(HopperStrides, TensorMapsChangeNothing) {
   for (const bool prepared : {false, true})
     expect_the_same_without_maps(cpu_device(7), variants::gla_sigmoid, "x", prepared);
-}
-
-TEST(HopperStrides, UnalignedRowsGiveTheSame) {
-  for (const auto& [variant, in_two_kernels] :
-       {std::pair{&variants::gla_sigmoid, false}, std::pair{&scaled, false}, std::pair{&scaled, true}}) {
-    CompileOptions options = sizes(80, 48);
-    options.pins.prepared = in_two_kernels;
-    const Dims dims{
-        .batch = 2, .tokens = 70, .heads = 1, .value_heads = 2, .key_dim = 80, .value_dim = 48, .sequences = 2};
-    Problem problem = random_problem(*variant, options, dims, {.seed = 9, .initial_state = false});
-    const Operator op = compile(*variant, options, cpu_device(9));
-    std::vector<HostTensor> outputs;
-    for (const std::int64_t gap : {0, 3}) {
-      ForwardArguments arguments;
-      std::vector<Strided> kept;
-      kept.reserve(problem.tensors.size() + 1);
-      for (const HostTensor& tensor : problem.tensors) {
-        if (tensor.shape.size() == 4)
-          bind_tensor(arguments, tensor.name, kept.emplace_back(tensor, gap).tensor());
-        else
-          bind_tensor(arguments, tensor.name,
-                      Tensor(const_cast<std::byte*>(tensor.bytes.data()), tensor.type, tensor.shape));
-      }
-      HostTensor& o = outputs.emplace_back(make_tensor("o", dtype::bf16, {2, 70, 2, 48}));
-      const Strided target(o, gap);
-      bind_tensor(arguments, "o", target.tensor());
-      const Shape shape{.batch = 2, .tokens = 70, .heads = 1, .value_heads = 2};
-      HostTensor workspace =
-          make_tensor("workspace", dtype::f32, {static_cast<std::int64_t>(op.workspace_bytes(shape)) / 4});
-      arguments.workspace = Tensor(workspace.bytes.data(), workspace.type, workspace.shape);
-      op.forward(arguments);
-      for (std::int64_t row = 0; row < 2 * 70; ++row)
-        std::memcpy(o.bytes.data() + row * 2 * 48 * 2,
-                    static_cast<const std::byte*>(target.tensor().data) + row * (2 * 48 + gap) * 2, 2 * 48 * 2);
-    }
-    EXPECT_EQ(outputs[0].bytes, outputs[1].bytes) << variant->name.view();
-  }
 }
 
 }  // namespace
