@@ -74,6 +74,7 @@ enum class FailureKind : unsigned char {
   disagreement,
   deadlock,
   no_barrier,
+  unfenced_barrier,
   bad_arrivals,
   bad_parity,
   extra_arrival,
@@ -312,6 +313,7 @@ class Block {
   }
   // The next two: at that offset of block `rank`.
   SharedBarrier& barrier_at(Word word, int thread, int rank, int offset, int line);
+  void check_init_is_fenced(const SharedBarrier& barrier, Word word, int thread, bool is_here, int offset, int line);
   void check_block(Word word, int thread, int rank, int line);
   void arrive_at(Word word, int thread, int rank, int offset, int bytes, int line);
   void check_arrival(const SharedBarrier& barrier, Word word, int thread, int offset, int line);

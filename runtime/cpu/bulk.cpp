@@ -46,7 +46,9 @@ void Block::begin_bulk_write(Word word, int thread, int to, int bytes, int line)
 
 void Block::load_bulk_into(Word word, int thread, int rank, int offset, const void* source, int bytes, int barrier,
                            int line, const Box& box) {
-  const int to = offset + rank * launch_.span, target = barrier_at(word, thread, rank, barrier, line).offset;
+  const SharedBarrier& there = barrier_at(word, thread, rank, barrier, line);
+  check_init_is_fenced(there, word, thread, true, barrier, line);
+  const int to = offset + rank * launch_.span, target = there.offset;
   begin_bulk_write(word, thread, to, bytes, line);
   queue({.barrier = target,
          .line = line,

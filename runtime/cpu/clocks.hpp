@@ -225,6 +225,10 @@ class Clocks {
     const auto& own = known_at_fence_[static_cast<std::size_t>(thread)];
     if (!own.empty() && earlier.thread != thread && knows(own.back().row, earlier.thread, earlier.time)) return true;
     if (announced) return false;
+    return fenced_by_writer(earlier, thread);
+  }
+  // The same, by a fence of who did it.
+  bool fenced_by_writer(Access earlier, int thread) const {
     const auto& theirs = fences_[earlier.thread];
     const auto first = std::upper_bound(theirs.begin(), theirs.end(), earlier.time);
     return first != theirs.end() &&

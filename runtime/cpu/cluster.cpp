@@ -44,13 +44,28 @@ void Block::check_block(Word word, int thread, int rank, int line) {
     fail({.kind = FailureKind::block_gone, .word = word, .thread = thread, .line = line, .bytes = rank});
 }
 
+// Copies use the barrier by the other proxy. A fence reaches no further than the block of who fences.
+void Block::check_init_is_fenced(const SharedBarrier& barrier, Word word, int thread, bool is_here, int offset,
+                                 int line) {
+  if (!launch_.check_races) return;
+  if (is_here ? clocks_.fenced_before(barrier.init, thread) : clocks_.fenced_by_writer(barrier.init, thread)) return;
+  fail({.kind = FailureKind::unfenced_barrier,
+        .word = word,
+        .thread = thread,
+        .line = line,
+        .offset = offset,
+        .other = barrier.init});
+}
+
 void Block::send_to_block(HostThread& thread, int rank, int offset, int bytes, int barrier, int line) {
   constexpr Word word = Word::send_to_block;
   const int me = thread.index;
   check_block(word, me, rank, line);
   check_bulk_range(word, me, offset, bytes, line);
   const int from = offset + thread.rank * launch_.span, to = offset + rank * launch_.span;
-  const int target = barrier_at(word, me, rank, barrier, line).offset;
+  const SharedBarrier& there = barrier_at(word, me, rank, barrier, line);
+  check_init_is_fenced(there, word, me, rank == thread.rank, barrier, line);
+  const int target = there.offset;
   const std::uint32_t time = begin_bulk_read(word, me, clocks_.send_column(me), from, bytes, line);
   begin_bulk_write(word, me, to, bytes, line);
   queue({.barrier = target,

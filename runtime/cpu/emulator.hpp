@@ -71,8 +71,9 @@ EmulationReport emulate(const HostModule& module, const EmulatedKernel& kernel, 
 
 // A place in emitted text that orders threads or copies: what a test may remove.
 struct SyncSite {
-  int line = 0;      // from 1
-  std::string word;  // such as "sync_block" or "copy_wait"
+  int line = 0;           // from 1
+  std::string word;       // such as "sync_block" or "copy_wait"
+  std::string redundant;  // the reason that it names (device/redundant.cuh), or empty
   friend bool operator==(const SyncSite&, const SyncSite&) = default;
 };
 std::vector<SyncSite> list_sync_sites(std::string_view emitted_text);

@@ -202,6 +202,9 @@ std::string Block::report() const {
     case FailureKind::no_barrier:
       return "uninitialized barrier: " + who + " uses shared memory at byte " + std::to_string(failure.offset) +
              ", where no mbarrier_init was last to write";
+    case FailureKind::unfenced_barrier:
+      return "missing fence_async: " + who + " brings bytes to the barrier at byte " + std::to_string(failure.offset) +
+             ", with no fence behind its mbarrier_init" + at_line(failure.other.line);
     case FailureKind::bad_arrivals:
       return "barrier of " + std::to_string(failure.bytes) + " arrivals: " + who + " may ask for 1 to 1048575";
     case FailureKind::bad_parity:

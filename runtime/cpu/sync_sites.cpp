@@ -26,6 +26,8 @@ constexpr std::string_view sync_words[] = {"sync_block",
                                            "wgmma_commit",
                                            "wgmma_wait"};
 
+constexpr std::string_view reason_prefix = "redundant::";
+
 bool part_of_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
 
 // Whether `line` calls `word`: the whole name, then template arguments or parentheses, and not its definition.
@@ -36,6 +38,13 @@ bool calls(std::string_view line, std::string_view word) {
     if (line[end] == '(' || line[end] == '<') return true;
   }
   return false;
+}
+
+std::string reason_on(std::string_view line) {
+  const std::size_t at = line.find(reason_prefix);
+  if (at == line.npos) return {};
+  const std::string_view rest = line.substr(at + reason_prefix.size());
+  return std::string(rest.begin(), std::find_if_not(rest.begin(), rest.end(), part_of_name));
 }
 
 }  // namespace
@@ -56,7 +65,7 @@ std::vector<SyncSite> list_sync_sites(std::string_view text) {
     if (device_only) continue;
     line = line.substr(0, line.find("//"));
     for (const std::string_view word : sync_words)
-      if (calls(line, word)) sites.push_back({number, std::string(word)});
+      if (calls(line, word)) sites.push_back({number, std::string(word), reason_on(line)});
   }
   return sites;
 }

@@ -5,6 +5,8 @@
 // form of each word, so nothing else in a kernel may touch shared memory, asm or CUDA builtins.
 #pragma once
 
+#include "device/redundant.cuh"
+
 #define RK_DEVICE __device__ __forceinline__
 
 #ifndef RANKONE_HOST
@@ -15,7 +17,7 @@ RK_DEVICE long long block_index() { return static_cast<long long>(blockIdx.x); }
 RK_DEVICE long long block_total() { return static_cast<long long>(gridDim.x); }
 
 RK_DEVICE void sync_block() { asm volatile("bar.sync 0;" ::: "memory"); }
-RK_DEVICE void sync_warp() { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
+RK_DEVICE void sync_warp(redundant = redundant::never) { asm volatile("bar.warp.sync 0xffffffff;" ::: "memory"); }
 
 // `value`, hidden from the compiler: what follows from it is computed anew, and takes no register across a loop.
 RK_DEVICE int opaque(int value) {

@@ -42,10 +42,10 @@ RK_DEVICE unsigned long long matrix_descriptor(const View& view) {
 }
 
 RK_DEVICE void wgmma_fence() { asm volatile("wgmma.fence.sync.aligned;" ::: "memory"); }
-RK_DEVICE void wgmma_commit() { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
+RK_DEVICE void wgmma_commit(redundant = redundant::never) { asm volatile("wgmma.commit_group.sync.aligned;" ::: "memory"); }
 // Waits until at most `pending` of the warpgroup's latest groups are still under way.
 template <int pending>
-RK_DEVICE void wgmma_wait() { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(pending) : "memory"); }
+RK_DEVICE void wgmma_wait(redundant = redundant::never) { asm volatile("wgmma.wait_group.sync.aligned %0;" ::"n"(pending) : "memory"); }
 // Keeps the compiler from moving what reads or writes accumulators across this point.
 template <int count>
 RK_DEVICE void wgmma_settle(float (&c)[count]) {

@@ -206,13 +206,13 @@ RK_DEVICE void step_key_span(RegisterState<T>& state, const WarpTile<T>& warp_ti
         else
           wgmma<Operand, true>(o, s[step], queries);
       }
-      wgmma_commit();   // kept: the compiler wants to be told that the state is not in the making
-      wgmma_wait<1>();  // kept: likewise
+      wgmma_commit(redundant::without_range_scales);
+      wgmma_wait<1>(redundant::but_for_the_compiler);
       state.settle();
     }
     state.decay_key_block(key_block, decays);
     if constexpr (T::writes_output) {
-      wgmma_wait<0>();  // kept: but in float16 it only frees registers
+      wgmma_wait<0>(redundant::without_range_scales);
       wgmma_settle(o);
     }
   }
@@ -306,7 +306,7 @@ RK_DEVICE void step_chunk(RegisterState<T>& state, const WarpTile<T>& warp_tile,
 #pragma unroll
     for (int step = 1; step < 4 * T::key_blocks; ++step)
       wgmma<Operand, true>(o, s[step / 4][step % 4], query.as_rows(0, 16 * step));
-    wgmma_commit();  // kept: without weights nobody waits for this group alone
+    wgmma_commit(redundant::without_weights);
   }
   const CausalValues<T, blocks> values{warp_tile.tile, warp_tile.column, 0};
   unsigned weighted[blocks][4];
@@ -340,7 +340,7 @@ RK_DEVICE void step_chunk(RegisterState<T>& state, const WarpTile<T>& warp_tile,
       wgmma<Operand, true>(state.values[key_block], weighted[block], key.as_columns(16 * block, key_block));
     }
   }
-  wgmma_commit();  // kept: as above
+  wgmma_commit(redundant::without_weights);
   if constexpr (T::writes_output) {
     if constexpr (T::weighted || T::range_scaled) {
       wgmma_wait<1>();
@@ -416,8 +416,8 @@ template <class T> struct Consumer {
       }
       if (descriptor.last) state.end(arguments, descriptor.item, column);
       mbarrier_arrive(pipeline.empty());
-      if constexpr (T::cluster > 1) {  // for the others a lane will do
-        sync_warp();  // kept: but for the state-only role all that others write was read before the warp tile's meeting
+      if constexpr (T::cluster > 1) {              // for the others a lane will do
+        sync_warp(redundant::where_output_meets);  // all lanes have read what the other blocks will write
         if (lane_index() < T::cluster && lane_index() != block_rank())
           mbarrier_arrive_at(pipeline.empty(), lane_index());
       }

@@ -31,8 +31,7 @@ template <class T, class Gate> RK_DEVICE void compute_gates(const Arguments& arg
 #pragma unroll 1
   for (;; pipeline.advance()) {
     mbarrier_wait(pipeline.full(), pipeline.phase);
-    if constexpr (!T::per_key && T::rewrites) fence_async();   // kept: rewriting fences once more
-    if constexpr (!T::per_key && !T::rewrites) fence_async();  // wgmma reads what was copied
+    if constexpr (!T::per_key) fence_async(redundant::where_rewriting_fences);  // wgmma reads what was copied
     const StageDescriptor descriptor = StageDescriptor::read(pipeline.descriptor());
     const StagePlace<T> place(arguments, descriptor, pipeline.base());
     if constexpr (T::keeps_states) {
@@ -66,7 +65,7 @@ template <class T, class Gate> RK_DEVICE void compute_gates(const Arguments& arg
     else
       mbarrier_arrive(pipeline.ready());
     if (descriptor.item.offset == 0) return;
-    if constexpr (T::weighted && !T::per_key) sync_warp();  // kept: its own room is free; a rewrite has a barrier, too
+    if constexpr (T::weighted && !T::per_key) sync_warp(redundant::where_rewriting_meets);  // the warp's sums are read
   }
 }
 
@@ -88,7 +87,7 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
       mbarrier_init(pipeline.empty(), T::has_consumers ? users : PreparedChunk<T>::pieces);
       pipeline.advance();
     }
-    if constexpr (T::cluster > 1) fence_async();  // kept: other blocks' copies see barriers as wgmma would
+    if constexpr (T::cluster > 1) fence_async();  // for other blocks' copies, which use the barriers by the other proxy
   }
   if constexpr (T::cluster > 1)
     sync_cluster();

@@ -12,6 +12,7 @@ namespace rankone {
 struct bf16;
 struct f16;
 struct TensorMap;
+enum class redundant : unsigned char;
 
 // The smallest access of this kernel decides how finely its shared memory is tracked; each size notes itself at load.
 inline int host_smallest_access = 16;
@@ -34,7 +35,7 @@ __device__ __forceinline__ long long block_total() { return host_thread().blocks
 __device__ __forceinline__ void sync_block(int line = __builtin_LINE()) {
   host_interface->sync_block(host_thread(), line);
 }
-__device__ __forceinline__ void sync_warp(int line = __builtin_LINE()) {
+__device__ __forceinline__ void sync_warp(redundant = redundant{}, int line = __builtin_LINE()) {
   host_interface->sync_warp(host_thread(), line);
 }
 
@@ -194,7 +195,7 @@ __device__ __forceinline__ void named_barrier_sync(int barrier, int threads, int
   (void)host_parts_noted<note>;
   host_interface->named_barrier_sync(host_thread(), barrier, threads, line);
 }
-template <int note = 0> __device__ __forceinline__ void fence_async(int line = __builtin_LINE()) {
+template <int note = 0> __device__ __forceinline__ void fence_async(redundant = redundant{}, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
   host_interface->fence_async(host_thread(), line);
 }
@@ -211,11 +212,11 @@ template <int note = 0> __device__ __forceinline__ void wgmma_fence(int line = _
   (void)host_parts_noted<note>;
   host_interface->wgmma_fence(host_thread(), line);
 }
-template <int note = 0> __device__ __forceinline__ void wgmma_commit(int line = __builtin_LINE()) {
+template <int note = 0> __device__ __forceinline__ void wgmma_commit(redundant = redundant{}, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
   host_interface->wgmma_commit(host_thread(), line);
 }
-template <int pending> __device__ __forceinline__ void wgmma_wait(int line = __builtin_LINE()) {
+template <int pending> __device__ __forceinline__ void wgmma_wait(redundant = redundant{}, int line = __builtin_LINE()) {
   (void)host_parts_noted<0>;
   host_interface->wgmma_wait(host_thread(), pending, line);
 }

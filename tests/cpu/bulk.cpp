@@ -13,7 +13,9 @@ namespace {
 constexpr std::uint64_t seeds = 12;
 
 // Barrier 1024 of one arrival; a block of 64 threads.
-std::string text_of(const std::string& body) { return "if (t == 0) mbarrier_init(1024, 1);\nsync_block();\n" + body; }
+std::string text_of(const std::string& body) {
+  return "if (t == 0) { mbarrier_init(1024, 1); fence_async(); }\nsync_block();\n" + body;
+}
 const std::string load = "if (t == 0) load_bulk(0, a.query.data, 256, 1024);\n";
 const std::string expect = "if (t == 0) mbarrier_arrive_expecting(1024, 256);\n";
 const std::string wait = "mbarrier_wait(1024, 0);\n";
@@ -48,6 +50,19 @@ TEST(BulkLoads, Arrive) {
     EXPECT_EQ(run.failure(seed), "");
     for (int i = 0; i < 64; ++i) EXPECT_EQ(run.output[i], run.source[i]);
   }
+}
+
+TEST(BulkLoads, NeedABarrierThatIsFenced) {
+  const auto failure = [](const std::string& before, const std::string& after) {
+    TestKernel kernel(
+        "if (t == 32) { mbarrier_init(1024, 1); " + before + " }\nsync_block();\n" + after + load + expect, 64, 1032);
+    alignas(16) float source[64] = {};
+    kernel.arguments.query.data = source;
+    return kernel.failure({.seed = 1});
+  };
+  EXPECT_NE(failure("", "").find("missing fence_async: thread 0 (load_bulk"), std::string::npos);
+  EXPECT_EQ(failure("fence_async();", "").find("missing fence_async"), std::string::npos);
+  EXPECT_EQ(failure("", "if (t == 0) fence_async();\n").find("missing fence_async"), std::string::npos);
 }
 
 TEST(BulkLoads, AreWaitedFor) {

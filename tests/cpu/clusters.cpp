@@ -17,7 +17,7 @@ constexpr int shared_bytes = 2064;
 // Two blocks of 64 threads. Barrier 2048 of each waits for what the other sends; 2056 says that the other is done with
 // what it got.
 std::string text_of(const std::string& body) {
-  return "if (t == 0) { mbarrier_init(2048, 1); mbarrier_init(2056, 2); }\nsync_cluster();\n"
+  return "if (t == 0) { mbarrier_init(2048, 1); mbarrier_init(2056, 2); fence_async(); }\nsync_cluster();\n"
          "const int other = 1 - block_rank();\n" +
          body + "\nsync_cluster();";
 }
@@ -98,7 +98,7 @@ TEST(Clusters, TheTargetMustBeFree) {
 
 TEST(Clusters, NobodyLeavesEarly) {
   const std::string begin =
-      "if (t == 0) mbarrier_init(2048, 1);\nsync_cluster();\nconst int other = 1 - block_rank();\n";
+      "if (t == 0) { mbarrier_init(2048, 1); fence_async(); }\nsync_cluster();\nconst int other = 1 - block_rank();\n";
   int gone = 0;
   for (std::uint64_t seed = 1; seed <= seeds; ++seed) {
     const std::string failure = failure_of(begin + write + fence + meet + send, seed);
@@ -112,6 +112,13 @@ TEST(Clusters, ABarrierIsThereBeforeOthersUseIt) {
       "if (t == 0) mbarrier_init(2048, 1);\nsync_block();\nconst int other = 1 - block_rank();\n"
       "if (t == 0) mbarrier_arrive_at(2048, other);\nmbarrier_wait(2048, 0);\nsync_cluster();";
   expect_found(text, "barrier");
+}
+
+// No fence of the sender will do: it reaches its own block's memory alone.
+TEST(Clusters, ABarrierIsFencedByWhoInitializesIt) {
+  expect_found("if (t == 0) mbarrier_init(2048, 1);\nsync_cluster();\nconst int other = 1 - block_rank();\n" + write +
+                   fence + meet + send + wait + "sync_cluster();",
+               "missing fence_async: thread ");
 }
 
 TEST(Clusters, MisuseIsNamed) {

@@ -17,7 +17,16 @@ TEST(SyncSites, AreFoundInText) {
                             "  if (a) { copy_commit(); copy_wait<0>(); }\n"
                             "  resync_block(); int sync_warp = 0;\n"
                             "  rankone::sync_warp();"),
-            (std::vector<SyncSite>{{7, "sync_block"}, {8, "copy_commit"}, {8, "copy_wait"}, {10, "sync_warp"}}));
+            (std::vector<SyncSite>{
+                {7, "sync_block", ""}, {8, "copy_commit", ""}, {8, "copy_wait", ""}, {10, "sync_warp", ""}}));
+}
+
+TEST(SyncSites, SayWhatMakesThemRedundant) {
+  EXPECT_EQ(list_sync_sites("fence_async(redundant::without_weights);\n"
+                            "wgmma_wait<0>();  // not redundant::never\n"
+                            "if (a) sync_warp(rankone::redundant::where_output_meets);"),
+            (std::vector<SyncSite>{
+                {1, "fence_async", "without_weights"}, {2, "wgmma_wait", ""}, {3, "sync_warp", "where_output_meets"}}));
 }
 
 TEST(SyncSites, OfTheVocabularyItselfAreNotCalls) { EXPECT_TRUE(list_sync_sites(kernel_text("")).empty()); }

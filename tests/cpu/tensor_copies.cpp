@@ -15,7 +15,7 @@ constexpr std::uint64_t seeds = 12;
 constexpr int rows = 8, columns = 72, tokens = 21, heads = 3, batches = 2;
 
 // A tile at byte 1024, barrier 2048 of one arrival; a block of 64 threads. What the tile holds goes to the output.
-const std::string begin = "if (t == 0) mbarrier_init(2048, 1);\nsync_block();\n";
+const std::string begin = "if (t == 0) { mbarrier_init(2048, 1); fence_async(); }\nsync_block();\n";
 const std::string load =
     "if (t == 0) tma_load(1024, a.maps[0], static_cast<int>(a.scalars[0]), static_cast<int>(a.scalars[1]), "
     "static_cast<int>(a.scalars[2]), static_cast<int>(a.scalars[3]), 2048);\n";
