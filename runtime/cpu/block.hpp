@@ -36,7 +36,6 @@ enum class Word : unsigned char {
   load_matrix,
   load_matrix_transposed,
   multiply_bf16,
-  multiply_f16,
   multiply_tf32,
   load,
   store,

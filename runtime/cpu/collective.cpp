@@ -87,12 +87,11 @@ void store_matrix(Block& block, Fiber* lanes, bool transposed, int line) {
 typedef float Row __attribute__((vector_size(32)));  // a row of the product
 
 float bf16_value(unsigned bits) { return as_float(bits << 16); }
-float f16_value(unsigned bits) { return float_from_f16_bits(bits & 0xffffu); }
 
 // Operand words hold elements 2 pair and 2 pair + 1 of a group of eight.
-template <float (*value)(unsigned)> void unpack(unsigned word, float& first, float& second) {
-  first = value(word & 0xffffu);
-  second = value(word >> 16);
+void unpack(unsigned word, float& first, float& second) {
+  first = bf16_value(word & 0xffffu);
+  second = bf16_value(word >> 16);
 }
 
 template <int k> void multiply(Fiber* lanes, const float (&a)[16][k], const Row (&b)[k]) {
@@ -114,7 +113,7 @@ template <int k> void multiply(Fiber* lanes, const float (&a)[16][k], const Row 
     }
 }
 
-template <float (*value)(unsigned)> void multiply_16_bit(Fiber* lanes) {
+void multiply_bf16(Fiber* lanes) {
   float a[16][16];
   Row b[16];
   for (int i = 0; i < host_warp_size; ++i) {
@@ -122,11 +121,11 @@ template <float (*value)(unsigned)> void multiply_16_bit(Fiber* lanes) {
     const auto& from = operands_of<ProductOperands>(lanes[i]);
     for (int part = 0; part < 4; ++part) {
       float* const to = &a[group + part % 2 * 8][2 * pair + part / 2 * 8];
-      unpack<value>(from.a[part], to[0], to[1]);
+      unpack(from.a[part], to[0], to[1]);
     }
     for (int part = 0; part < 2; ++part) {
       float first, second;
-      unpack<value>(from.b[part], first, second);
+      unpack(from.b[part], first, second);
       b[2 * pair + 8 * part][group] = first;
       b[2 * pair + 8 * part + 1][group] = second;
     }
@@ -179,13 +178,11 @@ void collective_multiply(Block& block, HostThread& thread, HostProduct product, 
   switch (product) {
     case HostProduct::bf16:
       return block.collective(thread, Word::multiply_bf16, line, &mine,
-                              [](Block&, Fiber* lanes) { multiply_16_bit<bf16_value>(lanes); });
-    case HostProduct::f16:
-      return block.collective(thread, Word::multiply_f16, line, &mine,
-                              [](Block&, Fiber* lanes) { multiply_16_bit<f16_value>(lanes); });
+                              [](Block&, Fiber* lanes) { multiply_bf16(lanes); });
     case HostProduct::tf32:
       return block.collective(thread, Word::multiply_tf32, line, &mine,
                               [](Block&, Fiber* lanes) { multiply_tf32(lanes); });
+    case HostProduct::f16: break;  // of a warpgroup alone
   }
 }
 

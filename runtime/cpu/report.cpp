@@ -67,7 +67,6 @@ const char* name_of(Word word) {
     case Word::load_matrix: return "load_matrix_x4";
     case Word::load_matrix_transposed: return "load_matrix_x4_transposed";
     case Word::multiply_bf16: return "mma_bf16";
-    case Word::multiply_f16: return "mma_f16";
     case Word::multiply_tf32: return "mma_tf32";
     case Word::load: return "shared_load";
     case Word::store: return "shared_store";

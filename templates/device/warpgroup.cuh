@@ -53,38 +53,6 @@ RK_DEVICE void wgmma_settle(float (&c)[count]) {
   for (int i = 0; i < count; ++i) asm volatile("" : "+f"(c[i])::"memory");
 }
 
-#define RK_WGMMA_N8(TYPE)                                                                              \
-  if constexpr (registers)                                                                               \
-    asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %9, 0;\n\t"                                       \
-                 "wgmma.mma_async.sync.aligned.m64n8k16.f32." TYPE "." TYPE " "                          \
-                 "{%0, %1, %2, %3}, "                                                     \
-                 "{%4, %5, %6, %7}, %8, p, 1, 1, %10;\n\t}"                           \
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                               \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(accumulate ? 1 : 0), "n"(b_transposed)); \
-  else                                                                                                   \
-    asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %6, 0;\n\t"                                       \
-                 "wgmma.mma_async.sync.aligned.m64n8k16.f32." TYPE "." TYPE " "                          \
-                 "{%0, %1, %2, %3}, "                                                     \
-                 "%4, %5, p, 1, 1, %7, %8;\n\t}"                                             \
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3])                               \
-                 : "l"(a_descriptor), "l"(b), "n"(accumulate ? 1 : 0), "n"(a_transposed), "n"(b_transposed))
-
-#define RK_WGMMA_N16(TYPE)                                                                              \
-  if constexpr (registers)                                                                               \
-    asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %13, 0;\n\t"                                       \
-                 "wgmma.mma_async.sync.aligned.m64n16k16.f32." TYPE "." TYPE " "                          \
-                 "{%0, %1, %2, %3, %4, %5, %6, %7}, "                                                     \
-                 "{%8, %9, %10, %11}, %12, p, 1, 1, %14;\n\t}"                           \
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]), "+f"(c[4]), "+f"(c[5]), "+f"(c[6]), "+f"(c[7])                               \
-                 : "r"(a[0]), "r"(a[1]), "r"(a[2]), "r"(a[3]), "l"(b), "n"(accumulate ? 1 : 0), "n"(b_transposed)); \
-  else                                                                                                   \
-    asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %10, 0;\n\t"                                       \
-                 "wgmma.mma_async.sync.aligned.m64n16k16.f32." TYPE "." TYPE " "                          \
-                 "{%0, %1, %2, %3, %4, %5, %6, %7}, "                                                     \
-                 "%8, %9, p, 1, 1, %11, %12;\n\t}"                                             \
-                 : "+f"(c[0]), "+f"(c[1]), "+f"(c[2]), "+f"(c[3]), "+f"(c[4]), "+f"(c[5]), "+f"(c[6]), "+f"(c[7])                               \
-                 : "l"(a_descriptor), "l"(b), "n"(accumulate ? 1 : 0), "n"(a_transposed), "n"(b_transposed))
-
 #define RK_WGMMA_N32(TYPE)                                                                              \
   if constexpr (registers)                                                                               \
     asm volatile("{\n\t.reg .pred p;\n\tsetp.ne.b32 p, %21, 0;\n\t"                                       \
@@ -128,35 +96,19 @@ RK_DEVICE void wgmma_settle(float (&c)[count]) {
 // The one place that issues: `a` counts where `registers`, else `a_descriptor`.
 template <class T, int n, bool accumulate, bool registers, int a_transposed, int b_transposed>
 RK_DEVICE void issue_wgmma(float (&c)[n / 2], const unsigned (&a)[4], unsigned long long a_descriptor, unsigned long long b) {
-  static_assert(n == 8 || n == 16 || n == 32 || n == 64, "widths that are spelled out here");
-  if constexpr (is_bf16<T>) {
-    if constexpr (n == 8) {
-      RK_WGMMA_N8("bf16");
-    }
-    else if constexpr (n == 16) {
-      RK_WGMMA_N16("bf16");
-    }
-    else if constexpr (n == 32) {
-      RK_WGMMA_N32("bf16");
-    }
-    else if constexpr (n == 64) {
-      RK_WGMMA_N64("bf16");
-    }
+  static_assert(n == 32 || n == 64, "widths that are spelled out here");
+  if constexpr (is_bf16<T> && n == 32) {
+    RK_WGMMA_N32("bf16");
+  } else if constexpr (is_bf16<T>) {
+    RK_WGMMA_N64("bf16");
+  } else if constexpr (n == 32) {
+    RK_WGMMA_N32("f16");
   } else {
-    if constexpr (n == 8) {
-      RK_WGMMA_N8("f16");
-    }
-    else if constexpr (n == 16) {
-      RK_WGMMA_N16("f16");
-    }
-    else if constexpr (n == 32) {
-      RK_WGMMA_N32("f16");
-    }
-    else if constexpr (n == 64) {
-      RK_WGMMA_N64("f16");
-    }
+    RK_WGMMA_N64("f16");
   }
 }
+#undef RK_WGMMA_N32
+#undef RK_WGMMA_N64
 
 // c += a b, or c = a b where not `accumulate`; T is bf16 or f16.
 template <class T, bool accumulate, int count, class B>

@@ -106,10 +106,6 @@ __device__ __forceinline__ void mma_bf16(float (&c)[4], const unsigned (&a)[4], 
                                          int line = __builtin_LINE()) {
   host_interface->multiply(host_thread(), HostProduct::bf16, c, a, b0, b1, line);
 }
-__device__ __forceinline__ void mma_f16(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1,
-                                        int line = __builtin_LINE()) {
-  host_interface->multiply(host_thread(), HostProduct::f16, c, a, b0, b1, line);
-}
 __device__ __forceinline__ void mma_tf32(float (&c)[4], const unsigned (&a)[4], unsigned b0, unsigned b1,
                                          int line = __builtin_LINE()) {
   host_interface->multiply(host_thread(), HostProduct::tf32, c, a, b0, b1, line);
@@ -228,7 +224,7 @@ template <class View> __device__ __forceinline__ HostMatrix host_matrix(const Vi
 template <class T, bool accumulate, int count>
 __device__ __forceinline__ void host_wgmma(float (&c)[count], const unsigned* a, const HostMatrix& a_matrix,
                                            const HostMatrix& b_matrix, int line) {
-  static_assert(count == 4 || count == 8 || count == 16 || count == 32, "widths that the device spells out");
+  static_assert(count == 16 || count == 32, "widths that the device spells out");
   static_assert(__is_same(T, bf16) || __is_same(T, f16));
   (void)host_parts_noted<0>;
   const HostWarpgroupProduct product{

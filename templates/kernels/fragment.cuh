@@ -99,9 +99,6 @@ template <class Factor> RK_DEVICE void scale_steps(Quad<float>& quad, const Fact
 template <bool split> RK_DEVICE void multiply(float (&c)[4], const Quad<bf16>& a, const Quad<bf16>& b, int half) {
   mma_bf16(c, a.r, half == 0 ? b.r[0] : b.r[1], half == 0 ? b.r[2] : b.r[3]);
 }
-template <bool split> RK_DEVICE void multiply(float (&c)[4], const Quad<f16>& a, const Quad<f16>& b, int half) {
-  mma_f16(c, a.r, half == 0 ? b.r[0] : b.r[1], half == 0 ? b.r[2] : b.r[3]);
-}
 template <bool split> RK_DEVICE void multiply(float (&c)[4], const Quad<float>& a, const Quad<float>& b, int half) {
   unsigned high[4], low[4];
 #pragma unroll

@@ -92,7 +92,6 @@ void expect_product(const std::string& word, int k, const std::string& convert) 
 }
 
 TEST(Words, ProductOfBf16) { expect_product("mma_bf16", 16, "pack_bf16"); }
-TEST(Words, ProductOfF16) { expect_product("mma_f16", 16, "pack_f16"); }
 TEST(Words, ProductOfTf32) { expect_product("mma_tf32", 8, ""); }
 
 TEST(Words, ProductOfTf32IgnoresTheLowBits) {
