@@ -7,6 +7,7 @@
 
 #include <rankone/error.hpp>
 
+#include "codegen/reach.hpp"
 #include "codegen/templates.hpp"
 
 namespace rankone {
@@ -33,11 +34,9 @@ class Amalgamation {
         own.append(line).push_back('\n');
       }
     }
-    while (own.ends_with("\n\n")) own.pop_back();
-    const std::string title = "// ---- " + std::string(path) + " ";
-    result_ += title + std::string(title.size() < 120 ? 120 - title.size() : 0, '-') + "\n" + own + "\n";
+    files_.push_back({std::string(path), std::move(own)});
   }
-  std::string take() { return std::move(result_); }
+  const std::vector<TemplateText>& files() const { return files_; }
 
  private:
   static std::string_view included(std::string_view path, std::string_view line) {
@@ -51,8 +50,20 @@ class Amalgamation {
 
   const ReadTemplate& read_;
   std::set<std::string> seen_;
-  std::string result_;
+  std::vector<TemplateText> files_;
 };
+
+std::string joined(const std::vector<TemplateText>& files) {
+  std::string result;
+  for (const TemplateText& file : files) {
+    std::string_view text = file.text;
+    while (text.ends_with("\n\n")) text.remove_suffix(1);
+    const std::string title = "// ---- " + file.path + " ";
+    result += title + std::string(title.size() < 120 ? 120 - title.size() : 0, '-') + "\n";
+    result.append(text).push_back('\n');
+  }
+  return result;
+}
 
 }  // namespace
 
@@ -65,9 +76,16 @@ std::string_view template_text(std::string_view path) {
 std::string amalgamate(const std::vector<std::string_view>& roots, const ReadTemplate& read) {
   Amalgamation amalgamation(read);
   for (const std::string_view root : roots) amalgamation.add(root);
-  return amalgamation.take();
+  return joined(amalgamation.files());
 }
 
 std::string amalgamate(const std::vector<std::string_view>& roots) { return amalgamate(roots, template_text); }
+
+std::string amalgamate_for(std::string_view user, const std::vector<std::string_view>& roots) {
+  const ReadTemplate read = template_text;
+  Amalgamation amalgamation(read);
+  for (const std::string_view root : roots) amalgamation.add(root);
+  return joined(reached(amalgamation.files(), user));
+}
 
 }  // namespace rankone

@@ -15,5 +15,7 @@ using ReadTemplate = std::function<std::string_view(std::string_view path)>;
 // reached. Comments stay; `#pragma once` and the licence line, which the banner holds, go.
 std::string amalgamate(const std::vector<std::string_view>& roots, const ReadTemplate& read);
 std::string amalgamate(const std::vector<std::string_view>& roots);  // from the embedded templates
+// The same without what `user`, the text that follows, does not reach (codegen/reach.hpp).
+std::string amalgamate_for(std::string_view user, const std::vector<std::string_view>& roots);
 
 }  // namespace rankone

@@ -96,17 +96,16 @@ std::string emit(const Program& program) {
   for (const Kernel& kernel : program.kernels) headers.insert(kernel.header);
   const bool has_gates = program.pass != Pass::combine;
   // Texts are linked together, and templates are instantiated with these two: their names are this text's alone.
-  std::string text = banner(program) + "\n" + amalgamate({headers.begin(), headers.end()}) +
-                     "// ---- this variant ----\n\nnamespace rankone {\ninline namespace " + program.name + " {\n\n" +
-                     policy_text(program) + (has_gates ? "\n" + gate_text(program) : "") + "\n}  // namespace " +
-                     program.name + "\n}  // namespace rankone\n\n";
+  std::string own = "// ---- this variant ----\n\nnamespace rankone {\ninline namespace " + program.name + " {\n\n" +
+                    policy_text(program) + (has_gates ? "\n" + gate_text(program) : "") + "\n}  // namespace " +
+                    program.name + "\n}  // namespace rankone\n\n";
   if (program.kernels.size() > 1)
-    text += "// -D" + std::string(only) +
-            "=N leaves kernel N, from 0: compiled side by side they are ready sooner than in one go.\n\n";
-  for (std::size_t i = 0; i < program.kernels.size(); ++i) text += guarded(program, i);
-  text += "// What a loader of the cubin needs to know.\nextern \"C\" __constant__ char " + program.name +
-          "_manifest[] =\n    " + quoted(launch_manifest(program)) + ";\n";
-  return text;
+    own += "// -D" + std::string(only) +
+           "=N leaves kernel N, from 0: compiled side by side they are ready sooner than in one go.\n\n";
+  for (std::size_t i = 0; i < program.kernels.size(); ++i) own += guarded(program, i);
+  own += "// What a loader of the cubin needs to know.\nextern \"C\" __constant__ char " + program.name +
+         "_manifest[] =\n    " + quoted(launch_manifest(program)) + ";\n";
+  return banner(program) + "\n" + amalgamate_for(own, {headers.begin(), headers.end()}) + own;
 }
 
 }  // namespace rankone

@@ -16,11 +16,13 @@ HopperLayout layout_of(const KernelSource& source, HopperParts parts) {
 // The skeleton in one of its roles, with so many blocks on a multiprocessor.
 Kernel in_role(const KernelSource& source, const char* role, const HopperLayout& layout, int residents) {
   const std::string of = std::string("rankone::Role::") + role;
+  const bool per_key = source.variant.decay_axes().has(Axes::key);
   return {
       .name = role,
       .entry = role,
-      .header = "hopper/forward.cuh",
-      .call = "rankone::hopper_forward<rankone::Policy, rankone::Gate, " + of + ">(arguments);",
+      .header = per_key ? "hopper/per_key.cuh" : "hopper/per_token.cuh",
+      .call = std::string("rankone::hopper_forward<rankone::Policy, rankone::") + (per_key ? "PerKey" : "PerToken") +
+              "<rankone::Gate>, " + of + ">(arguments);",
       .check = "rankone::HopperTraits<rankone::Policy, " + of + ">::layout.bytes == " + std::to_string(layout.bytes),
       .schedule = source.schedule,
       .threads = layout.threads,

@@ -62,6 +62,10 @@ class PolicyWriter {
     flags(given);
     if (schedule.family == Family::hopper && options.dtype == dtype::f16)
       integers({{"key_growth_log2", key_growth_log2(variant)}});
+    line("static constexpr Read read = Read::inclusive;");
+    line("static constexpr Walk walk = Walk::ascending;");
+    line("static constexpr ElementType state_type = ElementType::f32;");
+    line("static constexpr StateLayout state_layout = StateLayout::dense;");
     flags({{"value_major_state", options.value_major_state}});
 
     const std::vector<Port> inputs = ports_of(program_.ports, PortRole::gate),

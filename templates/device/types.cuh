@@ -12,6 +12,9 @@ struct bf16 {
 struct f16 {
   unsigned short bits;
 };
+struct alignas(8) Pair {
+  float first, second;
+};
 struct alignas(16) Vector16 {
   unsigned word[4];
 };  // one 16-byte access

@@ -10,53 +10,37 @@
 #pragma once
 
 #include "hopper/consumer.cuh"
-#include "hopper/key_gates.cuh"
+#include "hopper/gates.cuh"
 #include "hopper/producer.cuh"
-#include "hopper/token_gates.cuh"
 
 namespace rankone {
 
-template <class T> RK_DEVICE void load(const Arguments& arguments) {
+template <class T> RK_DEVICE void produce(const Arguments& arguments) {
   Producer<T> producer;
   producer.prefetch_tensor_maps(arguments);
 #pragma unroll 1
   while (producer.behind >= 0) producer.issue(arguments);
 }
 
-template <class T, class Gate> RK_DEVICE void compute_gates(const Arguments& arguments, int thread) {
-  const int warp = thread / warp_size;
+// `Gates` knows how a chunk's gates are computed, and what they add up to over a segment.
+template <class T, class Gates> RK_DEVICE void compute_gates(const Arguments& arguments, int thread) {
   Pipeline<T> pipeline;
-  float total = 0.0f;  // of an item's log-decays, where states are kept
-  [[maybe_unused]] const Bisection bisection;
+  Gates gates(thread);
 #pragma unroll 1
   for (;; pipeline.advance()) {
     mbarrier_wait(pipeline.full(), pipeline.phase);
-    if constexpr (!T::per_key) fence_async(redundant::where_rewriting_fences);  // wgmma reads what was copied
+    gates.begin_stage();
     const StageDescriptor descriptor = StageDescriptor::read(pipeline.descriptor());
     const StagePlace<T> place(arguments, descriptor, pipeline.base());
-    if constexpr (T::keeps_states) {
-      if (descriptor.first_token == 0) {
-        total = 0.0f;
-        if constexpr (T::per_key) KeyTotals<T>::clear(warp);
-      }
+    if constexpr (T::sums_log_decays) {
+      if (descriptor.first_token == 0) gates.clear_totals();
     }
     if (descriptor.rows > 0) {
-      if constexpr (T::per_key) {
-        write_key_chunk<T, Gate>(place, warp, bisection);
-      } else {
-        if constexpr (T::rewrites) rewrite_chunk<T, Gate>(place, thread);
-        write_token_chunk<T, Gate>(place, warp, total);
-      }
+      gates.write_chunk(place);
       fence_async();
     }
-    if constexpr (T::keeps_states) {  // before the stage is given on, and with it the item's record
-      if (descriptor.last && descriptor.item.offset != 0) {
-        if constexpr (T::per_key) {
-          KeyTotals<T>::store(arguments, descriptor.item, thread);
-        } else if (thread == 0 && descriptor.item.value_column() == 0) {
-          TotalsPlace<T>(arguments, descriptor.item).store(0, total);
-        }
-      }
+    if constexpr (T::sums_log_decays) {  // before the stage is given on, and with it the item's record
+      if (descriptor.last && descriptor.item.offset != 0) gates.store_totals(arguments, descriptor.item);
     }
     if constexpr (T::prepares_keys)
       store_prepared(arguments, descriptor, pipeline, thread);
@@ -65,7 +49,7 @@ template <class T, class Gate> RK_DEVICE void compute_gates(const Arguments& arg
     else
       mbarrier_arrive(pipeline.ready());
     if (descriptor.item.offset == 0) return;
-    if constexpr (T::weighted && !T::per_key) sync_warp(redundant::where_rewriting_meets);  // the warp's sums are read
+    gates.end_stage();
   }
 }
 
@@ -74,21 +58,25 @@ template <class T, int share> RK_DEVICE void set_registers() {
   if constexpr (share > T::launched_registers) claim_registers<share>();
 }
 
-template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(const Arguments& arguments) {
-  using T = HopperTraits<Policy, role>;
-  if (thread_index() == 0) {
-    Pipeline<T> pipeline;
-    for (int stage = 0; stage < T::stages; ++stage) {
-      mbarrier_init(pipeline.full(), 2 * group_threads);  // every thread arrives, and so do its copies
-      if constexpr (T::has_gate_group && T::has_consumers)
-        mbarrier_init(pipeline.ready(), group_threads + T::cluster - 1);
-      // Every thread arrives, and of the cluster's other blocks a lane of each warp.
-      const int users = T::layout.consumer_groups * (group_threads + 4 * (T::cluster - 1));
-      mbarrier_init(pipeline.empty(), T::has_consumers ? users : PreparedChunk<T>::pieces);
-      pipeline.advance();
-    }
-    if constexpr (T::cluster > 1) fence_async();  // for other blocks' copies, which use the barriers by the other proxy
+// By one thread.
+template <class T> RK_DEVICE void init_pipeline() {
+  Pipeline<T> pipeline;
+  for (int stage = 0; stage < T::stages; ++stage) {
+    mbarrier_init(pipeline.full(), 2 * group_threads);  // every thread arrives, and so do its copies
+    if constexpr (T::has_gate_group && T::has_consumers)
+      mbarrier_init(pipeline.ready(), group_threads + T::cluster - 1);
+    // Every thread arrives, and of the cluster's other blocks a lane of each warp.
+    const int users = T::layout.consumer_groups * (group_threads + group_warps * (T::cluster - 1));
+    mbarrier_init(pipeline.empty(), T::has_consumers ? users : PreparedChunk<T>::pieces);
+    pipeline.advance();
   }
+  if constexpr (T::cluster > 1) fence_async();  // for other blocks' copies, which use the barriers by the other proxy
+}
+
+// `Form` is PerKey or PerToken.
+template <class Policy, class Form, Role role> RK_DEVICE void hopper_forward(const Arguments& arguments) {
+  using T = HopperTraits<Policy, role>;
+  if (thread_index() == 0) init_pipeline<T>();
   if constexpr (T::cluster > 1)
     sync_cluster();
   else
@@ -96,15 +84,15 @@ template <class Policy, class Gate, Role role> RK_DEVICE void hopper_forward(con
   const int group = thread_index() / group_threads;
   if (group == 0) {
     set_registers<T, T::registers.producer>();
-    load<T>(arguments);
+    produce<T>(arguments);
   } else if (T::has_gate_group && group == 1) {
     if constexpr (T::has_gate_group) {
       set_registers<T, T::registers.gates>();
-      compute_gates<T, Gate>(arguments, thread_index() - group_threads);
+      compute_gates<T, typename Form::template Gates<T>>(arguments, thread_index() - group_threads);
     }
   } else if constexpr (T::has_consumers) {
     set_registers<T, T::registers.consumer>();
-    Consumer<T>{}.run(arguments);
+    Consumer<T, Form>{}.run(arguments);
   }
   if constexpr (T::cluster > 1) sync_cluster();  // nobody leaves while others send to it
 }

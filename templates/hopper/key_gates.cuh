@@ -13,6 +13,7 @@
 #include "hopper/key_share.cuh"
 #include "hopper/key_steps.cuh"
 #include "hopper/operand_range.cuh"
+#include "kernels/read.cuh"
 
 namespace rankone {
 
@@ -244,7 +245,7 @@ template <class T, class Gate> struct KeySpan {
   // The next 16 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
   RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Bisection& bisection) {
     const LanePlace lane = lane_place();
-    const bool last_row = lane.group == 7;  // has the sums of all
+    const bool last_row = lane.group == last_group;  // has the sums of all
     Columns columns[2];
     float sums[2][4], whole[2][4];  // of the lane's columns in a half: log-decays and decays
     bool beyond_anchor = false;
@@ -282,7 +283,7 @@ template <class T, class Gate> struct KeySpan {
       }
     }
 #pragma unroll
-    for (int i = 0; i < 8; ++i) whole[i / 4][i % 4] = shuffle(whole[i / 4][i % 4], 28 + lane.pair);
+    for (int i = 0; i < 8; ++i) whole[i / 4][i % 4] = shuffle(whole[i / 4][i % 4], lane_at(last_group, lane.pair));
     bool apart = false;  // whether queries and keys meet without an anchor
     if constexpr (wants_scores) {
       bool doubtful = false;
@@ -391,7 +392,7 @@ template <class T, class Gate> struct KeySpan {
         } else if (side / 2 > key_half) {
           pair[i] = off_diagonal[half][2 * (side % 2) + i] * factors[side];
         } else {  // A future key's product is dropped, not multiplied by zero: it may be infinite.
-          const bool past = lane.group + 8 * (side % 2) >= 8 * half + 2 * lane.pair + i;
+          const bool past = reads<T>(lane.group + 8 * (side % 2), 8 * half + 2 * lane.pair + i);
           pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factors[side] : 0.0f;
         }
       }

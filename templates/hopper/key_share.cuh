@@ -29,7 +29,7 @@ template <class T> struct KeyShare {
 template <class T> struct KeyTotals {
   static RK_DEVICE void clear(int warp) {
     const KeyShare<T> share(warp);
-    if (lane_index() / 4 != 7) return;  // the lanes that will add
+    if (lane_place().group != last_group) return;  // the lanes that will add
     share.for_each([&](int column) {
 #pragma unroll
       for (int i = 0; i < warp_columns / 8; ++i) {

@@ -23,7 +23,8 @@ template <class Wanted> RK_DEVICE Quad<bf16> ones_where(const Wanted& wanted) {
 #pragma unroll
   for (int word = 0; word < 4; ++word) {
     const int row = lane.group + word % 2 * 8, token = word / 2 * 8 + 2 * lane.pair;
-    ones.r[word] = (wanted(row, token) ? 0x3f80u : 0u) | (wanted(row, token + 1) ? 0x3f800000u : 0u);
+    ones.r[word] =
+        (wanted(row, token) ? Element<bf16>::one : 0u) | (wanted(row, token + 1) ? Element<bf16>::one << 16 : 0u);
   }
   return ones;
 }
@@ -33,7 +34,8 @@ RK_DEVICE Quad<bf16> ones_of(unsigned bits) {
   Quad<bf16> ones;
 #pragma unroll
   for (int word = 0; word < 4; ++word)
-    ones.r[word] = (bits >> 2 * word & 1u) * 0x3f80u | (bits >> (2 * word + 1) & 1u) * 0x3f800000u;
+    ones.r[word] =
+        (bits >> 2 * word & 1u) * Element<bf16>::one | (bits >> (2 * word + 1) & 1u) * (Element<bf16>::one << 16);
   return ones;
 }
 

@@ -7,9 +7,12 @@
 
 namespace rankone {
 
-constexpr int swizzle_row_bytes = 128;  // a row of a swizzled tile: what one swizzle pattern spans
-constexpr int group_threads = 128;
-constexpr int prepare_stages = 2, prepare_chunks = 2, prepare_residents = 2;  // of the prepare kernel: blocks that share a multiprocessor
+constexpr int swizzle_row_bytes = 128;               // a row of a swizzled tile: what one swizzle pattern spans
+constexpr int group_threads = 128, group_warps = 4;  // of a warpgroup
+constexpr int consumer_columns = 64;                 // of V, of a consumer warpgroup
+constexpr int token_sum_bytes = 12;  // of a token in each gate warp: a sum of log-decays, and a write scale
+// Of the prepare kernel: chunks that a block takes, and blocks that share a multiprocessor.
+constexpr int prepare_stages = 2, prepare_chunks = 2, prepare_residents = 2;
 constexpr int swizzle_atom_bytes = 1024;
 constexpr int source_bytes = 32, work_item_sources = 64;  // a record of an item: itself, then where its tensors start
 constexpr int work_item_bytes = work_item_sources + source_bytes * (3 + max_layout_inputs);
@@ -17,7 +20,9 @@ constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state ta
 constexpr int score_bytes = key_span * key_span * 2;
 constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
 constexpr int span_range_bytes = 16 + 8 * key_span;
-inline constexpr int join_threads = 256;                      // inline: a text without the kernel must not warn of it
+inline constexpr int join_threads = 256;  // inline: a text without the kernel must not warn of it
+constexpr int descriptor_bytes = 16, barrier_bytes = 8;
+enum StageBarrier { full_barrier, ready_barrier, empty_barrier, stage_barriers };
 enum NamedBarrier { gate_barrier = 1, producer_barrier = 2 };
 
 struct HopperSizes {
@@ -43,8 +48,9 @@ struct HopperLayout {
   int query, key, value, inputs[max_layout_inputs];  // within a stage; an input that is not per key as float [chunk]
   int scores;  // per key: [block of the cluster][span][part] of score_bytes; else one swizzled tile
   int decay;   // per key: float [block of the cluster][span][rank_columns]; else float [3][chunk]
-  int range;   // float16, what a token's scores are multiplied with in the end: float [chunk]; per key span_range_bytes
-               // of each span, key_range.cuh
+  int row_decay, column_decay, chunk_decay;  // not per key: up to each token, from it to the end, and over all
+  int range;  // float16, what a token's scores are multiplied with in the end: float [chunk]; per key span_range_bytes
+              // of each span, key_range.cuh
   int stage_bytes;
   int prepared_bytes;  // of queries, keys, scores, decays and ranges, one behind the other
   int barriers;        // after the stages: full, ready, empty of each
@@ -65,7 +71,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.gate_groups = sizes.has_gate_group ? 1 : 0;
   layout.consumer_groups = sizes.has_consumers ? sizes.value_tile / 64 : 0;
   const int spans = rows / layout.span;
-  layout.key_parts = sizes.per_key ? 4 / spans : 1;  // of four gate warps
+  layout.key_parts = sizes.per_key ? group_warps / spans : 1;
   // What is prepared once and read by many blocks is summed before.
   layout.score_parts = sizes.has_gate_group && sizes.has_consumers ? layout.key_parts : 1;
   int offset = 0;
@@ -84,6 +90,9 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
     offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * score_bytes : rows * swizzle_row_bytes;
   layout.decay = offset;
   offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
+  layout.row_decay = layout.decay;
+  layout.column_decay = layout.row_decay + rows * 4;
+  layout.chunk_decay = layout.column_decay + rows * 4;
   layout.range = offset;
   if (sizes.range_scaled) offset += sizes.per_key ? spans * span_range_bytes : rows * 4;
   layout.prepared_bytes = layout.value + offset - layout.scores;
@@ -95,17 +104,17 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.stage_bytes = (offset + swizzle_atom_bytes - 1) / swizzle_atom_bytes * swizzle_atom_bytes;
   offset = layout.stage_bytes * sizes.stages;
   layout.sums = offset;
-  if (!sizes.per_key) offset += 4 * rows * 12;
-  if (!sizes.has_consumers) offset += 2 * score_part_floats * 4;
+  if (!sizes.per_key) offset += group_warps * rows * token_sum_bytes;
+  if (!sizes.has_consumers) offset += group_warps / 2 * score_part_floats * 4;
   layout.totals = offset;
   if (sizes.per_key && !sizes.reads_query) offset += spans * layout.rank_columns * 4;
   layout.descriptors = (offset + 15) / 16 * 16;
-  layout.work_items = layout.descriptors + 16 * sizes.stages;
+  layout.work_items = layout.descriptors + descriptor_bytes * sizes.stages;
   layout.work_item_slots = sizes.stages + 2;
   layout.lengths = layout.work_items + work_item_bytes * layout.work_item_slots;
   layout.chosen = layout.lengths + 4 * group_threads;
   layout.barriers = layout.chosen + 8;
-  layout.bytes = layout.barriers + 3 * 8 * sizes.stages;
+  layout.bytes = layout.barriers + stage_barriers * barrier_bytes * sizes.stages;
   layout.threads = group_threads * (1 + layout.gate_groups + layout.consumer_groups);
   return layout;
 }

@@ -31,16 +31,25 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   return sizes;
 }
 
-// Registers a thread of each kind of warpgroup; together no more than the block is launched with. 0: as launched.
+// Registers a thread of each kind of warpgroup, multiples of 8; 0: as launched. Their sum over a block's warpgroups is at
+// most 65536 / 128 = 512, shared by the blocks that a multiprocessor holds. ptxas spills nothing with these:
+//   producer   40 where it loads operands that are prepared; else 48, and 56 where others leave room
+//   consumer   64 K / 128 hold the state and 32 the output, the rest operands: alone 240, all of a read's; of two, 168 where
+//              the whole state is read at once, 128 where 64 keys are at a time, 136 with float16's scales
+//   gate       what is left, to which the work on gates is cut; more than 208 serve nothing
 struct RegisterShares {
   int producer, gates, consumer;
 };
 RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key, bool range_scaled) {
-  if (layout.consumer_groups == 0) return {56, 200, 0};
-  if (layout.gate_groups == 0) return layout.consumer_groups == 1 ? RegisterShares{} : RegisterShares{40, 0, 232};
-  if (layout.consumer_groups == 1) return {56, 208, 240};
-  if (!per_key) return {56, 120, 168};
-  return range_scaled ? RegisterShares{48, 192, 136} : RegisterShares{48, 208, 128};
+  constexpr int all = 65536 / group_threads, most_for_gates = 208;
+  const int groups = layout.consumer_groups;
+  if (groups == 0) return {56, all / prepare_residents - 56, 0};
+  if (layout.gate_groups == 0)
+    return groups == 1 ? RegisterShares{} : RegisterShares{40, 0, (all - 40) / groups / 8 * 8};
+  const int producer = groups == 1 || !per_key ? 56 : 48;
+  const int consumer = groups == 1 ? 240 : !per_key ? 168 : range_scaled ? 136 : 128;
+  const int rest = all - producer - groups * consumer;
+  return {producer, rest < most_for_gates ? rest : most_for_gates, consumer};
 }
 
 template <class Policy, Role role_> struct HopperTraits : Policy, Duties<role_> {
@@ -80,12 +89,16 @@ template <class Traits> struct Pipeline {
     }
   }
   RK_DEVICE int base() const { return stage * Traits::layout.stage_bytes; }
-  RK_DEVICE int descriptor() const { return Traits::layout.descriptors + stage * 16; }  // which chunk it holds
-  RK_DEVICE int full() const { return Traits::layout.barriers + stage * 24; }           // the chunk has arrived
-  RK_DEVICE int ready() const {
-    return full() + (Traits::has_gate_group ? 8 : 0);
-  }                                                    // the gate warpgroup is done with it
-  RK_DEVICE int empty() const { return full() + 16; }  // nobody needs it any more
+  RK_DEVICE int descriptor() const { return Traits::layout.descriptors + stage * descriptor_bytes; }  // of its chunk
+  RK_DEVICE int full() const { return barrier(full_barrier); }  // the chunk has arrived
+  // The gate warpgroup is done with it.
+  RK_DEVICE int ready() const { return barrier(Traits::has_gate_group ? ready_barrier : full_barrier); }
+  RK_DEVICE int empty() const { return barrier(empty_barrier); }  // nobody needs it any more
+
+ private:
+  RK_DEVICE int barrier(StageBarrier which) const {
+    return Traits::layout.barriers + stage * (stage_barriers * barrier_bytes) + which * barrier_bytes;
+  }
 };
 
 }  // namespace rankone

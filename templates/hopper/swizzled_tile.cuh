@@ -8,10 +8,6 @@
 
 namespace rankone {
 
-struct alignas(8) Pair {
-  float first, second;
-};
-
 // `rows` is a multiple of 8, and `offset` of 1024.
 template <class T, int rows> struct SwizzledTile {
   static constexpr int columns = swizzle_row_bytes / static_cast<int>(sizeof(T));  // of one block

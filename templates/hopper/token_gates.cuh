@@ -2,9 +2,12 @@
 // Decays of one number a token: the causal scores of a chunk by wgmma, and what its rows and columns are weighted with.
 #pragma once
 
+#include "device/barrier.cuh"
 #include "hopper/gates.cuh"
 #include "hopper/range.cuh"
-#include "kernels/gates.cuh"
+#include "kernels/exponent.cuh"
+#include "kernels/fragment.cuh"
+#include "kernels/read.cuh"
 
 namespace rankone {
 
@@ -48,19 +51,8 @@ template <class T, class Gate> RK_DEVICE void rewrite_chunk(const StagePlace<T>&
   using Operand = typename T::Storage;
   const SwizzledTile<Operand, T::chunk> query{place.base + T::layout.query}, key{place.base + T::layout.key};
 #pragma unroll 2
-  for (int item = thread; item < T::chunk * T::layout.key_padded; item += group_threads) {
-    const int row = item / T::layout.key_padded, column = item % T::layout.key_padded;
-    if (row >= place.rows || column >= T::key_dim) {
-      if constexpr (!T::reads_key) key.store(row, column, 0.0f);
-      continue;  // loaded as zero
-    }
-    if constexpr (T::reads_query && T::has_feature_map) {
-      query.store(row, column, Gate::feature_map(query.load(row, column)));
-    }
-    StageAt<T> at = place.at(row, column);
-    if constexpr (T::reads_key) at.key_value = Gate::feature_map(key.load(row, column));
-    key.store(row, column, Gate::key(at));
-  }
+  for (int item = thread; item < T::chunk * T::layout.key_padded; item += group_threads)
+    rewrite_element<T, Gate>(place, query, key, item / T::layout.key_padded, item % T::layout.key_padded);
   fence_async();
   named_barrier_sync(gate_barrier, group_threads);
 }
@@ -139,7 +131,7 @@ template <class T> struct TokenScores {
         if constexpr (T::weighted) weights.load(factor, row, column);
           // A future key's product is dropped, not multiplied by zero: it may be infinite.
 #pragma unroll
-        for (int i = 0; i < 4; ++i) p[i] = low + i / 2 * 8 >= column + i % 2 ? c[4 * j + i] * factor[i] : 0.0f;
+        for (int i = 0; i < 4; ++i) p[i] = reads<T>(low + i / 2 * 8, column + i % 2) ? c[4 * j + i] * factor[i] : 0.0f;
       }
       if constexpr (T::range_scaled) {
 #pragma unroll

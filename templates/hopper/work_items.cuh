@@ -3,6 +3,8 @@
 // Only the producer works out where things are; whoever needs to know reads it here, and keeps no registers for it.
 #pragma once
 
+#include "device/global.cuh"
+#include "device/math.cuh"
 #include "device/shared.cuh"
 #include "hopper/segments.cuh"
 
@@ -52,6 +54,10 @@ struct WorkItemRecord {
   }
 };
 
+// Tensors that fill stages: the index of a source, of a map, and of a bit in sets of them.
+enum StagedTensor { query_tensor, key_tensor, value_tensor, first_input_tensor };
+RK_CONSTEXPR unsigned bit_of(int tensor) { return 1u << tensor; }
+
 // What a stage holds.
 struct StageDescriptor {
   long long first_token;  // of the item
@@ -77,7 +83,6 @@ struct StageDescriptor {
 // a whole sequence for the caller, in natural logarithms.
 template <class T> struct TotalsPlace {
   static constexpr int width = T::per_key ? T::key_dim : 1;
-  static constexpr float ln_2 = 0.69314718f;
   bool for_caller;
   void* base;
   long long first;
@@ -88,7 +93,7 @@ template <class T> struct TotalsPlace {
         first(((for_caller ? item.sequence() : item.slot()) * arguments.value_heads + item.head()) * width) {}
   RK_DEVICE void store(int column, float sum) const {
     if (for_caller && base == nullptr) return;
-    global_store<float>(global<float>(base) + (first + column), for_caller ? sum * ln_2 : sum);
+    global_store<float>(global<float>(base) + (first + column), for_caller ? sum * log_of_2 : sum);
   }
 };
 

@@ -2,30 +2,25 @@
 // Joins two spans of a sequence: the state after both from the state after each and the second one's summed log-decay.
 #pragma once
 
-#include "device/global.cuh"
 #include "device/math.cuh"
-#include "kernels/policy.cuh"
+#include "kernels/states.cuh"
+#include "kernels/transfer.cuh"
 
 namespace rankone {
 
 // final_state (of the second span, in and out) += exp(log_decay_total) * initial_state (of the first). One block a
 // (sequence, head).
-template <class Policy>
-RK_DEVICE void combine(const Arguments& arguments) {
+template <class Policy> RK_DEVICE void combine(const Arguments& arguments) {
   constexpr int keys = Policy::key_dim, values = Policy::value_dim;
   const long long matrix = block_index();
-  const Global<float> state = global<float>(arguments.final_state) + matrix * keys * values;
-  const Global<const float> earlier = global<const float>(arguments.initial_state) + matrix * keys * values;
-  const Global<const float> totals = global<const float>(arguments.log_decay_total);
+  const long long sequence = matrix / arguments.value_heads;
+  const int head = static_cast<int>(matrix % arguments.value_heads);
+  const States<Policy, const void> earlier{arguments.initial_state, arguments.value_heads};
+  const States<Policy, void> state{arguments.final_state, arguments.value_heads};
+  const long long from = earlier.first(sequence, head), to = state.first(sequence, head);
   for (int i = thread_index(); i < keys * values; i += combine_threads) {
-    float log_decay = 0.0f;
-    if constexpr (Policy::decay == DecayKind::per_key) {
-      log_decay = global_load<float>(totals + (matrix * keys + (Policy::value_major_state ? i % keys : i / values)));
-    } else if constexpr (Policy::decay != DecayKind::none) {
-      log_decay = global_load<float>(totals + matrix);
-    }
-    const float added = exp2(log2_decay(log_decay)) * global_load<float>(earlier + i);
-    global_store<float>(state + i, global_load<float>(state + i) + added);
+    const float log_sum = Transfer<Policy>::log_decay_of(arguments.log_decay_total, matrix, i);
+    state.store(to + i, Transfer<Policy>::apply(earlier.load(from + i), log2_decay(log_sum), state.load(to + i)));
   }
 }
 

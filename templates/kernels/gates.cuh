@@ -6,65 +6,43 @@
 // meets every earlier token again, the sum is rounded to a factor once.
 #pragma once
 
-#include "device/global.cuh"
 #include "device/math.cuh"
+#include "kernels/at.cuh"
+#include "kernels/exponent.cuh"
+#include "kernels/read.cuh"
 #include "kernels/stage.cuh"
 
 namespace rankone {
 
-// What an expression can read, at one token and, in a per-key formula, one key column.
-template <class Traits>
-struct At {
+template <class Traits> struct ChunkPlace;
+template <class Traits> using ChunkAt = At<Traits, ChunkPlace<Traits>>;
+
+template <class Traits> struct ChunkPlace {
   const Arguments& arguments;
   const Work& work;
   int stage;              // where the chunk's tiles start
   long long first_token;  // of the chunk, from work.start
-  int row, column;
-  int last_row;           // of the chunk's tokens; formulas are evaluated after it too, and dropped
-  float key_value = 0.0f, decay_value = 1.0f;
+  int rows;               // tokens of the chunk that exist; formulas are evaluated for others too, and dropped
 
-  RK_DEVICE float key() const { return key_value; }
-  RK_DEVICE float decay() const { return decay_value; }
-  RK_DEVICE float head() const { return static_cast<float>(work.head); }
-  RK_DEVICE float heads() const { return static_cast<float>(arguments.value_heads); }
-  RK_DEVICE float position() const { return static_cast<float>(work.position + first_token + row); }
-  template <int index> RK_DEVICE float scalar() const { return arguments.scalars[index]; }
-  template <int index> RK_DEVICE float parameter() const {
-    using T = typename TypeOf<Traits::parameter_types[index]>::Type;
-    constexpr unsigned axes = Traits::parameter_axes[index];
-    long long element = 0;
-    if constexpr ((axes & 1u) != 0) element = work.query_head;
-    if constexpr ((axes & 2u) != 0) element = work.head;
-    if constexpr ((axes & 4u) != 0) {
-      element = element * Traits::key_dim + (column < Traits::key_dim ? column : Traits::key_dim - 1);
-    }
-    return to_float(global_load<T>(global<const T>(arguments.parameters[index]) + element));
-  }
-  template <int index> RK_DEVICE float input() const {
+  RK_DEVICE ChunkAt<Traits> at(int row, int column) const { return {*this, row, column}; }
+  RK_DEVICE int head() const { return work.head; }
+  RK_DEVICE int query_head() const { return work.query_head; }
+  RK_DEVICE long long position_of(int row) const { return token_of<Traits>(work.position, work.length, first_token + row); }
+  RK_DEVICE int key_of(int column) const { return column < Traits::key_dim ? column : Traits::key_dim - 1; }
+  template <int index> RK_DEVICE float input(int row, int column) const {
     using T = typename TypeOf<Traits::input_types[index]>::Type;
     if constexpr (Traits::input_is_per_key[index]) {
       constexpr int offset = Traits::layout.inputs[index];
       return Tile<T, Traits::key_padded>{stage + offset}.load(row, column);
     } else {
       const TensorArgument& tensor = arguments.inputs[index];
-      const int head = Traits::input_has_key_heads[index] ? work.query_head : work.head;
-      const long long token = work.start + first_token + (row < last_row ? row : last_row);
+      const int head_of_input = Traits::input_has_key_heads[index] ? work.query_head : work.head, last_row = rows - 1;
+      const long long token =
+          token_of<Traits>(work.start, work.length, first_token + (row < last_row ? row : last_row));
       return to_float(global_load<T>(global<const T>(tensor.data) + (work.batch * tensor.batch_stride +
                                                                      token * tensor.token_stride +
-                                                                     head * tensor.head_stride)));
+                                                                     head_of_input * tensor.head_stride)));
     }
-  }
-};
-
-template <class Traits>
-struct ChunkPlace {
-  const Arguments& arguments;
-  const Work& work;
-  int stage;
-  long long first_token;
-  int rows;  // tokens of the chunk that exist
-  RK_DEVICE At<Traits> at(int row, int column) const {
-    return {arguments, work, stage, first_token, row, column, rows - 1};
   }
 };
 
@@ -78,14 +56,14 @@ struct TokenGates {
   float raw[tokens][inputs];
 
   // The same view as At, over the fetched inputs.
-  struct Fetched : At<Traits> {
+  struct Fetched : ChunkAt<Traits> {
     const float* fetched;
-    RK_DEVICE Fetched(const At<Traits>& at, const float* values) : At<Traits>(at), fetched(values) {}
+    RK_DEVICE Fetched(const ChunkAt<Traits>& at, const float* values) : ChunkAt<Traits>(at), fetched(values) {}
     template <int index> RK_DEVICE float input() const { return fetched[index]; }
   };
 
   template <int index = 0>
-  RK_DEVICE void fetch_inputs(const At<Traits>& at, float (&values)[inputs]) {
+  RK_DEVICE void fetch_inputs(const ChunkAt<Traits>& at, float (&values)[inputs]) {
     if constexpr (index < Traits::input_count) {
       if constexpr (!Traits::input_is_per_key[index]) values[index] = at.template input<index>();
       fetch_inputs<index + 1>(at, values);
@@ -125,19 +103,6 @@ RK_DEVICE float write_scale_of(int row) {
   return 1.0f;
 }
 
-// A sum of base-2 logarithms as an exact whole part and a sum of what their rounding left: differences of two such sums
-// keep their digits even where a reset lies before both, and weak decays, whose whole part is zero, keep all of theirs.
-struct Exponent {
-  float whole, fraction;
-};
-RK_DEVICE Exponent exponent_of(float log2_decay) {
-  const float whole = nearest(log2_decay);
-  return {whole, log2_decay - whole};
-}
-RK_DEVICE float exp2_of_difference(const Exponent& a, const Exponent& b) {
-  return exp2((a.whole - b.whole) + (a.fraction - b.fraction));
-}
-
 // The scalar decays of one sub-chunk, summed up to each token: lane t holds token t % 16. Warp-wide.
 template <class Traits>
 struct SpanDecay {
@@ -165,8 +130,13 @@ struct SpanDecay {
   RK_DEVICE void write(int span) const {
     const int lane = lane_index(), token = span * sub_chunk + lane;
     const Exponent end = at(sub_chunk - 1), start{0.0f, 0.0f};
+    Exponent up_to_query = sum;
+    if constexpr (!reads_own<Traits>) {
+      const Exponent before = at(last_read<Traits>(lane));
+      up_to_query = lane == 0 ? start : before;
+    }
     if (lane < sub_chunk) {
-      shared_store<float>(Traits::layout.row_decay + token * 4, exp2_of_difference(sum, start));
+      shared_store<float>(Traits::layout.row_decay + token * 4, exp2_of_difference(up_to_query, start));
       shared_store<float>(Traits::layout.column_decay + token * 4,
                           exp2_of_difference(end, sum) * write_scale_of<Traits>(token));
     }
@@ -187,22 +157,10 @@ RK_DEVICE void write_span_decays() {
 }
 
 // Rewrites q and k tiles through the feature map and the key expression, where the decay is not per key.
-template <class Traits, class Gate>
-RK_DEVICE void rewrite_tiles(const ChunkPlace<Traits>& place) {
+template <class Traits, class Gate> RK_DEVICE void rewrite_tiles(const ChunkPlace<Traits>& place) {
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
-  for (int item = thread_index(); item < Traits::chunk * Traits::key_padded; item += Traits::threads) {
-    const int row = item / Traits::key_padded, column = item % Traits::key_padded;
-    if (row >= place.rows || column >= Traits::key_dim) {
-      if constexpr (!Traits::reads_key) key.store(row, column, 0.0f);
-      continue;  // loaded as zero
-    }
-    if constexpr (Traits::reads_query && Traits::has_feature_map) {
-      query.store(row, column, Gate::feature_map(query.load(row, column)));
-    }
-    At<Traits> at = place.at(row, column);
-    if constexpr (Traits::reads_key) at.key_value = Gate::feature_map(key.load(row, column));
-    key.store(row, column, Gate::key(at));
-  }
+  for (int item = thread_index(); item < Traits::chunk * Traits::key_padded; item += Traits::threads)
+    rewrite_element<Traits, Gate>(place, query, key, item / Traits::key_padded, item % Traits::key_padded);
 }
 
 // Rows that are unrolled: fewer the longer the rest of the kernel is.
@@ -223,7 +181,7 @@ RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
     for (int t = 0; t < sub_chunk; ++t) {
       const int row = span * sub_chunk + t;
       const bool exists = row < place.rows && column < Traits::key_dim;
-      At<Traits> at = place.at(row, column);
+      ChunkAt<Traits> at = place.at(row, column);
       const float evaluated = Gate::log_decay(at), log_decay = exists ? evaluated : 0.0f;
       const float step = log2_decay(log_decay);
       sum += step;
@@ -270,9 +228,10 @@ RK_DEVICE void write_scaled_operands(const ChunkPlace<Traits>& place) {
       for (int row = first; row < first + sub_chunk; ++row) {
         load_pair(decay, row, column, decay_even, decay_odd);
         load_pair(query, row, column, low, high);
+        if constexpr (!reads_own<Traits>) store_pair(scaled_query, row, column, low * even, high * odd);
         even *= decay_even;
         odd *= decay_odd;
-        store_pair(scaled_query, row, column, low * even, high * odd);
+        if constexpr (reads_own<Traits>) store_pair(scaled_query, row, column, low * even, high * odd);
       }
     }
     even = odd = 1.0f;

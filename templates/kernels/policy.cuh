@@ -10,6 +10,12 @@ namespace rankone {
 
 enum class DecayKind : unsigned char { none, constant, per_head, per_key };
 enum class ElementType : unsigned char { bf16, f16, f32 };
+// What a query reads of its own token: all; nothing; or nothing but its product with a weight of its own.
+enum class Read : unsigned char { inclusive, exclusive, bonus };
+enum class Walk : unsigned char { ascending, descending };  // of a sequence's tokens
+// Of a tensor of states: [N, HV, state] without gaps; or slots at any stride, named by an index for each sequence.
+enum class StateLayout : unsigned char { dense, slots };
+enum ParameterAxis : unsigned { query_head_axis = 1, value_head_axis = 2, key_axis = 4 };  // as bits
 
 // What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; or only what a scan
 // needs of keys and queries.

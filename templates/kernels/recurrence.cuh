@@ -19,7 +19,7 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
   const bool whole = (arguments.flags & output_is_vectorized) != 0 &&
                      work.value_column + Traits::value_tile <= Traits::value_dim;
   Global<Storage> target = global<Storage>(arguments.output.data) + work.batch * arguments.output.batch_stride +
-                           (work.start + first_token + first + lane.group) * arguments.output.token_stride +
+                           token_of<Traits>(work.start, work.length, first_token + first + lane.group) * arguments.output.token_stride +
                            work.head * arguments.output.head_stride + first_column;
 #pragma unroll
   for (int side = 0; side < 2; ++side) {
@@ -40,7 +40,7 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
         }
       }
     }
-    target += 8 * arguments.output.token_stride;
+    target += 8 * step_of<Traits>(arguments.output.token_stride);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include "kernels/fragment.cuh"
 #include "kernels/gates.cuh"
+#include "kernels/read.cuh"
 
 namespace rankone {
 
@@ -38,7 +39,7 @@ RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
       if (half == 0) decay.write(span);
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        factor[i] = exp2_of_difference(decay.at(lane.group + i / 2 * 8), decay.at(column + i % 2)) *
+        factor[i] = exp2_of_difference(decay.at(last_read<Traits>(lane.group + i / 2 * 8)), decay.at(column + i % 2)) *
                     write_scale_of<Traits>(first + column + i % 2);
       }
     }
@@ -47,8 +48,8 @@ RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
       const int row = lane.group + 8 * side;
       // A future key's product is dropped, not multiplied by zero: it may be infinite.
       store_pair(scores, first + row, column,
-                 row >= column ? (c[0][2 * side] + c[1][2 * side]) * factor[2 * side] : 0.0f,
-                 row >= column + 1 ? (c[0][2 * side + 1] + c[1][2 * side + 1]) * factor[2 * side + 1] : 0.0f);
+                 reads<Traits>(row, column) ? (c[0][2 * side] + c[1][2 * side]) * factor[2 * side] : 0.0f,
+                 reads<Traits>(row, column + 1) ? (c[0][2 * side + 1] + c[1][2 * side + 1]) * factor[2 * side + 1] : 0.0f);
     }
   }
 }
@@ -95,8 +96,9 @@ RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
         load_row(decay, first + row, slice * width, factor);
 #pragma unroll
         for (int i = 0; i < width; ++i) {
+          if constexpr (!reads_own<Traits>) sum[row] += q[i] * decayed[i];
           decayed[i] *= row > column ? factor[i] : 1.0f;
-          sum[row] += q[i] * decayed[i];
+          if constexpr (reads_own<Traits>) sum[row] += q[i] * decayed[i];
         }
       }
 #pragma unroll
@@ -105,10 +107,16 @@ RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
         load_row(decay, first + near + row, slice * width, factor);
 #pragma unroll
         for (int i = 0; i < width; ++i) {
+          if constexpr (!reads_own<Traits>) {
+            sum[near + row] += q[i] * decayed[i];
+            later_sum[row] += q[i] * later[i];
+          }
           decayed[i] *= factor[i];
           later[i] *= row > column ? factor[i] : 1.0f;
-          sum[near + row] += q[i] * decayed[i];
-          later_sum[row] += q[i] * later[i];
+          if constexpr (reads_own<Traits>) {
+            sum[near + row] += q[i] * decayed[i];
+            later_sum[row] += q[i] * later[i];
+          }
         }
       }
     }
@@ -121,13 +129,13 @@ RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
 #pragma unroll
     for (int i = 0; i < sub_chunk / 4; ++i) {
       const int row = 4 * i + quarter;
-      scores.store(first + row, column, row >= column ? own[i] * write : 0.0f);
+      scores.store(first + row, column, reads<Traits>(row, column) ? own[i] * write : 0.0f);
       if (row < near) scores.store(first + row, near + column, 0.0f);
     }
 #pragma unroll
     for (int i = 0; i < near / 4; ++i) {
       const int row = 4 * i + quarter;
-      scores.store(first + near + row, near + column, row >= column ? own_later[i] * later_write : 0.0f);
+      scores.store(first + near + row, near + column, reads<Traits>(row, column) ? own_later[i] * later_write : 0.0f);
     }
   }
 }

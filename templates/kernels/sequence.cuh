@@ -16,8 +16,17 @@ struct Work {
   long long start;      // first token, in the row
   long long length;     // tokens
   long long first_slot; // of the workspace: the slot of the chunk that starts at `start`
-  long long position;   // index of the first token within its sequence
+  long long position;   // index within its sequence of the token at `start`
 };
+
+// The walk of a policy, decided here: the token, in the row of the tensors, that comes `index`-th of those from `start`
+// on, and how far the next one is.
+template <class T> RK_DEVICE long long token_of(long long start, long long length, long long index) {
+  return T::walk == Walk::ascending ? start + index : start + length - 1 - index;
+}
+template <class T> RK_DEVICE long long step_of(long long token_stride) {
+  return T::walk == Walk::ascending ? token_stride : -token_stride;
+}
 
 RK_DEVICE long long clamp(long long value, long long low, long long high) {
   return value < low ? low : value > high ? high : value;
@@ -55,8 +64,9 @@ RK_DEVICE void place_sequence(const Arguments& arguments, long long index, long 
   }
 }
 
-// One chunk, for the roles that run them in parallel; a slot that holds none gets length 0. Returns its index in its
+// One chunk, the first to be walked being number 0, for the roles that run them in parallel; a slot that holds none gets length 0. Returns its index in its
 // sequence, less than 0 before the first one.
+template <class T>
 RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long long chunk_tokens, Work& work) {
   long long sequence, chunk;
   if (arguments.cu_seqlens != nullptr) {
@@ -75,9 +85,10 @@ RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long
   place_sequence(arguments, sequence, chunk_tokens, work);
   const long long before = (chunk < 0 ? work.length : chunk * chunk_tokens);  // tokens before the first are nobody's
   work.first_slot = slot;
-  work.start += before;
-  work.position = before;
-  work.length = clamp(work.length - before, 0, chunk_tokens);
+  const long long length = clamp(work.length - before, 0, chunk_tokens);
+  work.position = T::walk == Walk::ascending ? before : work.length - before - length;
+  work.start += work.position;
+  work.length = length;
   return chunk;
 }
 
@@ -98,7 +109,7 @@ RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
   Work work;
   const long long place = place_columns<Traits>(arguments, block, work);
   if constexpr (Traits::works_on_one_chunk) {
-    place_chunk(arguments, place, Traits::chunk, work);
+    place_chunk<Traits>(arguments, place, Traits::chunk, work);
   } else {
     place_sequence(arguments, place, Traits::chunk, work);
   }

@@ -19,14 +19,17 @@ template <class Traits> using ValueTile = Tile<typename Traits::Storage, Traits:
 template <class T>
 struct Source {
   Global<const T> base;
-  const TensorArgument& tensor;
+  long long stride;  // from a token to the next one that is walked
   int width;  // elements from the first column to the end of the row
   unsigned vectorized;  // whether 16-byte accesses are legal
 
-  RK_DEVICE Source(const TensorArgument& from, unsigned is_vectorized, const Work& work, int head, int column, int columns)
-      : base(global<const T>(from.data) + work.batch * from.batch_stride + work.start * from.token_stride +
-             head * from.head_stride + column),
-        tensor(from), width(columns - column), vectorized(is_vectorized) {}
+  template <class Traits>
+  static RK_DEVICE Source of(const TensorArgument& from, unsigned is_vectorized, const Work& work, int head, int column,
+                             int columns) {
+    return {global<const T>(from.data) + work.batch * from.batch_stride +
+                token_of<Traits>(work.start, work.length, 0) * from.token_stride + head * from.head_stride + column,
+            step_of<Traits>(from.token_stride), columns - column, is_vectorized};
+  }
 };
 
 // Copies tokens `first_token` to `first_token + rows - 1` into a tile of `tile_rows`, 16 bytes at once; whatever lies
@@ -38,7 +41,7 @@ RK_DEVICE void copy_tile(const Tile<T, columns>& tile, const Source<T>& source, 
     const int left = source.width - first;
     return left < 0 ? 0 : left > per_unit ? per_unit : left;
   };
-  const long long stride = source.tensor.token_stride;
+  const long long stride = source.stride;
   const Global<const T> base = source.base + first_token * stride;
   if constexpr (threads % units == 0) {
     // A thread stays in its column, and only the row advances.
@@ -97,8 +100,9 @@ struct InputSources<Traits, index, true> {
     return has_key_heads ? work.query_head : work.head;
   }
   RK_DEVICE InputSources(const Arguments& arguments, const Work& work)
-      : source(arguments.inputs[index], arguments.flags & (first_input_is_vectorized << index), work, head_of(work), 0,
-               Traits::key_dim),
+      : source(Source<T>::template of<Traits>(arguments.inputs[index],
+                                              arguments.flags & (first_input_is_vectorized << index), work,
+                                              head_of(work), 0, Traits::key_dim)),
         others(arguments, work) {}
   RK_DEVICE void load(long long first_token, int rows, int stage) const {
     if constexpr (Traits::input_is_per_key[index]) {
@@ -107,7 +111,7 @@ struct InputSources<Traits, index, true> {
       if (source.vectorized != 0) {
         copy_tile<Traits::threads, Traits::chunk>(Tile<T, columns>{stage + offset}, source, first_token, rows);
       } else {
-        const long long stride = source.tensor.token_stride;
+        const long long stride = source.stride;
         const Global<const T> base = source.base + first_token * stride;
         copy_elements<Traits::threads, Traits::chunk>(stage + offset, columns, base, stride, source.width, rows);
       }
@@ -125,9 +129,12 @@ struct ChunkSources {
   long long length;
 
   RK_DEVICE ChunkSources(const Arguments& arguments, const Work& work)
-      : query(arguments.query, arguments.flags & query_is_vectorized, work, work.query_head, 0, Traits::key_dim),
-        key(arguments.key, arguments.flags & key_is_vectorized, work, work.query_head, 0, Traits::key_dim),
-        value(arguments.value, arguments.flags & value_is_vectorized, work, work.head, work.value_column, Traits::value_dim),
+      : query(Source<Storage>::template of<Traits>(arguments.query, arguments.flags & query_is_vectorized, work,
+                                                   work.query_head, 0, Traits::key_dim)),
+        key(Source<Storage>::template of<Traits>(arguments.key, arguments.flags & key_is_vectorized, work,
+                                                 work.query_head, 0, Traits::key_dim)),
+        value(Source<Storage>::template of<Traits>(arguments.value, arguments.flags & value_is_vectorized, work,
+                                                   work.head, work.value_column, Traits::value_dim)),
         inputs(arguments, work), length(work.length) {}
 
   // Starts the copies of the chunk at `first_token` and closes their group.
@@ -160,7 +167,7 @@ struct ChunkSources {
       if (!Traits::reads_key && which == 1) continue;
       if (pick(which, query.vectorized, key.vectorized, value.vectorized) != 0) continue;
       const long long stride =
-          pick(which, query.tensor.token_stride, key.tensor.token_stride, value.tensor.token_stride);
+          pick(which, query.stride, key.stride, value.stride);
       const Global<const Storage> base = pick(which, query.base, key.base, value.base) + first_token * stride;
       const int tile = stage + pick(which, layout.query, layout.key, layout.value);
       const int columns = pick(which, Traits::key_padded, Traits::key_padded, Traits::value_tile);

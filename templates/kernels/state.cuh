@@ -5,6 +5,7 @@
 #include "device/global.cuh"
 #include "kernels/fragment.cuh"
 #include "kernels/sequence.cuh"
+#include "kernels/states.cuh"
 
 namespace rankone {
 
@@ -49,17 +50,16 @@ struct State {
 
   // Where the thread's first element stands in a state of the caller. The others follow at distances known to the
   // compiler, which keeps these long straight lines of accesses short.
-  static constexpr int key_step = Traits::value_major_state ? 1 : Traits::value_dim;
-  static constexpr int column_step = Traits::value_major_state ? Traits::key_dim : 1;
+  using Tensor = States<Traits, const void>;
+  static constexpr int key_step = Tensor::key_step, column_step = Tensor::column_step;
   struct Place {
     long long element;
     int key, column;
   };
-  static RK_DEVICE Place first_place(const Arguments& arguments, const Work& work) {
+  static RK_DEVICE Place first_place(long long first, const Work& work) {
     const LanePlace lane = lane_place();
     const int key = 2 * lane.pair, column = work.value_column + warp_index() * Traits::columns + lane.group;
-    const long long matrix = (work.sequence * arguments.value_heads + work.head) * Traits::key_dim * Traits::value_dim;
-    return {matrix + key * key_step + static_cast<long long>(column) * column_step, key, column};
+    return {first + key * key_step + static_cast<long long>(column) * column_step, key, column};
   }
   // Calls visit(value, distance from the first element) for all that lie inside the state.
   template <class Visit>
@@ -88,16 +88,16 @@ struct State {
 #pragma unroll
       for (int i = 0; i < 4 * key_tiles; ++i) values[block][i / 4][i % 4] = 0.0f;
     }
-    if (arguments.initial_state == nullptr) return;
-    const Place place = first_place(arguments, work);
-    const Global<const float> source = global<const float>(arguments.initial_state) + place.element;
-    for_each(place, [&](float& value, int distance) { value = global_load<float>(source + distance); });
+    const Tensor states{arguments.initial_state, arguments.value_heads};
+    if (!states.exists(work.sequence)) return;
+    const Place place = first_place(states.first(work.sequence, work.head), work);
+    for_each(place, [&](float& value, int distance) { value = states.load(place.element + distance); });
   }
   RK_DEVICE void store_final(const Arguments& arguments, const Work& work) {
-    if (arguments.final_state == nullptr) return;
-    const Place place = first_place(arguments, work);
-    const Global<float> target = global<float>(arguments.final_state) + place.element;
-    for_each(place, [&](float& value, int distance) { global_store<float>(target + distance, value); });
+    const States<Traits, void> states{arguments.final_state, arguments.value_heads};
+    if (!states.exists(work.sequence)) return;
+    const Place place = first_place(states.first(work.sequence, work.head), work);
+    for_each(place, [&](float& value, int distance) { states.store(place.element + distance, value); });
   }
 
   // A slot of the workspace holds operands in the order of the registers that hold them: both sides of it are blocks

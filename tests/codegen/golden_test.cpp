@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
-// What the generator writes for a few variants, word for word. The inlined templates are checked to be the files
-// themselves and then left out but for their titles, so that a golden file shows what belongs to the variant.
+// What the generator writes for a few variants, word for word. The inlined templates are checked to be lines of the files
+// and then left out but for their titles, so that a golden file shows what belongs to the variant.
 //
 // After an intended change: RANKONE_UPDATE_GOLDEN=1 codegen_test --gtest_filter='Golden.*', then read the difference.
+#include <algorithm>
 #include <cstdlib>
 #include <fstream>
 #include <iterator>
@@ -29,6 +30,18 @@ std::vector<std::string> content_lines(std::string_view text) {
   return lines;
 }
 
+// The first of these lines that does not stand in the template, in this order; empty: all do.
+std::string first_stranger(const std::vector<std::string>& lines, std::string_view path) {
+  const std::vector<std::string> all = content_lines(template_text(path));
+  auto at = all.begin();
+  for (const std::string& line : lines) {
+    at = std::find(at, all.end(), line);
+    if (at == all.end()) return line;
+    ++at;
+  }
+  return {};
+}
+
 std::string without_templates(const std::string& text) {
   std::string result;
   std::size_t at = text.find(title);
@@ -37,8 +50,7 @@ std::string without_templates(const std::string& text) {
     const std::size_t end_of_title = text.find('\n', at), next = text.find("\n" + std::string(title), end_of_title) + 1;
     const std::string line = text.substr(at, end_of_title - at);
     const std::string path = line.substr(title.size(), line.find(' ', title.size()) - title.size());
-    EXPECT_EQ(content_lines(text.substr(end_of_title, next - end_of_title)), content_lines(template_text(path)))
-        << path;
+    EXPECT_EQ(first_stranger(content_lines(text.substr(end_of_title, next - end_of_title)), path), "") << path;
     result += line + "\n";
     at = next;
   }

@@ -21,7 +21,7 @@ const std::string in = "const Global<const float> q = global<const float>(a.quer
                   out = "const Global<float> o = global<float>(a.output.data);\n",
                   space = "const Global<float> w = global<float>(a.chunk_states);\n", names = in + out + space;
 const std::string load_bulk_done = "if (t == 0) { mbarrier_arrive_expecting(2048, 64); }\nmbarrier_wait(2048, 0);\n";
-const std::string init = "if (t == 0) mbarrier_init(2048, 1);\nsync_block();\n";
+const std::string init = "if (t == 0) { mbarrier_init(2048, 1); fence_async(); }\nsync_block();\n";
 
 // q: [4, 3, 8] in rows of 16 floats, only read; o: [2, 128]; w: [256] of the workspace.
 struct Memory {

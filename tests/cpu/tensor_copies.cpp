@@ -132,7 +132,7 @@ TEST(TensorCopies, ComeAfterReadersAndAFence) {
 
 TEST(TensorCopies, AreForProductsToReadWithoutAFence) {
   const std::string product =
-      "float c[4];\nconst MatrixView<true, true, 16, 1024> m{1024};\nconst unsigned a4[4] = {};\n"
+      "float c[16];\nconst MatrixView<true, true, 16, 0> m{1024};\nconst unsigned a4[4] = {};\n"
       "wgmma_fence();\nwgmma<bf16, false>(c, a4, m);\nwgmma_commit();\nwgmma_wait<0>();\n";
   TestKernel kernel(begin + load + expect + wait + product, 128, 2056);
   static const Tensor4<unsigned short> tensor;

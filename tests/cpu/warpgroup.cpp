@@ -132,7 +132,7 @@ TEST(Warpgroup, StepsInsideASwizzledRow) {
       "fill(Adjacent{32}, ma, 64);\nfill(Adjacent{16384 + 96}, mb, n);\nfence_async();\nsync_block();\n"
       "wgmma_fence(); wgmma<T, false>(c, Adjacent{32}, Adjacent{16384 + 96}); wgmma_commit(); wgmma_wait<0>();"
       "give(c);",
-      16)
+      32)
       .expect_product(1, false);
 }
 
@@ -154,7 +154,7 @@ TEST(Warpgroup, OperandsInRegistersAreReadAtTheIssue) {
   ProductKernel(filled("", "Apart") +
                     "wgmma_fence(); wgmma<T, true>(c, ra, Apart{16384});\nfor (auto& each : ra) each = 0;\n"
                     "wgmma_commit(); wgmma_wait<0>(); give(c);",
-                16)
+                32)
       .expect_product(1, true);
 }
 
@@ -171,7 +171,7 @@ TEST(Warpgroup, WritesNeedAFenceAndABarrier) {
                "unwritten memory");
   // A fence counts for all that its thread wrote before, and as long as it writes no more.
   ProductKernel(fill + "fence_async();\nnamed_barrier_sync(1, 128);\n" + use + "\nsync_block();\n" + use + " give(c);",
-                16)
+                32)
       .expect_product(2, true);
   expect_found(
       ProductKernel(
@@ -189,7 +189,7 @@ TEST(Warpgroup, AThreadKnowsItsOwnWrites) {
             condition +
             ") mbarrier_wait(30000, 0);\n"
             "wgmma_fence(); wgmma<T, true>(c, ra, Apart{16384}); wgmma_commit(); wgmma_wait<0>();",
-        16);
+        32);
   };
   EXPECT_EQ(kernel("t != 0").failure(), "");
   EXPECT_EQ(kernel("true").failure(), "");
@@ -206,7 +206,7 @@ TEST(Warpgroup, CopiesNeedAFence) {
             after +
             "wgmma_fence(); wgmma<T, true>(c, Adjacent{0}, MatrixView<true, false, 128, 256>{16384});\n"
             "wgmma_commit(); wgmma_wait<0>();",
-        16);
+        32);
   };
   EXPECT_EQ(kernel("copy_wait<0>(); fence_async(); sync_block();\n").failure(), "");
   expect_found(kernel("copy_wait<0>(); sync_block();\n"), "missing fence_async: ");
@@ -229,7 +229,7 @@ TEST(Warpgroup, WhatIsReadMayNotBeWrittenBeforeTheWait) {
                              "wgmma_fence(); wgmma<T, true>(c, ra, Plain{8192});\nwgmma_commit();\n"
                              "wgmma_wait<1>();\nif (t == 5) shared_store<float>(" +
                              place + ", 0);\nwgmma_wait<0>();",
-                         16);
+                         32);
   };
   EXPECT_EQ(younger("16384").failure(), "");
   expect_found(younger("8192"), "product under way: ");
