@@ -7,12 +7,13 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include <rankone/device.hpp>
 
 #include "codegen/program.hpp"
-#include "runtime/mapped_tensor.hpp"
 #include "runtime/call_tensor.hpp"
+#include "runtime/mapped_tensor.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {
@@ -53,6 +54,17 @@ class DeviceBackend {
   // Built at most once for the same text, here and by way of the cache.
   virtual std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text) = 0;
 };
+
+namespace detail {
+struct DeviceAccess {
+  static Device make(std::shared_ptr<DeviceBackend> backend) { return Device(std::move(backend)); }
+  static DeviceBackend& backend(const Device& device) { return device.backend(); }
+};
+}  // namespace detail
+inline Device make_device(std::shared_ptr<DeviceBackend> backend) {
+  return detail::DeviceAccess::make(std::move(backend));
+}
+inline DeviceBackend& backend_of(const Device& device) { return detail::DeviceAccess::backend(device); }
 
 std::shared_ptr<DeviceBackend> make_cuda_backend(int ordinal);  // throws Error(no_device)
 int cuda_ordinal(

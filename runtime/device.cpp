@@ -42,7 +42,7 @@ int cuda_ordinal(std::string_view name) {
 }
 
 Device cpu_device(std::uint64_t seed) { return cpu_device(EmulationOptions{.seed = seed}); }
-Device cpu_device(const EmulationOptions& options) { return Device(make_cpu_backend(options)); }
+Device cpu_device(const EmulationOptions& options) { return make_device(make_cpu_backend(options)); }
 
 Device Device::cpu() {
   static const std::shared_ptr<DeviceBackend> backend =
@@ -78,21 +78,32 @@ Device Device::named(std::string_view name) {
   return ordinal >= 0 ? cuda(ordinal) : name == "cpu" ? cpu() : best();
 }
 
-bool Device::is_cpu() const { return backend_->is_cpu(); }
-int Device::ordinal() const { return backend_->ordinal(); }
-std::string Device::name() const { return backend_->name(); }
-std::string Device::arch() const { return backend_->arch(); }
-std::size_t Device::shared_memory_per_block() const { return backend_->shared_memory_per_block(); }
-int Device::multiprocessors() const { return backend_->multiprocessors(); }
+DeviceBackend& Device::backend() const {
+  if (backend_ == nullptr)
+    throw Error(ErrorCode::invalid_argument, "there is no device to ask", "an empty device",
+                "one of Device::best(), cpu(), cuda() or named()", "Device");
+  return *backend_;
+}
 
-void* Device::allocate(std::size_t bytes) const { return backend_->allocate(bytes); }
-void Device::release(void* pointer) const noexcept { backend_->release(pointer); }
+bool Device::is_cpu() const { return backend().is_cpu(); }
+int Device::ordinal() const { return backend().ordinal(); }
+std::string Device::name() const { return backend().name(); }
+std::string Device::arch() const { return backend().arch(); }
+std::size_t Device::shared_memory_per_block() const { return backend().shared_memory_per_block(); }
+int Device::multiprocessors() const { return backend().multiprocessors(); }
+
+void* Device::allocate(std::size_t bytes) const { return backend().allocate(bytes); }
+void Device::release(void* pointer) const noexcept {
+  if (backend_ != nullptr) backend_->release(pointer);  // an empty device has given nothing
+}
 void Device::upload(void* to, const void* from, std::size_t bytes, void* stream) const {
-  if (bytes != 0) backend_->upload(to, from, bytes, stream);
+  DeviceBackend& own = backend();
+  if (bytes != 0) own.upload(to, from, bytes, stream);
 }
 void Device::download(void* to, const void* from, std::size_t bytes, void* stream) const {
-  if (bytes != 0) backend_->download(to, from, bytes, stream);
+  DeviceBackend& own = backend();
+  if (bytes != 0) own.download(to, from, bytes, stream);
 }
-void Device::synchronize(void* stream) const { backend_->synchronize(stream); }
+void Device::synchronize(void* stream) const { backend().synchronize(stream); }
 
 }  // namespace rankone

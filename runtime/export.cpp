@@ -69,7 +69,7 @@ ExportedFiles export_program(const Program& program, const std::string& director
 }
 
 ExportedFiles export_kernel(const Operator& op, const std::string& directory) {
-  return export_text(op.impl().program(), op.impl().text(), directory);
+  return export_text(impl_of(op).program(), impl_of(op).text(), directory);
 }
 
 }  // namespace rankone

@@ -34,25 +34,32 @@ std::string kernel_arch(const CompileOptions& options, const Device& device) {
 Operator compile_schedule(const Variant& variant, const CompileOptions& options, const ChosenSchedule& chosen,
                           const Device& device) {
   check_options(variant, options);
-  return Operator(std::make_shared<const OperatorImpl>(
+  return detail::OperatorAccess::make(std::make_shared<const OperatorImpl>(
       lower(variant, options, chosen.schedule, kernel_arch(options, device)), chosen.origin, device));
 }
 
-ChosenSchedule chosen_schedule(const Operator& op) { return {op.impl().program().schedule, op.impl().origin()}; }
+ChosenSchedule chosen_schedule(const Operator& op) { return {impl_of(op).program().schedule, impl_of(op).origin()}; }
 
-void Operator::forward(const ForwardArguments& arguments, void* stream) const { impl_->forward(arguments, stream); }
-void Operator::prepare_states() const { impl_->prepare_states(); }
+const OperatorImpl& Operator::impl() const {
+  if (impl_ == nullptr)
+    throw Error(ErrorCode::invalid_argument, "there are no kernels to call", "an empty operator",
+                "one that compile() returned", "Operator");
+  return *impl_;
+}
+
+void Operator::forward(const ForwardArguments& arguments, void* stream) const { impl().forward(arguments, stream); }
+void Operator::prepare_states() const { impl().prepare_states(); }
 void Operator::states(const ForwardArguments& arguments, Tensor log_decay_total, void* stream) const {
-  impl_->states(arguments, log_decay_total, stream);
+  impl().states(arguments, log_decay_total, stream);
 }
 void Operator::combine(Tensor state, Tensor log_decay_total, Tensor earlier, void* stream) const {
-  impl_->combine(state, log_decay_total, earlier, stream);
+  impl().combine(state, log_decay_total, earlier, stream);
 }
-std::size_t Operator::workspace_bytes(const Shape& shape) const { return impl_->workspace_bytes(shape); }
+std::size_t Operator::workspace_bytes(const Shape& shape) const { return impl().workspace_bytes(shape); }
 std::string Operator::schedule() const { return chosen_schedule(*this).text(); }
-std::string Operator::source() const { return impl_->text(); }
-const Variant& Operator::variant() const { return impl_->program().variant; }
-const CompileOptions& Operator::options() const { return impl_->program().options; }
-const Device& Operator::device() const { return impl_->device(); }
+std::string Operator::source() const { return impl().text(); }
+const Variant& Operator::variant() const { return impl().program().variant; }
+const CompileOptions& Operator::options() const { return impl().program().options; }
+const Device& Operator::device() const { return impl().device(); }
 
 }  // namespace rankone

@@ -25,8 +25,8 @@ std::string text_of(const Shape& shape) {
 }  // namespace
 
 PassKernels::PassKernels(Program program, const Device& device)
-    : program_(std::move(program)), text_(emit(program_)), kernels_(device.backend().load(program_, text_)),
-      checker_(program_, device.is_cpu()), maps_(program_), multiprocessors_(device.backend().multiprocessors()) {}
+    : program_(std::move(program)), text_(emit(program_)), kernels_(backend_of(device).load(program_, text_)),
+      checker_(program_, device.is_cpu()), maps_(program_), multiprocessors_(backend_of(device).multiprocessors()) {}
 
 void PassKernels::launch(Call&& call, void* stream) const {
   if (call.empty) return;

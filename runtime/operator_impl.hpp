@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <rankone/operator.hpp>
@@ -73,6 +74,14 @@ class OperatorImpl {
   Device device_;
   mutable LazyPass states_, combine_;
 };
+
+namespace detail {
+struct OperatorAccess {
+  static Operator make(std::shared_ptr<const OperatorImpl> impl) { return Operator(std::move(impl)); }
+  static const OperatorImpl& impl(const Operator& op) { return op.impl(); }
+};
+}  // namespace detail
+inline const OperatorImpl& impl_of(const Operator& op) { return detail::OperatorAccess::impl(op); }
 
 // The architecture that kernels are compiled for: the options', or else the device's own. Throws Error for one that is
 // unknown, or whose code does not run there.

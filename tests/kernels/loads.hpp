@@ -24,7 +24,7 @@ inline void expect_map(const Device& device, const Program& program, const Tenso
                      .element_bytes = 2,
                      .box_tokens = program.schedule.chunk};
   TensorMap map;
-  EXPECT_TRUE(can_be_mapped(boxed) && device.backend().load(program, emit(program))->encode(boxed, map));
+  EXPECT_TRUE(can_be_mapped(boxed) && backend_of(device).load(program, emit(program))->encode(boxed, map));
 }
 
 // The last chunk is no whole one, nor are the last 64 columns.

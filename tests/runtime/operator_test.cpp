@@ -260,10 +260,77 @@ TEST(Devices, ByName) {
   }
 }
 
+template <class Call> void expect_refused(const Call& call, const char* given, const char* accepted) {
+  try {
+    call();
+    ADD_FAILURE() << "an empty handle was called";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+    EXPECT_EQ(error.given(), given);
+    EXPECT_EQ(error.accepted(), accepted);
+  }
+}
+
+struct Layer {  // as classes of users hold them
+  Device device;
+  Operator op;
+};
+
+TEST(Devices, EmptyOnesRefuseEveryCall) {
+  Device moved = Device::cpu();
+  const Device taken = std::move(moved);
+  EXPECT_TRUE(static_cast<bool>(taken));
+  for (const Device& empty : {Layer{}.device, moved}) {
+    EXPECT_FALSE(static_cast<bool>(empty));
+    const auto refused = [](const auto& call) {
+      expect_refused(call, "an empty device", "one of Device::best(), cpu(), cuda() or named()");
+    };
+    refused([&] { (void)empty.is_cpu(); });
+    refused([&] { (void)empty.ordinal(); });
+    refused([&] { (void)empty.name(); });
+    refused([&] { (void)empty.arch(); });
+    refused([&] { (void)empty.shared_memory_per_block(); });
+    refused([&] { (void)empty.multiprocessors(); });
+    refused([&] { (void)empty.allocate(1); });
+    refused([&] { empty.upload(nullptr, nullptr, 0); });
+    refused([&] { empty.download(nullptr, nullptr, 0); });
+    refused([&] { empty.synchronize(); });
+    refused([&] { (void)compile(variants::linear, {.key_dim = K, .value_dim = V}, empty); });
+    refused([&] { (void)compile(variants::linear, {.key_dim = K, .value_dim = V}, empty, Shape{}); });
+    empty.release(nullptr);
+  }
+}
+
+TEST(Operators, EmptyOnesRefuseEveryCall) {
+  Layer layer;
+  EXPECT_FALSE(static_cast<bool>(layer.op));
+  layer.op = compile(variants::linear, options_of(dtype::bf16, Level::serial), Device::cpu());
+  EXPECT_TRUE(static_cast<bool>(layer.op));
+  const Operator taken = std::move(layer.op);
+  EXPECT_NE(taken.source(), "");
+  for (const Operator& empty : {Operator{}, layer.op}) {
+    EXPECT_FALSE(static_cast<bool>(empty));
+    const auto refused = [](const auto& call) {
+      expect_refused(call, "an empty operator", "one that compile() returned");
+    };
+    refused([&] { empty.forward({}); });
+    refused([&] { empty.prepare_states(); });
+    refused([&] { empty.states({}, {}); });
+    refused([&] { empty.combine({}, {}, {}); });
+    refused([&] { (void)empty.workspace_bytes({}); });
+    refused([&] { (void)empty.schedule(); });
+    refused([&] { (void)empty.source(); });
+    refused([&] { (void)empty.variant(); });
+    refused([&] { (void)empty.options(); });
+    refused([&] { (void)empty.device(); });
+    refused([&] { (void)export_kernel(empty, "nowhere"); });
+  }
+}
+
 TEST(Devices, TheSeedOfTheCpuDevice) {
   const test::EnvironmentScope scope("RANKONE_SEED", nullptr);
-  EXPECT_NE(&cpu_device(3).backend(), &cpu_device(4).backend());
-  EXPECT_EQ(&Device::cpu().backend(), &Device::cpu().backend());
+  EXPECT_NE(&backend_of(cpu_device(3)), &backend_of(cpu_device(4)));
+  EXPECT_EQ(&backend_of(Device::cpu()), &backend_of(Device::cpu()));
 }
 
 TEST(Gpu, LaunchesCostLittleAndCanBeCaptured) {

@@ -10,11 +10,19 @@
 
 namespace rankone {
 
-class DeviceBackend;  // private: runtime/backend.hpp
+class DeviceBackend;
+namespace detail {
+struct DeviceAccess;  // the library's own: runtime/backend.hpp
+}
 
 // A cheap handle; copies refer to the same device. All members are safe from many threads.
+// A default-constructed or moved-from device is empty: it may be assigned, destroyed and asked whether it is one, and
+// every other call throws Error(invalid_argument).
 class Device {
  public:
+  Device() = default;
+  explicit operator bool() const { return backend_ != nullptr; }
+
   static Device best();                        // the first GPU, or the CPU where there is none
   static Device cpu();                         // schedule seed from RANKONE_SEED, else 1
   static Device cuda(int ordinal = 0);         // throws Error(no_device)
@@ -28,16 +36,18 @@ class Device {
   int multiprocessors() const;
 
   // Plain device memory. `stream` is a CUstream; null is the default stream. The CPU device runs at once.
+  // allocate() throws Error(launch_failed) where there is not enough; release() takes what it gave, or null.
   void* allocate(std::size_t bytes) const;
   void release(void* pointer) const noexcept;
   void upload(void* to, const void* from, std::size_t bytes, void* stream = nullptr) const;
   void download(void* to, const void* from, std::size_t bytes, void* stream = nullptr) const;
   void synchronize(void* stream = nullptr) const;
 
-  DeviceBackend& backend() const { return *backend_; }
-  explicit Device(std::shared_ptr<DeviceBackend> backend) : backend_(std::move(backend)) {}
-
  private:
+  friend struct detail::DeviceAccess;
+  explicit Device(std::shared_ptr<DeviceBackend> backend) : backend_(std::move(backend)) {}
+  DeviceBackend& backend() const;
+
   std::shared_ptr<DeviceBackend> backend_;
 };
 

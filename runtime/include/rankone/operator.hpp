@@ -15,11 +15,19 @@
 
 namespace rankone {
 
-class OperatorImpl;  // private: runtime/operator_impl.hpp
+class OperatorImpl;
+namespace detail {
+struct OperatorAccess;  // the library's own: runtime/operator_impl.hpp
+}
 
-// Immutable once compiled; a const operator may be launched from many threads.
+// A cheap handle of kernels that are immutable once compiled; a const operator may be launched from many threads.
+// compile() gives one. A default-constructed or moved-from operator is empty: it may be assigned, destroyed and asked
+// whether it is one, and every other call throws Error(invalid_argument).
 class Operator {
  public:
+  Operator() = default;
+  explicit operator bool() const { return impl_ != nullptr; }
+
   // Asynchronous on `stream` (a CUstream). Throws Error before anything is launched when an argument does not fit.
   void forward(const ForwardArguments& arguments, void* stream = nullptr) const;
   // Builds and loads what states() and combine() use. Without it the first of their calls does, which takes about half
@@ -38,10 +46,12 @@ class Operator {
   const Variant& variant() const;
   const CompileOptions& options() const;
   const Device& device() const;
-  const OperatorImpl& impl() const { return *impl_; }
-  explicit Operator(std::shared_ptr<const OperatorImpl> impl) : impl_(std::move(impl)) {}
 
  private:
+  friend struct detail::OperatorAccess;
+  explicit Operator(std::shared_ptr<const OperatorImpl> impl) : impl_(std::move(impl)) {}
+  const OperatorImpl& impl() const;
+
   std::shared_ptr<const OperatorImpl> impl_;
 };
 
