@@ -73,7 +73,7 @@ std::vector<TensorError> errors_of(std::vector<Outcome>& outcomes, double bound,
     const Comparison comparison = compare(compared, bound);
     const double counted = comparison.effective_rows * static_cast<double>(independent_columns(name, dims));
     const double allowed = bound * allowance_for(counted);
-    errors.push_back({name, comparison.relative_error, allowed, comparison.within(allowed)});
+    errors.push_back({name, comparison.relative_error, allowed, comparison.worst_row, comparison.within(allowed)});
   }
   return errors;
 }
@@ -97,6 +97,10 @@ std::vector<TensorError> verify(const Operator& op, const Problem& problem, std:
 }
 
 PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw) {
+  return verify([&](const Problem& problem) { return results_of(op, problem); }, draw);
+}
+
+PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw) {
   std::vector<Outcome> outcomes;
   double bound = 0;
   Dims dims;
@@ -104,7 +108,7 @@ PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw)
     Problem problem = draw(i);
     Outcome& outcome = outcomes.emplace_back();
     outcome.reference = reference_outputs(problem);
-    outcome.results = results_of(op, problem);
+    outcome.results = run(problem);
     if (i > 0) continue;
     draws = draws_for(outcome.results);
     bound = error_bound(problem.options);

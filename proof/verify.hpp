@@ -22,6 +22,7 @@ double allowance_for(double elements);
 struct TensorError {
   std::string name;
   double relative_error = 0, bound = 0;  // the bound with its allowance
+  double worst_row = 0;                  // the error of one row, which may be 5 bounds
   bool ok = false;
 };
 
@@ -38,5 +39,9 @@ struct PooledErrors {
   int draws = 0;
 };
 PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw);
+
+// The same of outputs that `run` computes for a problem.
+using RunProblem = std::function<std::vector<HostTensor>(const Problem&)>;
+PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw);
 
 }  // namespace rankone

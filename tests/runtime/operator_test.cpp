@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include <chrono>
 #include <filesystem>
+#include <map>
 #include <thread>
 
 #include <rankone/dsl/catalogue.hpp>
@@ -15,6 +15,7 @@
 #include "proof/oracle/oracle.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/cache/file.hpp"
+#include "runtime/cache/file_cache.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/cuda/context.hpp"
 #include "runtime/cuda/driver.hpp"
@@ -171,13 +172,31 @@ TEST_P(OnDevice, ManyThreadsCompileAndLaunchAtOnce) {
   for (const auto& result : results) EXPECT_EQ(result, results[0]);
 }
 
-TEST_P(OnDevice, CompilingAgainIsCheap) {
-  const Operator first = compile(variants::gla_sigmoid, options_of(dtype::bf16, Level::serial), *device);
-  const auto start = std::chrono::steady_clock::now();
-  const Operator second = compile(variants::gla_sigmoid, options_of(dtype::bf16, Level::serial), *device);
-  EXPECT_LT(std::chrono::steady_clock::now() - start, std::chrono::milliseconds(50));
-  EXPECT_EQ(first.source(), second.source());
-  EXPECT_NE(first.schedule().find("serial"), std::string::npos);
+// Whatever is compiled is stored: when each entry of the cache was written.
+std::map<std::string, std::filesystem::file_time_type> written_entries(const FileCache& cache) {
+  std::map<std::string, std::filesystem::file_time_type> entries;
+  for (const CacheListing& each : cache.list()) {
+    const std::optional<CacheItem> item = cache.find(each.kind, each.key);
+    if (item) entries.emplace(each.kind + "/" + each.key, std::filesystem::last_write_time(item->file));
+  }
+  return entries;
+}
+
+TEST_P(OnDevice, CompilingAgainCompilesNothing) {
+  const test::ScratchFolder folder;
+  const test::EnvironmentScope cache_folder("RANKONE_CACHE_DIR", folder.path().c_str());
+  const CompileOptions options{.key_dim = K + 8, .value_dim = V, .pins = {.level = Level::serial}};  // of no other test
+  const FileCache cache = FileCache::standard();
+  const auto compiled_once = [&] {
+    const Operator op = compile(variants::gla_sigmoid, options, *device);
+    EXPECT_NE(op.schedule().find("serial"), std::string::npos);
+    return std::pair{op.source(), written_entries(cache)};
+  };
+  const auto [text, entries] = compiled_once();
+  ASSERT_FALSE(entries.empty());
+  EXPECT_EQ(compiled_once(), (std::pair{text, entries})) << "from the cache";
+  const Operator held = compile(variants::gla_sigmoid, options, *device);
+  EXPECT_EQ(compiled_once(), (std::pair{text, entries})) << "beside one that is loaded";
 }
 
 TEST_P(OnDevice, OptionsThatDoNotFitAreRefused) {

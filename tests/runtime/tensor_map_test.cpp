@@ -152,7 +152,7 @@ TEST(TensorMaps, LeaveOutInputsOfOneNumberAToken) {
   EXPECT_EQ(mapped(program_of(scaled, hopper()), given, recorder), 0b1111u);
 }
 
-TEST(TensorMaps, ServeGatesThatAreComputed) {
+TEST(TensorMaps, LeaveOutPlainGatesAndGatesPerHead) {
   const Recorder recorder;
   ForwardArguments given = arguments_of();
   given.inputs[0].name = "g";

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+// Declarations drawn at random.
+#include "tests/random/declarations.hpp"
+
+#include <algorithm>
+
+#include <rankone/error.hpp>
+
+#include "codegen/choose.hpp"
+#include "codegen/knob_text.hpp"
+#include "codegen/program.hpp"
+#include "proof/draw.hpp"
+#include "tests/random/formulas.hpp"
+
+namespace rankone::test {
+namespace {
+
+constexpr int most_depth = 6;
+
+Variant random_variant(Chance& chance, int index) {
+  Formulas formulas(chance);
+  Variant result = variant(Name("random_" + std::to_string(index)));
+  const int kind = chance.below(4), depth = chance.between(2, most_depth);
+  if (kind == 1) result = result.decay(constant(formulas.log_decay({.varies = false}, depth)));
+  if (kind == 2) result = result.decay(per_head(formulas.log_decay({}, depth)));
+  if (kind == 3) result = result.decay(per_key(formulas.log_decay({.per_key = true}, depth)));
+  if (chance.once_in(3))
+    result = result.key(formulas.key({.per_key = true, .decay = kind == 3}, chance.between(2, most_depth)));
+  if (chance.once_in(3)) result = result.write_scale(formulas.write_scale({}, chance.between(2, most_depth)));
+  if (chance.once_in(3)) result = result.feature_map(formulas.feature_map(chance.between(2, most_depth)));
+  if (chance.once_in(4)) result = result.scale(chance.among({1.0, 0.25, -0.5}));
+  validate(result);
+  return result;
+}
+
+CompileOptions random_options(Chance& chance, const Variant& variant) {
+  CompileOptions options;
+  const auto size = [&](int most) {
+    return chance.once_in(2) ? 16 * chance.between(1, most / 16) : chance.between(1, most);
+  };
+  options.key_dim = size(chance.once_in(4) ? 256 : 128);
+  options.value_dim = size(chance.once_in(4) ? 300 : 128);
+  options.dtype = chance.among({dtype::bf16, dtype::bf16, dtype::f16, dtype::f32});
+  if (chance.once_in(2)) options.precision = Precision::f32;
+  options.value_major_state = chance.once_in(4);
+  options.arch = chance.among({"sm_90a", "sm_90a", "sm_90a", "sm_80"});
+  if (!chance.once_in(3)) options.pins.family = chance.among({Family::portable, Family::hopper});
+  if (!chance.once_in(4)) options.pins.level = chance.among({Level::serial, Level::chunk, Level::segment});
+  if (chance.once_in(4)) options.pins.prepared = true;
+  if (chance.once_in(5)) options.pins.cluster = 2;
+  if (chance.once_in(2)) options.pins.chunk = chance.among({16, 32, 64});
+  for (const Leaf& input : inputs_of(variant))
+    if (chance.once_in(3))
+      options.input_types.emplace_back(std::string(input.view()), chance.among({dtype::bf16, dtype::f16, dtype::f32}));
+  return options;
+}
+
+// Pins that do not go together are given up, the rarest first.
+bool has_schedule(const Variant& variant, CompileOptions& options) {
+  for (int given_up = 0; given_up < 7; ++given_up) {
+    if (given_up == 1) options.pins.cluster.reset();
+    if (given_up == 2) options.pins.prepared.reset();
+    if (given_up == 3) options.pins.level.reset();
+    if (given_up == 4) options.pins.chunk.reset();
+    if (given_up == 5) options.pins.family.reset();
+    if (given_up == 6) options.precision = Precision::tf32;
+    try {
+      default_schedule(variant, options, options.arch);
+      return true;
+    } catch (const Error&) {}
+  }
+  return false;
+}
+
+Dims random_dims(Chance& chance, const CompileOptions& options) {
+  Dims dims{.key_dim = options.key_dim, .value_dim = options.value_dim};
+  dims.batch = chance.between(1, 3);
+  dims.heads = chance.between(1, 2);
+  dims.value_heads = dims.heads * chance.between(1, 3);
+  constexpr std::int64_t most = 3'000'000;  // of products of a token, a key and a value
+  const std::int64_t each = dims.batch * dims.value_heads * dims.key_dim * dims.value_dim;
+  dims.tokens = std::min<std::int64_t>(chance.between(1, 300), std::max<std::int64_t>(most / each, 20));
+  dims.sequences = dims.batch;
+  return dims;
+}
+
+std::string text_of(const Declared& declared) {
+  const CompileOptions& options = declared.options;
+  std::string text = describe(declared.variant) + "; " + to_string(declared.dims) + ", " + name_of(options.dtype) +
+                     (options.precision == Precision::f32 ? " as f32" : "") +
+                     (options.value_major_state ? ", value-major states" : "") + (declared.packed ? ", packed" : "") +
+                     (declared.initial_state ? ", with an initial state" : "") +
+                     (declared.maps ? "" : ", without tensor maps");
+  for (const auto& [name, type] : options.input_types) text += ", " + name + " " + name_of(type);
+  return text + ", " + options.arch + " " + to_string(default_schedule(declared.variant, options, options.arch));
+}
+
+}  // namespace
+
+Declared random_declaration(std::uint64_t seed, int index) {
+  Chance chance(seed * 0x9e3779b97f4a7c15u + static_cast<std::uint64_t>(index));
+  for (;;) {
+    Declared result;
+    try {
+      result.variant = random_variant(chance, index);
+    } catch (const Error&) {
+      continue;  // more nodes than a declaration may have
+    }
+    result.options = random_options(chance, result.variant);
+    if (!has_schedule(result.variant, result.options)) continue;
+    result.dims = random_dims(chance, result.options);
+    result.packed = chance.once_in(3);
+    if (result.packed) result.dims.tokens *= result.dims.batch, result.dims.batch = 1, result.dims.sequences = 1;
+    result.initial_state = chance.once_in(2);
+    for (const Leaf& scalar : scalars_of(result.variant))
+      result.scalars.push_back({std::string(scalar.view()), static_cast<double>(chance.between(-6, 6)) / 4});
+    result.device_seed = static_cast<std::uint64_t>(chance.between(1, 1000));
+    result.maps = !chance.once_in(4);
+    for (int i = 0; i < 8; ++i)
+      result.layouts.push_back(chance.once_in(2) ? Layout{0, 0, chance.once_in(2)}
+                                                 : Layout{chance.below(9), chance.below(9), chance.once_in(2)});
+    try {
+      choose_draws(result.variant, result.dims, result.scalars);
+    } catch (const Error&) {
+      continue;  // no choice of inputs keeps its log-decays at most 0, or a formula finite
+    }
+    result.text = text_of(result);
+    return result;
+  }
+}
+
+}  // namespace rankone::test

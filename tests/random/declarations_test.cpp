@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+// Declarations drawn at random, from emission to the CPU device, against the recurrence in float64: 20 of them, or 200
+// with RANKONE_TEST_ALL. A failure names the command that repeats it.
+#include <algorithm>
+#include <cstdlib>
+#include <iostream>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <rankone/error.hpp>
+
+#include "codegen/ports.hpp"
+#include "proof/verify.hpp"
+#include "runtime/cpu/device.hpp"
+#include "runtime/cpu/emulator.hpp"
+#include "tests/random/declarations.hpp"
+
+namespace rankone::test {
+namespace {
+
+constexpr std::uint64_t default_seed = 11;
+constexpr int batches = 10, few = 2, many = 20;  // of a batch
+
+// Fills what a kernel has to write, so that what it leaves out is seen.
+HostTensor poisoned(const Port& port, const Dims& dims) {
+  HostTensor tensor = make_tensor(port.name, port.type, sizes_of(port.axes, dims));
+  std::fill(tensor.bytes.begin(), tensor.bytes.end(), std::byte{0xff});
+  return tensor;
+}
+
+// All outputs of a call whose token tensors lie as was drawn.
+std::vector<HostTensor> run(const Operator& op, const Declared& declared, Problem problem) {
+  ForwardArguments arguments;
+  arguments.scalars = problem.scalars;
+  const std::vector<Port> all = ports(declared.variant, declared.options);
+  std::vector<HostTensor> results;
+  std::vector<Laid> laid;
+  results.reserve(all.size());
+  laid.reserve(all.size());
+  for (const Port& port : ports_of(all, PortRole::output)) results.push_back(poisoned(port, problem.dims));
+  const auto bind = [&](HostTensor& tensor) {
+    const Port* const port = find_port(all, tensor.name);
+    const bool lies_anywhere = port->axes.has(Axis::tokens) && !port->contiguous;
+    if (lies_anywhere) laid.emplace_back(tensor, declared.layouts[laid.size() % declared.layouts.size()]);
+    bind_tensor(arguments, tensor.name, lies_anywhere ? laid.back().tensor() : tensor.view());
+  };
+  for (HostTensor& tensor : problem.tensors) bind(tensor);
+  const std::size_t inputs = laid.size();
+  for (HostTensor& tensor : results) bind(tensor);
+
+  const Dims& dims = problem.dims;
+  const Shape shape{dims.batch, dims.tokens, dims.heads, dims.value_heads, declared.packed ? dims.sequences : 0};
+  HostTensor workspace =
+      make_tensor("workspace", dtype::f32, {static_cast<std::int64_t>(op.workspace_bytes(shape)) / 4 + 1});
+  arguments.workspace = workspace.view();
+  op.forward(arguments);
+  std::size_t next = inputs;
+  for (HostTensor& tensor : results)
+    if (find_port(all, tensor.name)->axes.has(Axis::tokens)) tensor.bytes = laid[next++].gathered();
+  return results;
+}
+
+void expect_right(std::uint64_t seed, int index) {
+  const Declared declared = random_declaration(seed, index);
+  const std::string repeat = "RANKONE_RANDOM_CASE=" + std::to_string(seed) + ":" + std::to_string(index) +
+                             " build/bin/random_declarations_test --gtest_filter='*Agree/0'";
+  SCOPED_TRACE(repeat + "\n  " + declared.text);
+  if (std::getenv("RANKONE_RANDOM_CASE") != nullptr) std::cout << declared.text << "\n";
+  try {
+    EmulationOptions emulation{.seed = declared.device_seed};
+    emulation.maps_tensors = declared.maps;
+    const Operator op = compile(declared.variant, declared.options, cpu_device(emulation));
+    const PooledErrors errors = verify([&](const Problem& problem) { return run(op, declared, problem); },
+                                       [&](int draw) {
+                                         return random_problem(declared.variant, declared.options, declared.dims,
+                                                               {.seed = 1000 + static_cast<std::uint64_t>(draw),
+                                                                .initial_state = declared.initial_state,
+                                                                .packed = declared.packed,
+                                                                .scalars = declared.scalars});
+                                       });
+    for (const TensorError& each : errors.tensors)
+      EXPECT_TRUE(each.ok) << each.name << " is off by " << each.relative_error << ", its worst row by "
+                           << each.worst_row << ", bound " << each.bound;
+  } catch (const Error& error) {
+    ADD_FAILURE() << error.what();
+  }
+}
+
+class RandomDeclarations : public testing::TestWithParam<int> {};
+
+TEST_P(RandomDeclarations, Agree) {
+  if (const char* const one = std::getenv("RANKONE_RANDOM_CASE")) {
+    const std::string text = one;
+    const std::size_t colon = text.find(':');
+    ASSERT_NE(colon, text.npos) << "RANKONE_RANDOM_CASE=SEED:INDEX, given " << text;
+    if (GetParam() == 0) expect_right(std::stoull(text.substr(0, colon)), std::stoi(text.substr(colon + 1)));
+    return;
+  }
+  const int each = std::getenv("RANKONE_TEST_ALL") != nullptr ? many : few;
+  for (int i = 0; i < each; ++i) expect_right(default_seed, GetParam() * many + i);
+}
+INSTANTIATE_TEST_SUITE_P(Batch, RandomDeclarations, testing::Range(0, batches));
+
+TEST(RandomDeclaration, IsTheSameForTheSameSeed) {
+  for (int index = 0; index < 5; ++index) {
+    EXPECT_EQ(random_declaration(3, index).text, random_declaration(3, index).text);
+    EXPECT_NE(random_declaration(3, index).text, random_declaration(4, index).text);
+  }
+}
+
+}  // namespace
+}  // namespace rankone::test

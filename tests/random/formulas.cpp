@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+// Formulas drawn at random.
+#include "tests/random/formulas.hpp"
+
+#include <initializer_list>
+
+namespace rankone::test {
+
+std::uint64_t Chance::next() {  // splitmix64
+  state_ += 0x9e3779b97f4a7c15u;
+  std::uint64_t x = state_;
+  x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9u;
+  x = (x ^ x >> 27) * 0x94d049bb133111ebu;
+  return x ^ x >> 31;
+}
+
+// Without axes of its own a tensor has those of the formula, and in another one the same name could mean others: then it
+// is not read again.
+Expression Formulas::read_again(const FormulaPlace& place) {
+  const int start = chance_.below(static_cast<int>(known_.size()));
+  for (std::size_t i = 0; i < known_.size(); ++i) {
+    const Leaf& leaf = known_[(static_cast<std::size_t>(start) + i) % known_.size()];
+    const bool fits = leaf.operation == Operation::input ? place.varies : true;
+    if (fits && (place.per_key || !leaf.axes.has(Axes::key))) return leaf;
+  }
+  return head() / heads();
+}
+
+Axes Formulas::axes(const FormulaPlace& place, bool of_parameter) {
+  const Axes heads = chance_.among({Axes::value_head, Axes::value_head, Axes::head});
+  if (!place.per_key) return heads;
+  switch (chance_.below(of_parameter ? 4 : 3)) {
+    case 0: return heads;
+    case 3: return Axes::key;
+    default: return heads | Axes::key;
+  }
+}
+
+// Each tensor has a name of its own; few enough for a launch to pass.
+Expression Formulas::tensor(const FormulaPlace& place, Operation operation) {
+  const bool of_parameter = operation == Operation::parameter;
+  const Name name((of_parameter ? "par" : "in") + std::to_string(of_parameter ? parameters_++ : inputs_++));
+  if (chance_.once_in(3)) return Leaf{operation, name};
+  return known_.emplace_back(Leaf{operation, name, axes(place, of_parameter)});
+}
+
+Expression Formulas::leaf(const FormulaPlace& place) {
+  const auto number = [&] { return Expression(static_cast<double>(chance_.between(-8, 8)) / 4 + 0.125); };
+  if (place.element) return chance_.once_in(4) ? number() : element();
+  for (;;) {
+    switch (chance_.below(13)) {
+      case 0:
+      case 1:
+      case 2:
+        if (place.varies && inputs_ < max_variant_inputs) return tensor(place, Operation::input);
+        break;
+      case 3:
+      case 4:
+        if (parameters_ < max_variant_parameters) return tensor(place, Operation::parameter);
+        break;
+      case 5:
+        if (!known_.empty()) return read_again(place);
+        break;
+      case 6: return (head() + 1) / heads();
+      case 7:
+        if (place.varies) return position() / 128;
+        break;
+      case 8: return scalar(Name("s" + std::to_string(chance_.below(3))));
+      case 9:
+      case 10:
+        if (place.key) return rankone::key();
+        break;
+      case 11:
+        if (place.decay) return rankone::decay();
+        break;
+      default: return number();
+    }
+  }
+}
+
+Expression Formulas::moderate(const FormulaPlace& place, int depth) {
+  if (depth <= 1) return leaf(place);
+  // One operand after the other: the order in which a call's are evaluated is the compiler's.
+  const Expression a = moderate(place, depth - 1);
+  switch (chance_.below(9)) {
+    case 0: return a + bounded(place, depth - 1);
+    case 1: return bounded(place, depth - 1) - a;
+    case 2: return a * bounded(place, depth - 1);
+    case 3: return silu(a);
+    case 4: return min(a, positive(place, depth - 1));
+    case 5: return max(a, bounded(place, depth - 1));
+    case 6: return relu(a) - 0.5;
+    case 7: return -a;
+    default: return a / (1 + positive(place, depth - 1));
+  }
+}
+
+Expression Formulas::bounded(const FormulaPlace& place, int depth) {
+  if (depth <= 1) return chance_.once_in(2) ? Expression(0.75) : Expression(-0.5);
+  switch (chance_.below(4)) {
+    case 0: return sigmoid(moderate(place, depth - 1));
+    case 1: return tanh(moderate(place, depth - 1));
+    case 2: return exp(-positive(place, depth - 1));
+    default: {
+      const Expression a = bounded(place, depth - 1);
+      return a * bounded(place, depth - 1);
+    }
+  }
+}
+
+Expression Formulas::positive(const FormulaPlace& place, int depth) {
+  if (depth <= 1) return Expression(static_cast<double>(chance_.between(1, 8)) / 8);
+  switch (chance_.below(6)) {
+    case 0: return softplus(moderate(place, depth - 1));
+    case 1: return square(bounded(place, depth - 1));
+    case 2: return sigmoid(moderate(place, depth - 1));
+    case 3: return sqrt(positive(place, depth - 1) + 0.25);
+    case 4: return log(positive(place, depth - 1) + 1);
+    default: {
+      const Expression a = positive(place, depth - 1);
+      return a * positive(place, depth - 1);
+    }
+  }
+}
+
+Expression Formulas::log_decay(const FormulaPlace& place, int depth) {
+  switch (chance_.below(5)) {
+    case 0: {
+      const Expression a = log_sigmoid(moderate(place, depth - 1));
+      return a / chance_.among({1.0, 4.0, 16.0});
+    }
+    case 1: return -positive(place, depth - 1);
+    case 2: return -positive(place, depth - 1) / 16;
+    case 3: return log(0.25 + 0.75 * sigmoid(moderate(place, depth - 2)));
+    default: return min(moderate(place, depth - 1), -0.01);
+  }
+}
+
+Expression Formulas::key(const FormulaPlace& place, int depth) {
+  FormulaPlace inner = place;
+  inner.key = chance_.once_in(2);
+  switch (chance_.below(place.decay ? 5 : 3)) {
+    case 0: return rankone::key() * positive(inner, depth - 1);
+    case 1: return tanh(moderate(inner, depth - 1)) + rankone::key() / 2;
+    case 2: return rankone::key() + bounded(inner, depth - 1);
+    case 3: return 1 - rankone::decay();
+    default: return rankone::key() * (1 - rankone::decay());
+  }
+}
+
+Expression Formulas::write_scale(const FormulaPlace& place, int depth) {
+  switch (chance_.below(3)) {
+    case 0: return sigmoid(moderate(place, depth - 1));
+    case 1: return positive(place, depth - 1);
+    default: return bounded(place, depth - 1) + 0.25;
+  }
+}
+
+Expression Formulas::feature_map(int depth) {
+  const FormulaPlace place{.element = true};
+  switch (chance_.below(5)) {
+    case 0: return relu(element());
+    case 1: return exp(tanh(element()));
+    case 2: return silu(element()) + 0.125;
+    case 3: return element() * positive(place, depth - 1);
+    default: return element() / 2 + moderate(place, depth - 1);
+  }
+}
+
+}  // namespace rankone::test
