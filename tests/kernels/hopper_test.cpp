@@ -68,7 +68,7 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, HopperPrepared, testing::ValuesIn(prepared_c
 
 class HopperSplit : public testing::TestWithParam<Case> {};
 
-TEST_P(HopperSplit, SegmentsJoinExactly) {
+TEST_P(HopperSplit, SegmentsAgreeWithTheRecurrence) {
   const int dim = GetParam().cluster == 1 ? 64 : GetParam().variant == &variants::gla ? 256 : 128;
   const CompileOptions options = options_of(GetParam(), dim, dim, 32);
   for (const bool packed : {false, true}) {
