@@ -2,14 +2,23 @@
 // The tuned schedule for a variant on a device, if there is one.
 #include "autotune/lookup.hpp"
 
+#include <rankone/error.hpp>
+
 #include "codegen/choose.hpp"
 #include "runtime/paths.hpp"
 
 namespace rankone {
+
 std::optional<std::filesystem::path> tuned_user_folder() {
   const auto data = data_directory();
   if (!data) return std::nullopt;
   return std::filesystem::path(data->value) / "tuned";
+}
+
+std::filesystem::path require_tuned_user_folder() {
+  if (const auto folder = tuned_user_folder()) return *folder;
+  throw Error(ErrorCode::not_found, "there is no folder for tuned data", "none of the settings",
+              "RANKONE_DATA_DIR, XDG_DATA_HOME or HOME", "environment");
 }
 
 std::vector<std::filesystem::path> tuned_folders() {

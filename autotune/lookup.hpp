@@ -17,6 +17,8 @@ namespace rankone {
 
 // What a user tuned; none where no setting names a folder. What ships with the library comes after it.
 std::optional<std::filesystem::path> tuned_user_folder();
+// Throws Error(not_found) where no setting says where.
+std::filesystem::path require_tuned_user_folder();
 std::vector<std::filesystem::path> tuned_folders();
 
 // Never tunes. None for the CPU device, whose times mean nothing, and where nothing legal was tuned.

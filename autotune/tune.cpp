@@ -71,10 +71,14 @@ std::vector<Schedule> candidates(const TuneRequest& request, const std::string& 
 
 }  // namespace
 
-TuneReport tune(const TuneRequest& request, const Device& device) {
+void require_tunable(const Device& device) {
   if (device.is_cpu())
     throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU",
                 "cpu", "a CUDA GPU", "device");
+}
+
+TuneReport tune(const TuneRequest& request, const Device& device) {
+  require_tunable(device);
   const std::vector<Schedule> space = candidates(request, device.arch());
   std::vector<Trial> trials = make_trials(request);
   const Problem problem = random_problem(request.variant, request.options, request.dims,

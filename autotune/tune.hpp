@@ -32,6 +32,8 @@ struct TuneReport {
   TunedEntry entry;  // to be stored; meaningless where nothing was found right
 };
 
+// Throws Error(unsupported) for the CPU device.
+void require_tunable(const Device& device);
 // Refuses the CPU device. Stores nothing.
 TuneReport tune(const TuneRequest& request, const Device& device);
 

@@ -2,6 +2,8 @@
 // The sizes of one call, and the shapes that a variant's tensors then have.
 #include "proof/dims.hpp"
 
+#include <algorithm>
+
 #include <rankone/error.hpp>
 
 namespace rankone {
@@ -10,6 +12,22 @@ Shape expected_shape(const Dims& dims) {
   Shape shape = dims.shape();
   if (shape.sequences == shape.batch) shape.sequences = 0;
   return shape;
+}
+
+Dims drawn_dims(const CompileOptions& options, const Shape& shape, const std::string& where) {
+  const Dims dims{.batch = shape.batch,
+                  .tokens = shape.tokens,
+                  .heads = shape.heads,
+                  .value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads,
+                  .key_dim = options.key_dim,
+                  .value_dim = options.value_dim,
+                  .sequences = shape.batch};
+  if (std::min({dims.batch, dims.tokens, dims.heads, dims.value_heads}) < 1 || shape.sequences != 0 ||
+      dims.value_heads % dims.heads != 0)
+    throw Error(ErrorCode::invalid_argument, "no inputs of this shape are drawn",
+                to_string(dims) + ", N=" + std::to_string(shape.sequences),
+                "B, T, H and HV from 1, HV a multiple of H, and N=0", where);
+  return dims;
 }
 
 AxisSizes sizes_of(const Dims& dims) {

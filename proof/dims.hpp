@@ -24,6 +24,9 @@ struct Dims {
 // What compile() takes: N only where sequences are packed.
 Shape expected_shape(const Dims& dims);
 
+// Those of calls that are drawn at random: N is left out, and so may HV be. Throws Error(invalid_argument).
+Dims drawn_dims(const CompileOptions& options, const Shape& shape, const std::string& where);
+
 AxisSizes sizes_of(const Dims& dims);
 std::vector<std::int64_t> sizes_of(const AxisList& axes, const Dims& dims);
 std::int64_t product(const std::vector<std::int64_t>& sizes);

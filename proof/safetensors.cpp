@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Reads safetensors files, trusting nothing in them.
-#include "proof/safetensors.hpp"
+#include <rankone/safetensors.hpp>
 
 #include <algorithm>
 #include <array>

@@ -23,6 +23,11 @@ double allowance_for(double elements) {
   return std::sqrt(std::max(1.0, always + of_one / std::sqrt(std::max(elements, 1.0))));
 }
 
+std::uint64_t seed_of_draw(std::uint64_t seed, int draw) {
+  constexpr std::uint64_t step = 0x9E3779B97F4A7C15;  // far from the next seeds that one would type
+  return seed + static_cast<std::uint64_t>(draw) * step;
+}
+
 std::vector<HostTensor> reference_outputs(Problem& problem) {
   ForwardArguments arguments{.scalars = problem.scalars, .scale = problem.scale};
   for (HostTensor& tensor : problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());

@@ -2,10 +2,12 @@
 // Is a kernel right? Its outputs against the recurrence in float64, under the bounds that its types allow.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include <rankone/check.hpp>
 #include <rankone/operator.hpp>
 
 #include "proof/problem.hpp"
@@ -19,13 +21,6 @@ double error_bound(const CompileOptions& options);
 // mean square of n has a spread of 1 / sqrt(n). 1 from 4096 elements on.
 double allowance_for(double elements);
 
-struct TensorError {
-  std::string name;
-  double relative_error = 0, bound = 0;  // the bound with its allowance
-  double worst_row = 0;                  // the error of one row, which may be 5 bounds
-  bool ok = false;
-};
-
 // All outputs, in float64.
 std::vector<HostTensor> reference_outputs(Problem& problem);
 
@@ -34,6 +29,7 @@ std::vector<TensorError> verify(const Operator& op, const Problem& problem, std:
 
 // The same for inputs drawn as often as it takes for each output to have some 1024 elements: `draw(i)` is the i-th
 // problem, all of them of one shape.
+std::uint64_t seed_of_draw(std::uint64_t seed, int draw);
 struct PooledErrors {
   std::vector<TensorError> tensors;
   int draws = 0;

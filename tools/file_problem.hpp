@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "proof/problem.hpp"
-#include "proof/safetensors.hpp"
+#include <rankone/safetensors.hpp>
 #include "tools/options.hpp"
 
 namespace rankone {

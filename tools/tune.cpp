@@ -14,15 +14,6 @@
 #include "tools/text.hpp"
 
 namespace rankone {
-namespace {
-
-std::filesystem::path user_folder() {
-  if (const auto folder = tuned_user_folder()) return *folder;
-  throw Error(ErrorCode::not_found, "there is no folder for tuned data", "none of the settings",
-              "RANKONE_DATA_DIR, XDG_DATA_HOME or HOME", "environment");
-}
-
-}  // namespace
 
 int command_tune(const Options& options) {
   require_pass(options);
@@ -36,7 +27,7 @@ int command_tune(const Options& options) {
     throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU",
                 options.device.empty() ? "no --device, and no GPU was found here" : "--device " + options.device,
                 "a CUDA GPU: --device cuda", "rankone tune");
-  const std::filesystem::path folder = user_folder();
+  const std::filesystem::path folder = require_tuned_user_folder();
   require_tuned_folder(folder, device.name());
   const Dims defaults{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
   std::vector<Dims> shapes;

@@ -8,11 +8,10 @@
 #include <string>
 #include <vector>
 
+#include <rankone/compare.hpp>
 #include <rankone/error.hpp>
+#include <rankone/safetensors.hpp>
 #include <rankone/tensor.hpp>
-
-#include "proof/oracle/compare.hpp"
-#include "proof/safetensors.hpp"
 
 using namespace rankone;
 

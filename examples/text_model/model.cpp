@@ -7,8 +7,7 @@
 #include <cstring>
 
 #include <rankone/error.hpp>
-
-#include "proof/safetensors.hpp"
+#include <rankone/safetensors.hpp>
 
 namespace text_model {
 

@@ -10,7 +10,7 @@
 #include "runtime/convert.hpp"
 #include "runtime/tensor_check.hpp"
 
-namespace rankone::oracle {
+namespace rankone::recurrence {
 namespace {
 
 using Extents = std::vector<std::int64_t>;
@@ -149,4 +149,4 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardA
   return sizes;
 }
 
-}  // namespace rankone::oracle
+}  // namespace rankone::recurrence

@@ -10,7 +10,7 @@
 #include <rankone/options.hpp>
 #include <rankone/tensor.hpp>
 
-namespace rankone::oracle {
+namespace rankone::recurrence {
 
 struct Span {
   std::int64_t batch, begin, end;  // tokens [begin, end) of a batch row
@@ -27,4 +27,4 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardA
 const Tensor* find(const std::vector<NamedTensor>& tensors, std::string_view name);
 const NamedScalar* find(const std::vector<NamedScalar>& scalars, std::string_view name);
 
-}  // namespace rankone::oracle
+}  // namespace rankone::recurrence

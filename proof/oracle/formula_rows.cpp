@@ -10,7 +10,7 @@
 #include "proof/oracle/bind.hpp"
 #include "runtime/convert.hpp"
 
-namespace rankone::oracle {
+namespace rankone::recurrence {
 
 void load_row(const Tensor& tensor, std::int64_t offset, std::int64_t stride, std::int64_t count, double* row) {
   for (std::int64_t i = 0; i < count; ++i) row[i] = load(tensor.data, tensor.type, offset + i * stride);
@@ -72,4 +72,4 @@ const double* FormulaRows::operator()(const Place& place) {
   return row_of(static_cast<std::int64_t>(nodes_.size()) - 1);
 }
 
-}  // namespace rankone::oracle
+}  // namespace rankone::recurrence

@@ -9,7 +9,7 @@
 #include <rankone/dsl/slots.hpp>
 #include <rankone/tensor.hpp>
 
-namespace rankone::oracle {
+namespace rankone::recurrence {
 
 // Where in the call a formula is evaluated.
 struct Place {
@@ -48,4 +48,4 @@ class FormulaRows {
 // Elements of `tensor` from `offset` on, `stride` apart.
 void load_row(const Tensor& tensor, std::int64_t offset, std::int64_t stride, std::int64_t count, double* row);
 
-}  // namespace rankone::oracle
+}  // namespace rankone::recurrence

@@ -19,17 +19,17 @@
 namespace rankone {
 namespace {
 
-using oracle::FormulaRows;
-using oracle::Place;
-using oracle::Sizes;
-using oracle::Span;
+using recurrence::FormulaRows;
+using recurrence::Place;
+using recurrence::Sizes;
+using recurrence::Span;
 
 constexpr double worth_a_thread = 1e7;  // multiplications; some milliseconds
 
 class Recurrence {
  public:
   Recurrence(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments)
-      : arguments_(arguments), sizes_(oracle::bind(variant, options, arguments)), decay_axes_(variant.decay_axes()),
+      : arguments_(arguments), sizes_(recurrence::bind(variant, options, arguments)), decay_axes_(variant.decay_axes()),
         reads_key_(reads_key(variant)), value_major_(options.value_major_state) {
     for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
       rows_of(slot.formula) = FormulaRows(slot, formula, sizes_.key_dim, arguments);
@@ -118,7 +118,7 @@ class Recurrence {
   static void load_token(const Tensor& tensor, const Place& place, std::int64_t head, std::vector<double>& row) {
     const std::int64_t offset =
         place.batch * tensor.strides[0] + place.token * tensor.strides[1] + head * tensor.strides[2];
-    oracle::load_row(tensor, offset, tensor.strides[3], static_cast<std::int64_t>(row.size()), row.data());
+    recurrence::load_row(tensor, offset, tensor.strides[3], static_cast<std::int64_t>(row.size()), row.data());
   }
   void map_features(Place place, std::vector<double>& row) {
     FormulaRows& feature_map = rows_of(Formula::feature_map);

@@ -9,7 +9,7 @@
 #include "process.hpp"
 #include "proof/oracle/compare.hpp"
 #include "proof/problem.hpp"
-#include "proof/safetensors.hpp"
+#include <rankone/safetensors.hpp>
 #include "runtime/convert.hpp"
 
 namespace rankone::test {

@@ -9,7 +9,7 @@
 
 #include <rankone/error.hpp>
 
-#include "proof/safetensors.hpp"
+#include <rankone/safetensors.hpp>
 
 namespace rankone {
 namespace {

@@ -2,6 +2,8 @@
 // The whole public interface.
 #pragma once
 
+#include <rankone/check.hpp>
+#include <rankone/compare.hpp>
 #include <rankone/compile.hpp>
 #include <rankone/device.hpp>
 #include <rankone/dsl.hpp>
@@ -10,4 +12,7 @@
 #include <rankone/knobs.hpp>
 #include <rankone/operator.hpp>
 #include <rankone/options.hpp>
+#include <rankone/oracle.hpp>
+#include <rankone/safetensors.hpp>
 #include <rankone/tensor.hpp>
+#include <rankone/tune.hpp>

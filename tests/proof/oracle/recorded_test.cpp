@@ -6,7 +6,7 @@
 
 #include "proof/oracle/compare.hpp"
 #include "proof/oracle/oracle.hpp"
-#include "proof/safetensors.hpp"
+#include <rankone/safetensors.hpp>
 #include "tests/proof/oracle/array.hpp"
 
 using namespace rankone;

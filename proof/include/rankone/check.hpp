@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: MIT
+// Is a kernel right? Its outputs on random inputs against the oracle, under the bounds that its types allow.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <rankone/operator.hpp>
+#include <rankone/options.hpp>
+#include <rankone/tensor.hpp>
+
+namespace rankone {
+
+struct TensorError {
+  std::string name;
+  double relative_error = 0, bound = 0;  // norm(x - r) / norm(r); the bound with its allowance for few elements
+  double worst_row = 0;                  // the error of one row, which may be 5 bounds
+  bool ok = false;
+};
+
+struct CheckOptions {
+  Shape shape{.batch = 1, .tokens = 150, .heads = 1};  // sizes from 1; `sequences` stays 0
+  std::uint64_t seed = 1;
+  // T is split into uneven sequences, some of them empty; B has to be 1.
+  bool packed = false;
+  bool initial_state = true;
+  std::vector<NamedScalar> scalars{};  // those left out have defaults
+};
+
+struct CheckReport {
+  bool ok = false;                     // all of them
+  std::vector<TensorError> tensors{};  // each output of forward()
+  int draws = 0;  // how often inputs were drawn, so that each output has enough elements to judge by
+};
+
+// Runs forward() on the operator's device, in memory that is taken and given back here, and waits for it. The emulation
+// of the CPU device takes about a second for a thousand tokens of a head.
+// A wrong result is a report that is not `ok`. Throws Error(invalid_argument) for a shape, a scalar or an operator that
+// cannot be checked, Error(unsupported) where memory does not suffice, and Error(check_failed) where a kernel wrote
+// outside its outputs or the CPU device found a race.
+CheckReport check(const Operator& op, const CheckOptions& options = {});
+
+}  // namespace rankone

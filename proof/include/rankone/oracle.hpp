@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+// What a variant means: its recurrence, token by token, in float64, on the host.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include <rankone/dsl/variant.hpp>
+#include <rankone/options.hpp>
+#include <rankone/tensor.hpp>
+
+namespace rankone {
+
+struct OracleTensor {
+  std::vector<std::int64_t> shape;
+  std::vector<double> values;  // row-major
+
+  Tensor view() { return Tensor(values.data(), dtype::f64, shape); }
+};
+struct OracleOutputs {
+  OracleTensor o;            // [B, T, HV, V]
+  OracleTensor final_state;  // [N, HV, K, V], or [N, HV, V, K] with value_major_state; N = B without cu_seqlens
+};
+
+// The outputs of forward() on these inputs, which lie in this process's memory: any strides, and any floating element
+// type for each. `o`, `final_state` and `workspace` are not used. Of `options` it reads key_dim and value_dim (0: as the
+// tensors have them) and value_major_state. Where no packed sequence stands, `o` is 0.
+// Throws Error(invalid_argument) that names the tensor or scalar which is missing or does not fit, and whatever a wrong
+// variant throws.
+OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, const CompileOptions& options = {});
+
+}  // namespace rankone
