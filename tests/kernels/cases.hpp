@@ -81,6 +81,7 @@ inline std::vector<Case> prepared_cases() {
   return cases;
 }
 
+// `chunk` 0: the schedule's own.
 inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int chunk) {
   return {.key_dim = key_dim,
           .value_dim = value_dim,
@@ -88,10 +89,10 @@ inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int 
           .precision = c.numbers.precision,
           .pins = {.family = c.family,
                    .level = c.level,
-                   .chunk = chunk,
+                   .chunk = chunk != 0 ? std::optional(chunk) : std::nullopt,
                    .value_tile = c.cluster > 1 ? std::optional(64) : std::nullopt,
                    .cluster = c.cluster,
-                   .prepared = c.prepared}};
+                   .prepared = c.prepared ? std::optional(true) : std::nullopt}};
 }
 
 // Gates over six orders of magnitude in one chunk, from a log-decay of -1e-4 to -100, and some tokens that reset.
