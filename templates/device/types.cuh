@@ -49,17 +49,6 @@ RK_DEVICE unsigned add_nothing_f16(unsigned sum, unsigned word) {
   asm("fma.rn.f16x2 %0, %1, %2, %3;" : "=r"(result) : "r"(word), "r"(0u), "r"(sum));
   return result;
 }
-// The larger and the smaller magnitude of each two halves; their signs mean nothing. sm_86 and later.
-RK_DEVICE unsigned larger_magnitudes_bf16(unsigned a, unsigned b) {
-  unsigned result;
-  asm("max.xorsign.abs.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
-  return result;
-}
-RK_DEVICE unsigned smaller_magnitudes_bf16(unsigned a, unsigned b) {
-  unsigned result;
-  asm("min.xorsign.abs.bf16x2 %0, %1, %2;" : "=r"(result) : "r"(a), "r"(b));
-  return result;
-}
 // The larger of each two halves, unsigned. sm_90 and later.
 RK_DEVICE unsigned larger_halves(unsigned a, unsigned b) {
   unsigned result;

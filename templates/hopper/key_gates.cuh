@@ -12,7 +12,6 @@
 #include "hopper/key_range.cuh"
 #include "hopper/key_share.cuh"
 #include "hopper/key_steps.cuh"
-#include "hopper/operand_range.cuh"
 #include "kernels/read.cuh"
 
 namespace rankone {
@@ -60,7 +59,6 @@ template <class T, class Gate> struct KeySpan {
   struct Columns {
     float queries[8], keys[8];
     KeySteps steps;
-    OperandRange<T> reach;
     // The lane's first row and its second, of queries or else of keys, times what decays between.
     RK_DEVICE void decay_towards(float (&values)[8], const Quad<bf16>& between, bool first, bool second) const {
       float sums[2][4];
@@ -68,17 +66,6 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
       for (int i = 0; i < 8; ++i)
         values[i] = ((i / 2 % 2 != 0 ? second : first) ? queries[i] : keys[i]) * exp2(sums[i / 4][i % 4]);
-    }
-    // Where a log-decay is not finite, queries from its token on are no numbers, and so are their scores.
-    RK_DEVICE void spoil_queries(const Quad<bf16>& spoilt, const Quad<bf16>& until) {
-#pragma unroll
-      for (int tile = 0; tile < 2; ++tile) {
-        float counts[4] = {};
-        multiply<false>(counts, until, spoilt, tile);
-#pragma unroll
-        for (int i = 0; i < 4; ++i)
-          if (counts[i] > 0.0f) queries[4 * tile + i] = not_a_number();
-      }
     }
   };
   // q and k, through their expressions.
@@ -88,29 +75,13 @@ template <class T, class Gate> struct KeySpan {
     if constexpr (wants_scores) {
       load_matrix_x4(quad.r, layout.query + there);
       unpack(quad, columns.queries);
-      columns.reach.add_queries(quad);
     }
     if constexpr (T::reads_key) {
       load_matrix_x4(quad.r, layout.key + there);
       unpack(quad, columns.keys);
-      columns.reach.add_keys(quad);
     }
     rewrite(columns, half, column);
     scale(columns, half);
-  }
-  // Whether a key that the tile holds is too small for an anchor; zeros are not. Warp-wide.
-  RK_DEVICE bool has_vanishing_keys(int column) const {
-    bool found = false;
-#pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      Quad<Operand> quad;
-      load_matrix_x4(quad.r, layout.key + Tile::moved(block, column) + half * half_bytes);
-      float keys[8];
-      unpack(quad, keys);
-#pragma unroll
-      for (int i = 0; i < 8; ++i) found = found || OperandRange<T>::vanishes(keys[i]);
-    }
-    return found;
   }
   RK_DEVICE void evaluate_steps(Columns& columns, int half, int column) const {
     columns.steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column) + half * half_bytes,
@@ -123,7 +94,6 @@ template <class T, class Gate> struct KeySpan {
       for (int i = 0; i < 8; ++i) {
         const bool exists = T::key_dim % 64 == 0 || column + i / 4 * 8 + 2 * lane.pair + i % 2 < T::key_dim;
         columns.queries[i] = exists ? Gate::feature_map(columns.queries[i]) : 0.0f;  // of zero it may be infinite
-        columns.reach.add_mapped_query(columns.queries[i]);
       }
     }
     if constexpr (T::rewrites || T::has_write_scale) {
@@ -143,7 +113,6 @@ template <class T, class Gate> struct KeySpan {
         }
         if constexpr (T::has_write_scale) key *= Gate::write_scale(at);
         if (!place.exists(row, at_column)) key = 0.0f;
-        columns.reach.add_mapped_key(key);
       }
     }
   }
@@ -187,10 +156,6 @@ template <class T, class Gate> struct KeySpan {
     }
     sum[2] += c[2];
     sum[3] += c[3];
-  }
-  // False where a decay is no number.
-  static RK_DEVICE bool all_within_one(const float (&decays)[4]) {
-    return decays[0] <= 1.0f && decays[1] <= 1.0f && decays[2] <= 1.0f && decays[3] <= 1.0f;
   }
   // values *= 2^sums
   static RK_DEVICE void decay(float (&values)[8], const float (&sums)[2][4]) {
@@ -284,29 +249,9 @@ template <class T, class Gate> struct KeySpan {
     }
 #pragma unroll
     for (int i = 0; i < 8; ++i) whole[i / 4][i % 4] = shuffle(whole[i / 4][i % 4], lane_at(last_group, lane.pair));
-    bool apart = false;  // whether queries and keys meet without an anchor
-    if constexpr (wants_scores) {
-      bool doubtful = false;
+    if (wants_scores && any_lane(beyond_anchor)) {
 #pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        beyond_anchor = beyond_anchor || columns[half].reach.is_beyond_anchor();
-        doubtful = doubtful || columns[half].reach.may_vanish();
-      }
-      apart = any_lane(beyond_anchor || doubtful);
-      if (apart) {
-        const bool vanish = has_vanishing_keys(column);
-        apart = any_lane(beyond_anchor || vanish);
-      }
-    }
-    if (apart) {
-      const bool spoilt = any_lane(!all_within_one(whole[0]) || !all_within_one(whole[1]));
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        Quad<bf16> from{};
-        if (spoilt) from = columns[half].steps.take_spoilt();
-        load(columns[half], half, column);
-        if (spoilt) columns[half].spoil_queries(from, ones_of(bisection.whole));
-      }
+      for (int half = 0; half < 2; ++half) load(columns[half], half, column);
       add_bisected_scores(columns, bisection);
     } else if constexpr (wants_scores) {
 #pragma unroll

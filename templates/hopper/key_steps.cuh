@@ -101,17 +101,6 @@ struct KeySteps {
       low.r[word] &= token_mask[word / 2];
     }
   }
-  // Takes out what is not finite, which would spoil the sums of all tokens: ones in its place, else zeros.
-  RK_DEVICE Quad<bf16> take_spoilt() {
-    Quad<bf16> spoilt;
-#pragma unroll
-    for (int word = 0; word < 4; ++word) {
-      spoilt.r[word] = ones_of_spoilt<bf16>(high.r[word]);
-      high.r[word] = finite_halves<bf16>(high.r[word]);
-      low.r[word] = finite_halves<bf16>(low.r[word]);
-    }
-    return spoilt;
-  }
   // Sums over tokens, as an accumulator: of 16 rows, columns 0 to 7 and 8 to 15.
   RK_DEVICE void sum(float (&sums)[2][4], const Quad<bf16>& wanted) const {
 #pragma unroll

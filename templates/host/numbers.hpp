@@ -55,12 +55,6 @@ __device__ __forceinline__ unsigned larger_halves(unsigned a, unsigned b) {
   const unsigned low_a = a & 0xffffu, low_b = b & 0xffffu, high_a = a >> 16, high_b = b >> 16;
   return (low_a > low_b ? low_a : low_b) | (high_a > high_b ? high_a : high_b) << 16;
 }
-__device__ __forceinline__ unsigned larger_magnitudes_bf16(unsigned a, unsigned b) {
-  return larger_halves(a & 0x7fff7fffu, b & 0x7fff7fffu);
-}
-__device__ __forceinline__ unsigned smaller_magnitudes_bf16(unsigned a, unsigned b) {
-  return ~larger_halves(~(a & 0x7fff7fffu), ~(b & 0x7fff7fffu));
-}
 // Round to nearest, ties away from zero.
 __device__ __forceinline__ unsigned to_tf32(float value) {
   const unsigned bits = as_bits(value);

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdlib>
 #include <limits>
+#include <string_view>
 
 #include "proof/launch.hpp"
 #include "runtime/backend.hpp"
@@ -45,6 +46,16 @@ class Causality : public testing::TestWithParam<Case> {
     return in_segments() ? std::vector<std::int64_t>{0, 20, 640, 660} : std::vector<std::int64_t>{0, 20, 120, 150};
   }
   std::int64_t bad_token() const { return boundaries()[1] + (in_segments() ? 553 : 43); }
+  // Per key the Hopper family sums log-decays by products, 16 tokens at a time: where one is no number the outputs of all
+  // 16 may be none, those of earlier tokens too (docs/declaring.md).
+  bool may_be_reached(const Spoilt& spoilt, std::int64_t token) const {
+    constexpr std::int64_t sub_chunk = 16;
+    const std::string_view what = spoilt.tensor;
+    if (GetParam().family != Family::hopper || !GetParam().variant->decay_axes().has(Axes::key)) return false;
+    if (what != "g" && what != "x") return false;
+    const std::int64_t begin = boundaries()[1];
+    return token >= begin + (bad_token() - begin) / sub_chunk * sub_chunk && token < bad_token();
+  }
   int dim() const { return GetParam().family == Family::portable ? 32 : GetParam().cluster > 1 ? 128 : 64; }
 
   // o and final_state.
@@ -88,6 +99,7 @@ TEST_P(Causality, HoldsForWhatIsNotFinite) {
       const std::string where = std::string(spoilt.tensor) + " = " + std::to_string(spoilt.value) + ", o at token " +
                                 std::to_string(token) + ", head " + std::to_string(head) + ", column " +
                                 std::to_string(column) + ", the token is " + std::to_string(bad_token());
+      if (head == bad_head && may_be_reached(spoilt, token)) continue;
       ASSERT_EQ(std::isfinite(value), !reached) << where;
       if (reached) continue;
       ASSERT_NEAR(value, expected, 1e-2 * (1 + std::abs(expected))) << where;
