@@ -55,15 +55,16 @@ class Agreement : public testing::TestWithParam<const Variant*> {
       {.batch = 1, .tokens = 200, .heads = 1, .value_heads = 2, .key_dim = K, .value_dim = V, .sequences = 1},
       {.seed = 5});
 
-  // Relative differences of the outputs, each at most its bound: of o, then of the final state.
+  // Relative differences of the outputs, each at most its bound: of o, then of the final state. Rows are not judged by
+  // themselves: one number that is rounded the other way is much of a row where nearly all others are the same.
   void expect_close(const Kernel& one, const Kernel& other, double output, double state) {
     std::vector<HostTensor> a = outputs_of(operator_of(variant, one, 1), problem),
                             b = outputs_of(operator_of(variant, other, 1), problem);
     for (std::size_t i = 0; i < a.size(); ++i) {
       const double bound = a[i].name == "o" ? output : state;
       const Comparison found = compare(a[i].view(), b[i].view(), bound);
-      EXPECT_TRUE(found.ok) << one.name << " and " << other.name << ": " << a[i].name << " differs by "
-                            << found.relative_error << ", bound " << bound;
+      EXPECT_LE(found.relative_error, bound) << one.name << " and " << other.name << ": " << a[i].name << " differs by "
+                                             << found.relative_error << ", bound " << bound;
     }
   }
   std::vector<Kernel> kernels() const {
