@@ -61,13 +61,34 @@ TunedEntry read_entry(const Json& json, const std::string& where) {
   return entry;
 }
 
-// Schema 1 knew the forward pass alone, and wrote into Hopper schedules how many warps follow from them.
+// Schema 1 named four formulas in words of its own: "decay=per_key map=no key=k write=no inputs=HV.K parameters=".
+std::string structure_of_schema_1(std::string text) {
+  const auto replace = [&](std::string_view from, std::string_view to) {
+    if (const std::size_t at = text.find(from); at != std::string::npos) text.replace(at, from.size(), to);
+  };
+  const bool has_map = text.find(" map=yes") != std::string::npos,
+             writes = text.find(" write=yes") != std::string::npos,
+             has_key = text.find(" key=formula") != std::string::npos,
+             reads_key = text.find(" key=formula ") == std::string::npos;
+  const auto word = [](bool value) { return value ? "yes" : "no"; };
+  replace(has_map ? " map=yes" : " map=no", "");
+  replace(writes ? " write=yes" : " write=no", "");
+  replace(!has_key    ? " key=k"
+          : reads_key ? " key=formula(k)"
+                      : " key=formula",
+          std::string(" key=") + word(has_key) + " write_scale=" + word(writes) + " feature_map=" + word(has_map) +
+              " k=" + word(reads_key));
+  return text;
+}
+
+// It knew the forward pass alone, and wrote into Hopper schedules how many warps follow from them.
 void upgrade(Json& json) {
   const auto without_warps = [](Json& schedule) {
     if (schedule.at("family") == "hopper") schedule.erase("warps");
   };
   for (Json& entry : json.at("entries")) {
     entry["pass"] = "forward";
+    entry["structure"] = structure_of_schema_1(entry.at("structure").get<std::string>());
     without_warps(entry.at("schedule"));
     for (Json& measured : entry.at("measured")) without_warps(measured.at("schedule"));
   }

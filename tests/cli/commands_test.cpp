@@ -111,7 +111,7 @@ TEST(Commands, AnArchitectureWithoutItsSuffixIsTakenWithAWarning) {
 
 TEST(Commands, LongWorkShowsThatItGoesOnOnATerminalAlone) {
   const std::string work =
-      std::string(RANKONE_COMMAND) + " check gla --device cpu --shape T=1500,H=2,K=64,V=64 --seed 9";
+      std::string(RANKONE_COMMAND) + " check gla --device cpu --shape T=8000,H=2,K=64,V=64 --seed 9";
   const Finished shown = run({"script", "-qec", work, "/dev/null"});
   if (shown.code == 127) GTEST_SKIP() << "no `script` here to make a terminal";
   EXPECT_NE(shown.out.find("checking gla"), std::string::npos) << shown.out;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every refusal: exit code 2, nothing on standard output, one sentence that says what was given and what is accepted.
 #include <gtest/gtest.h>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "folder.hpp"
@@ -198,11 +199,16 @@ TEST(Refusals, OfAJsonOptionWithAValueAreDocuments) {
 }
 
 TEST(Refusals, OfAVariantAsItsOwnOutput) {
-  const Folder folder;
-  const std::string spec = R"json({"name":"mine"})json", file = folder.write("mine.json", spec);
-  EXPECT_EQ(rankone({"emit", file, "-o", file}).code, 2);
+  const Folder folder, exported;
+  const std::string spec = R"json({"name":"mine"})json", first = folder.write("mine.json", spec);
+  EXPECT_EQ(rankone({"emit", first, "-o", first}).code, 2);
+  ASSERT_EQ(rankone({"export", first, "--arch", "sm_80", "-o", exported.path()}).code, 0);
+  std::string manifest;
+  for (const auto& entry : std::filesystem::directory_iterator(exported.path()))
+    if (entry.path().extension() == ".json") manifest = entry.path().filename().string();
+  const std::string file = folder.write(manifest, spec);
   const Finished done = rankone({"export", file, "--arch", "sm_80", "-o", folder.path()});
-  EXPECT_EQ(done.code, 2) << "its manifest would be mine.json";
+  EXPECT_EQ(done.code, 2) << "its manifest would be " << manifest;
   EXPECT_NE(done.err.find("would take the place of the variant"), std::string::npos) << done.err;
   EXPECT_EQ(contents(file), spec);
 }

@@ -39,7 +39,7 @@ TEST(Variants, AreRefusedWithAllParts) {
       {R"json({"name":"a","write_scale":"exp = input(x); exp"})json", "'exp'", "no function has", ".write_scale"},
       {R"json({"name":"a","write_scale":"input = 2; input"})json", "'input'", "no function has", ".write_scale"},
       {R"json({"name":"a","write_scale":"y = input(x); input(z)"})json", "'y'", "that are read", ".write_scale"},
-      {R"json({"name":"a","inputs":["x"]})json", "inputs", "write_scale", "<standard input>"},
+      {R"json({"name":"a","inputs":["x"]})json", "inputs", "write_scale", "standard input"},
       {R"json({"name":"a","feature_map":"1"})json", "in '1'", "relu(element())", ".feature_map"},
       {R"json({"name":"a","feature_map":"min"})json", "'min'", "silu, relu, ", ".feature_map"},
       {R"json({"name":"a","feature_map":"frob"})json", "'frob'", "silu, relu, ", ".feature_map"},
