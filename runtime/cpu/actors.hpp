@@ -6,12 +6,13 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
-#include <cstdlib>
 #include <memory>
 #include <new>
 #include <unordered_map>
 #include <utility>
 #include <vector>
+
+#include <sys/mman.h>
 
 #include "runtime/cpu/shadow.hpp"
 
@@ -67,12 +68,8 @@ struct CellView {
 class Storage {
  public:
   Storage(std::uintptr_t begin, std::uintptr_t end, int shift)
-      : begin_(begin / stripe_bytes * stripe_bytes), shift_(shift) {
-    const std::size_t cells = ((end - begin_) >> shift) + 1;
-    writers_.reset(static_cast<Actor*>(std::calloc(cells, sizeof(Actor))));
-    readers_.reset(static_cast<Actor*>(std::calloc(cells, sizeof(Actor))));
-    if (writers_ == nullptr || readers_ == nullptr) throw std::bad_alloc();
-  }
+      : begin_(begin / stripe_bytes * stripe_bytes), shift_(shift), writers_(reserved(((end - begin_) >> shift) + 1)),
+        readers_(reserved(((end - begin_) >> shift) + 1)) {}
 
   // Calls visit(cell) for each that the bytes touch, until it answers false.
   template <class Visit> void each_cell(const void* address, std::int64_t bytes, const Visit& visit) {
@@ -105,13 +102,23 @@ class Storage {
       flag.notify_one();
     }
   };
-  struct Free {
-    void operator()(Actor* cells) const { std::free(cells); }
+  struct Unmap {
+    std::size_t bytes;
+    void operator()(Actor* cells) const { munmap(cells, bytes); }
   };
+  using Cells = std::unique_ptr<Actor[], Unmap>;
+  // Zeros that take memory where they are touched: of a tensor with wide strides most cells never are.
+  static Cells reserved(std::size_t cells) {
+    const std::size_t bytes = cells * sizeof(Actor);
+    void* const place =
+        mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (place == MAP_FAILED) throw std::bad_alloc();
+    return Cells(static_cast<Actor*>(place), Unmap{bytes});
+  }
 
   std::uintptr_t begin_;
   int shift_;
-  std::unique_ptr<Actor[], Free> writers_, readers_;
+  Cells writers_, readers_;
   std::array<Stripe, 64> stripes_;
 };
 
