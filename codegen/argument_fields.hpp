@@ -11,22 +11,27 @@
 
 namespace rankone {
 
+// Bytes and alignment of the whole.
+std::size_t argument_bytes(const Program& program);
+std::size_t argument_alignment(const Program& program);
+
 struct ArgumentField {
   std::string name;
-  std::string type;  // "tensor", "pointer", "int64", "int32", "uint32", "float" or "tensor_map"
+  std::string type;  // "tensor", "pointer", "int64", "int32", "uint64", "uint32", "float" or "tensor_map"
   int count = 0;     // of an array; 0: a single one
   std::size_t offset = 0, bytes = 0;
   std::string about;         // what it holds in this program; "not read" where it does not matter
-  bool may_be_null = false;  // of pointers, and of tensors their data
+  bool may_be_null = false;  // of pointers
 };
 std::vector<ArgumentField> argument_fields(const Program& program);
 
-// Bits of `flags`, and what each says.
-struct ArgumentBit {
+// Those of the pass's tensors: their places in `ports`, and the same bit of `vectorized`, `wide` and `mapped`.
+struct ArgumentPort {
   std::string name;
-  unsigned bit;
+  int index;
   std::string about;
+  bool may_be_null;  // its data
 };
-std::vector<ArgumentBit> argument_bits(const Program& program);
+std::vector<ArgumentPort> argument_ports(const Program& program);
 
 }  // namespace rankone

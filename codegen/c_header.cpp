@@ -34,6 +34,7 @@ class HeaderWriter {
                              : field.type == "int64"  ? "int64_t"
                              : field.type == "int32"  ? "int32_t"
                              : field.type == "uint32" ? "uint32_t"
+                             : field.type == "uint64" ? "uint64_t"
                              : field.type == "float"  ? "float"
                                                       : own(field.type);
     return type + " " + field.name + (field.count != 0 ? "[" + std::to_string(field.count) + "]" : "") + ";";
@@ -43,10 +44,13 @@ class HeaderWriter {
     text_ +=
         "// Strides in elements; the last dimension is contiguous.\ntypedef struct {\n  void* data;\n"
         "  int64_t batch_stride, token_stride, head_stride;\n} " +
-        own("tensor") + ";\n\n// The bytes of a CUtensorMap.\ntypedef struct {\n#ifdef __cplusplus\n  alignas(" +
-        std::to_string(alignof(TensorMap)) + ")\n#else\n  _Alignas(" + std::to_string(alignof(TensorMap)) +
-        ")\n#endif\n  uint64_t words[" + std::to_string(sizeof(TensorMap) / 8) + "];\n} " + own("tensor_map") +
-        ";\n\n// All kernels take one by value. Clear it first: what is not read is 0.\ntypedef struct {\n";
+        own("tensor") + ";\n\n";
+    if (program_.map_slots != 0)
+      text_ += "// The bytes of a CUtensorMap.\ntypedef struct {\n#ifdef __cplusplus\n  alignas(" +
+               std::to_string(alignof(TensorMap)) + ")\n#else\n  _Alignas(" + std::to_string(alignof(TensorMap)) +
+               ")\n#endif\n  uint64_t words[" + std::to_string(sizeof(TensorMap) / 8) + "];\n} " + own("tensor_map") +
+               ";\n\n";
+    text_ += "// All kernels take one by value. Clear it first: what is not read is 0.\ntypedef struct {\n";
     const std::vector<ArgumentField> fields = argument_fields(program_);
     for (const ArgumentField& field : fields) text_ += "  " + declaration(field) + "  // " + field.about + "\n";
     text_ += "} " + own("arguments") + ";\n\n#ifdef __cplusplus\n#define " + own("assert") +
@@ -54,12 +58,12 @@ class HeaderWriter {
     const auto holds = [&](const std::string& what, std::size_t value) {
       text_ += own("assert") + "(" + what + " == " + std::to_string(value) + ", \"as the kernels read it\");\n";
     };
-    holds("sizeof(" + own("arguments") + ")", sizeof(Arguments));
+    holds("sizeof(" + own("arguments") + ")", argument_bytes(program_));
     for (const ArgumentField& field : fields)
       holds("offsetof(" + own("arguments") + ", " + field.name + ")", field.offset);
-    text_ += "#undef " + own("assert") + "\n\n// Of `flags`.\nenum {\n";
-    for (const ArgumentBit& bit : argument_bits(program_))
-      text_ += "  " + own(bit.name) + " = " + std::to_string(bit.bit) + ",  // " + bit.about + "\n";
+    text_ += "#undef " + own("assert") + "\n\n// Indices in `ports`, and numbers of their bits.\nenum {\n";
+    for (const ArgumentPort& port : argument_ports(program_))
+      text_ += "  " + own("port_" + port.name) + " = " + std::to_string(port.index) + ",  // " + port.about + "\n";
     text_ += "};\n\n";
   }
 

@@ -62,7 +62,7 @@ std::string entry_text(const Kernel& kernel) {
       kernel.cluster > 1 ? " __cluster_dims__(" + std::to_string(kernel.cluster) + ", 1, 1)" : "";
   return "static_assert(" + kernel.check + ");\nextern \"C\" __global__ void __launch_bounds__(" +
          std::to_string(kernel.threads) + residents + ")" + cluster + "\n" + kernel.entry +
-         "(const __grid_constant__ rankone::Arguments arguments) {\n  " + kernel.call + "\n}\n\n";
+         "(rankone::ArgumentsOf<rankone::Policy> const __grid_constant__ arguments) {\n  " + kernel.call + "\n}\n\n";
 }
 
 constexpr std::string_view only = "RANKONE_ONLY";

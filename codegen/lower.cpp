@@ -59,6 +59,8 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .pass = pass,
                   .name = {},
                   .ports = ports(variant, options, pass),
+                  .port_slots = static_cast<int>(slots(variant, options).size()),
+                  .map_slots = 0,
                   .scalars = {},
                   .reads_key = reads_key(variant),
                   .uses_tma = schedule.family == Family::hopper && pass == Pass::forward &&
@@ -66,6 +68,10 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .regions = regions_of(source),
                   .kernels = kernels_of(source),
                   .segment_tokens = segment_tokens_of(source)};
+  // Maps are of the first ports: inputs and gates.
+  if (program.uses_tma)
+    for (const Port& port : program.ports)
+      if (port.role == PortRole::input || port.role == PortRole::gate) program.map_slots = port.slot + 1;
   for (const Leaf& leaf : scalars_of(variant)) program.scalars.emplace_back(leaf.name.view());
   program.name = name_of(program);
   for (Kernel& kernel : program.kernels) kernel.entry = name_of(program, kernel.entry);

@@ -3,7 +3,6 @@
 #include "codegen/manifest.hpp"
 
 #include <cmath>
-#include <cstddef>
 
 #include <nlohmann/json.hpp>
 
@@ -14,7 +13,6 @@
 #include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
 #include "codegen/variant_json.hpp"
-#include "templates/device/arguments.cuh"
 
 namespace rankone {
 namespace {
@@ -50,7 +48,7 @@ json port_json(const Port& port) {
 }
 
 json arguments_json(const Program& program) {
-  json fields = json::array(), flags = json::array();
+  json fields = json::array(), ports = json::array();
   for (const ArgumentField& field : argument_fields(program)) {
     json row{{"name", field.name}, {"offset", field.offset}, {"bytes", field.bytes}, {"type", field.type}};
     if (field.count != 0) row["count"] = field.count;
@@ -58,16 +56,17 @@ json arguments_json(const Program& program) {
     if (field.type == "pointer") row["may_be_null"] = field.may_be_null;
     fields.push_back(std::move(row));
   }
-  for (const ArgumentBit& bit : argument_bits(program))
-    flags.push_back({{"name", bit.name}, {"bit", bit.bit}, {"about", bit.about}});
+  for (const ArgumentPort& port : argument_ports(program))
+    ports.push_back(
+        {{"name", port.name}, {"index", port.index}, {"about", port.about}, {"may_be_null", port.may_be_null}});
   return {{"passing", "one struct by value; what is not read is 0"},
-          {"bytes", sizeof(Arguments)},
-          {"alignment", alignof(Arguments)},
+          {"bytes", argument_bytes(program)},
+          {"alignment", argument_alignment(program)},
           {"types",
            {{"tensor", "a pointer `data`, then int64 batch_stride, token_stride and head_stride in elements"},
             {"tensor_map", "the 128 bytes of a CUtensorMap"}}},
           {"fields", std::move(fields)},
-          {"flags", std::move(flags)}};
+          {"ports", std::move(ports)}};
 }
 
 // Numbers that follow from the sizes of a call are a number, a name, or {operation: operands}.

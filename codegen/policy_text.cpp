@@ -59,6 +59,7 @@ class PolicyWriter {
     for (const Slot& slot : formula_slots)
       if (!slot.has_domains) given.emplace_back("has_" + std::string(slot.name), variant.has(slot.formula));
     given.emplace_back("reads_key", program_.reads_key);
+    given.emplace_back("reads_position", find_port(program_.ports, "start_positions") != nullptr);
     flags(given);
     if (schedule.family == Family::hopper && options.dtype == dtype::f16)
       integers({{"key_growth_log2", key_growth_log2(variant)}});
@@ -82,6 +83,7 @@ class PolicyWriter {
     array(
         "unsigned char parameter_axes", parameters, [](const Port& port) { return std::to_string(axes_of(port).bits); },
         "0");
+    ports();
     return text_ + "};\n";
   }
 
@@ -89,6 +91,30 @@ class PolicyWriter {
   static std::string boolean(bool value) { return value ? "true" : "false"; }
   static std::string element_type(const Port& port) { return std::string("ElementType::") + name_of(port.type); }
 
+  // Where tensors stand in PortArguments, by their names; gates and parameters from their first one on.
+  void ports() {
+    std::string list;
+    std::size_t line_start = 0;
+    const auto add = [&](const std::string& name, int value) {
+      if (!list.empty())
+        list += list.size() - line_start > 80 ? (line_start = list.size() + 2, ",\n                         ") : ", ";
+      list += name + " = " + std::to_string(value);
+    };
+    int slot = 0;
+    bool inputs = false, parameters = false;
+    for (const Port& port : slots(program_.variant, program_.options)) {
+      slot = port.slot;
+      if (!inputs && port.role != PortRole::input) add("first_input", slot), inputs = true;
+      if (!parameters && port.role != PortRole::input && port.role != PortRole::gate)
+        add("first_parameter", slot), parameters = true;
+      if (port.rule != TypeRule::own) add(port.name, slot);
+    }
+    add("count", program_.port_slots);
+    add("maps", program_.map_slots);
+    line("struct Ports {");
+    line("  static constexpr int " + list + ";");
+    line("};");
+  }
   void line(const std::string& content) { text_ += "  " + content + "\n"; }
 
   template <class Value> using List = std::initializer_list<std::pair<const char*, Value>>;

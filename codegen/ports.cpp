@@ -58,15 +58,19 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
                 .writable = role == output,
                 .optional = true};
   };
-  const auto list = [&](const char* name, PortRole role, const AxisList& axes) {
+  const auto list = [&](const char* name, PortRole role, const AxisList& axes, TypeRule rule) {
     return Port{
-        .name = name, .role = role, .axes = axes, .type = i64, .rule = integer, .contiguous = true, .optional = true};
+        .name = name, .role = role, .axes = axes, .type = i64, .rule = rule, .contiguous = true, .optional = true};
   };
+  const bool positions = !leaves_of(variant, Operation::position).empty();
+  Port initial = whole("initial_state", PortRole::state, matrix, vector_bytes);
+  if (positions) initial.needs = "start_positions";  // a call that goes on has to say from where
   return {{token("q", input, query), in(Pass::forward)},
           {token("k", input, query), over_tokens, reads_key(variant)},
           {token("v", input, value)},
-          {list("cu_seqlens", packing, {Axis::offsets})},  // before what counts sequences
-          {whole("initial_state", PortRole::state, matrix, vector_bytes), every_pass},
+          {list("cu_seqlens", packing, {Axis::offsets}, integer)},  // before what counts sequences
+          {list("start_positions", PortRole::index, {Axis::sequences}, fixed), over_tokens, positions},
+          {initial, every_pass},
           {token("o", output, value), in(Pass::forward)},
           {whole("final_state", output, matrix, vector_bytes), every_pass},
           {whole("log_decay_total", output, total, 1), in(Pass::states) | in(Pass::combine)}};
@@ -108,6 +112,12 @@ std::vector<Port> ports(const Variant& variant, const CompileOptions& options, P
   std::vector<Port> list;
   for (Row& row : rows_of(variant, options))
     if (row.exists && (row.passes & in(pass)) != 0) list.push_back(std::move(row.port));
+  return list;
+}
+
+std::vector<Port> slots(const Variant& variant, const CompileOptions& options) {
+  std::vector<Port> list;
+  for (Row& row : rows_of(variant, options)) list.push_back(std::move(row.port));
   return list;
 }
 

@@ -45,11 +45,14 @@ struct Port {
   bool contiguous = false;  // else all strides but the last dimension's are free
   bool writable = false;
   bool optional = false;
-  int slot = 0;  // in Arguments::ports
+  std::string_view needs{};  // the port that has to be given with this one
+  int slot = 0;              // in PortArguments::ports
 };
 
 // Inputs, gates and parameters, then the rest. K and V may be left open (0) in `options`.
 std::vector<Port> ports(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward);
+// All that have a slot, whether or not the pass and the variant have them.
+std::vector<Port> slots(const Variant& variant, const CompileOptions& options);
 // Those of one role, in order.
 std::vector<Port> ports_of(const std::vector<Port>& ports, PortRole role);
 const Port* find_port(const std::vector<Port>& ports, std::string_view name);  // null: there is none

@@ -51,6 +51,7 @@ struct Program {
   Pass pass = Pass::forward;
   std::string name;  // readable, and no other configuration's: of its entry and its files
   std::vector<Port> ports;
+  int port_slots = 0, map_slots = 0;  // of what a kernel is launched with
   std::vector<std::string> scalars;
   bool reads_key = true;  // false where the key expression does not use k
   // Whether tensors that have maps come by boxes: that leaves the most time to those who compute gates. Where only memory

@@ -85,7 +85,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
         case Operation::decay: return decay;
         case Operation::head: return static_cast<double>(i % static_cast<std::uint64_t>(dims.value_heads));
         case Operation::heads: return static_cast<double>(dims.value_heads);
-        case Operation::position: return static_cast<double>(i % static_cast<std::uint64_t>(dims.tokens));
+        case Operation::position: return static_cast<double>(i % static_cast<std::uint64_t>(2 * dims.tokens));
         case Operation::scalar: return scalar_value(scalars, leaf.view());
         default: break;
       }

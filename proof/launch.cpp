@@ -8,6 +8,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/ports.hpp"
+#include "runtime/call.hpp"
 
 namespace rankone {
 namespace {

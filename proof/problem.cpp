@@ -3,6 +3,7 @@
 #include "proof/problem.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include <unistd.h>
@@ -123,26 +124,18 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
       continue;
     }
     HostTensor& tensor = problem.tensors.emplace_back(make_tensor(port.name, port.type, sizes_of(port.axes, dims)));
+    if (port.role == PortRole::index) {  // up to T
+      for (std::int64_t i = 0; i < product(tensor.shape); ++i)
+        store(tensor.bytes.data(), port.type, i,
+              std::floor(draw(Distribution::uniform, inputs.seed, stream, static_cast<std::uint64_t>(i)) *
+                         static_cast<double>(dims.tokens)));
+      continue;
+    }
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
     fill(tensor, mapped ? draws.element : draws.of(port.name), inputs.seed, stream,
          port.role == PortRole::gate ? inputs.gate_scale : 1.0);
   }
   return problem;
-}
-
-void bind_tensor(ForwardArguments& arguments, const std::string& name, Tensor tensor) {
-  Tensor ForwardArguments::*const own = name == "q"               ? &ForwardArguments::q
-                                        : name == "k"             ? &ForwardArguments::k
-                                        : name == "v"             ? &ForwardArguments::v
-                                        : name == "o"             ? &ForwardArguments::o
-                                        : name == "initial_state" ? &ForwardArguments::initial_state
-                                        : name == "final_state"   ? &ForwardArguments::final_state
-                                        : name == "cu_seqlens"    ? &ForwardArguments::cu_seqlens
-                                                                  : nullptr;
-  if (own != nullptr)
-    arguments.*own = tensor;
-  else
-    arguments.inputs.push_back({name, tensor});
 }
 
 }  // namespace rankone

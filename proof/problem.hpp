@@ -49,7 +49,4 @@ struct RandomInputs {
 // Inputs drawn so that every log-decay is at most 0, as it has to be. With `packed`, dims.batch must be 1.
 Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs);
 
-// Puts a tensor where its name belongs.
-void bind_tensor(ForwardArguments& arguments, const std::string& name, Tensor tensor);
-
 }  // namespace rankone

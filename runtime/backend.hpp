@@ -11,10 +11,10 @@
 
 #include <rankone/device.hpp>
 
+#include "codegen/launch_arguments.hpp"
 #include "codegen/program.hpp"
 #include "runtime/call_tensor.hpp"
 #include "runtime/mapped_tensor.hpp"
-#include "templates/device/arguments.cuh"
 
 namespace rankone {
 
@@ -29,7 +29,7 @@ class LoadedKernels {
   virtual ~LoadedKernels() = default;
   // Kernels of one call, one after the other. `tensors` are what it names, where the device is the CPU.
   // `kernel` is an index into Program::kernels. `blocks` is 1 to 2^31 - 1.
-  virtual void launch(std::span<const KernelLaunch> kernels, const Arguments& arguments,
+  virtual void launch(std::span<const KernelLaunch> kernels, const LaunchArguments& arguments,
                       std::span<const CallTensor> tensors, void* stream) const = 0;
   // The map of a tensor that can_be_mapped(); false where the device makes none.
   virtual bool encode(const MappedTensor& tensor, TensorMap& map) const = 0;

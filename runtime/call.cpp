@@ -2,9 +2,11 @@
 // One call's tensors, checked and laid out as kernels read them.
 #include "runtime/call.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <sstream>
+#include <utility>
 
 #include <rankone/dsl/math.hpp>
 #include <rankone/error.hpp>
@@ -23,26 +25,40 @@ template <class Named> const Named* find(const std::vector<Named>& all, const st
   return nullptr;
 }
 
-template <class Names> std::string joined(const Names& first, const Names& second) {
+constexpr std::pair<std::string_view, Tensor ForwardArguments::*> members[] = {
+    {"q", &ForwardArguments::q},
+    {"k", &ForwardArguments::k},
+    {"v", &ForwardArguments::v},
+    {"cu_seqlens", &ForwardArguments::cu_seqlens},
+    {"start_positions", &ForwardArguments::start_positions},
+    {"initial_state", &ForwardArguments::initial_state},
+    {"o", &ForwardArguments::o},
+    {"final_state", &ForwardArguments::final_state}};
+
+std::string joined(const std::vector<std::string>& names) {
   std::string text;
-  for (const Names* names : {&first, &second})
-    for (const auto& each : *names) text += (text.empty() ? "" : ", ") + each.name;
-  return text.empty() ? "none" : text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text;
 }
 
 }  // namespace
 
+Tensor ForwardArguments::*member_of(std::string_view name) {
+  for (const auto& [known, member] : members)
+    if (known == name) return member;
+  return nullptr;
+}
+
+void bind_tensor(ForwardArguments& arguments, const std::string& name, const Tensor& tensor) {
+  if (Tensor ForwardArguments::*const member = member_of(name))
+    arguments.*member = tensor;
+  else
+    arguments.inputs.push_back({name, tensor});
+}
+
 CallChecker::CallChecker(const Program& program, bool on_cpu)
     : program_(program), on_cpu_(on_cpu), where_(program.variant.name.view()) {
-  const auto take = [&](Port& port, const char* name) {
-    if (const Port* const found = find_port(program.ports, name)) port = *found;
-  };
-  take(query_, "q"), take(key_, "k"), take(value_, "v"), take(output_, "o"), take(offsets_, "cu_seqlens");
-  take(initial_state_, "initial_state"), take(final_state_, "final_state"), take(total_, "log_decay_total");
-  state_ = final_state_, state_.name = "state";
-  earlier_ = initial_state_, earlier_.name = "earlier";
-  inputs_ = ports_of(program.ports, PortRole::gate);
-  parameters_ = ports_of(program.ports, PortRole::parameter);
+  for (const Port& port : program.ports) ports_.push_back({port, member_of(port.name)});
 }
 
 Sizes CallChecker::known_sizes() const {
@@ -56,14 +72,14 @@ Sizes CallChecker::known_sizes() const {
 void CallChecker::name_tensor(Call& call, const Port& port, const Tensor& tensor, const void* argument) const {
   if (!on_cpu_ || tensor.data == nullptr) return;
   const auto place =
-      static_cast<const unsigned char*>(argument) - reinterpret_cast<const unsigned char*>(&call.arguments);
+      static_cast<const unsigned char*>(argument) - reinterpret_cast<const unsigned char*>(&*call.arguments);
   CallTensor named{.name = port.name,
-                .data = tensor.data,
-                .rank = tensor.rank,
-                .element_bytes = static_cast<int>(size_of(tensor.type)),
-                .writable = port.writable,
-                .initialized = !port.writable,
-                .argument = static_cast<std::size_t>(place)};
+                   .data = tensor.data,
+                   .rank = tensor.rank,
+                   .element_bytes = static_cast<int>(size_of(tensor.type)),
+                   .writable = port.writable,
+                   .initialized = !port.writable,
+                   .argument = static_cast<std::size_t>(place)};
   for (std::size_t i = 0; i < static_cast<std::size_t>(tensor.rank); ++i) {
     named.sizes[i] = tensor.shape[i];
     named.strides[i] = tensor.strides[i];
@@ -71,32 +87,25 @@ void CallChecker::name_tensor(Call& call, const Port& port, const Tensor& tensor
   call.tensors.push_back(std::move(named));
 }
 
-void CallChecker::bind_gates(const ForwardArguments& given, Sizes& sizes, Call& call) const {
-  Arguments& arguments = call.arguments;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    const NamedTensor* const found = find(given.inputs, inputs_[i].name);
-    const Tensor tensor = found != nullptr ? found->tensor : Tensor();
-    sizes.check(inputs_[i], tensor);
-    arguments.inputs[i] = argument_of(tensor);
-    name_tensor(call, inputs_[i], tensor, &arguments.inputs[i].data);
-    if (is_vectorized(tensor)) arguments.flags |= first_input_is_vectorized << i;
-  }
-  for (std::size_t i = 0; i < parameters_.size(); ++i) {
-    const NamedTensor* const found = find(given.inputs, parameters_[i].name);
-    const Tensor tensor = found != nullptr ? found->tensor : Tensor();
-    // A parameter that runs over no axis is one number, in any shape.
-    const bool number = parameters_[i].axes.size() == 0 && is_given(tensor) && tensor.elements() == 1;
-    sizes.check(parameters_[i], number ? Tensor(tensor.data, tensor.type, {}) : tensor);
-    arguments.parameters[i] = tensor.data;
-    name_tensor(call, parameters_[i], tensor, &arguments.parameters[i]);
-  }
-  if (given.inputs.size() == inputs_.size() + parameters_.size()) return;  // each was found, so these are all
-  for (const NamedTensor& each : given.inputs) {
-    if (find(inputs_, each.name) == nullptr && find(parameters_, each.name) == nullptr)
-      sizes.refuse(each.name, "the variant does not read this tensor", each.name, joined(inputs_, parameters_));
-    if (find(given.inputs, each.name) != &each)
-      sizes.refuse(each.name, "the tensor is given twice", each.name + " and " + each.name, "each once");
-  }
+void CallChecker::bind(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const {
+  // A parameter that runs over no axis is one number, in any shape.
+  const bool number = port.axes.size() == 0 && is_given(tensor) && tensor.elements() == 1;
+  sizes.check(port, number ? Tensor(tensor.data, tensor.type, {}) : tensor);
+  const auto bit = 1ull << port.slot;
+  TensorArgument& argument = call.arguments.port(port.slot);
+  argument = argument_of(tensor);
+  name_tensor(call, port, tensor, &argument.data);
+  if (is_vectorized(tensor)) call.arguments->vectorized |= bit;
+  if (tensor.type == dtype::i64) call.arguments->wide |= bit;
+}
+
+void CallChecker::bind_packing(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const {
+  if (sizes[Axis::batch] != 1)
+    sizes.refuse(port.name, "packed sequences stand in one row", "B = " + std::to_string(sizes[Axis::batch]), "B = 1");
+  bind(port, tensor, sizes, call);
+  if (!sizes.knows(Axis::offsets)) sizes.refuse(port.name, "there is no offset", shape_text(tensor), "[N + 1]");
+  if (on_cpu_) check_cu_seqlens(tensor, sizes[Axis::tokens], where_);
+  call.shape.sequences = sizes[Axis::sequences];
 }
 
 void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& arguments) const {
@@ -134,31 +143,7 @@ void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& argumen
   arguments.scale = static_cast<float>(scale);
 }
 
-void CallChecker::bind_packing(const ForwardArguments& given, Sizes& sizes, Call& call) const {
-  const Tensor& offsets = given.cu_seqlens;
-  if (!is_given(offsets)) return sizes.set(Axis::sequences, sizes[Axis::batch]);
-  if (sizes[Axis::batch] != 1)
-    sizes.refuse("cu_seqlens", "packed sequences stand in one row", "B = " + std::to_string(sizes[Axis::batch]),
-                 "B = 1");
-  sizes.check(offsets_, offsets);
-  if (!sizes.knows(Axis::offsets)) sizes.refuse("cu_seqlens", "there is no offset", shape_text(offsets), "[N + 1]");
-  if (on_cpu_) check_cu_seqlens(offsets, sizes[Axis::tokens], where_);
-  call.arguments.cu_seqlens = offsets.data;
-  name_tensor(call, offsets_, offsets, &call.arguments.cu_seqlens);
-  if (offsets.type == dtype::i64) call.arguments.flags |= cu_seqlens_are_64_bit;
-}
-
-void CallChecker::bind_states(const ForwardArguments& given, Sizes& sizes, Call& call) const {
-  Arguments& arguments = call.arguments;
-  if (is_given(given.initial_state)) sizes.check(initial_state_, given.initial_state);
-  if (is_given(given.final_state)) sizes.check(final_state_, given.final_state);
-  arguments.initial_state = given.initial_state.data;
-  arguments.final_state = given.final_state.data;
-  name_tensor(call, initial_state_, given.initial_state, &arguments.initial_state);
-  name_tensor(call, final_state_, given.final_state, &arguments.final_state);
-}
-
-void CallChecker::set_shape(Sizes& sizes, Call& call) const {
+void CallChecker::set_shape(const Sizes& sizes, Call& call) const {
   const auto refuse = [&](const char* message, const std::string& heads) {
     throw Error(ErrorCode::invalid_argument, message, heads, "H from 1, and HV a multiple of H, below 2^31", where_);
   };
@@ -167,12 +152,11 @@ void CallChecker::set_shape(Sizes& sizes, Call& call) const {
   if (heads < 1 || value_heads < 1 || value_heads > std::numeric_limits<int>::max())
     refuse("heads are out of range", text);
   if (value_heads % heads != 0) refuse("value heads do not share the key heads evenly", text);
-  call.arguments.heads = static_cast<int>(heads);
-  call.arguments.value_heads = static_cast<int>(value_heads);
-  call.arguments.tokens = sizes[Axis::tokens];
-  call.arguments.sequences = sizes[Axis::sequences];
-  const bool packed = call.arguments.cu_seqlens != nullptr;
-  call.shape = {sizes[Axis::batch], sizes[Axis::tokens], heads, value_heads, packed ? sizes[Axis::sequences] : 0};
+  call.arguments->heads = static_cast<int>(heads);
+  call.arguments->value_heads = static_cast<int>(value_heads);
+  call.arguments->tokens = sizes[Axis::tokens];
+  call.arguments->sequences = sizes[Axis::sequences];
+  call.shape = {sizes[Axis::batch], sizes[Axis::tokens], heads, value_heads, call.shape.sequences};
 }
 
 void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const {
@@ -189,95 +173,95 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
     sizes.refuse("workspace", "the workspace does not serve", "gaps, or another alignment", accepted);
   for (std::size_t i = 0; i < program_.regions.size(); ++i) {
     const Region& region = program_.regions[i];
-    void*& place = call.arguments.*region.argument;
+    void*& place = (*call.arguments).*region.argument;
     place = static_cast<unsigned char*>(space.data) + offset_of(program_, i).evaluate(of_call);
     // Words of four bytes, as no kernel works on smaller ones there.
     const Port port{.name = "workspace." + region.name, .role = PortRole::workspace, .writable = true};
     name_tensor(call, port, Tensor(place, dtype::f32, {region.bytes.evaluate(of_call) / 4}), &place);
   }
-  call.arguments.segment_tokens = program_.segment_tokens.evaluate(of_call);
+  call.arguments->segment_tokens = program_.segment_tokens.evaluate(of_call);
 }
 
-Call CallChecker::forward(const ForwardArguments& given) const {
-  Call call;
-  Arguments& arguments = call.arguments;
+void CallChecker::refuse_unknown(const ForwardArguments& given, const Sizes& sizes) const {
+  std::vector<std::string> known;
+  for (const Bound& bound : ports_)
+    if (bound.port.rule == TypeRule::own) known.push_back(bound.port.name);
+  for (const NamedTensor& each : given.inputs) {
+    if (std::ranges::find(known, each.name) == known.end())
+      sizes.refuse(each.name, "the variant does not read this tensor", each.name,
+                   known.empty() ? "none" : joined(known));
+    if (find(given.inputs, each.name) != &each)
+      sizes.refuse(each.name, "the tensor is given twice", each.name + " and " + each.name, "each once");
+  }
+}
+
+// `beside`: a tensor of the call that stands in no arguments.
+Call CallChecker::check(const ForwardArguments& given, const NamedTensor& beside) const {
+  Call call(program_.port_slots);
   Sizes sizes = known_sizes();
-  const auto take = [&](const Port& form, const Tensor& tensor, TensorArgument& to, unsigned flag) {
-    sizes.check(form, tensor);
-    to = argument_of(tensor);
-    name_tensor(call, form, tensor, &to.data);
-    if (is_vectorized(tensor)) arguments.flags |= flag;
-  };
-  take(query_, given.q, arguments.query, query_is_vectorized);
-  if (program_.reads_key) take(key_, given.k, arguments.key, key_is_vectorized);
-  take(value_, given.v, arguments.value, value_is_vectorized);
-  bind_gates(given, sizes, call);
-  bind_scalars(given, arguments);
-  bind_packing(given, sizes, call);
-  bind_states(given, sizes, call);
-  sizes.check(output_, given.o);
-  arguments.output = argument_of(given.o);
-  name_tensor(call, output_, given.o, &arguments.output.data);
-  if (is_vectorized(given.o)) arguments.flags |= output_is_vectorized;
+  bool writes = false, writes_without_tokens = false;
+  unsigned long long bound = 0;
+  std::size_t named = 0;
+  for (const auto& [port, member] : ports_) {
+    Tensor tensor;
+    if (member != nullptr) {
+      tensor = given.*member;
+    } else if (port.name == beside.name) {
+      tensor = beside.tensor;
+    } else if (const NamedTensor* const found = find(given.inputs, port.name)) {
+      tensor = found->tensor;
+      ++named;
+    }
+    // Packing comes before all that counts sequences; without it a sequence is a row of the batch.
+    if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes.knows(Axis::sequences))
+      sizes.set(Axis::sequences, sizes[Axis::batch]);
+    if (port.optional && !is_given(tensor)) continue;
+    if (!port.needs.empty() && (bound >> find_port(program_.ports, port.needs)->slot & 1u) == 0)
+      sizes.refuse(std::string(port.needs), "the tensor is missing", port.name + " without it",
+                   "both, since the variant reads position(): the sequence goes on from there");
+    if (port.role == PortRole::packing)
+      bind_packing(port, tensor, sizes, call);
+    else
+      bind(port, tensor, sizes, call);
+    bound |= 1ull << port.slot;
+    writes = writes || port.writable;
+    writes_without_tokens = writes_without_tokens || (port.writable && !port.axes.has(Axis::tokens));
+  }
+  if (named != given.inputs.size()) refuse_unknown(given, sizes);
+  bind_scalars(given, *call.arguments);
+  if (!writes) {
+    std::vector<std::string> outputs;
+    for (const Bound& bound : ports_)
+      if (bound.port.writable) outputs.push_back(bound.port.name);
+    sizes.refuse(outputs.front(), "there is nothing to write", "neither", joined(outputs) + ", or both");
+  }
+  // Where neither k nor a gate has key heads, nothing depends on their number.
+  if (!sizes.knows(Axis::heads)) sizes.set(Axis::heads, sizes[Axis::value_heads]);
   set_shape(sizes, call);
   bind_workspace(given, sizes, call);
   // Without tokens there is no output, but the final state still is the initial one.
-  call.empty = arguments.sequences == 0 || (arguments.tokens == 0 && arguments.final_state == nullptr);
-  return call;
-}
-
-Call CallChecker::states(const ForwardArguments& given, const Tensor& log_decay_total) const {
-  Call call;
-  Arguments& arguments = call.arguments;
-  Sizes sizes = known_sizes();
-  if (program_.reads_key) {
-    sizes.check(key_, given.k);
-    arguments.key = argument_of(given.k);
-    name_tensor(call, key_, given.k, &arguments.key.data);
-    if (is_vectorized(given.k)) arguments.flags |= key_is_vectorized;
-  }
-  sizes.check(value_, given.v);
-  arguments.value = argument_of(given.v);
-  name_tensor(call, value_, given.v, &arguments.value.data);
-  if (is_vectorized(given.v)) arguments.flags |= value_is_vectorized;
-  bind_gates(given, sizes, call);
-  bind_scalars(given, arguments);
-  // Where neither k nor a gate has key heads, nothing depends on their number.
-  if (!sizes.knows(Axis::heads)) sizes.set(Axis::heads, sizes[Axis::value_heads]);
-  bind_packing(given, sizes, call);
-  bind_states(given, sizes, call);
-  if (is_given(log_decay_total)) {
-    sizes.check(total_, log_decay_total);
-    arguments.log_decay_total = log_decay_total.data;
-    name_tensor(call, total_, log_decay_total, &arguments.log_decay_total);
-  }
-  if (arguments.final_state == nullptr && arguments.log_decay_total == nullptr)
-    sizes.refuse("final_state", "there is nothing to write", "neither", "final_state, log_decay_total, or both");
-  set_shape(sizes, call);
-  bind_workspace(given, sizes, call);
-  call.empty = arguments.sequences == 0;
+  call.empty = call.arguments->sequences == 0 || (call.arguments->tokens == 0 && !writes_without_tokens);
   return call;
 }
 
 Call CallChecker::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const {
-  Call call;
+  Call call(program_.port_slots);
   Sizes sizes = known_sizes();
-  sizes.check(state_, state);
-  sizes.check(earlier_, earlier);
-  sizes.check(total_, log_decay_total);
+  const auto take = [&](const char* name, const char* called, const Tensor& tensor, bool writable) {
+    Port port = *find_port(program_.ports, name);
+    port.name = called;
+    port.writable = writable;
+    bind(port, tensor, sizes, call);
+  };
+  take("final_state", "state", state, true);
+  if (!call.tensors.empty()) call.tensors.back().initialized = true;  // it is added to
+  take("initial_state", "earlier", earlier, false);
+  take("log_decay_total", "log_decay_total", log_decay_total, false);
   sizes.set(Axis::heads, sizes[Axis::value_heads]);
   sizes.set(Axis::batch, sizes[Axis::sequences]);
   sizes.set(Axis::tokens, 0);
-  call.arguments.final_state = state.data;
-  call.arguments.initial_state = earlier.data;
-  call.arguments.log_decay_total = log_decay_total.data;
-  name_tensor(call, state_, state, &call.arguments.final_state);
-  if (!call.tensors.empty()) call.tensors.back().initialized = true;  // it is added to
-  name_tensor(call, earlier_, earlier, &call.arguments.initial_state);
-  name_tensor(call, total_, log_decay_total, &call.arguments.log_decay_total);
-  if (!call.tensors.empty()) call.tensors.back().writable = false, call.tensors.back().initialized = true;  // now read
   set_shape(sizes, call);
-  call.empty = call.arguments.sequences == 0;
+  call.empty = call.arguments->sequences == 0;
   return call;
 }
 

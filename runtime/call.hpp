@@ -3,48 +3,62 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <rankone/operator.hpp>
 
+#include "codegen/launch_arguments.hpp"
 #include "codegen/program.hpp"
 #include "runtime/call_tensor.hpp"
 #include "runtime/tensor_check.hpp"
-#include "templates/device/arguments.cuh"
 
 namespace rankone {
 
 struct Call {
-  Arguments arguments{};
+  explicit Call(int ports = 0) : arguments(ports) {}
+
+  LaunchArguments arguments;
   Shape shape{};
   std::vector<CallTensor> tensors;  // its tensors, where kernels are checked against them
-  bool empty = false;           // nothing to compute, nothing to write
+  bool empty = false;               // nothing to compute, nothing to write
 };
+
+// The member of a call's arguments that has a port's name; null for what is given by name.
+Tensor ForwardArguments::*member_of(std::string_view name);
+// Puts a tensor where its name belongs.
+void bind_tensor(ForwardArguments& arguments, const std::string& name, const Tensor& tensor);
 
 // What the calls of one program have to look like; made once, used by every launch.
 class CallChecker {
  public:
   CallChecker(const Program& program, bool on_cpu);  // then cu_seqlens can be read, and tensors are wanted
 
-  Call forward(const ForwardArguments& given) const;
-  Call states(const ForwardArguments& given, const Tensor& log_decay_total) const;
+  Call forward(const ForwardArguments& given) const { return check(given, {}); }
+  Call states(const ForwardArguments& given, const Tensor& log_decay_total) const {
+    return check(given, {"log_decay_total", log_decay_total});
+  }
   Call combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const;
 
  private:
+  struct Bound {
+    Port port;
+    Tensor ForwardArguments::*member;
+  };
   const Program& program_;
   bool on_cpu_;
   std::string where_;
-  Port query_, key_, value_, offsets_, output_, initial_state_, final_state_, total_, earlier_, state_;
-  std::vector<Port> inputs_, parameters_;
+  std::vector<Bound> ports_;
 
   Sizes known_sizes() const;
-  void bind_gates(const ForwardArguments& given, Sizes& sizes, Call& call) const;
+  Call check(const ForwardArguments& given, const NamedTensor& beside) const;
+  void bind(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const;
+  void bind_packing(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const;
   void bind_scalars(const ForwardArguments& given, Arguments& arguments) const;
-  void bind_packing(const ForwardArguments& given, Sizes& sizes, Call& call) const;
-  void bind_states(const ForwardArguments& given, Sizes& sizes, Call& call) const;
   void bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const;
+  void set_shape(const Sizes& sizes, Call& call) const;
+  void refuse_unknown(const ForwardArguments& given, const Sizes& sizes) const;
   void name_tensor(Call& call, const Port& port, const Tensor& tensor, const void* argument) const;
-  void set_shape(Sizes& sizes, Call& call) const;
 };
 
 }  // namespace rankone

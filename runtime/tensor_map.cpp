@@ -14,11 +14,6 @@ constexpr std::int64_t unit = 16;                                             //
 constexpr std::int64_t first_too_far = std::int64_t{1} << 40;                 // of a stride
 constexpr std::int64_t most_size = std::numeric_limits<std::int32_t>::max();  // coordinates have 32 bits and a sign
 
-const TensorArgument& tensor_of(const Arguments& arguments, std::size_t index) {
-  const TensorArgument* const first[] = {&arguments.query, &arguments.key, &arguments.value};
-  return index < 3 ? *first[index] : arguments.inputs[index - 3];
-}
-
 }  // namespace
 
 bool can_be_mapped(MappedTensor& tensor) {
@@ -33,36 +28,33 @@ bool can_be_mapped(MappedTensor& tensor) {
   return true;
 }
 
-TensorMaps::TensorMaps(const Program& program) {
-  if (!program.uses_tma) return;
-  box_tokens_ = program.schedule.chunk;
-  const CompileOptions& options = program.options;
-  const int element = static_cast<int>(size_of(options.dtype));
-  mapped_[0] = {options.key_dim, element, true};
-  if (program.reads_key) mapped_[1] = {options.key_dim, element, true};
-  mapped_[2] = {options.value_dim, element, false};
-  for (std::size_t i = 3; const Port& input : ports_of(program.ports, PortRole::gate)) {
-    if (input.axes.has(Axis::key))
-      mapped_[i] = {options.key_dim, static_cast<int>(size_of(input.type)), input.axes.has(Axis::heads)};
-    ++i;
+TensorMaps::TensorMaps(const Program& program) : box_tokens_(program.schedule.chunk) {
+  AxisSizes fixed;
+  fixed.set(Axis::key, program.options.key_dim);
+  fixed.set(Axis::value, program.options.value_dim);
+  for (const Port& port : program.ports) {
+    if (port.slot >= program.map_slots || port.axes.size() != most_axes) continue;
+    mapped_.push_back({.slot = port.slot,
+                       .columns = fixed[port.axes[most_axes - 1]],
+                       .element_bytes = static_cast<int>(size_of(port.type)),
+                       .has_key_heads = port.axes.has(Axis::heads)});
   }
 }
 
 void TensorMaps::add(Call& call, const LoadedKernels& kernels) const {
-  for (std::size_t i = 0; i < mapped_.size(); ++i) {
-    const Mapped& each = mapped_[i];
-    if (each.columns == 0) continue;
-    const TensorArgument& tensor = tensor_of(call.arguments, i);
+  for (const Mapped& each : mapped_) {
+    const TensorArgument& tensor = call.arguments.port(each.slot);
     const std::int64_t bytes = each.element_bytes;
-    MappedTensor boxed{
+    MappedTensor mapped{
         .base = tensor.data,
         .sizes = {each.columns, call.shape.tokens, each.has_key_heads ? call.shape.heads : call.shape.value_heads,
                   call.shape.batch},
         .strides = {tensor.token_stride * bytes, tensor.head_stride * bytes, tensor.batch_stride * bytes},
         .element_bytes = each.element_bytes,
         .box_tokens = box_tokens_};
-    if (can_be_mapped(boxed) && kernels.encode(boxed, call.arguments.maps[i]))
-      call.arguments.flags |= first_tensor_is_mapped << i;
+    const auto slot = static_cast<std::size_t>(each.slot);
+    if (can_be_mapped(mapped) && kernels.encode(mapped, call.arguments.map(slot)))
+      call.arguments->mapped |= 1u << each.slot;
   }
 }
 

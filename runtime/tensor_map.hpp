@@ -2,13 +2,12 @@
 // The maps of a call's tensors, by which the Hopper family's loader may copy them.
 #pragma once
 
-#include <array>
 #include <cstdint>
+#include <vector>
 
 #include "codegen/program.hpp"
 #include "runtime/call.hpp"
 #include "runtime/mapped_tensor.hpp"
-#include "templates/device/arguments.cuh"
 
 namespace rankone {
 
@@ -23,11 +22,12 @@ class TensorMaps {
 
  private:
   struct Mapped {
-    int columns = 0;  // 0: none
+    int slot = 0;
+    std::int64_t columns = 0;
     int element_bytes = 0;
     bool has_key_heads = false;
   };
-  std::array<Mapped, max_maps> mapped_{};
+  std::vector<Mapped> mapped_;
   int box_tokens_ = 0;
 };
 

@@ -14,6 +14,7 @@ namespace rankone::recurrence {
 
 struct Span {
   std::int64_t batch, begin, end;  // tokens [begin, end) of a batch row
+  std::int64_t position;           // of the first
 };
 
 struct Sizes {

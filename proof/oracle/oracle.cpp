@@ -61,7 +61,7 @@ class Recurrence {
                 .key_head = head / (sizes_.value_heads / sizes_.heads),
                 .heads = sizes_.value_heads};
     for (place.token = span.begin; place.token < span.end; ++place.token) {
-      place.position = place.token - span.begin;
+      place.position = span.position + place.token - span.begin;
       step(place);
     }
     store_state(n, head);

@@ -26,14 +26,16 @@ class CpuKernels final : public LoadedKernels {
   CpuKernels(std::shared_ptr<HostModule> module, std::vector<Kernel> kernels, const EmulationOptions& options)
       : module_(std::move(module)), kernels_(std::move(kernels)), options_(options) {}
 
-  void launch(std::span<const KernelLaunch> launches, const Arguments& arguments, std::span<const CallTensor> tensors,
-              void*) const override {
+  void launch(std::span<const KernelLaunch> launches, const LaunchArguments& arguments,
+              std::span<const CallTensor> tensors, void*) const override {
     GlobalMemory memory(tensors);
+    LaunchArguments bound = arguments;
+    memory.bind(*bound, bound.maps());
     for (const auto& [index, blocks] : launches) {
       const Kernel& kernel = kernels_[index];
       const EmulationReport report =
           emulate(*module_, {kernel.entry, blocks, kernel.threads, kernel.shared_bytes, kernel.cluster, &memory},
-                  arguments, options_);
+                  *bound, options_);
       if (options_.on_report) options_.on_report(report);
     }
   }

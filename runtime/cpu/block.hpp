@@ -110,7 +110,7 @@ struct Failure {
 
 // What all blocks of a launch have in common.
 struct BlockLaunch {
-  void (*entry)(Arguments) = nullptr;
+  void (*entry)(const Arguments&) = nullptr;  // and the ports behind them
   const Arguments* arguments = nullptr;
   std::int64_t blocks = 1;
   int threads = 0, shared_bytes = 0;  // of a block

@@ -137,10 +137,9 @@ EmulationReport emulate(const HostModule& module, const EmulatedKernel& kernel, 
                 where);
 
   BlockLaunch each;
-  each.entry = reinterpret_cast<void (*)(Arguments)>(module.entry(entry));
+  each.entry = reinterpret_cast<void (*)(const Arguments&)>(module.entry(entry));
   if (memory != nullptr) memory->begin_kernel();
-  const Arguments bound = memory != nullptr ? memory->bind(arguments) : arguments;
-  each.arguments = &bound;
+  each.arguments = &arguments;
   each.memory = memory;
   each.threads = threads;
   each.shared_bytes = shared_bytes;

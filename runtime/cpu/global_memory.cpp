@@ -94,14 +94,13 @@ const void* GlobalMemory::tagged(const void* data, std::size_t region) const {
   return reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(data) | (region + 1) << tag_shift);
 }
 
-Arguments GlobalMemory::bind(const Arguments& arguments) const {
-  Arguments bound = arguments;
+void GlobalMemory::bind(Arguments& arguments, std::span<TensorMap> maps) const {
   for (std::size_t i = 0; i < tensors_.size(); ++i) {
     const CallTensor& region = tensors_[i].region;
     const void* const data = tagged(region.data, i);
-    std::memcpy(reinterpret_cast<unsigned char*>(&bound) + region.argument, &data, sizeof data);
+    std::memcpy(reinterpret_cast<unsigned char*>(&arguments) + region.argument, &data, sizeof data);
   }
-  for (TensorMap& map : bound.maps) {
+  for (TensorMap& map : maps) {
     const void* const base = host_map_base(map);
     for (std::size_t i = 0; base != nullptr && i < tensors_.size(); ++i) {
       if (tensors_[i].region.data != base) continue;
@@ -109,7 +108,6 @@ Arguments GlobalMemory::bind(const Arguments& arguments) const {
       break;
     }
   }
-  return bound;
 }
 
 GlobalFinding GlobalMemory::locate(const GlobalUse& use) const {

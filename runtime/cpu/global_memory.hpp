@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "runtime/cpu/actors.hpp"
 #include "runtime/call_tensor.hpp"
+#include "runtime/cpu/actors.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {
@@ -57,8 +57,8 @@ class GlobalMemory {
   explicit GlobalMemory(std::span<const CallTensor> regions);
   ~GlobalMemory();
 
-  // What kernels get in the place of these arguments.
-  Arguments bind(const Arguments& arguments) const;
+  // Makes of a call's arguments, and the maps among them, what kernels get in their place.
+  void bind(Arguments& arguments, std::span<TensorMap> maps) const;
   // What former kernels of the call did comes before what the next one does.
   void begin_kernel() { ++kernel_; }
 

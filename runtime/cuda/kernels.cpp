@@ -50,12 +50,12 @@ CudaKernels::~CudaKernels() {
   driver_.cuCtxPopCurrent(&popped);
 }
 
-void CudaKernels::launch(std::span<const KernelLaunch> kernels, const Arguments& arguments, std::span<const CallTensor>,
-                         void* stream) const {
+void CudaKernels::launch(std::span<const KernelLaunch> kernels, const LaunchArguments& arguments,
+                         std::span<const CallTensor>, void* stream) const {
   const CurrentContext current(driver_, context_);
   for (const auto& [kernel, blocks] : kernels) {
     const Entry& entry = entries_[kernel];
-    void* parameters[] = {const_cast<Arguments*>(&arguments)};
+    void* parameters[] = {const_cast<Arguments*>(&*arguments)};
     const Result result =
         driver_.cuLaunchKernel(entry.function, static_cast<unsigned>(blocks), 1, 1, entry.threads, 1, 1,
                                entry.shared_bytes, static_cast<Stream>(stream), parameters, nullptr);

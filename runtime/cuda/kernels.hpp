@@ -19,8 +19,8 @@ class CudaKernels final : public LoadedKernels {
   CudaKernels(const CudaKernels&) = delete;
   CudaKernels& operator=(const CudaKernels&) = delete;
 
-  void launch(std::span<const KernelLaunch> kernels, const Arguments& arguments, std::span<const CallTensor> tensors,
-              void* stream) const override;
+  void launch(std::span<const KernelLaunch> kernels, const LaunchArguments& arguments,
+              std::span<const CallTensor> tensors, void* stream) const override;
   bool encode(const MappedTensor& tensor, TensorMap& map) const override;
 
  private:

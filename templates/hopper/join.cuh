@@ -16,16 +16,18 @@ RK_DEVICE void store_joined(const Arguments& arguments, long long sequence, int 
                             const float (&sums)[4]) {
   constexpr int keys = Policy::key_dim, values = Policy::value_dim;
   constexpr bool per_key = Policy::decay == DecayKind::per_key;
-  const States<Policy, void> final_state{arguments.final_state, arguments.value_heads};
+  const States<Policy, void> final_state{port<Policy>(arguments, Policy::Ports::final_state).data,
+                                           arguments.value_heads};
   const long long matrix = sequence * arguments.value_heads + head;
+  void* const totals = port<Policy>(arguments, Policy::Ports::log_decay_total).data;
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const int element = first + i, key = Policy::value_major_state ? element % keys : element / values,
               value = Policy::value_major_state ? element / keys : element % values;
     if (final_state.exists(sequence))
       final_state.store(final_state.first(sequence, head) + element, as_float(state.word[i]));
-    if (arguments.log_decay_total != nullptr && value == 0 && (per_key || key == 0))
-      global_store<float>(global<float>(arguments.log_decay_total) + (per_key ? matrix * keys + key : matrix),
+    if (totals != nullptr && value == 0 && (per_key || key == 0))
+      global_store<float>(global<float>(totals) + (per_key ? matrix * keys + key : matrix),
                           sums[i] * log_of_2);
   }
 }
@@ -40,10 +42,11 @@ template <class Policy> RK_DEVICE void join(const Arguments& arguments) {
   const int head = static_cast<int>(matrix % arguments.value_heads);
   if (first >= elements) return;  // a multiple of 4: K and V are multiples of 16
   Work work;
-  place_sequence(arguments, sequence, arguments.segment_tokens, work);
+  place_sequence<Policy>(arguments, sequence, arguments.segment_tokens, work);
   const long long segments = segments_of(work.length, arguments.segment_tokens);
   Vector16 state{};
-  const States<Policy, const void> initial{arguments.initial_state, arguments.value_heads};
+  const States<Policy, const void> initial{port<Policy>(arguments, Policy::Ports::initial_state).data,
+                                             arguments.value_heads};
   if (initial.exists(sequence)) {
     const long long element = initial.first(sequence, head) + first;
 #pragma unroll

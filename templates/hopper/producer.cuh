@@ -24,6 +24,9 @@ template <class T> RK_DEVICE float from_bits(unsigned bits) {
 }
 
 template <class T> struct Producer {
+  static_assert(T::Ports::q == query_tensor && T::Ports::k == key_tensor && T::Ports::v == value_tensor &&
+                    T::Ports::first_input == first_input_tensor,
+                "tensors that fill stages, and their maps, are counted as ports are");
   using Storage = typename T::Storage;
   static constexpr HopperLayout layout = T::layout;
   static constexpr int tensors = first_input_tensor + T::input_count;
@@ -39,12 +42,13 @@ template <class T> struct Producer {
   int coming = 0;  // thread 0: bytes that the chunk's barrier is to expect
 
   template <class Type>
-  RK_DEVICE void set_source(const WorkItem& found, int index, const TensorArgument& tensor, unsigned vectorized,
-                            int head, int column, int columns, int tile) const {
+  RK_DEVICE void set_source(const WorkItem& found, int index, const Arguments& arguments, int head, int column,
+                            int columns, int tile) const {
+    const TensorArgument& tensor = port<T>(arguments, index);
     TileSource<Type>{global<const Type>(tensor.data) + found.batch * tensor.batch_stride +
                          token_of<T>(found.start, found.length, 0) * tensor.token_stride + head * tensor.head_stride +
                          column,
-                     step_of<T>(tensor.token_stride), columns - column, tile, vectorized}
+                     step_of<T>(tensor.token_stride), columns - column, tile, is_vectorized(arguments, index)}
         .store(next.source(index));
   }
   template <int index = 0> RK_DEVICE void set_input_sources(const WorkItem& found, const Arguments& arguments) const {
@@ -52,8 +56,7 @@ template <class T> struct Producer {
       constexpr bool has_key_heads = T::input_has_key_heads[index];
       constexpr int tile = layout.inputs[index];
       set_source<typename TypeOf<T::input_types[index]>::Type>(
-          found, first_input_tensor + index, arguments.inputs[index],
-          arguments.flags & (first_input_is_vectorized << index), has_key_heads ? found.query_head : found.head,
+          found, first_input_tensor + index, arguments, has_key_heads ? found.query_head : found.head,
           T::input_is_per_key[index] ? first_rank_column<T>() : 0, T::key_dim, tile);
       set_input_sources<index + 1>(found, arguments);
     }
@@ -64,16 +67,15 @@ template <class T> struct Producer {
     next = {queue.next(arguments, found) ? layout.work_items + place * work_item_bytes : 0};
     if (next.offset != 0 && thread == 0) {
       next.store(found);
-      const unsigned flags = arguments.flags;
       const int column = first_rank_column<T>(), column_blocks = column / 64 * T::chunk * swizzle_row_bytes;
       if constexpr (T::has_gate_group) {
-        set_source<Storage>(found, query_tensor, arguments.query, flags & query_is_vectorized, found.query_head, column,
+        set_source<Storage>(found, query_tensor, arguments, found.query_head, column,
                             T::key_dim, layout.query + column_blocks);
-        set_source<Storage>(found, key_tensor, arguments.key, flags & key_is_vectorized, found.query_head, column,
+        set_source<Storage>(found, key_tensor, arguments, found.query_head, column,
                             T::key_dim, layout.key + column_blocks);
       }
       if constexpr (T::has_consumers) {
-        set_source<Storage>(found, value_tensor, arguments.value, flags & value_is_vectorized, found.head,
+        set_source<Storage>(found, value_tensor, arguments, found.head,
                             found.value_column, T::value_dim, layout.value);
       }
       set_input_sources(found, arguments);
@@ -105,15 +107,16 @@ template <class T> struct Producer {
   // becomes zero, but beyond that of a packed sequence lies the next one.
   static RK_DEVICE unsigned by_tma(const Arguments& arguments, int count) {
     if constexpr (!T::uses_tma || T::walk != Walk::ascending) return 0u;
-    const bool whole = count == T::chunk || arguments.cu_seqlens == nullptr;
-    return whole ? arguments.flags / first_tensor_is_mapped & tile_tensors() : 0u;
+    const bool whole = count == T::chunk || !is_packed<T>(arguments);
+    return whole ? arguments.mapped & tile_tensors() : 0u;
   }
   // While the first item is found.
   RK_DEVICE void prefetch_tensor_maps(const Arguments& arguments) const {
-    if constexpr (!T::uses_tma) return;
-    const int thread = thread_index();
-    const unsigned maps = arguments.flags / first_tensor_is_mapped & tile_tensors();
-    if (thread < tensors && (maps >> thread & 1u) != 0) tma_prefetch(arguments.maps[thread]);
+    if constexpr (T::uses_tma) {
+      const int thread = thread_index();
+      const unsigned maps = arguments.mapped & tile_tensors();
+      if (thread < tensors && (maps >> thread & 1u) != 0) tma_prefetch(tensor_map<T>(arguments, thread));
+    }
   }
   // By one thread, which comes after a fence_async; adds to `bytes` those that will come.
   template <int index = tensors - 1>  // gates first: they are needed first
@@ -132,7 +135,7 @@ template <class T> struct Producer {
           const int target = to.base() + TileSource<Storage>::tile_of(item.source(index));
 #pragma unroll
           for (int i = 0; i < column_blocks; ++i)
-            tma_load(target + i * column_block, arguments.maps[index], column + i * step, token, head, batch,
+            tma_load(target + i * column_block, tensor_map<T>(arguments, index), column + i * step, token, head, batch,
                      to.full());
           bytes += column_blocks * column_block;
         }

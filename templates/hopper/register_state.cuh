@@ -45,7 +45,8 @@ template <class T> struct RegisterState {
     if (T::keeps_states && split) return;
     if constexpr (states_are_as_in_workspace<T>) {
       load(
-          States<T, const void>{split ? arguments.segment_states : arguments.initial_state, arguments.value_heads},
+          States<T, const void>{split ? arguments.segment_states : port<T>(arguments, T::Ports::initial_state).data,
+                                arguments.value_heads},
           item, [&] { return split ? item.slot() : item.sequence(); }, column);
     } else {
       if (split)
@@ -54,7 +55,7 @@ template <class T> struct RegisterState {
             [&] { return item.slot(); }, column);
       else
         load(
-            States<T, const void>{arguments.initial_state, arguments.value_heads}, item,
+            States<T, const void>{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads}, item,
             [&] { return item.sequence(); }, column);
     }
   }
@@ -63,7 +64,9 @@ template <class T> struct RegisterState {
     if (T::writes_output && !item.ends()) return;
     if constexpr (states_are_as_in_workspace<T>) {
       store(
-          States<T, void>{kept ? arguments.segment_states : arguments.final_state, arguments.value_heads}, item,
+          States<T, void>{kept ? arguments.segment_states : port<T>(arguments, T::Ports::final_state).data,
+                          arguments.value_heads},
+          item,
           [&] { return kept ? item.slot() : item.sequence(); }, column);
     } else {
       if (kept)
@@ -72,8 +75,8 @@ template <class T> struct RegisterState {
             [&] { return item.slot(); }, column);
       else
         store(
-            States<T, void>{arguments.final_state, arguments.value_heads}, item, [&] { return item.sequence(); },
-            column);
+            States<T, void>{port<T>(arguments, T::Ports::final_state).data, arguments.value_heads}, item,
+            [&] { return item.sequence(); }, column);
     }
   }
   template <class Tensor, class Index>

@@ -35,7 +35,7 @@ RK_DEVICE long long segments_of(long long length, long long tokens) {
 template <class T> RK_DEVICE long long slots_of(const Arguments& arguments) {
   if (!is_split<T>(arguments)) return arguments.sequences;
   const long long tokens = segment_length<T>(arguments), segments = (arguments.tokens + tokens - 1) / tokens;
-  return arguments.cu_seqlens != nullptr ? segments + arguments.sequences : segments * arguments.sequences;
+  return is_packed<T>(arguments) ? segments + arguments.sequences : segments * arguments.sequences;
 }
 
 }  // namespace rankone

@@ -33,14 +33,14 @@ template <class T> struct WarpTile {
     }
   }
   RK_DEVICE void send(const Arguments& arguments, const WorkItemRecord& item, long long first_token, int rows) const {
-    const TensorArgument& output = arguments.output;
+    const TensorArgument& output = port<T>(arguments, T::Ports::o);
     const int lane = opaque(lane_index()), half = lane % 2, first_row = lane / 2,
               first_column = item.value_column() + column + 8 * half;
     if (first_column >= T::value_dim) return;
     Global<Storage> target = global<Storage>(output.data) + item.batch() * output.batch_stride +
                              token_of<T>(item.start(), item.length(), first_token + first_row) * output.token_stride +
                              item.head() * output.head_stride + first_column;
-    if ((arguments.flags & output_is_vectorized) != 0 && first_column + 8 <= T::value_dim) {
+    if (is_vectorized(arguments, T::Ports::o) != 0 && first_column + 8 <= T::value_dim) {
 #pragma unroll
       for (int turn = 0; turn < T::chunk / 16; ++turn) {
         const int row = first_row + turn * 16;

@@ -89,7 +89,7 @@ template <class T> struct TotalsPlace {
 
   RK_DEVICE TotalsPlace(const Arguments& arguments, const WorkItemRecord& item)
       : for_caller(keeps_for_caller<T>(arguments)),
-        base(for_caller ? arguments.log_decay_total : arguments.segment_decays),
+        base(for_caller ? port<T>(arguments, T::Ports::log_decay_total).data : arguments.segment_decays),
         first(((for_caller ? item.sequence() : item.slot()) * arguments.value_heads + item.head()) * width) {}
   RK_DEVICE void store(int column, float sum) const {
     if (for_caller && base == nullptr) return;

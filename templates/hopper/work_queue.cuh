@@ -12,11 +12,12 @@ namespace rankone {
 // one for each thread of the producer, all of which ask; more keep their own order. find_next() has a barrier before the
 // next asking.
 template <class T> RK_DEVICE long long longest_first(const Arguments& arguments, long long rank) {
-  if (arguments.cu_seqlens == nullptr || arguments.sequences > group_threads) return rank;
+  if (!is_packed<T>(arguments) || arguments.sequences > group_threads) return rank;
   constexpr long long longest = 0x7fffffff;
   const int thread = thread_index();
   const bool exists = thread < arguments.sequences;
-  const long long tokens = exists ? sequence_offset(arguments, thread + 1) - sequence_offset(arguments, thread) : -1;
+  const long long tokens =
+      exists ? sequence_offset<T>(arguments, thread + 1) - sequence_offset<T>(arguments, thread) : -1;
   const int tokens_here = static_cast<int>(exists ? clamp(tokens, 0, longest) : -1);
   shared_store<int>(T::layout.lengths + thread * 4, tokens_here);
   named_barrier_sync(producer_barrier, group_threads);
@@ -53,13 +54,13 @@ template <class T> RK_DEVICE bool find_item(const Arguments& arguments, long lon
   item.slot = place_item_columns<T>(arguments, index, item);
   item.ends = true;
   if (!is_split<T>(arguments)) {
-    place_sequence(arguments, longest_first<T>(arguments, item.slot), T::chunk, item);
+    place_sequence<T>(arguments, longest_first<T>(arguments, item.slot), T::chunk, item);
     if constexpr (T::prepared) item.slot = item.first_slot;
     return true;
   }
   const long long tokens = segment_length<T>(arguments), segment = place_chunk<T>(arguments, item.slot, tokens, item);
   Work whole;
-  place_sequence(arguments, item.sequence, T::prepared ? T::chunk : tokens, whole);
+  place_sequence<T>(arguments, item.sequence, T::prepared ? T::chunk : tokens, whole);
   const long long segments = segments_of(whole.length, tokens);
   item.ends = segment == segments - 1;
   if constexpr (T::prepared) item.slot = whole.first_slot + segment * prepare_chunks;

@@ -11,5 +11,5 @@
 #define __forceinline__ inline __attribute__((always_inline))
 #define __launch_bounds__(...)
 #define __cluster_dims__(...)
-#define __grid_constant__
+#define __grid_constant__ &  // stands behind the type: arguments come by reference
 #define __align__(bytes) __attribute__((aligned(bytes)))

@@ -27,7 +27,8 @@ template <class T, class Place> struct At {
     if constexpr ((axes & query_head_axis) != 0) element = place.query_head();
     if constexpr ((axes & value_head_axis) != 0) element = place.head();
     if constexpr ((axes & key_axis) != 0) element = element * T::key_dim + place.key_of(column);
-    return to_float(global_load<Type>(global<const Type>(place.arguments.parameters[index]) + element));
+    const void* const parameter = port<T>(place.arguments, T::Ports::first_parameter + index).data;
+    return to_float(global_load<Type>(global<const Type>(parameter) + element));
   }
   template <int index> RK_DEVICE float input() const { return place.template input<index>(row, column); }
 };

@@ -15,11 +15,12 @@ template <class Policy> RK_DEVICE void combine(const Arguments& arguments) {
   const long long matrix = block_index();
   const long long sequence = matrix / arguments.value_heads;
   const int head = static_cast<int>(matrix % arguments.value_heads);
-  const States<Policy, const void> earlier{arguments.initial_state, arguments.value_heads};
-  const States<Policy, void> state{arguments.final_state, arguments.value_heads};
+  const States<Policy, const void> earlier{port<Policy>(arguments, Policy::Ports::initial_state).data, arguments.value_heads};
+  const States<Policy, void> state{port<Policy>(arguments, Policy::Ports::final_state).data, arguments.value_heads};
   const long long from = earlier.first(sequence, head), to = state.first(sequence, head);
+  const void* const sums = port<Policy>(arguments, Policy::Ports::log_decay_total).data;
   for (int i = thread_index(); i < keys * values; i += combine_threads) {
-    const float log_sum = Transfer<Policy>::log_decay_of(arguments.log_decay_total, matrix, i);
+    const float log_sum = Transfer<Policy>::log_decay_of(sums, matrix, i);
     state.store(to + i, Transfer<Policy>::apply(earlier.load(from + i), log2_decay(log_sum), state.load(to + i)));
   }
 }

@@ -35,7 +35,7 @@ template <class Traits> struct ChunkPlace {
       constexpr int offset = Traits::layout.inputs[index];
       return Tile<T, Traits::key_padded>{stage + offset}.load(row, column);
     } else {
-      const TensorArgument& tensor = arguments.inputs[index];
+      const TensorArgument& tensor = port<Traits>(arguments, Traits::Ports::first_input + index);
       const int head_of_input = Traits::input_has_key_heads[index] ? work.query_head : work.head, last_row = rows - 1;
       const long long token =
           token_of<Traits>(work.start, work.length, first_token + (row < last_row ? row : last_row));

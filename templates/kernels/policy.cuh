@@ -8,6 +8,18 @@
 
 namespace rankone {
 
+// What the kernels of a Policy are launched with, and the tensors in it.
+template <class Policy> using ArgumentsOf = PortArguments<Policy::Ports::count, Policy::Ports::maps>;
+template <class Policy> RK_DEVICE const TensorArgument& port(const Arguments& arguments, int index) {
+  return static_cast<const ArgumentsOf<Policy>&>(arguments).ports[index];
+}
+template <class Policy> RK_DEVICE const TensorMap& tensor_map(const Arguments& arguments, int index) {
+  return static_cast<const ArgumentsOf<Policy>&>(arguments).maps[index];
+}
+RK_DEVICE unsigned is_vectorized(const Arguments& arguments, int index) {
+  return static_cast<unsigned>(arguments.vectorized >> index) & 1u;
+}
+
 enum class DecayKind : unsigned char { none, constant, per_head, per_key };
 enum class ElementType : unsigned char { bf16, f16, f32 };
 // What a query reads of its own token: all; nothing; or nothing but its product with a weight of its own.

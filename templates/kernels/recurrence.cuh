@@ -16,11 +16,12 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
   struct alignas(2 * sizeof(Storage)) Pair { Storage low, high; };
   const LanePlace lane = lane_place();
   const int first_column = work.value_column + warp_index() * Traits::columns + 2 * lane.pair;
-  const bool whole = (arguments.flags & output_is_vectorized) != 0 &&
+  const TensorArgument& output = port<Traits>(arguments, Traits::Ports::o);
+  const bool whole = is_vectorized(arguments, Traits::Ports::o) != 0 &&
                      work.value_column + Traits::value_tile <= Traits::value_dim;
-  Global<Storage> target = global<Storage>(arguments.output.data) + work.batch * arguments.output.batch_stride +
-                           token_of<Traits>(work.start, work.length, first_token + first + lane.group) * arguments.output.token_stride +
-                           work.head * arguments.output.head_stride + first_column;
+  Global<Storage> target = global<Storage>(output.data) + work.batch * output.batch_stride +
+                           token_of<Traits>(work.start, work.length, first_token + first + lane.group) * output.token_stride +
+                           work.head * output.head_stride + first_column;
 #pragma unroll
   for (int side = 0; side < 2; ++side) {
     if (first + lane.group + 8 * side < rows) {
@@ -40,7 +41,7 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
         }
       }
     }
-    target += 8 * step_of<Traits>(arguments.output.token_stride);
+    target += 8 * step_of<Traits>(output.token_stride);
   }
 }
 

@@ -40,9 +40,10 @@ struct DecayTotal {
     }
   }
   RK_DEVICE void store(const Arguments& arguments, const Work& work) const {
-    if (arguments.log_decay_total == nullptr || work.value_tile != 0) return;
+    void* const totals = port<Traits>(arguments, Traits::Ports::log_decay_total).data;
+    if (totals == nullptr || work.value_tile != 0) return;
     constexpr int keys = Traits::per_key ? Traits::key_dim : 1;
-    const Global<float> target = global<float>(arguments.log_decay_total) + (work.sequence * arguments.value_heads + work.head) * keys;
+    const Global<float> target = global<float>(totals) + (work.sequence * arguments.value_heads + work.head) * keys;
 #pragma unroll
     for (int i = 0; i < owned; ++i) {
       const int column = thread_index() + i * Traits::threads;

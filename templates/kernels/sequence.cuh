@@ -16,7 +16,7 @@ struct Work {
   long long start;      // first token, in the row
   long long length;     // tokens
   long long first_slot; // of the workspace: the slot of the chunk that starts at `start`
-  long long position;   // index within its sequence of the token at `start`
+  long long position;   // of the token at `start`, as formulas count it
 };
 
 // The walk of a policy, decided here: the token, in the row of the tensors, that comes `index`-th of those from `start`
@@ -32,30 +32,45 @@ RK_DEVICE long long clamp(long long value, long long low, long long high) {
   return value < low ? low : value > high ? high : value;
 }
 
+template <class T> RK_DEVICE bool is_packed(const Arguments& arguments) {
+  return port<T>(arguments, T::Ports::cu_seqlens).data != nullptr;
+}
+
 // Offsets come from the caller's device memory: whatever they hold, no token outside [0, T) is touched.
-RK_DEVICE long long sequence_offset(const Arguments& arguments, long long index) {
-  const long long offset = arguments.flags & cu_seqlens_are_64_bit
-                               ? global_load<long long>(global<const long long>(arguments.cu_seqlens) + index)
-                               : global_load<int>(global<const int>(arguments.cu_seqlens) + index);
+template <class T> RK_DEVICE long long sequence_offset(const Arguments& arguments, long long index) {
+  const void* const offsets = port<T>(arguments, T::Ports::cu_seqlens).data;
+  const long long offset = (arguments.wide >> T::Ports::cu_seqlens & 1u) != 0
+                               ? global_load<long long>(global<const long long>(offsets) + index)
+                               : global_load<int>(global<const int>(offsets) + index);
   return clamp(offset, 0, arguments.tokens);
 }
 
 // Packed sequence n starts at slot floor(start / chunk) + n: never fewer slots than chunks, known without a scan, and
 // in all at most ceil(T / chunk) + N.
-RK_DEVICE long long packed_slot(const Arguments& arguments, long long index, long long chunk) {
-  return sequence_offset(arguments, index) / chunk + index;
+template <class T> RK_DEVICE long long packed_slot(const Arguments& arguments, long long index, long long chunk) {
+  return sequence_offset<T>(arguments, index) / chunk + index;
+}
+
+// What the first token of a sequence has for its position: not 0 where a call goes on from an earlier one's state.
+template <class T> RK_DEVICE long long start_position(const Arguments& arguments, long long index) {
+  if constexpr (T::reads_position) {
+    const void* const starts = port<T>(arguments, T::Ports::start_positions).data;
+    if (starts != nullptr) return global_load<long long>(global<const long long>(starts) + index);
+  }
+  return 0;
 }
 
 // The sequence as a whole, for the roles that walk it; slots are those of its chunks.
+template <class T>
 RK_DEVICE void place_sequence(const Arguments& arguments, long long index, long long chunk, Work& work) {
   work.sequence = index;
-  work.position = 0;
-  if (arguments.cu_seqlens != nullptr) {
+  work.position = start_position<T>(arguments, index);
+  if (is_packed<T>(arguments)) {
     work.batch = 0;
-    work.start = sequence_offset(arguments, index);
-    const long long end = sequence_offset(arguments, index + 1);
+    work.start = sequence_offset<T>(arguments, index);
+    const long long end = sequence_offset<T>(arguments, index + 1);
     work.length = end > work.start ? end - work.start : 0;
-    work.first_slot = packed_slot(arguments, index, chunk);
+    work.first_slot = packed_slot<T>(arguments, index, chunk);
   } else {
     work.batch = index;
     work.start = 0;
@@ -64,30 +79,31 @@ RK_DEVICE void place_sequence(const Arguments& arguments, long long index, long 
   }
 }
 
-// One chunk, the first to be walked being number 0, for the roles that run them in parallel; a slot that holds none gets length 0. Returns its index in its
-// sequence, less than 0 before the first one.
+// One chunk, the first to be walked being number 0, for the roles that run them in parallel; a slot that holds none gets
+// length 0. Returns its index in its sequence, less than 0 before the first one.
 template <class T>
 RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long long chunk_tokens, Work& work) {
   long long sequence, chunk;
-  if (arguments.cu_seqlens != nullptr) {
+  if (is_packed<T>(arguments)) {
     long long low = 0, high = arguments.sequences;  // the last sequence that starts at or before `slot`
     while (high - low > 1) {
       const long long middle = (low + high) / 2;
-      if (packed_slot(arguments, middle, chunk_tokens) <= slot) low = middle; else high = middle;
+      if (packed_slot<T>(arguments, middle, chunk_tokens) <= slot) low = middle; else high = middle;
     }
     sequence = low;
-    chunk = slot - packed_slot(arguments, sequence, chunk_tokens);
+    chunk = slot - packed_slot<T>(arguments, sequence, chunk_tokens);
   } else {
     const long long chunks = (arguments.tokens + chunk_tokens - 1) / chunk_tokens;
     sequence = slot / chunks;
     chunk = slot % chunks;
   }
-  place_sequence(arguments, sequence, chunk_tokens, work);
+  place_sequence<T>(arguments, sequence, chunk_tokens, work);
   const long long before = (chunk < 0 ? work.length : chunk * chunk_tokens);  // tokens before the first are nobody's
   work.first_slot = slot;
   const long long length = clamp(work.length - before, 0, chunk_tokens);
-  work.position = T::walk == Walk::ascending ? before : work.length - before - length;
-  work.start += work.position;
+  const long long skipped = T::walk == Walk::ascending ? before : work.length - before - length;
+  work.position += skipped;
+  work.start += skipped;
   work.length = length;
   return chunk;
 }
@@ -111,7 +127,7 @@ RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
   if constexpr (Traits::works_on_one_chunk) {
     place_chunk<Traits>(arguments, place, Traits::chunk, work);
   } else {
-    place_sequence(arguments, place, Traits::chunk, work);
+    place_sequence<Traits>(arguments, place, Traits::chunk, work);
   }
   return work;
 }

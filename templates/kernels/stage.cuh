@@ -24,11 +24,11 @@ struct Source {
   unsigned vectorized;  // whether 16-byte accesses are legal
 
   template <class Traits>
-  static RK_DEVICE Source of(const TensorArgument& from, unsigned is_vectorized, const Work& work, int head, int column,
-                             int columns) {
+  static RK_DEVICE Source of(const Arguments& arguments, int index, const Work& work, int head, int column, int columns) {
+    const TensorArgument& from = port<Traits>(arguments, index);
     return {global<const T>(from.data) + work.batch * from.batch_stride +
                 token_of<Traits>(work.start, work.length, 0) * from.token_stride + head * from.head_stride + column,
-            step_of<Traits>(from.token_stride), columns - column, is_vectorized};
+            step_of<Traits>(from.token_stride), columns - column, is_vectorized(arguments, index)};
   }
 };
 
@@ -100,9 +100,8 @@ struct InputSources<Traits, index, true> {
     return has_key_heads ? work.query_head : work.head;
   }
   RK_DEVICE InputSources(const Arguments& arguments, const Work& work)
-      : source(Source<T>::template of<Traits>(arguments.inputs[index],
-                                              arguments.flags & (first_input_is_vectorized << index), work,
-                                              head_of(work), 0, Traits::key_dim)),
+      : source(Source<T>::template of<Traits>(arguments, Traits::Ports::first_input + index, work, head_of(work), 0,
+                                              Traits::key_dim)),
         others(arguments, work) {}
   RK_DEVICE void load(long long first_token, int rows, int stage) const {
     if constexpr (Traits::input_is_per_key[index]) {
@@ -129,12 +128,10 @@ struct ChunkSources {
   long long length;
 
   RK_DEVICE ChunkSources(const Arguments& arguments, const Work& work)
-      : query(Source<Storage>::template of<Traits>(arguments.query, arguments.flags & query_is_vectorized, work,
-                                                   work.query_head, 0, Traits::key_dim)),
-        key(Source<Storage>::template of<Traits>(arguments.key, arguments.flags & key_is_vectorized, work,
-                                                 work.query_head, 0, Traits::key_dim)),
-        value(Source<Storage>::template of<Traits>(arguments.value, arguments.flags & value_is_vectorized, work,
-                                                   work.head, work.value_column, Traits::value_dim)),
+      : query(Source<Storage>::template of<Traits>(arguments, Traits::Ports::q, work, work.query_head, 0, Traits::key_dim)),
+        key(Source<Storage>::template of<Traits>(arguments, Traits::Ports::k, work, work.query_head, 0, Traits::key_dim)),
+        value(Source<Storage>::template of<Traits>(arguments, Traits::Ports::v, work, work.head, work.value_column,
+                                                   Traits::value_dim)),
         inputs(arguments, work), length(work.length) {}
 
   // Starts the copies of the chunk at `first_token` and closes their group.

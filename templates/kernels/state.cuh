@@ -88,13 +88,13 @@ struct State {
 #pragma unroll
       for (int i = 0; i < 4 * key_tiles; ++i) values[block][i / 4][i % 4] = 0.0f;
     }
-    const Tensor states{arguments.initial_state, arguments.value_heads};
+    const Tensor states{port<Traits>(arguments, Traits::Ports::initial_state).data, arguments.value_heads};
     if (!states.exists(work.sequence)) return;
     const Place place = first_place(states.first(work.sequence, work.head), work);
     for_each(place, [&](float& value, int distance) { value = states.load(place.element + distance); });
   }
   RK_DEVICE void store_final(const Arguments& arguments, const Work& work) {
-    const States<Traits, void> states{arguments.final_state, arguments.value_heads};
+    const States<Traits, void> states{port<Traits>(arguments, Traits::Ports::final_state).data, arguments.value_heads};
     if (!states.exists(work.sequence)) return;
     const Place place = first_place(states.first(work.sequence, work.head), work);
     for_each(place, [&](float& value, int distance) { states.store(place.element + distance, value); });

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "codegen/variant_json.hpp"
-#include "templates/device/arguments.cuh"
 #include "tests/codegen/helpers.hpp"
 
 namespace rankone {
@@ -14,56 +13,74 @@ namespace {
 
 using nlohmann::json;
 
+void expect_no_gaps(const Program& program) {
+  const json manifest = json::parse(manifest_json(program));
+  const json& arguments = manifest.at("arguments");
+  std::size_t end = 0;
+  for (const json& field : arguments.at("fields")) {
+    if (field.at("type") == "tensor_map") end = (end + 127) / 128 * 128;  // as the driver wants them
+    EXPECT_EQ(field.at("offset"), end) << field;
+    EXPECT_FALSE(field.at("about").get<std::string>().empty()) << field;
+    EXPECT_EQ(field.contains("may_be_null"), field.at("type") == "pointer") << field;
+    end = field.at("offset").get<std::size_t>() + field.at("bytes").get<std::size_t>();
+  }
+  EXPECT_EQ(arguments.at("bytes"), end);
+  EXPECT_EQ(arguments.at("alignment"), program.map_slots != 0 ? 128 : 8);
+  EXPECT_EQ(arguments.at("fields").back().at("name"), program.map_slots != 0 ? "maps" : "ports");
+  ASSERT_EQ(arguments.at("ports").size(), program.ports.size());
+  for (std::size_t i = 0; i < program.ports.size(); ++i) {
+    EXPECT_EQ(arguments["ports"][i].at("name"), program.ports[i].name);
+    EXPECT_EQ(arguments["ports"][i].at("index"), program.ports[i].slot);
+  }
+}
+
 TEST(Manifest, DescribesTheArgumentStructWithoutGaps) {
-  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
-    const Program program = program_of(variants::gla, {.key_dim = 64, .value_dim = 64}, "sm_90a", pass);
-    const json manifest = json::parse(manifest_json(program));
-    const json& arguments = manifest.at("arguments");
-    std::size_t end = 0;
-    for (const json& field : arguments.at("fields")) {
-      if (field.at("type") == "tensor_map") end = (end + 127) / 128 * 128;  // as the driver wants them
-      EXPECT_EQ(field.at("offset"), end) << field;
-      EXPECT_FALSE(field.at("about").get<std::string>().empty()) << field;
-      EXPECT_EQ(field.contains("may_be_null"), field.at("type") == "pointer") << field;
-      end = field.at("offset").get<std::size_t>() + field.at("bytes").get<std::size_t>();
-    }
-    EXPECT_EQ(end, sizeof(Arguments));
-    EXPECT_EQ(arguments.at("bytes"), sizeof(Arguments));
-    EXPECT_EQ(arguments.at("alignment"), 128);
+  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine})
+    expect_no_gaps(program_of(variants::gla, {.key_dim = 64, .value_dim = 64}, "sm_90a", pass));
+  for (const Family family : {Family::portable, Family::hopper}) {
+    const Program program =
+        program_of(variants::gla_sigmoid, {.key_dim = 64, .value_dim = 64, .pins = {.family = family, .chunk = 32}});
+    EXPECT_EQ(program.map_slots != 0, family == Family::hopper);
+    expect_no_gaps(program);
   }
 }
 
 json field_of(const json& manifest, const char* name) {
   for (const json& field : manifest.at("arguments").at("fields"))
     if (field.at("name") == name) return field;
-  ADD_FAILURE() << name;
+  return {};
+}
+json port_of(const json& manifest, const char* name) {
+  for (const json& port : manifest.at("arguments").at("ports"))
+    if (port.at("name") == name) return port;
   return {};
 }
 
 TEST(Manifest, SaysWhatTensorMapsAre) {
-  const auto text_of = [](const CompileOptions& options, const Variant& variant = variants::gla_sigmoid) {
-    return field_of(json::parse(manifest_json(program_of(variant, options))), "maps").at("about").get<std::string>();
+  const auto maps_of = [](const CompileOptions& options, const Variant& variant = variants::gla_sigmoid) {
+    return field_of(json::parse(manifest_json(program_of(variant, options))), "maps");
   };
-  EXPECT_TRUE(holds(text_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::hopper, .chunk = 32}}),
-                    " 32 tokens, "));
-  EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::portable}}), "not read");
-  EXPECT_EQ(text_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::hopper}}, variants::gla), "not read");
+  const json maps = maps_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::hopper, .chunk = 32}});
+  ASSERT_TRUE(maps.contains("about"));
+  EXPECT_TRUE(holds(maps["about"].get<std::string>(), " 32 tokens, "));
+  EXPECT_EQ(maps["count"], 4) << "of q, k, v and x";
+  EXPECT_TRUE(maps_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::portable}}).is_null());
+  EXPECT_TRUE(maps_of({.key_dim = 64, .value_dim = 64, .pins = {.family = Family::hopper}}, variants::gla).is_null());
 }
 
 TEST(Manifest, SaysWhatEachFieldMeans) {
   const auto options = CompileOptions{.key_dim = 64, .value_dim = 64};
   const json forward = json::parse(manifest_json(program_of(variants::mamba2, options)));
-  EXPECT_EQ(field_of(forward, "inputs").at("about"), "in this order: dt");
-  EXPECT_EQ(field_of(forward, "parameters").at("about"), "in this order: A_log, dt_bias; contiguous");
-  EXPECT_EQ(field_of(forward, "initial_state").at("may_be_null"), true);
-  EXPECT_EQ(field_of(forward, "log_decay_total").at("about"), "not read");
+  EXPECT_EQ(port_of(forward, "dt").at("index"), 3);
+  EXPECT_EQ(port_of(forward, "A_log").at("index"), 4);
+  EXPECT_EQ(port_of(forward, "A_log").at("about"), "[HV] f32, contiguous");
+  EXPECT_EQ(port_of(forward, "initial_state").at("may_be_null"), true);
+  EXPECT_TRUE(port_of(forward, "log_decay_total").is_null());
+  EXPECT_TRUE(
+      holds(field_of(forward, "vectorized").at("about").get<std::string>(), "strides in bytes are multiples of 16"));
   const json combine = json::parse(manifest_json(program_of(variants::mamba2, options, "sm_90a", Pass::combine)));
-  EXPECT_EQ(field_of(combine, "initial_state").at("may_be_null"), false);
-  EXPECT_EQ(field_of(combine, "key").at("about"), "not read");
-  for (const json& flag : forward.at("arguments").at("flags")) {
-    if (!holds(flag.at("name").get<std::string>(), "vectorized")) continue;
-    EXPECT_TRUE(holds(flag.at("about").get<std::string>(), "strides in bytes are multiples of 16")) << flag;
-  }
+  EXPECT_EQ(port_of(combine, "initial_state").at("may_be_null"), false);
+  EXPECT_TRUE(port_of(combine, "k").is_null());
 }
 
 TEST(Manifest, NamesTheFilesBesideIt) {

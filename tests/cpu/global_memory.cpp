@@ -14,7 +14,8 @@ namespace rankone {
 namespace {
 
 constexpr int threads = 64, barrier = 2048;
-constexpr std::size_t query = offsetof(Arguments, query.data), output = offsetof(Arguments, output.data),
+// Of `query.data` and `output.data` in TestArguments.
+constexpr std::size_t query = sizeof(Arguments), output = query + 3 * sizeof(TensorArgument),
                       workspace = offsetof(Arguments, chunk_states);
 
 const std::string in = "const Global<const float> q = global<const float>(a.query.data);\n",
@@ -135,7 +136,7 @@ TEST(GlobalMemory, FindsWhatIsOutOfBounds) {
       {"out of bounds", "store_bulk", "32 bytes at o[1, 124], beyond"}, 1);
   expect_found(init + "if (t == 0) tma_load(0, a.maps[1], 0, 0, 4, 0, 2048);",
                {"out of bounds", "tma_load", "q, 32 bytes behind"}, 1);
-  expect_found("if (t == 0) global_load<int>(a.cu_seqlens);", {"out of bounds", "no tensor of the call"}, 1);
+  expect_found("if (t == 0) global_load<int>(a.value.data);", {"out of bounds", "no tensor of the call"}, 1);
 }
 
 TEST(GlobalMemory, FindsWhatIsMisaligned) {

@@ -16,7 +16,8 @@ std::string kernel_text(const std::string& body) {
                      "device/barrier.cuh", "device/bulk.cuh", "device/tensor_copy.cuh", "device/cluster.cuh",
                      "device/warpgroup.cuh", "hopper/swizzled_tile.cuh"}) +
          "using namespace rankone;\n"
-         "extern \"C\" __global__ void kernel(const __grid_constant__ rankone::Arguments a) {\n"
+         "struct TestArguments : Arguments { TensorArgument query, key, value, output; TensorMap maps[2]; };\n"
+         "extern \"C\" __global__ void kernel(TestArguments const __grid_constant__ a) {\n"
          "const int t = thread_index();\n" +
          body + "\n}\n";
 }

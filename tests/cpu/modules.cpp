@@ -73,7 +73,7 @@ class Modules : public testing::Test {
   }
   static int answer(const HostModule& module) {
     int result = 0;
-    Arguments arguments{};
+    TestArguments arguments{};
     arguments.output.data = &result;
     emulate(module, {.entry = "kernel"}, arguments);
     return result;

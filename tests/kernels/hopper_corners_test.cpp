@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "runtime/backend.hpp"
+#include "runtime/call.hpp"
 #include "runtime/convert.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"

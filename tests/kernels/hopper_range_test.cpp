@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "runtime/backend.hpp"
+#include "runtime/call.hpp"
 #include "runtime/cpu/device.hpp"
 #include "tests/kernels/extremes.hpp"
 

@@ -9,6 +9,7 @@
 #include <rankone/rankone.hpp>
 
 #include "proof/problem.hpp"
+#include "runtime/call.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "tests/kernels/laid.hpp"

@@ -10,6 +10,7 @@
 
 #include "codegen/amalgamate.hpp"
 #include "codegen/choose.hpp"
+#include "codegen/launch_arguments.hpp"
 #include "codegen/program.hpp"
 #include "runtime/cpu/emulator.hpp"
 
@@ -104,18 +105,21 @@ void expect_right(const Variant& variant, Level level, std::size_t width, const 
     return TensorArgument{data.data(), static_cast<long long>(data.size()), columns, columns};
   };
   std::vector<unsigned char> workspace(1 << 20);
-  Arguments arguments{};
-  arguments.query = tensor(sequence.q, keys);
-  arguments.key = tensor(sequence.k, keys);
-  arguments.value = tensor(sequence.v, values);
-  arguments.output = tensor(o, values);
-  arguments.inputs[0] = tensor(sequence.g, static_cast<long long>(width));
-  arguments.initial_state = initial.data();
-  arguments.final_state = final_state.data();
-  arguments.chunk_states = workspace.data();
-  arguments.tokens = tokens;
-  arguments.sequences = arguments.heads = arguments.value_heads = 1;
-  arguments.scale = 0.25f;
+  LaunchArguments arguments(program.port_slots);
+  const auto port = [&](const char* name) -> TensorArgument& {
+    return arguments.port(find_port(program.ports, name)->slot);
+  };
+  port("q") = tensor(sequence.q, keys);
+  port("k") = tensor(sequence.k, keys);
+  port("v") = tensor(sequence.v, values);
+  port("o") = tensor(o, values);
+  if (width > 0) port("g") = tensor(sequence.g, static_cast<long long>(width));
+  port("initial_state").data = initial.data();
+  port("final_state").data = final_state.data();
+  arguments->chunk_states = workspace.data();
+  arguments->tokens = tokens;
+  arguments->sequences = arguments->heads = arguments->value_heads = 1;
+  arguments->scale = 0.25f;
   const auto module = HostModule::build(text);
   const int chunks = (tokens + program.schedule.chunk - 1) / program.schedule.chunk;
   for (std::size_t i = 0; i < program.kernels.size(); ++i)
@@ -124,7 +128,7 @@ void expect_right(const Variant& variant, Level level, std::size_t width, const 
              .blocks = i == 0 ? 1 : chunks,
              .threads = program.kernels[i].threads,
              .shared_bytes = program.kernels[i].shared_bytes},
-            arguments);
+            *arguments);
   expect_near(o, sequence.o, 2e-6, what.c_str());
   expect_near(final_state, sequence.state, 2e-6, what.c_str());
 }
@@ -139,6 +143,12 @@ TEST(Reading, MasksAndDecaysOfTheScanFollowThePolicy) {
   }
 }
 
+// What those kernels take.
+struct SmallArguments : Arguments {
+  TensorArgument query, key, value, output, inputs[3];
+  void *initial_state, *final_state;
+};
+
 // Token by token, a thread for each value column. Sequences of two heads have states in slots, one of them none.
 std::string small_kernel(const Reading& reading, const char* state_type) {
   return amalgamate({"device/math.cuh", "kernels/read.cuh", "kernels/sequence.cuh", "kernels/states.cuh"}) +
@@ -151,7 +161,9 @@ std::string small_kernel(const Reading& reading, const char* state_type) {
          "  return global_load<float>(global<const float>(x.data) + (sequence * x.batch_stride +\n"
          "      token * x.token_stride + head * x.head_stride + column));\n}\n}\n"
          "using namespace rankone;\n"
-         "extern \"C\" __global__ void kernel(const __grid_constant__ rankone::Arguments a) {\n"
+         "struct SmallArguments : Arguments {\n  TensorArgument query, key, value, output, inputs[3];\n"
+         "  void *initial_state, *final_state;\n};\n"
+         "extern \"C\" __global__ void kernel(SmallArguments const __grid_constant__ a) {\n"
          "  const int v = thread_index() % 16, head = thread_index() / 16;\n"
          "  const long long n = block_index();\n"
          "  const TensorArgument& slots = a.inputs[1];\n"
@@ -211,7 +223,7 @@ TEST(Reading, StatesStandInSlots) {
     const auto tensor = [](std::vector<float>& data, long long columns) {  // [N, H, T, columns]
       return TensorArgument{data.data(), 2 * tokens * columns, columns, tokens * columns};
     };
-    Arguments arguments{};
+    SmallArguments arguments{};
     arguments.query = tensor(q, keys);
     arguments.key = tensor(k, keys);
     arguments.value = tensor(v, values);
@@ -245,7 +257,7 @@ TEST(Reading, StatesMayBeOf16Bits) {
   std::vector<float> one(keys, 1), v(values, 1.00390625f), g(1, 0), o(2 * values);
   std::vector<unsigned short> pool(2 * keys * values, 0x4000);
   std::vector<int> slots{0};
-  Arguments arguments{};
+  SmallArguments arguments{};
   arguments.query.data = arguments.key.data = one.data();
   arguments.value.data = v.data();
   arguments.inputs[0].data = g.data();

@@ -13,6 +13,7 @@
 
 #include "codegen/ports.hpp"
 #include "proof/verify.hpp"
+#include "runtime/call.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "tests/random/declarations.hpp"

@@ -35,6 +35,19 @@ ForwardArguments good() {
   return given;
 }
 
+using Names = std::vector<std::string>;
+
+// The ports of which the call says that they may be read by 16 bytes.
+Names vectorized(const Program& program, const Call& call) {
+  Names names;
+  for (const Port& port : program.ports)
+    if ((call.arguments->vectorized >> port.slot & 1u) != 0) names.push_back(port.name);
+  return names;
+}
+const TensorArgument& argument(const Program& program, const Call& call, const char* name) {
+  return call.arguments.port(find_port(program.ports, name)->slot);
+}
+
 // What forward() of `checker` says to the arguments that `change` has made of good ones.
 std::string refusal(const CallChecker& checker, const std::function<void(ForwardArguments&)>& change) {
   ForwardArguments given = good();
@@ -57,16 +70,15 @@ class Refusals : public testing::Test {
 
 TEST_F(Refusals, GoodArgumentsAreAccepted) {
   const Call call = checker.forward(good());
-  EXPECT_EQ(call.arguments.heads, H);
-  EXPECT_EQ(call.arguments.value_heads, HV);
-  EXPECT_EQ(call.arguments.tokens, T);
-  EXPECT_EQ(call.arguments.sequences, B);
-  EXPECT_EQ(call.arguments.query.batch_stride, T * H * K);
-  EXPECT_EQ(call.arguments.query.token_stride, H * K);
-  EXPECT_EQ(call.arguments.value.head_stride, V);
-  EXPECT_FLOAT_EQ(call.arguments.scale, 1 / std::sqrt(64.0f));
-  EXPECT_EQ(call.arguments.flags, query_is_vectorized | key_is_vectorized | value_is_vectorized | output_is_vectorized |
-                                      first_input_is_vectorized);
+  EXPECT_EQ(call.arguments->heads, H);
+  EXPECT_EQ(call.arguments->value_heads, HV);
+  EXPECT_EQ(call.arguments->tokens, T);
+  EXPECT_EQ(call.arguments->sequences, B);
+  EXPECT_EQ(argument(program, call, "q").batch_stride, T * H * K);
+  EXPECT_EQ(argument(program, call, "q").token_stride, H * K);
+  EXPECT_EQ(argument(program, call, "v").head_stride, V);
+  EXPECT_FLOAT_EQ(call.arguments->scale, 1 / std::sqrt(64.0f));
+  EXPECT_EQ(vectorized(program, call), (Names{"q", "k", "v", "x", "o"}));
   EXPECT_EQ(call.shape.sequences, 0);
   EXPECT_FALSE(call.empty);
 }
@@ -192,9 +204,9 @@ TEST(Call, OffsetsOnAGpuAreNotRead) {
   given.v = given.o = Tensor(memory, dtype::bf16, {1, T, HV, V});
   given.cu_seqlens = Tensor(reinterpret_cast<void*>(16), dtype::i32, {4});
   const Call call = CallChecker(program, false).forward(given);
-  EXPECT_EQ(call.arguments.sequences, 3);
+  EXPECT_EQ(call.arguments->sequences, 3);
   EXPECT_EQ(call.shape.sequences, 3);
-  EXPECT_EQ(call.arguments.flags & cu_seqlens_are_64_bit, 0u);
+  EXPECT_EQ(call.arguments->wide, 0u);
 }
 
 TEST(Call, VectorFlagsFollowBasesAndStrides) {
@@ -205,13 +217,13 @@ TEST(Call, VectorFlagsFollowBasesAndStrides) {
   given.k.strides[2] = K + 4;
   given.v.strides[1] = HV * V + 8;
   given.inputs[0].tensor.strides[0] += 1;
-  EXPECT_EQ(checker.forward(given).arguments.flags, value_is_vectorized | output_is_vectorized);
+  EXPECT_EQ(vectorized(program, checker.forward(given)), (Names{"v", "o"}));
   given = good();
   given.q = Tensor(memory, dtype::bf16, {1, T, H, K}, {3, H * K, K, 1});
   given.k = Tensor(memory, dtype::bf16, {1, T, H, K});
   given.v = given.o = Tensor(memory, dtype::bf16, {1, T, HV, V});
   given.inputs[0].tensor = Tensor(memory, dtype::bf16, {1, T, HV, K});
-  EXPECT_NE(checker.forward(given).arguments.flags & query_is_vectorized, 0u) << "a stride that is never taken";
+  EXPECT_EQ(vectorized(program, checker.forward(given)).front(), "q") << "a stride that is never taken";
 }
 
 TEST(Call, ScalarsAndScale) {
@@ -221,7 +233,7 @@ TEST(Call, ScalarsAndScale) {
   given.inputs.clear();
   given.scalars = {{"layers", 24}, {"layer", 3}};
   given.scale = 0.5;
-  const Arguments arguments = checker.forward(given).arguments;
+  const Arguments arguments = *checker.forward(given).arguments;
   EXPECT_EQ(arguments.scale, 0.5f);
   for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(arguments.scalars[i], program.scalars[i] == "layer" ? 3.0f : 24.0f);
   given.scalars.pop_back();
@@ -277,15 +289,15 @@ TEST(Call, StatesAndCombine) {
   given.q = given.o = {};
   given.final_state = Tensor(memory, dtype::f32, {B, HV, K, V});
   const Tensor total(memory, dtype::f32, {B, HV, K});
-  EXPECT_EQ(checker.states(given, total).arguments.log_decay_total, static_cast<void*>(memory));
-  EXPECT_EQ(checker.states(given, {}).arguments.log_decay_total, nullptr);
+  EXPECT_EQ(argument(program, checker.states(given, total), "log_decay_total").data, static_cast<void*>(memory));
+  EXPECT_EQ(argument(program, checker.states(given, {}), "log_decay_total").data, nullptr);
   EXPECT_THROW(checker.states(given, Tensor(memory, dtype::f32, {B, HV})), Error);
   given.final_state = {};
   EXPECT_THROW(checker.states(given, {}), Error) << "nothing to write";
 
   const Tensor state(memory, dtype::f32, {3, HV, K, V});
   const Call call = checker.combine(state, Tensor(memory, dtype::f32, {3, HV, K}), state);
-  EXPECT_EQ(call.arguments.sequences, 3);
+  EXPECT_EQ(call.arguments->sequences, 3);
   EXPECT_EQ(program_of("gla_sigmoid", Level::serial, Pass::combine).kernels[0].items.evaluate(sizes_of(call.shape)),
             3 * HV);
   EXPECT_THROW(checker.combine(state, total, state), Error) << "N differs";

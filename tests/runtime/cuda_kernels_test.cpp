@@ -102,7 +102,9 @@ class CudaModules : public testing::Test {
 TEST_F(CudaModules, EachKernelComesFromItsOwnCubin) {
   const CudaKernels kernels(driver, context, program, cubins);
   EXPECT_EQ(found, (std::vector<std::string>{"first: " + entry(0), "second: " + entry(1), "third: " + entry(2)}));
-  for (const std::size_t each : {2, 0, 1}) kernels.launch(std::array{KernelLaunch{each, 1}}, Arguments{}, {}, nullptr);
+  for (const std::size_t each : {2, 0, 1}) {
+    kernels.launch(std::array{KernelLaunch{each, 1}}, LaunchArguments(program.port_slots), {}, nullptr);
+  }
   EXPECT_EQ(launched, (std::vector<std::string>{entry(2), entry(0), entry(1)}));
 }
 

@@ -65,7 +65,7 @@ TEST(MappedTensors, MayHaveAnyStrideThatIsNeverTaken) {
 // Keeps what it is to encode.
 class Recorder final : public LoadedKernels {
  public:
-  void launch(std::span<const KernelLaunch>, const Arguments&, std::span<const CallTensor>, void*) const override {}
+  void launch(std::span<const KernelLaunch>, const LaunchArguments&, std::span<const CallTensor>, void*) const override {}
   bool encode(const MappedTensor& tensor, TensorMap& map) const override {
     if (refuses) return false;
     map.words[0] = all.size();
@@ -97,7 +97,7 @@ ForwardArguments arguments_of(dtype input = dtype::bf16) {
 unsigned mapped(const Program& program, const ForwardArguments& given, const Recorder& recorder) {
   Call call = CallChecker(program, true).forward(given);
   TensorMaps(program).add(call, recorder);
-  return call.arguments.flags / first_tensor_is_mapped;
+  return call.arguments->mapped;
 }
 
 TEST(TensorMaps, AreThoseOfTheCallsTensors) {

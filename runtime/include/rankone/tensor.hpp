@@ -52,11 +52,12 @@ struct ForwardArguments {
   std::vector<NamedTensor> inputs{};   // the variant's token inputs and parameters, by name
   std::vector<NamedScalar> scalars{};  // the variant's named scalars
   double scale = 0;
-  Tensor initial_state{};  // [N, HV, K, V] float32
-  Tensor cu_seqlens{};     // int32 or int64 [N + 1], on the device; then B = 1
-  Tensor o{};              // [B, T, HV, V]
-  Tensor final_state{};    // [N, HV, K, V] float32
-  Tensor workspace{};      // at least workspace_bytes(...) bytes, 16-byte aligned
+  Tensor initial_state{};    // [N, HV, K, V] float32
+  Tensor cu_seqlens{};       // int32 or int64 [N + 1], on the device; then B = 1
+  Tensor start_positions{};  // int64 [N], on the device: position() of each sequence's first token; absent: 0
+  Tensor o{};                // [B, T, HV, V]
+  Tensor final_state{};      // [N, HV, K, V] float32
+  Tensor workspace{};        // at least workspace_bytes(...) bytes, 16-byte aligned
 };
 
 }  // namespace rankone

@@ -46,7 +46,7 @@ struct Policy {
   static constexpr DecayKind decay = DecayKind::per_key;
   static constexpr int key_dim = 128, value_dim = 128;
   static constexpr int chunk = 64, value_tile = 128, warps = 8, stages = 2;
-  static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true;
+  static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true, reads_position = false;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;
   static constexpr ElementType state_type = ElementType::f32;
@@ -59,6 +59,11 @@ struct Policy {
   static constexpr int parameter_count = 0;
   static constexpr ElementType parameter_types[] = {ElementType::f32};
   static constexpr unsigned char parameter_axes[] = {0};
+  struct Ports {
+    static constexpr int q = 0, k = 1, v = 2, first_input = 3, first_parameter = 4, cu_seqlens = 4, start_positions = 5,
+                         initial_state = 6, o = 7, final_state = 8, log_decay_total = 9,
+                         count = 10, maps = 0;
+  };
 };
 
 struct Gate {
@@ -79,7 +84,7 @@ struct Gate {
 #if !defined(RANKONE_ONLY) || RANKONE_ONLY == 0
 static_assert(rankone::Traits<rankone::Policy, rankone::Role::states>::layout.bytes == 142592);
 extern "C" __global__ void __launch_bounds__(256)
-gla_sigmoid_states_k128v128_bf16_e2544ac7(const __grid_constant__ rankone::Arguments arguments) {
+gla_sigmoid_states_k128v128_bf16_e2544ac7(rankone::ArgumentsOf<rankone::Policy> const __grid_constant__ arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::states>(arguments);
 }
 #endif
@@ -87,7 +92,7 @@ gla_sigmoid_states_k128v128_bf16_e2544ac7(const __grid_constant__ rankone::Argum
 #if !defined(RANKONE_ONLY) || RANKONE_ONLY == 1
 static_assert(rankone::Traits<rankone::Policy, rankone::Role::output>::layout.bytes == 111872);
 extern "C" __global__ void __launch_bounds__(256)
-gla_sigmoid_output_k128v128_bf16_e2544ac7(const __grid_constant__ rankone::Arguments arguments) {
+gla_sigmoid_output_k128v128_bf16_e2544ac7(rankone::ArgumentsOf<rankone::Policy> const __grid_constant__ arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::output>(arguments);
 }
 #endif

@@ -70,7 +70,7 @@ struct Policy {
   static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 4;
   static constexpr int cluster = 1;
   static constexpr bool in_segments = false, prepared = false, uses_tma = false, state_only = true;
-  static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true;
+  static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true, reads_position = false;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;
   static constexpr ElementType state_type = ElementType::f32;
@@ -83,6 +83,11 @@ struct Policy {
   static constexpr int parameter_count = 0;
   static constexpr ElementType parameter_types[] = {ElementType::f32};
   static constexpr unsigned char parameter_axes[] = {0};
+  struct Ports {
+    static constexpr int q = 0, k = 1, v = 2, first_input = 3, first_parameter = 4, cu_seqlens = 4, start_positions = 5,
+                         initial_state = 6, o = 7, final_state = 8, log_decay_total = 9,
+                         count = 10, maps = 0;
+  };
 };
 
 struct Gate {
@@ -100,7 +105,7 @@ struct Gate {
 
 static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::states>::layout.bytes == 105704);
 extern "C" __global__ void __launch_bounds__(384, 1)
-gla_states_k64v64_bf16_8a1c3cf0(const __grid_constant__ rankone::Arguments arguments) {
+gla_states_k64v64_bf16_8a1c3cf0(rankone::ArgumentsOf<rankone::Policy> const __grid_constant__ arguments) {
   rankone::hopper_forward<rankone::Policy, rankone::PerKey<rankone::Gate>, rankone::Role::states>(arguments);
 }
 

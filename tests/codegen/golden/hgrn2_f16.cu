@@ -70,7 +70,7 @@ struct Policy {
   static constexpr int chunk = 64, value_tile = 128, warps = 16, stages = 3;
   static constexpr int cluster = 1;
   static constexpr bool in_segments = false, prepared = false, uses_tma = true, state_only = false;
-  static constexpr bool has_key = true, has_write_scale = false, has_feature_map = false, reads_key = false;
+  static constexpr bool has_key = true, has_write_scale = false, has_feature_map = false, reads_key = false, reads_position = false;
   static constexpr int key_growth_log2 = 0;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;
@@ -84,6 +84,11 @@ struct Policy {
   static constexpr int parameter_count = 1;  // lower_bound
   static constexpr ElementType parameter_types[] = {ElementType::f32};
   static constexpr unsigned char parameter_axes[] = {6};
+  struct Ports {
+    static constexpr int q = 0, k = 1, v = 2, first_input = 3, first_parameter = 4, cu_seqlens = 5, start_positions = 6,
+                         initial_state = 7, o = 8, final_state = 9, log_decay_total = 10,
+                         count = 11, maps = 4;
+  };
 };
 
 struct Gate {
@@ -105,7 +110,7 @@ struct Gate {
 
 static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 229728);
 extern "C" __global__ void __launch_bounds__(512, 1)
-hgrn2_forward_k128v128_f16_f80c9387(const __grid_constant__ rankone::Arguments arguments) {
+hgrn2_forward_k128v128_f16_f80c9387(rankone::ArgumentsOf<rankone::Policy> const __grid_constant__ arguments) {
   rankone::hopper_forward<rankone::Policy, rankone::PerKey<rankone::Gate>, rankone::Role::scan>(arguments);
 }
 

@@ -68,7 +68,7 @@ struct Policy {
   static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 6;
   static constexpr int cluster = 1;
   static constexpr bool in_segments = false, prepared = false, uses_tma = false, state_only = false;
-  static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true;
+  static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true, reads_position = false;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;
   static constexpr ElementType state_type = ElementType::f32;
@@ -81,6 +81,11 @@ struct Policy {
   static constexpr int parameter_count = 0;
   static constexpr ElementType parameter_types[] = {ElementType::f32};
   static constexpr unsigned char parameter_axes[] = {0};
+  struct Ports {
+    static constexpr int q = 0, k = 1, v = 2, first_input = 3, first_parameter = 3, cu_seqlens = 3, start_positions = 4,
+                         initial_state = 5, o = 6, final_state = 7, log_decay_total = 8,
+                         count = 9, maps = 0;
+  };
 };
 
 struct Gate {
@@ -95,7 +100,7 @@ struct Gate {
 
 static_assert(rankone::HopperTraits<rankone::Policy, rankone::Role::scan>::layout.bytes == 209400);
 extern "C" __global__ void __launch_bounds__(384, 1)
-linear_forward_k64v64_bf16_fb9ff66f(const __grid_constant__ rankone::Arguments arguments) {
+linear_forward_k64v64_bf16_fb9ff66f(rankone::ArgumentsOf<rankone::Policy> const __grid_constant__ arguments) {
   rankone::hopper_forward<rankone::Policy, rankone::PerToken<rankone::Gate>, rankone::Role::scan>(arguments);
 }
 

@@ -45,7 +45,7 @@ struct Policy {
   static constexpr DecayKind decay = DecayKind::per_head;
   static constexpr int key_dim = 40, value_dim = 72;
   static constexpr int chunk = 16, value_tile = 128, warps = 8, stages = 2;
-  static constexpr bool has_key = false, has_write_scale = true, has_feature_map = false, reads_key = true;
+  static constexpr bool has_key = false, has_write_scale = true, has_feature_map = false, reads_key = true, reads_position = false;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;
   static constexpr ElementType state_type = ElementType::f32;
@@ -58,6 +58,11 @@ struct Policy {
   static constexpr int parameter_count = 2;  // A_log, dt_bias
   static constexpr ElementType parameter_types[] = {ElementType::f32, ElementType::f32};
   static constexpr unsigned char parameter_axes[] = {2, 2};
+  struct Ports {
+    static constexpr int q = 0, k = 1, v = 2, first_input = 3, first_parameter = 4, cu_seqlens = 6, start_positions = 7,
+                         initial_state = 8, o = 9, final_state = 10, log_decay_total = 11,
+                         count = 12, maps = 0;
+  };
 };
 
 struct Gate {
@@ -78,7 +83,7 @@ struct Gate {
 
 static_assert(rankone::Traits<rankone::Policy, rankone::Role::scan>::layout.bytes == 31760);
 extern "C" __global__ void __launch_bounds__(256)
-mamba2_forward_k40v72_f32_00bacf7e(const __grid_constant__ rankone::Arguments arguments) {
+mamba2_forward_k40v72_f32_00bacf7e(rankone::ArgumentsOf<rankone::Policy> const __grid_constant__ arguments) {
   rankone::scan<rankone::Policy, rankone::Gate, rankone::Role::scan>(arguments);
 }
 
