@@ -37,8 +37,8 @@ TEST(Oracle, GivesTheRecurrenceInFloat64) {
 TEST(Oracle, NamesWhatIsMissing) {
   std::vector<float> values(4, 1.0f);
   const Tensor tensor(values.data(), dtype::f32, {1, 1, 1, 4});
-  EXPECT_EQ(refusal([&] { oracle(weak, {}); }).substr(0, 3), "v: ");
-  EXPECT_EQ(refusal([&] { oracle(weak, {.k = tensor, .v = tensor}); }).substr(0, 3), "q: ");
+  EXPECT_EQ(refusal([&] { oracle(weak, {}); }).substr(0, 3), "q: ");
+  EXPECT_EQ(refusal([&] { oracle(weak, {.q = tensor, .k = tensor}); }).substr(0, 3), "v: ");
   EXPECT_EQ(refusal([&] { oracle(weak, {.q = tensor, .k = tensor, .v = tensor}); }).substr(0, 3), "g: ");
 }
 
