@@ -99,7 +99,7 @@ void upgrade(Json& json) {
 
 TunedFile parse_tuned(std::string_view text, const std::string& where) {
   try {
-    Json json = Json::parse(text);
+    Json json = parse_json(text, where);
     if (json.at("schema") == oldest_schema) upgrade(json);
     if (json.at("schema") != schema)
       throw Error(ErrorCode::invalid_argument, "a tuned database of another schema", json.at("schema").dump(),

@@ -16,9 +16,9 @@ std::string axes_text(const Leaves& leaves) {
   for (const Leaf& leaf : leaves) {
     text += text.empty() ? "" : ",";
     std::string separator;
-    for (const auto& [name, axis] : axis_names) {
-      if (!leaf.axes.has(axis)) continue;
-      text += separator + std::string(name);
+    for (const auto& each : axis_names) {
+      if (!leaf.axes.has(each.value)) continue;
+      text += separator + std::string(each.name);
       separator = ".";
     }
   }

@@ -30,13 +30,18 @@ const std::vector<ArchLimits>& known_archs() {
   return archs;
 }
 
+std::string arch_list() {
+  std::string list;
+  for (const ArchLimits& known : known_archs()) list += (list.empty() ? "" : ", ") + known.arch;
+  return list;
+}
+
 ArchLimits arch_limits(std::string_view arch) {
   for (const auto* table : {&known_archs(), &relatives()})
     for (const ArchLimits& known : *table)
       if (same_chip(known.arch, arch)) return {std::string(arch), known.shared_bytes_per_block};
-  std::string accepted;
-  for (const auto* table : {&known_archs(), &relatives()})
-    for (const ArchLimits& known : *table) accepted += (accepted.empty() ? "" : ", ") + known.arch;
+  std::string accepted = arch_list();
+  for (const ArchLimits& known : relatives()) accepted += ", " + known.arch;
   throw Error(ErrorCode::invalid_argument, "unknown architecture", "'" + std::string(arch) + "'",
               accepted + ", with or without the suffix", "arch");
 }

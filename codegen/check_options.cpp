@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
 // Checks what compile options say of sizes and types.
+#include <algorithm>
+
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/names.hpp"
 #include "codegen/space.hpp"
 
 namespace rankone {
 namespace {
-
-bool is_kernel_type(dtype type) { return type == dtype::bf16 || type == dtype::f16 || type == dtype::f32; }
 
 void check_range(const char* name, int value, int most, const std::string& where) {
   if (value < 1 || value > most)
@@ -17,9 +18,9 @@ void check_range(const char* name, int value, int most, const std::string& where
 }
 
 void check_type(const std::string& name, dtype type, const std::string& where) {
-  if (!is_kernel_type(type))
-    throw Error(ErrorCode::invalid_argument, "'" + name + "' cannot have this type", name_of(type), "bf16, f16, f32",
-                where);
+  if (name_in(storage_type_names, type) == unnamed)
+    throw Error(ErrorCode::invalid_argument, "'" + name + "' cannot have this type", name_of(type),
+                list_of(storage_type_names), where);
 }
 
 }  // namespace
@@ -29,6 +30,9 @@ void check_options(const Variant& variant, const CompileOptions& options) {
   check_range("K", options.key_dim, max_key_dim, where);
   check_range("V", options.value_dim, max_value_dim, where);
   check_type("q, k, v and o", options.dtype, where);
+  if (name_in(precision_names, options.precision) == unnamed)
+    throw Error(ErrorCode::invalid_argument, "an unknown precision",
+                std::to_string(static_cast<int>(options.precision)), list_of(precision_names), where);
   if (options.precision == Precision::f32 && options.dtype != dtype::f32)
     throw Error(ErrorCode::invalid_argument, "precision f32 is for f32 tensors", name_of(options.dtype),
                 "dtype f32, or precision tf32", where);
@@ -42,6 +46,10 @@ void check_options(const Variant& variant, const CompileOptions& options) {
                   "'" + name + "'", accepted.empty() ? "none: it reads q, k and v alone" : accepted, where);
     }
     check_type(name, type, where);
+    const auto same = [&, &each = name](const auto& other) { return other.first == each; };
+    if (std::ranges::count_if(options.input_types, same) != 1)
+      throw Error(ErrorCode::invalid_argument, "two types are given for one tensor", "'" + name + "' twice",
+                  "each name once", where);
   }
 }
 

@@ -36,7 +36,7 @@ using Operands = const std::int64_t*;
 constexpr OpRow op_rows[] = {
     {Extent::Op::add, "add", "(%0 + %1)", [](Operands x) { return x[0] + x[1]; }},
     {Extent::Op::subtract, "subtract", "(%0 - %1)", [](Operands x) { return x[0] - x[1]; }},
-    {Extent::Op::multiply, "multiply", "%0 * %1", [](Operands x) { return x[0] * x[1]; }},
+    {Extent::Op::multiply, "multiply", "(%0 * %1)", [](Operands x) { return x[0] * x[1]; }},
     {Extent::Op::divide, "divide", "(%0 / %1)", [](Operands x) { return x[0] / x[1]; }},
     {Extent::Op::ceil_div, "ceil_div", "%_ceil_div(%0, %1)", [](Operands x) { return (x[0] + x[1] - 1) / x[1]; }},
     {Extent::Op::min, "min", "%_min(%0, %1)", [](Operands x) { return std::min(x[0], x[1]); }},

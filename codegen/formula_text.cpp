@@ -11,8 +11,8 @@ namespace {
 std::string axes_text(Axes axes) {
   if (axes.has(Axes::automatic)) return {};
   std::string text;
-  for (const auto& [name, axis] : axis_names)
-    if (axes.has(axis)) text += (text.empty() ? ", " : " | ") + std::string(name);
+  for (const auto& each : axis_names)
+    if (axes.has(each.value)) text += (text.empty() ? ", " : " | ") + std::string(each.name);
   return text;
 }
 

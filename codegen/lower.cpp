@@ -5,11 +5,17 @@
 
 #include "codegen/kernels.hpp"
 #include "codegen/knob_text.hpp"
+#include "codegen/launch_arguments.hpp"
 #include "codegen/naming.hpp"
 #include "codegen/program.hpp"
 #include "codegen/space.hpp"
 
 namespace rankone {
+
+// What a declaration may have, a launch can pass and a layout can hold.
+static_assert(max_variant_inputs == max_layout_inputs && max_variant_scalars == max_scalars);
+static_assert(max_variant_inputs + max_variant_parameters + 9 <= static_cast<int>(LaunchArguments::most_ports) &&
+              max_variant_inputs + 3 <= static_cast<int>(LaunchArguments::most_maps));
 
 HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
                            const HopperParts& parts) {

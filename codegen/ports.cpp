@@ -6,6 +6,8 @@
 
 #include <rankone/dsl/leaves.hpp>
 
+#include "codegen/names.hpp"
+
 namespace rankone {
 namespace {
 
@@ -135,7 +137,11 @@ const Port* find_port(const std::vector<Port>& ports, std::string_view name) {
 std::vector<dtype> possible_types(const Port& port) {
   switch (port.rule) {
     case TypeRule::storage:
-    case TypeRule::own: return {dtype::bf16, dtype::f16, dtype::f32};
+    case TypeRule::own: {
+      std::vector<dtype> types;
+      for (const auto& entry : storage_type_names) types.push_back(entry.value);
+      return types;
+    }
     case TypeRule::integer: return {dtype::i32, dtype::i64};
     case TypeRule::fixed: break;
   }

@@ -67,6 +67,7 @@ struct ArchLimits {
   int shared_bytes_per_block;  // opt-in maximum
 };
 const std::vector<ArchLimits>& known_archs();   // sm_80, 86, 89, 90a, 100a, 120a
+std::string arch_list();                        // their names: "sm_80, sm_86, ..."
 ArchLimits arch_limits(std::string_view arch);  // these and their close relatives; else throws Error
 
 // variant + schedule -> program

@@ -49,7 +49,8 @@ std::int64_t product(const std::vector<std::int64_t>& sizes) {
   std::int64_t elements = 1;
   for (const std::int64_t size : sizes)
     if (__builtin_mul_overflow(elements, size, &elements))
-      throw Error(ErrorCode::unsupported, "a tensor has too many elements", "more than 2^63", "at most 2^63 - 1");
+      throw Error(ErrorCode::unsupported, "a tensor has too many elements", "more than 2^63", "at most 2^63 - 1",
+                  "shape");
   return elements;
 }
 

@@ -57,7 +57,7 @@ double scalar_value(const std::vector<NamedScalar>& scalars, std::string_view na
   for (const NamedScalar& each : scalars)
     if (each.name == name) return each.value;
   throw Error(ErrorCode::invalid_argument, "a run-time scalar of the variant has no value",
-              "no '" + std::string(name) + "'", "a number");
+              "no '" + std::string(name) + "'", "a number", "scalar");
 }
 
 // Why a formula must not have this value; empty where it may.

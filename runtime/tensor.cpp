@@ -11,7 +11,8 @@ namespace {
 
 void set_shape(Tensor& tensor, const std::int64_t* shape, std::size_t rank) {
   if (rank > static_cast<std::size_t>(max_rank))
-    throw Error(ErrorCode::invalid_argument, "a tensor has too many dimensions", std::to_string(rank), "at most 4");
+    throw Error(ErrorCode::invalid_argument, "a tensor has too many dimensions", std::to_string(rank), "at most 4",
+                "tensor");
   tensor.rank = static_cast<int>(rank);
   std::int64_t stride = 1;
   for (std::size_t i = rank; i-- > 0;) {
@@ -33,7 +34,7 @@ Tensor::Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape
     : Tensor(data, type, shape) {
   if (strides.size() != shape.size())
     throw Error(ErrorCode::invalid_argument, "a tensor needs one stride for each dimension",
-                std::to_string(strides.size()), std::to_string(shape.size()));
+                std::to_string(strides.size()), std::to_string(shape.size()), "tensor");
   std::copy(strides.begin(), strides.end(), this->strides.begin());
 }
 

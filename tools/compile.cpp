@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: MIT
 // rankone compile: what NVRTC makes of the source.
-#include "autotune/lookup.hpp"
-#include "codegen/choose.hpp"
-#include "codegen/program.hpp"
 #include "runtime/kernel_report.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
+#include "tools/lowered.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
 #include "tools/request.hpp"
@@ -14,23 +12,18 @@
 namespace rankone {
 
 int command_compile(const Options& options) {
-  const Pass pass = pass_of(options);
   const Variant variant = resolve_variant(options.variants.front());
   const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
   const Device device = pick_device(options);
   const std::vector<std::string> archs = all_archs(options, device);
-  const CompileOptions compile = compile_options(options, dims);
   Json kernels = Json::array(), schedules = Json::object();
   Table table({"kernel", "pass", "arch", "registers", "shared", "spilled", "compiled in", "cached"});
   std::string text, warnings;
   for (const std::string& arch : archs) {
-    note_suffix(options, variant, compile, arch);
-    const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
+    const auto [program, chosen] = lower_for(options, variant, dims, device, arch);
     text += arch + ": " + chosen.text() + "\n";
     schedules.set(arch, schedule_document(chosen));
     const Progress progress(options, "compiling for " + arch);
-    const Program program =
-        lower(variant, compile, schedule_for(pass, variant, compile, arch, chosen.schedule), arch, pass);
     for (const KernelReport& each : compile_kernels(program)) {
       kernels.append(Json::object({{"name", each.name},
                                    {"pass", each.pass},

@@ -2,29 +2,23 @@
 // rankone emit: the CUDA source, exactly as it is compiled.
 #include <filesystem>
 
-#include "autotune/lookup.hpp"
-#include "codegen/choose.hpp"
-#include "codegen/program.hpp"
+#include "codegen/names.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
+#include "tools/lowered.hpp"
 #include "tools/output.hpp"
 #include "tools/request.hpp"
 
 namespace rankone {
 
 int command_emit(const Options& options) {
-  const Pass pass = pass_of(options);
   const std::string output = options.output.empty() ? "-" : options.output;
   require_distinct(output, options.variants.front(), "the variant");
   const Variant variant = resolve_variant(options.variants.front());
   const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
   const Device device = pick_device(options);
   const std::string arch = one_arch(options, device);
-  const CompileOptions compile = compile_options(options, dims);
-  note_suffix(options, variant, compile, arch);
-  const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
-  const Program program =
-      lower(variant, compile, schedule_for(pass, variant, compile, arch, chosen.schedule), arch, pass);
+  const auto [program, chosen] = lower_for(options, variant, dims, device, arch);
   const std::string source = emit(program);
 
   if (!options.json) {
@@ -32,8 +26,10 @@ int command_emit(const Options& options) {
     if (output != "-") note(options, "wrote " + output + ", schedule " + chosen.text());
     return exit_done;
   }
-  Json document =
-      Json::object({{"variant", variant.name.view()}, {"arch", arch}, {"schedule", schedule_document(chosen)}});
+  Json document = Json::object({{"variant", variant.name.view()},
+                                {"pass", name_in(pass_names, program.pass)},
+                                {"arch", arch},
+                                {"schedule", schedule_document(chosen)}});
   if (output == "-") {
     document.set("source", source);
   } else {

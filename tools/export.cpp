@@ -4,12 +4,11 @@
 
 #include <rankone/error.hpp>
 
-#include "autotune/lookup.hpp"
-#include "codegen/choose.hpp"
-#include "codegen/program.hpp"
+#include "codegen/names.hpp"
 #include "runtime/export.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
+#include "tools/lowered.hpp"
 #include "tools/output.hpp"
 #include "tools/progress.hpp"
 #include "tools/request.hpp"
@@ -17,7 +16,6 @@
 namespace rankone {
 
 int command_export(const Options& options) {
-  const Pass pass = pass_of(options);
   if (!options.format.empty() && options.format != "cuda")
     throw Error(ErrorCode::invalid_argument, "an unknown format", "'" + options.format + "'", "cuda", "--format");
   if (options.output.empty() || options.output == "-")
@@ -27,11 +25,7 @@ int command_export(const Options& options) {
   const Dims dims = one_dims(options, {.key_dim = 128, .value_dim = 128});
   const Device device = pick_device(options);
   const std::string arch = one_arch(options, device);
-  const CompileOptions compile = compile_options(options, dims);
-  note_suffix(options, variant, compile, arch);
-  const ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
-  const Program program =
-      lower(variant, compile, schedule_for(pass, variant, compile, arch, chosen.schedule), arch, pass);
+  const auto [program, chosen] = lower_for(options, variant, dims, device, arch);
   for (const char* end : {".cu", ".h", ".json"})
     require_distinct(options.output + "/" + program.name + end, options.variants.front(), "the variant");
   std::optional<Progress> progress(std::in_place, options, "compiling for " + arch);
@@ -39,6 +33,7 @@ int command_export(const Options& options) {
   progress.reset();
 
   Json document = Json::object({{"variant", variant.name.view()},
+                                {"pass", name_in(pass_names, program.pass)},
                                 {"arch", arch},
                                 {"schedule", schedule_document(chosen)},
                                 {"source", files.source}});

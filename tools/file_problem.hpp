@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "proof/problem.hpp"
 #include <rankone/safetensors.hpp>
+#include "proof/problem.hpp"
 #include "tools/options.hpp"
 
 namespace rankone {

@@ -14,26 +14,35 @@
 namespace rankone {
 namespace {
 
-constexpr const char* known_archs_text = "sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a";
+// "a, b or c".
+std::string alternatives(std::string list) {
+  if (const std::size_t last = list.rfind(", "); last != std::string::npos) list.replace(last, 2, " or ");
+  return list;
+}
+// The first, which a library's option has by itself, is the default.
+std::string with_default(const std::string& list) {
+  const std::string text = alternatives(list);
+  return text.substr(0, text.find_first_of(", ")) + " (default)" + text.substr(text.find_first_of(", "));
+}
 
 const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};
-const Flag any_pass{"--pass", "PASS", "forward (default), states or combine", "forward, states or combine",
-                    &Options::pass};
+const Flag any_pass{"--pass", "PASS", with_default(list_of(pass_names)), list_of(pass_names), &Options::pass};
 const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults",
                  accepted_sizes, nullptr,     &Options::shapes};
-const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: bf16 (default), f16 or f32", "bf16, f16, f32", &Options::dtype};
-const Flag precision{"--precision", "P", "of float32 products: tf32 (default) or f32", "tf32, f32",
-                     &Options::precision};
+const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: " + with_default(list_of(storage_type_names)),
+                  list_of(storage_type_names), &Options::dtype};
+const Flag precision{"--precision", "P", "of float32 products: " + with_default(list_of(precision_names)),
+                     list_of(precision_names), &Options::precision};
 const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", "auto, cpu, cuda, cuda:N",
                   &Options::device};
 // Of the backward pass: known, so that its refusal can say so.
 const Flag saved{"--saved", "HOW", "", "no --saved: it belongs to the backward pass", &Options::saved};
-const Flag arch{"--arch",         "ARCH",  "sm_80, sm_86, sm_89, sm_90a, sm_100a or sm_120a (default: the device's)",
-                known_archs_text, nullptr, &Options::archs};
+const Flag arch{"--arch",    "ARCH",  alternatives(arch_list()) + " (default: the device's)",
+                arch_list(), nullptr, &Options::archs};
 const Flag archs{"--arch",
                  "ARCH",
-                 "sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a or all; may be repeated (default: the device's)",
-                 "sm_80, sm_86, sm_89, sm_90a, sm_100a, sm_120a, all",
+                 alternatives(arch_list() + ", all") + "; may be repeated (default: the device's)",
+                 arch_list() + ", all",
                  nullptr,
                  &Options::archs};
 const Flag scalar{"--scalar",   "NAME=VALUE", "a run-time scalar of the variant",

@@ -202,19 +202,15 @@ Pins pins_from(const Options& options) {
 
 CompileOptions compile_options(const Options& options, const Dims& dims) {
   CompileOptions compile{.key_dim = static_cast<int>(dims.key_dim), .value_dim = static_cast<int>(dims.value_dim)};
-  if (options.dtype.empty() || options.dtype == "bf16")
-    compile.dtype = dtype::bf16;
-  else if (options.dtype == "f16")
-    compile.dtype = dtype::f16;
-  else if (options.dtype == "f32")
-    compile.dtype = dtype::f32;
-  else
-    refuse("an unknown type", options.dtype, "bf16, f16, f32", "--dtype");
-
-  if (options.precision == "f32")
-    compile.precision = Precision::f32;
-  else if (!options.precision.empty() && options.precision != "tf32")
-    refuse("an unknown precision", options.precision, "tf32, f32", "--precision");
+  const auto read = [](auto& value, const std::string& word, const auto& names, const char* message,
+                       const char* where) {
+    if (word.empty()) return;
+    const auto found = value_in(names, word);
+    if (!found) refuse(message, word, list_of(names), where);
+    value = *found;
+  };
+  read(compile.dtype, options.dtype, storage_type_names, "an unknown type", "--dtype");
+  read(compile.precision, options.precision, precision_names, "an unknown precision", "--precision");
 
   if (!options.saved.empty())
     refuse(options.saved == "keep" || options.saved == "recompute" ? "the forward pass saves nothing"

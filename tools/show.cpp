@@ -67,7 +67,9 @@ Json variant_document(const Variant& variant, const CompileOptions& options) {
   for (const Leaf& leaf : scalars_of(variant)) scalars.append(leaf.name.view());
   document.set("scalars", scalars);
   document.set("gradients", gradients);
-  document.set("passes", Json::array({"forward"}));
+  Json passes = Json::array();
+  for (const auto& pass : pass_names) passes.append(pass.name);
+  document.set("passes", passes);
   document.set("chunk_form", chunk_form(variant));
   document.set("spec", Json::raw(variant_to_json(variant)));
   return document;
@@ -98,8 +100,8 @@ int command_show(const Options& options) {
   // Also refuses pins that do not fit.
   const Device device = pick_device(options);
   const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), expected_shape(dims));
-  text += "\npasses      forward\nchunk form  " + chunk_form(variant) + "\nschedule    " + chosen.text() +
-          "\nspec        " + variant_to_json(variant) + "\n";
+  text += "\npasses      " + list_of(pass_names) + "\nchunk form  " + chunk_form(variant) + "\nschedule    " +
+          chosen.text() + "\nspec        " + variant_to_json(variant) + "\n";
   Json document = variant_document(variant, compile);
   document.set("schedule", schedule_document(chosen));
   print_result(options, document, text);

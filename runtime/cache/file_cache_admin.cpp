@@ -44,7 +44,7 @@ void list_layer(const fs::path& base, const char* layer, std::vector<CacheListin
 const fs::path& require_user(const std::optional<fs::path>& user) {
   if (!user)
     throw Error(ErrorCode::io, "there is no cache folder", "neither RANKONE_CACHE_DIR nor XDG_CACHE_HOME nor HOME",
-                "one of them set to a folder");
+                "one of them set to a folder", "environment");
   return *user;
 }
 

@@ -38,7 +38,7 @@ TEST(Documents, ShowHasTheTensorsOfAVariant) {
   EXPECT_EQ(show.at("name"), "hgrn2");
   EXPECT_FALSE(show.at("recurrence").get<std::string>().empty());
   EXPECT_FALSE(show.at("chunk_form").get<std::string>().empty());
-  EXPECT_EQ(show.at("passes"), json({"forward"}));
+  EXPECT_EQ(show.at("passes"), json({"forward", "states", "combine"}));
   bool bound = false;
   for (const json& each : show.at("inputs")) {
     EXPECT_NE(each.at("name"), "k") << "hgrn2 does not read it";
@@ -149,6 +149,18 @@ TEST(Documents, SchedulesAreObjectsThatPinsReach) {
   const json check = document(split("check gla --device cpu --shape T=20,H=1,K=16,V=16 --json"));
   EXPECT_EQ(check.at("shape").at("K"), 16);
   EXPECT_EQ(check.at("schedule").at("family"), "portable");
+}
+
+TEST(Documents, TellThePassAndItsOwnSchedule) {
+  const auto schedule = [](const std::string& pass) {
+    const json emit = document(split("emit gla --arch sm_90a --shape K=256 --json --pass " + pass));
+    EXPECT_EQ(emit.at("pass"), pass);
+    return emit.at("schedule");
+  };
+  EXPECT_NE(schedule("states").at("value_tile"), schedule("forward").at("value_tile"));
+  const std::string source = document(split("emit gla --arch sm_90a --shape K=256 --json --pass states")).at("source");
+  EXPECT_NE(source.find("// schedule  hopper/serial"), std::string::npos);
+  EXPECT_NE(source.find("value_tile=" + schedule("states").at("value_tile").dump()), std::string::npos);
 }
 
 TEST(Documents, EverySettingIsOnItsPage) {

@@ -5,11 +5,11 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include <rankone/safetensors.hpp>
 #include "folder.hpp"
 #include "process.hpp"
 #include "proof/oracle/compare.hpp"
 #include "proof/problem.hpp"
-#include <rankone/safetensors.hpp>
 #include "runtime/convert.hpp"
 
 namespace rankone::test {

@@ -173,6 +173,47 @@ TEST(Extents, AreTheSameForTheHostJsonAndC) {
   for (const char* end : {".c", "", ".txt"}) std::filesystem::remove(stem + end);
 }
 
+// Of every operation within every other.
+Extent random_extent(std::mt19937_64& random, int depth) {
+  const auto below = [&](std::uint64_t most) { return random() % most; };
+  if (depth == 0) {
+    constexpr Size sizes[] = {Size::batch, Size::tokens, Size::sequences, Size::heads, Size::value_heads};
+    return below(3) == 0 ? Extent(static_cast<std::int64_t>(1 + below(9))) : Extent(sizes[below(5)]);
+  }
+  const Extent a = random_extent(random, depth - 1), b = random_extent(random, depth - 1);
+  switch (below(9)) {
+    case 0: return a + b;
+    case 1: return a - b;
+    case 2: return a * b;
+    case 3: return a / max(b, 1);
+    case 4: return ceil_div(max(a, 0), max(b, 1));
+    case 5: return min(a, b);
+    case 6: return max(a, b);
+    case 7: return a < b;
+    default: return select(a, b, random_extent(random, depth - 1));
+  }
+}
+
+TEST(Extents, MeanTheSameInCHoweverTheyNest) {
+  if (!runs("cc --version > /dev/null 2>&1")) GTEST_SKIP() << "no C compiler";
+  constexpr Sizes64 sizes{.batch = 3, .tokens = 17, .sequences = 5, .heads = 2, .value_heads = 4};
+  std::mt19937_64 random(11);
+  std::string functions = extent_helpers("p"), calls;
+  for (int i = 0; i < 300; ++i) {
+    const Extent extent = random_extent(random, 1 + i % 4);
+    const std::string name = "e" + std::to_string(i);
+    functions += extent_function("p", name, extent);
+    calls += "  if (p_" + name + "(&s) != " + std::to_string(extent.evaluate(sizes)) + ") return 1 + " +
+             std::to_string(i) + " % 200;\n";
+  }
+  const std::string stem = testing::TempDir() + "rankone_nested_" + std::to_string(getpid());
+  std::ofstream(stem + ".c") << "#include <stdint.h>\n"
+                             << functions << "int main(void) {\n  const p_shape s = {3, 17, 5, 2, 4, 0, 1};\n"
+                             << calls << "  return 0;\n}\n";
+  EXPECT_TRUE(runs("cc -std=c11 " + stem + ".c -o " + stem + " && " + stem));
+  for (const char* end : {".c", ""}) std::filesystem::remove(stem + end);
+}
+
 TEST(Extents, HeadersStandAlone) {
   if (!runs("cc --version > /dev/null 2>&1") || !runs("c++ --version > /dev/null 2>&1")) GTEST_SKIP() << "no compiler";
   const std::string stem = testing::TempDir() + "rankone_header_" + std::to_string(getpid());

@@ -54,6 +54,16 @@ TEST(Ports, KeepTheirSlots) {
   }
 }
 
+// An input of such a name would be two tensors of one name.
+TEST(Ports, OfEveryVariantHaveNamesThatNoInputTakes) {
+  for (const Port& port : slots(variants::linear, square_128)) {
+    Variant other = variant("other").decay(per_head(input("g")));
+    EXPECT_NO_THROW(validate(other)) << "what is tried below differs by its name alone";
+    other.nodes.names[0] = Name(port.name);
+    EXPECT_THROW(validate(other), Error) << port.name;
+  }
+}
+
 TEST(AxisSizes, OffsetsAreOneMoreThanSequences) {
   AxisSizes sizes;
   EXPECT_FALSE(sizes.knows(Axis::offsets));

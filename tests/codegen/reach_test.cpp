@@ -142,8 +142,7 @@ TEST(Reach, EveryFunctionOfEveryTextIsCalled) {
                                  std::to_string(static_cast<int>(schedule.level)) + "/" +
                                  std::to_string(schedule.cluster) + (schedule.prepared ? "/prepared" : "");
         if (!kinds.insert(kind).second) continue;
-        const Scan scan(
-            emit(lower(variant, {.key_dim = 128, .value_dim = 128, .dtype = dtype::bf16}, schedule, arch)));
+        const Scan scan(emit(lower(variant, {.key_dim = 128, .value_dim = 128, .dtype = dtype::bf16}, schedule, arch)));
         EXPECT_GE(scan.calls.size(), 40u);
         EXPECT_EQ(scan.unreached(), std::set<std::string>{}) << variant.name.view() << " " << to_string(schedule);
         ++texts;

@@ -107,6 +107,11 @@ TEST(Options, AreCheckedFirst) {
   EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .dtype = dtype::f64}), "bf16, f16, f32"));
   EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .input_types = {{"h", dtype::f32}}}), "'h'; accepted: g"));
   EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .input_types = {{"g", dtype::i32}}}), "given i32"));
+  EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .input_types = {{"g", dtype::f32}, {"g", dtype::bf16}}}),
+                    "given 'g' twice"));
+  EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .dtype = static_cast<dtype>(77)}), "no element type"));
+  EXPECT_TRUE(
+      holds(refused({.key_dim = 64, .value_dim = 64, .precision = static_cast<Precision>(9)}), "accepted: tf32, f32"));
   EXPECT_TRUE(holds(refused({.key_dim = 64, .value_dim = 64, .precision = Precision::f32}), "precision f32"));
 }
 

@@ -76,6 +76,7 @@ TEST(VariantJson, RefusesWithWhatIsAccepted) {
       {R"-({"name": "x", "name": "y"})-", {"stands twice"}},
       {R"-({"name": "x", "decay": "per_key"})-", {"file.json.decay", "a JSON object is needed"}},
       {R"-({"name": "x", "decay": {"kind": "per_token"}})-", {"unknown name", "'per_token'", "per_head, per_key"}},
+      {R"-({"name": "x", "decay": {"kind": "per_token"}})-", {"accepted: none, constant, per_head, per_key"}},
       {R"-({"name": "x", "decay": {"kind": "per_key"}})-", {"file.json.decay: ", "has a formula"}},
       {R"-({"name": "x", "decay": {"kind": "per_key", "log_decay": "input(g"}})-",
        {"file.json.decay.log_decay", "input is not closed"}},

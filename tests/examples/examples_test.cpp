@@ -99,4 +99,15 @@ TEST(Quickstart, RefusesWithASentence) {
   EXPECT_TRUE(contains(run(quickstart + " --device"), "an option without a value; given --device"));
 }
 
+TEST(QuickstartScript, TakesADeclarationAllTheWay) {
+  const Folder folder("script");
+  const std::string programs = std::filesystem::path(quickstart).parent_path().string();
+  const Outcome outcome = run(RANKONE_SOURCE_DIR "/scripts/quickstart --built " + programs + " --device cpu --out " +
+                              folder.path());
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+  for (const char* written : {".cu", ".h", ".json", "my_gla.variant.json", "o.safetensors"})
+    EXPECT_TRUE(contains(outcome, written)) << outcome.output;
+  EXPECT_TRUE(contains(outcome, "bits per byte")) << outcome.output;
+}
+
 }  // namespace

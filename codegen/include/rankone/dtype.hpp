@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <iterator>
 
 namespace rankone {
 
@@ -13,7 +14,8 @@ constexpr std::size_t size_of(dtype type) {
 }
 constexpr const char* name_of(dtype type) {
   constexpr const char* names[] = {"bf16", "f16", "f32", "f64", "i32", "i64"};
-  return names[static_cast<int>(type)];
+  const auto index = static_cast<std::size_t>(type);
+  return index < std::size(names) ? names[index] : "no element type";
 }
 
 }  // namespace rankone

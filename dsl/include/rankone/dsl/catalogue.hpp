@@ -38,7 +38,7 @@ inline const Variant& variant_named(std::string_view name) {
   if (const Variant* found = find_variant(name)) return *found;
   std::string accepted;
   for (const Variant& entry : catalogue()) accepted += (accepted.empty() ? "" : ", ") + std::string(entry.name.view());
-  throw Error(ErrorCode::not_found, "there is no variant of this name", std::string(name), accepted);
+  throw Error(ErrorCode::not_found, "there is no variant of this name", std::string(name), accepted, "catalogue");
 }
 
 }  // namespace rankone

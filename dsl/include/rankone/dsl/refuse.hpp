@@ -57,7 +57,7 @@ class Given {
 
 // Deliberately not constexpr: a constant expression that arrives here is ill-formed, and the compiler prints why.
 template <Sentence sentence, Sentence accepted> [[noreturn]] inline void refuse(const Given& given) {
-  throw Error(ErrorCode::invalid_argument, sentence.text, given.text(), accepted.text);
+  throw Error(ErrorCode::invalid_argument, sentence.text, given.text(), accepted.text, "declaration");
 }
 
 // The outcome of a check: what is wrong, or nothing.
