@@ -42,8 +42,13 @@ json port_json(const Port& port) {
   json result{{"name", port.name},
               {"role", name_in(role_names, port.role)},
               {"axes", names_of(port.axes)},
-              {"dtype", name_of(port.type)}};
-  if (port.optional) result["optional"] = true;
+              {"dtype", name_of(port.type)},
+              {"optional", port.optional},
+              {"written", port.writable},
+              {"contiguous", port.contiguous},
+              {"fast_alignment", port.alignment}};
+  if (port.rule == TypeRule::integer) result["dtypes"] = names_of(possible_types(port));
+  if (!port.needs.empty()) result["needs"] = port.needs;
   return result;
 }
 

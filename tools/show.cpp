@@ -54,6 +54,8 @@ Json variant_document(const Variant& variant, const CompileOptions& options) {
                              {"dtype", name_of(port.type)},
                              {"role", name_in(role_names, port.role)}});
     row.set("optional", port.optional);
+    if (port.rule == TypeRule::integer) row.set("dtypes", names_of(possible_types(port)));
+    if (!port.needs.empty()) row.set("needs", std::string(port.needs));
     inputs.append(row);
   }
   for (const GateGradients& gate : gate_gradients(variant))

@@ -56,6 +56,23 @@ json port_of(const json& manifest, const char* name) {
   return {};
 }
 
+TEST(Manifest, SaysAllThatThePortsSay) {
+  const Variant turned = variant("turned").decay(per_head(-step(position() - 3) + input("g")));
+  const CompileOptions options{.key_dim = 64, .value_dim = 64};
+  const Program program = lower(turned, options, default_schedule(turned, options, "sm_80"), "sm_80");
+  const json tensors = json::parse(manifest_json(program)).at("tensors");
+  ASSERT_EQ(tensors.size(), program.ports.size());
+  for (const json& tensor : tensors) {
+    const Port& port = *find_port(program.ports, tensor.at("name").get<std::string>());
+    EXPECT_EQ(tensor.at("optional"), port.optional);
+    EXPECT_EQ(tensor.at("written"), port.writable);
+    EXPECT_EQ(tensor.at("contiguous"), port.contiguous);
+    EXPECT_EQ(tensor.at("fast_alignment"), port.alignment);
+    EXPECT_EQ(tensor.contains("dtypes"), port.name == "cu_seqlens");
+    EXPECT_EQ(tensor.value("needs", ""), port.name == "initial_state" ? "start_positions" : "");
+  }
+}
+
 TEST(Manifest, SaysWhatTensorMapsAre) {
   const auto maps_of = [](const CompileOptions& options, const Variant& variant = variants::gla_sigmoid) {
     return field_of(json::parse(manifest_json(program_of(variant, options))), "maps");
