@@ -21,13 +21,13 @@ constexpr int max_scalars = 8;
 // The part that all kernels have. The tensors follow it.
 struct Arguments {
   // Regions of the workspace; null where a program has none.
-  void* chunk_states;         // of the chunk level: the state before each chunk
-  void* segment_states;       // of the segment level: what each segment adds to the state, then the state before it
-  void* segment_decays;       // beside them: base-2 log-decay of each slot, float [slots, HV] or [slots, HV, K]
-  void* prepared_chunks;      // what the prepare kernel leaves of each chunk
-  long long tokens;           // T of a batch row
-  long long sequences;        // N
-  long long segment_tokens;   // of a segment, a multiple of the chunk; 0: all of a sequence
+  void* chunk_states;             // of the chunk level: the state before each chunk
+  void* segment_states;           // of the segment level: what each segment adds to the state, then the state before it
+  void* segment_decays;           // beside them: base-2 log-decay of each slot, float [slots, HV] or [slots, HV, K]
+  void* prepared_chunks;          // what the prepare kernel leaves of each chunk
+  long long tokens;               // T of a batch row
+  long long sequences;            // N
+  long long segment_tokens;       // of a segment, a multiple of the chunk; 0: all of a sequence
   unsigned long long vectorized;  // a bit for each port: base and strides are multiples of 16 bytes
   unsigned long long wide;        // a bit for each port of integers: they have 64 bits
   unsigned mapped;                // a bit for each of the maps that is there; none is needed
@@ -43,8 +43,6 @@ template <int port_count, int map_count> struct PortArguments : Arguments {
   TensorArgument ports[port_count];
   TensorMap maps[map_count];
 };
-template <int port_count> struct PortArguments<port_count, 0> : Arguments {
-  TensorArgument ports[port_count];
-};
+template <int port_count> struct PortArguments<port_count, 0> : Arguments { TensorArgument ports[port_count]; };
 
 }  // namespace rankone

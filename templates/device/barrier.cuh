@@ -48,7 +48,9 @@ RK_DEVICE void named_barrier_sync(int barrier, int threads) {
 // the other (PTX ISA, "Proxy-preserved base causality order"): the writer fences before it arrives, since who reads does
 // so through the other proxy alone; copies that end by themselves have no such place, and are fenced by who waits. Copies into another block's memory rest on it, too: its threads have read and written
 // there, and given the stage back, before.
-RK_DEVICE void fence_async(redundant = redundant::never) { asm volatile("fence.proxy.async.shared::cta;" ::: "memory"); }
+RK_DEVICE void fence_async(redundant = redundant::never) {
+  asm volatile("fence.proxy.async.shared::cta;" ::: "memory");
+}
 
 // Registers a thread, a multiple of 8, for a whole warpgroup: give back, or wait for more.
 template <int registers> RK_DEVICE void release_registers() {

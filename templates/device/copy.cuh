@@ -16,8 +16,7 @@ RK_DEVICE void copy_async_16(int offset, const void* source, int bytes) {
 // Closes this thread's current group of copies; an empty group counts.
 RK_DEVICE void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }
 // Waits until at most `pending` of this thread's latest groups are still under way.
-template <int pending>
-RK_DEVICE void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory"); }
+template <int pending> RK_DEVICE void copy_wait() { asm volatile("cp.async.wait_group %0;" ::"n"(pending) : "memory"); }
 #endif
 
 }  // namespace rankone

@@ -17,7 +17,7 @@ RK_DEVICE void store_joined(const Arguments& arguments, long long sequence, int 
   constexpr int keys = Policy::key_dim, values = Policy::value_dim;
   constexpr bool per_key = Policy::decay == DecayKind::per_key;
   const States<Policy, void> final_state{port<Policy>(arguments, Policy::Ports::final_state).data,
-                                           arguments.value_heads};
+                                         arguments.value_heads};
   const long long matrix = sequence * arguments.value_heads + head;
   void* const totals = port<Policy>(arguments, Policy::Ports::log_decay_total).data;
 #pragma unroll
@@ -27,8 +27,7 @@ RK_DEVICE void store_joined(const Arguments& arguments, long long sequence, int 
     if (final_state.exists(sequence))
       final_state.store(final_state.first(sequence, head) + element, as_float(state.word[i]));
     if (totals != nullptr && value == 0 && (per_key || key == 0))
-      global_store<float>(global<float>(totals) + (per_key ? matrix * keys + key : matrix),
-                          sums[i] * log_of_2);
+      global_store<float>(global<float>(totals) + (per_key ? matrix * keys + key : matrix), sums[i] * log_of_2);
   }
 }
 
@@ -46,7 +45,7 @@ template <class Policy> RK_DEVICE void join(const Arguments& arguments) {
   const long long segments = segments_of(work.length, arguments.segment_tokens);
   Vector16 state{};
   const States<Policy, const void> initial{port<Policy>(arguments, Policy::Ports::initial_state).data,
-                                             arguments.value_heads};
+                                           arguments.value_heads};
   if (initial.exists(sequence)) {
     const long long element = initial.first(sequence, head) + first;
 #pragma unroll

@@ -69,14 +69,13 @@ template <class T> struct Producer {
       next.store(found);
       const int column = first_rank_column<T>(), column_blocks = column / 64 * T::chunk * swizzle_row_bytes;
       if constexpr (T::has_gate_group) {
-        set_source<Storage>(found, query_tensor, arguments, found.query_head, column,
-                            T::key_dim, layout.query + column_blocks);
-        set_source<Storage>(found, key_tensor, arguments, found.query_head, column,
-                            T::key_dim, layout.key + column_blocks);
+        set_source<Storage>(found, query_tensor, arguments, found.query_head, column, T::key_dim,
+                            layout.query + column_blocks);
+        set_source<Storage>(found, key_tensor, arguments, found.query_head, column, T::key_dim,
+                            layout.key + column_blocks);
       }
       if constexpr (T::has_consumers) {
-        set_source<Storage>(found, value_tensor, arguments, found.head,
-                            found.value_column, T::value_dim, layout.value);
+        set_source<Storage>(found, value_tensor, arguments, found.head, found.value_column, T::value_dim, layout.value);
       }
       set_input_sources(found, arguments);
     }

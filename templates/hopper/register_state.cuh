@@ -66,8 +66,7 @@ template <class T> struct RegisterState {
       store(
           States<T, void>{kept ? arguments.segment_states : port<T>(arguments, T::Ports::final_state).data,
                           arguments.value_heads},
-          item,
-          [&] { return kept ? item.slot() : item.sequence(); }, column);
+          item, [&] { return kept ? item.slot() : item.sequence(); }, column);
     } else {
       if (kept)
         store(

@@ -33,8 +33,7 @@ __device__ __forceinline__ unsigned f16_bits(float value) {
 
 // Constrained, since `f16` is complete only after the device headers.
 template <class T>
-  requires __is_same(T, f16)
-__device__ __forceinline__ float to_float(T value) {
+requires __is_same(T, f16) __device__ __forceinline__ float to_float(T value) {
   return float_from_f16_bits(value.bits);
 }
 

@@ -167,8 +167,8 @@ __device__ __forceinline__ void load_bulk(int offset, const void* source, int by
   host_interface->load_bulk(host_thread(), offset, source, bytes, barrier, line);
 }
 template <int note = 0>
-__device__ __forceinline__ void tma_load(int offset, const TensorMap& map, int column, int token, int head,
-                                            int batch, int barrier, int line = __builtin_LINE()) {
+__device__ __forceinline__ void tma_load(int offset, const TensorMap& map, int column, int token, int head, int batch,
+                                         int barrier, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
   host_interface->tma_load(host_thread(), offset, &map, {column, token, head, batch}, barrier, line);
 }
@@ -191,7 +191,8 @@ __device__ __forceinline__ void named_barrier_sync(int barrier, int threads, int
   (void)host_parts_noted<note>;
   host_interface->named_barrier_sync(host_thread(), barrier, threads, line);
 }
-template <int note = 0> __device__ __forceinline__ void fence_async(redundant = redundant{}, int line = __builtin_LINE()) {
+template <int note = 0>
+__device__ __forceinline__ void fence_async(redundant = redundant{}, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
   host_interface->fence_async(host_thread(), line);
 }
@@ -208,11 +209,13 @@ template <int note = 0> __device__ __forceinline__ void wgmma_fence(int line = _
   (void)host_parts_noted<note>;
   host_interface->wgmma_fence(host_thread(), line);
 }
-template <int note = 0> __device__ __forceinline__ void wgmma_commit(redundant = redundant{}, int line = __builtin_LINE()) {
+template <int note = 0>
+__device__ __forceinline__ void wgmma_commit(redundant = redundant{}, int line = __builtin_LINE()) {
   (void)host_parts_noted<note>;
   host_interface->wgmma_commit(host_thread(), line);
 }
-template <int pending> __device__ __forceinline__ void wgmma_wait(redundant = redundant{}, int line = __builtin_LINE()) {
+template <int pending>
+__device__ __forceinline__ void wgmma_wait(redundant = redundant{}, int line = __builtin_LINE()) {
   (void)host_parts_noted<0>;
   host_interface->wgmma_wait(host_thread(), pending, line);
 }

@@ -15,7 +15,8 @@ template <class Policy> RK_DEVICE void combine(const Arguments& arguments) {
   const long long matrix = block_index();
   const long long sequence = matrix / arguments.value_heads;
   const int head = static_cast<int>(matrix % arguments.value_heads);
-  const States<Policy, const void> earlier{port<Policy>(arguments, Policy::Ports::initial_state).data, arguments.value_heads};
+  const States<Policy, const void> earlier{port<Policy>(arguments, Policy::Ports::initial_state).data,
+                                           arguments.value_heads};
   const States<Policy, void> state{port<Policy>(arguments, Policy::Ports::final_state).data, arguments.value_heads};
   const long long from = earlier.first(sequence, head), to = state.first(sequence, head);
   const void* const sums = port<Policy>(arguments, Policy::Ports::log_decay_total).data;

@@ -27,7 +27,9 @@ template <class Traits> struct ChunkPlace {
   RK_DEVICE ChunkAt<Traits> at(int row, int column) const { return {*this, row, column}; }
   RK_DEVICE int head() const { return work.head; }
   RK_DEVICE int query_head() const { return work.query_head; }
-  RK_DEVICE long long position_of(int row) const { return token_of<Traits>(work.position, work.length, first_token + row); }
+  RK_DEVICE long long position_of(int row) const {
+    return token_of<Traits>(work.position, work.length, first_token + row);
+  }
   RK_DEVICE int key_of(int column) const { return column < Traits::key_dim ? column : Traits::key_dim - 1; }
   template <int index> RK_DEVICE float input(int row, int column) const {
     using T = typename TypeOf<Traits::input_types[index]>::Type;
@@ -39,17 +41,16 @@ template <class Traits> struct ChunkPlace {
       const int head_of_input = Traits::input_has_key_heads[index] ? work.query_head : work.head, last_row = rows - 1;
       const long long token =
           token_of<Traits>(work.start, work.length, first_token + (row < last_row ? row : last_row));
-      return to_float(global_load<T>(global<const T>(tensor.data) + (work.batch * tensor.batch_stride +
-                                                                     token * tensor.token_stride +
-                                                                     head_of_input * tensor.head_stride)));
+      return to_float(global_load<T>(
+          global<const T>(tensor.data) +
+          (work.batch * tensor.batch_stride + token * tensor.token_stride + head_of_input * tensor.head_stride)));
     }
   }
 };
 
 // Per-head gates of a chunk, in two steps: their inputs are fetched early and wait in registers, so that the latency of
 // global memory hides behind the work in between; the values go to shared memory later. One thread a token.
-template <class Traits>
-struct TokenGates {
+template <class Traits> struct TokenGates {
   static constexpr bool needed = (Traits::weighted && !Traits::per_key) || Traits::has_write_scale;
   static constexpr int tokens = (Traits::chunk + Traits::threads - 1) / Traits::threads;
   static constexpr int inputs = Traits::input_count > 0 ? Traits::input_count : 1;
@@ -62,8 +63,7 @@ struct TokenGates {
     template <int index> RK_DEVICE float input() const { return fetched[index]; }
   };
 
-  template <int index = 0>
-  RK_DEVICE void fetch_inputs(const ChunkAt<Traits>& at, float (&values)[inputs]) {
+  template <int index = 0> RK_DEVICE void fetch_inputs(const ChunkAt<Traits>& at, float (&values)[inputs]) {
     if constexpr (index < Traits::input_count) {
       if constexpr (!Traits::input_is_per_key[index]) values[index] = at.template input<index>();
       fetch_inputs<index + 1>(at, values);
@@ -78,8 +78,7 @@ struct TokenGates {
       }
     }
   }
-  template <class Gate>
-  RK_DEVICE void write(const ChunkPlace<Traits>& place) {
+  template <class Gate> RK_DEVICE void write(const ChunkPlace<Traits>& place) {
     if constexpr (needed) {
 #pragma unroll
       for (int i = 0; i < tokens; ++i) {
@@ -97,15 +96,13 @@ struct TokenGates {
   }
 };
 
-template <class Traits>
-RK_DEVICE float write_scale_of(int row) {
+template <class Traits> RK_DEVICE float write_scale_of(int row) {
   if constexpr (Traits::has_write_scale) return shared_load<float>(Traits::layout.write + row * 4);
   return 1.0f;
 }
 
 // The scalar decays of one sub-chunk, summed up to each token: lane t holds token t % 16. Warp-wide.
-template <class Traits>
-struct SpanDecay {
+template <class Traits> struct SpanDecay {
   Exponent sum;
   float log_sum;  // of natural logarithms, unclamped
 
@@ -151,8 +148,7 @@ struct SpanDecay {
 };
 
 // The same where no scores are wanted. A warp a sub-chunk.
-template <class Traits>
-RK_DEVICE void write_span_decays() {
+template <class Traits> RK_DEVICE void write_span_decays() {
   for (int span = warp_index(); span < Traits::spans; span += Traits::warps) SpanDecay<Traits>(span).write(span);
 }
 
@@ -165,19 +161,19 @@ template <class Traits, class Gate> RK_DEVICE void rewrite_tiles(const ChunkPlac
 
 // Rows that are unrolled: fewer the longer the rest of the kernel is.
 template <class Traits>
-constexpr int rows_at_once =
-    !Traits::is_long ? 4 : sizeof(typename Traits::Operand) == 2 || Traits::key_padded <= 128 ? 2 : 1;
+constexpr int rows_at_once = !Traits::is_long                                                     ? 4
+                             : sizeof(typename Traits::Operand) == 2 || Traits::key_padded <= 128 ? 2
+                                                                                                  : 1;
 
 // Per-key decays: the decay tile, each sub-chunk's decay, and q and k through their expressions. One thread a column
 // of a sub-chunk.
-template <class Traits, class Gate>
-RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
+template <class Traits, class Gate> RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
   const Tile<float, Traits::key_padded> decay{Traits::layout.decay};
   for (int item = thread_index(); item < Traits::spans * Traits::key_padded; item += Traits::threads) {
     const int span = item / Traits::key_padded, column = item % Traits::key_padded;
     float sum = 0.0f, log_sum = 0.0f;
-#pragma unroll(rows_at_once<Traits>)
+#pragma unroll(rows_at_once <Traits>)
     for (int t = 0; t < sub_chunk; ++t) {
       const int row = span * sub_chunk + t;
       const bool exists = row < place.rows && column < Traits::key_dim;
@@ -212,19 +208,19 @@ RK_DEVICE void write_key_gates(const ChunkPlace<Traits>& place) {
 }
 
 // Per-key decays: q times the decay since the sub-chunk's start, k times the decay up to its end and the write scale.
-template <class Traits>
-RK_DEVICE void write_scaled_operands(const ChunkPlace<Traits>& place) {
+template <class Traits> RK_DEVICE void write_scaled_operands(const ChunkPlace<Traits>& place) {
   using Operand = typename Traits::Operand;
   constexpr Layout layout = Traits::layout;
   const QueryTile<Traits> query{place.stage + layout.query}, key{place.stage + layout.key};
-  const Tile<Operand, Traits::key_padded> scaled_query{layout.in_place ? place.stage + layout.query : layout.scaled_query};
+  const Tile<Operand, Traits::key_padded> scaled_query{layout.in_place ? place.stage + layout.query
+                                                                       : layout.scaled_query};
   const Tile<Operand, Traits::key_padded> scaled_key{layout.in_place ? place.stage + layout.key : layout.scaled_key};
   const Tile<float, Traits::key_padded> decay{layout.decay};
   for (int item = thread_index(); item < Traits::spans * Traits::key_padded / 2; item += Traits::threads) {
     const int first = item / (Traits::key_padded / 2) * sub_chunk, column = item % (Traits::key_padded / 2) * 2;
     float even = 1.0f, odd = 1.0f, decay_even, decay_odd, low, high;
     if constexpr (Traits::reads_query) {
-#pragma unroll(rows_at_once<Traits>)
+#pragma unroll(rows_at_once <Traits>)
       for (int row = first; row < first + sub_chunk; ++row) {
         load_pair(decay, row, column, decay_even, decay_odd);
         load_pair(query, row, column, low, high);
@@ -235,7 +231,7 @@ RK_DEVICE void write_scaled_operands(const ChunkPlace<Traits>& place) {
       }
     }
     even = odd = 1.0f;
-#pragma unroll(rows_at_once<Traits>)
+#pragma unroll(rows_at_once <Traits>)
     for (int row = first + sub_chunk - 1; row >= first; --row) {
       const float write = write_scale_of<Traits>(row);
       load_pair(key, row, column, low, high);

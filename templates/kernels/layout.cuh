@@ -24,7 +24,7 @@ struct LayoutSizes {
   int value_tile;
   int storage_bytes, operand_bytes;    // of an element of q, k, v, and of a tensor-core operand
   bool per_key;                        // a decay for each key column
-  bool reads_query;                   // false in the state-only role: no queries, no scores
+  bool reads_query;                    // false in the state-only role: no queries, no scores
   bool split_products;                 // of float32 accuracy
   int input_bytes[max_layout_inputs];  // of an element of each per-key token input; 0: not staged
 };

@@ -38,22 +38,16 @@ template <Role role> struct Duties {
   static constexpr bool reads_query = role != Role::states;  // and computes scores
   static constexpr bool updates_state = role != Role::prepare;
   static constexpr bool writes_output = reads_query && updates_state;
-  static constexpr bool keeps_states = role == Role::states;      // in the workspace, for others to start from
-  static constexpr bool sums_log_decays = role == Role::states;   // over all that it walks
+  static constexpr bool keeps_states = role == Role::states;        // in the workspace, for others to start from
+  static constexpr bool sums_log_decays = role == Role::states;     // over all that it walks
   static constexpr bool works_on_one_chunk = role == Role::output;  // from a state of the workspace
   static constexpr bool prepares_keys = role == Role::prepare;
 };
 
 template <ElementType type> struct TypeOf;
-template <> struct TypeOf<ElementType::bf16> {
-  using Type = bf16;
-};
-template <> struct TypeOf<ElementType::f16> {
-  using Type = f16;
-};
-template <> struct TypeOf<ElementType::f32> {
-  using Type = float;
-};
+template <> struct TypeOf<ElementType::bf16> { using Type = bf16; };
+template <> struct TypeOf<ElementType::f16> { using Type = f16; };
+template <> struct TypeOf<ElementType::f32> { using Type = float; };
 
 RK_CONSTEXPR int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
 
@@ -80,12 +74,8 @@ template <class Policy, Role role> RK_CONSTEXPR LayoutSizes layout_sizes() {
   return sizes;
 }
 
-template <bool condition, class Then, class Otherwise> struct Choose {
-  using Type = Then;
-};
-template <class Then, class Otherwise> struct Choose<false, Then, Otherwise> {
-  using Type = Otherwise;
-};
+template <bool condition, class Then, class Otherwise> struct Choose { using Type = Then; };
+template <class Then, class Otherwise> struct Choose<false, Then, Otherwise> { using Type = Otherwise; };
 
 // Everything a skeleton derives from its Policy, in one place.
 template <class Policy, Role role_> struct Traits : Policy, Duties<role_> {

@@ -13,15 +13,18 @@ template <class Traits>
 RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long long first_token, int first, int rows,
                             const float (&o)[Traits::column_blocks][2][4]) {
   using Storage = typename Traits::Storage;
-  struct alignas(2 * sizeof(Storage)) Pair { Storage low, high; };
+  struct alignas(2 * sizeof(Storage)) Pair {
+    Storage low, high;
+  };
   const LanePlace lane = lane_place();
   const int first_column = work.value_column + warp_index() * Traits::columns + 2 * lane.pair;
   const TensorArgument& output = port<Traits>(arguments, Traits::Ports::o);
-  const bool whole = is_vectorized(arguments, Traits::Ports::o) != 0 &&
-                     work.value_column + Traits::value_tile <= Traits::value_dim;
-  Global<Storage> target = global<Storage>(output.data) + work.batch * output.batch_stride +
-                           token_of<Traits>(work.start, work.length, first_token + first + lane.group) * output.token_stride +
-                           work.head * output.head_stride + first_column;
+  const bool whole =
+      is_vectorized(arguments, Traits::Ports::o) != 0 && work.value_column + Traits::value_tile <= Traits::value_dim;
+  Global<Storage> target =
+      global<Storage>(output.data) + work.batch * output.batch_stride +
+      token_of<Traits>(work.start, work.length, first_token + first + lane.group) * output.token_stride +
+      work.head * output.head_stride + first_column;
 #pragma unroll
   for (int side = 0; side < 2; ++side) {
     if (first + lane.group + 8 * side < rows) {
@@ -45,15 +48,13 @@ RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long l
   }
 }
 
-template <class Traits>
-using OperandTile = Tile<typename Traits::Factor, Traits::key_padded>;
+template <class Traits> using OperandTile = Tile<typename Traits::Factor, Traits::key_padded>;
 
 template <class Traits>
 using ValueQuads =
     Quad<typename Traits::Operand>[Traits::column_blocks][sub_chunk / Quad<typename Traits::Operand>::depth];
 
-template <class Traits>
-RK_DEVICE void load_values(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v) {
+template <class Traits> RK_DEVICE void load_values(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v) {
   using Operand = typename Traits::Operand;
   const ValueTile<Traits> value{place.stage + Traits::layout.value};
   const int first_column = warp_index() * Traits::columns;
@@ -82,8 +83,10 @@ RK_DEVICE void read_group(const OperandTile<Traits>& query, int first, int first
       for (int block = 0; block < Traits::column_blocks; ++block) {
         const auto& tiles = state.values[block];
         Quad<Operand> s;
-        if constexpr (key_steps == 1) s = quad_of(tiles[2 * tile], tiles[2 * tile + 1]);
-        else s = quad_of(tiles[2 * tile + step]);
+        if constexpr (key_steps == 1)
+          s = quad_of(tiles[2 * tile], tiles[2 * tile + 1]);
+        else
+          s = quad_of(tiles[2 * tile + step]);
         auto& chain = (tile * key_steps + step) % 2 == 0 ? o : odd_steps;
         multiply<Traits::split_products>(chain[block][0], q, s, 0);
         multiply<Traits::split_products>(chain[block][1], q, s, 1);
@@ -294,8 +297,7 @@ RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQu
 }
 
 // Values times what each token's write keeps until the sub-chunk's end.
-template <class Traits>
-RK_DEVICE void weight_values(int first, ValueQuads<Traits>& v) {
+template <class Traits> RK_DEVICE void weight_values(int first, ValueQuads<Traits>& v) {
   using Operand = typename Traits::Operand;
   if constexpr (!Traits::per_key && Traits::weighted) {
 #pragma unroll

@@ -14,8 +14,7 @@
 namespace rankone {
 
 // Sums of log-decays of a whole sequence, for the state-only role. A thread owns every `threads`-th key column.
-template <class Traits>
-struct DecayTotal {
+template <class Traits> struct DecayTotal {
   static constexpr int width = Traits::per_key ? Traits::key_padded : 1;
   static constexpr int owned = (width + Traits::threads - 1) / Traits::threads;
   float sums[owned] = {}, lost[owned] = {};  // to rounding, which over many equal terms errs the same way
@@ -69,8 +68,10 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
       rewrite_tiles<T, Gate>(place);
       sync_block();  // q and k through their expressions
     }
-    if constexpr (T::reads_query) write_scalar_scores<T>(place);
-    else if constexpr (T::weighted) write_span_decays<T>();
+    if constexpr (T::reads_query)
+      write_scalar_scores<T>(place);
+    else if constexpr (T::weighted)
+      write_span_decays<T>();
     if constexpr (T::reads_query || T::weighted) sync_block();  // scores and decays
   }
   if constexpr (T::sums_log_decays) total.add_chunk();
@@ -84,8 +85,7 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
   }
 }
 
-template <class Policy, class Gate, Role role>
-RK_DEVICE void scan(const Arguments& arguments) {
+template <class Policy, class Gate, Role role> RK_DEVICE void scan(const Arguments& arguments) {
   using T = Traits<Policy, role>;
   const Work work = find_work<T>(arguments, block_index());
   if (T::works_on_one_chunk && work.length == 0) return;
@@ -94,8 +94,10 @@ RK_DEVICE void scan(const Arguments& arguments) {
   State<T> state;
   const bool holds_state = warp_index() < T::state_warps;
   if (holds_state) {
-    if constexpr (T::works_on_one_chunk) state.restore(arguments, work, work.first_slot);
-    else state.load_initial(arguments, work);
+    if constexpr (T::works_on_one_chunk)
+      state.restore(arguments, work, work.first_slot);
+    else
+      state.load_initial(arguments, work);
   }
   DecayTotal<T> total;
   TokenGates<T> gates;
@@ -103,8 +105,8 @@ RK_DEVICE void scan(const Arguments& arguments) {
 
   const auto place_of = [&](long long chunk) {
     const long long first_token = chunk * T::chunk;
-    return ChunkPlace<T>{arguments, work, static_cast<int>(chunk & (T::stages - 1)) * T::layout.stage_bytes, first_token,
-                         static_cast<int>(clamp(work.length - first_token, 0, T::chunk))};
+    return ChunkPlace<T>{arguments, work, static_cast<int>(chunk & (T::stages - 1)) * T::layout.stage_bytes,
+                         first_token, static_cast<int>(clamp(work.length - first_token, 0, T::chunk))};
   };
   // Turn -1 only starts what turn 0 needs: each step below stands once in the kernel, which halves its compile time.
 #pragma unroll 1

@@ -9,14 +9,13 @@
 namespace rankone {
 
 template <class Traits> using ScoreTile = Tile<typename Traits::Operand, sub_chunk>;
-template <class Traits>
-RK_DEVICE ScoreTile<Traits> score_tile(int part) {
-  return {Traits::layout.scores + part * tile_bytes(Traits::chunk, sub_chunk, static_cast<int>(sizeof(typename Traits::Operand)))};
+template <class Traits> RK_DEVICE ScoreTile<Traits> score_tile(int part) {
+  return {Traits::layout.scores +
+          part * tile_bytes(Traits::chunk, sub_chunk, static_cast<int>(sizeof(typename Traits::Operand)))};
 }
 
 // Scalar decays: q k^T on the tensor cores, then one factor an element. A warp takes the 16 queries and 8 of the keys.
-template <class Traits>
-RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
+template <class Traits> RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
   using Operand = typename Traits::Operand;
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
   const ScoreTile<Traits> scores = score_tile<Traits>(0);
@@ -47,21 +46,22 @@ RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
     for (int side = 0; side < 2; ++side) {
       const int row = lane.group + 8 * side;
       // A future key's product is dropped, not multiplied by zero: it may be infinite.
-      store_pair(scores, first + row, column,
-                 reads<Traits>(row, column) ? (c[0][2 * side] + c[1][2 * side]) * factor[2 * side] : 0.0f,
-                 reads<Traits>(row, column + 1) ? (c[0][2 * side + 1] + c[1][2 * side + 1]) * factor[2 * side + 1] : 0.0f);
+      store_pair(
+          scores, first + row, column,
+          reads<Traits>(row, column) ? (c[0][2 * side] + c[1][2 * side]) * factor[2 * side] : 0.0f,
+          reads<Traits>(row, column + 1) ? (c[0][2 * side + 1] + c[1][2 * side + 1]) * factor[2 * side + 1] : 0.0f);
     }
   }
 }
 
 // Sums rows 4 i + quarter over the four quarters of a warp (lanes 8 apart); each quarter keeps its own rows.
-template <int rows>
-RK_DEVICE void sum_quarters(const float (&sum)[rows], float (&own)[rows / 4]) {
+template <int rows> RK_DEVICE void sum_quarters(const float (&sum)[rows], float (&own)[rows / 4]) {
   const int quarter = lane_index() / 8;
   float half[rows / 2];
 #pragma unroll
   for (int i = 0; i < rows / 2; ++i) {
-    const float keep = quarter % 2 == 0 ? sum[2 * i] : sum[2 * i + 1], give = quarter % 2 == 0 ? sum[2 * i + 1] : sum[2 * i];
+    const float keep = quarter % 2 == 0 ? sum[2 * i] : sum[2 * i + 1],
+                give = quarter % 2 == 0 ? sum[2 * i + 1] : sum[2 * i];
     half[i] = keep + shuffle_xor(give, 8);
   }
 #pragma unroll
@@ -73,8 +73,7 @@ RK_DEVICE void sum_quarters(const float (&sum)[rows], float (&own)[rows / 4]) {
 
 // Per-key decays, in float32: a key's row is decayed from token to token, and each query takes its dot product with it.
 // A lane follows two keys, 8 tokens apart, through every fourth slice of columns; a warp takes a part of the slices.
-template <class Traits>
-RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
+template <class Traits> RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
   constexpr int width = Traits::is_long ? 4 : 8, slices = Traits::key_padded / width, quarters = 4;
   constexpr int parts = Traits::layout.score_parts, near = sub_chunk / 2;
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
@@ -124,7 +123,8 @@ RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
     sum_quarters(sum, own);
     sum_quarters(later_sum, own_later);
     const ScoreTile<Traits> scores = score_tile<Traits>(part);
-    const float write = write_scale_of<Traits>(first + column), later_write = write_scale_of<Traits>(first + near + column);
+    const float write = write_scale_of<Traits>(first + column),
+                later_write = write_scale_of<Traits>(first + near + column);
     // A future key's product is dropped, not multiplied by zero: it may be infinite.
 #pragma unroll
     for (int i = 0; i < sub_chunk / 4; ++i) {

@@ -8,15 +8,15 @@
 namespace rankone {
 
 struct Work {
-  int value_column;     // first column of the block's tile
+  int value_column;  // first column of the block's tile
   int value_tile;
-  int head, query_head; // of HV, of H
-  long long sequence;   // of N
-  long long batch;      // row of the tensors
-  long long start;      // first token, in the row
-  long long length;     // tokens
-  long long first_slot; // of the workspace: the slot of the chunk that starts at `start`
-  long long position;   // of the token at `start`, as formulas count it
+  int head, query_head;  // of HV, of H
+  long long sequence;    // of N
+  long long batch;       // row of the tensors
+  long long start;       // first token, in the row
+  long long length;      // tokens
+  long long first_slot;  // of the workspace: the slot of the chunk that starts at `start`
+  long long position;    // of the token at `start`, as formulas count it
 };
 
 // The walk of a policy, decided here: the token, in the row of the tensors, that comes `index`-th of those from `start`
@@ -88,7 +88,10 @@ RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long
     long long low = 0, high = arguments.sequences;  // the last sequence that starts at or before `slot`
     while (high - low > 1) {
       const long long middle = (low + high) / 2;
-      if (packed_slot<T>(arguments, middle, chunk_tokens) <= slot) low = middle; else high = middle;
+      if (packed_slot<T>(arguments, middle, chunk_tokens) <= slot)
+        low = middle;
+      else
+        high = middle;
     }
     sequence = low;
     chunk = slot - packed_slot<T>(arguments, sequence, chunk_tokens);
@@ -110,8 +113,7 @@ RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long
 
 // The head and the value columns of a block; what is left of its number says which tokens. Blocks with the same head
 // and tokens stand side by side, so that the second finds queries and keys in L2.
-template <class Traits>
-RK_DEVICE long long place_columns(const Arguments& arguments, long long block, Work& work) {
+template <class Traits> RK_DEVICE long long place_columns(const Arguments& arguments, long long block, Work& work) {
   work.value_tile = static_cast<int>(block % Traits::value_tiles);
   work.value_column = work.value_tile * Traits::value_tile;
   block /= Traits::value_tiles;
@@ -120,8 +122,7 @@ RK_DEVICE long long place_columns(const Arguments& arguments, long long block, W
   return block / arguments.value_heads;
 }
 
-template <class Traits>
-RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
+template <class Traits> RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
   Work work;
   const long long place = place_columns<Traits>(arguments, block, work);
   if constexpr (Traits::works_on_one_chunk) {

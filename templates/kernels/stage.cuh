@@ -16,15 +16,15 @@ template <class Traits> using ValueTile = Tile<typename Traits::Storage, Traits:
 
 // One sequence and head of a tensor, from its first token and the tile's first column on: found once, read chunk by
 // chunk.
-template <class T>
-struct Source {
+template <class T> struct Source {
   Global<const T> base;
-  long long stride;  // from a token to the next one that is walked
-  int width;  // elements from the first column to the end of the row
+  long long stride;     // from a token to the next one that is walked
+  int width;            // elements from the first column to the end of the row
   unsigned vectorized;  // whether 16-byte accesses are legal
 
   template <class Traits>
-  static RK_DEVICE Source of(const Arguments& arguments, int index, const Work& work, int head, int column, int columns) {
+  static RK_DEVICE Source of(const Arguments& arguments, int index, const Work& work, int head, int column,
+                             int columns) {
     const TensorArgument& from = port<Traits>(arguments, index);
     return {global<const T>(from.data) + work.batch * from.batch_stride +
                 token_of<Traits>(work.start, work.length, 0) * from.token_stride + head * from.head_stride + column,
@@ -84,13 +84,11 @@ RK_DEVICE void copy_elements(int tile, int columns, Global<const T> base, long l
 }
 
 // The per-key gate inputs, each with its own element type.
-template <class Traits, int index = 0, bool more = (index < Traits::input_count)>
-struct InputSources {
+template <class Traits, int index = 0, bool more = (index < Traits::input_count)> struct InputSources {
   RK_DEVICE InputSources(const Arguments&, const Work&) {}
   RK_DEVICE void load(long long, int, int) const {}
 };
-template <class Traits, int index>
-struct InputSources<Traits, index, true> {
+template <class Traits, int index> struct InputSources<Traits, index, true> {
   using T = typename TypeOf<Traits::input_types[index]>::Type;
   Source<T> source;
   InputSources<Traits, index + 1> others;
@@ -120,16 +118,17 @@ struct InputSources<Traits, index, true> {
 };
 
 // Everything that a chunk is staged from.
-template <class Traits>
-struct ChunkSources {
+template <class Traits> struct ChunkSources {
   using Storage = typename Traits::Storage;
   Source<Storage> query, key, value;
   InputSources<Traits> inputs;
   long long length;
 
   RK_DEVICE ChunkSources(const Arguments& arguments, const Work& work)
-      : query(Source<Storage>::template of<Traits>(arguments, Traits::Ports::q, work, work.query_head, 0, Traits::key_dim)),
-        key(Source<Storage>::template of<Traits>(arguments, Traits::Ports::k, work, work.query_head, 0, Traits::key_dim)),
+      : query(Source<Storage>::template of<Traits>(arguments, Traits::Ports::q, work, work.query_head, 0,
+                                                   Traits::key_dim)),
+        key(Source<Storage>::template of<Traits>(arguments, Traits::Ports::k, work, work.query_head, 0,
+                                                 Traits::key_dim)),
         value(Source<Storage>::template of<Traits>(arguments, Traits::Ports::v, work, work.head, work.value_column,
                                                    Traits::value_dim)),
         inputs(arguments, work), length(work.length) {}
@@ -140,8 +139,8 @@ struct ChunkSources {
     if constexpr (Traits::reads_query) copy(QueryTile<Traits>{stage + Traits::layout.query}, query, first_token, rows);
     if constexpr (Traits::reads_key) copy(QueryTile<Traits>{stage + Traits::layout.key}, key, first_token, rows);
     copy(ValueTile<Traits>{stage + Traits::layout.value}, value, first_token, rows);
-    const bool aligned = (!Traits::reads_query || query.vectorized != 0) && (!Traits::reads_key || key.vectorized != 0) &&
-                         value.vectorized != 0;
+    const bool aligned = (!Traits::reads_query || query.vectorized != 0) &&
+                         (!Traits::reads_key || key.vectorized != 0) && value.vectorized != 0;
     if (!aligned) load_unaligned(first_token, stage, rows);
     inputs.load(first_token, rows, stage);
     copy_commit();
@@ -152,8 +151,7 @@ struct ChunkSources {
   static RK_DEVICE void copy(const Tile& tile, const Source<Storage>& source, long long first_token, int rows) {
     if (source.vectorized != 0) copy_tile<Traits::threads, Traits::chunk>(tile, source, first_token, rows);
   }
-  template <class T>
-  static RK_DEVICE T pick(int which, T of_query, T of_key, T of_value) {
+  template <class T> static RK_DEVICE T pick(int which, T of_query, T of_key, T of_value) {
     return which == 0 ? of_query : which == 1 ? of_key : of_value;
   }
   // One loop for the three tiles: rarely used, and a loop each would take long to compile.
@@ -163,8 +161,7 @@ struct ChunkSources {
     for (int which = Traits::reads_query ? 0 : 1; which < 3; ++which) {
       if (!Traits::reads_key && which == 1) continue;
       if (pick(which, query.vectorized, key.vectorized, value.vectorized) != 0) continue;
-      const long long stride =
-          pick(which, query.stride, key.stride, value.stride);
+      const long long stride = pick(which, query.stride, key.stride, value.stride);
       const Global<const Storage> base = pick(which, query.base, key.base, value.base) + first_token * stride;
       const int tile = stage + pick(which, layout.query, layout.key, layout.value);
       const int columns = pick(which, Traits::key_padded, Traits::key_padded, Traits::value_tile);

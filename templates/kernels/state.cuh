@@ -12,13 +12,14 @@ namespace rankone {
 // Only unrolled loops can index registers, and straight-line code is slow to compile. Where a product takes several
 // instructions, the state is therefore worked on in groups of keys: a loop that is not unrolled works on the first
 // group and rotates the state by one group. The moves cost little beside such products, but much beside those of bf16.
-template <class Traits>
-RK_CONSTEXPR int count_key_groups() {
+template <class Traits> RK_CONSTEXPR int count_key_groups() {
   const int steps = Traits::key_padded / 16;
   int most = steps;  // steps in a group
   if (sizeof(typename Traits::Operand) == 4) {
-    if (Traits::split_products) most = 2;
-    else if (Traits::per_key || steps > 8) most = 4;
+    if (Traits::split_products)
+      most = 2;
+    else if (Traits::per_key || steps > 8)
+      most = 4;
   }
   int groups = 1;
   while (steps % groups != 0 || steps / groups > most) ++groups;
@@ -27,16 +28,14 @@ RK_CONSTEXPR int count_key_groups() {
 
 // values[block][n][..]: an accumulator of m = 16 value columns by n = 8 keys. It becomes the right operand of q S in
 // place, so the state never passes through shared memory.
-template <class Traits>
-struct State {
+template <class Traits> struct State {
   static constexpr int groups = count_key_groups<Traits>();
   static constexpr int group_keys = Traits::key_padded / groups;
   static constexpr int key_tiles = Traits::key_padded / 8, group_tiles = key_tiles / groups;
   float values[Traits::column_blocks][key_tiles][4];
 
   // Calls step(first key) for each group in turn, with that group first; all stand as before in the end.
-  template <class Step>
-  RK_DEVICE void for_each_group(const Step& step) {
+  template <class Step> RK_DEVICE void for_each_group(const Step& step) {
     if constexpr (groups == 1) {
       step(0);
     } else {
@@ -62,8 +61,7 @@ struct State {
     return {first + key * key_step + static_cast<long long>(column) * column_step, key, column};
   }
   // Calls visit(value, distance from the first element) for all that lie inside the state.
-  template <class Visit>
-  RK_DEVICE void for_each(const Place& place, const Visit& visit) {
+  template <class Visit> RK_DEVICE void for_each(const Place& place, const Visit& visit) {
     for_each_group([&](int first_key) {
 #pragma unroll
       for (int block = 0; block < Traits::column_blocks; ++block) {
@@ -151,7 +149,8 @@ struct State {
       const auto& tiles = values[i / (group_tiles / 2)];
       const int tile = i % (group_tiles / 2) * 2;
 #pragma unroll
-      for (int j = 0; j < 4; ++j) vector.word[j] = pack_bf16(tiles[tile + j / 2][j % 2 * 2], tiles[tile + j / 2][j % 2 * 2 + 1]);
+      for (int j = 0; j < 4; ++j)
+        vector.word[j] = pack_bf16(tiles[tile + j / 2][j % 2 * 2], tiles[tile + j / 2][j % 2 * 2 + 1]);
     } else {
 #pragma unroll
       for (int j = 0; j < 4; ++j) vector.word[j] = as_bits(values[i / group_tiles][i % group_tiles][j]);
