@@ -20,8 +20,8 @@ namespace rankone {
 // What decides which schedule is fast. Variants that differ only in their formulas share entries.
 struct TunedKey {
   std::string pass;       // "forward"
-  std::string structure;  // "decay=per_key map=no key=k write=no inputs=HV.K parameters="
-  std::string types;      // "bf16 x=bf16 tf32"
+  std::string structure;  // "decay=per_key key=no write_scale=no feature_map=no k=yes inputs=HV.K parameters="
+  std::string types;      // "bf16 bf16 tf32"
   int key_dim = 0, value_dim = 0;
   int tokens_bucket = 0;  // ceil(log2(T))
   int rows_bucket = 0;    // ceil(log2(B * HV)): what runs in parallel without splitting T

@@ -130,16 +130,15 @@ double largest_factor(const Variant& variant) {
 
 std::string why_beyond_f16(const Variant& variant) {
   if (variant.has(Formula::feature_map)) return "a feature map may leave float16's range";
-  const bool per_key = variant.decay_axes().has(Axes::key);
-  if (variant.has(Formula::key) && (!per_key || reads_key(variant)))
+  if (variant.has(Formula::key) && (!variant.decays_by_key() || reads_key(variant)))
     return "a written key that is computed from k, or without per-key decays, may leave float16's range";
-  if (per_key && !(largest_factor(variant) <= std::exp2(most_growth_log2)))
+  if (variant.decays_by_key() && !(largest_factor(variant) <= std::exp2(most_growth_log2)))
     return "nothing bounds what is written in k's place, and it may leave float16's range";
   return {};
 }
 
 int key_growth_log2(const Variant& variant) {
-  if (!variant.decay_axes().has(Axes::key)) return 0;
+  if (!variant.decays_by_key()) return 0;
   return static_cast<int>(
       std::clamp(std::ceil(std::log2(largest_factor(variant))), -most_growth_log2, most_growth_log2));
 }

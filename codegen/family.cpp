@@ -28,7 +28,7 @@ KnobContext context_of(const Target& target) {
   return {.key_dim = target.options.key_dim,
           .value_dim = target.options.value_dim,
           .dtype = target.options.dtype,
-          .per_key = target.variant.decay_axes().has(Axes::key)};
+          .decays_by_key = target.variant.decays_by_key()};
 }
 
 std::span<const KernelFamily* const> kernel_families() {

@@ -57,7 +57,7 @@ class GateWriter {
     bool is_read = false;
     for_each_formula(program_.variant,
                      [&](const Slot&, const Expression& formula) { is_read |= reads(formula, Operation::decay); });
-    return program_.variant.decay_axes().has(Axes::key) && program_.options.dtype != dtype::f32 && !is_read &&
+    return program_.variant.decays_by_key() && program_.options.dtype != dtype::f32 && !is_read &&
            growth_of_log_errors(program_.variant.formula(Formula::decay)) <= most_growth;
   }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Kernels of the Hopper family.
+#include <cmath>
+#include <utility>
+
 #include "codegen/kernels.hpp"
 #include "codegen/space.hpp"
 #include "templates/hopper/layout.cuh"
@@ -13,16 +16,28 @@ HopperLayout layout_of(const KernelSource& source, HopperParts parts) {
   return hopper_layout(source.variant, source.options, source.schedule, parts);
 }
 
+// Of kernels with scores, where decays are per key: float32 holds what bf16 operands are multiplied with on their way to
+// each other. Float16's have scales of their own, and what a formula makes of an operand is not known here.
+OperandRange range_of_scores(const KernelSource& source) {
+  const auto& [variant, options, schedule, pass] = source;
+  OperandRange range;
+  if (!variant.decays_by_key() || options.dtype != dtype::bf16 || variant.has(Formula::feature_map)) return range;
+  range.queries_below = std::ldexp(1.0, 126 - anchor_log2_limit);
+  if (!variant.has(Formula::key)) range.keys_from = std::ldexp(1.0, anchor_log2_limit - 126);
+  return range;
+}
+
 // The skeleton in one of its roles, with so many blocks on a multiprocessor.
 Kernel in_role(const KernelSource& source, const char* role, const HopperLayout& layout, int residents) {
   const std::string of = std::string("rankone::Role::") + role;
-  const bool per_key = source.variant.decay_axes().has(Axes::key);
+  const auto [header, form] = source.variant.decays_by_key() ? std::pair("hopper/per_key.cuh", "PerKey")
+                                                             : std::pair("hopper/per_token.cuh", "PerToken");
   return {
       .name = role,
       .entry = role,
-      .header = per_key ? "hopper/per_key.cuh" : "hopper/per_token.cuh",
-      .call = std::string("rankone::hopper_forward<rankone::Policy, rankone::") + (per_key ? "PerKey" : "PerToken") +
-              "<rankone::Gate>, " + of + ">(arguments);",
+      .header = header,
+      .call = std::string("rankone::hopper_forward<rankone::Policy, rankone::") + form + "<rankone::Gate>, " + of +
+              ">(arguments);",
       .check = "rankone::HopperTraits<rankone::Policy, " + of + ">::layout.bytes == " + std::to_string(layout.bytes),
       .schedule = source.schedule,
       .threads = layout.threads,
@@ -73,6 +88,7 @@ Extent segment_tokens(const KernelSource& source) {
 Kernel scan(const KernelSource& source) {
   Kernel kernel = in_role(source, "scan", layout_of(source, {.has_gate_group = !source.schedule.prepared}), 1);
   kernel.entry = "forward";
+  if (!source.schedule.prepared) kernel.range = range_of_scores(source);
   const Extent walks = source.schedule.level == Level::segment ? segments(source) : Extent(Size::sequences);
   set_blocks(kernel, walks * Size::value_heads * value_tiles(source));
   return kernel;
@@ -109,6 +125,7 @@ Kernel join(const KernelSource& source) {
 Kernel prepare(const KernelSource& source) {
   Kernel kernel = in_role(source, "prepare", layout_of(source, {.has_consumers = false}), prepare_residents);
   kernel.cluster = 1;
+  kernel.range = range_of_scores(source);
   kernel.items = run_slots(source) * Size::value_heads;
   kernel.blocks = blocks_that_find_place(kernel);
   return kernel;
@@ -117,7 +134,7 @@ Kernel prepare(const KernelSource& source) {
 std::vector<Region> segment_regions(const KernelSource& source) {
   const auto& [variant, options, schedule, pass] = source;
   const Extent slots = where_split(source, segments(source) * Size::value_heads);
-  const int width = variant.decay_axes().has(Axes::key) ? options.key_dim : 1;
+  const int width = variant.decays_by_key() ? options.key_dim : 1;
   return {
       {"segment_states", "what each segment adds to the state, then the state before it, float32",
        &Arguments::segment_states, slots * (std::int64_t{4} * options.key_dim * options.value_dim)},

@@ -17,7 +17,7 @@ Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
                     .value_tile = schedule.value_tile,
                     .storage_bytes = static_cast<int>(size_of(options.dtype)),
                     .operand_bytes = operand_bytes(options, Family::portable),
-                    .per_key = variant.decay_axes().has(Axes::key),
+                    .key_decays = variant.decays_by_key() ? padded_keys(options.key_dim) : 1,
                     .reads_query = reads_query,
                     .split_products = options.precision == Precision::f32,
                     .input_bytes = {}};

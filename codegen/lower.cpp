@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Lowering: a variant and a schedule become a program.
+#include <algorithm>
+
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
@@ -24,18 +26,18 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                     .cluster = schedule.cluster,
                     .key_dim = options.key_dim,
                     .value_tile = schedule.value_tile,
-                    .per_key = variant.decay_axes().has(Axes::key),
+                    .key_decays = variant.decays_by_key() ? padded_to_blocks(options.key_dim) : 1,
                     .reads_query = parts.reads_query,
                     .has_gate_group = parts.has_gate_group,
                     .has_consumers = parts.has_consumers,
                     .range_scaled = options.dtype == dtype::f16,
                     .input_bytes = {},
-                    .input_is_per_key = {}};
+                    .input_columns = {}};
   if (!sizes.has_gate_group) return make_hopper_layout(sizes);
   int index = 0;
   for (const Port& input : ports_of(ports(variant, options), PortRole::gate)) {
     sizes.input_bytes[index] = static_cast<int>(size_of(input.type));
-    sizes.input_is_per_key[index++] = input.axes.has(Axis::key);
+    sizes.input_columns[index++] = input.axes.has(Axis::key) ? padded_to_blocks(options.key_dim) : 1;
   }
   return make_hopper_layout(sizes);
 }
@@ -69,8 +71,8 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .map_slots = 0,
                   .scalars = {},
                   .reads_key = reads_key(variant),
-                  .uses_tma = schedule.family == Family::hopper && pass == Pass::forward &&
-                              variant.decay_axes().has(Axes::key) && variant.formula(Formula::decay).size > 1,
+                  .uses_tma = schedule.family == Family::hopper && pass == Pass::forward && variant.decays_by_key() &&
+                              variant.formula(Formula::decay).size > 1,
                   .regions = regions_of(source),
                   .kernels = kernels_of(source),
                   .segment_tokens = segment_tokens_of(source)};
@@ -82,6 +84,15 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
   program.name = name_of(program);
   for (Kernel& kernel : program.kernels) kernel.entry = name_of(program, kernel.entry);
   return program;
+}
+
+OperandRange operand_range(const Program& program) {
+  OperandRange range;
+  for (const Kernel& kernel : program.kernels) {
+    range.queries_below = std::min(range.queries_below, kernel.range.queries_below);
+    range.keys_from = std::max(range.keys_from, kernel.range.keys_from);
+  }
+  return range;
 }
 
 Extent offset_of(const Program& program, std::size_t region) {

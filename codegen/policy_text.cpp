@@ -13,11 +13,29 @@ namespace {
 
 const char* element_name(dtype type) { return type == dtype::f32 ? "float" : name_of(type); }
 
+// As templates name the bits of a set, innermost axis last.
+std::string text_of(Axes axes) {
+  constexpr std::pair<Axes, const char*> names[] = {{Axes::token, "token_axis"},
+                                                    {Axes::head, "query_head_axis"},
+                                                    {Axes::value_head, "value_head_axis"},
+                                                    {Axes::key, "key_axis"},
+                                                    {Axes::value, "value_axis"}};
+  std::string text;
+  for (const auto& [axis, name] : names)
+    if (axes.has(axis)) text += (text.empty() ? "" : " | ") + std::string(name);
+  return text.empty() ? "0" : text;
+}
+
+// A gate's tokens and batch rows are not said.
 Axes axes_of(const Port& port) {
+  constexpr std::pair<Axis, Axes> said[] = {{Axis::heads, Axes::head},
+                                            {Axis::value_heads, Axes::value_head},
+                                            {Axis::key, Axes::key},
+                                            {Axis::value, Axes::value}};
   Axes axes = Axes::none;
-  if (port.axes.has(Axis::heads)) axes = axes | Axes::head;
-  if (port.axes.has(Axis::value_heads)) axes = axes | Axes::value_head;
-  return port.axes.has(Axis::key) ? axes | Axes::key : axes;
+  for (const auto& [axis, bit] : said)
+    if (port.axes.has(axis)) axes = axes | bit;
+  return axes;
 }
 
 std::string names_of(const std::vector<Port>& ports) {
@@ -42,8 +60,7 @@ class PolicyWriter {
     line(std::string("using Operand = ") +
          (operand_bytes(options, schedule.family) == 2 ? name_of(options.dtype) : "float") + ";");
     flags({{"split_products", options.precision == Precision::f32}});
-    line("static constexpr DecayKind decay = DecayKind::" + std::string(name_in(decay_names, variant.decay_axes())) +
-         ";");
+    line("static constexpr unsigned char decay_axes = " + text_of(variant.decay_axes()) + ";");
     integers({{"key_dim", options.key_dim}, {"value_dim", options.value_dim}});
     integers({{"chunk", schedule.chunk},
               {"value_tile", schedule.value_tile},
@@ -51,8 +68,8 @@ class PolicyWriter {
               {"stages", schedule.stages}});
     if (schedule.family == Family::hopper) integers({{"cluster", schedule.cluster}});
     if (schedule.family == Family::hopper)
-      flags({{"in_segments", schedule.level == Level::segment},
-             {"prepared", schedule.prepared},
+      flags({{"splits_sequences", schedule.level == Level::segment},
+             {"keys_are_prepared", schedule.prepared},
              {"uses_tma", program_.uses_tma},
              {"state_only", program_.pass == Pass::states}});
     std::vector<std::pair<std::string, bool>> given;
@@ -73,22 +90,17 @@ class PolicyWriter {
                             parameters = ports_of(program_.ports, PortRole::parameter);
     integers({{"input_count", static_cast<int>(inputs.size())}}, names_of(inputs));
     array("ElementType input_types", inputs, element_type, "ElementType::f32");
-    array(
-        "bool input_is_per_key", inputs, [](const Port& port) { return boolean(port.axes.has(Axis::key)); }, "false");
-    array(
-        "bool input_has_key_heads", inputs, [](const Port& port) { return boolean(port.axes.has(Axis::heads)); },
-        "false");
+    array("unsigned char input_axes", inputs, axes_text, "0");
     integers({{"parameter_count", static_cast<int>(parameters.size())}}, names_of(parameters));
     array("ElementType parameter_types", parameters, element_type, "ElementType::f32");
-    array(
-        "unsigned char parameter_axes", parameters, [](const Port& port) { return std::to_string(axes_of(port).bits); },
-        "0");
+    array("unsigned char parameter_axes", parameters, axes_text, "0");
     ports();
     return text_ + "};\n";
   }
 
  private:
   static std::string boolean(bool value) { return value ? "true" : "false"; }
+  static std::string axes_text(const Port& port) { return text_of(axes_of(port)); }
   static std::string element_type(const Port& port) { return std::string("ElementType::") + name_of(port.type); }
 
   // Where tensors stand in PortArguments, by their names; gates and parameters from their first one on.

@@ -30,7 +30,7 @@ AxisList state_axes(const CompileOptions& options) {
 
 AxisList total_axes(const Variant& variant) {
   AxisList axes = {Axis::sequences, Axis::value_heads};
-  if (variant.decay_axes().has(Axes::key)) axes.add(Axis::key);
+  if (variant.decays_by_key()) axes.add(Axis::key);
   return axes;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,6 +28,12 @@ struct Region {
   Extent bytes{};  // a multiple of 16
 };
 
+// Finite magnitudes that a kernel is right for, of what callers give.
+struct OperandRange {
+  double queries_below = std::numeric_limits<double>::infinity();
+  double keys_from = 0;  // of a head's largest key, unless all are zero
+};
+
 struct Kernel {
   std::string name;    // of what it does: "scan", "join", ...
   std::string entry;   // its extern "C" name
@@ -38,8 +45,9 @@ struct Kernel {
   int shared_bytes = 0;  // dynamic
   int cluster = 1;       // blocks of a cluster; the grid is a multiple of it
   int residents = 0;     // blocks that a multiprocessor is meant to hold; 0: the compiler's choice
-  Extent items{};        // pieces of work: at most 2^31 - 1
-  Extent blocks{};       // of a launch; with fewer than `items` a block walks several. 0: it is left out
+  OperandRange range{};
+  Extent items{};   // pieces of work: at most 2^31 - 1
+  Extent blocks{};  // of a launch; with fewer than `items` a block walks several. 0: it is left out
 };
 
 // Order in `scalars` is the order in Arguments.
@@ -76,6 +84,8 @@ std::string emit(const Program&);  // program -> CUDA text
 // The compiler's option that leaves of that text only this one of `kernels`; empty where there is no other.
 std::string option_for(const Program&, std::size_t kernel);
 
+// What all kernels of a program are right for.
+OperandRange operand_range(const Program&);
 // Bytes of all regions, and of those before one.
 Extent workspace_of(const Program&);
 Extent offset_of(const Program&, std::size_t region);

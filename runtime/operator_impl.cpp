@@ -8,6 +8,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/choose.hpp"
+#include "runtime/operand_check.hpp"
 
 namespace rankone {
 namespace {
@@ -30,6 +31,7 @@ PassKernels::PassKernels(Program program, const Device& device)
 
 void PassKernels::launch(Call&& call, void* stream) const {
   if (call.empty) return;
+  check_operands(program_, call.tensors);
   // All are counted before any is launched: a call happens whole or not at all.
   const Sizes64 sizes = sizes_of(call.shape, multiprocessors_);
   std::vector<KernelLaunch> launches;

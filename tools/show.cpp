@@ -17,10 +17,9 @@
 namespace rankone {
 
 std::string chunk_form(const Variant& variant) {
-  const Axes axes = variant.decay_axes();
-  if (axes.has(Axes::key))
+  if (variant.decays_by_key())
     return "two levels: decays enter queries and keys relative to sub-chunks, so that no exponent can overflow";
-  if (axes.empty()) return "scores of a chunk as one product, masked to the past";
+  if (!variant.has(Formula::decay)) return "scores of a chunk as one product, masked to the past";
   return "scores of a chunk as one product, times the decay between each two tokens";
 }
 

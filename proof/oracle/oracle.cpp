@@ -29,8 +29,9 @@ constexpr double worth_a_thread = 1e7;  // multiplications; some milliseconds
 class Recurrence {
  public:
   Recurrence(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments)
-      : arguments_(arguments), sizes_(recurrence::bind(variant, options, arguments)), decay_axes_(variant.decay_axes()),
-        reads_key_(reads_key(variant)), value_major_(options.value_major_state) {
+      : arguments_(arguments), sizes_(recurrence::bind(variant, options, arguments)),
+        decays_by_key_(variant.decays_by_key()), reads_key_(reads_key(variant)),
+        value_major_(options.value_major_state) {
     for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
       rows_of(slot.formula) = FormulaRows(slot, formula, sizes_.key_dim, arguments);
     });
@@ -85,8 +86,8 @@ class Recurrence {
   void set_decay(const Place& place) {
     if (!rows_of(Formula::decay).given()) return void(decay_.assign(decay_.size(), 1));
     const double* log_decay = rows_of(Formula::decay)(place);
-    const bool per_key = decay_axes_.has(Axes::key);
-    for (std::size_t i = 0; i < decay_.size(); ++i) decay_[i] = i == 0 || per_key ? std::exp(log_decay[i]) : decay_[0];
+    for (std::size_t i = 0; i < decay_.size(); ++i)
+      decay_[i] = i == 0 || decays_by_key_ ? std::exp(log_decay[i]) : decay_[0];
   }
 
   const double* written_key(Place place) {
@@ -152,8 +153,7 @@ class Recurrence {
 
   const ForwardArguments& arguments_;
   Sizes sizes_;
-  Axes decay_axes_;
-  bool reads_key_, value_major_;
+  bool decays_by_key_, reads_key_, value_major_;
   std::array<FormulaRows, formula_slots.size()> rows_;
   std::vector<double> q_, k_, v_, o_, decay_, state_;
   double scale_ = 1;

@@ -9,7 +9,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <mutex>
 #include <random>
+#include <set>
 #include <system_error>
 #include <thread>
 
@@ -32,6 +34,23 @@ std::filesystem::path staging_name(const std::filesystem::path& file) {
   static std::atomic<unsigned> counter = 0;
   return file.parent_path() / (std::string(staging_prefix) + std::to_string(getpid()) + "-" + std::to_string(salt) +
                                "-" + std::to_string(counter++));
+}
+
+// As staging_name() writes them: a user's folder may hold other names that begin so.
+bool is_staging_name(std::string_view name) {
+  if (!name.starts_with(staging_prefix)) return false;
+  name.remove_prefix(staging_prefix.size());
+  return std::ranges::count(name, '-') == 2 && name.find_first_not_of("0123456789-") == name.npos;
+}
+
+void sweep_staged_once(const std::filesystem::path& folder) {
+  static std::mutex mutex;
+  static std::set<std::filesystem::path> swept;
+  {
+    const std::lock_guard guard(mutex);
+    if (!swept.insert(folder).second) return;
+  }
+  sweep_stale(folder.empty() ? "." : folder, is_staging_name);
 }
 
 int write_all(int descriptor, std::string_view bytes) {
@@ -81,6 +100,7 @@ std::optional<std::string> read_file(const std::filesystem::path& file) {
 
 StagedFile::StagedFile(std::filesystem::path file, std::initializer_list<std::string_view> parts)
     : file_(std::move(file)), staged_(staging_name(file_)) {
+  sweep_staged_once(file_.parent_path());
   int error = 0;
   {
     const Descriptor descriptor(::open(staged_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
@@ -99,6 +119,19 @@ StagedFile::~StagedFile() {
 void StagedFile::publish() {
   if (::rename(staged_.c_str(), file_.c_str()) != 0) fail("cannot write a file", file_, errno);
   staged_.clear();
+}
+
+void sweep_stale(const std::filesystem::path& folder, bool (*is_ours)(std::string_view name)) {
+  constexpr std::chrono::hours lifetime{1};
+  std::error_code failed;
+  const auto now = std::filesystem::file_time_type::clock::now();
+  for (std::filesystem::directory_iterator entry(folder, failed), end; !failed && entry != end;
+       entry.increment(failed)) {
+    std::error_code gone;  // another process may sweep too
+    if (!is_ours(entry->path().filename().string()) || !entry->is_regular_file(gone)) continue;
+    const auto written = entry->last_write_time(gone);
+    if (!gone && now - written > lifetime) std::filesystem::remove(entry->path(), gone);
+  }
 }
 
 void publish_file(const std::filesystem::path& file, std::initializer_list<std::string_view> parts) {

@@ -47,6 +47,10 @@ class StagedFile {
 void publish_file(const std::filesystem::path& file, std::initializer_list<std::string_view> parts);
 inline constexpr std::string_view staging_prefix = ".staging-";
 
+// Removes the files of a folder that is_ours(name) and that are over an hour old: processes that were killed left them.
+// Whoever makes a StagedFile sweeps its folder so, once in a process.
+void sweep_stale(const std::filesystem::path& folder, bool (*is_ours)(std::string_view name));
+
 // An exclusive lock that the system drops when its process dies. The lock's file goes away with the lock.
 class FileLock {
  public:

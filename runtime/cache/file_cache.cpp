@@ -22,8 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 using namespace std::chrono_literals;
 
-constexpr auto patience = 120s;        // for another process that builds the same entry; then we build it ourselves
-constexpr auto staging_lifetime = 1h;  // what a killed process left behind is swept after this
+constexpr auto patience = 120s;  // for another process that builds the same entry; then we build it ourselves
 
 // Stands behind the entry's bytes.
 struct Trailer {
@@ -81,22 +80,14 @@ void warn_once(const fs::path& root, const std::string& why) {
     log(LogLevel::warn, why + "; nothing is kept, so that every process builds its kernels again");
 }
 
-void sweep_once(const fs::path& folder) {
+void sweep_locks_once(const fs::path& folder) {
   static std::mutex mutex;
   static std::set<std::string> swept;
   {
     const std::lock_guard guard(mutex);
     if (!swept.insert(folder.string()).second) return;
   }
-  std::error_code failed;
-  const auto now = fs::file_time_type::clock::now();
-  for (fs::directory_iterator entry(folder, failed), end; !failed && entry != end; entry.increment(failed)) {
-    const fs::path& path = entry->path();
-    if (!path.filename().string().starts_with(staging_prefix) && path.extension() != ".lock") continue;
-    std::error_code gone;  // another process may sweep too
-    const auto written = entry->last_write_time(gone);
-    if (!gone && now - written > staging_lifetime) fs::remove(path, gone);
-  }
+  sweep_stale(folder, [](std::string_view name) { return name.ends_with(".lock"); });
 }
 
 // Makes sure of the folder; says why where that cannot be.
@@ -129,7 +120,7 @@ CacheItem produce_and_store(const fs::path& root, bool has_to_serve, std::string
     if (auto item = read_entry(root, kind, key, LogLevel::debug)) return *item;  // another process was first
   CacheItem item = produce_entry(key, produce);
   try {
-    sweep_once(folder);
+    sweep_locks_once(folder);
     const Trailer trailer = trailer_of(key, item.bytes);
     publish_file(folder / key, {item.bytes, {reinterpret_cast<const char*>(&trailer), sizeof trailer}});
     item.file = folder / key;

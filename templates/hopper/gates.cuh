@@ -36,7 +36,7 @@ template <class T> struct StagePlace {
   template <int index> RK_DEVICE float input(int row, int column) const {
     using Type = typename TypeOf<T::input_types[index]>::Type;
     constexpr int offset = T::layout.inputs[index];
-    if constexpr (T::input_is_per_key[index])
+    if constexpr (has_axis(T::input_axes[index], key_axis))
       return SwizzledTile<Type, T::chunk>{base + offset}.load(row, column);
     else
       return shared_load<float>(base + offset + row * 4);

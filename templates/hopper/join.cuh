@@ -15,19 +15,18 @@ template <class Policy>
 RK_DEVICE void store_joined(const Arguments& arguments, long long sequence, int head, int first, const Vector16& state,
                             const float (&sums)[4]) {
   constexpr int keys = Policy::key_dim, values = Policy::value_dim;
-  constexpr bool per_key = Policy::decay == DecayKind::per_key;
   const States<Policy, void> final_state{port<Policy>(arguments, Policy::Ports::final_state).data,
                                          arguments.value_heads};
   const long long matrix = sequence * arguments.value_heads + head;
-  void* const totals = port<Policy>(arguments, Policy::Ports::log_decay_total).data;
+  const DecaySums<Policy, void> totals{port<Policy>(arguments, Policy::Ports::log_decay_total).data};
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
     const int element = first + i, key = Policy::value_major_state ? element % keys : element / values,
               value = Policy::value_major_state ? element / keys : element % values;
     if (final_state.exists(sequence))
       final_state.store(final_state.first(sequence, head) + element, as_float(state.word[i]));
-    if (totals != nullptr && value == 0 && (per_key || key == 0))
-      global_store<float>(global<float>(totals) + (per_key ? matrix * keys + key : matrix), sums[i] * log_of_2);
+    const bool is_first = value == 0 && DecayTraits<Policy>::decay_of_key(key) == key;  // of those who share the sum
+    if (totals.data != nullptr && is_first) totals.store(matrix, key, sums[i] * log_of_2);
   }
 }
 

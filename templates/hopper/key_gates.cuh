@@ -16,10 +16,6 @@
 
 namespace rankone {
 
-// Queries meet keys at the end while no key of the block loses more than this within the half: factors up to 2^60
-// cannot overflow with keys and queries of any ordinary size.
-inline constexpr float anchor_log2_limit = -60.0f;
-
 // Cutting both operands of a score to ten digits takes 7e-4 of it on average, and nothing where neither decays: giving
 // back half leaves the least of a bias either way.
 inline constexpr float untruncated = 1.00035f;
@@ -207,48 +203,56 @@ template <class T, class Gate> struct KeySpan {
     }
   }
 
-  // The next 16 key columns from `column`. `totals`: where to add up log-decays, in the state-only role.
-  RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Bisection& bisection) {
-    const LanePlace lane = lane_place();
-    const bool last_row = lane.group == last_group;  // has the sums of all
-    Columns columns[2];
-    float sums[2][4], whole[2][4];  // of the lane's columns in a half: log-decays and decays
+  // What a half decays by in the lane's columns, from its start to its end.
+  struct HalfDecays {
+    float sums[4], whole[4];  // logarithms, and decays
+  };
+  // Gates and operands of a half, with keys decayed to its end and queries as if from there: q / the decay that follows.
+  // Returns whether that may leave float32. Exponentials stand beside gates, before it is known whether they serve: apart,
+  // each would wait for its own.
+  RK_DEVICE bool meet_at_end(Columns& columns, HalfDecays& decays_of_half, int half, int column,
+                             const Quad<bf16>& after) const {
+    const bool last_row = lane_place().group == last_group;  // has the sums of all
     bool beyond_anchor = false;
-    // One half's exponentials beside the other's gates, before it is known whether they serve: apart, each would wait
-    // for its own.
+    float rest[2][4];  // the logarithm of the decay that follows a token
+    evaluate_steps(columns, half, column);
+    columns.steps.sum(rest, after);
+    load(columns, half, column);
 #pragma unroll
-    for (int half = 0; half < 2; ++half) {
-      float rest[2][4];  // the logarithm of the decay that follows a token
-      evaluate_steps(columns[half], half, column);
-      columns[half].steps.sum(rest, after);
-      load(columns[half], half, column);
-#pragma unroll
-      for (int i = 0; i < 4; ++i) {
-        float& sum = rest[i / 2][2 + i % 2];
-        beyond_anchor = beyond_anchor || !(absolute(sum) <= -anchor_log2_limit);  // also where a token's is not finite
-        sums[half][i] = sum;
-        whole[half][i] = exp2(sum);
-        if (last_row) sum = 0.0f;
-      }
-#pragma unroll
-      for (int i = 0; i < 8; ++i) {
-        columns[half].keys[i] *= exp2(rest[i / 4][i % 4]);
-        if constexpr (wants_scores) columns[half].queries[i] *= exp2(-rest[i / 4][i % 4]);
-      }
+    for (int i = 0; i < 4; ++i) {
+      float& sum = rest[i / 2][2 + i % 2];
+      beyond_anchor = beyond_anchor ||
+                      !(absolute(sum) <= static_cast<float>(anchor_log2_limit));  // also where a token's is not finite
+      decays_of_half.sums[i] = sum;
+      decays_of_half.whole[i] = exp2(sum);
+      if (last_row) sum = 0.0f;
     }
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      columns.keys[i] *= exp2(rest[i / 4][i % 4]);
+      if constexpr (wants_scores) columns.queries[i] *= exp2(-rest[i / 4][i % 4]);
+    }
+    return beyond_anchor;
+  }
+  // The span's decay. `totals`: where to add up log-decays, in the state-only role.
+  RK_DEVICE void store_decays(const HalfDecays (&halves)[2], int totals, int column) const {
+    const bool last_row = lane_place().group == last_group;
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
       const int i = 2 * tile, place_of_pair = decays + (column + 8 * tile) * 4;
-      shared_store_if(last_row, place.base + layout.decay + place_of_pair, whole[0][i] * whole[1][i],
-                      whole[0][i + 1] * whole[1][i + 1]);
+      shared_store_if(last_row, place.base + layout.decay + place_of_pair, halves[0].whole[i] * halves[1].whole[i],
+                      halves[0].whole[i + 1] * halves[1].whole[i + 1]);
       if constexpr (!wants_scores) {
         const Pair before = last_row ? shared_load<Pair>(totals + place_of_pair) : Pair{};
-        shared_store_if(last_row, totals + place_of_pair, before.first + sums[0][i] + sums[1][i],
-                        before.second + sums[0][i + 1] + sums[1][i + 1]);
+        shared_store_if(last_row, totals + place_of_pair, before.first + halves[0].sums[i] + halves[1].sums[i],
+                        before.second + halves[0].sums[i + 1] + halves[1].sums[i + 1]);
       }
     }
-#pragma unroll
-    for (int i = 0; i < 8; ++i) whole[i / 4][i % 4] = shuffle(whole[i / 4][i % 4], lane_at(last_group, lane.pair));
+  }
+  // The scores of both halves and of the later half's queries with the earlier half's keys; then queries are decayed from
+  // the span's start, keys to its end.
+  RK_DEVICE void add_scores(Columns (&columns)[2], const HalfDecays (&halves)[2], int column, bool beyond_anchor,
+                            const Bisection& bisection) {
     if (wants_scores && any_lane(beyond_anchor)) {
 #pragma unroll
       for (int half = 0; half < 2; ++half) load(columns[half], half, column);
@@ -257,14 +261,32 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
       for (int half = 0; half < 2; ++half) {
         add_products(scores[half], columns[half].queries, columns[half].keys);
-        decay_columns(columns[half].queries, whole[half]);
+        decay_columns(columns[half].queries, halves[half].whole);
       }
     }
     if constexpr (wants_scores) {
       add_products(off_diagonal, columns[1].queries, columns[0].keys);
-      decay_columns(columns[1].queries, whole[0]);
+      decay_columns(columns[1].queries, halves[0].whole);
     }
-    decay_columns(columns[0].keys, whole[1]);
+    decay_columns(columns[0].keys, halves[1].whole);
+  }
+
+  // The next 16 key columns from `column`.
+  RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Bisection& bisection) {
+    const LanePlace lane = lane_place();
+    Columns columns[2];
+    HalfDecays halves[2];
+    bool beyond_anchor = false;
+#pragma unroll
+    for (int half = 0; half < 2; ++half)
+      beyond_anchor = meet_at_end(columns[half], halves[half], half, column, after) || beyond_anchor;
+    store_decays(halves, totals, column);
+#pragma unroll
+    for (int i = 0; i < 8; ++i) {
+      float& whole = halves[i / 4].whole[i % 4];
+      whole = shuffle(whole, lane_at(last_group, lane.pair));
+    }
+    add_scores(columns, halves, column, beyond_anchor, bisection);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       if constexpr (wants_scores) store(layout.query, half, column, columns[half].queries);

@@ -44,7 +44,7 @@ template <class T> struct StepInputs {
   unsigned words[T::input_count > 0 ? T::input_count : 1][4];
 
   template <int index> static RK_CONSTEXPR bool held() {
-    return T::input_is_per_key[index] && bytes_of(T::input_types[index]) == 2;
+    return has_axis(T::input_axes[index], key_axis) && bytes_of(T::input_types[index]) == 2;
   }
   template <int index = 0> RK_DEVICE void load(int place) {  // of the lane in a tile that starts at zero
     if constexpr (index < T::input_count) {

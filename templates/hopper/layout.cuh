@@ -20,6 +20,9 @@ constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state ta
 constexpr int score_bytes = key_span * key_span * 2;
 constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
 constexpr int span_range_bytes = 16 + 8 * key_span;
+// Per key, queries meet keys at a half's end while no key of the block loses more than 2^-60 within the half: they are
+// multiplied by up to 2^60, and keys by as little as 2^-60. The host refuses operands that would leave float32.
+inline constexpr int anchor_log2_limit = 60;
 inline constexpr int join_threads = 256;  // inline: a text without the kernel must not warn of it
 constexpr int descriptor_bytes = 16, barrier_bytes = 8;
 enum StageBarrier { full_barrier, ready_barrier, empty_barrier, stage_barriers };
@@ -29,13 +32,13 @@ struct HopperSizes {
   int chunk, stages;
   int cluster;  // blocks of neighbouring value tiles that share the work on keys; per key, else 1
   int key_dim, value_tile;
-  bool per_key;                        // a decay for each key column
-  bool reads_query;                    // false in the state-only role: no queries, no scores
-  bool has_gate_group;                 // false where what it leaves behind comes from the prepare kernel
-  bool has_consumers;                  // false in that kernel
-  bool range_scaled;                   // operands whose range wants scales: float16
-  int input_bytes[max_layout_inputs];  // of an element of each token input; 0: there is none
-  bool input_is_per_key[max_layout_inputs];
+  int key_decays;                        // decays of a token: one for each of the padded keys, or 1 for all
+  bool reads_query;                      // false in the state-only role: no queries, no scores
+  bool has_gate_group;                   // false where what it leaves behind comes from the prepare kernel
+  bool has_consumers;                    // false in that kernel
+  bool range_scaled;                     // operands whose range wants scales: float16
+  int input_bytes[max_layout_inputs];    // of an element of each token input; 0: there is none
+  int input_columns[max_layout_inputs];  // of a token: the padded keys, or 1
 };
 
 struct HopperLayout {
@@ -62,16 +65,20 @@ struct HopperLayout {
   int bytes, threads;
 };
 
+// K rounded up to whole blocks of keys.
+RK_CONSTEXPR int padded_to_blocks(int key_dim) { return (key_dim + 63) / 64 * 64; }
+
 RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   HopperLayout layout{};
   const int rows = sizes.chunk;
-  layout.key_padded = (sizes.key_dim + 63) / 64 * 64;
+  const bool by_key = sizes.key_decays > 1;
+  layout.key_padded = padded_to_blocks(sizes.key_dim);
   layout.rank_columns = layout.key_padded / sizes.cluster;
-  layout.span = sizes.per_key ? key_span : sizes.chunk;
+  layout.span = by_key ? key_span : sizes.chunk;
   layout.gate_groups = sizes.has_gate_group ? 1 : 0;
   layout.consumer_groups = sizes.has_consumers ? sizes.value_tile / 64 : 0;
   const int spans = rows / layout.span;
-  layout.key_parts = sizes.per_key ? group_warps / spans : 1;
+  layout.key_parts = by_key ? group_warps / spans : 1;
   // What is prepared once and read by many blocks is summed before.
   layout.score_parts = sizes.has_gate_group && sizes.has_consumers ? layout.key_parts : 1;
   int offset = 0;
@@ -83,31 +90,31 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   if (sizes.has_consumers) offset += rows * sizes.value_tile * 2;
   for (int i = 0; i < max_layout_inputs; ++i) {
     layout.inputs[i] = offset;
-    if (sizes.input_is_per_key[i]) offset += rows * layout.rank_columns * sizes.input_bytes[i];
+    if (sizes.input_columns[i] > 1) offset += rows * sizes.input_columns[i] / sizes.cluster * sizes.input_bytes[i];
   }
   layout.scores = offset;
   if (sizes.reads_query)
-    offset += sizes.per_key ? sizes.cluster * spans * layout.score_parts * score_bytes : rows * swizzle_row_bytes;
+    offset += by_key ? sizes.cluster * spans * layout.score_parts * score_bytes : rows * swizzle_row_bytes;
   layout.decay = offset;
-  offset += sizes.per_key ? spans * layout.key_padded * 4 : 3 * rows * 4;
+  offset += by_key ? spans * sizes.key_decays * 4 : 3 * rows * 4;
   layout.row_decay = layout.decay;
   layout.column_decay = layout.row_decay + rows * 4;
   layout.chunk_decay = layout.column_decay + rows * 4;
   layout.range = offset;
-  if (sizes.range_scaled) offset += sizes.per_key ? spans * span_range_bytes : rows * 4;
+  if (sizes.range_scaled) offset += by_key ? spans * span_range_bytes : rows * 4;
   layout.prepared_bytes = layout.value + offset - layout.scores;
   for (int i = 0; i < max_layout_inputs; ++i) {
-    if (sizes.input_is_per_key[i] || sizes.input_bytes[i] == 0) continue;
+    if (sizes.input_columns[i] > 1 || sizes.input_bytes[i] == 0) continue;
     layout.inputs[i] = offset;
     offset += rows * 4;
   }
   layout.stage_bytes = (offset + swizzle_atom_bytes - 1) / swizzle_atom_bytes * swizzle_atom_bytes;
   offset = layout.stage_bytes * sizes.stages;
   layout.sums = offset;
-  if (!sizes.per_key) offset += group_warps * rows * token_sum_bytes;
+  if (!by_key) offset += group_warps * rows * token_sum_bytes;
   if (!sizes.has_consumers) offset += group_warps / 2 * score_part_floats * 4;
   layout.totals = offset;
-  if (sizes.per_key && !sizes.reads_query) offset += spans * layout.rank_columns * 4;
+  if (by_key && !sizes.reads_query) offset += spans * layout.rank_columns * 4;
   layout.descriptors = (offset + 15) / 16 * 16;
   layout.work_items = layout.descriptors + descriptor_bytes * sizes.stages;
   layout.work_item_slots = sizes.stages + 2;

@@ -9,7 +9,7 @@ namespace rankone {
 
 // Which warpgroups a kernel has beside the producer.
 template <class Policy, Role role>
-inline constexpr bool role_has_gate_group = !Policy::prepared || Duties<role>::prepares_keys;
+inline constexpr bool role_has_gate_group = !Policy::keys_are_prepared || Duties<role>::prepares_keys;
 template <Role role> inline constexpr bool role_has_consumers = Duties<role>::updates_state;
 
 template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
@@ -19,14 +19,14 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   sizes.cluster = Policy::cluster;
   sizes.key_dim = Policy::key_dim;
   sizes.value_tile = Policy::value_tile;
-  sizes.per_key = Policy::decay == DecayKind::per_key;
+  sizes.key_decays = DecayTraits<Policy>::decays_by_key ? padded_to_blocks(Policy::key_dim) : 1;
   sizes.reads_query = Duties<role>::reads_query;
   sizes.has_gate_group = role_has_gate_group<Policy, role>;
   sizes.has_consumers = role_has_consumers<role>;
   sizes.range_scaled = is_f16<typename Policy::Storage>;
   for (int i = 0; i < (sizes.has_gate_group ? Policy::input_count : 0); ++i) {
     sizes.input_bytes[i] = bytes_of(Policy::input_types[i]);
-    sizes.input_is_per_key[i] = Policy::input_is_per_key[i];
+    sizes.input_columns[i] = has_axis(Policy::input_axes[i], key_axis) ? padded_to_blocks(Policy::key_dim) : 1;
   }
   return sizes;
 }
@@ -40,29 +40,31 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
 struct RegisterShares {
   int producer, gates, consumer;
 };
-RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool per_key, bool range_scaled) {
+RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool decays_by_key, bool range_scaled) {
   constexpr int all = 65536 / group_threads, most_for_gates = 208;
   const int groups = layout.consumer_groups;
   if (groups == 0) return {56, all / prepare_residents - 56, 0};
   if (layout.gate_groups == 0)
     return groups == 1 ? RegisterShares{} : RegisterShares{40, 0, (all - 40) / groups / 8 * 8};
-  const int producer = groups == 1 || !per_key ? 56 : 48;
-  const int consumer = groups == 1 ? 240 : !per_key ? 168 : range_scaled ? 136 : 128;
+  const int producer = groups == 1 || !decays_by_key ? 56 : 48;
+  const int consumer = groups == 1 ? 240 : !decays_by_key ? 168 : range_scaled ? 136 : 128;
   const int rest = all - producer - groups * consumer;
   return {producer, rest < most_for_gates ? rest : most_for_gates, consumer};
 }
 
-template <class Policy, Role role_> struct HopperTraits : Policy, Duties<role_> {
+template <class Policy, Role role_> struct HopperTraits : Policy, Duties<role_>, DecayTraits<Policy> {
   using Storage = typename Policy::Storage;
   static constexpr HopperLayout layout = make_hopper_layout(hopper_sizes<Policy, role_>());
   static constexpr bool has_gate_group = role_has_gate_group<Policy, role_>, has_consumers = role_has_consumers<role_>;
-  static constexpr bool in_segments = Policy::in_segments || Duties<role_>::prepares_keys;
+  // Whether an item may be a part of a sequence, and whether workspace slots are those of chunks.
+  static constexpr bool splits_sequences = Policy::splits_sequences || Duties<role_>::prepares_keys;
+  static constexpr bool has_chunk_slots = Policy::keys_are_prepared;
   static constexpr int stages = Duties<role_>::prepares_keys ? prepare_stages : Policy::stages;
   static constexpr int input_count = has_gate_group ? Policy::input_count : 0;
   static constexpr int residents = Duties<role_>::prepares_keys ? prepare_residents : 1;
   static constexpr int launched_registers = 65536 / layout.threads / residents / 8 * 8;
   static constexpr RegisterShares registers =
-      register_shares(layout, Policy::decay == DecayKind::per_key, is_f16<Storage>);
+      register_shares(layout, DecayTraits<Policy>::decays_by_key, is_f16<Storage>);
   static constexpr int value_tiles =
       has_consumers ? (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile : 1;
   static constexpr int key_blocks = layout.key_padded / 64;
@@ -70,12 +72,10 @@ template <class Policy, Role role_> struct HopperTraits : Policy, Duties<role_> 
   static constexpr int key_ranks = layout.key_padded / layout.rank_columns;  // blocks that share the work on keys
   static constexpr int rank_key_blocks = layout.rank_columns / 64;
   static_assert(cluster == 1 || value_tiles % cluster == 0, "a cluster consists of neighbouring value tiles");
-  static_assert(key_ranks == 1 || (Policy::decay == DecayKind::per_key && Policy::key_dim % (64 * key_ranks) == 0),
+  static_assert(key_ranks == 1 || (DecayTraits<Policy>::decays_by_key && Policy::key_dim % (64 * key_ranks) == 0),
                 "blocks share whole blocks of keys, where decays are per key");
   static constexpr int span = layout.span, spans = Policy::chunk / span;
-  static constexpr bool per_key = Policy::decay == DecayKind::per_key;
   static constexpr bool range_scaled = is_f16<Storage>;  // operands whose range wants scales: range.cuh
-  static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
 };
 

@@ -44,20 +44,16 @@ template <class T> struct Producer {
   template <class Type>
   RK_DEVICE void set_source(const WorkItem& found, int index, const Arguments& arguments, int head, int column,
                             int columns, int tile) const {
-    const TensorArgument& tensor = port<T>(arguments, index);
-    TileSource<Type>{global<const Type>(tensor.data) + found.batch * tensor.batch_stride +
-                         token_of<T>(found.start, found.length, 0) * tensor.token_stride + head * tensor.head_stride +
-                         column,
-                     step_of<T>(tensor.token_stride), columns - column, tile, is_vectorized(arguments, index)}
-        .store(next.source(index));
+    const auto source = Source<Type>::template of<T>(arguments, index, found, head, column, columns);
+    TileSource<Type>{source, tile}.store(next.source(index));
   }
   template <int index = 0> RK_DEVICE void set_input_sources(const WorkItem& found, const Arguments& arguments) const {
     if constexpr (index < T::input_count) {
-      constexpr bool has_key_heads = T::input_has_key_heads[index];
+      constexpr bool has_key_heads = has_axis(T::input_axes[index], query_head_axis);
       constexpr int tile = layout.inputs[index];
       set_source<typename TypeOf<T::input_types[index]>::Type>(
           found, first_input_tensor + index, arguments, has_key_heads ? found.query_head : found.head,
-          T::input_is_per_key[index] ? first_rank_column<T>() : 0, T::key_dim, tile);
+          has_axis(T::input_axes[index], key_axis) ? first_rank_column<T>() : 0, T::key_dim, tile);
       set_input_sources<index + 1>(found, arguments);
     }
   }
@@ -93,7 +89,8 @@ template <class T> struct Producer {
     unsigned all = T::has_consumers ? bit_of(value_tensor) : 0u;
     if (T::has_gate_group)
       all |= (T::reads_query ? bit_of(query_tensor) : 0u) | (T::reads_key ? bit_of(key_tensor) : 0u);
-    for (int i = 0; i < T::input_count; ++i) all |= T::input_is_per_key[i] ? bit_of(first_input_tensor + i) : 0u;
+    for (int i = 0; i < T::input_count; ++i)
+      all |= has_axis(T::input_axes[i], key_axis) ? bit_of(first_input_tensor + i) : 0u;
     return all;
   }
   static RK_CONSTEXPR unsigned copied_like_query() {
@@ -125,7 +122,7 @@ template <class T> struct Producer {
         constexpr bool is_input = index >= first_input_tensor, is_value = index == value_tensor;
         constexpr int input = is_input ? index - first_input_tensor : 0,
                       element = is_input ? bytes_of(T::input_types[input]) : static_cast<int>(sizeof(Storage));
-        constexpr bool of_key_heads = is_input ? T::input_has_key_heads[input] : !is_value;
+        constexpr bool of_key_heads = is_input ? has_axis(T::input_axes[input], query_head_axis) : !is_value;
         constexpr int step = swizzle_row_bytes / element, column_block = T::chunk * swizzle_row_bytes,
                       column_blocks = (is_value ? T::value_tile : layout.rank_columns) / step;
         if ((chosen & bit_of(index)) != 0) {
@@ -145,7 +142,7 @@ template <class T> struct Producer {
   template <int index = 0> RK_DEVICE void load_inputs(int count, unsigned done, int thread) {
     if constexpr (index < T::input_count) {
       using Type = typename TypeOf<T::input_types[index]>::Type;
-      if constexpr (!T::input_is_per_key[index]) {
+      if constexpr (!has_axis(T::input_axes[index], key_axis)) {
         const TileSource<Type> source = TileSource<Type>::read(item.source(first_input_tensor + index));
         held[index] =
             thread < count ? bits_of(global_load<Type>(source.base + (first_token + thread) * source.stride)) : 0u;
@@ -159,7 +156,7 @@ template <class T> struct Producer {
   }
   template <int index = 0> RK_DEVICE void store_held_inputs(int thread) {
     if constexpr (index < T::input_count) {
-      if constexpr (!T::input_is_per_key[index]) {
+      if constexpr (!has_axis(T::input_axes[index], key_axis)) {
         using Type = typename TypeOf<T::input_types[index]>::Type;
         constexpr int offset = layout.inputs[index];
         if (held_base >= 0 && thread < T::chunk)

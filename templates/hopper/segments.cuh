@@ -20,7 +20,7 @@ template <class T> RK_DEVICE long long segment_length(const Arguments& arguments
     return arguments.segment_tokens;
 }
 template <class T> RK_DEVICE bool is_split(const Arguments& arguments) {
-  return T::in_segments && segment_length<T>(arguments) != 0;
+  return T::splits_sequences && segment_length<T>(arguments) != 0;
 }
 // Whether what a block keeps of an item is what the caller asked for: in the state-only pass, unless it is split.
 template <class T> RK_DEVICE bool keeps_for_caller(const Arguments& arguments) {

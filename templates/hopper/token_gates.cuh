@@ -26,24 +26,16 @@ template <class T, class Gate> struct TokenDecays {
       const bool exists = row < place.rows;
       const StageAt<T> at = place.at(row, 0);
       float log_decay = 0.0f;
-      if constexpr (T::decay != DecayKind::none) log_decay = Gate::log_decay(at);
+      if constexpr (T::decays) log_decay = Gate::log_decay(at);
       write[i] = 1.0f;
       if constexpr (T::has_write_scale) write[i] = Gate::write_scale(at);
       sum[i] = exponent_of(exists ? log2_decay(log_decay) : 0.0f);
-#pragma unroll
-      for (int distance = 1; distance < warp_size; distance *= 2) {
-        const float whole = shuffle_up(sum[i].whole, distance), fraction = shuffle_up(sum[i].fraction, distance);
-        if (lane >= distance) {
-          sum[i].whole += whole;
-          sum[i].fraction += fraction;
-        }
-      }
-      sum[i].whole += before.whole;
-      sum[i].fraction += before.fraction;
-      before = {shuffle(sum[i].whole, 31), shuffle(sum[i].fraction, 31)};
+      sum[i].template accumulate<warp_size>();
+      sum[i].add(before);
+      before = sum[i].of_lane(warp_size - 1);
     }
   }
-  RK_DEVICE Exponent end() const { return {shuffle(sum[held - 1].whole, 31), shuffle(sum[held - 1].fraction, 31)}; }
+  RK_DEVICE Exponent end() const { return sum[held - 1].of_lane(warp_size - 1); }
 };
 
 // q and k through their expressions.

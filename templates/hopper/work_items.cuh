@@ -3,10 +3,10 @@
 // Only the producer works out where things are; whoever needs to know reads it here, and keeps no registers for it.
 #pragma once
 
-#include "device/global.cuh"
 #include "device/math.cuh"
 #include "device/shared.cuh"
 #include "hopper/segments.cuh"
+#include "kernels/transfer.cuh"
 
 namespace rankone {
 
@@ -79,21 +79,20 @@ struct StageDescriptor {
   }
 };
 
-// Where the sum of an item's log-decays goes, a number for each key or for all: of a segment for those who join them, of
-// a whole sequence for the caller, in natural logarithms.
+// Where the sums of an item's log-decays go: of a segment to those who join them, of a whole sequence to the caller, in
+// natural logarithms.
 template <class T> struct TotalsPlace {
-  static constexpr int width = T::per_key ? T::key_dim : 1;
   bool for_caller;
-  void* base;
-  long long first;
+  DecaySums<T, void> sums;
+  long long state;
 
   RK_DEVICE TotalsPlace(const Arguments& arguments, const WorkItemRecord& item)
-      : for_caller(keeps_for_caller<T>(arguments)),
-        base(for_caller ? port<T>(arguments, T::Ports::log_decay_total).data : arguments.segment_decays),
-        first(((for_caller ? item.sequence() : item.slot()) * arguments.value_heads + item.head()) * width) {}
+      : for_caller(keeps_for_caller<T>(arguments)), sums{for_caller ? port<T>(arguments, T::Ports::log_decay_total).data
+                                                                    : arguments.segment_decays},
+        state((for_caller ? item.sequence() : item.slot()) * arguments.value_heads + item.head()) {}
   RK_DEVICE void store(int column, float sum) const {
-    if (for_caller && base == nullptr) return;
-    global_store<float>(global<float>(base) + (first + column), for_caller ? sum * log_of_2 : sum);
+    if (for_caller && sums.data == nullptr) return;
+    sums.store(state, column, for_caller ? sum * log_of_2 : sum);
   }
 };
 

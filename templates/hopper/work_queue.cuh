@@ -36,34 +36,22 @@ template <class T> RK_DEVICE long long longest_first(const Arguments& arguments,
   return shared_load<int>(T::layout.chosen);
 }
 
-// As place_columns(), in 32 bits, as the GPU counts its blocks: a twentieth less to compile. The portable
-// family keeps its own: in 32 bits one of its kernels spills.
-template <class Traits>
-RK_DEVICE long long place_item_columns(const Arguments& arguments, long long block, Work& work) {
-  const unsigned index = static_cast<unsigned>(block), row = index / Traits::value_tiles;
-  const unsigned value_heads = static_cast<unsigned>(arguments.value_heads), place = row / value_heads;
-  work.value_tile = static_cast<int>(index - row * Traits::value_tiles);
-  work.value_column = work.value_tile * Traits::value_tile;
-  work.head = static_cast<int>(row - place * value_heads);
-  work.query_head = work.head / (arguments.value_heads / arguments.heads);
-  return place;
-}
-
 // False for a slot that nobody has.
 template <class T> RK_DEVICE bool find_item(const Arguments& arguments, long long index, WorkItem& item) {
-  item.slot = place_item_columns<T>(arguments, index, item);
+  // In 32 bits, as the GPU counts its blocks: a twentieth less to compile. In the portable family a kernel would spill.
+  item.slot = place_columns<T>(arguments, static_cast<unsigned>(index), item);
   item.ends = true;
   if (!is_split<T>(arguments)) {
     place_sequence<T>(arguments, longest_first<T>(arguments, item.slot), T::chunk, item);
-    if constexpr (T::prepared) item.slot = item.first_slot;
+    if constexpr (T::has_chunk_slots) item.slot = item.first_slot;
     return true;
   }
   const long long tokens = segment_length<T>(arguments), segment = place_chunk<T>(arguments, item.slot, tokens, item);
   Work whole;
-  place_sequence<T>(arguments, item.sequence, T::prepared ? T::chunk : tokens, whole);
+  place_sequence<T>(arguments, item.sequence, T::has_chunk_slots ? T::chunk : tokens, whole);
   const long long segments = segments_of(whole.length, tokens);
   item.ends = segment == segments - 1;
-  if constexpr (T::prepared) item.slot = whole.first_slot + segment * prepare_chunks;
+  if constexpr (T::has_chunk_slots) item.slot = whole.first_slot + segment * prepare_chunks;
   return segment >= 0 && segment < segments;
 }
 

@@ -24,9 +24,9 @@ template <class T, class Place> struct At {
     using Type = typename TypeOf<T::parameter_types[index]>::Type;
     constexpr unsigned axes = T::parameter_axes[index];
     long long element = 0;
-    if constexpr ((axes & query_head_axis) != 0) element = place.query_head();
-    if constexpr ((axes & value_head_axis) != 0) element = place.head();
-    if constexpr ((axes & key_axis) != 0) element = element * T::key_dim + place.key_of(column);
+    if constexpr (has_axis(axes, query_head_axis)) element = place.query_head();
+    if constexpr (has_axis(axes, value_head_axis)) element = place.head();
+    if constexpr (has_axis(axes, key_axis)) element = element * T::key_dim + place.key_of(column);
     const void* const parameter = port<T>(place.arguments, T::Ports::first_parameter + index).data;
     return to_float(global_load<Type>(global<const Type>(parameter) + element));
   }

@@ -33,12 +33,13 @@ template <class Traits> struct ChunkPlace {
   RK_DEVICE int key_of(int column) const { return column < Traits::key_dim ? column : Traits::key_dim - 1; }
   template <int index> RK_DEVICE float input(int row, int column) const {
     using T = typename TypeOf<Traits::input_types[index]>::Type;
-    if constexpr (Traits::input_is_per_key[index]) {
+    if constexpr (has_axis(Traits::input_axes[index], key_axis)) {
       constexpr int offset = Traits::layout.inputs[index];
       return Tile<T, Traits::key_padded>{stage + offset}.load(row, column);
     } else {
       const TensorArgument& tensor = port<Traits>(arguments, Traits::Ports::first_input + index);
-      const int head_of_input = Traits::input_has_key_heads[index] ? work.query_head : work.head, last_row = rows - 1;
+      const int head_of_input = has_axis(Traits::input_axes[index], query_head_axis) ? work.query_head : work.head,
+                last_row = rows - 1;
       const long long token =
           token_of<Traits>(work.start, work.length, first_token + (row < last_row ? row : last_row));
       return to_float(global_load<T>(
@@ -51,7 +52,7 @@ template <class Traits> struct ChunkPlace {
 // Per-head gates of a chunk, in two steps: their inputs are fetched early and wait in registers, so that the latency of
 // global memory hides behind the work in between; the values go to shared memory later. One thread a token.
 template <class Traits> struct TokenGates {
-  static constexpr bool needed = (Traits::weighted && !Traits::per_key) || Traits::has_write_scale;
+  static constexpr bool needed = (Traits::weighted && !Traits::decays_by_key) || Traits::has_write_scale;
   static constexpr int tokens = (Traits::chunk + Traits::threads - 1) / Traits::threads;
   static constexpr int inputs = Traits::input_count > 0 ? Traits::input_count : 1;
   float raw[tokens][inputs];
@@ -65,7 +66,7 @@ template <class Traits> struct TokenGates {
 
   template <int index = 0> RK_DEVICE void fetch_inputs(const ChunkAt<Traits>& at, float (&values)[inputs]) {
     if constexpr (index < Traits::input_count) {
-      if constexpr (!Traits::input_is_per_key[index]) values[index] = at.template input<index>();
+      if constexpr (!has_axis(Traits::input_axes[index], key_axis)) values[index] = at.template input<index>();
       fetch_inputs<index + 1>(at, values);
     }
   }
@@ -85,7 +86,7 @@ template <class Traits> struct TokenGates {
         const int row = thread_index() + i * Traits::threads;
         if (row >= Traits::chunk) break;
         const Fetched at(place.at(row, 0), raw[i]);
-        if constexpr (!Traits::per_key) {
+        if constexpr (!Traits::decays_by_key) {
           shared_store<float>(Traits::layout.decay + row * 4, row < place.rows ? Gate::log_decay(at) : 0.0f);
         }
         if constexpr (Traits::has_write_scale) {
@@ -110,18 +111,16 @@ template <class Traits> struct SpanDecay {
     const int lane = lane_index();
     log_sum = shared_load<float>(Traits::layout.decay + (span * sub_chunk + lane % sub_chunk) * 4);
     sum = exponent_of(log2_decay(log_sum));
+    sum.accumulate<sub_chunk>();
+    if constexpr (Traits::sums_log_decays) {
 #pragma unroll
-    for (int distance = 1; distance < sub_chunk; distance *= 2) {
-      const float whole = shuffle_up(sum.whole, distance), fraction = shuffle_up(sum.fraction, distance);
-      const float log = Traits::sums_log_decays ? shuffle_up(log_sum, distance) : 0.0f;
-      if (lane % sub_chunk >= distance) {
-        sum.whole += whole;
-        sum.fraction += fraction;
-        log_sum += log;
+      for (int distance = 1; distance < sub_chunk; distance *= 2) {
+        const float before = shuffle_up(log_sum, distance);
+        if (lane % sub_chunk >= distance) log_sum += before;
       }
     }
   }
-  RK_DEVICE Exponent at(int token) const { return {shuffle(sum.whole, token), shuffle(sum.fraction, token)}; }
+  RK_DEVICE Exponent at(int token) const { return sum.of_lane(token); }
 
   // For the recurrence: each token's decay since the start, what its write keeps until the end, and the whole.
   RK_DEVICE void write(int span) const {

@@ -23,7 +23,7 @@ struct LayoutSizes {
   int key_padded;  // K rounded up to 16
   int value_tile;
   int storage_bytes, operand_bytes;    // of an element of q, k, v, and of a tensor-core operand
-  bool per_key;                        // a decay for each key column
+  int key_decays;                      // decays of a token: one for each of the padded keys, or 1 for all
   bool reads_query;                    // false in the state-only role: no queries, no scores
   bool split_products;                 // of float32 accuracy
   int input_bytes[max_layout_inputs];  // of an element of each per-key token input; 0: not staged
@@ -52,7 +52,7 @@ RK_CONSTEXPR int tile_bytes(int rows, int columns, int element_bytes) {
 
 // Per-key scores are sums over the key columns: warps that no sub-chunk is left for take a part of the columns each.
 RK_CONSTEXPR int count_score_parts(const LayoutSizes& sizes) {
-  if (!sizes.per_key) return 1;
+  if (sizes.key_decays == 1) return 1;
   const int most = sizes.key_padded / 32;
   int parts = 1;
   while (2 * parts * (sizes.chunk / sub_chunk) <= sizes.warps && 2 * parts <= most) parts *= 2;
@@ -76,26 +76,28 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   layout.stage_bytes = offset;
   offset *= sizes.stages;
 
-  layout.in_place = !sizes.per_key || sizes.storage_bytes == sizes.operand_bytes;
+  const bool by_key = sizes.key_decays > 1;
+  layout.in_place = !by_key || sizes.storage_bytes == sizes.operand_bytes;
   layout.scaled_query = offset;
   if (!layout.in_place && sizes.reads_query) offset += tile_bytes(rows, keys, sizes.operand_bytes);
   layout.scaled_key = offset;
   if (!layout.in_place) offset += tile_bytes(rows, keys, sizes.operand_bytes);
 
+  const int span_decay_bytes = (by_key ? sizes.key_decays : 4) * 4;  // of one number, a vector of 16 bytes
   layout.decay = offset;
-  offset += sizes.per_key ? tile_bytes(rows, keys, 4) : rows * 4;
+  offset += by_key ? tile_bytes(rows, sizes.key_decays, 4) : rows * 4;
   layout.write = offset;
   offset += rows * 4;
   layout.span_decay = offset;
-  offset += spans * (sizes.per_key ? keys : 4) * 4;
+  offset += spans * span_decay_bytes;
   layout.span_decay_low = offset;
-  if (sizes.per_key && sizes.split_products) offset += spans * keys * 4;
+  if (by_key && sizes.split_products) offset += spans * span_decay_bytes;
   layout.span_log = offset;
-  if (!sizes.reads_query) offset += spans * (sizes.per_key ? keys : 4) * 4;
+  if (!sizes.reads_query) offset += spans * span_decay_bytes;
   layout.row_decay = offset;
-  if (!sizes.per_key) offset += rows * 4;
+  if (!by_key) offset += rows * 4;
   layout.column_decay = offset;
-  if (!sizes.per_key) offset += rows * 4;
+  if (!by_key) offset += rows * 4;
   layout.scores = offset;
   layout.score_parts = count_score_parts(sizes);
   if (sizes.reads_query) offset += layout.score_parts * tile_bytes(rows, sub_chunk, sizes.operand_bytes);

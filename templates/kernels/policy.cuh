@@ -20,14 +20,21 @@ RK_DEVICE unsigned is_vectorized(const Arguments& arguments, int index) {
   return static_cast<unsigned>(arguments.vectorized >> index) & 1u;
 }
 
-enum class DecayKind : unsigned char { none, constant, per_head, per_key };
 enum class ElementType : unsigned char { bf16, f16, f32 };
 // What a query reads of its own token: all; nothing; or nothing but its product with a weight of its own.
 enum class Read : unsigned char { inclusive, exclusive, bonus };
 enum class Walk : unsigned char { ascending, descending };  // of a sequence's tokens
 // Of a tensor of states: [N, HV, state] without gaps; or slots at any stride, named by an index for each sequence.
 enum class StateLayout : unsigned char { dense, slots };
-enum ParameterAxis : unsigned { query_head_axis = 1, value_head_axis = 2, key_axis = 4 };  // as bits
+// What a formula or a tensor runs over, in sets. A tensor of gates has tokens, which its set does not say.
+enum AxisBit : unsigned char {
+  query_head_axis = 1,
+  value_head_axis = 2,
+  key_axis = 4,
+  value_axis = 8,
+  token_axis = 16
+};
+RK_CONSTEXPR bool has_axis(unsigned axes, AxisBit axis) { return (axes & axis) != 0; }
 
 // What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; or only what a scan
 // needs of keys and queries.
@@ -42,6 +49,18 @@ template <Role role> struct Duties {
   static constexpr bool sums_log_decays = role == Role::states;     // over all that it walks
   static constexpr bool works_on_one_chunk = role == Role::output;  // from a state of the workspace
   static constexpr bool prepares_keys = role == Role::prepare;
+};
+
+// What follows from the axes that a decay runs over: what kernels ask.
+template <class Policy> struct DecayTraits {
+  static_assert(!has_axis(Policy::decay_axes, value_axis),
+                "no kernel lets the columns of V decay each at its own pace");
+  static constexpr bool decays = Policy::decay_axes != 0;                         // else nothing is forgotten
+  static constexpr bool decays_by_key = has_axis(Policy::decay_axes, key_axis);   // each column of K at its own pace
+  static constexpr int decays_of_token = decays_by_key ? Policy::key_dim : 1;     // or of a sum over tokens
+  static RK_DEVICE int decay_of_key(int key) { return decays_by_key ? key : 0; }  // which of them
+  // Whether a token's weight differs from 1; a write scale alone counts as a scalar decay of 1.
+  static constexpr bool weighted = decays || Policy::has_write_scale;
 };
 
 template <ElementType type> struct TypeOf;
@@ -65,11 +84,11 @@ template <class Policy, Role role> RK_CONSTEXPR LayoutSizes layout_sizes() {
   sizes.value_tile = Policy::value_tile;
   sizes.storage_bytes = static_cast<int>(sizeof(typename Policy::Storage));
   sizes.operand_bytes = static_cast<int>(sizeof(typename Policy::Operand));
-  sizes.per_key = Policy::decay == DecayKind::per_key;
+  sizes.key_decays = DecayTraits<Policy>::decays_by_key ? sizes.key_padded : 1;
   sizes.reads_query = Duties<role>::reads_query;
   sizes.split_products = Policy::split_products;
   for (int i = 0; i < Policy::input_count; ++i) {
-    sizes.input_bytes[i] = Policy::input_is_per_key[i] ? bytes_of(Policy::input_types[i]) : 0;
+    sizes.input_bytes[i] = has_axis(Policy::input_axes[i], key_axis) ? bytes_of(Policy::input_types[i]) : 0;
   }
   return sizes;
 }
@@ -78,7 +97,7 @@ template <bool condition, class Then, class Otherwise> struct Choose { using Typ
 template <class Then, class Otherwise> struct Choose<false, Then, Otherwise> { using Type = Otherwise; };
 
 // Everything a skeleton derives from its Policy, in one place.
-template <class Policy, Role role_> struct Traits : Policy, Duties<role_> {
+template <class Policy, Role role_> struct Traits : Policy, Duties<role_>, DecayTraits<Policy> {
   using Storage = typename Policy::Storage;
   using Operand = typename Policy::Operand;
   static constexpr Layout layout = make_layout(layout_sizes<Policy, role_>());
@@ -91,14 +110,11 @@ template <class Policy, Role role_> struct Traits : Policy, Duties<role_> {
   static constexpr int state_warps = Policy::value_tile / columns;
   static constexpr int column_blocks = columns / 16;
   static constexpr int spans = Policy::chunk / sub_chunk;
-  static constexpr bool per_key = Policy::decay == DecayKind::per_key;
-  // Whether a token's weight differs from 1; a write scale alone counts as a scalar decay of 1.
-  static constexpr bool weighted = Policy::decay != DecayKind::none || Policy::has_write_scale;
   // Whether loops are unrolled less than would be fastest: many keys, and float32 products of several instructions
   // each, make straight-line code that is slow to compile.
   static constexpr bool is_long = sizeof(Operand) == 4 || key_padded > 128;
   // Element type of the q and k tiles that the recurrence reads.
-  using Factor = typename Choose<per_key, Operand, Storage>::Type;
+  using Factor = typename Choose<DecayTraits<Policy>::decays_by_key, Operand, Storage>::Type;
   // Whether q or k tiles are rewritten before use.
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
   static_assert(Policy::chunk % sub_chunk == 0, "a chunk is a multiple of 16 tokens");

@@ -101,7 +101,7 @@ struct KeyDecays {
 
   template <class Traits> RK_DEVICE void load(int span, int key) {
     constexpr Layout layout = Traits::layout;
-    if constexpr (Traits::per_key) {
+    if constexpr (Traits::decays_by_key) {
       const int place = (span * Traits::key_padded + key) * 4;
       even.high = shared_load<float>(layout.span_decay + place);
       odd.high = shared_load<float>(layout.span_decay + place + 4);
@@ -250,7 +250,7 @@ RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQu
 #pragma unroll
     for (int i = 0; i < 8; ++i) o[block][i / 4][i % 4] += odd_steps[block][i / 4][i % 4];
   }
-  if constexpr (!Traits::per_key && Traits::weighted) {
+  if constexpr (!Traits::decays_by_key && Traits::weighted) {
     const int row = first + lane_place().group;
     const float low = shared_load<float>(layout.row_decay + row * 4);
     const float high = shared_load<float>(layout.row_decay + (row + 8) * 4);
@@ -299,7 +299,7 @@ RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQu
 // Values times what each token's write keeps until the sub-chunk's end.
 template <class Traits> RK_DEVICE void weight_values(int first, ValueQuads<Traits>& v) {
   using Operand = typename Traits::Operand;
-  if constexpr (!Traits::per_key && Traits::weighted) {
+  if constexpr (!Traits::decays_by_key && Traits::weighted) {
 #pragma unroll
     for (int step = 0; step < sub_chunk / Quad<Operand>::depth; ++step) {
 #pragma unroll
@@ -320,7 +320,7 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
   constexpr bool reads = Traits::writes_output, whole = State<Traits>::groups == 1;
   constexpr Layout layout = Traits::layout;
   const int first = span * sub_chunk;
-  constexpr bool apart = Traits::per_key && !layout.in_place;
+  constexpr bool apart = Traits::decays_by_key && !layout.in_place;
   const OperandTile<Traits> query{apart ? layout.scaled_query : place.stage + layout.query};
   const OperandTile<Traits> key{apart ? layout.scaled_key : place.stage + layout.key};
   ValueQuads<Traits> v;

@@ -10,12 +10,13 @@
 #pragma once
 
 #include "kernels/recurrence.cuh"
+#include "kernels/transfer.cuh"
 
 namespace rankone {
 
 // Sums of log-decays of a whole sequence, for the state-only role. A thread owns every `threads`-th key column.
 template <class Traits> struct DecayTotal {
-  static constexpr int width = Traits::per_key ? Traits::key_padded : 1;
+  static constexpr int width = Traits::decays_by_key ? Traits::key_padded : 1;
   static constexpr int owned = (width + Traits::threads - 1) / Traits::threads;
   float sums[owned] = {}, lost[owned] = {};  // to rounding, which over many equal terms errs the same way
 
@@ -32,21 +33,20 @@ template <class Traits> struct DecayTotal {
         const int column = thread_index() + i * Traits::threads;
         if (column >= width) break;
         for (int span = 0; span < Traits::spans; ++span) {
-          add(i,
-              shared_load<float>(Traits::layout.span_log + (Traits::per_key ? span * width + column : span * 4) * 4));
+          add(i, shared_load<float>(Traits::layout.span_log +
+                                    (Traits::decays_by_key ? span * width + column : span * 4) * 4));
         }
       }
     }
   }
   RK_DEVICE void store(const Arguments& arguments, const Work& work) const {
-    void* const totals = port<Traits>(arguments, Traits::Ports::log_decay_total).data;
-    if (totals == nullptr || work.value_tile != 0) return;
-    constexpr int keys = Traits::per_key ? Traits::key_dim : 1;
-    const Global<float> target = global<float>(totals) + (work.sequence * arguments.value_heads + work.head) * keys;
+    const DecaySums<Traits, void> totals{port<Traits>(arguments, Traits::Ports::log_decay_total).data};
+    if (totals.data == nullptr || work.value_tile != 0) return;
 #pragma unroll
     for (int i = 0; i < owned; ++i) {
       const int column = thread_index() + i * Traits::threads;
-      if (column < keys) global_store<float>(target + column, sums[i]);
+      if (column < Traits::decays_of_token)
+        totals.store(work.sequence * arguments.value_heads + work.head, column, sums[i]);
     }
   }
 };
@@ -54,7 +54,7 @@ template <class Traits> struct DecayTotal {
 // Everything between a chunk's arrival and the next one's.
 template <class T, class Gate>
 RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayTotal<T>& total, State<T>& state) {
-  if constexpr (T::per_key) {
+  if constexpr (T::decays_by_key) {
     write_key_gates<T, Gate>(place);
     sync_block();  // decays, and q and k through their expressions
     if constexpr (T::reads_query) {

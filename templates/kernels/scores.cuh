@@ -73,52 +73,53 @@ template <int rows> RK_DEVICE void sum_quarters(const float (&sum)[rows], float 
 
 // Per-key decays, in float32: a key's row is decayed from token to token, and each query takes its dot product with it.
 // A lane follows two keys, 8 tokens apart, through every fourth slice of columns; a warp takes a part of the slices.
-template <class Traits> RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
-  constexpr int width = Traits::is_long ? 4 : 8, slices = Traits::key_padded / width, quarters = 4;
-  constexpr int parts = Traits::layout.score_parts, near = sub_chunk / 2;
-  const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
-  const Tile<float, Traits::key_padded> decay{Traits::layout.decay};
-  const int quarter = lane_index() / 8, column = lane_index() % 8;
-#pragma unroll 1
-  for (int unit = warp_index(); unit < parts * Traits::spans; unit += Traits::warps) {
-    const int first = unit % Traits::spans * sub_chunk, part = unit / Traits::spans;
-    if (first >= place.rows) continue;
-    float sum[sub_chunk] = {}, later_sum[near] = {};
-#pragma unroll 1
-    for (int slice = part * quarters + quarter; slice < slices; slice += parts * quarters) {
-      float decayed[width], later[width], q[width], factor[width];
-      load_row(key, first + column, slice * width, decayed);
-      load_row(key, first + near + column, slice * width, later);
+template <class Traits> struct KeyScores {
+  static constexpr int width = Traits::is_long ? 4 : 8, slices = Traits::key_padded / width, quarters = 4;
+  static constexpr int parts = Traits::layout.score_parts, near = sub_chunk / 2;
+  const ChunkPlace<Traits>& place;
+  int quarter = lane_index() / 8, column = lane_index() % 8;  // `column`: the first key's token
+  float sum[sub_chunk] = {}, later_sum[near] = {};            // of each query with the first key, and with the second
+
+  RK_DEVICE explicit KeyScores(const ChunkPlace<Traits>& chunk) : place(chunk) {}
+
+  // The products of a slice, from column `slice` on.
+  RK_DEVICE void add_slice(int first, int slice) {
+    const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
+    const Tile<float, Traits::key_padded> decay{Traits::layout.decay};
+    float decayed[width], later[width], q[width], factor[width];
+    load_row(key, first + column, slice, decayed);
+    load_row(key, first + near + column, slice, later);
 #pragma unroll
-      for (int row = 0; row < near; ++row) {
-        load_row(query, first + row, slice * width, q);
-        load_row(decay, first + row, slice * width, factor);
+    for (int row = 0; row < near; ++row) {
+      load_row(query, first + row, slice, q);
+      load_row(decay, first + row, slice, factor);
 #pragma unroll
-        for (int i = 0; i < width; ++i) {
-          if constexpr (!reads_own<Traits>) sum[row] += q[i] * decayed[i];
-          decayed[i] *= row > column ? factor[i] : 1.0f;
-          if constexpr (reads_own<Traits>) sum[row] += q[i] * decayed[i];
-        }
+      for (int i = 0; i < width; ++i) {
+        if constexpr (!reads_own<Traits>) sum[row] += q[i] * decayed[i];
+        decayed[i] *= row > column ? factor[i] : 1.0f;
+        if constexpr (reads_own<Traits>) sum[row] += q[i] * decayed[i];
       }
+    }
 #pragma unroll
-      for (int row = 0; row < near; ++row) {
-        load_row(query, first + near + row, slice * width, q);
-        load_row(decay, first + near + row, slice * width, factor);
+    for (int row = 0; row < near; ++row) {
+      load_row(query, first + near + row, slice, q);
+      load_row(decay, first + near + row, slice, factor);
 #pragma unroll
-        for (int i = 0; i < width; ++i) {
-          if constexpr (!reads_own<Traits>) {
-            sum[near + row] += q[i] * decayed[i];
-            later_sum[row] += q[i] * later[i];
-          }
-          decayed[i] *= factor[i];
-          later[i] *= row > column ? factor[i] : 1.0f;
-          if constexpr (reads_own<Traits>) {
-            sum[near + row] += q[i] * decayed[i];
-            later_sum[row] += q[i] * later[i];
-          }
+      for (int i = 0; i < width; ++i) {
+        if constexpr (!reads_own<Traits>) {
+          sum[near + row] += q[i] * decayed[i];
+          later_sum[row] += q[i] * later[i];
+        }
+        decayed[i] *= factor[i];
+        later[i] *= row > column ? factor[i] : 1.0f;
+        if constexpr (reads_own<Traits>) {
+          sum[near + row] += q[i] * decayed[i];
+          later_sum[row] += q[i] * later[i];
         }
       }
     }
+  }
+  RK_DEVICE void store(int first, int part) const {
     float own[sub_chunk / 4], own_later[near / 4];
     sum_quarters(sum, own);
     sum_quarters(later_sum, own_later);
@@ -137,6 +138,21 @@ template <class Traits> RK_DEVICE void write_key_scores(const ChunkPlace<Traits>
       const int row = 4 * i + quarter;
       scores.store(first + near + row, near + column, reads<Traits>(row, column) ? own_later[i] * later_write : 0.0f);
     }
+  }
+};
+
+template <class Traits> RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
+  using Scores = KeyScores<Traits>;
+#pragma unroll 1
+  for (int unit = warp_index(); unit < Scores::parts * Traits::spans; unit += Traits::warps) {
+    const int first = unit % Traits::spans * sub_chunk, part = unit / Traits::spans;
+    if (first >= place.rows) continue;
+    Scores scores(place);
+#pragma unroll 1
+    for (int slice = part * Scores::quarters + scores.quarter; slice < Scores::slices;
+         slice += Scores::parts * Scores::quarters)
+      scores.add_slice(first, slice * Scores::width);
+    scores.store(first, part);
   }
 }
 

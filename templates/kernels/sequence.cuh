@@ -112,19 +112,21 @@ RK_DEVICE long long place_chunk(const Arguments& arguments, long long slot, long
 }
 
 // The head and the value columns of a block; what is left of its number says which tokens. Blocks with the same head
-// and tokens stand side by side, so that the second finds queries and keys in L2.
-template <class Traits> RK_DEVICE long long place_columns(const Arguments& arguments, long long block, Work& work) {
-  work.value_tile = static_cast<int>(block % Traits::value_tiles);
+// and tokens stand side by side, so that the second finds queries and keys in L2. `Index`: the type that is divided.
+template <class Traits, class Index>
+RK_DEVICE long long place_columns(const Arguments& arguments, Index block, Work& work) {
+  const Index row = block / Traits::value_tiles, value_heads = static_cast<Index>(arguments.value_heads),
+              place = row / value_heads;
+  work.value_tile = static_cast<int>(block - row * Traits::value_tiles);
   work.value_column = work.value_tile * Traits::value_tile;
-  block /= Traits::value_tiles;
-  work.head = static_cast<int>(block % arguments.value_heads);
-  work.query_head = static_cast<int>(static_cast<long long>(work.head) * arguments.heads / arguments.value_heads);
-  return block / arguments.value_heads;
+  work.head = static_cast<int>(row - place * value_heads);
+  work.query_head = work.head / (arguments.value_heads / arguments.heads);
+  return place;
 }
 
 template <class Traits> RK_DEVICE Work find_work(const Arguments& arguments, long long block) {
   Work work;
-  const long long place = place_columns<Traits>(arguments, block, work);
+  const long long place = place_columns<Traits, long long>(arguments, block, work);
   if constexpr (Traits::works_on_one_chunk) {
     place_chunk<Traits>(arguments, place, Traits::chunk, work);
   } else {

@@ -2,10 +2,8 @@
 // A chunk of q, k, v and per-key gate inputs on its way into shared memory.
 #pragma once
 
-#include "device/copy.cuh"
-#include "device/global.cuh"
 #include "device/tile.cuh"
-#include "kernels/sequence.cuh"
+#include "kernels/source.cuh"
 
 namespace rankone {
 
@@ -14,56 +12,28 @@ static_assert(Tile<float, 16>::row_bytes == 16 * 4 + row_padding, "tiles and the
 template <class Traits> using QueryTile = Tile<typename Traits::Storage, Traits::key_padded>;
 template <class Traits> using ValueTile = Tile<typename Traits::Storage, Traits::value_tile>;
 
-// One sequence and head of a tensor, from its first token and the tile's first column on: found once, read chunk by
-// chunk.
-template <class T> struct Source {
-  Global<const T> base;
-  long long stride;     // from a token to the next one that is walked
-  int width;            // elements from the first column to the end of the row
-  unsigned vectorized;  // whether 16-byte accesses are legal
-
-  template <class Traits>
-  static RK_DEVICE Source of(const Arguments& arguments, int index, const Work& work, int head, int column,
-                             int columns) {
-    const TensorArgument& from = port<Traits>(arguments, index);
-    return {global<const T>(from.data) + work.batch * from.batch_stride +
-                token_of<Traits>(work.start, work.length, 0) * from.token_stride + head * from.head_stride + column,
-            step_of<Traits>(from.token_stride), columns - column, is_vectorized(arguments, index)};
-  }
-};
-
 // Copies tokens `first_token` to `first_token + rows - 1` into a tile of `tile_rows`, 16 bytes at once; whatever lies
 // outside becomes zero.
 template <int threads, int tile_rows, class T, int columns>
 RK_DEVICE void copy_tile(const Tile<T, columns>& tile, const Source<T>& source, long long first_token, int rows) {
-  constexpr int per_unit = 16 / static_cast<int>(sizeof(T)), units = columns / per_unit;
-  const auto valid = [&](int first) {
-    const int left = source.width - first;
-    return left < 0 ? 0 : left > per_unit ? per_unit : left;
-  };
-  const long long stride = source.stride;
-  const Global<const T> base = source.base + first_token * stride;
+  constexpr int units = columns / Source<T>::unit_elements;
+  const Global<const T> base = source.at(first_token);
   if constexpr (threads % units == 0) {
     // A thread stays in its column, and only the row advances.
     constexpr int step = threads / units, turns = (tile_rows + step - 1) / step;
-    const int first = thread_index() % units * per_unit, bytes = valid(first) * static_cast<int>(sizeof(T));
-    Global<const T> from = base + thread_index() / units * stride + (bytes > 0 ? first : 0);
+    const int first = thread_index() % units * Source<T>::unit_elements, bytes = source.bytes_from(first);
+    Global<const T> from = base + thread_index() / units * source.stride + (bytes > 0 ? first : 0);
 #pragma unroll 8
     for (int turn = 0; turn < turns; ++turn) {
       const int row = thread_index() / units + turn * step;
       if (tile_rows % step != 0 && row >= tile_rows) break;
       const bool inside = row < rows;
       copy_async_16(tile.at(row, first), inside ? from : source.base, inside ? bytes : 0);
-      from += step * stride;
+      from += step * source.stride;
     }
   } else {
-#pragma unroll 1
-    for (int unit = thread_index(); unit < tile_rows * units; unit += threads) {
-      const int row = unit / units, first = unit % units * per_unit;
-      const int count = row < rows ? valid(first) : 0;
-      copy_async_16(tile.at(row, first), count > 0 ? base + row * stride + first : source.base,
-                    count * static_cast<int>(sizeof(T)));
-    }
+    source.template copy_units<threads, tile_rows, columns, 1>(
+        thread_index(), base, rows, [&](int row, int column) { return tile.at(row, column); });
   }
 }
 
@@ -77,8 +47,8 @@ RK_DEVICE void copy_elements(int tile, int columns, Global<const T> base, long l
     const Global<const T> from = base + row * stride;
 #pragma unroll 1
     for (int column = lane_index(); column < columns; column += warp_size) {
-      const T value = row < rows && column < width ? global_load<T>(from + column) : Element<T>::from(0.0f);
-      shared_store<T>(to + column * static_cast<int>(sizeof(T)), value);
+      shared_store<T>(to + column * static_cast<int>(sizeof(T)),
+                      element_or_zero<T>(from, column, row < rows && column < width));
     }
   }
 }
@@ -94,7 +64,7 @@ template <class Traits, int index> struct InputSources<Traits, index, true> {
   InputSources<Traits, index + 1> others;
 
   static RK_DEVICE int head_of(const Work& work) {
-    constexpr bool has_key_heads = Traits::input_has_key_heads[index];
+    constexpr bool has_key_heads = has_axis(Traits::input_axes[index], query_head_axis);
     return has_key_heads ? work.query_head : work.head;
   }
   RK_DEVICE InputSources(const Arguments& arguments, const Work& work)
@@ -102,7 +72,7 @@ template <class Traits, int index> struct InputSources<Traits, index, true> {
                                               Traits::key_dim)),
         others(arguments, work) {}
   RK_DEVICE void load(long long first_token, int rows, int stage) const {
-    if constexpr (Traits::input_is_per_key[index]) {
+    if constexpr (has_axis(Traits::input_axes[index], key_axis)) {
       constexpr int offset = Traits::layout.inputs[index];
       constexpr int columns = Traits::key_padded;
       if (source.vectorized != 0) {

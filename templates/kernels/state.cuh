@@ -18,7 +18,7 @@ template <class Traits> RK_CONSTEXPR int count_key_groups() {
   if (sizeof(typename Traits::Operand) == 4) {
     if (Traits::split_products)
       most = 2;
-    else if (Traits::per_key || steps > 8)
+    else if (Traits::decays_by_key || steps > 8)
       most = 4;
   }
   int groups = 1;

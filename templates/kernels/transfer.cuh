@@ -8,15 +8,31 @@
 
 namespace rankone {
 
-template <class Policy> struct Transfer {
-  static constexpr bool per_key = Policy::decay == DecayKind::per_key;
+// Sums of log-decays over spans of tokens, a number for each state or, [states, K], for each of its keys. `Held` is
+// const void where they are only read.
+template <class Policy, class Held> struct DecaySums {
+  using Decay = DecayTraits<Policy>;
+  Held* data;
 
-  // Of an element of a state, from sums of log-decays, [states] or [states, K].
+  RK_DEVICE float load(long long state, int key) const {
+    return global_load<float>(global<const float>(data) + place_of(state, key));
+  }
+  RK_DEVICE void store(long long state, int key, float sum) const {
+    global_store<float>(global<float>(data) + place_of(state, key), sum);
+  }
+
+ private:
+  static RK_DEVICE long long place_of(long long state, int key) {
+    return state * Decay::decays_of_token + Decay::decay_of_key(key);
+  }
+};
+
+template <class Policy> struct Transfer {
+  // Of an element of a state.
   static RK_DEVICE float log_decay_of(const void* sums, long long state, int element) {
-    if constexpr (Policy::decay == DecayKind::none) return 0.0f;
-    const Global<const float> all = global<const float>(sums);
+    if constexpr (!DecayTraits<Policy>::decays) return 0.0f;
     const int key = Policy::value_major_state ? element % Policy::key_dim : element / Policy::value_dim;
-    return global_load<float>(all + (per_key ? state * Policy::key_dim + key : state));
+    return DecaySums<Policy, const void>{sums}.load(state, key);
   }
   static RK_DEVICE float apply(float before, float log2_sum, float added) { return before * exp2(log2_sum) + added; }
 };

@@ -182,14 +182,15 @@ TEST(Policy, SaysWhatTheTemplatesRead) {
                                                              .precision = Precision::f32,
                                                              .value_major_state = true}));
   for (const char* line :
-       {"using Storage = float;", "using Operand = float;", "split_products = true;", "decay = DecayKind::per_key;",
-        "key_dim = 20, value_dim = 24;",
+       {"using Storage = float;", "using Operand = float;", "split_products = true;",
+        "decay_axes = token_axis | value_head_axis | key_axis;", "key_dim = 20, value_dim = 24;",
         "has_key = true, has_write_scale = true, has_feature_map = true, reads_key = false, "
         "reads_position = false;",
         "value_major_state = true;", "input_count = 2;  // x, w",
-        "input_types[] = {ElementType::f32, ElementType::f16};", "input_is_per_key[] = {true, false};",
-        "input_has_key_heads[] = {true, false};", "parameter_count = 2;  // b, c",
-        "parameter_types[] = {ElementType::f32, ElementType::bf16};", "parameter_axes[] = {6, 1};",
+        "input_types[] = {ElementType::f32, ElementType::f16};",
+        "input_axes[] = {query_head_axis | key_axis, value_head_axis};", "parameter_count = 2;  // b, c",
+        "parameter_types[] = {ElementType::f32, ElementType::bf16};",
+        "parameter_axes[] = {value_head_axis | key_axis, query_head_axis};",
         "q = 0, k = 1, v = 2, first_input = 3, first_parameter = 5, cu_seqlens = 7"})
     EXPECT_TRUE(holds(text, line)) << line << "\n" << text;
 }

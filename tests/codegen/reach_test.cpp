@@ -3,10 +3,12 @@
 #include "codegen/reach.hpp"
 
 #include <cctype>
+#include <iterator>
 #include <map>
 #include <set>
 #include <utility>
 
+#include "codegen/names.hpp"
 #include "codegen/space.hpp"
 #include "tests/codegen/helpers.hpp"
 
@@ -130,26 +132,40 @@ TEST(Reach, TheScanFindsAStranger) {
   EXPECT_EQ(scan.unreached(), std::set<std::string>{"three"});
 }
 
+// The schedules of each kind of kernels that a target has: one of each family, level, cluster and way of preparing.
+std::vector<Schedule> one_of_each_kind(const Variant& variant, const CompileOptions& options, const char* arch) {
+  std::map<std::string, Schedule> kinds;
+  for (const Schedule& schedule : legal_schedules(variant, options, arch))
+    kinds.emplace(std::to_string(static_cast<int>(schedule.family)) + "/" +
+                      std::to_string(static_cast<int>(schedule.level)) + "/" + std::to_string(schedule.cluster) +
+                      (schedule.prepared ? "/prepared" : ""),
+                  schedule);
+  std::vector<Schedule> schedules;
+  for (const auto& [kind, schedule] : kinds) schedules.push_back(schedule);
+  return schedules;
+}
+
 // It cannot see that a branch is discarded or that another overload is meant, and takes members for reached.
 TEST(Reach, EveryFunctionOfEveryTextIsCalled) {
-  int texts = 0;
-  for (const Variant& variant : catalogue()) {
-    for (const char* arch : {"sm_80", "sm_90a"}) {
-      std::set<std::string> kinds;
-      for (const Schedule& schedule :
-           legal_schedules(variant, {.key_dim = 128, .value_dim = 128, .dtype = dtype::bf16}, arch)) {
-        const std::string kind = std::to_string(static_cast<int>(schedule.family)) + "/" +
-                                 std::to_string(static_cast<int>(schedule.level)) + "/" +
-                                 std::to_string(schedule.cluster) + (schedule.prepared ? "/prepared" : "");
-        if (!kinds.insert(kind).second) continue;
-        const Scan scan(emit(lower(variant, {.key_dim = 128, .value_dim = 128, .dtype = dtype::bf16}, schedule, arch)));
-        EXPECT_GE(scan.calls.size(), 40u);
-        EXPECT_EQ(scan.unreached(), std::set<std::string>{}) << variant.name.view() << " " << to_string(schedule);
-        ++texts;
+  std::map<std::string, int> texts;  // of each pass and family
+  for (const Variant& variant : catalogue())
+    for (const dtype type : {dtype::bf16, dtype::f16})
+      for (const char* arch : {"sm_80", "sm_90a"}) {
+        const CompileOptions options{.key_dim = 128, .value_dim = 128, .dtype = type};
+        std::set<std::string> seen;
+        for (const Schedule& forward : one_of_each_kind(variant, options, arch))
+          for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
+            const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
+            const std::string title = std::string(name_in(pass_names, pass)) + " " + to_string(schedule);
+            if (!seen.insert(title).second) continue;
+            const Scan scan(emit(lower(variant, options, schedule, arch, pass)));
+            EXPECT_GE(scan.calls.size(), pass == Pass::combine ? 10u : 40u) << title;
+            EXPECT_EQ(scan.unreached(), std::set<std::string>{}) << variant.name.view() << " " << title;
+            ++texts[std::string(name_in(pass_names, pass)) + (schedule.family == Family::hopper ? " hopper" : "")];
+          }
       }
-    }
-  }
-  EXPECT_GE(texts, 40);
+  for (const char* kind : {"forward", "forward hopper", "states", "states hopper", "combine"})
+    EXPECT_GE(texts[kind], static_cast<int>(std::size(catalogue()))) << kind;
 }
 
 }  // namespace

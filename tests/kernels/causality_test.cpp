@@ -51,7 +51,7 @@ class Causality : public testing::TestWithParam<Case> {
   bool may_be_reached(const Spoilt& spoilt, std::int64_t token) const {
     constexpr std::int64_t sub_chunk = 16;
     const std::string_view what = spoilt.tensor;
-    if (GetParam().family != Family::hopper || !GetParam().variant->decay_axes().has(Axes::key)) return false;
+    if (GetParam().family != Family::hopper || !GetParam().variant->decays_by_key()) return false;
     if (what != "g" && what != "x") return false;
     const std::int64_t begin = boundaries()[1];
     return token >= begin + (bad_token() - begin) / sub_chunk * sub_chunk && token < bad_token();
@@ -108,7 +108,7 @@ TEST_P(Causality, HoldsForWhatIsNotFinite) {
       const std::int64_t matrix = i / columns / columns, key = i / columns % columns, column = i % columns;
       bool reached = matrix == heads + bad_head && what != 'q';
       if (what == 'v') reached = reached && column == bad_column;
-      if (what == 'k' || GetParam().variant->decay_axes().has(Axes::key))
+      if (what == 'k' || GetParam().variant->decays_by_key())
         reached = reached && (what == 'v' || what == 'w' || key == bad_column);
       ASSERT_EQ(std::isfinite(at(results[1], i)), !reached)
           << spoilt.tensor << " = " << spoilt.value << ", the state of sequence and head " << matrix << ", key " << key

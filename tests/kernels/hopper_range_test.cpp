@@ -21,6 +21,29 @@ INSTANTIATE_TEST_SUITE_P(Extremes, HopperRange, testing::ValuesIn(extremes),
 INSTANTIATE_TEST_SUITE_P(WideExtremes, HopperRange, testing::ValuesIn(wide_extremes),
                          [](const auto& info) { return std::string(info.param.name); });
 
+// Beyond what decays per key leave room for, the CPU device says so; the portable family needs no such sentence.
+TEST(HopperRange, OperandsBeyondItAreRefusedOnTheCpuDevice) {
+  const auto forward = [](Family family) {
+    const CompileOptions options{
+        .key_dim = 32, .value_dim = 32, .dtype = dtype::bf16, .pins = {.family = family}, .arch = "sm_90a"};
+    Problem problem =
+        random_problem(variants::gla, options,
+                       {.batch = 1, .tokens = 40, .heads = 1, .value_heads = 1, .key_dim = 32, .value_dim = 32},
+                       {.seed = 3, .initial_state = false});
+    for (const auto& [name, to] :
+         {std::pair("q", times(1e22)), std::pair("k", times(1e-22)), std::pair("g", all(-2.5))})
+      change(problem, name, to);
+    expect_right(compile(variants::gla, options, cpu_device(3)), problem, "beyond");
+  };
+  forward(Family::portable);
+  try {
+    forward(Family::hopper);
+    FAIL() << "nothing was refused";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("a query is beyond"), std::string::npos) << error.what();
+  }
+}
+
 // q and k of a thousandth, but for one token.
 struct Small {
   bool query, key;  // which of them has the outlier

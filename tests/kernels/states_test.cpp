@@ -12,11 +12,13 @@
 #include "proof/oracle/oracle.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tests/runtime/device_problem.hpp"
+#include "tests/runtime/expect_close.hpp"
 
 namespace rankone {
 namespace {
 
 using test::DeviceTensor;
+using test::expect_close;
 
 constexpr std::int64_t K = 64, V = 64, HV = 2;
 constexpr std::int64_t tokens = 300;  // three segments of 128 at most
@@ -46,7 +48,7 @@ struct States {
     std::size_t next = 0;
     if (!offsets.empty()) cu_seqlens.fill([&] { return static_cast<double>(offsets[next++]); });
   }
-  bool per_key() const { return op.variant().decay_axes().has(Axes::key); }
+  bool per_key() const { return op.variant().decays_by_key(); }
   bool decays() const { return !op.variant().formula(Formula::decay).empty(); }
   std::vector<std::int64_t> gate_shape() const {
     return per_key() ? std::vector<std::int64_t>{1, length, HV, K} : std::vector<std::int64_t>{1, length, HV};
@@ -69,17 +71,6 @@ struct States {
     return all;
   }
 };
-
-void expect_close(const std::vector<double>& got, const std::vector<double>& expected, double relative) {
-  ASSERT_EQ(got.size(), expected.size());
-  double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    ASSERT_EQ(got[i], got[i]) << "NaN at " << i;
-    difference += (got[i] - expected[i]) * (got[i] - expected[i]);
-    norm += expected[i] * expected[i];
-  }
-  EXPECT_LE(std::sqrt(difference), relative * std::sqrt(norm));
-}
 
 // Each sequence's sum of log-decays, in float64.
 std::vector<double> totals(const States& states) {

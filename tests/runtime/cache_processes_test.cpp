@@ -127,5 +127,21 @@ TEST(CacheProcesses, StaleStagingFilesAreSwept) {
   EXPECT_TRUE(fs::exists(fresh)) << "another process may be writing it";
 }
 
+TEST(StagedFiles, SweepWhatKilledProcessesLeftBesideThem) {
+  const ScratchFolder scratch;
+  const fs::path stale = scratch.path() / (std::string(staging_prefix) + "1-2-3"),
+                 fresh = scratch.path() / (std::string(staging_prefix) + "1-2-4"),
+                 other = scratch.path() / (std::string(staging_prefix) + "area"), lock = scratch.path() / "theirs.lock",
+                 folder = scratch.path() / (std::string(staging_prefix) + "1-2-5");
+  fs::create_directories(folder);
+  for (const fs::path& file : {stale, fresh, other, lock}) note(file);
+  for (const fs::path& file : {stale, other, lock, folder})
+    fs::last_write_time(file, fs::file_time_type::clock::now() - 2h);
+  publish_file(scratch.path() / "result", {"bytes"});
+  EXPECT_FALSE(fs::exists(stale));
+  EXPECT_TRUE(fs::exists(fresh)) << "another process may be writing it";
+  EXPECT_TRUE(fs::exists(other) && fs::exists(lock) && fs::exists(folder)) << "not the project's own";
+}
+
 }  // namespace
 }  // namespace rankone

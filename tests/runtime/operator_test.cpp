@@ -11,6 +11,7 @@
 #include <rankone/dsl/catalogue.hpp>
 
 #include "device_problem.hpp"
+#include "expect_close.hpp"
 #include "proof/oracle/compare.hpp"
 #include "proof/oracle/oracle.hpp"
 #include "runtime/backend.hpp"
@@ -28,6 +29,7 @@ namespace {
 
 using test::DeviceTensor;
 using test::Draw;
+using test::expect_close;
 
 constexpr std::int64_t B = 2, T = 37, H = 1, HV = 2;
 constexpr int K = 32, V = 48;
@@ -77,17 +79,6 @@ CompileOptions options_of(dtype type, Level level) {
   CompileOptions options{.key_dim = K, .value_dim = V, .dtype = type};
   options.pins.level = level;
   return options;
-}
-
-void expect_close(const std::vector<double>& got, const std::vector<double>& expected, double bound) {
-  ASSERT_EQ(got.size(), expected.size());
-  double difference = 0, norm = 0;
-  for (std::size_t i = 0; i < got.size(); ++i) {
-    ASSERT_EQ(got[i], got[i]) << "NaN at " << i;
-    difference += (got[i] - expected[i]) * (got[i] - expected[i]);
-    norm += expected[i] * expected[i];
-  }
-  EXPECT_LE(std::sqrt(difference), bound * std::sqrt(norm));
 }
 
 void expect_oracle(const Operator& op, Problem& problem, double bound) {

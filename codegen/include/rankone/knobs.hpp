@@ -101,7 +101,7 @@ inline constexpr Knob prepared_knob = detail::knob<&Schedule::prepared, &Pins::p
 struct KnobContext {
   int key_dim, value_dim;  // K, V
   rankone::dtype dtype;    // of q, k, v and o
-  bool per_key;            // a decay for each key column
+  bool decays_by_key;      // each key column has a decay of its own
 };
 
 // The values that a family knows for a knob, in the order in which a search tries them.
@@ -182,7 +182,7 @@ inline constexpr KnobRow hopper_knobs[] = {
      .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
        if (s.cluster == 1) return {};
        const int tiles = (c.value_dim + s.value_tile - 1) / s.value_tile;
-       if (!c.per_key) return "only decays per key leave a cluster work to share";
+       if (!c.decays_by_key) return "only decays per key leave a cluster work to share";
        if (s.prepared) return "what is prepared leaves a cluster no work to share";
        if (c.dtype == dtype::f16)
          return "in f16 a block scales keys and queries by all of their columns, and shares none";
@@ -195,7 +195,7 @@ inline constexpr KnobRow hopper_knobs[] = {
      .domain = {false, true},
      .tacit = true,
      .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
-       if (s.prepared && !c.per_key) return "only decays per key leave a kernel of its own anything to prepare";
+       if (s.prepared && !c.decays_by_key) return "only decays per key leave a kernel of its own anything to prepare";
        if (s.prepared && s.level != Level::serial) return "what is prepared serves the level serial";
        return {};
      }},

@@ -27,12 +27,14 @@
 // ---- kernels/read.cuh -----------------------------------------------------------------------------------------------
 // ---- device/copy.cuh ------------------------------------------------------------------------------------------------
 // ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
+// ---- kernels/source.cuh ---------------------------------------------------------------------------------------------
 // ---- kernels/stage.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/gates.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/scores.cuh ---------------------------------------------------------------------------------------------
 // ---- kernels/states.cuh ---------------------------------------------------------------------------------------------
 // ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
+// ---- kernels/transfer.cuh -------------------------------------------------------------------------------------------
 // ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
 // ---- this variant ----
 
@@ -43,7 +45,7 @@ struct Policy {
   using Storage = bf16;
   using Operand = bf16;
   static constexpr bool split_products = false;
-  static constexpr DecayKind decay = DecayKind::per_key;
+  static constexpr unsigned char decay_axes = token_axis | value_head_axis | key_axis;
   static constexpr int key_dim = 128, value_dim = 128;
   static constexpr int chunk = 64, value_tile = 128, warps = 8, stages = 2;
   static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true, reads_position = false;
@@ -54,8 +56,7 @@ struct Policy {
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 1;  // x
   static constexpr ElementType input_types[] = {ElementType::bf16};
-  static constexpr bool input_is_per_key[] = {true};
-  static constexpr bool input_has_key_heads[] = {false};
+  static constexpr unsigned char input_axes[] = {value_head_axis | key_axis};
   static constexpr int parameter_count = 0;
   static constexpr ElementType parameter_types[] = {ElementType::f32};
   static constexpr unsigned char parameter_axes[] = {0};

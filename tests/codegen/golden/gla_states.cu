@@ -19,14 +19,15 @@
 // ---- device/math.cuh ------------------------------------------------------------------------------------------------
 // ---- device/warpgroup.cuh -------------------------------------------------------------------------------------------
 // ---- hopper/range.cuh -----------------------------------------------------------------------------------------------
-// ---- device/global.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/layout.cuh ---------------------------------------------------------------------------------------------
 // ---- hopper/layout.cuh ----------------------------------------------------------------------------------------------
 // ---- device/arguments.cuh -------------------------------------------------------------------------------------------
 // ---- kernels/policy.cuh ---------------------------------------------------------------------------------------------
 // ---- hopper/policy.cuh ----------------------------------------------------------------------------------------------
+// ---- device/global.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
 // ---- hopper/segments.cuh --------------------------------------------------------------------------------------------
+// ---- kernels/transfer.cuh -------------------------------------------------------------------------------------------
 // ---- hopper/work_items.cuh ------------------------------------------------------------------------------------------
 // ---- device/matrix.cuh ----------------------------------------------------------------------------------------------
 // ---- device/tile.cuh ------------------------------------------------------------------------------------------------
@@ -43,6 +44,7 @@
 // ---- device/bulk.cuh ------------------------------------------------------------------------------------------------
 // ---- hopper/prepared_chunk.cuh --------------------------------------------------------------------------------------
 // ---- device/copy.cuh ------------------------------------------------------------------------------------------------
+// ---- kernels/source.cuh ---------------------------------------------------------------------------------------------
 // ---- hopper/tile_source.cuh -----------------------------------------------------------------------------------------
 // ---- hopper/work_queue.cuh ------------------------------------------------------------------------------------------
 // ---- hopper/producer.cuh --------------------------------------------------------------------------------------------
@@ -65,11 +67,11 @@ struct Policy {
   using Storage = bf16;
   using Operand = bf16;
   static constexpr bool split_products = false;
-  static constexpr DecayKind decay = DecayKind::per_key;
+  static constexpr unsigned char decay_axes = token_axis | value_head_axis | key_axis;
   static constexpr int key_dim = 64, value_dim = 64;
   static constexpr int chunk = 64, value_tile = 64, warps = 12, stages = 4;
   static constexpr int cluster = 1;
-  static constexpr bool in_segments = false, prepared = false, uses_tma = false, state_only = true;
+  static constexpr bool splits_sequences = false, keys_are_prepared = false, uses_tma = false, state_only = true;
   static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true, reads_position = false;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;
@@ -78,8 +80,7 @@ struct Policy {
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 1;  // g
   static constexpr ElementType input_types[] = {ElementType::bf16};
-  static constexpr bool input_is_per_key[] = {true};
-  static constexpr bool input_has_key_heads[] = {false};
+  static constexpr unsigned char input_axes[] = {value_head_axis | key_axis};
   static constexpr int parameter_count = 0;
   static constexpr ElementType parameter_types[] = {ElementType::f32};
   static constexpr unsigned char parameter_axes[] = {0};

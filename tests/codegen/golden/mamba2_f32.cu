@@ -26,12 +26,14 @@
 // ---- kernels/read.cuh -----------------------------------------------------------------------------------------------
 // ---- device/copy.cuh ------------------------------------------------------------------------------------------------
 // ---- kernels/sequence.cuh -------------------------------------------------------------------------------------------
+// ---- kernels/source.cuh ---------------------------------------------------------------------------------------------
 // ---- kernels/stage.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/gates.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/scores.cuh ---------------------------------------------------------------------------------------------
 // ---- kernels/states.cuh ---------------------------------------------------------------------------------------------
 // ---- kernels/state.cuh ----------------------------------------------------------------------------------------------
 // ---- kernels/recurrence.cuh -----------------------------------------------------------------------------------------
+// ---- kernels/transfer.cuh -------------------------------------------------------------------------------------------
 // ---- kernels/scan.cuh -----------------------------------------------------------------------------------------------
 // ---- this variant ----
 
@@ -42,7 +44,7 @@ struct Policy {
   using Storage = float;
   using Operand = float;
   static constexpr bool split_products = true;
-  static constexpr DecayKind decay = DecayKind::per_head;
+  static constexpr unsigned char decay_axes = token_axis | value_head_axis;
   static constexpr int key_dim = 40, value_dim = 72;
   static constexpr int chunk = 16, value_tile = 128, warps = 8, stages = 2;
   static constexpr bool has_key = false, has_write_scale = true, has_feature_map = false, reads_key = true, reads_position = false;
@@ -53,11 +55,10 @@ struct Policy {
   static constexpr bool value_major_state = false;
   static constexpr int input_count = 1;  // dt
   static constexpr ElementType input_types[] = {ElementType::f32};
-  static constexpr bool input_is_per_key[] = {false};
-  static constexpr bool input_has_key_heads[] = {false};
+  static constexpr unsigned char input_axes[] = {value_head_axis};
   static constexpr int parameter_count = 2;  // A_log, dt_bias
   static constexpr ElementType parameter_types[] = {ElementType::f32, ElementType::f32};
-  static constexpr unsigned char parameter_axes[] = {2, 2};
+  static constexpr unsigned char parameter_axes[] = {value_head_axis, value_head_axis};
   struct Ports {
     static constexpr int q = 0, k = 1, v = 2, first_input = 3, first_parameter = 4, cu_seqlens = 6, start_positions = 7,
                          initial_state = 8, o = 9, final_state = 10, log_decay_total = 11,

@@ -8,5 +8,5 @@
 //
 #include <rankone/dsl/gradients.hpp>
 
-static_assert(rankone::variants::hgrn2.decay_axes().has(rankone::Axes::key));
+static_assert(rankone::variants::hgrn2.decays_by_key());
 static_assert(rankone::gradients(rankone::input("x")).size == 1);

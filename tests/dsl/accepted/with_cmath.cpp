@@ -22,7 +22,7 @@ constexpr auto by_lambda = rankone::variant("by_lambda")
                                .decay(per_key(log_sigmoid(input("x") + param("bias", key_axis)) / 16))
                                .checked();
 
-static_assert(many.formula(Formula::feature_map) == silu(element()) && by_lambda.decay_axes().has(Axes::key));
+static_assert(many.formula(Formula::feature_map) == silu(element()) && by_lambda.decays_by_key());
 // A set of axes in each way that it is written.
 constexpr auto axes_of = [](Axes axes) {
   return parameters_of(variant("a").decay(per_key(-exp(param("b", axes)))))[0].axes;

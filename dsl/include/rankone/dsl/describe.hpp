@@ -98,7 +98,7 @@ class Line {
     decay_value_ = formula(Formula::decay, is_logarithm);
     if (!is_logarithm) decay_value_ = {join("exp(", decay_value_.text, ")")};
     const Infix shown = reads_decay_ ? Infix{"a_t"} : decay_value_;
-    if (variant_.decay_axes().has(Axes::key)) return join("Diag(", shown.text, ") ");
+    if (variant_.decays_by_key()) return join("Diag(", shown.text, ") ");
     return join(shown.within(Precedence::atom), " ");
   }
 

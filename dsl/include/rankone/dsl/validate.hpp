@@ -164,8 +164,7 @@ constexpr Verdict check_formulas(const Variant& variant) {
     if (!first) first = check_range(formula, slot);
   });
   if (first) return first;
-  if (variant.has(Formula::key) && reads(variant.formula(Formula::key), Operation::decay) &&
-      !variant.decay_axes().has(Axes::key))
+  if (variant.has(Formula::key) && reads(variant.formula(Formula::key), Operation::decay) && !variant.decays_by_key())
     return RANKONE_REFUSED("decay() in a key expression needs a per-key decay", "key(), or a decay of kind per_key",
                            "decay()");
   if (variant.has(Formula::feature_map) && !reads(variant.formula(Formula::feature_map), Operation::element))

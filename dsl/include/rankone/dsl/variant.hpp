@@ -38,6 +38,8 @@ struct Variant {
   // What a formula runs over: none of them where there is no formula.
   constexpr Axes domain(Formula which) const { return has(which) ? Axes::of_bits(domains[index(which)]) : Axes::none; }
   constexpr Axes decay_axes() const { return domain(Formula::decay); }
+  // Whether each key column has a decay of its own.
+  constexpr bool decays_by_key() const { return decay_axes().has(Axes::key); }
 
   // How a declaration says the same; each returns a changed copy.
   constexpr Variant decay(const Decay& decay) const { return with(Formula::decay, decay.log_decay, decay.axes); }
