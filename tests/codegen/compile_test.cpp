@@ -8,6 +8,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 #include "codegen/manifest.hpp"
 #include "codegen/names.hpp"
@@ -32,8 +33,9 @@ bool whole_matrix() {
 struct Sizes {
   int keys, values;
 };
-// Twice what the slowest kernel of each family takes on a quiet machine (docs/performance.md), since machines differ.
-constexpr double portable_seconds = 1.5, hopper_seconds = 3;
+// 1.25 times what the slowest kernel of each family takes, in compiles of the yardstick below: machines differ, and so does
+// what else they do. Measured: 5.0 (hgrn2, f16) and 7.6 (the same).
+constexpr double portable_budget = 6.25, hopper_budget = 9.5;
 constexpr int spill_budget = 128;  // bytes: a few registers that wait outside the inner loops, most at ragged sizes
 constexpr int registers_of_a_block = 65536;
 constexpr Sizes aligned{128, 128}, half{64, 64}, odd{20, 24}, largest{256, 512};
@@ -93,19 +95,41 @@ bool has_code_of(const std::string& cubin, const Kernel& kernel) {
   return holds(cubin, std::string(".text.") + kernel.entry + '\0');
 }
 
+// A text that never changes: what it takes says how fast the machine is at this moment.
+constexpr const char* yardstick = R"(extern "C" __global__ void yardstick(float* values) {
+  float kept[64];
+#pragma unroll
+  for (int i = 0; i < 64; ++i) kept[i] = values[i * 32 + threadIdx.x];
+#pragma unroll
+  for (int step = 0; step < 24; ++step) {
+#pragma unroll
+    for (int i = 0; i < 64; ++i) kept[i] = fmaf(kept[i], kept[(i * 7 + step) % 64], kept[(i + 13) % 64]);
+    __syncthreads();
+  }
+#pragma unroll
+  for (int i = 0; i < 64; ++i) values[i * 32 + threadIdx.x] = kept[i];
+})";
+
+double seconds_of(const std::function<void()>& work) {
+  const double start = cpu_seconds();
+  work();
+  return cpu_seconds() - start;
+}
+
 void expect_within_budgets(const cuda::Nvrtc& compiler, const Program& program) {
   const std::string text = emit(program);
-  const double allowed = program.schedule.family == Family::hopper ? hopper_seconds : portable_seconds;
+  const double allowed = program.schedule.family == Family::hopper ? hopper_budget : portable_budget;
   for (std::size_t i = 0; i < program.kernels.size(); ++i) {
     const Kernel& kernel = program.kernels[i];
     cuda::CompiledText result;
     double least = 1e9;
     for (int attempt = 0; attempt < 3 && least > allowed; ++attempt) {
-      const double start = cpu_seconds();
-      result = compiler.compile(text, program.arch, "kernel", option_for(program, i));
-      least = std::min(least, cpu_seconds() - start);
+      const double measure = seconds_of([&] { compiler.compile(yardstick, program.arch, "yardstick", ""); });
+      const double taken =
+          seconds_of([&] { result = compiler.compile(text, program.arch, "kernel", option_for(program, i)); });
+      least = std::min(least, taken / measure);
     }
-    EXPECT_LE(least, allowed) << kernel.entry;
+    EXPECT_LE(least, allowed) << kernel.entry << ", in compiles of a text that never changes";
     ASSERT_EQ(result.kernels.size(), 1u) << kernel.entry;
     const cuda::KernelResources& found = result.kernels.front();
     EXPECT_EQ(found.entry, kernel.entry);
