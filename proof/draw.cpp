@@ -74,9 +74,12 @@ struct Misfit {
   Expression formula{};
 };
 
-Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws) {
+// `log_decays` becomes their mean over all samples, 0 where there is no decay.
+Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws,
+              double& log_decays) {
+  log_decays = 0;
   for (std::uint64_t i = 0; i < samples; ++i) {
-    const double element = draw(draws.element, 1, 0, i);
+    const double element = draws.draw_element(1, 0, i);
     double mapped = element, decay = 1;
     const auto leaf = [&](const Leaf& leaf) -> double {
       switch (leaf.operation) {
@@ -90,14 +93,14 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
         default: break;
       }
       const std::string_view name = is_named(leaf.operation) ? leaf.view() : name_of(leaf.operation);
-      return draw(draws.of(name), 1, stream_of(name), i);
+      return draws.draw(name, 1, stream_of(name), i);
     };
     for (const auto& [slot, formula] : formulas)
       if (slot.formula == Formula::feature_map) mapped = evaluate(formula, leaf);
     for (const auto& [slot, formula] : formulas) {
       const double value = evaluate(formula, leaf);
       if (std::string why = why_unsound(slot, value); !why.empty()) return {std::move(why), formula};
-      if (slot.formula == Formula::decay) decay = std::exp(value);
+      if (slot.formula == Formula::decay) decay = std::exp(value), log_decays += value / samples;
     }
   }
   return {};
@@ -168,28 +171,105 @@ Distribution Draws::of(std::string_view name) const {
   return Distribution::normal;
 }
 
-Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
-  require_sound_scalars(variant, dims, scalars);
-  const Formulas formulas = formulas_of(variant);
+std::optional<double> Draws::value_of(std::string_view name) const {
+  for (const auto& [known, value] : fixed)
+    if (known == name) return value;
+  return everything;
+}
+
+double Draws::draw(std::string_view name, std::uint64_t seed, std::uint64_t stream, std::uint64_t index) const {
+  const std::optional<double> value = value_of(name);
+  return value ? *value : rankone::draw(of(name), seed, stream, index);
+}
+
+double Draws::draw_element(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) const {
+  return everything ? *everything : rankone::draw(element, seed, stream, index);
+}
+
+std::string_view name_of(Inputs inputs) {
+  constexpr std::string_view names[] = {"random", "equal", "strong"};
+  return names[static_cast<std::size_t>(inputs)];
+}
+
+namespace {
+
+// All ways to give each of `names` one of `count` choices, until one is taken.
+template <class Try> bool any_choice(std::size_t names, std::size_t count, const Try& take) {
+  std::vector<std::size_t> choice(names, 0);
+  for (;;) {
+    if (take(choice)) return true;
+    std::size_t at = 0;
+    while (at < names && ++choice[at] == count) choice[at++] = 0;
+    if (at == names) return false;
+  }
+}
+
+// One value for each tensor of the gates, such that decays come near the log-decay that is wanted.
+std::optional<Draws> fixed_draws(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars,
+                                 Draws draws, Inputs inputs) {
+  constexpr std::size_t most_fixed = 4;  // 4^4 choices; further tensors have the one of the middle
+  constexpr double middle = 0.5, unit = 1;
+  constexpr std::array weak{-1e-4, middle, 9.0, -9.0}, strong{-20.0, middle, 20.0, -320.0};
+  const bool equal = inputs == Inputs::equal;
+  const std::array<double, 4>& values = equal ? weak : strong;
+  const double wanted = equal ? -1e-4 : -20;
   const std::vector<std::string> names = tensors_of(formulas);
-  const std::size_t free = std::min(names.size(), most_leaves);
+  if (equal) draws.everything = unit;
+  std::optional<Draws> best;
+  double least = INFINITY;
+  any_choice(std::min(names.size(), most_fixed), values.size(), [&](const std::vector<std::size_t>& choice) {
+    draws.fixed.clear();
+    for (std::size_t i = 0; i < names.size(); ++i)
+      draws.fixed.emplace_back(names[i], i < choice.size() ? values[choice[i]] : middle);
+    double log_decays = 0;
+    if (!misfit(formulas, dims, scalars, draws, log_decays).why.empty()) return false;
+    // Decays of 1 and of 0 are as far as it goes.
+    const double off = log_decays == 0 || std::isinf(log_decays) ? 1e9 : std::abs(std::log(log_decays / wanted));
+    if (off < least) least = off, best = draws;
+    return names.empty();
+  });
+  return best;
+}
+
+Draws random_draws(const Variant& variant, const Formulas& formulas, const Dims& dims,
+                   const std::vector<NamedScalar>& scalars) {
+  const std::vector<std::string> names = tensors_of(formulas);
   constexpr Distribution choices[] = {Distribution::normal, Distribution::log_sigmoid, Distribution::uniform};
   Misfit first;
-  std::size_t combinations = 1;
-  for (std::size_t i = 0; i < free; ++i) combinations *= std::size(choices);
-  for (const Distribution element : {Distribution::normal, Distribution::uniform})
-    for (std::size_t combination = 0; combination < combinations; ++combination) {
-      Draws draws{.named = {}, .element = element};
-      for (std::size_t i = 0, digits = combination; i < free; ++i, digits /= std::size(choices))
-        draws.named.emplace_back(names[i], choices[digits % std::size(choices)]);
-      const Misfit found = misfit(formulas, dims, scalars, draws);
-      if (found.why.empty()) return draws;
-      if (first.why.empty()) first = found;
-    }
+  for (const Distribution element : {Distribution::normal, Distribution::uniform}) {
+    Draws draws{.named = {}, .element = element};
+    const bool found = any_choice(std::min(names.size(), most_leaves), std::size(choices),
+                                  [&](const std::vector<std::size_t>& choice) {
+                                    draws.named.clear();
+                                    for (std::size_t i = 0; i < choice.size(); ++i)
+                                      draws.named.emplace_back(names[i], choices[choice[i]]);
+                                    double log_decays = 0;
+                                    Misfit each = misfit(formulas, dims, scalars, draws, log_decays);
+                                    if (first.why.empty()) first = each;
+                                    return each.why.empty();
+                                  });
+    if (found) return draws;
+  }
   throw Error(ErrorCode::unsupported, first.why + " on random inputs", formula_text(first.formula),
               "log-decays of at most 0, as log_sigmoid gives, and finite formulas; or other scalars; or inputs of your "
               "own, through `rankone run`",
               std::string(variant.name.view()));
+}
+
+}  // namespace
+
+std::optional<Draws> find_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars,
+                                Inputs inputs) {
+  require_sound_scalars(variant, dims, scalars);
+  const Formulas formulas = formulas_of(variant);
+  Draws draws = random_draws(variant, formulas, dims, scalars);
+  return inputs == Inputs::random ? draws : fixed_draws(formulas, dims, scalars, std::move(draws), inputs);
+}
+
+Draws choose_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars, Inputs inputs) {
+  if (std::optional<Draws> found = find_draws(variant, dims, scalars, inputs)) return *std::move(found);
+  throw Error(ErrorCode::unsupported, "no inputs of this kind suit the variant's formulas",
+              std::string(name_of(inputs)), "random ones", std::string(variant.name.view()));
 }
 
 }  // namespace rankone

@@ -21,10 +21,10 @@ namespace {
 // Large tensors repeat after so many elements: a prime, so that no stride divides it.
 constexpr std::int64_t period = 4'194'301;
 
-void fill(HostTensor& tensor, Distribution distribution, std::uint64_t seed, std::uint64_t stream, double scale) {
+template <class Element> void fill(HostTensor& tensor, const Element& element) {
   const std::int64_t elements = product(tensor.shape), fresh = std::min(elements, period);
   for (std::int64_t i = 0; i < fresh; ++i)
-    store(tensor.bytes.data(), tensor.type, i, scale * draw(distribution, seed, stream, static_cast<std::uint64_t>(i)));
+    store(tensor.bytes.data(), tensor.type, i, element(static_cast<std::uint64_t>(i)));
   const auto block = static_cast<std::size_t>(fresh) * size_of(tensor.type);
   for (std::size_t done = block; done < tensor.bytes.size(); done += block)
     std::memcpy(tensor.bytes.data() + done, tensor.bytes.data(), std::min(block, tensor.bytes.size() - done));
@@ -94,46 +94,67 @@ HostTensor* Problem::find(std::string_view name) {
   return found == tensors.end() ? nullptr : &*found;
 }
 
-Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
-  std::vector<std::int64_t> boundaries = inputs.boundaries;
-  const bool packed = inputs.packed || !boundaries.empty();
-  if (packed) {
+namespace {
+
+bool is_packed(const RandomInputs& inputs) { return inputs.packed || !inputs.boundaries.empty(); }
+std::vector<std::int64_t> boundaries_of(const RandomInputs& inputs, std::int64_t tokens) {
+  return inputs.boundaries.empty() ? uneven_boundaries(tokens, inputs.seed) : inputs.boundaries;
+}
+
+// Sequences' boundaries, and positions of up to T.
+void fill_integers(HostTensor& tensor, const Port& port, const RandomInputs& inputs, std::uint64_t stream,
+                   std::int64_t tokens) {
+  const std::vector<std::int64_t> boundaries =
+      port.role == PortRole::packing ? boundaries_of(inputs, tokens) : std::vector<std::int64_t>{};
+  for (std::int64_t i = 0; i < product(tensor.shape); ++i) {
+    const auto index = static_cast<std::uint64_t>(i);
+    store(tensor.bytes.data(), tensor.type, i,
+          port.role == PortRole::packing
+              ? static_cast<double>(boundaries[index])
+              : std::floor(draw(Distribution::uniform, inputs.seed, stream, index) * static_cast<double>(tokens)));
+  }
+}
+
+}  // namespace
+
+Dims require_drawable(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
+  dims.sequences = dims.batch;
+  if (is_packed(inputs)) {
     if (dims.batch != 1)
       throw Error(ErrorCode::invalid_argument, "packed sequences lie in one batch row",
                   "B=" + std::to_string(dims.batch), "B=1", "packed");
-    if (boundaries.empty()) boundaries = uneven_boundaries(dims.tokens, inputs.seed);
-    dims.sequences = static_cast<std::int64_t>(boundaries.size()) - 1;
-  } else {
-    dims.sequences = dims.batch;
+    dims.sequences = static_cast<std::int64_t>(boundaries_of(inputs, dims.tokens).size()) - 1;
   }
-
   require_memory(variant, options, dims);
-  Problem problem{.variant = variant, .options = options, .dims = dims};
+  choose_draws(variant, dims, complete(variant, inputs.scalars), inputs.kind);
+  return dims;
+}
+
+bool is_drawable(const Variant& variant, const Dims& dims, const RandomInputs& inputs) {
+  return inputs.kind == Inputs::random || find_draws(variant, dims, complete(variant, inputs.scalars), inputs.kind);
+}
+
+Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
+  dims = require_drawable(variant, options, dims, inputs);
+  Problem problem{.variant = variant, .options = options, .dims = dims, .inputs = inputs.kind};
   problem.scalars = complete(variant, inputs.scalars);
-  const Draws draws = choose_draws(variant, dims, problem.scalars);
+  const Draws draws = choose_draws(variant, dims, problem.scalars, inputs.kind);
   std::uint64_t stream = 0;
   for (const Port& port : ports(variant, options)) {
     ++stream;
     if (port.writable || (port.role == PortRole::state && !inputs.initial_state)) continue;
-    if (port.role == PortRole::packing) {
-      if (!packed) continue;
-      const dtype type = dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
-      HostTensor& tensor = problem.tensors.emplace_back(make_tensor(port.name, type, sizes_of(port.axes, dims)));
-      for (std::size_t i = 0; i < boundaries.size(); ++i)
-        store(tensor.bytes.data(), type, static_cast<std::int64_t>(i), static_cast<double>(boundaries[i]));
-      continue;
-    }
-    HostTensor& tensor = problem.tensors.emplace_back(make_tensor(port.name, port.type, sizes_of(port.axes, dims)));
-    if (port.role == PortRole::index) {  // up to T
-      for (std::int64_t i = 0; i < product(tensor.shape); ++i)
-        store(tensor.bytes.data(), port.type, i,
-              std::floor(draw(Distribution::uniform, inputs.seed, stream, static_cast<std::uint64_t>(i)) *
-                         static_cast<double>(dims.tokens)));
-      continue;
-    }
+    const bool packing = port.role == PortRole::packing, integers = packing || port.role == PortRole::index;
+    if (packing && !is_packed(inputs)) continue;
+    const dtype type = !packing ? port.type : dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
+    HostTensor& tensor = problem.tensors.emplace_back(make_tensor(port.name, type, sizes_of(port.axes, dims)));
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
-    fill(tensor, mapped ? draws.element : draws.of(port.name), inputs.seed, stream,
-         port.role == PortRole::gate ? inputs.gate_scale : 1.0);
+    const double scale = port.role == PortRole::gate ? inputs.gate_scale : 1.0;
+    if (integers)
+      fill_integers(tensor, port, inputs, stream, dims.tokens);
+    else if (mapped)
+      fill(tensor, [&](std::uint64_t i) { return draws.draw_element(inputs.seed, stream, i); });
+    else
+      fill(tensor, [&](std::uint64_t i) { return scale * draws.draw(port.name, inputs.seed, stream, i); });
   }
   return problem;
 }

@@ -13,6 +13,7 @@
 #include <rankone/tensor.hpp>
 
 #include "proof/dims.hpp"
+#include "proof/draw.hpp"
 
 namespace rankone {
 
@@ -33,6 +34,7 @@ struct Problem {
   std::vector<HostTensor> tensors{};  // inputs alone
   std::vector<NamedScalar> scalars{};
   double scale = 0;  // 0: the variant's own
+  Inputs inputs = Inputs::random;
 
   HostTensor* find(std::string_view name);
 };
@@ -44,7 +46,14 @@ struct RandomInputs {
   std::vector<NamedScalar> scalars{};      // those left out have defaults
   std::vector<std::int64_t> boundaries{};  // packed sequences of the caller's, as in cu_seqlens, instead of `packed`
   double gate_scale = 1;                   // token inputs of gates are multiplied with it
+  Inputs kind = Inputs::random;
 };
+
+// What random_problem() refuses, without the tensors; else the sizes with the number of sequences.
+Dims require_drawable(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs);
+
+// Whether inputs of its kind suit the variant's formulas; random ones always, or else they are refused.
+bool is_drawable(const Variant& variant, const Dims& dims, const RandomInputs& inputs);
 
 // Inputs drawn so that every log-decay is at most 0, as it has to be. With `packed`, dims.batch must be 1.
 Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs);

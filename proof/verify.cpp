@@ -13,17 +13,6 @@
 
 namespace rankone {
 
-double error_bound(const CompileOptions& options) {
-  if (options.dtype == dtype::bf16) return 4e-3;
-  if (options.dtype == dtype::f16) return 1e-3;
-  return options.precision == Precision::f32 ? 2e-5 : 1e-3;
-}
-
-double allowance_for(double elements) {
-  constexpr double always = 0.5625, of_one = 28;  // of the square: 1 from 4096 elements on, 5.3 for one
-  return std::sqrt(std::max(1.0, always + of_one / std::sqrt(std::max(elements, 1.0))));
-}
-
 std::uint64_t seed_of_draw(std::uint64_t seed, int draw) {
   constexpr std::uint64_t step = 0x9E3779B97F4A7C15;  // far from the next seeds that one would type
   return seed + static_cast<std::uint64_t>(draw) * step;
@@ -60,26 +49,19 @@ std::vector<HostTensor> results_of(const Operator& op, const Problem& problem) {
   return launch.outputs();
 }
 
-// The elements of a row share the roundings of its keys, of which `o` has K for each token and a state's row one: so many
-// of them err by themselves.
-std::int64_t independent_columns(const std::string& tensor, const Dims& dims) {
-  const std::int64_t tokens =
-      std::max<std::int64_t>(dims.batch * dims.tokens / std::max<std::int64_t>(dims.sequences, 1), 1);
-  return std::min(dims.value_dim, tensor == "o" ? tokens * dims.key_dim : tokens);
-}
-
-std::vector<TensorError> errors_of(std::vector<Outcome>& outcomes, double bound, const Dims& dims) {
+std::vector<TensorError> errors_of(std::vector<Outcome>& outcomes, const Problem& problem, bool on_tensor_cores) {
   std::vector<TensorError> errors;
   for (std::size_t i = 0; i < outcomes.front().results.size(); ++i) {
     const std::string& name = outcomes.front().results[i].name;
+    const double bound = error_bound(problem, name, on_tensor_cores);
     std::vector<Compared> compared;
     for (Outcome& each : outcomes)
       for (HostTensor& expected : each.reference)
         if (expected.name == name) compared.push_back({each.results[i].view(), expected.view()});
     const Comparison comparison = compare(compared, bound);
-    const double counted = comparison.effective_rows * static_cast<double>(independent_columns(name, dims));
-    const double allowed = bound * allowance_for(counted);
-    errors.push_back({name, comparison.relative_error, allowed, comparison.worst_row, comparison.within(allowed)});
+    const double allowed = bound * allowance_for(independent_elements(problem, name, comparison.effective_rows));
+    errors.push_back({name, comparison.relative_error, allowed, comparison.worst_row, comparison.within(allowed),
+                      std::string(name_of(problem.inputs))});
   }
   return errors;
 }
@@ -97,30 +79,34 @@ std::vector<TensorError> verify(const Operator& op, const Problem& problem, std:
   std::vector<Outcome> outcomes(1);
   outcomes.front().results = results_of(op, problem);
   outcomes.front().reference.swap(reference);
-  std::vector<TensorError> errors = errors_of(outcomes, error_bound(problem.options), problem.dims);
+  std::vector<TensorError> errors = errors_of(outcomes, problem, !op.device().is_cpu());
   outcomes.front().reference.swap(reference);
   return errors;
 }
 
-PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw) {
-  return verify([&](const Problem& problem) { return results_of(op, problem); }, draw);
-}
+namespace {
 
-PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw) {
+PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw, bool on_tensor_cores) {
   std::vector<Outcome> outcomes;
-  double bound = 0;
-  Dims dims;
+  Problem first;
   for (int i = 0, draws = 1; i < draws; ++i) {
     Problem problem = draw(i);
     Outcome& outcome = outcomes.emplace_back();
     outcome.reference = reference_outputs(problem);
     outcome.results = run(problem);
     if (i > 0) continue;
-    draws = draws_for(outcome.results);
-    bound = error_bound(problem.options);
-    dims = problem.dims;
+    if (problem.inputs != Inputs::equal) draws = draws_for(outcome.results);  // equal ones are the same again
+    first = std::move(problem);
   }
-  return {errors_of(outcomes, bound, dims), static_cast<int>(outcomes.size())};
+  return {errors_of(outcomes, first, on_tensor_cores), static_cast<int>(outcomes.size())};
 }
+
+}  // namespace
+
+PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw) {
+  return verify([&](const Problem& problem) { return results_of(op, problem); }, draw, !op.device().is_cpu());
+}
+
+PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw) { return verify(run, draw, false); }
 
 }  // namespace rankone

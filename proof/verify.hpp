@@ -10,16 +10,10 @@
 #include <rankone/check.hpp>
 #include <rankone/operator.hpp>
 
+#include "proof/bounds.hpp"
 #include "proof/problem.hpp"
 
 namespace rankone {
-
-// bf16 4e-3, f16 1e-3, f32 1e-3 where TF32 tensor cores serve it, else 2e-5.
-double error_bound(const CompileOptions& options);
-
-// What the bound is multiplied with where so few elements err by themselves that their error is not the typical one: a
-// mean square of n has a spread of 1 / sqrt(n). 1 from 4096 elements on.
-double allowance_for(double elements);
 
 // All outputs, in float64.
 std::vector<HostTensor> reference_outputs(Problem& problem);
@@ -36,7 +30,7 @@ struct PooledErrors {
 };
 PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw);
 
-// The same of outputs that `run` computes for a problem.
+// The same of outputs that `run` computes for a problem, on the host.
 using RunProblem = std::function<std::vector<HostTensor>(const Problem&)>;
 PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw);
 

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// rankone check: random inputs, poisoned outputs, and the recurrence in float64 to compare with.
+// rankone check: drawn inputs, poisoned outputs, and the recurrence in float64 to compare with.
 #include <optional>
 
+#include <rankone/check.hpp>
 #include <rankone/compile.hpp>
 
-#include "proof/verify.hpp"
+#include "proof/problem.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
@@ -38,36 +39,35 @@ int command_check(const Options& options) {
   const Dims dims = one_dims(options, default_dims(device, options.packed));
   const std::uint64_t seed = parse_seed(options);
   const CompileOptions compile = compile_options(options, dims);
-  std::optional<Problem> first;
-  const auto draw = [&](int i) {
-    if (i == 0 && first) return std::move(*first);
-    return random_problem(variant, compile, dims,
-                          {.seed = seed_of_draw(seed, i), .packed = options.packed, .scalars = parse_scalars(options)});
-  };
-  first = draw(0);
-  const Dims drawn = first->dims;
+  const CheckOptions judged{.shape = {dims.batch, dims.tokens, dims.heads, dims.value_heads},
+                            .seed = seed,
+                            .packed = options.packed,
+                            .scalars = parse_scalars(options)};
+  const Dims drawn =
+      require_drawable(variant, compile, dims, {.seed = seed, .packed = judged.packed, .scalars = judged.scalars});
   if (device.is_cpu() && blocks_of(drawn) > many_blocks)
     note(options, "the CPU device emulates kernels, some " + std::to_string(blocks_of(drawn)) +
                       " chunks of them here, which takes a while; fewer heads or tokens take less");
   std::optional<Progress> progress(std::in_place, options, "checking " + std::string(variant.name.view()));
   const Operator op = rankone::compile(variant, compile, device, expected_shape(drawn));
-  const auto [errors, draws] = verify(op, draw);
+  const CheckReport report = check(op, judged);
   progress.reset();
 
-  bool ok = true;
   Json tensors = Json::array();
-  Table table({"tensor", "relative error", "bound", ""});
-  for (const TensorError& each : errors) {
-    ok = ok && each.ok;
-    tensors.append(Json::object(
-        {{"name", each.name}, {"relative_error", each.relative_error}, {"bound", each.bound}, {"ok", each.ok}}));
-    table.row({each.name, scientific(each.relative_error), scientific(each.bound),
+  Table table({"tensor", "relative error", "bound", "inputs", ""});
+  for (const TensorError& each : report.tensors) {
+    tensors.append(Json::object({{"name", each.name},
+                                 {"relative_error", each.relative_error},
+                                 {"bound", each.bound},
+                                 {"ok", each.ok},
+                                 {"inputs", each.inputs}}));
+    table.row({each.name, scientific(each.relative_error), scientific(each.bound), each.inputs,
                each.ok ? paint(Color::green, "ok") : paint(Color::red, "FAILED")});
   }
-  const Json pass = Json::object({{"pass", "forward"}, {"ok", ok}, {"tensors", tensors}});
-  const Json document = Json::object({{"ok", ok},
+  const Json pass = Json::object({{"pass", "forward"}, {"ok", report.ok}, {"tensors", tensors}});
+  const Json document = Json::object({{"ok", report.ok},
                                       {"seed", static_cast<std::int64_t>(seed)},
-                                      {"draws", draws},
+                                      {"draws", report.draws},
                                       {"variant", variant.name.view()},
                                       {"device", device.name()},
                                       {"shape", shape_document(dims)},
@@ -77,9 +77,9 @@ int command_check(const Options& options) {
   const std::string heading =
       std::string(variant.name.view()) + " forward on " + device.name() + ", " + to_string(dims) +
       (options.packed ? ", packed" : "") + ", " + name_of(compile.dtype) + ", seed " + std::to_string(seed) +
-      (draws > 1 ? ", " + std::to_string(draws) + " draws together" : "") + "\n" + op.schedule() + "\n\n";
+      (report.draws > 1 ? ", " + std::to_string(report.draws) + " draws together" : "") + "\n" + op.schedule() + "\n\n";
   print_result(options, document, heading + table.text());
-  return ok ? exit_done : exit_check_failed;
+  return report.ok ? exit_done : exit_check_failed;
 }
 
 }  // namespace rankone

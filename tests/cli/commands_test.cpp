@@ -188,11 +188,15 @@ TEST(Commands, CheckCoversTypesAndPrecisions) {
     EXPECT_EQ(done.code, 0) << done.err << done.out;
     return nlohmann::json::parse(done.out).at("passes")[0].at("tensors")[0].at("bound").get<double>();
   };
-  EXPECT_EQ(bound("--dtype bf16"), 4e-3);
-  EXPECT_EQ(bound("--dtype f16"), 1e-3);
-  EXPECT_EQ(bound("--dtype f32"), 1e-3);
-  EXPECT_EQ(bound("--dtype f32 --precision f32"), 2e-5);
-  EXPECT_GT(bound("--shape T=1,H=1,K=1,V=1"), 4e-3) << "few elements are no typical ones";
+  // Of the worst kind of inputs; strong decays leave fewer elements that err by themselves.
+  const auto expect_bound = [&](const std::string& more, double expected) {
+    EXPECT_NEAR(bound(more), expected, 0.05 * expected) << more;
+  };
+  expect_bound("--dtype bf16", 3.2e-3);
+  expect_bound("--dtype f16", 7e-4);
+  expect_bound("--dtype f32", 5.4e-4);
+  expect_bound("--dtype f32 --precision f32", 4.6e-7);
+  EXPECT_GT(bound("--shape T=1,H=1,K=1,V=1"), 3.2e-3) << "few elements are no typical ones";
 }
 
 TEST(Commands, CheckOfAVariantOfOnesOwn) {

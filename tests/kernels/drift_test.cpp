@@ -23,17 +23,17 @@ struct Drift {
 
 constexpr Numbers f32_numbers{"f32", dtype::f32, Precision::f32};
 const Drift drifts[] = {
-    {"constant", &weak_constant, f32_numbers, Family::portable, Level::serial, -1e-4, 5e-6},
-    {"constant_weaker", &weak_constant, f32_numbers, Family::portable, Level::serial, -1e-5, 5e-6},
-    {"constant_long", &weak_constant, f32_numbers, Family::portable, Level::serial, -3e-6, 1e-5, 16, 32768},
-    {"per_key_long", &variants::gla, f32_numbers, Family::portable, Level::serial, -3e-6, 1e-5, 16, 32768},
-    {"per_head", &variants::simple_gla, f32_numbers, Family::portable, Level::serial, -1e-4, 5e-6},
-    {"per_head_between", &variants::simple_gla, f32_numbers, Family::portable, Level::serial, -7.3e-4, 5e-6},
-    {"per_head_in_chunks", &variants::simple_gla, f32_numbers, Family::portable, Level::chunk, -1e-4, 5e-6},
-    {"per_key", &variants::gla, f32_numbers, Family::portable, Level::serial, -1e-4, 5e-6},
-    {"per_key_in_chunks", &variants::gla, f32_numbers, Family::portable, Level::chunk, -1e-4, 5e-6},
-    {"hopper_per_head", &variants::simple_gla, bf16_numbers, Family::hopper, Level::serial, -1e-4, 4e-3, 64},
-    {"hopper_per_key", &variants::gla, bf16_numbers, Family::hopper, Level::serial, -1e-4, 4e-3, 64},
+    {"constant", &weak_constant, f32_numbers, Family::portable, Level::serial, -1e-4, 4e-7},
+    {"constant_weaker", &weak_constant, f32_numbers, Family::portable, Level::serial, -1e-5, 4e-7},
+    {"constant_long", &weak_constant, f32_numbers, Family::portable, Level::serial, -3e-6, 9e-7, 16, 32768},
+    {"per_key_long", &variants::gla, f32_numbers, Family::portable, Level::serial, -3e-6, 9e-7, 16, 32768},
+    {"per_head", &variants::simple_gla, f32_numbers, Family::portable, Level::serial, -1e-4, 4e-7},
+    {"per_head_between", &variants::simple_gla, f32_numbers, Family::portable, Level::serial, -7.3e-4, 4e-7},
+    {"per_head_in_chunks", &variants::simple_gla, f32_numbers, Family::portable, Level::chunk, -1e-4, 4e-7},
+    {"per_key", &variants::gla, f32_numbers, Family::portable, Level::serial, -1e-4, 4e-7},
+    {"per_key_in_chunks", &variants::gla, f32_numbers, Family::portable, Level::chunk, -1e-4, 4e-7},
+    {"hopper_per_head", &variants::simple_gla, bf16_numbers, Family::hopper, Level::serial, -1e-4, 3.2e-3, 64},
+    {"hopper_per_key", &variants::gla, bf16_numbers, Family::hopper, Level::serial, -1e-4, 3.2e-3, 64},
 };
 
 class Drifting : public testing::TestWithParam<Drift> {};

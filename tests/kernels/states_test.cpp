@@ -22,7 +22,7 @@ using test::expect_close;
 
 constexpr std::int64_t K = 64, V = 64, HV = 2;
 constexpr std::int64_t tokens = 300;  // three segments of 128 at most
-constexpr double bound = 4e-3;
+constexpr double bound = 2.4e-3;
 
 struct States {
   Device device = Device::cpu();

@@ -2,12 +2,14 @@
 // Random inputs: reproducible, of the right shapes, and such that the variant's formulas have values.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include <rankone/compile.hpp>
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/ports.hpp"
 #include "proof/draw.hpp"
 #include "proof/problem.hpp"
 #include "proof/timer.hpp"
@@ -130,19 +132,27 @@ TEST(Timer, MedianOfFewAndMany) {
   EXPECT_EQ(median({9, 1, 5}), 5);
 }
 
-// A kernel that is wrong on purpose: what verify() is for.
-TEST(Verify, FindsAWrongReference) {
-  const Device device = Device::cpu();
-  const Variant& variant = *find_variant("simple_gla");
-  Problem problem = random_problem(variant, options, dims, {.seed = 2});
-  const Operator op = compile(variant, options, device);
-  std::vector<HostTensor> reference = reference_outputs(problem);
-  for (const TensorError& each : verify(op, problem, reference))
-    EXPECT_TRUE(each.ok) << each.name << " " << each.relative_error;
-  for (HostTensor& each : reference)
-    for (std::int64_t i = 0; i < 24; ++i)
-      store(each.bytes.data(), each.type, i, 1 + load(each.bytes.data(), each.type, i));
-  for (const TensorError& each : verify(op, problem, reference)) EXPECT_FALSE(each.ok) << each.name;
+double value(const Problem& problem, std::string_view name, std::int64_t i) {
+  const auto found = std::ranges::find(problem.tensors, name, &HostTensor::name);
+  return load(found->bytes.data(), found->type, i);
+}
+
+TEST(Problem, EqualTokensHaveWeakDecaysAndStrongOnesForget) {
+  for (const Variant& variant : catalogue()) {
+    const Problem equal = random_problem(variant, options, dims, {.kind = Inputs::equal});
+    for (const char* name : {"q", "v"})
+      for (const std::int64_t i : {0, 7, 90}) EXPECT_EQ(value(equal, name, i), 1) << variant.name.view() << name;
+    EXPECT_TRUE(find_draws(variant, dims, equal.scalars, Inputs::strong)) << variant.name.view();
+  }
+  const Variant &gla = *find_variant("gla"), &fused = *find_variant("gla_sigmoid"), &mamba2 = *find_variant("mamba2");
+  EXPECT_EQ(*choose_draws(gla, dims, {}, Inputs::equal).value_of("g"), -1e-4);
+  EXPECT_EQ(*choose_draws(fused, dims, {}, Inputs::equal).value_of("x"), 9);
+  EXPECT_EQ(*choose_draws(mamba2, dims, {}, Inputs::equal).value_of("dt"), -9);
+  EXPECT_EQ(*choose_draws(gla, dims, {}, Inputs::strong).value_of("g"), -20);
+  EXPECT_EQ(*choose_draws(fused, dims, {}, Inputs::strong).value_of("x"), -320);
+  EXPECT_FALSE(choose_draws(gla, dims, {}, Inputs::strong).value_of("q")) << "drawn";
+  const Variant rooted = variant("rooted").feature_map(rankone::sqrt(element() - 2));
+  EXPECT_THROW(random_problem(rooted, options, dims, {.kind = Inputs::equal}), Error);
 }
 
 }  // namespace

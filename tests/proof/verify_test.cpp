@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A right kernel passes on any shape and seed, however few elements there are to judge; a wrong one does not.
+// A right kernel passes on any shape and seed, however few elements there are to judge.
 #include "proof/verify.hpp"
 
 #include <gtest/gtest.h>

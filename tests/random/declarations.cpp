@@ -38,7 +38,7 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
   const auto size = [&](int most) {
     return chance.once_in(2) ? 16 * chance.between(1, most / 16) : chance.between(1, most);
   };
-  options.key_dim = size(chance.once_in(4) ? 256 : 128);
+  options.key_dim = size(chance.once_in(4) ? 300 : 128);
   options.value_dim = size(chance.once_in(4) ? 300 : 128);
   options.dtype = chance.among({dtype::bf16, dtype::bf16, dtype::f16, dtype::f32});
   if (chance.once_in(2)) options.precision = Precision::f32;
@@ -49,6 +49,8 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
   if (chance.once_in(4)) options.pins.prepared = true;
   if (chance.once_in(5)) options.pins.cluster = 2;
   if (chance.once_in(2)) options.pins.chunk = chance.among({16, 32, 64});
+  if (chance.once_in(4)) options.pins.value_tile = chance.among({16, 32, 64, 128});
+  if (chance.once_in(4)) options.pins.stages = chance.among({1, 2, 3});
   for (const Leaf& input : inputs_of(variant))
     if (chance.once_in(3))
       options.input_types.emplace_back(std::string(input.view()), chance.among({dtype::bf16, dtype::f16, dtype::f32}));
@@ -57,13 +59,15 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
 
 // Pins that do not go together are given up, the rarest first.
 bool has_schedule(const Variant& variant, CompileOptions& options) {
-  for (int given_up = 0; given_up < 7; ++given_up) {
-    if (given_up == 1) options.pins.cluster.reset();
-    if (given_up == 2) options.pins.prepared.reset();
-    if (given_up == 3) options.pins.level.reset();
-    if (given_up == 4) options.pins.chunk.reset();
-    if (given_up == 5) options.pins.family.reset();
-    if (given_up == 6) options.precision = Precision::tf32;
+  for (int given_up = 0; given_up < 9; ++given_up) {
+    if (given_up == 1) options.pins.stages.reset();
+    if (given_up == 2) options.pins.value_tile.reset();
+    if (given_up == 3) options.pins.cluster.reset();
+    if (given_up == 4) options.pins.prepared.reset();
+    if (given_up == 5) options.pins.level.reset();
+    if (given_up == 6) options.pins.chunk.reset();
+    if (given_up == 7) options.pins.family.reset();
+    if (given_up == 8) options.precision = Precision::tf32;
     try {
       default_schedule(variant, options, options.arch);
       return true;
@@ -90,7 +94,10 @@ std::string text_of(const Declared& declared) {
                      (options.precision == Precision::f32 ? " as f32" : "") +
                      (options.value_major_state ? ", value-major states" : "") + (declared.packed ? ", packed" : "") +
                      (declared.initial_state ? ", with an initial state" : "") +
-                     (declared.maps ? "" : ", without tensor maps");
+                     (declared.start_positions ? "" : ", from position 0") +
+                     (declared.scale != 0 ? ", scale " + std::to_string(declared.scale) : "") +
+                     (declared.maps ? "" : ", without tensor maps") + ", " + std::string(name_of(declared.inputs)) +
+                     " inputs, " + std::to_string(declared.multiprocessors) + " multiprocessors";
   for (const auto& [name, type] : options.input_types) text += ", " + name + " " + name_of(type);
   return text + ", " + options.arch + " " + to_string(default_schedule(declared.variant, options, options.arch));
 }
@@ -112,6 +119,10 @@ Declared random_declaration(std::uint64_t seed, int index) {
     result.packed = chance.once_in(3);
     if (result.packed) result.dims.tokens *= result.dims.batch, result.dims.batch = 1, result.dims.sequences = 1;
     result.initial_state = chance.once_in(2);
+    result.start_positions = result.initial_state || chance.once_in(2);
+    result.scale = chance.once_in(4) ? chance.among({0.3, -1.25}) : 0;
+    result.inputs = chance.among({Inputs::random, Inputs::random, Inputs::equal, Inputs::strong});
+    result.multiprocessors = chance.among({1, 2, 5, 132});
     for (const Leaf& scalar : scalars_of(result.variant))
       result.scalars.push_back({std::string(scalar.view()), static_cast<double>(chance.between(-6, 6)) / 4});
     result.device_seed = static_cast<std::uint64_t>(chance.between(1, 1000));
@@ -121,6 +132,7 @@ Declared random_declaration(std::uint64_t seed, int index) {
                                                  : Layout{chance.below(9), chance.below(9), chance.once_in(2)});
     try {
       choose_draws(result.variant, result.dims, result.scalars);
+      if (!find_draws(result.variant, result.dims, result.scalars, result.inputs)) result.inputs = Inputs::random;
     } catch (const Error&) {
       continue;  // no choice of inputs keeps its log-decays at most 0, or a formula finite
     }

@@ -18,6 +18,10 @@ struct Declared {
   CompileOptions options{};
   Dims dims{};
   bool packed = false, initial_state = false, maps = true;
+  bool start_positions = true;  // given, to a variant that reads positions
+  double scale = 0;             // 0: the variant's own
+  Inputs inputs = Inputs::random;
+  int multiprocessors = 0;  // few: a block takes several items
   std::vector<NamedScalar> scalars{};
   std::vector<Layout> layouts{};  // of token tensors in turn
   std::uint64_t device_seed = 1;  // of the order in which threads run

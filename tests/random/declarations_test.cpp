@@ -35,6 +35,7 @@ HostTensor poisoned(const Port& port, const Dims& dims) {
 std::vector<HostTensor> run(const Operator& op, const Declared& declared, Problem problem) {
   ForwardArguments arguments;
   arguments.scalars = problem.scalars;
+  arguments.scale = problem.scale;
   const std::vector<Port> all = ports(declared.variant, declared.options);
   std::vector<HostTensor> results;
   std::vector<Laid> laid;
@@ -63,6 +64,19 @@ std::vector<HostTensor> run(const Operator& op, const Declared& declared, Proble
   return results;
 }
 
+Problem problem_of(const Declared& declared, int draw) {
+  Problem problem = random_problem(declared.variant, declared.options, declared.dims,
+                                   {.seed = 1000 + static_cast<std::uint64_t>(draw),
+                                    .initial_state = declared.initial_state,
+                                    .packed = declared.packed,
+                                    .scalars = declared.scalars,
+                                    .kind = declared.inputs});
+  problem.scale = declared.scale;
+  if (!declared.start_positions)
+    std::erase_if(problem.tensors, [](const HostTensor& each) { return each.name == "start_positions"; });
+  return problem;
+}
+
 void expect_right(std::uint64_t seed, int index) {
   const Declared declared = random_declaration(seed, index);
   const std::string repeat = "RANKONE_RANDOM_CASE=" + std::to_string(seed) + ":" + std::to_string(index) +
@@ -72,15 +86,10 @@ void expect_right(std::uint64_t seed, int index) {
   try {
     EmulationOptions emulation{.seed = declared.device_seed};
     emulation.maps_tensors = declared.maps;
+    emulation.multiprocessors = declared.multiprocessors;
     const Operator op = compile(declared.variant, declared.options, cpu_device(emulation));
     const PooledErrors errors = verify([&](const Problem& problem) { return run(op, declared, problem); },
-                                       [&](int draw) {
-                                         return random_problem(declared.variant, declared.options, declared.dims,
-                                                               {.seed = 1000 + static_cast<std::uint64_t>(draw),
-                                                                .initial_state = declared.initial_state,
-                                                                .packed = declared.packed,
-                                                                .scalars = declared.scalars});
-                                       });
+                                       [&](int draw) { return problem_of(declared, draw); });
     for (const TensorError& each : errors.tensors)
       EXPECT_TRUE(each.ok) << each.name << " is off by " << each.relative_error << ", its worst row by "
                            << each.worst_row << ", bound " << each.bound;

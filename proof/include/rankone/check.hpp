@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Is a kernel right? Its outputs on random inputs against the oracle, under the bounds that its types allow.
+// Is a kernel right? Its outputs on drawn inputs against the oracle, under the bounds that its types allow.
 #pragma once
 
 #include <cstdint>
@@ -17,6 +17,7 @@ struct TensorError {
   double relative_error = 0, bound = 0;  // norm(x - r) / norm(r); the bound with its allowance for few elements
   double worst_row = 0;                  // the error of one row, which may be 5 bounds
   bool ok = false;
+  std::string inputs{};  // "random", "equal" or "strong": those under which it was off by most of its bound
 };
 
 struct CheckOptions {
@@ -30,12 +31,14 @@ struct CheckOptions {
 
 struct CheckReport {
   bool ok = false;                     // all of them
-  std::vector<TensorError> tensors{};  // each output of forward()
-  int draws = 0;  // how often inputs were drawn, so that each output has enough elements to judge by
+  std::vector<TensorError> tensors{};  // each output of forward(), the worst of three kinds of inputs
+  int draws = 0;  // how often random inputs were drawn, so that each output has enough elements to judge by
 };
 
-// Runs forward() on the operator's device, in memory that is taken and given back here, and waits for it. The emulation
-// of the CPU device takes about a second for a thousand tokens of a head.
+// Runs forward() on the operator's device, in memory that is taken and given back here, and waits for it: on random inputs;
+// on equal tokens under weak decays, where every rounding errs the same way; and on random ones under strong decays, where a
+// token is soon forgotten. A kind that the variant's formulas do not allow is left out. The emulation of the CPU device takes
+// some seconds for a thousand tokens of a head.
 // A wrong result is a report that is not `ok`. Throws Error(invalid_argument) for a shape, a scalar or an operator that
 // cannot be checked, Error(unsupported) where memory does not suffice, and Error(check_failed) where a kernel wrote
 // outside its outputs or the CPU device found a race.

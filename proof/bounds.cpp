@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+// How far from the recurrence a right kernel may be.
+#include "proof/bounds.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <rankone/dsl.hpp>
+
+namespace rankone {
+namespace {
+
+// Relative errors of `o` and of states are at most 1.25 times what was measured over the catalogue, both families, all
+// levels, gates from -1e-4 to -100 side by side, and on a GPU in f16. `digits`: the binary digits of a product's operands.
+struct Limits {
+  dtype type;
+  Precision precision;  // of f32 alone
+  int digits;
+  double output, state;
+};
+constexpr Limits all_limits[] = {
+    {dtype::bf16, Precision::tf32, 8, 3.2e-3, 2.4e-3},  // 2.97e-3 (hgrn2; others 2.82e-3), 1.95e-3
+    {dtype::f16, Precision::tf32, 11, 7e-4, 3e-4},      // 5.5e-4, 2.4e-4
+    {dtype::f32, Precision::tf32, 11, 5.4e-4, 3.9e-4},  // 4.3e-4, 3.1e-4
+    {dtype::f32, Precision::f32, 22, 4.6e-7, 3e-7},     // 3.7e-7, 2.4e-7
+};
+
+const Limits& limits_of(const CompileOptions& options) {
+  return *std::ranges::find_if(all_limits, [&](const Limits& each) {
+    return each.type == options.dtype && (each.type != dtype::f32 || each.precision == options.precision);
+  });
+}
+
+bool has_token_leaf(const Expression& formula) {
+  return reads(formula, Operation::input) || reads(formula, Operation::position);
+}
+bool key_varies(const Variant& variant) {
+  const Expression key = variant.formula(Formula::key);
+  return has_token_leaf(key) || (reads(key, Operation::decay) && has_token_leaf(variant.formula(Formula::decay)));
+}
+
+// What the variant's formulas round before a product takes it. A number is off by half a unit of its last digit at most,
+// which is most of it just above a power of two; many such numbers by that over sqrt(3) in the root mean square. Keys that
+// no token input enters may all be one number, and then all err alike.
+struct Roundings {
+  double query = 0, key = 0;  // of the operand, in half units, squared
+};
+Roundings roundings_of(const Variant& variant) {
+  constexpr double varied = 1.0 / 3, alike = 1;
+  Roundings found;
+  if (variant.has(Formula::feature_map)) found.query = found.key = varied;
+  if (!variant.has(Formula::key)) return found;
+  // The catalogue's limit has one operand that is made of a token's gates (hgrn2's key).
+  found.key = reads_key(variant) ? varied : key_varies(variant) ? 0.0 : alike;
+  return found;
+}
+
+// By three products float32 errs alike on equal tokens: 7.2e-7 after 32,768 of them. Tensor cores cut sums short instead of
+// rounding them: of each of the three products of eight keys half a unit on average, of a sum that is half there.
+double float32_sums(const Problem& problem, bool on_tensor_cores) {
+  const double of_tokens = 1.25e-11 * static_cast<double>(problem.dims.tokens);
+  const double steps = 3 * (static_cast<double>(problem.dims.key_dim) / 8 + 8);
+  return of_tokens + (on_tensor_cores ? steps * 0x1p-24 / 2 : 0);
+}
+
+}  // namespace
+
+double error_bound(const Problem& problem, std::string_view tensor, bool on_tensor_cores) {
+  const Limits& limits = limits_of(problem.options);
+  const Roundings roundings = roundings_of(problem.variant);
+  const bool output = tensor == "o";
+  const double limit = output ? limits.output : limits.state, half_unit = std::ldexp(1.0, -limits.digits);
+  const double more = (output ? roundings.query : 0) + roundings.key;
+  const double bound = std::sqrt(limit * limit + more * half_unit * half_unit);
+  return limits.precision == Precision::f32 ? bound + float32_sums(problem, on_tensor_cores) : bound;
+}
+
+double allowance_for(double elements) {
+  constexpr double always = 0.5625, of_one = 28;  // of the square: 1 from 4096 elements on, 5.3 for one
+  return std::sqrt(std::max(1.0, always + of_one / std::sqrt(std::max(elements, 1.0))));
+}
+
+// The elements of a row share the roundings of its keys, of which `o` has K for each token and a state's row one: so many
+// of them err by themselves. Of equal tokens all rows of a chunk err alike, and so do all of a state.
+double independent_elements(const Problem& problem, std::string_view tensor, double effective_rows) {
+  constexpr double tokens_of_chunk = 64;
+  const Dims& dims = problem.dims;
+  const std::int64_t tokens =
+      std::max<std::int64_t>(dims.batch * dims.tokens / std::max<std::int64_t>(dims.sequences, 1), 1);
+  const bool output = tensor == "o";
+  if (problem.inputs == Inputs::equal) return output ? static_cast<double>(tokens) / tokens_of_chunk : 1;
+  return effective_rows * static_cast<double>(std::min(dims.value_dim, output ? tokens * dims.key_dim : tokens));
+}
+
+}  // namespace rankone
