@@ -3,6 +3,7 @@
 #include <set>
 
 #include <rankone/dsl/describe.hpp>
+#include <rankone/variant_json.hpp>
 #include <rankone/version.hpp>
 
 #include "codegen/amalgamate.hpp"
@@ -11,7 +12,6 @@
 #include "codegen/manifest.hpp"
 #include "codegen/names.hpp"
 #include "codegen/program.hpp"
-#include "codegen/variant_json.hpp"
 
 namespace rankone {
 namespace {

@@ -7,12 +7,12 @@
 #include <nlohmann/json.hpp>
 
 #include <rankone/dsl/describe.hpp>
+#include <rankone/variant_json.hpp>
 #include <rankone/version.hpp>
 
 #include "codegen/argument_fields.hpp"
 #include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
-#include "codegen/variant_json.hpp"
 
 namespace rankone {
 namespace {

@@ -5,9 +5,10 @@
 #include <cstdint>
 #include <cstdio>
 
+#include <rankone/variant_json.hpp>
+
 #include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
-#include "codegen/variant_json.hpp"
 
 namespace rankone {
 namespace {

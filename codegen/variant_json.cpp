@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // JSON of variants.
-#include "codegen/variant_json.hpp"
+#include <rankone/variant_json.hpp>
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>

@@ -21,9 +21,10 @@ std::vector<HostTensor> reference_outputs(Problem& problem);
 // Runs `op` on poisoned outputs and compares.
 std::vector<TensorError> verify(const Operator& op, const Problem& problem, std::vector<HostTensor>& reference);
 
+std::uint64_t seed_of_draw(std::uint64_t seed, int draw);
+
 // The same for inputs drawn as often as it takes for each output to have some 1024 elements: `draw(i)` is the i-th
 // problem, all of them of one shape.
-std::uint64_t seed_of_draw(std::uint64_t seed, int draw);
 struct PooledErrors {
   std::vector<TensorError> tensors;
   int draws = 0;

@@ -2,9 +2,14 @@
 // lower -> emit -> compile.
 #include <rankone/operator.hpp>
 
+#include <algorithm>
+#include <utility>
+
 #include <rankone/error.hpp>
 
 #include "codegen/choose.hpp"
+#include "codegen/names.hpp"
+#include "codegen/ports.hpp"
 #include "runtime/operator_impl.hpp"
 
 namespace rankone {
@@ -17,6 +22,14 @@ bool runs_on(std::string_view asked, std::string_view own) {
   const std::string_view a = chip(asked), b = chip(own);
   if (asked.ends_with('a') || a.size() != b.size() || a.size() < 2) return a == b;
   return a.substr(0, a.size() - 1) == b.substr(0, b.size() - 1) && a.back() <= b.back();
+}
+
+void require_pass(const Operator& op, Pass pass) {
+  if (op.supports(pass)) return;
+  std::string accepted;
+  for (const auto& each : pass_names) accepted += (accepted.empty() ? "" : ", ") + std::string(each.name);
+  throw Error(ErrorCode::unsupported, "the operator does not have this pass",
+              "number " + std::to_string(static_cast<int>(pass)), accepted, std::string(op.variant().name.view()));
 }
 
 }  // namespace
@@ -55,7 +68,28 @@ void Operator::states(const ForwardArguments& arguments, Tensor log_decay_total,
 void Operator::combine(Tensor state, Tensor log_decay_total, Tensor earlier, void* stream) const {
   impl().combine(state, log_decay_total, earlier, stream);
 }
-std::size_t Operator::workspace_bytes(const Shape& shape) const { return impl().workspace_bytes(shape); }
+bool Operator::supports(Pass pass) const {
+  (void)impl();
+  return std::ranges::find(pass_names, pass, &NamedValue<Pass>::value) != std::end(pass_names);
+}
+std::vector<TensorInfo> Operator::tensors(Pass pass) const {
+  require_pass(*this, pass);
+  std::vector<TensorInfo> all;
+  for (Port& port : ports(variant(), options(), pass))
+    all.push_back({.name = std::move(port.name),
+                   .role = std::string(name_in(role_names, port.role)),
+                   .axes = names_of(port.axes),
+                   .type = port.type,
+                   .alignment = std::max(static_cast<std::size_t>(port.alignment), size_of(port.type)),
+                   .contiguous = port.contiguous,
+                   .writable = port.writable,
+                   .optional = port.optional});
+  return all;
+}
+std::size_t Operator::workspace_bytes(const Shape& shape, Pass pass) const {
+  require_pass(*this, pass);
+  return impl().workspace_bytes(shape, pass);
+}
 std::string Operator::schedule() const { return chosen_schedule(*this).text(); }
 std::string Operator::source() const { return impl().text(); }
 const Variant& Operator::variant() const { return impl().program().variant; }

@@ -9,6 +9,7 @@
 
 #include "codegen/choose.hpp"
 #include "runtime/operand_check.hpp"
+#include "runtime/tensor_check.hpp"
 
 namespace rankone {
 namespace {
@@ -51,13 +52,14 @@ void PassKernels::launch(Call&& call, void* stream) const {
 OperatorImpl::OperatorImpl(Program forward, std::string origin, const Device& device)
     : forward_(std::move(forward), device), origin_(std::move(origin)), device_(device) {}
 
+Program OperatorImpl::lowered(Pass pass) const {
+  const Program& forward = forward_.program();
+  const Schedule schedule = schedule_for(pass, forward.variant, forward.options, forward.arch, forward.schedule);
+  return lower(forward.variant, forward.options, schedule, forward.arch, pass);
+}
+
 const PassKernels& OperatorImpl::built(LazyPass& lazy, Pass pass) const {
-  std::call_once(lazy.once, [&] {
-    const Program& forward = forward_.program();
-    const Schedule schedule = schedule_for(pass, forward.variant, forward.options, forward.arch, forward.schedule);
-    lazy.kernels = std::make_unique<const PassKernels>(
-        lower(forward.variant, forward.options, schedule, forward.arch, pass), device_);
-  });
+  std::call_once(lazy.once, [&] { lazy.kernels = std::make_unique<const PassKernels>(lowered(pass), device_); });
   return *lazy.kernels;
 }
 
@@ -67,10 +69,12 @@ void OperatorImpl::prepare_states() const {
 }
 
 void OperatorImpl::forward(const ForwardArguments& given, void* stream) const {
+  require_writable("workspace", given.workspace, program().variant.name.view());
   forward_.launch(forward_.checker().forward(given), stream);
 }
 
 void OperatorImpl::states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const {
+  require_writable("workspace", given.workspace, program().variant.name.view());
   const PassKernels& pass = built(states_, Pass::states);
   pass.launch(pass.checker().states(given, log_decay_total), stream);
 }
@@ -97,9 +101,10 @@ void check_shape(const Shape& shape, const Variant& variant) {
                 "HV a multiple of H, and B = 1 where sequences are packed", std::string(variant.name.view()));
 }
 
-std::size_t OperatorImpl::workspace_bytes(const Shape& shape) const {
+std::size_t OperatorImpl::workspace_bytes(const Shape& shape, Pass pass) const {
   check_shape(shape, program().variant);
-  return static_cast<std::size_t>(workspace_of(program()).evaluate(sizes_of(shape)));
+  const Extent bytes = pass == Pass::forward ? workspace_of(program()) : workspace_of(lowered(pass));
+  return static_cast<std::size_t>(bytes.evaluate(sizes_of(shape)));
 }
 
 }  // namespace rankone

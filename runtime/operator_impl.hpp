@@ -52,7 +52,7 @@ class OperatorImpl {
   void prepare_states() const;
   void states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const;
   void combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const;
-  std::size_t workspace_bytes(const Shape& shape) const;
+  std::size_t workspace_bytes(const Shape& shape, Pass pass) const;
 
   const Program& program() const { return forward_.program(); }
   const std::string& text() const { return forward_.text(); }
@@ -67,6 +67,7 @@ class OperatorImpl {
     std::once_flag once;
     std::unique_ptr<const PassKernels> kernels;
   };
+  Program lowered(Pass pass) const;
   const PassKernels& built(LazyPass& lazy, Pass pass) const;
 
   PassKernels forward_;

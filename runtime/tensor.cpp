@@ -38,8 +38,18 @@ Tensor::Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape
   std::copy(strides.begin(), strides.end(), this->strides.begin());
 }
 
-Tensor::Tensor(void* data, dtype type, const std::vector<std::int64_t>& shape) : data(data), type(type) {
+Tensor::Tensor(void* data, dtype type, std::span<const std::int64_t> shape) : data(data), type(type) {
   set_shape(*this, shape.data(), shape.size());
+}
+
+Tensor Tensor::view(const void* data, dtype type, std::span<const std::int64_t> shape) {
+  Tensor tensor(const_cast<void*>(data), type, shape);  // read_only says that nobody writes
+  tensor.read_only = true;
+  return tensor;
+}
+
+Tensor Tensor::view(const void* data, dtype type, std::initializer_list<std::int64_t> shape) {
+  return view(data, type, std::span(shape.begin(), shape.size()));
 }
 
 std::int64_t Tensor::elements() const {

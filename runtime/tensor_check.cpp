@@ -47,6 +47,12 @@ bool overlaps(const Tensor& tensor) {
 
 }  // namespace
 
+void require_writable(const std::string& name, const Tensor& tensor, std::string_view where) {
+  if (tensor.read_only)
+    throw Error(ErrorCode::invalid_argument, "a tensor that is written is a view of constant memory", "Tensor::view",
+                "a Tensor of memory that may be written", std::string(where) + ", tensor '" + name + "'");
+}
+
 std::string shape_text(const Tensor& tensor) { return list_text(tensor.shape, tensor.rank); }
 
 std::string Sizes::wanted(const Port& port) const {
@@ -65,6 +71,10 @@ void Sizes::refuse(const std::string& name, std::string message, std::string giv
 
 void Sizes::check_kind(const Port& port, const Tensor& tensor) const {
   const auto types = [&] {
+    if (port.rule == TypeRule::own)
+      return std::string(name_of(port.type)) +
+             ", from input_types of the compile options or, without an entry there, " +
+             (port.role == PortRole::gate ? "the type of q" : "f32");
     if (port.rule != TypeRule::integer) return std::string(name_of(port.type));
     std::string list;
     for (const std::string& name : names_of(possible_types(port))) list += (list.empty() ? "" : ", ") + name;
@@ -92,6 +102,7 @@ void Sizes::check_kind(const Port& port, const Tensor& tensor) const {
 
 void Sizes::check(const Port& port, const Tensor& tensor) {
   check_kind(port, tensor);
+  if (port.writable) require_writable(port.name, tensor, where_);
   for (std::size_t i = 0; i < port.axes.size(); ++i)
     if (knows(port.axes[i]) && (*this)[port.axes[i]] != tensor.shape[i])
       refuse(port.name, "the shape does not fit", shape_text(tensor), wanted(port));

@@ -47,6 +47,9 @@ inline bool is_vectorized(const Tensor& tensor) {
   return true;
 }
 
+// Throws Error(invalid_argument) for a view of memory that may not be written.
+void require_writable(const std::string& name, const Tensor& tensor, std::string_view where);
+
 std::string shape_text(const Tensor& tensor);  // "[2, 4, 3, 64]"
 
 // cu_seqlens as they lie in this process's memory: from 0 to T, never decreasing. Throws Error(invalid_argument).

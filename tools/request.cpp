@@ -9,6 +9,7 @@
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
+#include <rankone/variant_json.hpp>
 
 #include "codegen/family.hpp"
 #include "codegen/knob_text.hpp"
@@ -16,7 +17,6 @@
 #include "codegen/nearest.hpp"
 #include "codegen/program.hpp"
 #include "codegen/space.hpp"
-#include "codegen/variant_json.hpp"
 #include "runtime/backend.hpp"
 #include "tools/flags.hpp"
 #include "tools/json.hpp"

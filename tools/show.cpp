@@ -3,11 +3,11 @@
 #include "tools/show.hpp"
 
 #include <rankone/dsl.hpp>
+#include <rankone/variant_json.hpp>
 
 #include "autotune/lookup.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
-#include "codegen/variant_json.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
 #include "tools/output.hpp"

@@ -42,10 +42,10 @@ int run(const std::string& device_name, const std::string& folder) {
   };
   const auto q_there = there(q), k_there = there(k), v_there = there(v), x_there = there(x);
   const auto bias_there = there(bias, dtype::f32);
-  const support::Buffer o_there(device, v_there.bytes());
-  const support::Buffer workspace(device, op.workspace_bytes({.batch = 1, .tokens = T, .heads = H}));
+  const Buffer o_there(device, v_there.bytes());
+  const Buffer workspace(device, op.workspace_bytes({.batch = 1, .tokens = T, .heads = H}));
 
-  const auto tensor = [](const support::Buffer& buffer, std::int64_t dim) {
+  const auto tensor = [](const Buffer& buffer, std::int64_t dim) {
     return Tensor(buffer.data(), dtype::bf16, {1, T, H, dim});
   };
   op.forward({.q = tensor(q_there, K),

@@ -6,9 +6,8 @@
 #include <cstdint>
 #include <vector>
 
+#include <rankone/buffer.hpp>
 #include <rankone/dtype.hpp>
-
-#include "buffer.hpp"
 
 namespace support {
 
@@ -18,8 +17,8 @@ inline std::uint16_t to_bf16(float value) {
 }
 inline float from_bf16(std::uint16_t half) { return std::bit_cast<float>(std::uint32_t(half) << 16); }
 
-inline Buffer upload(const rankone::Device& device, const std::vector<float>& values, rankone::dtype type) {
-  Buffer buffer(device, values.size() * rankone::size_of(type));
+inline rankone::Buffer upload(const rankone::Device& device, const std::vector<float>& values, rankone::dtype type) {
+  rankone::Buffer buffer(device, values.size() * rankone::size_of(type));
   if (type == rankone::dtype::f32) {
     buffer.upload(values.data());
     return buffer;
@@ -30,7 +29,7 @@ inline Buffer upload(const rankone::Device& device, const std::vector<float>& va
   return buffer;
 }
 
-inline std::vector<float> download(const Buffer& buffer, rankone::dtype type) {
+inline std::vector<float> download(const rankone::Buffer& buffer, rankone::dtype type) {
   std::vector<float> values(buffer.bytes() / rankone::size_of(type));
   if (type == rankone::dtype::f32) {
     buffer.download(values.data());

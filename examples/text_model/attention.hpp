@@ -6,14 +6,13 @@
 
 #include <rankone/rankone.hpp>
 
-#include "../support/buffer.hpp"
 #include "math.hpp"
 
 namespace text_model {
 
 // The state of one layer, [1, H, K, V] float32. A forward reads one buffer and writes the other.
 struct State {
-  support::Buffer current, next;
+  rankone::Buffer current, next;
 };
 
 class Attention {

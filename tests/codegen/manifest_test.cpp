@@ -5,7 +5,8 @@
 #include <cstddef>
 #include <nlohmann/json.hpp>
 
-#include "codegen/variant_json.hpp"
+#include <rankone/variant_json.hpp>
+
 #include "tests/codegen/helpers.hpp"
 
 namespace rankone {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Variants and schedules through JSON and back, and refused JSON.
-#include "codegen/variant_json.hpp"
+#include <rankone/variant_json.hpp>
 
 #include "codegen/schedule_json.hpp"
 #include "tests/codegen/helpers.hpp"

@@ -2,6 +2,9 @@
 // Tensors as views, settings and their origin, lines on the log.
 #include <gtest/gtest.h>
 
+#include <array>
+#include <vector>
+
 #include <rankone/error.hpp>
 #include <rankone/tensor.hpp>
 
@@ -28,6 +31,22 @@ TEST(Tensors, AreRowMajorUnlessStridesAreGiven) {
   EXPECT_TRUE(Tensor(data, dtype::f32, {1, 3, 4}, {99, 4, 1}).contiguous()) << "a stride that is never taken";
   EXPECT_TRUE(Tensor(nullptr, dtype::f32, {0, 3}, {7, 7}).contiguous()) << "no elements";
   EXPECT_EQ(Tensor(data, dtype::f32, {}).elements(), 1);
+}
+
+TEST(Tensors, TakeSizesThatAreKnownAtRunTime) {
+  const float data[6] = {};
+  const std::array<std::int64_t, 2> fixed = {2, 3};
+  const std::vector<std::int64_t> sizes(fixed.begin(), fixed.end());
+  for (const Tensor& tensor : {Tensor::view(data, dtype::f32, fixed), Tensor::view(data, dtype::f32, sizes),
+                               Tensor::view(data, dtype::f32, {2, 3})}) {
+    EXPECT_EQ(tensor.data, data);
+    EXPECT_EQ(tensor.rank, 2);
+    EXPECT_EQ(tensor.strides[0], 3);
+    EXPECT_TRUE(tensor.read_only);
+  }
+  float own[6];
+  EXPECT_FALSE(Tensor(own, dtype::f32, sizes).read_only);
+  EXPECT_THROW(Tensor(own, dtype::f32, std::vector<std::int64_t>(5, 1)), Error);
 }
 
 TEST(Tensors, RefuseWhatTheyCannotHold) {

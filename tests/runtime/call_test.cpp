@@ -109,6 +109,10 @@ TEST_F(Refusals, TypesRanksAndShapes) {
   EXPECT_EQ(after([](auto& a) { a.v.type = dtype::f16; }),
             "gla_sigmoid, tensor 'v': another type is wanted; given f16; accepted: bf16");
   EXPECT_EQ(
+      after([](auto& a) { a.inputs[0].tensor.type = dtype::f32; }),
+      "gla_sigmoid, tensor 'x': another type is wanted; given f32; accepted: bf16, from input_types of the compile "
+      "options or, without an entry there, the type of q");
+  EXPECT_EQ(
       after([](auto& a) {
         a.k = Tensor(memory, dtype::bf16, {B, T, K});
       }),

@@ -2,6 +2,7 @@
 // The whole public interface.
 #pragma once
 
+#include <rankone/buffer.hpp>
 #include <rankone/check.hpp>
 #include <rankone/compare.hpp>
 #include <rankone/compile.hpp>
@@ -16,3 +17,4 @@
 #include <rankone/safetensors.hpp>
 #include <rankone/tensor.hpp>
 #include <rankone/tune.hpp>
+#include <rankone/variant_json.hpp>

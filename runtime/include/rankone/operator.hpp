@@ -20,6 +20,20 @@ namespace detail {
 struct OperatorAccess;  // the library's own: runtime/operator_impl.hpp
 }
 
+// What a pass reads or writes.
+struct TensorInfo {
+  std::string name;                  // "q", "x", "final_state", ...
+  std::string role;                  // "input", "gate", "parameter", "state", "packing", "output"
+  std::vector<std::string> axes;     // outermost first: "B", "T", "H", "HV", "K", "V", "N", "N+1"
+  rankone::dtype type = dtype::f32;  // of cu_seqlens i32 serves, too
+  // Bytes that the base and all strides but the last are multiples of where the fast path is to be taken; those of an
+  // element always serve.
+  std::size_t alignment = 1;
+  bool contiguous = false;  // without gaps; else all strides but the last dimension's are free
+  bool writable = false;
+  bool optional = false;
+};
+
 // A cheap handle of kernels that are immutable once compiled; a const operator may be launched from many threads.
 // compile() gives one. A default-constructed or moved-from operator is empty: it may be assigned, destroyed and asked
 // whether it is one, and every other call throws Error(invalid_argument).
@@ -40,9 +54,16 @@ class Operator {
   // state := exp(log_decay_total) * earlier + state, exactly as if the two spans had been one.
   void combine(Tensor state, Tensor log_decay_total, Tensor earlier, void* stream = nullptr) const;
 
-  std::size_t workspace_bytes(const Shape& shape) const;  // for forward() and for states()
-  std::string schedule() const;                           // "portable/serial chunk=64 ..." and where it came from
-  std::string source() const;                             // the emitted CUDA text
+  // Whether this operator has the pass; one that it has is built when it is first used.
+  bool supports(Pass pass) const;
+  // The tensors of a pass but for the workspace, in the order of the call. Throws Error(unsupported) for a pass that it
+  // does not have.
+  std::vector<TensorInfo> tensors(Pass pass = Pass::forward) const;
+  // Bytes of workspace that a call of this shape takes; 0: none. Throws Error(invalid_argument) for a shape that no call
+  // has, and Error(unsupported) for a pass that it does not have.
+  std::size_t workspace_bytes(const Shape& shape, Pass pass = Pass::forward) const;
+  std::string schedule() const;  // "portable/serial chunk=64 ..." and where it came from
+  std::string source() const;    // the emitted CUDA text
   const Variant& variant() const;
   const CompileOptions& options() const;
   const Device& device() const;

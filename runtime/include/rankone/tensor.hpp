@@ -5,6 +5,7 @@
 #include <array>
 #include <cstdint>
 #include <initializer_list>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -23,13 +24,18 @@ struct Tensor {
   int rank = 0;
   std::array<std::int64_t, max_rank> shape{};
   std::array<std::int64_t, max_rank> strides{};  // in elements
+  bool read_only = false;                        // made by view()
 
   Tensor() = default;
-  // A contiguous, row-major tensor.
+  // A contiguous, row-major tensor of at most 4 dimensions, in memory that stays the caller's; no dimensions are a
+  // scalar. All throw Error(invalid_argument) for more dimensions, or another number of strides.
   Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape);
   Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape,
          std::initializer_list<std::int64_t> strides);
-  Tensor(void* data, dtype type, const std::vector<std::int64_t>& shape);
+  Tensor(void* data, dtype type, std::span<const std::int64_t> shape);
+  // Of memory that may not be written: an input. It is refused wherever a call writes.
+  static Tensor view(const void* data, dtype type, std::initializer_list<std::int64_t> shape);
+  static Tensor view(const void* data, dtype type, std::span<const std::int64_t> shape);
 
   explicit operator bool() const { return data != nullptr; }
   std::int64_t elements() const;
