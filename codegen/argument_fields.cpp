@@ -41,19 +41,11 @@ std::string form_of(const Port& port) {
   return text + "] " + types + (port.contiguous ? ", contiguous" : "");
 }
 
-// What stands for a tensor that is not given, or what is special about it.
-std::string note_on(const Program& program, const Port& port) {
-  if (program.pass == Pass::combine)
-    return port.name == "initial_state" ? "the first span's state"
-           : port.name == "final_state" ? "read and written: the second span's state, then that of both"
-                                        : "the sum of the second span's natural log-decays, as the state-only pass "
-                                          "writes it";
-  if (port.name == "cu_seqlens") return "where packed sequences begin and end, then B = 1; null: N = B, T tokens each";
-  if (port.name == "start_positions") return "position() of each sequence's first token; null: zeros";
-  if (port.name == "initial_state") return "the state before the first token; null: zeros";
-  if (port.name == "final_state") return "written: the state after the last token; null: not wanted";
-  if (port.name == "log_decay_total") return "written: the sum of each sequence's natural log-decays; null: not wanted";
-  return port.writable ? "written" : "";
+// What a tensor holds, and what stands for it where it is not given.
+std::string note_on(const Port& port) {
+  std::string text = port.updated ? "read and written" : port.writable ? "written" : "";
+  if (!port.holds.empty()) text += (text.empty() ? "" : ": ") + std::string(port.holds);
+  return port.optional ? text + "; null: " + std::string(port.absent) : text;
 }
 
 }  // namespace
@@ -69,11 +61,11 @@ std::size_t argument_alignment(const Program& program) {
 std::vector<ArgumentPort> argument_ports(const Program& program) {
   std::vector<ArgumentPort> list;
   for (const Port& port : program.ports) {
-    const std::string note = note_on(program, port);
+    const std::string note = note_on(port);
     list.push_back({.name = port.name,
                     .index = port.slot,
                     .about = form_of(port) + (note.empty() ? "" : "; " + note),
-                    .may_be_null = port.optional && program.pass != Pass::combine});
+                    .may_be_null = port.optional});
   }
   return list;
 }
@@ -106,7 +98,7 @@ std::vector<ArgumentField> argument_fields(const Program& program) {
       RANKONE_FIELD(
           scale, "float", 0,
           program.pass == Pass::forward ? "what q S is multiplied with: default_scale, or another" : not_read),
-      RANKONE_FIELD(scalars, "float", max_scalars, combines ? not_read : scalars_text(program)),
+      RANKONE_FIELD(scalars, "float", max_scalars, scalars_text(program)),
       ArgumentField{"ports", "tensor", program.port_slots, sizeof(Arguments), ports * sizeof(TensorArgument),
                     "the tensors; data is null where there is none"},
   };

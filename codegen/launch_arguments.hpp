@@ -6,13 +6,18 @@
 #include <cstddef>
 #include <span>
 
+#include <rankone/dsl/validate.hpp>
+
+#include "codegen/ports.hpp"
 #include "templates/device/arguments.cuh"
 
 namespace rankone {
 
 class LaunchArguments {
  public:
-  static constexpr std::size_t most_ports = 32, most_maps = 9;
+  // Maps are of inputs and gates alone.
+  static constexpr std::size_t most_ports = most_own_ports + max_variant_inputs + max_variant_parameters,
+                               most_maps = most_own_inputs + max_variant_inputs;
 
   LaunchArguments() = default;
   explicit LaunchArguments(int ports) : maps_offset_(offset_of_maps(static_cast<std::size_t>(ports))) {}
@@ -22,7 +27,9 @@ class LaunchArguments {
   Arguments* operator->() { return &**this; }
   const Arguments* operator->() const { return &**this; }
   TensorArgument& port(int slot) { return reinterpret_cast<TensorArgument*>(bytes_.data() + sizeof(Arguments))[slot]; }
-  const TensorArgument& port(int slot) const { return const_cast<LaunchArguments*>(this)->port(slot); }
+  const TensorArgument& port(int slot) const {
+    return reinterpret_cast<const TensorArgument*>(bytes_.data() + sizeof(Arguments))[slot];
+  }
   TensorMap& map(std::size_t slot) { return maps()[slot]; }
   // Room for as many as any kernel takes.
   std::span<TensorMap, most_maps> maps() {

@@ -16,8 +16,6 @@ namespace rankone {
 
 // What a declaration may have, a launch can pass and a layout can hold.
 static_assert(max_variant_inputs == max_layout_inputs && max_variant_scalars == max_scalars);
-static_assert(max_variant_inputs + max_variant_parameters + 9 <= static_cast<int>(LaunchArguments::most_ports) &&
-              max_variant_inputs + 3 <= static_cast<int>(LaunchArguments::most_maps));
 
 HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
                            const HopperParts& parts) {
@@ -80,7 +78,8 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
   if (program.uses_tma)
     for (const Port& port : program.ports)
       if (port.role == PortRole::input || port.role == PortRole::gate) program.map_slots = port.slot + 1;
-  for (const Leaf& leaf : scalars_of(variant)) program.scalars.emplace_back(leaf.name.view());
+  if (pass != Pass::combine)  // which evaluates no formula
+    for (const Leaf& leaf : scalars_of(variant)) program.scalars.emplace_back(leaf.name.view());
   program.name = name_of(program);
   for (Kernel& kernel : program.kernels) kernel.entry = name_of(program, kernel.entry);
   return program;

@@ -2,11 +2,10 @@
 // Manifests of emitted kernels.
 #include "codegen/manifest.hpp"
 
-#include <cmath>
-
 #include <nlohmann/json.hpp>
 
 #include <rankone/dsl/describe.hpp>
+#include <rankone/dsl/scale.hpp>
 #include <rankone/variant_json.hpp>
 #include <rankone/version.hpp>
 
@@ -20,8 +19,6 @@ namespace {
 using json = nlohmann::ordered_json;
 
 constexpr int schema = 2;
-
-const char* precision_name(Precision precision) { return precision == Precision::f32 ? "f32" : "tf32"; }
 
 json size_json(const Extent& extent) { return json::parse(extent.json()); }
 
@@ -45,6 +42,7 @@ json port_json(const Port& port) {
               {"dtype", name_of(port.type)},
               {"optional", port.optional},
               {"written", port.writable},
+              {"updated", port.updated},
               {"contiguous", port.contiguous},
               {"fast_alignment", port.alignment}};
   if (port.rule == TypeRule::integer) result["dtypes"] = names_of(possible_types(port));
@@ -113,11 +111,6 @@ json launch_json(const Program& program) {
           {"segment_tokens", size_json(program.segment_tokens)}};
 }
 
-double scale_of(const Program& program) {
-  return program.variant.scale_ != 0 ? program.variant.scale_
-                                     : 1 / std::sqrt(static_cast<double>(program.options.key_dim));
-}
-
 }  // namespace
 
 std::string launch_manifest(const Program& program) {
@@ -146,8 +139,9 @@ std::string manifest_json(const Program& program, const ManifestFiles& files) {
               {"K", program.options.key_dim},
               {"V", program.options.value_dim},
               {"dtype", name_of(program.options.dtype)},
-              {"precision", precision_name(program.options.precision)},
-              {"default_scale", scale_of(program)},
+              {"precision", name_in(precision_names, program.options.precision)},
+              {"value_major_state", program.options.value_major_state},
+              {"default_scale", scale_of(program.variant, program.options.key_dim)},
               {"schedule", json::parse(schedule_to_json(program.schedule))},
               {"source", files.source},
               {"header", files.header},

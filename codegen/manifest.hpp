@@ -3,7 +3,9 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "codegen/program.hpp"
@@ -26,5 +28,16 @@ std::string manifest_json(const Program& program, const ManifestFiles& files = {
 
 // One line of it that travels inside the cubin as NAME_manifest; the same for every architecture.
 std::string launch_manifest(const Program& program);
+
+// Of which pass a text is the manifest; none: it is none.
+std::optional<Pass> manifest_pass(std::string_view text);
+
+// The program that an export was made of, and its files. Throws Error for what is no manifest, or one whose program this
+// library does not launch in the way that it describes: in all that it says it has to be what manifest_json() writes.
+struct ReadManifest {
+  Program program;
+  ManifestFiles files;
+};
+ReadManifest read_manifest(std::string_view text, std::string_view where);
 
 }  // namespace rankone

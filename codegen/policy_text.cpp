@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Writes struct Policy: what is fixed of a kernel, as constants that the templates read.
-#include <rankone/dsl/variant.hpp>
+#include <rankone/dsl/leaves.hpp>
 
 #include "codegen/bounds.hpp"
 #include "codegen/gate_text.hpp"
@@ -76,7 +76,7 @@ class PolicyWriter {
     for (const Slot& slot : formula_slots)
       if (!slot.has_domains) given.emplace_back("has_" + std::string(slot.name), variant.has(slot.formula));
     given.emplace_back("reads_key", program_.reads_key);
-    given.emplace_back("reads_position", find_port(program_.ports, "start_positions") != nullptr);
+    given.emplace_back("reads_position", reads_position(program_.variant));
     flags(given);
     if (schedule.family == Family::hopper && options.dtype == dtype::f16)
       integers({{"key_growth_log2", key_growth_log2(variant)}});

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include <rankone/dsl/leaves.hpp>
+#include <rankone/error.hpp>
 
 #include "codegen/names.hpp"
 
@@ -34,13 +35,13 @@ AxisList total_axes(const Variant& variant) {
   return axes;
 }
 
-std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& options) {
+std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& options, Pass pass) {
   using enum PortRole;
   using enum TypeRule;
   const AxisList query = {Axis::batch, Axis::tokens, Axis::heads, Axis::key};
   const AxisList value = {Axis::batch, Axis::tokens, Axis::value_heads, Axis::value};
-  const AxisList matrix = state_axes(options), total = total_axes(variant);
-  const dtype type = options.dtype, f32 = dtype::f32, i64 = dtype::i64;
+  const AxisList matrix = state_axes(options);
+  const dtype type = options.dtype, i64 = dtype::i64;
   const auto token = [&](const char* name, PortRole role, const AxisList& axes) {
     return Port{.name = name,
                 .role = role,
@@ -50,32 +51,61 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
                 .alignment = vector_bytes,
                 .writable = role == output};
   };
-  const auto whole = [&](const char* name, PortRole role, const AxisList& axes, int alignment) {
+  const auto list = [&](const char* name, PortRole role, const AxisList& axes, TypeRule rule, std::string_view holds,
+                        std::string_view absent) {
     return Port{.name = name,
                 .role = role,
                 .axes = axes,
-                .type = f32,
-                .alignment = alignment,
+                .type = i64,
+                .rule = rule,
                 .contiguous = true,
-                .writable = role == output,
-                .optional = true};
+                .optional = true,
+                .holds = holds,
+                .absent = absent};
   };
-  const auto list = [&](const char* name, PortRole role, const AxisList& axes, TypeRule rule) {
-    return Port{
-        .name = name, .role = role, .axes = axes, .type = i64, .rule = rule, .contiguous = true, .optional = true};
-  };
-  const bool positions = !leaves_of(variant, Operation::position).empty();
-  Port initial = whole("initial_state", PortRole::state, matrix, vector_bytes);
-  if (positions) initial.needs = "start_positions";  // a call that goes on has to say from where
+  const bool positions = reads_position(variant), combines = pass == Pass::combine;
+  Port initial{.name = "initial_state",
+               .role = state,
+               .axes = matrix,
+               .alignment = vector_bytes,
+               .contiguous = true,
+               .optional = !combines,
+               .holds = combines ? "the first span's state" : "the state before the first token",
+               .absent = "zeros"};
+  if (positions && !combines) initial.needs = "start_positions";  // a call that goes on has to say from where
+  const Port last{.name = "final_state",
+                  .role = output,
+                  .axes = matrix,
+                  .alignment = vector_bytes,
+                  .contiguous = true,
+                  .writable = true,
+                  .updated = combines,
+                  .optional = !combines,
+                  .holds = combines ? "the second span's state, then that of both" : "the state after the last token",
+                  .absent = "not wanted"};
+  const Port decays{.name = "log_decay_total",
+                    .role = combines ? state : output,
+                    .axes = total_axes(variant),
+                    .contiguous = true,
+                    .writable = !combines,
+                    .optional = !combines,
+                    .holds = combines
+                                 ? "the sum of the second span's natural log-decays, as the state-only pass writes it"
+                                 : "the sum of each sequence's natural log-decays",
+                    .absent = "not wanted"};
   return {{token("q", input, query), in(Pass::forward)},
           {token("k", input, query), over_tokens, reads_key(variant)},
           {token("v", input, value)},
-          {list("cu_seqlens", packing, {Axis::offsets}, integer)},  // before what counts sequences
-          {list("start_positions", PortRole::index, {Axis::sequences}, fixed), over_tokens, positions},
+          // Before what counts sequences.
+          {list("cu_seqlens", packing, {Axis::offsets}, integer, "where packed sequences begin and end, then B = 1",
+                "N = B, T tokens each")},
+          {list("start_positions", PortRole::index, {Axis::sequences}, fixed,
+                "position() of each sequence's first token", "zeros"),
+           over_tokens, positions},
           {initial, every_pass},
           {token("o", output, value), in(Pass::forward)},
-          {whole("final_state", output, matrix, vector_bytes), every_pass},
-          {whole("log_decay_total", output, total, 1), in(Pass::states) | in(Pass::combine)}};
+          {last, every_pass},
+          {decays, in(Pass::states) | in(Pass::combine)}};
 }
 
 // Of a token input or a parameter.
@@ -96,13 +126,21 @@ Port port_of(const Leaf& leaf, PortRole role, AxisList axes, dtype otherwise, co
 }
 
 // Of all passes: a pass that lacks a port leaves its slot empty.
-std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options) {
-  std::vector<Row> rows = fixed_rows(variant, options), leaves;
+std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, Pass pass) {
+  std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
   for (const Leaf& leaf : inputs_of(variant))
     leaves.push_back({port_of(leaf, PortRole::gate, {Axis::batch, Axis::tokens}, options.dtype, options)});
   for (const Leaf& leaf : parameters_of(variant))
     leaves.push_back({port_of(leaf, PortRole::parameter, {}, dtype::f32, options)});
   const auto rest = std::ranges::find_if(rows, [](const Row& row) { return row.port.role != PortRole::input; });
+  if (rows.size() > most_own_ports || static_cast<std::size_t>(rest - rows.begin()) > most_own_inputs)
+    throw Error(ErrorCode::internal, "the table of ports has more rows than a launch has room for",
+                std::to_string(rows.size()) + " rows", "what most_own_ports and most_own_inputs say", "ports");
+  // Declarations refuse these names already; this holds for those that the table gets later, too.
+  for (const Row& leaf : leaves)
+    if (std::ranges::any_of(rows, [&](const Row& row) { return row.port.name == leaf.port.name; }))
+      throw Error(ErrorCode::invalid_argument, "an input or a parameter has the name of another tensor", leaf.port.name,
+                  "another name", std::string(variant.name.view()));
   rows.insert(rest, leaves.begin(), leaves.end());
   for (int slot = 0; Row & row : rows) row.port.slot = slot++;
   return rows;
@@ -112,14 +150,14 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options) 
 
 std::vector<Port> ports(const Variant& variant, const CompileOptions& options, Pass pass) {
   std::vector<Port> list;
-  for (Row& row : rows_of(variant, options))
+  for (Row& row : rows_of(variant, options, pass))
     if (row.exists && (row.passes & in(pass)) != 0) list.push_back(std::move(row.port));
   return list;
 }
 
 std::vector<Port> slots(const Variant& variant, const CompileOptions& options) {
   std::vector<Port> list;
-  for (Row& row : rows_of(variant, options)) list.push_back(std::move(row.port));
+  for (Row& row : rows_of(variant, options, Pass::forward)) list.push_back(std::move(row.port));
   return list;
 }
 

@@ -44,10 +44,16 @@ struct Port {
   int alignment = 1;        // bytes of base and strides that the fast path needs; another serves those of an element
   bool contiguous = false;  // else all strides but the last dimension's are free
   bool writable = false;
+  bool updated = false;  // writable, and read before
   bool optional = false;
-  std::string_view needs{};  // the port that has to be given with this one
-  int slot = 0;              // in PortArguments::ports
+  std::string_view needs{};   // the port that has to be given with this one
+  std::string_view holds{};   // for people; empty where the name says it
+  std::string_view absent{};  // what its absence means
+  int slot = 0;               // in PortArguments::ports
 };
+
+// How many the table has beside gates and parameters, and how many of them are inputs.
+inline constexpr std::size_t most_own_ports = 18, most_own_inputs = 3;
 
 // Inputs, gates and parameters, then the rest. K and V may be left open (0) in `options`.
 std::vector<Port> ports(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward);

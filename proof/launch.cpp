@@ -68,7 +68,7 @@ void Launch::use(const Operator& op) {
   workspace_.reset();
   if (bytes == 0) return;
   workspace_.emplace(op.device(), bytes);
-  arguments_.workspace = Tensor(workspace_->data(), dtype::f32, {static_cast<std::int64_t>(bytes / sizeof(float))});
+  arguments_.workspace = {static_cast<std::byte*>(workspace_->data()), bytes};
 }
 
 void Launch::poison(std::byte with) {

@@ -24,6 +24,7 @@ struct HostTensor {
   std::vector<std::byte> bytes;
 
   Tensor view() { return Tensor(bytes.data(), type, shape); }
+  Tensor view() const { return Tensor::view(bytes.data(), type, shape); }
 };
 HostTensor make_tensor(std::string name, dtype type, std::vector<std::int64_t> shape);
 

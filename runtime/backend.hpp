@@ -35,6 +35,7 @@ class LoadedKernels {
   virtual bool encode(const MappedTensor& tensor, TensorMap& map) const = 0;
 };
 
+namespace detail {
 class DeviceBackend {
  public:
   virtual ~DeviceBackend() = default;
@@ -53,14 +54,17 @@ class DeviceBackend {
 
   // Built at most once for the same text, here and by way of the cache.
   virtual std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text) = 0;
+  // Of an export: all kernels in one cubin. The CPU runs the text.
+  virtual std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text,
+                                                    const std::string& cubin) = 0;
 };
 
-namespace detail {
 struct DeviceAccess {
   static Device make(std::shared_ptr<DeviceBackend> backend) { return Device(std::move(backend)); }
   static DeviceBackend& backend(const Device& device) { return device.backend(); }
 };
 }  // namespace detail
+using detail::DeviceBackend;
 inline Device make_device(std::shared_ptr<DeviceBackend> backend) {
   return detail::DeviceAccess::make(std::move(backend));
 }

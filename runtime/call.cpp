@@ -3,12 +3,12 @@
 #include "runtime/call.hpp"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
 #include <sstream>
 #include <utility>
 
 #include <rankone/dsl/math.hpp>
+#include <rankone/dsl/scale.hpp>
 #include <rankone/error.hpp>
 
 namespace rankone {
@@ -34,6 +34,8 @@ constexpr std::pair<std::string_view, Tensor ForwardArguments::*> members[] = {
     {"initial_state", &ForwardArguments::initial_state},
     {"o", &ForwardArguments::o},
     {"final_state", &ForwardArguments::final_state}};
+// What states() and combine() take beside them.
+constexpr const char* beside_name = "log_decay_total";
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -78,7 +80,7 @@ void CallChecker::name_tensor(Call& call, const Port& port, const Tensor& tensor
                    .rank = tensor.rank,
                    .element_bytes = static_cast<int>(size_of(tensor.type)),
                    .writable = port.writable,
-                   .initialized = !port.writable,
+                   .initialized = !port.writable || port.updated,
                    .argument = static_cast<std::size_t>(place)};
   for (std::size_t i = 0; i < static_cast<std::size_t>(tensor.rank); ++i) {
     named.sizes[i] = tensor.shape[i];
@@ -135,8 +137,7 @@ void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& argumen
       if (!known) refuse("the variant does not read this scalar", each.name, accepted.empty() ? "none" : accepted);
       if (find(given.scalars, each.name) != &each) refuse("a scalar is given twice", each.name, "one value");
     }
-  double scale = given.scale != 0 ? given.scale : program_.variant.scale_;
-  if (scale == 0) scale = 1 / std::sqrt(static_cast<double>(program_.options.key_dim));
+  const double scale = scale_of(program_.variant, program_.options.key_dim, given.scale);
   if (!math::is_finite_float(scale) || math::is_zero_float(scale))
     refuse("the scale does not fit float32", text(scale),
            "a magnitude from 1.5e-45 to 3.4e38, or 0 for the variant's own");
@@ -163,18 +164,18 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
   const Sizes64 of_call = sizes_of(call.shape);
   const auto wanted = static_cast<std::size_t>(workspace_of(program_).evaluate(of_call));
   if (wanted == 0) return;
-  const Tensor& space = given.workspace;
-  const std::string accepted = std::to_string(wanted) + " bytes of the device's memory, contiguous and 16-byte aligned";
-  if (!is_given(space)) sizes.refuse("workspace", "the tensor is missing", "nothing", accepted);
-  const std::size_t bytes = static_cast<std::size_t>(space.elements()) * size_of(space.type);
-  if (bytes < wanted)
-    sizes.refuse("workspace", "the workspace is too small", std::to_string(bytes) + " bytes", accepted);
-  if (!space.contiguous() || reinterpret_cast<std::uintptr_t>(space.data) % 16 != 0)
-    sizes.refuse("workspace", "the workspace does not serve", "gaps, or another alignment", accepted);
+  const std::span<std::byte> space = given.workspace;
+  const std::string accepted = std::to_string(wanted) + " bytes of the device's memory, 16-byte aligned";
+  if (space.data() == nullptr) sizes.refuse("workspace", "the workspace is missing", "nothing", accepted);
+  if (space.size() < wanted)
+    sizes.refuse("workspace", "the workspace is too small", std::to_string(space.size()) + " bytes", accepted);
+  if (const std::size_t past = reinterpret_cast<std::uintptr_t>(space.data()) % 16; past != 0)
+    sizes.refuse("workspace", "the workspace is not aligned",
+                 "an address " + std::to_string(past) + " bytes past a multiple", accepted);
   for (std::size_t i = 0; i < program_.regions.size(); ++i) {
     const Region& region = program_.regions[i];
     void*& place = (*call.arguments).*region.argument;
-    place = static_cast<unsigned char*>(space.data) + offset_of(program_, i).evaluate(of_call);
+    place = space.data() + offset_of(program_, i).evaluate(of_call);
     // Words of four bytes, as no kernel works on smaller ones there.
     const Port port{.name = "workspace." + region.name, .role = PortRole::workspace, .writable = true};
     name_tensor(call, port, Tensor(place, dtype::f32, {region.bytes.evaluate(of_call) / 4}), &place);
@@ -185,7 +186,7 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
 void CallChecker::refuse_unknown(const ForwardArguments& given, const Sizes& sizes) const {
   std::vector<std::string> known;
   for (const Bound& bound : ports_)
-    if (bound.port.rule == TypeRule::own) known.push_back(bound.port.name);
+    if (bound.member == nullptr && bound.port.name != beside_name) known.push_back(bound.port.name);
   for (const NamedTensor& each : given.inputs) {
     if (std::ranges::find(known, each.name) == known.end())
       sizes.refuse(each.name, "the variant does not read this tensor", each.name,
@@ -195,8 +196,8 @@ void CallChecker::refuse_unknown(const ForwardArguments& given, const Sizes& siz
   }
 }
 
-// `beside`: a tensor of the call that stands in no arguments.
-Call CallChecker::check(const ForwardArguments& given, const NamedTensor& beside) const {
+// `beside`: the tensor of the call that stands in no arguments.
+Call CallChecker::check(const ForwardArguments& given, const Tensor& beside) const {
   Call call(program_.port_slots);
   Sizes sizes = known_sizes();
   bool writes = false, writes_without_tokens = false;
@@ -206,14 +207,15 @@ Call CallChecker::check(const ForwardArguments& given, const NamedTensor& beside
     Tensor tensor;
     if (member != nullptr) {
       tensor = given.*member;
-    } else if (port.name == beside.name) {
-      tensor = beside.tensor;
+    } else if (port.name == beside_name) {
+      tensor = beside;
     } else if (const NamedTensor* const found = find(given.inputs, port.name)) {
       tensor = found->tensor;
       ++named;
     }
-    // Packing comes before all that counts sequences; without it a sequence is a row of the batch.
-    if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes.knows(Axis::sequences))
+    // Packing comes before all that counts sequences; without it a sequence is a row of the batch, if there is one.
+    if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes.knows(Axis::sequences) &&
+        sizes.knows(Axis::batch))
       sizes.set(Axis::sequences, sizes[Axis::batch]);
     if (port.optional && !is_given(tensor)) continue;
     if (!port.needs.empty() && (bound >> find_port(program_.ports, port.needs)->slot & 1u) == 0)
@@ -237,6 +239,7 @@ Call CallChecker::check(const ForwardArguments& given, const NamedTensor& beside
   }
   // Where neither k nor a gate has key heads, nothing depends on their number.
   if (!sizes.knows(Axis::heads)) sizes.set(Axis::heads, sizes[Axis::value_heads]);
+  if (!sizes.knows(Axis::batch)) sizes.set(Axis::batch, sizes[Axis::sequences]), sizes.set(Axis::tokens, 0);
   set_shape(sizes, call);
   bind_workspace(given, sizes, call);
   // Without tokens there is no output, but the final state still is the initial one.
@@ -245,24 +248,7 @@ Call CallChecker::check(const ForwardArguments& given, const NamedTensor& beside
 }
 
 Call CallChecker::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const {
-  Call call(program_.port_slots);
-  Sizes sizes = known_sizes();
-  const auto take = [&](const char* name, const char* called, const Tensor& tensor, bool writable) {
-    Port port = *find_port(program_.ports, name);
-    port.name = called;
-    port.writable = writable;
-    bind(port, tensor, sizes, call);
-  };
-  take("final_state", "state", state, true);
-  if (!call.tensors.empty()) call.tensors.back().initialized = true;  // it is added to
-  take("initial_state", "earlier", earlier, false);
-  take("log_decay_total", "log_decay_total", log_decay_total, false);
-  sizes.set(Axis::heads, sizes[Axis::value_heads]);
-  sizes.set(Axis::batch, sizes[Axis::sequences]);
-  sizes.set(Axis::tokens, 0);
-  set_shape(sizes, call);
-  call.empty = call.arguments->sequences == 0;
-  return call;
+  return check({.initial_state = earlier, .final_state = state}, log_decay_total);
 }
 
 }  // namespace rankone

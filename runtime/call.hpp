@@ -36,7 +36,7 @@ class CallChecker {
 
   Call forward(const ForwardArguments& given) const { return check(given, {}); }
   Call states(const ForwardArguments& given, const Tensor& log_decay_total) const {
-    return check(given, {"log_decay_total", log_decay_total});
+    return check(given, log_decay_total);
   }
   Call combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const;
 
@@ -51,7 +51,7 @@ class CallChecker {
   std::vector<Bound> ports_;
 
   Sizes known_sizes() const;
-  Call check(const ForwardArguments& given, const NamedTensor& beside) const;
+  Call check(const ForwardArguments& given, const Tensor& beside) const;
   void bind(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const;
   void bind_packing(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const;
   void bind_scalars(const ForwardArguments& given, Arguments& arguments) const;

@@ -78,7 +78,7 @@ Device Device::named(std::string_view name) {
   return ordinal >= 0 ? cuda(ordinal) : name == "cpu" ? cpu() : best();
 }
 
-DeviceBackend& Device::backend() const {
+detail::DeviceBackend& Device::backend() const {
   if (backend_ == nullptr)
     throw Error(ErrorCode::invalid_argument, "there is no device to ask", "an empty device",
                 "one of Device::best(), cpu(), cuda() or named()", "Device");

@@ -53,20 +53,49 @@ Operator compile_schedule(const Variant& variant, const CompileOptions& options,
 
 ChosenSchedule chosen_schedule(const Operator& op) { return {impl_of(op).program().schedule, impl_of(op).origin()}; }
 
-const OperatorImpl& Operator::impl() const {
+const detail::OperatorImpl& Operator::impl() const {
   if (impl_ == nullptr)
     throw Error(ErrorCode::invalid_argument, "there are no kernels to call", "an empty operator",
                 "one that compile() returned", "Operator");
   return *impl_;
 }
 
-void Operator::forward(const ForwardArguments& arguments, void* stream) const { impl().forward(arguments, stream); }
-void Operator::prepare_states() const { impl().prepare_states(); }
-void Operator::states(const ForwardArguments& arguments, Tensor log_decay_total, void* stream) const {
-  impl().states(arguments, log_decay_total, stream);
+void Operator::forward(const ForwardArguments& arguments, void* stream) const {
+  const PassKernels& pass = impl().forward();
+  pass.launch(pass.bind(pass.checker().forward(arguments)), stream);
 }
-void Operator::combine(Tensor state, Tensor log_decay_total, Tensor earlier, void* stream) const {
-  impl().combine(state, log_decay_total, earlier, stream);
+void Operator::prepare_states() const {
+  (void)impl().states();
+  (void)impl().combine();
+}
+void Operator::states(const ForwardArguments& arguments, const Tensor& log_decay_total, void* stream) const {
+  const PassKernels& pass = impl().states();
+  pass.launch(pass.bind(pass.checker().states(arguments, log_decay_total)), stream);
+}
+void Operator::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const {
+  const PassKernels& pass = impl().combine();
+  pass.launch(pass.bind(pass.checker().combine(state, log_decay_total, earlier)), stream);
+}
+
+BoundCall Operator::bind(const ForwardArguments& arguments) const {
+  const PassKernels& pass = impl().forward();
+  return BoundCall(std::make_shared<const detail::BoundImpl>(impl_, pass, pass.checker().forward(arguments)));
+}
+BoundCall Operator::bind_states(const ForwardArguments& arguments, const Tensor& log_decay_total) const {
+  const PassKernels& pass = impl().states();
+  return BoundCall(
+      std::make_shared<const detail::BoundImpl>(impl_, pass, pass.checker().states(arguments, log_decay_total)));
+}
+BoundCall Operator::bind_combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const {
+  const PassKernels& pass = impl().combine();
+  return BoundCall(
+      std::make_shared<const detail::BoundImpl>(impl_, pass, pass.checker().combine(state, log_decay_total, earlier)));
+}
+void BoundCall::launch(void* stream) const {
+  if (impl_ == nullptr)
+    throw Error(ErrorCode::invalid_argument, "there is no call to launch", "an empty BoundCall",
+                "one that Operator::bind() returned", "BoundCall");
+  impl_->launch(stream);
 }
 bool Operator::supports(Pass pass) const {
   (void)impl();
@@ -83,6 +112,7 @@ std::vector<TensorInfo> Operator::tensors(Pass pass) const {
                    .alignment = std::max(static_cast<std::size_t>(port.alignment), size_of(port.type)),
                    .contiguous = port.contiguous,
                    .writable = port.writable,
+                   .updated = port.updated,
                    .optional = port.optional});
   return all;
 }

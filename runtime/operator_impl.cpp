@@ -9,7 +9,6 @@
 
 #include "codegen/choose.hpp"
 #include "runtime/operand_check.hpp"
-#include "runtime/tensor_check.hpp"
 
 namespace rankone {
 namespace {
@@ -26,31 +25,46 @@ std::string text_of(const Shape& shape) {
 
 }  // namespace
 
-PassKernels::PassKernels(Program program, const Device& device)
-    : program_(std::move(program)), text_(emit(program_)), kernels_(backend_of(device).load(program_, text_)),
-      checker_(program_, device.is_cpu()), maps_(program_), multiprocessors_(backend_of(device).multiprocessors()) {}
+LoadedText emit_and_load(const Program& program, const Device& device) {
+  std::string text = emit(program);
+  auto kernels = backend_of(device).load(program, text);
+  return {std::move(text), std::move(kernels)};
+}
 
-void PassKernels::launch(Call&& call, void* stream) const {
-  if (call.empty) return;
-  check_operands(program_, call.tensors);
+PassKernels::PassKernels(Program program, const Device& device, const Loader& load)
+    : program_(std::move(program)), loaded_(load(program_, device)), checker_(program_, device.is_cpu()),
+      maps_(program_), multiprocessors_(backend_of(device).multiprocessors()) {}
+
+void PassKernels::launch(const BoundLaunch& bound, void* stream) const {
+  if (bound.launches.empty()) return;
+  check_operands(program_, bound.call.tensors);
+  loaded_.kernels->launch(bound.launches, bound.call.arguments, bound.call.tensors, stream);
+}
+
+BoundLaunch PassKernels::bind(Call&& call) const {
+  BoundLaunch bound{std::move(call)};
+  if (bound.call.empty) return bound;
   // All are counted before any is launched: a call happens whole or not at all.
-  const Sizes64 sizes = sizes_of(call.shape, multiprocessors_);
-  std::vector<KernelLaunch> launches;
-  launches.reserve(program_.kernels.size());
+  const Shape& shape = bound.call.shape;
+  const Sizes64 sizes = sizes_of(shape, multiprocessors_);
+  bound.launches.reserve(program_.kernels.size());
   for (std::size_t i = 0; i < program_.kernels.size(); ++i) {
     const Kernel& kernel = program_.kernels[i];
     if (const std::int64_t items = kernel.items.evaluate(sizes); items > most_blocks)
-      throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(items) + " blocks", text_of(call.shape),
+      throw Error(ErrorCode::unsupported, "the launch needs " + std::to_string(items) + " blocks", text_of(shape),
                   "at most 2^31 - 1 blocks: fewer sequences or heads in one call",
                   std::string(program_.variant.name.view()));
-    if (const std::int64_t blocks = kernel.blocks.evaluate(sizes); blocks > 0) launches.push_back({i, blocks});
+    if (const std::int64_t blocks = kernel.blocks.evaluate(sizes); blocks > 0) bound.launches.push_back({i, blocks});
   }
-  maps_.add(call, *kernels_);
-  kernels_->launch(launches, call.arguments, call.tensors, stream);
+  maps_.add(bound.call, *loaded_.kernels);
+  return bound;
 }
 
-OperatorImpl::OperatorImpl(Program forward, std::string origin, const Device& device)
-    : forward_(std::move(forward), device), origin_(std::move(origin)), device_(device) {}
+namespace detail {
+
+OperatorImpl::OperatorImpl(Program forward, std::string origin, const Device& device, Loader load)
+    : load_(std::move(load)), forward_(std::move(forward), device, load_), origin_(std::move(origin)), device_(device) {
+}
 
 Program OperatorImpl::lowered(Pass pass) const {
   const Program& forward = forward_.program();
@@ -59,31 +73,17 @@ Program OperatorImpl::lowered(Pass pass) const {
 }
 
 const PassKernels& OperatorImpl::built(LazyPass& lazy, Pass pass) const {
-  std::call_once(lazy.once, [&] { lazy.kernels = std::make_unique<const PassKernels>(lowered(pass), device_); });
+  std::call_once(lazy.once, [&] { lazy.kernels = std::make_unique<const PassKernels>(lowered(pass), device_, load_); });
   return *lazy.kernels;
 }
 
-void OperatorImpl::prepare_states() const {
-  built(states_, Pass::states);
-  built(combine_, Pass::combine);
+std::size_t OperatorImpl::workspace_bytes(const Shape& shape, Pass pass) const {
+  check_shape(shape, program().variant);
+  const Extent bytes = pass == Pass::forward ? workspace_of(program()) : workspace_of(lowered(pass));
+  return static_cast<std::size_t>(bytes.evaluate(sizes_of(shape)));
 }
 
-void OperatorImpl::forward(const ForwardArguments& given, void* stream) const {
-  require_writable("workspace", given.workspace, program().variant.name.view());
-  forward_.launch(forward_.checker().forward(given), stream);
-}
-
-void OperatorImpl::states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const {
-  require_writable("workspace", given.workspace, program().variant.name.view());
-  const PassKernels& pass = built(states_, Pass::states);
-  pass.launch(pass.checker().states(given, log_decay_total), stream);
-}
-
-void OperatorImpl::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier,
-                           void* stream) const {
-  const PassKernels& pass = built(combine_, Pass::combine);
-  pass.launch(pass.checker().combine(state, log_decay_total, earlier), stream);
-}
+}  // namespace detail
 
 void check_shape(const Shape& shape, const Variant& variant) {
   const std::int64_t value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads;
@@ -99,12 +99,6 @@ void check_shape(const Shape& shape, const Variant& variant) {
   if ((shape.heads != 0 && value_heads % shape.heads != 0) || (shape.sequences != 0 && shape.batch != 1))
     throw Error(ErrorCode::invalid_argument, "no call has this shape", text_of(shape),
                 "HV a multiple of H, and B = 1 where sequences are packed", std::string(variant.name.view()));
-}
-
-std::size_t OperatorImpl::workspace_bytes(const Shape& shape, Pass pass) const {
-  check_shape(shape, program().variant);
-  const Extent bytes = pass == Pass::forward ? workspace_of(program()) : workspace_of(lowered(pass));
-  return static_cast<std::size_t>(bytes.evaluate(sizes_of(shape)));
 }
 
 }  // namespace rankone

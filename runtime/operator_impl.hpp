@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -19,23 +20,37 @@
 
 namespace rankone {
 
+// A program's text and its kernels, wherever they come from.
+struct LoadedText {
+  std::string text;
+  std::shared_ptr<const LoadedKernels> kernels;
+};
+using Loader = std::function<LoadedText(const Program&, const Device&)>;
+LoadedText emit_and_load(const Program& program, const Device& device);  // built, or from the cache
+
+// One call, ready to be launched any number of times.
+struct BoundLaunch {
+  Call call;
+  std::vector<KernelLaunch> launches{};  // none: there is nothing to do
+};
+
 // One pass: its program and text, built and loaded.
 class PassKernels {
  public:
-  PassKernels(Program program, const Device& device);
+  PassKernels(Program program, const Device& device, const Loader& load);
   PassKernels(const PassKernels&) = delete;  // the checker refers to the program
   PassKernels& operator=(const PassKernels&) = delete;
 
   const Program& program() const { return program_; }
-  const std::string& text() const { return text_; }
+  const std::string& text() const { return loaded_.text; }
   const CallChecker& checker() const { return checker_; }
-  // All kernels of the program, or none.
-  void launch(Call&& call, void* stream) const;  // maps are added to `call`
+  // Blocks are counted and maps are made here: what follows only launches, all kernels of the program or none.
+  BoundLaunch bind(Call&& call) const;
+  void launch(const BoundLaunch& bound, void* stream) const;
 
  private:
   Program program_;
-  std::string text_;
-  std::shared_ptr<const LoadedKernels> kernels_;
+  LoadedText loaded_;
   CallChecker checker_;
   TensorMaps maps_;
   int multiprocessors_;
@@ -44,14 +59,14 @@ class PassKernels {
 // Throws Error if a size is negative, or all together are beyond what is counted.
 void check_shape(const Shape& shape, const Variant& variant);
 
+namespace detail {
 class OperatorImpl {
  public:
-  OperatorImpl(Program forward, std::string origin, const Device& device);
+  OperatorImpl(Program forward, std::string origin, const Device& device, Loader load = emit_and_load);
 
-  void forward(const ForwardArguments& given, void* stream) const;
-  void prepare_states() const;
-  void states(const ForwardArguments& given, const Tensor& log_decay_total, void* stream) const;
-  void combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream) const;
+  const PassKernels& forward() const { return forward_; }
+  const PassKernels& states() const { return built(states_, Pass::states); }
+  const PassKernels& combine() const { return built(combine_, Pass::combine); }
   std::size_t workspace_bytes(const Shape& shape, Pass pass) const;
 
   const Program& program() const { return forward_.program(); }
@@ -70,18 +85,31 @@ class OperatorImpl {
   Program lowered(Pass pass) const;
   const PassKernels& built(LazyPass& lazy, Pass pass) const;
 
+  Loader load_;
   PassKernels forward_;
   std::string origin_;
   Device device_;
   mutable LazyPass states_, combine_;
 };
 
-namespace detail {
+class BoundImpl {
+ public:
+  BoundImpl(std::shared_ptr<const OperatorImpl> owner, const PassKernels& pass, Call&& call)
+      : owner_(std::move(owner)), pass_(pass), bound_(pass.bind(std::move(call))) {}
+  void launch(void* stream) const { pass_.launch(bound_, stream); }
+
+ private:
+  std::shared_ptr<const OperatorImpl> owner_;  // of the pass
+  const PassKernels& pass_;
+  BoundLaunch bound_;
+};
+
 struct OperatorAccess {
   static Operator make(std::shared_ptr<const OperatorImpl> impl) { return Operator(std::move(impl)); }
   static const OperatorImpl& impl(const Operator& op) { return op.impl(); }
 };
 }  // namespace detail
+using detail::OperatorImpl;
 inline const OperatorImpl& impl_of(const Operator& op) { return detail::OperatorAccess::impl(op); }
 
 // The architecture that kernels are compiled for: the options', or else the device's own. Throws Error for one that is

@@ -4,12 +4,15 @@
 
 #include <algorithm>
 
+#include <rankone/buffer.hpp>
 #include <rankone/error.hpp>
 
 namespace rankone {
 namespace {
 
-void set_shape(Tensor& tensor, const std::int64_t* shape, std::size_t rank) {
+void set_shape(Tensor& tensor, SizeList sizes) {
+  const std::int64_t* const shape = sizes.begin();
+  const std::size_t rank = sizes.size();
   if (rank > static_cast<std::size_t>(max_rank))
     throw Error(ErrorCode::invalid_argument, "a tensor has too many dimensions", std::to_string(rank), "at most 4",
                 "tensor");
@@ -25,31 +28,35 @@ void set_shape(Tensor& tensor, const std::int64_t* shape, std::size_t rank) {
 
 }  // namespace
 
-Tensor::Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape) : data(data), type(type) {
-  set_shape(*this, shape.begin(), shape.size());
-}
+Tensor::Tensor(void* data, dtype type, SizeList shape) : data(data), type(type) { set_shape(*this, shape); }
 
-Tensor::Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape,
-               std::initializer_list<std::int64_t> strides)
-    : Tensor(data, type, shape) {
+Tensor::Tensor(void* data, dtype type, SizeList shape, SizeList strides) : Tensor(data, type, shape) {
   if (strides.size() != shape.size())
     throw Error(ErrorCode::invalid_argument, "a tensor needs one stride for each dimension",
                 std::to_string(strides.size()), std::to_string(shape.size()), "tensor");
   std::copy(strides.begin(), strides.end(), this->strides.begin());
 }
 
-Tensor::Tensor(void* data, dtype type, std::span<const std::int64_t> shape) : data(data), type(type) {
-  set_shape(*this, shape.data(), shape.size());
-}
-
-Tensor Tensor::view(const void* data, dtype type, std::span<const std::int64_t> shape) {
+Tensor Tensor::view(const void* data, dtype type, SizeList shape) {
   Tensor tensor(const_cast<void*>(data), type, shape);  // read_only says that nobody writes
   tensor.read_only = true;
   return tensor;
 }
 
-Tensor Tensor::view(const void* data, dtype type, std::initializer_list<std::int64_t> shape) {
-  return view(data, type, std::span(shape.begin(), shape.size()));
+Tensor Tensor::view(const void* data, dtype type, SizeList shape, SizeList strides) {
+  Tensor tensor(const_cast<void*>(data), type, shape, strides);
+  tensor.read_only = true;
+  return tensor;
+}
+
+Tensor Buffer::tensor(dtype type, SizeList shape) const {
+  const Tensor tensor(data_, type, shape);
+  if (const auto elements = static_cast<double>(tensor.elements());
+      elements < 0 || elements * static_cast<double>(size_of(type)) > static_cast<double>(bytes_))
+    throw Error(ErrorCode::invalid_argument, "the tensor does not fit in the buffer",
+                std::to_string(tensor.elements()) + " elements of " + name_of(type),
+                "what " + std::to_string(bytes_) + " bytes hold", "Buffer");
+  return tensor;
 }
 
 std::int64_t Tensor::elements() const {

@@ -71,17 +71,18 @@ void Sizes::refuse(const std::string& name, std::string message, std::string giv
 
 void Sizes::check_kind(const Port& port, const Tensor& tensor) const {
   const auto types = [&] {
-    if (port.rule == TypeRule::own)
-      return std::string(name_of(port.type)) +
-             ", from input_types of the compile options or, without an entry there, " +
-             (port.role == PortRole::gate ? "the type of q" : "f32");
     if (port.rule != TypeRule::integer) return std::string(name_of(port.type));
     std::string list;
     for (const std::string& name : names_of(possible_types(port))) list += (list.empty() ? "" : ", ") + name;
     return list;
   };
+  const auto from = [&] {
+    if (port.rule != TypeRule::own) return std::string();
+    return std::string(", from input_types of the compile options or, without an entry there, ") +
+           (port.role == PortRole::gate ? "the type of q" : "f32");
+  };
   if (!is_given(tensor)) refuse(port.name, "the tensor is missing", "nothing", wanted(port) + " of " + types());
-  if (!accepts(port, tensor.type)) refuse(port.name, "another type is wanted", name_of(tensor.type), types());
+  if (!accepts(port, tensor.type)) refuse(port.name, "another type is wanted", name_of(tensor.type), types() + from());
   if (static_cast<std::size_t>(tensor.rank) != port.axes.size())
     refuse(port.name, "another rank is wanted", shape_text(tensor), wanted(port));
   double reach = 0;

@@ -35,36 +35,34 @@ int run(const std::string& device_name, const std::string& folder) {
   std::printf("compiled for   %s, %s\nschedule       %s\n", device.name().c_str(), device.arch().c_str(),
               op.schedule().c_str());
 
-  auto q = random(T * H * K, 1), k = random(T * H * K, 2), v = random(T * H * V, 3), x = random(T * H * K, 4);
-  auto bias = random(H * K, 5);
+  const auto q = random(T * H * K, 1), k = random(T * H * K, 2), v = random(T * H * V, 3), x = random(T * H * K, 4);
+  const auto bias = random(H * K, 5);
   const auto there = [&](const std::vector<float>& values, dtype type = dtype::bf16) {
     return support::upload(device, values, type);
   };
   const auto q_there = there(q), k_there = there(k), v_there = there(v), x_there = there(x);
   const auto bias_there = there(bias, dtype::f32);
-  const Buffer o_there(device, v_there.bytes());
+  const Buffer o_there(device, v_there.size());
   const Buffer workspace(device, op.workspace_bytes({.batch = 1, .tokens = T, .heads = H}));
 
-  const auto tensor = [](const Buffer& buffer, std::int64_t dim) {
-    return Tensor(buffer.data(), dtype::bf16, {1, T, H, dim});
-  };
+  const auto tensor = [](const Buffer& buffer, std::int64_t dim) { return buffer.tensor(dtype::bf16, {1, T, H, dim}); };
   op.forward({.q = tensor(q_there, K),
               .k = tensor(k_there, K),
               .v = tensor(v_there, V),
-              .inputs = {{"x", tensor(x_there, K)}, {"bias", Tensor(bias_there.data(), dtype::f32, {H, K})}},
+              .inputs = {{"x", tensor(x_there, K)}, {"bias", bias_there.tensor(dtype::f32, {H, K})}},
               .o = tensor(o_there, V),
-              .workspace = workspace.tensor()});
-  auto o = support::download(o_there, dtype::bf16);
+              .workspace = workspace.bytes()});
+  const auto o = support::download(o_there, dtype::bf16);
 
   // The same call, on the host and in float64, token by token.
-  const auto here = [](std::vector<float>& values, std::int64_t dim) {
-    return Tensor(values.data(), dtype::f32, {1, T, H, dim});
+  const auto here = [](const std::vector<float>& values, std::int64_t dim) {
+    return Tensor::of(values.data(), {1, T, H, dim});
   };
-  auto expected = oracle(my_gla, {.q = here(q, K),
-                                  .k = here(k, K),
-                                  .v = here(v, V),
-                                  .inputs = {{"x", here(x, K)}, {"bias", Tensor(bias.data(), dtype::f32, {H, K})}}});
-  const auto comparison = compare(Tensor(o.data(), dtype::f32, {1, T, H, V}), expected.o.view(), bound);
+  const auto expected = oracle(my_gla, {.q = here(q, K),
+                                        .k = here(k, K),
+                                        .v = here(v, V),
+                                        .inputs = {{"x", here(x, K)}, {"bias", Tensor::of(bias.data(), {H, K})}}});
+  const auto comparison = compare(here(o, V), expected.o.view(), bound);
   std::printf("relative error %.1e against the float64 oracle (bound %.1e)%s\n", comparison.relative_error, bound,
               comparison.ok ? "" : "  WRONG");
 

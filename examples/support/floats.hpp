@@ -30,7 +30,7 @@ inline rankone::Buffer upload(const rankone::Device& device, const std::vector<f
 }
 
 inline std::vector<float> download(const rankone::Buffer& buffer, rankone::dtype type) {
-  std::vector<float> values(buffer.bytes() / rankone::size_of(type));
+  std::vector<float> values(buffer.size() / rankone::size_of(type));
   if (type == rankone::dtype::f32) {
     buffer.download(values.data());
     return values;

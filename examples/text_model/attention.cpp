@@ -28,15 +28,15 @@ State Attention::zero_state() const {
 Vector Attention::forward(const Vector& q, const Vector& k, const Vector& v, const Vector& x, State& state) const {
   const std::int64_t tokens = std::int64_t(q.size()) / (heads_ * key_dim_);
   const auto tensor = [&](const rankone::Buffer& buffer, std::int64_t dim) {
-    return rankone::Tensor(buffer.data(), type_, {1, tokens, heads_, dim});
+    return buffer.tensor(type_, {1, tokens, heads_, dim});
   };
   const auto state_tensor = [&](const rankone::Buffer& buffer) {
-    return rankone::Tensor(buffer.data(), rankone::dtype::f32, {1, heads_, key_dim_, value_dim_});
+    return buffer.tensor(rankone::dtype::f32, {1, heads_, key_dim_, value_dim_});
   };
 
   const auto q_there = support::upload(device_, q, type_), k_there = support::upload(device_, k, type_);
   const auto v_there = support::upload(device_, v, type_), x_there = support::upload(device_, x, type_);
-  const rankone::Buffer o_there(device_, v_there.bytes());
+  const rankone::Buffer o_there(device_, v_there.size());
   const rankone::Buffer workspace(device_, op_.workspace_bytes({.batch = 1, .tokens = tokens, .heads = heads_}));
   op_.forward({.q = tensor(q_there, key_dim_),
                .k = tensor(k_there, key_dim_),
@@ -45,7 +45,7 @@ Vector Attention::forward(const Vector& q, const Vector& k, const Vector& v, con
                .initial_state = state_tensor(state.current),
                .o = tensor(o_there, value_dim_),
                .final_state = state_tensor(state.next),
-               .workspace = workspace.tensor()});
+               .workspace = workspace.bytes()});
   std::swap(state.current, state.next);
   return support::download(o_there, type_);
 }

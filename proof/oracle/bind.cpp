@@ -37,7 +37,8 @@ bool is_backed(const Tensor& tensor) {
 class Binder {
  public:
   Binder(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments)
-      : where_(variant.name.view()), ports_(ports(variant, options)), arguments_(arguments) {
+      : where_(variant.name.view()), reads_position_(reads_position(variant)), arguments_(arguments) {
+    ports_ = ports(variant, options, is_backed(arguments.o) ? Pass::forward : Pass::states);
     if (options.key_dim != 0) sizes_.set(Axis::key, options.key_dim);
     if (options.value_dim != 0) sizes_.set(Axis::value, options.value_dim);
   }
@@ -51,7 +52,7 @@ class Binder {
         if (!port.needs.empty() && !is_backed(given(port.needs)))
           refuse(port.needs, "a tensor is missing without which another has no meaning", port.name + " alone", "both");
         learn(port, tensor);
-      } else if (!port.optional && !port.writable && (port.name != "q" || is_backed(arguments_.o))) {
+      } else if (!port.optional && !port.writable) {
         refuse(port.name, "the variant reads a tensor that is missing", "none", "a tensor on the host");
       }
     }
@@ -63,7 +64,7 @@ class Binder {
     std::vector<Span> spans;
     const Tensor& offsets = arguments_.cu_seqlens;
     const auto boundary = [&](std::int64_t i) { return integer(offsets, i); };
-    const Tensor starts = find_port(ports_, "start_positions") != nullptr ? arguments_.start_positions : Tensor();
+    const Tensor starts = reads_position_ ? arguments_.start_positions : Tensor();
     for (std::int64_t n = 0; n < sizes_[Axis::sequences]; ++n) {
       const std::int64_t start = is_backed(starts) ? integer(starts, n) : 0;
       spans.push_back(is_backed(offsets) ? Span{0, boundary(n), boundary(n + 1), start}
@@ -112,6 +113,7 @@ class Binder {
   }
 
   std::string where_;
+  bool reads_position_;
   std::vector<Port> ports_;
   const ForwardArguments& arguments_;
   AxisSizes sizes_;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include <rankone/dsl/leaves.hpp>
+#include <rankone/dsl/scale.hpp>
 #include <rankone/dsl/validate.hpp>
 
 #include "proof/oracle/bind.hpp"
@@ -39,9 +40,7 @@ class Recurrence {
     q_ = row(sizes_.key_dim), k_ = row(sizes_.key_dim), decay_ = row(sizes_.key_dim);
     v_ = row(sizes_.value_dim), o_ = row(sizes_.value_dim);
     state_ = row(sizes_.key_dim * sizes_.value_dim);
-    scale_ = arguments.scale != 0  ? arguments.scale
-             : variant.scale_ != 0 ? variant.scale_
-                                   : 1 / std::sqrt(static_cast<double>(sizes_.key_dim));
+    scale_ = scale_of(variant, sizes_.key_dim, arguments.scale);
   }
 
   // Independent pieces of work, one for each sequence and value head.

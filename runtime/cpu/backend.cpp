@@ -80,6 +80,10 @@ class CpuBackend final : public DeviceBackend {
   void download(void* to, const void* from, std::size_t bytes, void*) override { std::memcpy(to, from, bytes); }
   void synchronize(void*) override {}
 
+  std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text,
+                                            const std::string&) override {
+    return load(program, text);
+  }
   std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string& text) override {
     static std::once_flag swept;  // even where everything is cached, and nothing will be compiled
     std::call_once(swept, sweep_temporary_folders);

@@ -11,7 +11,7 @@
 
 namespace rankone {
 
-std::shared_ptr<DeviceBackend> make_cpu_backend(const EmulationOptions& options);
+std::shared_ptr<detail::DeviceBackend> make_cpu_backend(const EmulationOptions& options);
 
 Device cpu_device(std::uint64_t seed);
 Device cpu_device(const EmulationOptions& options);

@@ -105,6 +105,10 @@ class CudaBackend final : public DeviceBackend {
     loaded_[program.arch + text] = kernels;
     return kernels;
   }
+  std::shared_ptr<const LoadedKernels> load(const Program& program, const std::string&,
+                                            const std::string& cubin) override {
+    return std::make_shared<const CudaKernels>(driver_, context_, program, cubin);
+  }
 
  private:
   const Driver& driver_;

@@ -14,24 +14,41 @@ CudaKernels::CudaKernels(const Driver& driver, Context context, const Program& p
                          const std::vector<BuiltCubin>& cubins)
     : driver_(driver), context_(context) {
   const CurrentContext current(driver, context);
-  entries_.reserve(cubins.size());
+  modules_.reserve(cubins.size());
   try {
-    for (std::size_t i = 0; i < cubins.size(); ++i) load(program, program.kernels[i], cubins[i].cubin);
+    for (std::size_t i = 0; i < cubins.size(); ++i) add(load(program, cubins[i].cubin), program.kernels[i]);
   } catch (...) {
     unload();
     throw;
   }
 }
 
-void CudaKernels::load(const Program& program, const Kernel& kernel, const std::string& cubin) {
+CudaKernels::CudaKernels(const Driver& driver, Context context, const Program& program, const std::string& cubin)
+    : driver_(driver), context_(context) {
+  const CurrentContext current(driver, context);
+  modules_.reserve(1);
+  try {
+    const Module module = load(program, cubin);
+    for (const Kernel& kernel : program.kernels) add(module, kernel);
+  } catch (...) {
+    unload();
+    throw;
+  }
+}
+
+Module CudaKernels::load(const Program& program, const std::string& cubin) {
   Module module = nullptr;
   if (const Result result = driver_.cuModuleLoadData(&module, cubin.data()); result != success)
     throw Error(ErrorCode::launch_failed, "the CUDA driver does not load the cubin for " + program.arch,
                 error_name(driver_, result) + ", from driver " + std::to_string(driver_.version / 1000) + "." +
                     std::to_string(driver_.version % 1000 / 10),
                 "a driver at least as new as NVRTC, and a GPU of that architecture", "cuModuleLoadData");
-  Entry& entry = entries_.emplace_back(Entry{module, nullptr, static_cast<unsigned>(kernel.threads),
-                                             static_cast<unsigned>(kernel.shared_bytes), kernel.entry});
+  return modules_.emplace_back(module);
+}
+
+void CudaKernels::add(Module module, const Kernel& kernel) {
+  Entry& entry = entries_.emplace_back(
+      Entry{nullptr, static_cast<unsigned>(kernel.threads), static_cast<unsigned>(kernel.shared_bytes), kernel.entry});
   // Asking for the function loads its code, so that no launch has to, inside a captured graph least of all.
   check(driver_, driver_.cuModuleGetFunction(&entry.function, module, kernel.entry.c_str()), "cuModuleGetFunction");
   check(driver_, driver_.cuFuncSetAttribute(entry.function, max_dynamic_shared_bytes, kernel.shared_bytes),
@@ -40,7 +57,7 @@ void CudaKernels::load(const Program& program, const Kernel& kernel, const std::
 
 // Results do not matter: at the end of the process the driver may be gone before us.
 void CudaKernels::unload() noexcept {
-  for (const Entry& entry : entries_) driver_.cuModuleUnload(entry.module);
+  for (const Module module : modules_) driver_.cuModuleUnload(module);
 }
 
 CudaKernels::~CudaKernels() {

@@ -15,6 +15,8 @@ class CudaKernels final : public LoadedKernels {
  public:
   // `cubins` holds one for each kernel of the program. Throws Error(launch_failed) where the driver does not take one.
   CudaKernels(const Driver& driver, Context context, const Program& program, const std::vector<BuiltCubin>& cubins);
+  // One cubin holds all of them.
+  CudaKernels(const Driver& driver, Context context, const Program& program, const std::string& cubin);
   ~CudaKernels() override;
   CudaKernels(const CudaKernels&) = delete;
   CudaKernels& operator=(const CudaKernels&) = delete;
@@ -25,16 +27,17 @@ class CudaKernels final : public LoadedKernels {
 
  private:
   struct Entry {
-    Module module = nullptr;
     Function function = nullptr;
     unsigned threads = 0, shared_bytes = 0;
     std::string name;
   };
-  void load(const Program& program, const Kernel& kernel, const std::string& cubin);
+  Module load(const Program& program, const std::string& cubin);
+  void add(Module module, const Kernel& kernel);
   void unload() noexcept;  // in the current context
 
   const Driver& driver_;
   Context context_;
+  std::vector<Module> modules_;
   std::vector<Entry> entries_;
 };
 

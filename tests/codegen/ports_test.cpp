@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: MIT
 // The table of ports: which tensors a pass has, and what is said of each.
-#include <gtest/gtest.h>
+#include "codegen/ports.hpp"
 
 #include <set>
 
+#include <nlohmann/json.hpp>
+
 #include <rankone/dsl.hpp>
 
-#include "codegen/ports.hpp"
+#include "codegen/c_header.hpp"
+#include "codegen/manifest.hpp"
+#include "tests/codegen/helpers.hpp"
 
 namespace rankone {
 namespace {
@@ -61,7 +65,40 @@ TEST(Ports, OfEveryVariantHaveNamesThatNoInputTakes) {
     EXPECT_NO_THROW(validate(other)) << "what is tried below differs by its name alone";
     other.nodes.names[0] = Name(port.name);
     EXPECT_THROW(validate(other), Error) << port.name;
+    EXPECT_EQ(refusal_of([&] { ports(other, square_128); }),
+              "other: an input or a parameter has the name of another tensor; given " + port.name +
+                  "; accepted: another name");
   }
+}
+
+// From its row alone a port comes into the emitted text, the C header and the manifest, each time with its place.
+TEST(Ports, FollowFromTheTable) {
+  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
+    const Program program = program_of(variants::mamba2, square_128, "sm_90a", pass);
+    const std::string text = emit(program), header = c_header(program);
+    const nlohmann::json manifest = nlohmann::json::parse(manifest_json(program));
+    ASSERT_EQ(manifest.at("tensors").size(), program.ports.size());
+    for (std::size_t i = 0; i < program.ports.size(); ++i) {
+      const Port& port = program.ports[i];
+      const std::string place = port.name + " = " + std::to_string(port.slot);
+      EXPECT_TRUE(port.rule == TypeRule::own || text.find(" " + place) != std::string::npos) << place;
+      EXPECT_NE(header.find("_port_" + place + ",  // "), std::string::npos) << place;
+      EXPECT_EQ(manifest["tensors"][i].at("name"), port.name);
+      const nlohmann::json& argument = manifest.at("arguments").at("ports").at(i);
+      EXPECT_EQ(argument.at("index"), port.slot);
+      EXPECT_NE(argument.at("about").get<std::string>().find(port.holds), std::string::npos) << argument;
+      EXPECT_EQ(argument.at("may_be_null"), port.optional);
+    }
+  }
+}
+
+TEST(Ports, SayWhatCombiningWrites) {
+  for (const Port& port : ports(variants::gla, square_128, Pass::combine)) {
+    EXPECT_EQ(port.writable, port.name == "final_state") << port.name;
+    EXPECT_EQ(port.updated, port.writable) << port.name;
+    EXPECT_FALSE(port.optional) << port.name;
+  }
+  EXPECT_TRUE(find_port(ports(variants::gla, square_128, Pass::states), "log_decay_total")->writable);
 }
 
 TEST(AxisSizes, OffsetsAreOneMoreThanSequences) {

@@ -51,8 +51,7 @@ std::vector<std::vector<std::byte>> results(const Operator& op, const Problem& p
   ForwardArguments arguments{.scale = 0.5};
   for (Placed& each : placed) bind_tensor(arguments, each.name(), each.view());
   const auto past = reinterpret_cast<std::uintptr_t>(workspace.data()) % 16;
-  arguments.workspace = Tensor(workspace.data() + (past == 0 ? 0 : 16 - past), dtype::f32,
-                               {static_cast<std::int64_t>(op.workspace_bytes(shape) / 4)});
+  arguments.workspace = {workspace.data() + (past == 0 ? 0 : 16 - past), op.workspace_bytes(shape)};
   op.forward(arguments);
   std::vector<std::vector<std::byte>> written;
   for (std::size_t i = inputs; i < placed.size(); ++i) written.push_back(placed[i].contents());

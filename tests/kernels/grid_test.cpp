@@ -62,8 +62,7 @@ TEST(Grid, StridesPastTwoToThe31) {
     const Operator op = compile(variants::linear, options, cpu_device(3));
     std::vector<std::byte> workspace(op.workspace_bytes({.batch = batch, .tokens = tokens}) + 256);
     const auto aligned = (reinterpret_cast<std::uintptr_t>(workspace.data()) + 255) / 256 * 256;
-    arguments.workspace =
-        Tensor(reinterpret_cast<void*>(aligned), dtype::f32, {static_cast<std::int64_t>(workspace.size() - 256) / 4});
+    arguments.workspace = {reinterpret_cast<std::byte*>(aligned), workspace.size() - 256};
     op.forward(arguments);
     ForwardArguments exact = arguments;
     exact.o = Tensor(reference.data(), dtype::f64, {batch, tokens, 1, dim});

@@ -67,15 +67,13 @@ std::vector<std::byte> output_of(const Operator& op, const Problem& problem, con
     if (tensor.shape.size() >= 3 && tensor.shape[1] == T)
       bind_tensor(arguments, tensor.name, kept.emplace_back(tensor, layout_of(tensor.name)).tensor());
     else
-      bind_tensor(arguments, tensor.name,
-                  Tensor(const_cast<std::byte*>(tensor.bytes.data()), tensor.type, tensor.shape));
+      bind_tensor(arguments, tensor.name, tensor.view());
   }
   Laid output(make_tensor("o", dtype::bf16, {B, T, HV, V}), layout_of("o"));
   bind_tensor(arguments, "o", output.tensor());
   const Shape shape{.batch = B, .tokens = T, .heads = H, .value_heads = HV};
-  HostTensor workspace =
-      make_tensor("workspace", dtype::f32, {static_cast<std::int64_t>(op.workspace_bytes(shape)) / 4 + 1});
-  arguments.workspace = workspace.view();
+  std::vector<std::byte> workspace(op.workspace_bytes(shape));
+  arguments.workspace = workspace;
   op.forward(arguments);
   return output.gathered();
 }

@@ -58,7 +58,7 @@ inline void expect_the_same_without_maps(const Device& device, const Variant& va
     ForwardArguments given;
     given.q = seen(q.there), given.k = seen(k.there), given.v = seen(v.there), given.o = o.there;
     given.inputs = {{input, seen(x.there)}};
-    given.workspace = workspace.there;
+    given.workspace = workspace.bytes();
     op.forward(given);
     device.synchronize();
     return o.download().values();

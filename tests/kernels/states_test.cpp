@@ -66,7 +66,7 @@ struct States {
     all.q = side(q), all.k = side(k), all.v = side(v);
     if (decays()) all.inputs = {{"g", side(g)}};
     all.initial_state = side(initial), all.final_state = side(final_state), all.o = side(o);
-    all.workspace = side(workspace);
+    all.workspace = workspace.bytes();
     if (!offsets.empty()) all.cu_seqlens = side(cu_seqlens);
     return all;
   }

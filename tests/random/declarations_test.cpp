@@ -54,9 +54,8 @@ std::vector<HostTensor> run(const Operator& op, const Declared& declared, Proble
 
   const Dims& dims = problem.dims;
   const Shape shape{dims.batch, dims.tokens, dims.heads, dims.value_heads, declared.packed ? dims.sequences : 0};
-  HostTensor workspace =
-      make_tensor("workspace", dtype::f32, {static_cast<std::int64_t>(op.workspace_bytes(shape)) / 4 + 1});
-  arguments.workspace = workspace.view();
+  std::vector<std::byte> workspace(op.workspace_bytes(shape));
+  arguments.workspace = workspace;
   op.forward(arguments);
   std::size_t next = inputs;
   for (HostTensor& tensor : results)

@@ -259,16 +259,20 @@ TEST(Call, WorkspaceOfTheChunkLevel) {
   const CallChecker checker(program, true);
   const auto bytes = workspace_of(program).evaluate(sizes_of({B, T, H, HV, 0}));
   ASSERT_GT(bytes, 0);
-  EXPECT_NE(refusal(checker, [](auto&) {})
-                .find("tensor 'workspace': the tensor is missing; given nothing; accepted: " + std::to_string(bytes)),
-            std::string::npos);
   EXPECT_NE(
-      refusal(checker, [&](auto& a) { a.workspace = Tensor(memory, dtype::bf16, {bytes / 2 - 1}); }).find("too small"),
+      refusal(checker, [](auto&) {})
+          .find("tensor 'workspace': the workspace is missing; given nothing; accepted: " + std::to_string(bytes)),
       std::string::npos);
-  EXPECT_NE(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory + 8, dtype::f32, {bytes / 4}); })
-                .find("does not serve"),
+  auto* const place = reinterpret_cast<std::byte*>(memory);
+  const auto size = static_cast<std::size_t>(bytes);
+  EXPECT_NE(refusal(checker, [&](auto& a) { a.workspace = {place, size - 1}; }).find("too small"), std::string::npos);
+  EXPECT_NE(refusal(checker,
+                    [&](auto& a) {
+                      a.workspace = {place + 8, size};
+                    })
+                .find("is not aligned; given an address 8 bytes past a multiple"),
             std::string::npos);
-  EXPECT_EQ(refusal(checker, [&](auto& a) { a.workspace = Tensor(memory, dtype::f32, {bytes / 4}); }), "accepted");
+  EXPECT_EQ(refusal(checker, [&](auto& a) { a.workspace = {place, size}; }), "accepted");
 }
 
 TEST(Call, EmptyCalls) {
@@ -300,11 +304,21 @@ TEST(Call, StatesAndCombine) {
   EXPECT_THROW(checker.states(given, {}), Error) << "nothing to write";
 
   const Tensor state(memory, dtype::f32, {3, HV, K, V});
-  const Call call = checker.combine(state, Tensor(memory, dtype::f32, {3, HV, K}), state);
+  const Program joining = program_of("gla_sigmoid", Level::serial, Pass::combine);
+  const CallChecker joins(joining, true);
+  const Tensor sums = Tensor::view(memory, dtype::f32, {3, HV, K}),
+               earlier = Tensor::view(memory, dtype::f32, {3, HV, K, V});
+  const Call call = joins.combine(state, sums, earlier);
   EXPECT_EQ(call.arguments->sequences, 3);
-  EXPECT_EQ(program_of("gla_sigmoid", Level::serial, Pass::combine).kernels[0].items.evaluate(sizes_of(call.shape)),
-            3 * HV);
-  EXPECT_THROW(checker.combine(state, total, state), Error) << "N differs";
+  EXPECT_EQ(joining.kernels[0].items.evaluate(sizes_of(call.shape)), 3 * HV);
+  for (const CallTensor& each : call.tensors) {
+    EXPECT_TRUE(each.initialized) << each.name;
+    EXPECT_EQ(each.writable, each.name == "final_state") << each.name;
+  }
+  EXPECT_EQ(call.tensors.size(), 3u);
+  EXPECT_THROW(joins.combine(state, total, earlier), Error) << "N differs";
+  EXPECT_THROW(joins.combine(earlier, sums, earlier), Error) << "a view is not written";
+  EXPECT_THROW(joins.combine(state, {}, earlier), Error);
 }
 
 }  // namespace

@@ -108,6 +108,17 @@ TEST_F(CudaModules, EachKernelComesFromItsOwnCubin) {
   EXPECT_EQ(launched, (std::vector<std::string>{entry(2), entry(0), entry(1)}));
 }
 
+TEST_F(CudaModules, AnExportIsLoadedOnce) {
+  const std::string whole = "whole";
+  {
+    const CudaKernels kernels(driver, context, program, whole);
+    EXPECT_EQ(found, (std::vector<std::string>{"whole: " + entry(0), "whole: " + entry(1), "whole: " + entry(2)}));
+    EXPECT_EQ(loaded.size(), 1u);
+  }
+  refused = entry(1);
+  EXPECT_THROW(CudaKernels(driver, context, program, whole), Error);
+}
+
 TEST_F(CudaModules, NoneStaysLoadedWhereOneIsRefused) {
   for (const std::string& each : {std::string("first"), std::string("third"), entry(0), entry(2)}) {
     refused = each;
@@ -138,7 +149,7 @@ TEST_F(CudaModules, TensorMapsAreWhatTheDriverMakes) {
   EXPECT_FALSE(kernels.encode(tensor, map)) << "then copies go without";
   Driver older = recorder();
   older.cuTensorMapEncodeTiled = nullptr;
-  EXPECT_FALSE(CudaKernels(older, context, program, {}).encode(tensor, map));
+  EXPECT_FALSE(CudaKernels(older, context, program, std::vector<BuiltCubin>()).encode(tensor, map));
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -76,6 +77,8 @@ class DeviceTensor {
     device_.download(bytes_.data(), there_.get(), bytes_.size());
     return *this;
   }
+  // The whole of it in the device's memory.
+  std::span<std::byte> bytes() const { return {static_cast<std::byte*>(there_.get()), bytes_.size()}; }
   // All elements in row-major order.
   std::vector<double> values() const {
     std::vector<double> all;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <cmath>
 #include <utility>
 #include <vector>
 
@@ -32,14 +33,18 @@ TEST(Buffers, OwnTheirMemoryAndMove) {
   first.upload(values.data());
   Buffer second = std::move(first);
   EXPECT_FALSE(static_cast<bool>(first));
-  EXPECT_EQ(first.bytes(), 0u);
-  EXPECT_FALSE(static_cast<bool>(first.tensor()));
+  EXPECT_EQ(first.size(), 0u);
+  EXPECT_TRUE(first.bytes().empty());
   first.download(back.data());
   EXPECT_EQ(back, std::vector<float>(4)) << "an empty buffer has no bytes";
   Buffer third;
   third = std::move(second);
-  EXPECT_EQ(third.bytes(), 16u);
-  EXPECT_EQ(third.tensor().elements(), 4);
+  EXPECT_EQ(third.size(), 16u);
+  EXPECT_EQ(third.bytes().size(), 16u);
+  EXPECT_EQ(third.tensor(dtype::f32, {2, 2}).data, third.data());
+  EXPECT_NE(refusal([&] { (void)third.tensor(dtype::f32, {5}); }).find("does not fit in the buffer"),
+            std::string::npos);
+  EXPECT_THROW((void)third.tensor(dtype::f32, {std::int64_t{1} << 62}), Error) << "bytes past 64 bits";
   third.download(back.data());
   EXPECT_EQ(back, values);
   EXPECT_NE(refusal([] { Buffer(Device(), 1); }).find("an empty device"), std::string::npos);
@@ -51,7 +56,6 @@ TEST(Views, AreReadAndNeverWritten) {
   const Tensor in = Tensor::view(ones.data(), dtype::f32, {1, T, 1, K});
   const Tensor out(o.data(), dtype::f32, {1, T, 1, K});
   const Operator op = linear();
-  Buffer workspace(op.device(), 1024);
   op.forward({.q = in, .k = in, .v = in, .o = out});
   EXPECT_FLOAT_EQ(o.back(), T * 4);  // K * T / sqrt(K)
 
@@ -64,12 +68,24 @@ TEST(Views, AreReadAndNeverWritten) {
             }).find("'final_state': " + words),
             std::string::npos);
   op.forward({.q = in, .k = in, .v = in, .initial_state = constant_state, .o = out});
-  for (const bool states : {false, true})
-    EXPECT_NE(refusal([&] {
-                const ForwardArguments given{.q = in, .k = in, .v = in, .o = out, .workspace = in};
-                states ? op.states(given, {}) : op.forward(given);
-              }).find("'workspace': " + words),
-              std::string::npos);
+}
+
+template <class T>
+concept MakesTensor = requires(T* data) {
+  Tensor::of(data, {1});
+};
+static_assert(MakesTensor<const float> && MakesTensor<std::int64_t> && !MakesTensor<void> && !MakesTensor<char>);
+
+TEST(Views, TakeTheTypeOfTheirElements) {
+  const std::int32_t offsets[] = {0, 3};
+  const Tensor view = Tensor::of(offsets, {2});
+  EXPECT_TRUE(view.read_only && view.type == dtype::i32 && view.data == offsets);
+  double numbers[6] = {};
+  const std::vector<std::int64_t> shape = {2, 2}, strides = {3, 1};
+  const Tensor strided = Tensor::of(numbers, shape, strides);
+  EXPECT_TRUE(!strided.read_only && strided.type == dtype::f64 && strided.strides[0] == 3);
+  EXPECT_EQ(Tensor::view(numbers, dtype::f64, shape, {5, 1}).strides[0], 5);
+  EXPECT_THROW(Tensor::view(numbers, dtype::f64, shape, {1}), Error);
 }
 
 TEST(Operators, SayWhatAPassTakes) {
@@ -85,7 +101,28 @@ TEST(Operators, SayWhatAPassTakes) {
   EXPECT_TRUE(named("final_state").writable && named("final_state").optional && named("final_state").contiguous);
   const std::vector<TensorInfo> states = op.tensors(Pass::states);
   EXPECT_EQ(std::ranges::find(states, "q", &TensorInfo::name), states.end());
-  EXPECT_NE(std::ranges::find(states, "log_decay_total", &TensorInfo::name), states.end());
+  EXPECT_TRUE(std::ranges::find(states, "log_decay_total", &TensorInfo::name)->writable);
+  for (const TensorInfo& each : op.tensors(Pass::combine)) {
+    EXPECT_FALSE(each.optional) << each.name;
+    EXPECT_EQ(each.writable, each.name == "final_state") << each.name;
+    EXPECT_EQ(each.updated, each.name == "final_state") << each.name;
+  }
+}
+
+// What combine() only reads may be constant; what it updates may not.
+TEST(Operators, CombineWritesWhatItSaysThatItWrites) {
+  const Operator op = compile(variants::simple_gla, {.key_dim = K, .value_dim = K, .dtype = dtype::f32}, Device::cpu());
+  const std::vector<float> earlier(K * K, 2.0f), total(1, -1.0f);
+  std::vector<float> state(K * K, 1.0f);
+  const Tensor constant = Tensor::of(earlier.data(), {1, 1, K, K}), sums = Tensor::of(total.data(), {1, 1});
+  op.combine(Tensor::of(state.data(), {1, 1, K, K}), sums, constant);
+  EXPECT_NEAR(state.back(), 1 + 2 * std::exp(-1.0f), 1e-6);
+  EXPECT_NE(refusal([&] { op.combine(constant, sums, constant); }).find("'final_state': a tensor that is written"),
+            std::string::npos);
+  EXPECT_NE(refusal([&] {
+              op.combine(Tensor::of(state.data(), {1, 1, K, K}), {}, constant);
+            }).find("'log_decay_total': the tensor is missing"),
+            std::string::npos);
 }
 
 TEST(Operators, SayWhichPassesTheyHaveAndWhatTheseNeed) {

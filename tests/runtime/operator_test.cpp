@@ -70,7 +70,7 @@ struct Problem {
     all.initial_state = side(initial);
     all.o = side(o);
     all.final_state = side(final_state);
-    all.workspace = side(workspace);
+    all.workspace = workspace.bytes();
     return all;
   }
 };

@@ -15,7 +15,8 @@ struct OracleTensor {
   std::vector<std::int64_t> shape;
   std::vector<double> values;  // row-major
 
-  Tensor view() { return Tensor(values.data(), dtype::f64, shape); }
+  Tensor view() { return Tensor::of(values.data(), shape); }
+  Tensor view() const { return Tensor::of(values.data(), shape); }
 };
 struct OracleOutputs {
   OracleTensor o;            // [B, T, HV, V]

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <cstddef>
-#include <initializer_list>
+#include <span>
 #include <utility>
 
 #include <rankone/device.hpp>
@@ -34,11 +34,11 @@ class Buffer {
 
   explicit operator bool() const { return data_ != nullptr; }
   void* data() const { return data_; }
-  std::size_t bytes() const { return bytes_; }
-  // The whole of it, as operators take a workspace; absent where it is empty.
-  Tensor tensor() const {
-    return data_ != nullptr ? Tensor(data_, dtype::f32, {static_cast<std::int64_t>(bytes_ / sizeof(float))}) : Tensor();
-  }
+  std::size_t size() const { return bytes_; }  // in bytes
+  // The whole of it, as calls take a workspace.
+  std::span<std::byte> bytes() const { return {static_cast<std::byte*>(data_), bytes_}; }
+  // A contiguous tensor at its start. Throws Error(invalid_argument) where the buffer is smaller.
+  Tensor tensor(dtype type, SizeList shape) const;
 
   // All bytes, from and to the host's memory, in the order of `stream`. Both wait until it is done.
   void upload(const void* from, void* stream = nullptr) const {

@@ -10,10 +10,10 @@
 
 namespace rankone {
 
+namespace detail {  // the library's own
 class DeviceBackend;
-namespace detail {
-struct DeviceAccess;  // the library's own: runtime/backend.hpp
-}
+struct DeviceAccess;
+}  // namespace detail
 
 // A cheap handle; copies refer to the same device. All members are safe from many threads.
 // A default-constructed or moved-from device is empty: it may be assigned, destroyed and asked whether it is one, and
@@ -45,10 +45,10 @@ class Device {
 
  private:
   friend struct detail::DeviceAccess;
-  explicit Device(std::shared_ptr<DeviceBackend> backend) : backend_(std::move(backend)) {}
-  DeviceBackend& backend() const;
+  explicit Device(std::shared_ptr<detail::DeviceBackend> backend) : backend_(std::move(backend)) {}
+  detail::DeviceBackend& backend() const;
 
-  std::shared_ptr<DeviceBackend> backend_;
+  std::shared_ptr<detail::DeviceBackend> backend_;
 };
 
 }  // namespace rankone

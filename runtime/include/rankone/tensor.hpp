@@ -3,11 +3,13 @@
 #pragma once
 
 #include <array>
+#include <concepts>
+#include <cstddef>
 #include <cstdint>
 #include <initializer_list>
 #include <span>
 #include <string>
-#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,6 +20,40 @@ namespace rankone {
 
 inline constexpr int max_rank = 4;
 
+// Sizes or strides, outermost first: {B, T, H, K}, or any span, array or vector of std::int64_t. It keeps nothing: what
+// it was made from has to last as long as the call that it is given to.
+class SizeList {
+ public:
+  SizeList(std::initializer_list<std::int64_t> sizes) { data_ = sizes.begin(), size_ = sizes.size(); }
+  template <class Range>
+  requires std::convertible_to<const Range&, std::span<const std::int64_t>> SizeList(const Range& sizes) {
+    const std::span<const std::int64_t> span = sizes;
+    data_ = span.data(), size_ = span.size();
+  }
+
+  const std::int64_t* begin() const { return data_; }
+  const std::int64_t* end() const { return data_ + size_; }
+  std::size_t size() const { return size_; }
+
+ private:
+  const std::int64_t* data_ = nullptr;
+  std::size_t size_ = 0;
+};
+
+// What Tensor::of() takes for a C++ type of elements. A program adds its own 16-bit floats:
+//   template <> inline constexpr rankone::dtype rankone::element_type<__nv_bfloat16> = rankone::dtype::bf16;
+template <class T> inline constexpr dtype element_type = static_cast<dtype>(255);
+template <> inline constexpr dtype element_type<float> = dtype::f32;
+template <> inline constexpr dtype element_type<double> = dtype::f64;
+template <> inline constexpr dtype element_type<std::int32_t> = dtype::i32;
+template <> inline constexpr dtype element_type<std::int64_t> = dtype::i64;
+template <class T>
+concept Element = element_type<std::remove_const_t<T>>
+!= static_cast<dtype>(255) && size_of(element_type<std::remove_const_t<T>>) == sizeof(T);
+
+// Memory that stays the caller's, in the device that the call runs on: at most 4 dimensions, no dimensions are a scalar.
+// Without strides it is contiguous and row-major. All that make one throw Error(invalid_argument) for more dimensions,
+// or another number of strides than of sizes; whether it fits a call, the call says.
 struct Tensor {
   void* data = nullptr;
   dtype type = dtype::f32;
@@ -26,20 +62,29 @@ struct Tensor {
   std::array<std::int64_t, max_rank> strides{};  // in elements
   bool read_only = false;                        // made by view()
 
-  Tensor() = default;
-  // A contiguous, row-major tensor of at most 4 dimensions, in memory that stays the caller's; no dimensions are a
-  // scalar. All throw Error(invalid_argument) for more dimensions, or another number of strides.
-  Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape);
-  Tensor(void* data, dtype type, std::initializer_list<std::int64_t> shape,
-         std::initializer_list<std::int64_t> strides);
-  Tensor(void* data, dtype type, std::span<const std::int64_t> shape);
+  Tensor() = default;  // absent
+  Tensor(void* data, dtype type, SizeList shape);
+  Tensor(void* data, dtype type, SizeList shape, SizeList strides);
   // Of memory that may not be written: an input. It is refused wherever a call writes.
-  static Tensor view(const void* data, dtype type, std::initializer_list<std::int64_t> shape);
-  static Tensor view(const void* data, dtype type, std::span<const std::int64_t> shape);
+  static Tensor view(const void* data, dtype type, SizeList shape);
+  static Tensor view(const void* data, dtype type, SizeList shape, SizeList strides);
+  // With the type of its elements; of constant elements a view.
+  template <Element T> static Tensor of(T* data, SizeList shape) {
+    if constexpr (std::is_const_v<T>)
+      return view(data, element_type<std::remove_const_t<T>>, shape);
+    else
+      return Tensor(data, element_type<T>, shape);
+  }
+  template <Element T> static Tensor of(T* data, SizeList shape, SizeList strides) {
+    if constexpr (std::is_const_v<T>)
+      return view(data, element_type<std::remove_const_t<T>>, shape, strides);
+    else
+      return Tensor(data, element_type<T>, shape, strides);
+  }
 
   explicit operator bool() const { return data != nullptr; }
-  std::int64_t elements() const;
-  bool contiguous() const;
+  std::int64_t elements() const;  // throws Error(invalid_argument) for more than 2^63 - 1
+  bool contiguous() const;        // row-major without gaps
 };
 
 struct NamedTensor {
@@ -51,19 +96,20 @@ struct NamedScalar {
   double value = 0;
 };
 
-// Everything a forward launch reads and writes. Shapes and strides: README, "Tensors".
-// An absent tensor is default-constructed; `scale` 0 takes the variant's own.
+// Everything a forward launch reads and writes. Operator::tensors() lists types and axes; an absent tensor is
+// default-constructed. The last dimension of each is contiguous; other strides are free, but for states, cu_seqlens,
+// start_positions and parameters, which have no gaps. Bases and strides of 16 bytes are fastest.
 struct ForwardArguments {
   Tensor q{}, k{}, v{};                // [B, T, H, K], [B, T, H, K], [B, T, HV, V]
   std::vector<NamedTensor> inputs{};   // the variant's token inputs and parameters, by name
-  std::vector<NamedScalar> scalars{};  // the variant's named scalars
-  double scale = 0;
-  Tensor initial_state{};    // [N, HV, K, V] float32
-  Tensor cu_seqlens{};       // int32 or int64 [N + 1], on the device; then B = 1
-  Tensor start_positions{};  // int64 [N], on the device: position() of each sequence's first token; absent: 0
-  Tensor o{};                // [B, T, HV, V]
-  Tensor final_state{};      // [N, HV, K, V] float32
-  Tensor workspace{};        // at least workspace_bytes(...) bytes, 16-byte aligned
+  std::vector<NamedScalar> scalars{};  // the variant's named scalars, all of them
+  double scale = 0;                    // of the read; 0: the variant's own, or else K^-0.5
+  Tensor initial_state{};              // [N, HV, K, V] float32; absent: zeros
+  Tensor cu_seqlens{};                 // int32 or int64 [N + 1], from 0 to T, on the device; then B = 1
+  Tensor start_positions{};            // int64 [N], on the device: position() of each sequence's first token; absent: 0
+  Tensor o{};                          // [B, T, HV, V], written
+  Tensor final_state{};                // [N, HV, K, V] float32, written where it is given
+  std::span<std::byte> workspace{};  // on the device, 16-byte aligned, at least workspace_bytes(...); contents are free
 };
 
 }  // namespace rankone

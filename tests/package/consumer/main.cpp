@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // One token of linear attention on the CPU device, against o = K^-0.5 (q . k) v worked out by hand.
 #include <cmath>
+#include <cstddef>
 #include <cstdio>
 #include <vector>
 
@@ -13,12 +14,12 @@ int main() {
   for (int i = 0; i < dim; ++i) v[std::size_t(i)] = float(i);
 
   const Operator op = compile(variants::linear, {.key_dim = dim, .value_dim = dim, .dtype = dtype::f32}, Device::cpu());
-  std::vector<float> workspace(op.workspace_bytes({.batch = 1, .tokens = 1, .heads = 1}) / sizeof(float) + 1);
+  std::vector<std::byte> workspace(op.workspace_bytes({.batch = 1, .tokens = 1, .heads = 1}));
   op.forward({.q = {q.data(), dtype::f32, {1, 1, 1, dim}},
               .k = {k.data(), dtype::f32, {1, 1, 1, dim}},
               .v = {v.data(), dtype::f32, {1, 1, 1, dim}},
               .o = {o.data(), dtype::f32, {1, 1, 1, dim}},
-              .workspace = {workspace.data(), dtype::f32, {std::int64_t(workspace.size())}}});
+              .workspace = workspace});
 
   for (int i = 0; i < dim; ++i)
     if (!(std::abs(o[std::size_t(i)] - 0.5f * float(i)) <= 1e-5f)) {

@@ -55,4 +55,7 @@ constexpr bool reads_key(const Variant& variant) {
   return !variant.has(Formula::key) || reads(variant.formula(Formula::key), Operation::key);
 }
 
+// Whether its formulas count tokens: then a call that goes on says from which.
+constexpr bool reads_position(const Variant& variant) { return !leaves_of(variant, Operation::position).empty(); }
+
 }  // namespace rankone
