@@ -209,10 +209,15 @@ std::optional<Draws> fixed_draws(const Formulas& formulas, const Dims& dims, con
                                  Draws draws, Inputs inputs) {
   constexpr std::size_t most_fixed = 4;  // 4^4 choices; further tensors have the one of the middle
   constexpr double middle = 0.5, unit = 1;
-  constexpr std::array weak{-1e-4, middle, 9.0, -9.0}, strong{-20.0, middle, 20.0, -320.0};
+  constexpr std::array weak{-1e-4, middle, 9.0, -9.0}, moderate{-0.5, middle, 2.0, -2.0},
+      strong{-20.0, middle, 20.0, -320.0};
   const bool equal = inputs == Inputs::equal;
-  const std::array<double, 4>& values = equal ? weak : strong;
-  const double wanted = equal ? -1e-4 : -20;
+  // A key such as 1 - decay() has few digits where the decay is near 1, however it is rounded.
+  const bool key_reads_decay = std::ranges::any_of(formulas, [](const auto& each) {
+    return each.first.formula == Formula::key && reads(each.second, Operation::decay);
+  });
+  const std::array<double, 4>& values = !equal ? strong : key_reads_decay ? moderate : weak;
+  const double wanted = !equal ? -20 : key_reads_decay ? -0.5 : -1e-4;
   const std::vector<std::string> names = tensors_of(formulas);
   if (equal) draws.everything = unit;
   std::optional<Draws> best;

@@ -25,7 +25,7 @@ enum class Distribution : unsigned char {
 // What a problem's inputs are like. All of them keep log-decays at most 0 and formulas finite.
 enum class Inputs : unsigned char {
   random,
-  equal,  // every token the same, under decays near exp(-1e-4): roundings err alike and add up
+  equal,  // every token the same, under decays near exp(-1e-4), or exp(-0.5) where keys read them: roundings err alike
   strong  // random, under decays near exp(-20)
 };
 std::string_view name_of(Inputs inputs);
