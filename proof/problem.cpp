@@ -115,9 +115,8 @@ void fill_integers(HostTensor& tensor, const Port& port, const RandomInputs& inp
   }
 }
 
-}  // namespace
-
-Dims require_drawable(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
+// With the number of sequences.
+Dims require_sizes(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
   dims.sequences = dims.batch;
   if (is_packed(inputs)) {
     if (dims.batch != 1)
@@ -126,6 +125,13 @@ Dims require_drawable(const Variant& variant, const CompileOptions& options, Dim
     dims.sequences = static_cast<std::int64_t>(boundaries_of(inputs, dims.tokens).size()) - 1;
   }
   require_memory(variant, options, dims);
+  return dims;
+}
+
+}  // namespace
+
+Dims require_drawable(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
+  dims = require_sizes(variant, options, dims, inputs);
   choose_draws(variant, dims, complete(variant, inputs.scalars), inputs.kind);
   return dims;
 }
@@ -135,7 +141,7 @@ bool is_drawable(const Variant& variant, const Dims& dims, const RandomInputs& i
 }
 
 Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
-  dims = require_drawable(variant, options, dims, inputs);
+  dims = require_sizes(variant, options, dims, inputs);
   Problem problem{.variant = variant, .options = options, .dims = dims, .inputs = inputs.kind};
   problem.scalars = complete(variant, inputs.scalars);
   const Draws draws = choose_draws(variant, dims, problem.scalars, inputs.kind);
