@@ -13,7 +13,8 @@ enum class redundant : unsigned char {
   without_weights,         // nobody waits for this group of products alone
   without_range_scales,    // nothing touches the products' sums in between
   where_output_meets,      // the warp has met since, before its output left
-  but_for_the_compiler     // which must see that no product under way writes the state, or waits for all of them
+  but_for_the_compiler,    // which must see that no product under way writes the state, or waits for all of them
+  where_poison_is_seen  // the CPU device's, in sums that are not there yet: not finite, and what is done about that is right, too
 };
 
 }  // namespace rankone

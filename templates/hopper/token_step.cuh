@@ -29,12 +29,10 @@ template <class T> struct TokenStep {
     read_state(o);
     unsigned weighted[blocks][4];
     load_weighted(weighted);
-    [[maybe_unused]] bool spoilt = false;
-    if constexpr (T::writes_output && !T::range_scaled) spoilt = Values::are_spoilt(weighted);  // while products run
     update_state(weighted);
     if constexpr (T::writes_output) {
       if constexpr (T::weighted || T::range_scaled) decay_output(o);
-      add_scores(o, spoilt);
+      add_scores(o);
       warp_tile.write(0, o, [&](int token) {
         if constexpr (T::range_scaled) {
           const Pair units = shared_load<Pair>(base + layout.range + token * 4);
@@ -124,11 +122,19 @@ template <class T> struct TokenStep {
     }
     wgmma_settle(o);
   }
-  RK_DEVICE void add_scores(Output& o, bool spoilt) {
+  // Whether a value of the chunk may not be finite. Where they meet the state, every key of their column tells: two words,
+  // where all values of the lane would be many.
+  RK_DEVICE bool may_be_spoilt(const unsigned (&v)[blocks][4]) {
+    if constexpr (T::range_scaled) return Values::are_spoilt(v);  // the state has other units, and stays finite
+    wgmma_wait<0>(redundant::where_poison_is_seen);
+    state.settle();
+    return any_lane(!is_finite(state.values[0][0]) || !is_finite(state.values[0][2]));
+  }
+  RK_DEVICE void add_scores(Output& o) {
     const Tile scores{base + layout.scores};
     unsigned v[blocks][4];
-    values().load(v);                                               // once more: registers are dearer
-    if constexpr (T::range_scaled) spoilt = Values::are_spoilt(v);  // likewise
+    values().load(v);  // once more: registers are dearer
+    const bool spoilt = may_be_spoilt(v);
     if (spoilt) Values::clear_spoilt(v);
     wgmma_fence();
 #pragma unroll
