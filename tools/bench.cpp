@@ -110,7 +110,7 @@ int command_bench(const Options& options) {
       row.set("row", what.caption);
       if (what.goal_ms > 0) row.set("goal_ms", what.goal_ms);
       if (what.goal_fraction > 0) row.set("goal_fraction", what.goal_fraction);
-      cells.insert(cells.begin() + 5, {what.goal_ms > 0 ? fixed(what.goal_ms, 2) : "",
+      cells.insert(cells.begin() + 5, {what.goal_ms > 0 ? fixed(what.goal_ms, 3) : "",
                                        what.goal_fraction > 0 ? percent(what.goal_fraction) : "", what.caption});
       note(options,
            std::string(what.caption) + ": " + std::string(variant.name.view()) + " " + fixed(milliseconds, 4) + " ms");
