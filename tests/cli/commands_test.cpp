@@ -110,14 +110,16 @@ TEST(Commands, AnArchitectureWithoutItsSuffixIsTakenWithAWarning) {
 }
 
 TEST(Commands, LongWorkShowsThatItGoesOnOnATerminalAlone) {
-  // Far more than any machine does before it is stopped, and stopped well after the two seconds that are waited in silence.
-  const std::string work =
-      "timeout 4 " + std::string(RANKONE_COMMAND) + " check gla --device cpu --shape T=400000,H=2,K=64,V=64 --seed 9";
-  const Finished shown = run({"script", "-qec", work, "/dev/null"});
+  // More than a fast machine does in the two seconds that are waited in silence; a slow one is stopped.
+  const auto work = [](const char* seconds) {
+    return std::string("timeout ") + seconds + " " + RANKONE_COMMAND +
+           " check gla --device cpu --shape T=40000,H=2,K=64,V=64 --seed 9";
+  };
+  const Finished shown = run({"script", "-qec", work("20"), "/dev/null"});
   if (shown.code == 127) GTEST_SKIP() << "no `script` here to make a terminal";
   EXPECT_NE(shown.out.find("checking gla"), std::string::npos) << shown.out;
-  EXPECT_EQ(run({"sh", "-c", work}).err.find("checking"), std::string::npos);
-  EXPECT_EQ(run({"script", "-qec", work + " --quiet", "/dev/null"}).out.find("checking"), std::string::npos);
+  EXPECT_EQ(run({"sh", "-c", work("5")}).err.find("checking"), std::string::npos);
+  EXPECT_EQ(run({"script", "-qec", work("5") + " --quiet", "/dev/null"}).out.find("checking"), std::string::npos);
 }
 
 TEST(Commands, AnUnknownLogLevelIsWarnedOfAtOnce) {
