@@ -12,6 +12,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/formula.hpp"
+#include "proof/place_leaves.hpp"
 
 namespace rankone {
 namespace {
@@ -74,6 +75,11 @@ struct Misfit {
   Expression formula{};
 };
 
+// The i-th of as many as are tried.
+TokenPlace place_of(const Dims& dims, std::int64_t i) {
+  return {.head = i % dims.value_heads, .heads = dims.value_heads, .position = i % (2 * dims.tokens)};
+}
+
 // `log_decays` becomes their mean over all samples, 0 where there is no decay.
 Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws,
               double& log_decays) {
@@ -81,14 +87,13 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
   for (std::uint64_t i = 0; i < samples; ++i) {
     const double element = draws.draw_element(1, 0, i);
     double mapped = element, decay = 1;
+    const TokenPlace place = place_of(dims, static_cast<std::int64_t>(i));
     const auto leaf = [&](const Leaf& leaf) -> double {
+      if (const auto value = value_at(place, leaf.operation)) return *value;
       switch (leaf.operation) {
         case Operation::element: return element;
         case Operation::key: return mapped;
         case Operation::decay: return decay;
-        case Operation::head: return static_cast<double>(i % static_cast<std::uint64_t>(dims.value_heads));
-        case Operation::heads: return static_cast<double>(dims.value_heads);
-        case Operation::position: return static_cast<double>(i % static_cast<std::uint64_t>(2 * dims.tokens));
         case Operation::scalar: return scalar_value(scalars, leaf.view());
         default: break;
       }
@@ -115,13 +120,10 @@ Parts parts_without_tensors(const Expression& expression, const Dims& dims, cons
     const auto operand = [&](short index) {
       return index < 0 ? std::optional(0.0) : parts[static_cast<std::size_t>(index)];
     };
-    std::optional<double>& part = parts.emplace_back();
+    std::optional<double>& part = parts.emplace_back(value_at(place_of(dims, i), node.operation));
     switch (node.operation) {
       case Operation::constant: part = node.value; continue;
       case Operation::scalar: part = scalar_value(scalars, expression.leaf(node).view()); continue;
-      case Operation::head: part = static_cast<double>(i % dims.value_heads); continue;
-      case Operation::heads: part = static_cast<double>(dims.value_heads); continue;
-      case Operation::position: part = static_cast<double>(i % dims.tokens); continue;
       default: break;
     }
     if (operand_count(node.operation) == 0) continue;

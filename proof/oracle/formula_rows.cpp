@@ -8,6 +8,7 @@
 #include <rankone/dsl/leaves.hpp>
 
 #include "proof/oracle/bind.hpp"
+#include "proof/place_leaves.hpp"
 #include "runtime/convert.hpp"
 
 namespace rankone::recurrence {
@@ -40,15 +41,13 @@ FormulaRows::FormulaRows(const Slot& slot, const Expression& formula, std::int64
 void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& place, double* row) const {
   const auto all = [&](double value) { std::fill_n(row, width_, value); };
   const auto copy = [&](const double* values) { std::copy_n(values, width_, row); };
+  if (const auto value = value_at({place.head, place.heads, place.position}, node.operation)) return all(*value);
   switch (node.operation) {
     case Operation::constant: return all(node.value);
     case Operation::scalar: return all(source.scalar);
     case Operation::element: return copy(place.element);
     case Operation::key: return copy(place.key);
     case Operation::decay: return copy(place.decay);
-    case Operation::head: return all(static_cast<double>(place.head));
-    case Operation::heads: return all(static_cast<double>(place.heads));
-    case Operation::position: return all(static_cast<double>(place.position));
     default: break;
   }
   const std::int64_t offset = place.batch * source.batch + place.token * source.token + place.head * source.head +
