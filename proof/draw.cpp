@@ -12,7 +12,6 @@
 #include <rankone/error.hpp>
 
 #include "codegen/formula.hpp"
-#include "proof/place_leaves.hpp"
 
 namespace rankone {
 namespace {
@@ -77,7 +76,9 @@ struct Misfit {
 
 // The i-th of as many as are tried.
 TokenPlace place_of(const Dims& dims, std::int64_t i) {
-  return {.head = i % dims.value_heads, .heads = dims.value_heads, .position = i % (2 * dims.tokens)};
+  return {.head = static_cast<double>(i % dims.value_heads),
+          .heads = static_cast<double>(dims.value_heads),
+          .position = static_cast<double>(i % (2 * dims.tokens))};
 }
 
 // `log_decays` becomes their mean over all samples, 0 where there is no decay.
@@ -89,7 +90,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
     double mapped = element, decay = 1;
     const TokenPlace place = place_of(dims, static_cast<std::int64_t>(i));
     const auto leaf = [&](const Leaf& leaf) -> double {
-      if (const auto value = value_at(place, leaf.operation)) return *value;
+      if (const auto value = place.value_of(leaf.operation)) return *value;
       switch (leaf.operation) {
         case Operation::element: return element;
         case Operation::key: return mapped;
@@ -120,7 +121,7 @@ Parts parts_without_tensors(const Expression& expression, const Dims& dims, cons
     const auto operand = [&](short index) {
       return index < 0 ? std::optional(0.0) : parts[static_cast<std::size_t>(index)];
     };
-    std::optional<double>& part = parts.emplace_back(value_at(place_of(dims, i), node.operation));
+    std::optional<double>& part = parts.emplace_back(place_of(dims, i).value_of(node.operation));
     switch (node.operation) {
       case Operation::constant: part = node.value; continue;
       case Operation::scalar: part = scalar_value(scalars, expression.leaf(node).view()); continue;

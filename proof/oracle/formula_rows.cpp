@@ -8,7 +8,6 @@
 #include <rankone/dsl/leaves.hpp>
 
 #include "proof/oracle/bind.hpp"
-#include "proof/place_leaves.hpp"
 #include "runtime/convert.hpp"
 
 namespace rankone::recurrence {
@@ -41,7 +40,9 @@ FormulaRows::FormulaRows(const Slot& slot, const Expression& formula, std::int64
 void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& place, double* row) const {
   const auto all = [&](double value) { std::fill_n(row, width_, value); };
   const auto copy = [&](const double* values) { std::copy_n(values, width_, row); };
-  if (const auto value = value_at({place.head, place.heads, place.position}, node.operation)) return all(*value);
+  const TokenPlace token{static_cast<double>(place.head), static_cast<double>(place.heads),
+                         static_cast<double>(place.position)};
+  if (const auto value = token.value_of(node.operation)) return all(*value);
   switch (node.operation) {
     case Operation::constant: return all(node.value);
     case Operation::scalar: return all(source.scalar);

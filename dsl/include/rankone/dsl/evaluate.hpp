@@ -4,6 +4,7 @@
 
 #include <array>
 #include <initializer_list>
+#include <optional>
 
 #include <rankone/dsl/expression.hpp>
 #include <rankone/dsl/math.hpp>
@@ -43,6 +44,22 @@ struct Binding {
   double value = 0;
 };
 
+// Where in a call a formula stands: leaves that are decided by nothing else.
+struct TokenPlace {
+  double head = 0, heads = 1;  // the value head, HV
+  double position = 0;         // of the token in its sequence
+
+  // None for any other leaf.
+  constexpr std::optional<double> value_of(Operation leaf) const {
+    switch (leaf) {
+      case Operation::head: return head;
+      case Operation::heads: return heads;
+      case Operation::position: return position;
+      default: return std::nullopt;
+    }
+  }
+};
+
 // What the leaves of an expression stand for.
 struct Environment {
   std::initializer_list<Binding> named{};  // inputs, parameters and scalars
@@ -50,13 +67,11 @@ struct Environment {
   double head = 0, heads = 1, position = 0;
 
   constexpr double operator()(const Leaf& leaf) const {
+    if (const auto value = TokenPlace{head, heads, position}.value_of(leaf.operation)) return *value;
     switch (leaf.operation) {
       case Operation::element: return element;
       case Operation::key: return key;
       case Operation::decay: return decay;
-      case Operation::head: return head;
-      case Operation::heads: return heads;
-      case Operation::position: return position;
       default: break;
     }
     for (const Binding& binding : named)
