@@ -90,6 +90,9 @@ void CallChecker::name_tensor(Call& call, const Port& port, const Tensor& tensor
 }
 
 void CallChecker::bind(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const {
+  if (tensor.rank < 0 || tensor.rank > max_rank)  // members are anybody's to set
+    sizes.refuse(port.name, "the tensor has a rank that no tensor has", std::to_string(tensor.rank),
+                 "0 to " + std::to_string(max_rank));
   // A parameter that runs over no axis is one number, in any shape.
   const bool number = port.axes.size() == 0 && is_given(tensor) && tensor.elements() == 1;
   sizes.check(port, number ? Tensor(tensor.data, tensor.type, {}) : tensor);

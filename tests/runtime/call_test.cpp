@@ -129,6 +129,16 @@ TEST_F(Refusals, TypesRanksAndShapes) {
             std::string::npos);
 }
 
+TEST_F(Refusals, MembersThatNobodySetRightly) {
+  for (const int rank : {-1, 9})
+    EXPECT_NE(after([&](ForwardArguments& a) {
+                a.k.rank = rank;
+              }).find("given " + std::to_string(rank) + "; accepted: 0 to 4"),
+              std::string::npos);
+  EXPECT_NE(after([&](ForwardArguments& a) { a.k.type = static_cast<dtype>(99); }).find("no element type"),
+            std::string::npos);
+}
+
 TEST_F(Refusals, HeadsThatDoNotShare) {
   EXPECT_EQ(
       after([](auto& a) {
