@@ -40,13 +40,12 @@ JsonFailure json_failure(const json::exception& error) {
   return {"this is not JSON", reason};
 }
 
-json parse_json(std::string_view text, std::string_view where) {
-  constexpr int max_depth = 64;
+json parse_json(std::string_view text, std::string_view where, int most_depth) {
   std::vector<std::set<std::string>> members;  // of each open object
   const auto watch = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > max_depth)
+    if (depth > most_depth)
       throw Error(ErrorCode::invalid_argument, "JSON is nested too deeply", std::to_string(depth) + " levels",
-                  "at most 64", std::string(where));
+                  "at most " + std::to_string(most_depth), std::string(where));
     if (event == json::parse_event_t::object_start) members.emplace_back();
     if (event == json::parse_event_t::object_end) members.pop_back();
     if (event == json::parse_event_t::key && !members.back().insert(value.get<std::string>()).second)

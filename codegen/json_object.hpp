@@ -20,7 +20,9 @@ struct JsonFailure {
 };
 JsonFailure json_failure(const nlohmann::json::exception& error);
 
-nlohmann::json parse_json(std::string_view text, std::string_view where);
+// Refuses, too, a member that stands twice, of which the parser would keep the later, and what nests deeper than `most_depth`,
+// which to quote would take a stack as deep.
+nlohmann::json parse_json(std::string_view text, std::string_view where, int most_depth = 64);
 
 class JsonObject {
  public:

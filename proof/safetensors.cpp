@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <set>
 #include <utility>
 
 #include <sys/stat.h>
@@ -57,29 +56,8 @@ void check_header_length(const std::string& where, std::uint64_t length, std::ui
   if (length > file_bytes - 8) refuse(where, "the file ends inside its header", given, "a whole safetensors file");
 }
 
-// The parser itself lets a repeated key win over the earlier one, so they are counted while it reads. Values that
-// stand deeper than any that a header holds are refused there too: to quote them would take a stack as deep.
 json parse_header(const std::string& where, const char* begin, const char* end) {
-  std::vector<std::set<std::string>> keys;
-  std::string repeated;
-  const json::parser_callback_t watch = [&](int depth, json::parse_event_t event, json& value) {
-    if (depth > deepest_header)
-      refuse(where, "the header nests too deeply",
-             "lists or objects more than " + std::to_string(deepest_header) + " deep",
-             "tensors by name, each with dtype, shape and data_offsets");
-    if (event == json::parse_event_t::object_start) keys.emplace_back();
-    if (event == json::parse_event_t::object_end) keys.pop_back();
-    if (event == json::parse_event_t::key && !keys.back().insert(value.get<std::string>()).second)
-      repeated = value.get<std::string>();
-    return true;
-  };
-  json header;
-  try {
-    header = json::parse(begin, end, watch);
-  } catch (const json::exception& failure) {
-    refuse(where, "the header is not valid JSON", json_failure(failure).given, "a JSON object");
-  }
-  if (!repeated.empty()) refuse(where, "a name stands twice in the header", "'" + repeated + "'", "each name once");
+  const json header = parse_json({begin, static_cast<std::size_t>(end - begin)}, where, deepest_header);
   if (!header.is_object()) refuse(where, "the header is not a JSON object", header.type_name(), "an object of tensors");
   return header;
 }
