@@ -42,7 +42,8 @@ class JsonSizes {
       const auto found = values_.find(size.get<std::string>());
       return found != values_.end() ? found->second : (*this)(definitions_.at(size.get<std::string>()));
     }
-    const auto& [name, operands] = *size.items().begin();
+    const std::string& name = size.begin().key();
+    const json& operands = size.begin().value();
     if (name == "select") return (*this)(operands.at((*this)(operands.at(0)) != 0 ? 1 : 2));
     const std::int64_t a = (*this)(operands.at(0)), b = (*this)(operands.at(1));
     if (name == "add") return a + b;
