@@ -21,7 +21,7 @@ struct Limits {
 constexpr Limits all_limits[] = {
     {dtype::bf16, Precision::tf32, 8, 3.2e-3, 2.4e-3},  // 2.97e-3 (hgrn2; others 2.82e-3), 1.95e-3
     {dtype::f16, Precision::tf32, 11, 7e-4, 3e-4},      // 5.5e-4, 2.4e-4
-    {dtype::f32, Precision::tf32, 11, 5.4e-4, 3.9e-4},  // 4.3e-4, 3.1e-4
+    {dtype::f32, Precision::tf32, 11, 7.6e-4, 3.9e-4},  // 6.1e-4 (mamba2 over few tokens; others 4.3e-4), 3.1e-4
     {dtype::f32, Precision::f32, 22, 4.6e-7, 3e-7},     // 3.7e-7, 2.4e-7
 };
 

@@ -196,7 +196,7 @@ TEST(Commands, CheckCoversTypesAndPrecisions) {
   };
   expect_bound("--dtype bf16", 3.2e-3);
   expect_bound("--dtype f16", 7e-4);
-  expect_bound("--dtype f32", 5.4e-4);
+  expect_bound("--dtype f32", 7.6e-4);
   expect_bound("--dtype f32 --precision f32", 4.6e-7);
   EXPECT_GT(bound("--shape T=1,H=1,K=1,V=1"), 3.2e-3) << "few elements are no typical ones";
 }
