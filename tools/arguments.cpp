@@ -54,7 +54,7 @@ class Reader {
   bool asks_for(std::string_view first, std::string_view second = {}) const {
     for (const std::string& word : words_) {
       if (word == "--") break;
-      if (word == first || word == second) return true;
+      if (word == first || (!second.empty() && word == second)) return true;
     }
     return false;
   }

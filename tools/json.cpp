@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "codegen/json_object.hpp"
+
 namespace rankone {
 namespace {
 
@@ -37,8 +39,8 @@ std::string dump(const Json& document) {
   return convert(document).dump(2, ' ', false, Ordered::error_handler_t::replace) + "\n";
 }
 
-std::string member_text(const std::string& text, const std::string& key) {
-  const Ordered object = Ordered::parse(text, nullptr, false);
+std::string member_text(const std::string& text, const std::string& key, const std::string& where) {
+  const nlohmann::json object = parse_json(text, where);
   return object.is_object() && object.contains(key) ? object[key].dump() : std::string();
 }
 

@@ -47,6 +47,6 @@ class Json {
 std::string dump(const Json& document);  // indented by two spaces, with a newline at the end
 
 // The text of member `key` of the JSON object `text`; empty where there is no such member, or no object.
-std::string member_text(const std::string& text, const std::string& key);
+std::string member_text(const std::string& text, const std::string& key, const std::string& where);
 
 }  // namespace rankone

@@ -81,31 +81,55 @@ void require_output(const std::string& path) {
                 "a file in a folder that can be written", "--out");
 }
 
+namespace {
+
+// Where a file of this name comes to lie: a link stays a link, whether or not its target is there.
+std::filesystem::path place_of(const std::string& path) {
+  constexpr int most_links = 40;
+  std::error_code failure;
+  std::filesystem::path target = path;
+  for (int links = 0; std::filesystem::is_symlink(target, failure); ++links) {
+    if (links == most_links)
+      throw Error(ErrorCode::io, "the output is a link that leads nowhere", path, "a file", "--out");
+    target = target.parent_path() / std::filesystem::read_symlink(target, failure);  // an absolute one replaces all
+  }
+  const std::filesystem::path whole = std::filesystem::weakly_canonical(target, failure);
+  return whole.empty() ? target : whole;
+}
+
+bool is_standard_output(const std::string& path) {
+  struct stat file = {}, standard = {};
+  return ::stat(path.c_str(), &file) == 0 && ::fstat(STDOUT_FILENO, &standard) == 0 && S_ISREG(file.st_mode) &&
+         file.st_dev == standard.st_dev && file.st_ino == standard.st_ino;
+}
+
+}  // namespace
+
 void require_distinct(const std::string& output, const std::string& input, const char* what) {
   const auto look = [](const std::string& path, int standard, struct stat& status) {
     return (path == "-" ? ::fstat(standard, &status) : ::stat(path.c_str(), &status)) == 0 && S_ISREG(status.st_mode);
   };
   struct stat to {
   }, from{};
-  if (!look(output, STDOUT_FILENO, to) || !look(input, STDIN_FILENO, from)) return;
+  const std::string place = output == "-" ? output : place_of(output).string();
+  if (!look(place, STDOUT_FILENO, to) || !look(input, STDIN_FILENO, from)) return;
   if (to.st_dev == from.st_dev && to.st_ino == from.st_ino)
     throw Error(ErrorCode::invalid_argument, std::string("the output would take the place of ") + what, output,
                 "another file", "--out");
 }
 
 void write_output(const std::string& path, std::string_view bytes) {
-  if (path == "-") return print(bytes);
+  if (path == "-" || is_standard_output(path)) return print(bytes);
   std::error_code failure;
-  const std::filesystem::path target = std::filesystem::weakly_canonical(path, failure);  // a link stays a link
-  if (std::filesystem::is_directory(target, failure))
+  if (std::filesystem::is_directory(path, failure))
     throw Error(ErrorCode::io, "the output is a directory", path, "a file", "--out");
-  if (std::filesystem::exists(target, failure) && !std::filesystem::is_regular_file(target, failure)) {
-    std::ofstream stream(target, std::ios::binary);
+  if (std::filesystem::exists(path, failure) && !std::filesystem::is_regular_file(path, failure)) {
+    std::ofstream stream(path, std::ios::binary);
     if (!(stream << bytes << std::flush))
       throw Error(ErrorCode::io, "writing failed", std::strerror(errno), "an output with room", path);
     return;
   }
-  publish_file(target.empty() ? std::filesystem::path(path) : target, {bytes});
+  publish_file(place_of(path), {bytes});
 }
 
 }  // namespace rankone

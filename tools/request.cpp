@@ -60,8 +60,9 @@ Variant resolve_variant(const std::string& given) {
     throw Error(ErrorCode::not_found, "an unknown variant" + did_you_mean(given, catalogue_list()), "'" + given + "'",
                 catalogue_names() + ", a JSON file, or - for JSON on standard input", "VARIANT");
   const std::string text = read_input(given);
-  const std::string spec = member_text(text, "spec");
-  return variant_from_json(spec.empty() ? text : spec, given == "-" ? "standard input" : given);
+  const std::string where = given == "-" ? "standard input" : given;
+  const std::string spec = member_text(text, "spec", where);
+  return variant_from_json(spec.empty() ? text : spec, where);
 }
 
 void require_words(const Options& options) {

@@ -122,6 +122,34 @@ TEST(Commands, LongWorkShowsThatItGoesOnOnATerminalAlone) {
   EXPECT_EQ(run({"script", "-qec", work("5") + " --quiet", "/dev/null"}).out.find("checking"), std::string::npos);
 }
 
+TEST(Commands, OutputsGoThroughLinksAndReplaceNone) {
+  const Folder folder;
+  const auto shell = [&](const std::string& line) { return run({"sh", "-c", "cd " + folder.path() + " && " + line}); };
+  const std::string emit = std::string(RANKONE_COMMAND) + " emit linear --arch sm_80 -o ";
+  EXPECT_NE(shell("ln -s /proc/self/fd/1 out; " + emit + "out -q | cat").out.find("__global__"), std::string::npos);
+  EXPECT_EQ(shell("test -L out").code, 0);
+  EXPECT_EQ(shell("ln -s target later; " + emit + "later -q; test -L later && test -s target").code, 0);
+  EXPECT_EQ(shell("ln -s b a; ln -s a b; " + emit + "a; test $? = 2 && test -L a").code, 0);
+  // A folder that is not there does not hide that it is the variant that would be written over.
+  const Finished hidden = shell("printf '{\"name\": \"mine\"}' > v.json; " + std::string(RANKONE_COMMAND) +
+                                " emit v.json --arch sm_80 -o none/../v.json");
+  EXPECT_EQ(hidden.code, 2) << hidden.err;
+  EXPECT_NE(hidden.err.find("take the place of the variant"), std::string::npos) << hidden.err;
+}
+
+TEST(Commands, WordsThatAreEmptyAreRefused) {
+  EXPECT_EQ(rankone({"", "gla"}).code, 2);
+  EXPECT_EQ(rankone({""}).code, 2);
+}
+
+TEST(Commands, VariantsNestAndRepeatNoMoreWithinADocument) {
+  const std::string deep = std::string(100'000, '[') + std::string(100'000, ']');
+  const Finished nested = rankone({"show", "-", "--json"}, "{\"spec\":" + deep + "}");
+  EXPECT_EQ(nested.code, 2);
+  EXPECT_NE(nested.out.find("nested too deeply"), std::string::npos) << nested.out;
+  EXPECT_EQ(rankone({"show", "-"}, "{\"spec\":{\"name\":\"a\",\"name\":\"b\"}}").code, 2);
+}
+
 TEST(Commands, AnUnknownLogLevelIsWarnedOfAtOnce) {
   const Finished done = rankone({"list"}, {}, {{"RANKONE_LOG", "loud"}});
   EXPECT_EQ(done.code, 0);
