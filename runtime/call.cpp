@@ -14,9 +14,11 @@
 namespace rankone {
 namespace {
 
-// Strides in elements; those of dimensions that the tensor lacks are never used.
+// Strides in elements; those of dimensions that the tensor lacks are never used. Where there is one element, kernels reach
+// for the next one all the same, to read nothing of it: it is to have an address like the first.
 TensorArgument argument_of(const Tensor& tensor) {
-  return {tensor.data, tensor.strides[0], tensor.strides[1], tensor.strides[2]};
+  const auto stride = [&](std::size_t i) { return tensor.shape[i] > 1 ? tensor.strides[i] : 0; };
+  return {tensor.data, stride(0), stride(1), stride(2)};
 }
 
 template <class Named> const Named* find(const std::vector<Named>& all, const std::string& name) {

@@ -240,6 +240,19 @@ TEST(Call, VectorFlagsFollowBasesAndStrides) {
   EXPECT_EQ(vectorized(program, checker.forward(given)).front(), "q") << "a stride that is never taken";
 }
 
+TEST(Call, StridesOfOneElementAreNobodys) {
+  const Program program = program_of("gla_sigmoid");
+  ForwardArguments given;
+  given.q = given.k = Tensor(memory, dtype::bf16, {1, 1, H, K});
+  given.v = given.o = Tensor(memory, dtype::bf16, {1, 1, HV, V});
+  given.inputs = {{"x", Tensor(memory, dtype::bf16, {1, 1, HV, K})}};
+  given.q.strides[0] = given.q.strides[1] = 33;  // no multiple of 16 bytes, and never between two tokens
+  const Call call = CallChecker(program, true).forward(given);
+  EXPECT_EQ(argument(program, call, "q").batch_stride, 0);
+  EXPECT_EQ(argument(program, call, "q").token_stride, 0);
+  EXPECT_EQ(argument(program, call, "q").head_stride, K);
+}
+
 TEST(Call, ScalarsAndScale) {
   const Program program = program_of("lightning");
   const CallChecker checker(program, true);
