@@ -7,19 +7,14 @@
 
 #include <rankone/rankone.hpp>
 
+#include "tests/refusal.hpp"
+
 namespace rankone {
 namespace {
 
-constexpr auto weak = variant("weak").decay(per_head(input("g"))).checked();
+using test::refusal;
 
-template <class Call> std::string refusal(const Call& call) {
-  try {
-    call();
-    return "accepted";
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
+constexpr auto weak = variant("weak").decay(per_head(input("g"))).checked();
 
 TEST(Oracle, GivesTheRecurrenceInFloat64) {
   // Two tokens of one head: S = k v, o = q S / sqrt(K), with a decay of one half before the second.

@@ -9,19 +9,14 @@
 
 #include <rankone/rankone.hpp>
 
+#include "tests/refusal.hpp"
+
 namespace rankone {
 namespace {
 
-constexpr std::int64_t T = 5, K = 16;
+using test::refusal;
 
-template <class Call> std::string refusal(const Call& call) {
-  try {
-    call();
-    return "accepted";
-  } catch (const Error& error) {
-    return error.what();
-  }
-}
+constexpr std::int64_t T = 5, K = 16;
 
 Operator linear() {
   return compile(variants::linear, {.key_dim = K, .value_dim = K, .dtype = dtype::f32}, Device::cpu());
