@@ -182,7 +182,7 @@ Extent random_extent(std::mt19937_64& random, int depth) {
     return below(3) == 0 ? Extent(static_cast<std::int64_t>(1 + below(9))) : Extent(sizes[below(5)]);
   }
   const Extent a = random_extent(random, depth - 1), b = random_extent(random, depth - 1);
-  switch (below(9)) {
+  switch (below(10)) {
     case 0: return a + b;
     case 1: return a - b;
     case 2: return a * b;
@@ -191,6 +191,7 @@ Extent random_extent(std::mt19937_64& random, int depth) {
     case 5: return min(a, b);
     case 6: return max(a, b);
     case 7: return a < b;
+    case 8: return a / (Extent(Size::heads) * Size::batch);  // a product as it is, where its own brackets tell
     default: return select(a, b, random_extent(random, depth - 1));
   }
 }
