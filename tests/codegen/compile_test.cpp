@@ -9,6 +9,8 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
+#include <map>
+#include <set>
 
 #include "codegen/manifest.hpp"
 #include "codegen/names.hpp"
@@ -116,18 +118,40 @@ double seconds_of(const std::function<void()>& work) {
   return cpu_seconds() - start;
 }
 
+// The least that the yardstick has taken so far in this process, which makes others look slow rather than fast: what is
+// within its budget by this measure needs no measure of its own. Of what is not, both are taken again.
+class Yardstick {
+ public:
+  double seconds(const cuda::Nvrtc& compiler, const std::string& arch, bool again) {
+    double& least = least_.try_emplace(arch, unknown).first->second;
+    if (least == unknown || again) {
+      const double now = seconds_of([&] { compiler.compile(yardstick, arch, "yardstick", ""); });
+      least = std::min(least, now);
+      return now;
+    }
+    return least;
+  }
+
+ private:
+  static constexpr double unknown = 1e9;
+  std::map<std::string, double> least_;
+};
+
 void expect_within_budgets(const cuda::Nvrtc& compiler, const Program& program) {
+  static Yardstick measure;
+  static std::set<std::pair<std::string, std::string>> seen;  // one kernel of one text, compiled for one architecture
   const std::string text = emit(program);
   const double allowed = program.schedule.family == Family::hopper ? hopper_budget : portable_budget;
   for (std::size_t i = 0; i < program.kernels.size(); ++i) {
     const Kernel& kernel = program.kernels[i];
+    if (!seen.emplace(program.arch + "\n" + text, kernel.entry).second) continue;
     cuda::CompiledText result;
     double least = 1e9;
-    for (int attempt = 0; attempt < 3 && least > allowed; ++attempt) {
-      const double measure = seconds_of([&] { compiler.compile(yardstick, program.arch, "yardstick", ""); });
+    for (int attempt = 0; attempt < 4 && least > allowed; ++attempt) {
+      const double unit = measure.seconds(compiler, program.arch, attempt > 0);
       const double taken =
           seconds_of([&] { result = compiler.compile(text, program.arch, "kernel", option_for(program, i)); });
-      least = std::min(least, taken / measure);
+      least = std::min(least, taken / unit);
     }
     EXPECT_LE(least, allowed) << kernel.entry << ", in compiles of a text that never changes";
     ASSERT_EQ(result.kernels.size(), 1u) << kernel.entry;
