@@ -52,11 +52,11 @@ template <class T, class Gate> struct KeySpan {
     for (int word = 0; word < 4; ++word) Element<Operand>::unpack(quad.r[word], values[2 * word], values[2 * word + 1]);
   }
   // 16 columns of a half, as a lane holds them.
-  struct Columns {
+  struct Operands {
     float queries[8], keys[8];
-    KeySteps steps;
     // The lane's first row and its second, of queries or else of keys, times what decays between.
-    RK_DEVICE void decay_towards(float (&values)[8], const Quad<bf16>& between, bool first, bool second) const {
+    RK_DEVICE void decay_towards(float (&values)[8], const KeySteps& steps, const Quad<bf16>& between, bool first,
+                                 bool second) const {
       float sums[2][4];
       steps.sum(sums, between);
 #pragma unroll
@@ -64,44 +64,49 @@ template <class T, class Gate> struct KeySpan {
         values[i] = ((i / 2 % 2 != 0 ? second : first) ? queries[i] : keys[i]) * exp2(sums[i / 4][i % 4]);
     }
   };
+  struct Half {
+    KeySteps steps;
+    Operands operands;        // keys have decayed to the half's end
+    float rest[2][4];         // the logarithm of the decay that follows a token
+    float sums[4], whole[4];  // what the lane's columns decay by from start to end: logarithms, and decays
+  };
   // q and k, through their expressions.
-  RK_DEVICE void load(Columns& columns, int half, int column) const {
+  RK_DEVICE void load(Operands& operands, const KeySteps& steps, int half, int column) const {
     const int there = Tile::moved(block, column) + half * half_bytes;
     Quad<Operand> quad;
     if constexpr (wants_scores) {
       load_matrix_x4(quad.r, layout.query + there);
-      unpack(quad, columns.queries);
+      unpack(quad, operands.queries);
     }
     if constexpr (T::reads_key) {
       load_matrix_x4(quad.r, layout.key + there);
-      unpack(quad, columns.keys);
+      unpack(quad, operands.keys);
     }
-    rewrite(columns, half, column);
-    scale(columns, half);
+    rewrite(operands, steps, half, column);
+    scale(operands, half);
   }
-  RK_DEVICE void evaluate_steps(Columns& columns, int half, int column) const {
-    columns.steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column) + half * half_bytes,
-                                             first_row + half * sub_chunk, column, token_mask[half]);
+  RK_DEVICE void evaluate_steps(KeySteps& steps, int half, int column) const {
+    steps.template evaluate<T, Gate>(place, Tile::moved(inputs, column) + half * half_bytes,
+                                     first_row + half * sub_chunk, column, token_mask[half]);
   }
-  RK_DEVICE void rewrite(Columns& columns, int half, int column) const {
+  RK_DEVICE void rewrite(Operands& operands, const KeySteps& steps, int half, int column) const {
     const LanePlace lane = lane_place();
     if constexpr (wants_scores && T::has_feature_map) {
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const bool exists = T::key_dim % 64 == 0 || column + i / 4 * 8 + 2 * lane.pair + i % 2 < T::key_dim;
-        columns.queries[i] = exists ? Gate::feature_map(columns.queries[i]) : 0.0f;  // of zero it may be infinite
+        operands.queries[i] = exists ? Gate::feature_map(operands.queries[i]) : 0.0f;  // of zero it may be infinite
       }
     }
     if constexpr (T::rewrites || T::has_write_scale) {
       float token_sums[2][4];
-      if constexpr (T::rewrites)
-        columns.steps.sum(token_sums, ones_where([](int row, int token) { return row == token; }));
+      if constexpr (T::rewrites) steps.sum(token_sums, ones_where([](int row, int token) { return row == token; }));
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
         const int row = first_row + half * sub_chunk + lane.group + i / 2 % 2 * 8,
                   at_column = column + i / 4 * 8 + 2 * lane.pair + i % 2;
         StageAt<T> at = place.at(row, at_column);
-        float& key = columns.keys[i];
+        float& key = operands.keys[i];
         if constexpr (T::rewrites) {
           at.decay_value = exp2(token_sums[i / 4][i % 4]);
           if constexpr (T::reads_key) at.key_value = Gate::feature_map(key);
@@ -113,12 +118,12 @@ template <class T, class Gate> struct KeySpan {
     }
   }
 
-  RK_DEVICE void scale(Columns& columns, int half) const {
+  RK_DEVICE void scale(Operands& operands, int half) const {
     if constexpr (T::range_scaled) {
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
-        columns.keys[i] *= range.key_factor();
-        if constexpr (wants_scores) columns.queries[i] *= range.query_factor(2 * half + i / 2 % 2);
+        operands.keys[i] *= range.key_factor();
+        if constexpr (wants_scores) operands.queries[i] *= range.query_factor(2 * half + i / 2 % 2);
       }
     }
   }
@@ -153,29 +158,27 @@ template <class T, class Gate> struct KeySpan {
     sum[2] += c[2];
     sum[3] += c[3];
   }
-  // values *= 2^sums
-  static RK_DEVICE void decay(float (&values)[8], const float (&sums)[2][4]) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) values[i] *= exp2(sums[i / 4][i % 4]);
-  }
   // values *= the factors of their columns
   static RK_DEVICE void decay_columns(float (&values)[8], const float (&factors)[4]) {
 #pragma unroll
     for (int i = 0; i < 8; ++i) values[i] *= factors[i / 4 * 2 + i % 2];
   }
 
-  // For any decays: each half's scores by halves of halves, its keys decayed to its end, its queries from its start.
+  // For any decays: each half's scores by halves of halves, its queries then decayed from its start.
   // Queries of an upper half and keys of the lower one meet at the middle, so that every factor is a decay. An operand's
   // upper halves hold queries, its lower ones keys. No loop: each halving would wait for the one before.
-  RK_DEVICE void add_bisected_scores(Columns (&columns)[2], const Bisection& bisection) {
+  RK_DEVICE void add_bisected_scores(Half (&halves)[2], int column, const Bisection& bisection) {
     const LanePlace lane = lane_place();
     const Quad<bf16> first = ones_of(bisection.between);
+    Operands raw[2];
     float sums[2][4], values[8];
+#pragma unroll
+    for (int half = 0; half < 2; ++half) load(raw[half], halves[half].steps, half, column);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
 #pragma unroll
-      for (int i = 0; i < 8; ++i) diagonal[half][i / 2 % 2] += columns[half].queries[i] * columns[half].keys[i];
-      columns[half].decay_towards(values, first, false, true);
+      for (int i = 0; i < 8; ++i) diagonal[half][i / 2 % 2] += raw[half].queries[i] * raw[half].keys[i];
+      raw[half].decay_towards(values, halves[half].steps, first, false, true);
       add_lower_products(scores[half][0], values);
     }
     has_diagonal = true;
@@ -184,7 +187,8 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
       for (int level = 1; level < bisection_levels; ++level) {
         const bool are_queries = (lane.group & (sub_chunk / 2 >> level)) != 0;
-        columns[half].decay_towards(values, ones_of(bisection.between >> 8 * level), are_queries, are_queries);
+        raw[half].decay_towards(values, halves[half].steps, ones_of(bisection.between >> 8 * level), are_queries,
+                                are_queries);
         float c[2][4] = {};
         add_products(c, values, values);
         const unsigned wanted = bisection.wanted >> 8 * level;
@@ -196,46 +200,47 @@ template <class T, class Gate> struct KeySpan {
     }
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      columns[half].steps.sum(sums, ones_of(bisection.whole));
-      decay(columns[half].queries, sums);
-      columns[half].steps.sum(sums, ones_of(bisection.whole >> 8));
-      decay(columns[half].keys, sums);
+      halves[half].steps.sum(sums, ones_of(bisection.whole));
+#pragma unroll
+      for (int i = 0; i < 8; ++i) halves[half].operands.queries[i] = raw[half].queries[i] * exp2(sums[i / 4][i % 4]);
+    }
+  }
+  // Where both meet at the half's end: queries by what decays after it, which no float32 overflows with.
+  RK_DEVICE void add_anchored_scores(Half (&halves)[2]) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      Operands& operands = halves[half].operands;
+#pragma unroll
+      for (int i = 0; i < 8; ++i) operands.queries[i] *= exp2(-halves[half].rest[i / 4][i % 4]);
+      add_products(scores[half], operands.queries, operands.keys);
+      decay_columns(operands.queries, halves[half].whole);
     }
   }
 
-  // What a half decays by in the lane's columns, from its start to its end.
-  struct HalfDecays {
-    float sums[4], whole[4];  // logarithms, and decays
-  };
-  // Gates and operands of a half, with keys decayed to its end and queries as if from there: q / the decay that follows.
-  // Returns whether that may leave float32. Exponentials stand beside gates, before it is known whether they serve: apart,
+  // Gates and operands of a half, with keys decayed to its end.
+  // Returns whether queries might leave float32 if they met them there. Exponentials of keys stand beside gates: apart,
   // each would wait for its own.
-  RK_DEVICE bool meet_at_end(Columns& columns, HalfDecays& decays_of_half, int half, int column,
-                             const Quad<bf16>& after) const {
+  RK_DEVICE bool decay_keys_to_end(Half& half, int index, int column, const Quad<bf16>& after) const {
     const bool last_row = lane_place().group == last_group;  // has the sums of all
     bool beyond_anchor = false;
-    float rest[2][4];  // the logarithm of the decay that follows a token
-    evaluate_steps(columns, half, column);
-    columns.steps.sum(rest, after);
-    load(columns, half, column);
+    evaluate_steps(half.steps, index, column);
+    half.steps.sum(half.rest, after);
+    load(half.operands, half.steps, index, column);
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
-      float& sum = rest[i / 2][2 + i % 2];
+      float& sum = half.rest[i / 2][2 + i % 2];
       beyond_anchor = beyond_anchor ||
                       !(absolute(sum) <= static_cast<float>(anchor_log2_limit));  // also where a token's is not finite
-      decays_of_half.sums[i] = sum;
-      decays_of_half.whole[i] = exp2(sum);
+      half.sums[i] = sum;
+      half.whole[i] = exp2(sum);
       if (last_row) sum = 0.0f;
     }
 #pragma unroll
-    for (int i = 0; i < 8; ++i) {
-      columns.keys[i] *= exp2(rest[i / 4][i % 4]);
-      if constexpr (wants_scores) columns.queries[i] *= exp2(-rest[i / 4][i % 4]);
-    }
+    for (int i = 0; i < 8; ++i) half.operands.keys[i] *= exp2(half.rest[i / 4][i % 4]);
     return beyond_anchor;
   }
   // The span's decay. `totals`: where to add up log-decays, in the state-only role.
-  RK_DEVICE void store_decays(const HalfDecays (&halves)[2], int totals, int column) const {
+  RK_DEVICE void store_decays(const Half (&halves)[2], int totals, int column) const {
     const bool last_row = lane_place().group == last_group;
 #pragma unroll
     for (int tile = 0; tile < 2; ++tile) {
@@ -251,46 +256,37 @@ template <class T, class Gate> struct KeySpan {
   }
   // The scores of both halves and of the later half's queries with the earlier half's keys; then queries are decayed from
   // the span's start, keys to its end.
-  RK_DEVICE void add_scores(Columns (&columns)[2], const HalfDecays (&halves)[2], int column, bool beyond_anchor,
-                            const Bisection& bisection) {
-    if (wants_scores && any_lane(beyond_anchor)) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) load(columns[half], half, column);
-      add_bisected_scores(columns, bisection);
-    } else if constexpr (wants_scores) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        add_products(scores[half], columns[half].queries, columns[half].keys);
-        decay_columns(columns[half].queries, halves[half].whole);
-      }
-    }
+  RK_DEVICE void add_scores(Half (&halves)[2], int column, bool beyond_anchor, const Bisection& bisection) {
     if constexpr (wants_scores) {
-      add_products(off_diagonal, columns[1].queries, columns[0].keys);
-      decay_columns(columns[1].queries, halves[0].whole);
+      if (any_lane(beyond_anchor))
+        add_bisected_scores(halves, column, bisection);
+      else
+        add_anchored_scores(halves);
+      add_products(off_diagonal, halves[1].operands.queries, halves[0].operands.keys);
+      decay_columns(halves[1].operands.queries, halves[0].whole);
     }
-    decay_columns(columns[0].keys, halves[1].whole);
+    decay_columns(halves[0].operands.keys, halves[1].whole);
   }
 
   // The next 16 key columns from `column`.
   RK_DEVICE void run(int column, int totals, const Quad<bf16>& after, const Bisection& bisection) {
     const LanePlace lane = lane_place();
-    Columns columns[2];
-    HalfDecays halves[2];
+    Half halves[2];
     bool beyond_anchor = false;
 #pragma unroll
     for (int half = 0; half < 2; ++half)
-      beyond_anchor = meet_at_end(columns[half], halves[half], half, column, after) || beyond_anchor;
+      beyond_anchor = decay_keys_to_end(halves[half], half, column, after) || beyond_anchor;
     store_decays(halves, totals, column);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       float& whole = halves[i / 4].whole[i % 4];
       whole = shuffle(whole, lane_at(last_group, lane.pair));
     }
-    add_scores(columns, halves, column, beyond_anchor, bisection);
+    add_scores(halves, column, beyond_anchor, bisection);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      if constexpr (wants_scores) store(layout.query, half, column, columns[half].queries);
-      store(layout.key, half, column, columns[half].keys);
+      if constexpr (wants_scores) store(layout.query, half, column, halves[half].operands.queries);
+      store(layout.key, half, column, halves[half].operands.keys);
     }
   }
 
