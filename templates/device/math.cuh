@@ -85,7 +85,7 @@ RK_DEVICE float softplus(float x) {
 RK_DEVICE float decay_log(float x) { return log2_away_from_one(x) * log_of_2; }
 RK_DEVICE float decay_log_sigmoid(float x) { return minimum(x, 0.0f) - decay_log(1.0f + exp(-absolute(x))); }
 RK_DEVICE float decay_softplus(float x) { return maximum(x, 0.0f) + decay_log(1.0f + exp(-absolute(x))); }
-RK_DEVICE float silu(float x) { return x < -126.0f ? 0.0f : x * sigmoid(x); }
+RK_DEVICE float silu(float x) { return x < -126.0f ? -0.0f : x * sigmoid(x); }
 RK_DEVICE float relu(float x) { return x < 0.0f ? 0.0f : x; }
 RK_DEVICE float step(float x) { return x > 0.0f ? 1.0f : 0.0f; }
 RK_DEVICE float square(float x) { return x * x; }

@@ -154,5 +154,25 @@ TEST(Numbers, ScalarFunctions) {
   }
 }
 
+TEST(Numbers, GatesReachTheirLimits) {
+  const std::vector<float> x = {-infinity, -1e30f, 1e30f, infinity};
+  struct Ends {
+    const char* word;
+    float below, above;
+  };
+  for (const auto& [word, below, above] :
+       {Ends{"sigmoid", 0, 1}, Ends{"log_sigmoid", -infinity, 0}, Ends{"decay_log_sigmoid", -infinity, 0},
+        Ends{"softplus", 0, infinity}, Ends{"decay_softplus", 0, infinity}, Ends{"rankone::tanh", -1, 1},
+        Ends{"silu", 0, infinity}, Ends{"relu", 0, infinity}, Ends{"rankone::exp", 0, infinity}}) {
+    const auto y = evaluate("as_bits(" + std::string(word) + "(x))", x);
+    EXPECT_EQ(std::bit_cast<float>(y[0]), below) << word;
+    EXPECT_EQ(std::bit_cast<float>(y[1]), std::isinf(below) ? x[1] : below) << word;
+    EXPECT_EQ(std::bit_cast<float>(y[3]), above) << word;
+    if (std::string(word) == "silu") {
+      EXPECT_TRUE(std::signbit(std::bit_cast<float>(y[0]))) << "from below";
+    }
+  }
+}
+
 }  // namespace
 }  // namespace rankone

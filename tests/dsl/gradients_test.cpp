@@ -97,7 +97,7 @@ TEST(Gradient, OfTheLargestFormulas) {
   }
   Expression tower = input("x");
   while (tower.size < max_nodes) tower = silu(tower);
-  EXPECT_LE(gradients(tower).graph.size, 6 * max_nodes);
+  EXPECT_LE(gradients(tower).graph.size, 7 * max_nodes);
 }
 
 // Each node once: what a sweep adds grows with the formula, not with the number of ways through it.
@@ -177,6 +177,25 @@ static_assert(gradient(element() * element(), element()).size == 2);  // e + e
 static_assert(gradients(input("x") * input("x", key_axis)).size == 1);
 static_assert(gradient(input("x") + input("x", key_axis), x) == Expression(2));
 static_assert(gradients(Expression(2)).size == 0);
+
+// Slopes reach their limits, too.
+TEST(Gradient, OfFunctionsAtTheirEnds) {
+  const double infinity = math::infinity;
+  struct Ends {
+    Expression formula;
+    double below, above;
+  };
+  for (const auto& [formula, below, above] : {Ends{silu(x), 0, 1}, Ends{sigmoid(x), 0, 0}, Ends{log_sigmoid(x), 1, 0},
+                                              Ends{softplus(x), 0, 1}, Ends{tanh(x), 0, 0}, Ends{relu(x), 0, 1}}) {
+    const auto slope = [&, &each = formula](double at) {
+      return evaluate(gradient(each, x), {.named = {{"x", at}, {"y", 0}}});
+    };
+    for (const double at : {infinity, 1e300}) {
+      EXPECT_EQ(slope(-at), below) << to_string(formula);
+      EXPECT_EQ(slope(at), above) << to_string(formula);
+    }
+  }
+}
 
 // Where the slope jumps.
 constexpr double slope(const Expression& formula, const Expression& of, double at_x, double at_y = 0) {

@@ -60,6 +60,28 @@ TEST(ConstexprMath, EndsOfTheRange) {
   expect_close(series::sqrt(1e-310), std::sqrt(1e-310), 1e-310, "sqrt");
 }
 
+// Functions of gates take infinities to their limits.
+TEST(Functions, ReachTheirLimits) {
+  namespace math = rankone::math;
+  const double infinity = math::infinity;
+  struct Ends {
+    const char* name;
+    double (*function)(double);
+    double below, above;
+  };
+  for (const Ends& each : {Ends{"sigmoid", math::sigmoid, 0, 1}, Ends{"log_sigmoid", math::log_sigmoid, -infinity, 0},
+                           Ends{"softplus", math::softplus, 0, infinity}, Ends{"tanh", math::tanh, -1, 1},
+                           Ends{"silu", math::silu, 0, infinity}, Ends{"relu", math::relu, 0, infinity},
+                           Ends{"exp", math::exp, 0, infinity}}) {
+    EXPECT_EQ(each.function(-infinity), each.below) << each.name;
+    EXPECT_EQ(each.function(infinity), each.above) << each.name;
+    EXPECT_EQ(each.function(-1e300), each.below == -infinity ? -1e300 : each.below) << each.name;
+    EXPECT_TRUE(std::isnan(each.function(math::nan))) << each.name;
+  }
+  EXPECT_TRUE(std::signbit(math::silu(-infinity))) << "from below";
+}
+static_assert(rankone::math::silu(-rankone::math::infinity) == 0);
+
 // In a constant expression the same functions are usable at all.
 static_assert(rankone::math::sigmoid(0) == 0.5 && rankone::math::softplus(0) > 0.69314718055994);
 

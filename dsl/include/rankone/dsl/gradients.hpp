@@ -83,8 +83,9 @@ class Sweep {
       case Operation::softplus: return r.graph.add(Operation::sigmoid, x);
       case Operation::tanh: return r.one_minus(r.graph.add(Operation::square, result));
       case Operation::silu: {
-        const short gate = r.graph.add(Operation::sigmoid, x);
-        return r.add(gate, r.multiply(result, r.one_minus(gate)));
+        // Far above 0 the second term vanishes: a finite factor keeps it from being infinity times zero.
+        const short gate = r.graph.add(Operation::sigmoid, x), most = r.graph.add(1e30);
+        return r.add(gate, r.multiply(r.graph.add(Operation::minimum, result, most), r.one_minus(gate)));
       }
       case Operation::relu: return r.graph.add(Operation::step, x);
       case Operation::square: return r.multiply(r.graph.add(2.0), x);

@@ -105,7 +105,7 @@ constexpr double sigmoid(double x) { return 1 / (1 + exp(-x)); }
 // Exact in both tails: no large number cancels.
 constexpr double log_sigmoid(double x) { return (x < 0 ? x : 0) - log1p_unit(exp(x < 0 ? x : -x)); }
 constexpr double softplus(double x) { return -log_sigmoid(-x); }
-constexpr double silu(double x) { return x / (1 + exp(-x)); }
+constexpr double silu(double x) { return x == -infinity ? -0.0 : x / (1 + exp(-x)); }
 constexpr double relu(double x) { return maximum(x, 0); }
 constexpr double square(double x) { return x * x; }
 // IEEE division; a constant expression may not divide by zero itself.
