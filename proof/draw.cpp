@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <numbers>
 #include <optional>
 
@@ -74,11 +75,22 @@ struct Misfit {
   Expression formula{};
 };
 
+// The i-th of at most `most` numbers from 0 to `count` - 1: all of them, or evenly spread with the last one.
+double spread(std::int64_t i, std::int64_t most, std::int64_t count) {
+  if (count <= most) return static_cast<double>(i % count);
+  return std::floor(static_cast<double>(i % most) * static_cast<double>(count - 1) / static_cast<double>(most - 1));
+}
+
+// Sequences that go on have positions beyond T.
+std::int64_t positions_of(const Dims& dims) {
+  return 2 * std::min(dims.tokens, std::numeric_limits<std::int64_t>::max() / 2);
+}
+
 // The i-th of as many as are tried.
 TokenPlace place_of(const Dims& dims, std::int64_t i) {
   return {.head = static_cast<double>(i % dims.value_heads),
           .heads = static_cast<double>(dims.value_heads),
-          .position = static_cast<double>(i % (2 * dims.tokens))};
+          .position = spread(i, samples, positions_of(dims))};
 }
 
 // `log_decays` becomes their mean over all samples, 0 where there is no decay.
@@ -112,16 +124,16 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
   return {};
 }
 
-// The values of a formula's parts at the i-th head and position; none where a tensor enters.
+// The values of a formula's parts at one place; none where a tensor enters.
 using Parts = std::vector<std::optional<double>>;
-Parts parts_without_tensors(const Expression& expression, const Dims& dims, const std::vector<NamedScalar>& scalars,
-                            std::int64_t i) {
+Parts parts_without_tensors(const Expression& expression, const TokenPlace& place,
+                            const std::vector<NamedScalar>& scalars) {
   Parts parts;
   for (const Node& node : expression) {
     const auto operand = [&](short index) {
       return index < 0 ? std::optional(0.0) : parts[static_cast<std::size_t>(index)];
     };
-    std::optional<double>& part = parts.emplace_back(place_of(dims, i).value_of(node.operation));
+    std::optional<double>& part = parts.emplace_back(place.value_of(node.operation));
     switch (node.operation) {
       case Operation::constant: part = node.value; continue;
       case Operation::scalar: part = scalar_value(scalars, expression.leaf(node).view()); continue;
@@ -141,23 +153,41 @@ std::string why_spoilt(const Parts& parts, const Slot& slot) {
   return parts.back() ? why_unsound(slot, *parts.back()) : "";
 }
 
+// Where a formula is looked at that reads no tensor: every head with every position, or as many as stand for all.
+std::vector<TokenPlace> places_of(const Expression& formula, const Dims& dims) {
+  constexpr std::int64_t most_heads = 64, most_positions = 64;
+  const std::int64_t heads = reads(formula, Operation::head) ? std::min(dims.value_heads, most_heads) : 1;
+  const std::int64_t positions = reads(formula, Operation::position) ? std::min(positions_of(dims), most_positions) : 1;
+  std::vector<TokenPlace> places;
+  for (std::int64_t head = 0; head < heads; ++head)
+    for (std::int64_t position = 0; position < positions; ++position)
+      places.push_back({.head = spread(head, most_heads, dims.value_heads),
+                        .heads = static_cast<double>(dims.value_heads),
+                        .position = spread(position, most_positions, positions_of(dims))});
+  return places;
+}
+
+std::string text_of(const Expression& formula, const TokenPlace& place, const std::vector<NamedScalar>& scalars) {
+  std::string text = formula_text(formula), separator = " with ";
+  const auto add = [&](const std::string& name, double value) {
+    text += separator + name + " = " + to_string(value);
+    separator = ", ";
+  };
+  for (const NamedScalar& each : scalars) add(each.name, each.value);
+  for (const Operation leaf : {Operation::head, Operation::heads, Operation::position})
+    if (reads(formula, leaf)) add(std::string(name_of(leaf)) + "()", *place.value_of(leaf));
+  return text;
+}
+
 }  // namespace
 
-void require_sound_scalars(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
-  if (scalars.empty()) return;
+void require_sound_parts(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars) {
   for (const auto& [slot, formula] : formulas_of(variant))
-    for (std::int64_t i = 0; i < samples; ++i) {
-      const std::string why = why_spoilt(parts_without_tensors(formula, dims, scalars, i), slot);
-      if (why.empty()) continue;
-      std::string given = formula_text(formula), separator = " with ";
-      for (const NamedScalar& each : scalars) {
-        given += separator + each.name + " = " + to_string(each.value);
-        separator = ", ";
-      }
-      throw Error(ErrorCode::invalid_argument, why, given,
-                  "scalars under which every log-decay is at most 0 and every formula finite",
-                  std::string(variant.name.view()));
-    }
+    for (const TokenPlace& place : places_of(formula, dims))
+      if (std::string why = why_spoilt(parts_without_tensors(formula, place, scalars), slot); !why.empty())
+        throw Error(ErrorCode::invalid_argument, std::move(why), text_of(formula, place, scalars),
+                    "heads, positions and scalars under which every log-decay is at most 0 and every formula finite",
+                    std::string(variant.name.view()));
 }
 
 double draw(Distribution distribution, std::uint64_t seed, std::uint64_t stream, std::uint64_t index) {
@@ -268,7 +298,7 @@ Draws random_draws(const Variant& variant, const Formulas& formulas, const Dims&
 
 std::optional<Draws> find_draws(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars,
                                 Inputs inputs) {
-  require_sound_scalars(variant, dims, scalars);
+  require_sound_parts(variant, dims, scalars);
   const Formulas formulas = formulas_of(variant);
   Draws draws = random_draws(variant, formulas, dims, scalars);
   return inputs == Inputs::random ? draws : fixed_draws(formulas, dims, scalars, std::move(draws), inputs);

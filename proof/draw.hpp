@@ -46,9 +46,9 @@ struct Draws {
   double draw_element(std::uint64_t seed, std::uint64_t stream, std::uint64_t index) const;
 };
 
-// Throws Error where scalars alone spoil a formula, whatever tensors it reads: a part of it that no tensor enters is not a
-// number, or it reads none and is a log-decay above 0, or not finite.
-void require_sound_scalars(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars);
+// Throws Error where scalars, heads and positions up to 2T alone spoil a formula, whatever tensors it reads: a part of it
+// that no tensor enters is not a number, or it reads none and is a log-decay above 0, or not finite.
+void require_sound_parts(const Variant& variant, const Dims& dims, const std::vector<NamedScalar>& scalars);
 
 // The first choice under which all formulas of the variant are finite and its log-decays at most 0. Throws Error where no
 // choice does that.

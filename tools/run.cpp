@@ -50,7 +50,7 @@ int command_run(const Options& options) {
   const FileProblem from_file = problem_from_file(variant, compile_options(options, {}), file);
   const Problem& problem = from_file.problem;
   require_agreement(options, problem);
-  require_sound_scalars(variant, problem.dims, problem.scalars);
+  require_sound_parts(variant, problem.dims, problem.scalars);
   for (const std::string& name : from_file.ignored)
     note(options, "'" + name + "' is ignored: " + std::string(variant.name.view()) + " does not read it");
 

@@ -110,6 +110,38 @@ TEST(Problem, GateInputsAreChosenByWhatTheFormulasNeed) {
   EXPECT_EQ(choose_draws(rooted, dims, {}).element, Distribution::uniform);
 }
 
+// A log-decay that reads no tensor is known beforehand, with scalars or without.
+TEST(Problem, DecaysThatGrowByThemselvesAreRefused) {
+  const auto said = [](const Variant& variant, std::int64_t value_heads, std::int64_t tokens,
+                       const std::vector<NamedScalar>& scalars = {}) {
+    Dims sizes = dims;
+    sizes.heads = 1, sizes.value_heads = value_heads, sizes.tokens = tokens;
+    try {
+      require_sound_parts(variant, sizes, scalars);
+      return std::string("accepted");
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
+      EXPECT_EQ(error.message(), "a log-decay is above 0");
+      return error.given();
+    }
+  };
+  const Variant by_head = variant("by_head").decay(constant((head() - 2) / 10)),
+                by_position = variant("by_position").decay(per_head((position() - 1000) / 10)),
+                by_both = variant("by_both").decay(per_head((position() - 10 - 20 * head()) / 10)),
+                by_scalar = variant("by_scalar").decay(constant(scalar("s"))),
+                with_tensor = variant("with_tensor").decay(per_head(input("x") + position()));
+  EXPECT_EQ(said(by_head, 3, 5), "accepted");
+  EXPECT_EQ(said(by_head, 4, 5), "(head() - 2) / 10 with head() = 3");
+  EXPECT_EQ(said(by_head, 1000, 5).substr(0, 24), "(head() - 2) / 10 with h");
+  EXPECT_EQ(said(by_position, 1, 500), "accepted");
+  EXPECT_EQ(said(by_position, 1, 501), "(position() - 1000) / 10 with position() = 1001") << "a sequence may go on";
+  EXPECT_NE(said(by_both, 4, 40), "accepted");
+  EXPECT_EQ(said(by_both, 2, 6).substr(0, 8), "(positio") << "the first head, at position 11";
+  EXPECT_EQ(said(by_scalar, 1, 5, {{"s", 0.5}}), "scalar(s) with s = 0.5");
+  EXPECT_EQ(said(by_scalar, 1, 5, {{"s", -0.5}}), "accepted");
+  EXPECT_EQ(said(with_tensor, 1, 5), "accepted") << "its tensor decides";
+}
+
 TEST(Problem, RefusesScalarsThatAreNotThere) {
   EXPECT_THROW(random_problem(*find_variant("gla"), options, dims, {.scalars = {{"layer", 1}}}), Error);
   const Problem problem = random_problem(*find_variant("lightning"), options, dims, {.scalars = {{"layer", 3}}});
