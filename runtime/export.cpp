@@ -22,6 +22,11 @@ namespace {
 namespace fs = std::filesystem;
 
 ExportedFiles export_text(const Program& program, const std::string& text, const std::string& directory) {
+  const fs::path folder(directory);
+  const std::string& name = program.name;
+  for (const std::string& end :
+       {std::string(".cu"), std::string(".h"), "." + program.arch + ".cubin", std::string(".json")})
+    require_no_folder(folder / (name + end));
   // Everything is made before anything is written.
   BuiltCubin built;
   try {
@@ -30,8 +35,6 @@ ExportedFiles export_text(const Program& program, const std::string& text, const
     if (error.code() != ErrorCode::not_found && error.code() != ErrorCode::unsupported) throw;
     log(LogLevel::warn, std::string("no cubin is exported: ") + error.what());
   }
-  const fs::path folder(directory);
-  const std::string& name = program.name;
   ManifestFiles names{.source = name + ".cu", .header = name + ".h"};
   if (!built.cubin.empty()) {
     names.cubin = name + "." + program.arch + ".cubin";
@@ -58,7 +61,7 @@ ExportedFiles export_text(const Program& program, const std::string& text, const
   staged.emplace_back(files.header, std::initializer_list<std::string_view>{header});
   if (!built.cubin.empty()) staged.emplace_back(files.cubin, std::initializer_list<std::string_view>{built.cubin});
   staged.emplace_back(files.manifest, std::initializer_list<std::string_view>{manifest});
-  for (StagedFile& each : staged) each.publish();
+  publish_all(staged);
   return files;
 }
 

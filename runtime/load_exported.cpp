@@ -20,6 +20,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string contents(const fs::path& file, const char* message, const char* accepted) {
+  if (std::error_code none; fs::exists(file, none)) require_input_file(file.string(), accepted);
   std::optional<std::string> text = read_file(file);
   if (!text) throw Error(ErrorCode::not_found, message, file.filename().string(), accepted, file.string());
   return *std::move(text);

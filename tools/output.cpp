@@ -55,14 +55,9 @@ std::string read_input(const std::string& path) {
     return bytes;
   };
   if (path == "-") return drain(std::cin);
-  std::error_code ignored;
+  require_input_file(path, "a readable file");
   std::ifstream stream(path, std::ios::binary);
-  if (!stream || std::filesystem::is_directory(path, ignored))
-    throw Error(
-        std::filesystem::exists(path, ignored) ? ErrorCode::io : ErrorCode::not_found, "the file cannot be read",
-        std::filesystem::is_directory(path, ignored) ? "a directory" : std::strerror(errno), "a readable file", path);
-  if (std::filesystem::is_character_file(path, ignored) && path != "/dev/stdin")
-    throw Error(ErrorCode::io, "the file cannot be read", "a device", "a readable file", path);
+  if (!stream) throw Error(ErrorCode::io, "the file cannot be read", std::strerror(errno), "a readable file", path);
   return drain(stream);
 }
 

@@ -25,6 +25,12 @@ namespace {
               file.string());
 }
 
+// The system would take what stands before it.
+void require_whole_name(const std::string& name) {
+  if (name.find('\0') != name.npos)
+    throw Error(ErrorCode::invalid_argument, "a file's name holds a zero byte", name, "a name without it", "path");
+}
+
 // Unique among processes, threads and machines that share the folder.
 std::filesystem::path staging_name(const std::filesystem::path& file) {
   static const unsigned long long salt = [] {
@@ -82,7 +88,7 @@ Descriptor::~Descriptor() {
 }
 
 std::optional<std::string> read_file(const std::filesystem::path& file) {
-  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_CLOEXEC));
+  const Descriptor descriptor(::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   struct stat status {};
   if (!descriptor || fstat(descriptor.get(), &status) != 0 || !S_ISREG(status.st_mode)) return std::nullopt;
   std::string bytes(static_cast<std::size_t>(status.st_size), '\0');
@@ -98,8 +104,30 @@ std::optional<std::string> read_file(const std::filesystem::path& file) {
   return bytes;
 }
 
+void require_input_file(const std::string& path, const char* accepted) {
+  require_whole_name(path);
+  struct stat status {};
+  const auto refuse = [&](ErrorCode code, const std::string& given) {
+    throw Error(code, "the file cannot be read", given, accepted, path);
+  };
+  if (::stat(path.c_str(), &status) != 0)
+    refuse(errno == ENOENT ? ErrorCode::not_found : ErrorCode::io, std::generic_category().message(errno));
+  if (S_ISREG(status.st_mode) || path == "/dev/stdin") return;
+  if (S_ISDIR(status.st_mode)) refuse(ErrorCode::io, "a directory");
+  if (!S_ISFIFO(status.st_mode)) refuse(ErrorCode::io, "a device");
+  // To open it would wait for whoever writes there.
+  if (!path.starts_with("/dev/fd/") && !path.starts_with("/proc/self/fd/")) refuse(ErrorCode::io, "a named pipe");
+}
+
+void require_no_folder(const std::filesystem::path& file) {
+  if (std::error_code failed; std::filesystem::is_directory(file, failed))
+    throw Error(ErrorCode::io, "the output is a directory", file.filename().string(), "another folder to write to",
+                file.string());
+}
+
 StagedFile::StagedFile(std::filesystem::path file, std::initializer_list<std::string_view> parts)
     : file_(std::move(file)), staged_(staging_name(file_)) {
+  require_whole_name(file_.native());
   sweep_staged_once(file_.parent_path());
   int error = 0;
   {
@@ -114,11 +142,37 @@ StagedFile::StagedFile(std::filesystem::path file, std::initializer_list<std::st
   fail("cannot write a file", file_, error);
 }
 StagedFile::~StagedFile() {
-  if (!staged_.empty()) ::unlink(staged_.c_str());
+  for (const std::filesystem::path& each : {staged_, previous_})
+    if (!each.empty()) ::unlink(each.c_str());
 }
 void StagedFile::publish() {
   if (::rename(staged_.c_str(), file_.c_str()) != 0) fail("cannot write a file", file_, errno);
   staged_.clear();
+}
+
+void StagedFile::replace() {
+  require_no_folder(file_);
+  const std::filesystem::path previous = staging_name(file_);
+  // A second name, or on file systems without them the first one taken away.
+  if (::link(file_.c_str(), previous.c_str()) == 0 ||
+      (errno != ENOENT && ::rename(file_.c_str(), previous.c_str()) == 0))
+    previous_ = previous;
+  publish();
+}
+void StagedFile::withdraw() noexcept {
+  if (!previous_.empty())
+    ::rename(previous_.c_str(), file_.c_str());
+  else if (staged_.empty())
+    ::unlink(file_.c_str());
+}
+
+void publish_all(std::list<StagedFile>& files) {
+  try {
+    for (StagedFile& each : files) each.replace();
+  } catch (...) {
+    for (StagedFile& each : files) each.withdraw();
+    throw;
+  }
 }
 
 void sweep_stale(const std::filesystem::path& folder, bool (*is_ours)(std::string_view name)) {

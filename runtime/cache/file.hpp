@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,11 +27,18 @@ class Descriptor {
   int value_;
 };
 
-// The whole file; none where it cannot be read.
+// The whole file; none where it cannot be read, or is none: folders, devices and pipes are not waited for.
 std::optional<std::string> read_file(const std::filesystem::path& file);
+// Of a file that a user names: throws Error(not_found) where there is none, and Error(io) for a folder, a device or a pipe.
+// What stands open already, /dev/stdin and the pipes under /dev/fd, may be read.
+void require_input_file(const std::string& path, const char* accepted);
+
+// Throws Error(io) where a folder stands in a file's place.
+void require_no_folder(const std::filesystem::path& file);
 
 // Writes `parts` to a temporary file beside `file` and syncs it to disk; publish() renames it. Each throws Error(io) where
 // that fails, and what was not published is removed. Both within one Uninterrupted step leave nothing behind.
+// replace() publishes, too, and keeps what stood there until the end of its life: withdraw() puts it back.
 class StagedFile {
  public:
   StagedFile(std::filesystem::path file, std::initializer_list<std::string_view> parts);
@@ -38,10 +46,15 @@ class StagedFile {
   StagedFile(const StagedFile&) = delete;
   StagedFile& operator=(const StagedFile&) = delete;
   void publish();
+  void replace();
+  void withdraw() noexcept;  // nothing where it was not published
 
  private:
-  std::filesystem::path file_, staged_;
+  std::filesystem::path file_, staged_, previous_;
 };
+
+// All of them, in their order, or where one cannot be written none: then what was there before is there again.
+void publish_all(std::list<StagedFile>& files);
 
 // One file, whole or not at all, and uninterrupted.
 void publish_file(const std::filesystem::path& file, std::initializer_list<std::string_view> parts);

@@ -10,6 +10,12 @@ namespace rankone::cuda {
 
 Library Library::open(const std::string& name, std::string& error) {
   Library library;
+  // The loader would wait at a pipe, and says little of a folder.
+  if (std::error_code failed; name.find('/') != name.npos && std::filesystem::exists(name, failed) &&
+                              !std::filesystem::is_regular_file(name, failed)) {
+    error = name + ": not a file";
+    return library;
+  }
   library.handle_ = dlopen(name.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library.handle_ == nullptr) {
     const char* words = dlerror();

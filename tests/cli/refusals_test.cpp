@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every refusal: exit code 2, nothing on standard output, one sentence that says what was given and what is accepted.
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -286,6 +287,41 @@ TEST(Refusals, LeaveNothingBehind) {
   EXPECT_EQ(rankone({"emit", "gla", "-o", folder.path()}).code, 2);
   EXPECT_EQ(rankone({"emit", "gla", "-o", "/dev/full"}).code, 2);
   EXPECT_EQ(folder.files(), 1u);
+}
+
+TEST(Refusals, ExportsAreWholeOrNotThere) {
+  const Folder folder;
+  const std::vector<std::string> words = {"export", "gla", "--arch", "sm_80", "-o", folder.path()};
+  ASSERT_EQ(rankone(words).code, 0);
+  std::vector<std::filesystem::path> all;
+  for (const auto& each : std::filesystem::directory_iterator(folder.path())) all.push_back(each.path());
+  ASSERT_GE(all.size(), 3u);
+  for (const auto& taken : all) {
+    for (const auto& each : all) std::filesystem::remove_all(each);
+    std::filesystem::create_directory(taken);
+    const Finished done = rankone(words);
+    EXPECT_EQ(done.code, 2);
+    EXPECT_NE(done.err.find(taken.string() + ": the output is a directory"), std::string::npos) << done.err;
+    EXPECT_EQ(folder.files(), 1u) << "but for " << taken;
+  }
+}
+
+TEST(Refusals, OfPipesAndDevicesThatWouldBeWaitedFor) {
+  const Folder folder;
+  const std::string pipe = folder / "pipe.json";
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  const std::string command = "timeout 20 " RANKONE_COMMAND " ";
+  const std::string out = " --out " + folder / "o";
+  const std::vector<std::string> lines = {"run gla --in " + pipe + out, "show " + pipe, "show /dev/zero",
+                                          "run gla --in /dev/zero" + out};
+  for (const std::string& line : lines) {
+    const Finished done = run({"sh", "-c", command + line});
+    EXPECT_EQ(done.code, 2) << line;
+    EXPECT_NE(done.err.find("the file cannot be read; given a "), std::string::npos) << done.err;
+  }
+  // What the shell has opened already is read.
+  const Finished given = run({"sh", "-c", "echo '{\"name\": \"a\"}' | " + command + "show /dev/fd/0 --json"});
+  EXPECT_EQ(given.code, 0) << given.err;
 }
 
 TEST(Refusals, OfStandardOutputThatIsFull) {

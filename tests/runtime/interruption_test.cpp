@@ -3,13 +3,18 @@
 #include "runtime/interruption.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
 #include <chrono>
 #include <fstream>
+#include <iterator>
+#include <list>
 #include <thread>
+
+#include <rankone/error.hpp>
 
 #include "runtime/cache/file.hpp"
 #include "scratch.hpp"
@@ -79,6 +84,39 @@ TEST(Interruption, StagedFilesAreThereOnlyOncePublished) {
   std::size_t files = 0;
   for ([[maybe_unused]] const auto& each : std::filesystem::directory_iterator(scratch.path())) ++files;
   EXPECT_EQ(files, 1u);
+}
+
+// Where one of several cannot be written, all stay as they were.
+TEST(Interruption, SeveralFilesAreThereOrNoneIs) {
+  const test::ScratchFolder scratch;
+  const auto path = [&](const char* name) { return scratch.path() / name; };
+  const auto write = [&](const char* last) {
+    std::list<StagedFile> files;
+    for (const char* name : {"old", "new", last})
+      files.emplace_back(path(name), std::initializer_list<std::string_view>{"after"});
+    publish_all(files);
+  };
+  const auto count = [&] { return std::distance(std::filesystem::directory_iterator(scratch.path()), {}); };
+  publish_file(path("old"), {"before"});
+  std::filesystem::create_directory(path("folder"));
+  EXPECT_THROW(write("folder"), Error);
+  EXPECT_EQ(read_file(path("old")), "before");
+  EXPECT_FALSE(std::filesystem::exists(path("new")));
+  EXPECT_TRUE(std::filesystem::is_directory(path("folder")));
+  EXPECT_EQ(count(), 2) << "nothing else is left";
+  write("last");
+  for (const char* name : {"old", "new", "last"}) EXPECT_EQ(read_file(path(name)), "after") << name;
+  EXPECT_EQ(count(), 4);
+}
+
+TEST(Files, OthersThanFilesAreNotWaitedFor) {
+  const test::ScratchFolder scratch;
+  const std::string pipe = (scratch.path() / "pipe").string();
+  ASSERT_EQ(::mkfifo(pipe.c_str(), 0600), 0);
+  for (const std::string& path : {pipe, scratch.path().string(), std::string("/dev/zero"), pipe + "/below"}) {
+    EXPECT_FALSE(read_file(path)) << path;
+    EXPECT_THROW(require_input_file(path, "a file"), Error) << path;
+  }
 }
 
 }  // namespace
