@@ -106,6 +106,7 @@ class Reader {
 }  // namespace
 
 std::string variant_to_json(const Variant& variant, int indent) {
+  validate(variant);
   json result{{"name", variant.name.view()}};
   for (const Slot& slot : formula_slots) {
     const Expression formula = variant.formula(slot.formula);

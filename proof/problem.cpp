@@ -6,13 +6,13 @@
 #include <cmath>
 #include <cstring>
 
-#include <unistd.h>
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/nearest.hpp"
 #include "codegen/ports.hpp"
 #include "proof/draw.hpp"
+#include "proof/memory.hpp"
 #include "runtime/convert.hpp"
 
 namespace rankone {
@@ -66,18 +66,11 @@ std::vector<NamedScalar> complete(const Variant& variant, std::vector<NamedScala
   return result;
 }
 
-// Refuses at once what would otherwise be a long fill, and then no memory.
-void require_memory(const Variant& variant, const CompileOptions& options, const Dims& dims) {
+double bytes_of(const Variant& variant, const CompileOptions& options, const Dims& dims) {
   double bytes = 0;
   for (const Port& port : ports(variant, options))
     bytes += static_cast<double>(product(sizes_of(port.axes, dims))) * static_cast<double>(size_of(port.type));
-  const double memory = static_cast<double>(sysconf(_SC_PHYS_PAGES)) * static_cast<double>(sysconf(_SC_PAGESIZE));
-  if (bytes > memory / 2)
-    throw Error(ErrorCode::unsupported, "the tensors do not fit in memory",
-                to_string(dims) + ", which takes " + std::to_string(static_cast<long long>(bytes / 0x1p20)) + " MiB",
-                "at most " + std::to_string(static_cast<long long>(memory / 2 / 0x1p20)) +
-                    " MiB, half of what this machine has",
-                "shape");
+  return bytes;
 }
 
 }  // namespace
@@ -124,7 +117,7 @@ Dims require_sizes(const Variant& variant, const CompileOptions& options, Dims d
                   "B=" + std::to_string(dims.batch), "B=1", "packed");
     dims.sequences = static_cast<std::int64_t>(boundaries_of(inputs, dims.tokens).size()) - 1;
   }
-  require_memory(variant, options, dims);
+  require_memory(bytes_of(variant, options, dims), to_string(dims), "shape");
   return dims;
 }
 

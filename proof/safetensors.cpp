@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <utility>
 
 #include <sys/stat.h>
@@ -14,7 +15,9 @@
 #include <rankone/error.hpp>
 
 #include "codegen/json_object.hpp"
+#include "proof/memory.hpp"
 #include "runtime/cache/file.hpp"
+#include "runtime/tensor_check.hpp"
 
 namespace rankone {
 namespace {
@@ -22,7 +25,8 @@ namespace {
 using nlohmann::json;
 
 constexpr std::uint64_t longest_header = 100'000'000;  // the limit that the format's own reader sets
-constexpr int deepest_header = 4;                      // a size in a tensor's shape stands at 3
+constexpr const char* metadata_key = "__metadata__";
+constexpr int deepest_header = 4;  // a size in a tensor's shape stands at 3
 
 struct FileType {
   std::string_view name;
@@ -164,7 +168,7 @@ SafetensorsFile SafetensorsFile::parse(std::vector<std::byte> file, const std::s
   const json header = parse_header(where, text, text + length);
   const std::size_t data_bytes = file.size() - result.data_start_;
   for (const auto& [name, value] : header.items()) {
-    if (name == "__metadata__")
+    if (name == metadata_key)
       result.metadata_ = read_metadata(where, value);
     else
       result.entries_.push_back(read_entry(where, name, value, data_bytes));
@@ -200,24 +204,63 @@ SafetensorsFile SafetensorsFile::open(const std::string& path) {
   return parse(std::move(file), path);
 }
 
+const std::byte* SafetensorsFile::data(const SafetensorsEntry& entry) const {
+  const std::size_t bytes = file_.size() - data_start_;
+  if (entry.offset > bytes || entry.bytes > bytes - entry.offset)
+    refuse(where_, "the entry is not one of this file", "'" + entry.name + "'", "one of entries()");
+  return file_.data() + data_start_ + entry.offset;
+}
+
 const SafetensorsEntry* SafetensorsFile::find(std::string_view name) const {
   const auto found =
       std::find_if(entries_.begin(), entries_.end(), [&](const auto& entry) { return entry.name == name; });
   return found == entries_.end() ? nullptr : &*found;
 }
 
+namespace {
+
+const FileType& file_type(const std::string& where, dtype type) {
+  const auto found = std::ranges::find(file_types, std::optional(type), &FileType::type);
+  if (found == file_types.end())
+    refuse(where, "the type is none", "number " + std::to_string(static_cast<int>(type)), type_list);
+  return *found;
+}
+
+std::size_t bytes_of(const std::string& where, const SafetensorsTensor& tensor) {
+  // Half of what the format counts, so that sums of them stay below 2^64.
+  constexpr std::size_t most = std::numeric_limits<std::int64_t>::max();
+  std::size_t bytes = size_of(tensor.type);
+  for (const std::int64_t size : tensor.shape)
+    if (size < 0) refuse(where, "a size is negative", std::to_string(size), "sizes from 0");
+  if (std::ranges::find(tensor.shape, 0) != tensor.shape.end()) return 0;
+  for (const std::int64_t size : tensor.shape)
+    if (__builtin_mul_overflow(bytes, static_cast<std::size_t>(size), &bytes) || bytes > most)
+      refuse(where, "the shape is too large", std::to_string(size) + " and other sizes", "at most 2^63 - 1 bytes");
+  if (tensor.data == nullptr)
+    refuse(where, "the pointer is null", std::to_string(bytes) + " bytes", "memory that holds the elements");
+  return bytes;
+}
+
+void require_name(const std::string& where, const std::string& name, const nlohmann::ordered_json& header) {
+  if (name == metadata_key) refuse(where, "the name is that of the metadata", "'" + name + "'", "another name");
+  if (header.contains(name)) refuse(where, "two tensors have one name", "'" + name + "' twice", "each name once");
+}
+
+}  // namespace
+
 std::string safetensors_bytes(const std::vector<SafetensorsTensor>& tensors, const Metadata& metadata) {
   nlohmann::ordered_json header = nlohmann::ordered_json::object();
-  if (!metadata.empty()) header["__metadata__"] = metadata;
+  if (!metadata.empty()) header[metadata_key] = metadata;
   std::vector<std::size_t> ends;
   std::size_t offset = 0;
   for (const SafetensorsTensor& tensor : tensors) {
-    const auto type =
-        std::find_if(file_types.begin(), file_types.end(), [&](const auto& each) { return each.type == tensor.type; });
-    std::size_t bytes = size_of(tensor.type);
-    for (const std::int64_t size : tensor.shape) bytes *= static_cast<std::size_t>(size);
-    header[tensor.name] = {{"dtype", type->name}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
+    const std::string where = "safetensors, tensor '" + tensor.name + "'";
+    require_name(where, tensor.name, header);
+    const FileType& type = file_type(where, tensor.type);
+    const std::size_t bytes = bytes_of(where, tensor);
+    header[tensor.name] = {{"dtype", type.name}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + bytes}}};
     ends.push_back(offset += bytes);
+    require_memory(static_cast<double>(offset), std::to_string(tensors.size()) + " tensors", where);
   }
   std::string text;
   try {

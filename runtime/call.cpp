@@ -11,6 +11,8 @@
 #include <rankone/dsl/scale.hpp>
 #include <rankone/error.hpp>
 
+#include "runtime/operator_impl.hpp"
+
 namespace rankone {
 namespace {
 
@@ -92,9 +94,7 @@ void CallChecker::name_tensor(Call& call, const Port& port, const Tensor& tensor
 }
 
 void CallChecker::bind(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const {
-  if (tensor.rank < 0 || tensor.rank > max_rank)  // members are anybody's to set
-    sizes.refuse(port.name, "the tensor has a rank that no tensor has", std::to_string(tensor.rank),
-                 "0 to " + std::to_string(max_rank));
+  if (const auto fault = rank_fault(tensor)) sizes.refuse(port.name, fault->message, fault->given, fault->accepted);
   // A parameter that runs over no axis is one number, in any shape.
   const bool number = port.axes.size() == 0 && is_given(tensor) && tensor.elements() == 1;
   sizes.check(port, number ? Tensor(tensor.data, tensor.type, {}) : tensor);
@@ -163,13 +163,17 @@ void CallChecker::set_shape(const Sizes& sizes, Call& call) const {
   call.arguments->tokens = sizes[Axis::tokens];
   call.arguments->sequences = sizes[Axis::sequences];
   call.shape = {sizes[Axis::batch], sizes[Axis::tokens], heads, value_heads, call.shape.sequences};
+  check_shape(call.shape, program_.variant);
 }
 
 void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const {
   const Sizes64 of_call = sizes_of(call.shape);
   const auto wanted = static_cast<std::size_t>(workspace_of(program_).evaluate(of_call));
-  if (wanted == 0) return;
   const std::span<std::byte> space = given.workspace;
+  if (space.data() == nullptr && !space.empty())
+    sizes.refuse("workspace", "the pointer is null", std::to_string(space.size()) + " bytes",
+                 "memory of the device, or an empty one where none is needed");
+  if (wanted == 0) return;
   const std::string accepted = std::to_string(wanted) + " bytes of the device's memory, 16-byte aligned";
   if (space.data() == nullptr) sizes.refuse("workspace", "the workspace is missing", "nothing", accepted);
   if (space.size() < wanted)
@@ -230,6 +234,7 @@ Call CallChecker::check(const ForwardArguments& given, const Tensor& beside) con
       bind_packing(port, tensor, sizes, call);
     else
       bind(port, tensor, sizes, call);
+    if (port.role == PortRole::index && on_cpu_) check_start_positions(tensor, where_);
     bound |= 1ull << port.slot;
     writes = writes || port.writable;
     writes_without_tokens = writes_without_tokens || (port.writable && !port.axes.has(Axis::tokens));

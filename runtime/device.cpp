@@ -23,6 +23,15 @@ template <class Number> bool parse(std::string_view text, Number& number) {
   return failed == std::errc() && end == text.data() + text.size();
 }
 
+// Of a copy.
+void require_ends(const void* to, const void* from, std::size_t bytes, const char* where) {
+  if (bytes == 0 || (to != nullptr && from != nullptr)) return;
+  throw Error(
+      ErrorCode::invalid_argument, "a pointer is null",
+      std::string(to == nullptr ? "none to copy to" : "none to copy from") + ", " + std::to_string(bytes) + " bytes",
+      "memory on both sides", where);
+}
+
 std::uint64_t seed_from_environment() {
   const auto given = environment("RANKONE_SEED");
   std::uint64_t seed = 1;
@@ -98,10 +107,12 @@ void Device::release(void* pointer) const noexcept {
 }
 void Device::upload(void* to, const void* from, std::size_t bytes, void* stream) const {
   DeviceBackend& own = backend();
+  require_ends(to, from, bytes, "Device::upload");
   if (bytes != 0) own.upload(to, from, bytes, stream);
 }
 void Device::download(void* to, const void* from, std::size_t bytes, void* stream) const {
   DeviceBackend& own = backend();
+  require_ends(to, from, bytes, "Device::download");
   if (bytes != 0) own.download(to, from, bytes, stream);
 }
 void Device::synchronize(void* stream) const { backend().synchronize(stream); }

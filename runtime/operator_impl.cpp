@@ -90,12 +90,11 @@ void check_shape(const Shape& shape, const Variant& variant) {
   const bool negative =
       shape.batch < 0 || shape.tokens < 0 || shape.heads < 0 || value_heads < 0 || shape.sequences < 0;
   constexpr double most = 0x1p44;  // of tokens times heads, far past any memory and far from 64 bits
-  if (negative ||
-      (static_cast<double>(shape.batch) * static_cast<double>(shape.tokens) + static_cast<double>(shape.sequences)) *
-              static_cast<double>(value_heads) >
-          most)
+  const auto number = [](std::int64_t size) { return static_cast<double>(size); };
+  const std::int64_t sequences = shape.sequences != 0 ? shape.sequences : shape.batch;
+  if (negative || (number(shape.batch) * number(shape.tokens) + number(sequences)) * number(value_heads) > most)
     throw Error(ErrorCode::invalid_argument, "the shape is out of range", text_of(shape),
-                "sizes from 0, with B·T·HV below 2^44", std::string(variant.name.view()));
+                "sizes from 0, with B·T·HV and N·HV below 2^44", std::string(variant.name.view()));
   if ((shape.heads != 0 && value_heads % shape.heads != 0) || (shape.sequences != 0 && shape.batch != 1))
     throw Error(ErrorCode::invalid_argument, "no call has this shape", text_of(shape),
                 "HV a multiple of H, and B = 1 where sequences are packed", std::string(variant.name.view()));

@@ -7,6 +7,8 @@
 #include <rankone/buffer.hpp>
 #include <rankone/error.hpp>
 
+#include "runtime/tensor_check.hpp"
+
 namespace rankone {
 namespace {
 
@@ -24,6 +26,11 @@ void set_shape(Tensor& tensor, SizeList sizes) {
     // A size of 0 or below leaves no element to address; a product past 64 bits is refused where it is used.
     if (__builtin_mul_overflow(stride, std::max<std::int64_t>(shape[i], 1), &stride)) stride = 0;
   }
+}
+
+void require_rank(const Tensor& tensor) {
+  if (const auto fault = rank_fault(tensor))
+    throw Error(ErrorCode::invalid_argument, fault->message, fault->given, fault->accepted, "tensor");
 }
 
 }  // namespace
@@ -50,9 +57,12 @@ Tensor Tensor::view(const void* data, dtype type, SizeList shape, SizeList strid
 }
 
 Tensor Buffer::tensor(dtype type, SizeList shape) const {
+  if (type > dtype::i64)
+    throw Error(ErrorCode::invalid_argument, "a type that is none", "number " + std::to_string(static_cast<int>(type)),
+                type_list, "Buffer");
   const Tensor tensor(data_, type, shape);
   if (const auto elements = static_cast<double>(tensor.elements());
-      elements < 0 || elements * static_cast<double>(size_of(type)) > static_cast<double>(bytes_))
+      elements * static_cast<double>(size_of(type)) > static_cast<double>(bytes_))
     throw Error(ErrorCode::invalid_argument, "the tensor does not fit in the buffer",
                 std::to_string(tensor.elements()) + " elements of " + name_of(type),
                 "what " + std::to_string(bytes_) + " bytes hold", "Buffer");
@@ -60,6 +70,11 @@ Tensor Buffer::tensor(dtype type, SizeList shape) const {
 }
 
 std::int64_t Tensor::elements() const {
+  require_rank(*this);
+  const auto end = shape.begin() + rank;
+  if (std::any_of(shape.begin(), end, [](std::int64_t size) { return size < 0; }))
+    throw Error(ErrorCode::invalid_argument, "a size is negative", shape_text(*this), "sizes from 0", "tensor");
+  if (std::find(shape.begin(), end, 0) != end) return 0;
   std::int64_t count = 1;
   for (int i = 0; i < rank; ++i)
     if (__builtin_mul_overflow(count, shape[static_cast<std::size_t>(i)], &count))
@@ -71,11 +86,12 @@ std::int64_t Tensor::elements() const {
 }
 
 bool Tensor::contiguous() const {
+  require_rank(*this);
   if (std::find(shape.begin(), shape.begin() + rank, 0) != shape.begin() + rank) return true;  // no elements
   std::int64_t expected = 1;
   for (std::size_t i = static_cast<std::size_t>(rank); i-- > 0;) {
     if (shape[i] != 1 && strides[i] != expected) return false;
-    expected *= shape[i];
+    if (__builtin_mul_overflow(expected, shape[i], &expected)) return false;  // no memory is so large
   }
   return true;
 }

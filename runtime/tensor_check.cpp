@@ -7,6 +7,8 @@
 
 #include <rankone/error.hpp>
 
+#include "runtime/convert.hpp"
+
 namespace rankone {
 namespace {
 
@@ -16,6 +18,10 @@ std::string list_text(const std::array<std::int64_t, max_rank>& numbers, int ran
   std::string text = "[";
   for (int i = 0; i < rank; ++i) text += (i > 0 ? ", " : "") + std::to_string(numbers[static_cast<std::size_t>(i)]);
   return text + "]";
+}
+
+std::string place_of(std::string_view where, const std::string& name) {
+  return std::string(where) + ", tensor '" + name + "'";
 }
 
 std::size_t rank_of(const Tensor& tensor) { return static_cast<std::size_t>(tensor.rank); }
@@ -47,10 +53,47 @@ bool overlaps(const Tensor& tensor) {
 
 }  // namespace
 
+std::optional<TensorFault> rank_fault(const Tensor& tensor) {
+  if (tensor.rank >= 0 && tensor.rank <= max_rank) return std::nullopt;
+  return TensorFault{"the tensor has a rank that no tensor has", std::to_string(tensor.rank),
+                     "0 to " + std::to_string(max_rank)};
+}
+
+std::optional<TensorFault> memory_fault(const Tensor& tensor) {
+  double reach = 0;
+  for (std::size_t i = 0; i < rank_of(tensor); ++i) {
+    if (tensor.shape[i] < 0) return TensorFault{"a size is negative", shape_text(tensor), "sizes from 0"};
+    if (tensor.shape[i] > 1)
+      reach += static_cast<double>(tensor.shape[i]) * std::abs(static_cast<double>(tensor.strides[i]));
+  }
+  if (is_empty(tensor)) return std::nullopt;
+  if (reach > most_reach)
+    return TensorFault{"offsets do not fit in 64 bits", "strides " + list_text(tensor.strides, tensor.rank),
+                       "strides that reach 2^59 elements at most"};
+  if (tensor.data == nullptr)
+    return TensorFault{"the pointer is null", shape_text(tensor), "memory that holds the elements, or no such tensor"};
+  return std::nullopt;
+}
+
+void require_readable(const std::string& where, const Tensor& tensor) {
+  std::optional<TensorFault> fault = rank_fault(tensor);
+  if (!fault && tensor.type > dtype::i64)
+    fault = TensorFault{"the tensor has a type that is none", "number " + std::to_string(static_cast<int>(tensor.type)),
+                        type_list};
+  if (!fault) fault = memory_fault(tensor);
+  if (fault) throw Error(ErrorCode::invalid_argument, fault->message, fault->given, fault->accepted, where);
+}
+
+std::int64_t integer_at(const Tensor& list, std::int64_t i) {
+  const std::int64_t at = i * list.strides[0];
+  return list.type == dtype::i64 ? conversion::read<std::int64_t>(list.data, at)
+                                 : std::int64_t{conversion::read<std::int32_t>(list.data, at)};
+}
+
 void require_writable(const std::string& name, const Tensor& tensor, std::string_view where) {
   if (tensor.read_only)
     throw Error(ErrorCode::invalid_argument, "a tensor that is written is a view of constant memory", "Tensor::view",
-                "a Tensor of memory that may be written", std::string(where) + ", tensor '" + name + "'");
+                "a Tensor of memory that may be written", place_of(where, name));
 }
 
 std::string shape_text(const Tensor& tensor) { return list_text(tensor.shape, tensor.rank); }
@@ -66,7 +109,7 @@ std::string Sizes::wanted(const Port& port) const {
 
 void Sizes::refuse(const std::string& name, std::string message, std::string given, std::string accepted) const {
   throw Error(ErrorCode::invalid_argument, std::move(message), std::move(given), std::move(accepted),
-              std::string(where_) + ", tensor '" + name + "'");
+              place_of(where_, name));
 }
 
 void Sizes::check_kind(const Port& port, const Tensor& tensor) const {
@@ -85,17 +128,8 @@ void Sizes::check_kind(const Port& port, const Tensor& tensor) const {
   if (!accepts(port, tensor.type)) refuse(port.name, "another type is wanted", name_of(tensor.type), types() + from());
   if (static_cast<std::size_t>(tensor.rank) != port.axes.size())
     refuse(port.name, "another rank is wanted", shape_text(tensor), wanted(port));
-  double reach = 0;
-  for (std::size_t i = 0; i < rank_of(tensor); ++i) {
-    if (tensor.shape[i] < 0) refuse(port.name, "a size is negative", shape_text(tensor), wanted(port));
-    if (tensor.shape[i] > 1)
-      reach += static_cast<double>(tensor.shape[i]) * std::abs(static_cast<double>(tensor.strides[i]));
-  }
+  if (const auto fault = memory_fault(tensor)) refuse(port.name, fault->message, fault->given, fault->accepted);
   if (is_empty(tensor)) return;
-  if (reach > most_reach)
-    refuse(port.name, "offsets do not fit in 64 bits", "strides " + list_text(tensor.strides, tensor.rank),
-           "strides that reach 2^59 elements at most");
-  if (tensor.data == nullptr) refuse(port.name, "the pointer is null", shape_text(tensor), "memory of the device");
   if (const std::size_t beyond = reinterpret_cast<std::uintptr_t>(tensor.data) % size_of(tensor.type); beyond != 0)
     refuse(port.name, "the pointer is not aligned", "an address " + std::to_string(beyond) + " bytes past a multiple",
            "a multiple of " + std::to_string(size_of(tensor.type)) + " bytes");
@@ -118,22 +152,26 @@ void Sizes::check(const Port& port, const Tensor& tensor) {
 }
 
 void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_view where) {
-  const auto at = [&](std::int64_t n) {
-    const std::int64_t i = n * offsets.strides[0];
-    return offsets.type == dtype::i64 ? static_cast<const std::int64_t*>(offsets.data)[i]
-                                      : std::int64_t{static_cast<const std::int32_t*>(offsets.data)[i]};
-  };
+  const auto at = [&](std::int64_t i) { return integer_at(offsets, i); };
   const auto refuse = [&](const char* message, std::int64_t i) {
-    throw Error(ErrorCode::invalid_argument, message,
-                "cu_seqlens[" + std::to_string(i) + "] = " + std::to_string(at(i)),
-                "offsets that never decrease, between 0 and T = " + std::to_string(tokens),
-                std::string(where) + ", tensor 'cu_seqlens'");
+    throw Error(
+        ErrorCode::invalid_argument, message, "cu_seqlens[" + std::to_string(i) + "] = " + std::to_string(at(i)),
+        "offsets that never decrease, between 0 and T = " + std::to_string(tokens), place_of(where, "cu_seqlens"));
   };
   for (std::int64_t i = 0; i < offsets.shape[0]; ++i) {
     if (at(i) < 0) refuse("an offset is negative", i);
     if (at(i) > tokens) refuse("an offset overruns the tokens", i);
     if (i > 0 && at(i) < at(i - 1)) refuse("offsets decrease", i);
   }
+}
+
+void check_start_positions(const Tensor& starts, std::string_view where) {
+  constexpr std::int64_t most = std::int64_t{1} << 62;
+  for (std::int64_t n = 0; n < starts.shape[0]; ++n)
+    if (const std::int64_t start = integer_at(starts, n); start < 0 || start > most)
+      throw Error(ErrorCode::invalid_argument, "a start lies where no token can",
+                  "start_positions[" + std::to_string(n) + "] = " + std::to_string(start), "0 to 2^62",
+                  place_of(where, "start_positions"));
 }
 
 }  // namespace rankone

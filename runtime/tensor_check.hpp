@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -52,7 +53,23 @@ void require_writable(const std::string& name, const Tensor& tensor, std::string
 
 std::string shape_text(const Tensor& tensor);  // "[2, 4, 3, 64]"
 
+inline constexpr const char* type_list = "bf16, f16, f32, f64, i32, i64";
+// What no tensor can have. Members are anybody's to set; no text is made where there is no fault.
+struct TensorFault {
+  const char* message;
+  std::string given, accepted;
+};
+std::optional<TensorFault> rank_fault(const Tensor& tensor);
+// Of a tensor with such a rank: a size below 0, offsets that 64 bits do not hold, or elements behind a null pointer.
+std::optional<TensorFault> memory_fault(const Tensor& tensor);
+// Neither of them, and a type: throws Error(invalid_argument). Of what this process reads.
+void require_readable(const std::string& where, const Tensor& tensor);
+
+// Of a list of i32 or i64 in this process's memory.
+std::int64_t integer_at(const Tensor& list, std::int64_t i);
 // cu_seqlens as they lie in this process's memory: from 0 to T, never decreasing. Throws Error(invalid_argument).
 void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_view where);
+// The same for start_positions: from 0 to 2^62, so that positions stay within 64 bits.
+void check_start_positions(const Tensor& starts, std::string_view where);
 
 }  // namespace rankone

@@ -163,6 +163,9 @@ FileProblem problem_from_file(const Variant& variant, CompileOptions options, co
              "B=" + std::to_string(sizes[Axis::batch]), "B=1 with " + port.name);
     check_cu_seqlens(offsets->view(), sizes[Axis::tokens], file.where());
   }
+  for (const Port& port : ports_of(all, PortRole::index))
+    if (const HostTensor* const starts = result.problem.find(port.name))
+      check_start_positions(starts->view(), file.where());
 
   result.problem.variant = variant;
   result.problem.options = options;

@@ -74,7 +74,7 @@ int command_run(const Options& options) {
     written.append(Json::object({{"name", each.name}, {"dtype", name_of(each.type)}, {"shape", shape}}));
   }
   Metadata metadata = file.metadata();
-  metadata["variant"] = variant.name.view();
+  if (scalars_of(variant).index_of("variant") < 0) metadata["variant"] = variant.name.view();
   write_output(options.output, safetensors_bytes(tensors, metadata));
   if (options.output == "-") {
     note(options, "wrote " + names + ", " + to_string(problem.dims) + ", " + op.schedule());

@@ -8,29 +8,16 @@
 #include <rankone/error.hpp>
 
 #include "codegen/ports.hpp"
+#include "proof/memory.hpp"
 #include "runtime/call.hpp"
-#include "runtime/convert.hpp"
 #include "runtime/tensor_check.hpp"
 
 namespace rankone::recurrence {
 namespace {
 
-std::string list(const Tensor& tensor) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < static_cast<std::size_t>(tensor.rank); ++i)
-    text += (i > 0 ? ", " : "") + std::to_string(tensor.shape[i]);
-  return text + "]";
-}
-
 [[noreturn]] void refuse(std::string_view tensor, std::string message, std::string given, std::string accepted) {
   throw Error(ErrorCode::invalid_argument, std::move(message), std::move(given), std::move(accepted),
               std::string(tensor));
-}
-
-// Memory stands behind all elements; without elements there needs to be none.
-bool is_backed(const Tensor& tensor) {
-  const auto end = tensor.shape.begin() + tensor.rank;
-  return tensor.data != nullptr || std::find(tensor.shape.begin(), end, 0) != end;
 }
 
 // The sizes that a call's tensors give, port by port.
@@ -38,7 +25,10 @@ class Binder {
  public:
   Binder(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments)
       : where_(variant.name.view()), reads_position_(reads_position(variant)), arguments_(arguments) {
-    ports_ = ports(variant, options, is_backed(arguments.o) ? Pass::forward : Pass::states);
+    ports_ = ports(variant, options, is_given(arguments.o) ? Pass::forward : Pass::states);
+    for (const auto& [name, size] : {std::pair{"K", options.key_dim}, std::pair{"V", options.value_dim}})
+      if (size < 0)
+        refuse(where_, std::string(name) + " is out of range", std::to_string(size), "0 or the tensors' own");
     if (options.key_dim != 0) sizes_.set(Axis::key, options.key_dim);
     if (options.value_dim != 0) sizes_.set(Axis::value, options.value_dim);
   }
@@ -48,8 +38,8 @@ class Binder {
       const Tensor tensor = given(port.name);
       if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes_.knows(Axis::sequences))
         sizes_.set(Axis::sequences, sizes_[Axis::batch]);
-      if (is_backed(tensor)) {
-        if (!port.needs.empty() && !is_backed(given(port.needs)))
+      if (is_given(tensor)) {
+        if (!port.needs.empty() && !is_given(given(port.needs)))
           refuse(port.needs, "a tensor is missing without which another has no meaning", port.name + " alone", "both");
         learn(port, tensor);
       } else if (!port.optional && !port.writable) {
@@ -62,21 +52,20 @@ class Binder {
 
   std::vector<Span> spans() const {
     std::vector<Span> spans;
+    const std::int64_t count = sizes_[Axis::sequences];
+    require_memory(static_cast<double>(count) * sizeof(Span), "N=" + std::to_string(count), where_);
     const Tensor& offsets = arguments_.cu_seqlens;
-    const auto boundary = [&](std::int64_t i) { return integer(offsets, i); };
+    const auto boundary = [&](std::int64_t i) { return integer_at(offsets, i); };
     const Tensor starts = reads_position_ ? arguments_.start_positions : Tensor();
-    for (std::int64_t n = 0; n < sizes_[Axis::sequences]; ++n) {
-      const std::int64_t start = is_backed(starts) ? integer(starts, n) : 0;
-      spans.push_back(is_backed(offsets) ? Span{0, boundary(n), boundary(n + 1), start}
-                                         : Span{n, 0, sizes_[Axis::tokens], start});
+    for (std::int64_t n = 0; n < count; ++n) {
+      const std::int64_t start = is_given(starts) ? integer_at(starts, n) : 0;
+      spans.push_back(is_given(offsets) ? Span{0, boundary(n), boundary(n + 1), start}
+                                        : Span{n, 0, sizes_[Axis::tokens], start});
     }
     return spans;
   }
 
  private:
-  static std::int64_t integer(const Tensor& tensor, std::int64_t i) {
-    return static_cast<std::int64_t>(load(tensor.data, tensor.type, i * tensor.strides[0]));
-  }
   Tensor given(std::string_view name) const {
     if (Tensor ForwardArguments::*const member = member_of(name)) return arguments_.*member;
     const Tensor* const tensor = find(arguments_.inputs, name);
@@ -89,23 +78,26 @@ class Binder {
     return text + "]";
   }
   void learn(const Port& port, const Tensor& tensor) {
+    require_readable(port.name, tensor);
     const bool integers = tensor.type == dtype::i32 || tensor.type == dtype::i64;
     if (const bool counts = port.type == dtype::i64; counts != integers)
       refuse(port.name, "a tensor has an element type that is not one of its port",
-             name_of(tensor.type) + (counts ? list(tensor) : ""), counts ? "i32 or i64" : "bf16, f16, f32 or f64");
+             name_of(tensor.type) + (counts ? shape_text(tensor) : ""),
+             counts ? "i32 or i64" : "bf16, f16, f32 or f64");
     if (static_cast<std::size_t>(tensor.rank) != port.axes.size())
-      refuse(port.name, "a tensor has the wrong rank", list(tensor), wanted(port));
+      refuse(port.name, "a tensor has the wrong rank", shape_text(tensor), wanted(port));
     if (port.role == PortRole::packing && sizes_[Axis::batch] != 1)
       refuse(port.name, "packed sequences lie in one batch row", "B=" + std::to_string(sizes_[Axis::batch]), "B=1");
     for (std::size_t i = 0; i < port.axes.size(); ++i) {
       if (sizes_.knows(port.axes[i]) && sizes_[port.axes[i]] != tensor.shape[i])
-        refuse(port.name, "a tensor has the wrong shape", list(tensor), wanted(port));
+        refuse(port.name, "a tensor has the wrong shape", shape_text(tensor), wanted(port));
       sizes_.set(port.axes[i], tensor.shape[i]);
     }
     if (port.role == PortRole::packing) {
-      if (!sizes_.knows(Axis::offsets)) refuse(port.name, "there is no boundary", list(tensor), "[N+1]");
+      if (!sizes_.knows(Axis::offsets)) refuse(port.name, "there is no boundary", shape_text(tensor), "[N+1]");
       check_cu_seqlens(tensor, sizes_[Axis::tokens], where_);
     }
+    if (port.role == PortRole::index) check_start_positions(tensor, where_);
     const std::int64_t heads = sizes_[Axis::heads], value_heads = sizes_[Axis::value_heads];
     if (sizes_.knows(Axis::heads) && sizes_.knows(Axis::value_heads) && (heads < 1 || value_heads % heads != 0))
       refuse(port.name, "the value heads are not a multiple of the heads of q and k",
@@ -131,7 +123,7 @@ const NamedScalar* find(const std::vector<NamedScalar>& scalars, std::string_vie
 }
 
 Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
-  if (!is_backed(arguments.o) && !is_backed(arguments.final_state))
+  if (!is_given(arguments.o) && !is_given(arguments.final_state))
     refuse("o", "there is nothing to compute", "neither o nor final_state", "at least one of them");
   Binder binder(variant, options, arguments);
   binder.run();

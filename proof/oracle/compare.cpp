@@ -9,6 +9,7 @@
 
 #include <rankone/error.hpp>
 
+#include "proof/memory.hpp"
 #include "runtime/convert.hpp"
 #include "runtime/tensor_check.hpp"
 
@@ -65,15 +66,17 @@ Comparison compare_rows(const std::vector<Compared>& draws, double bound, std::i
   Row whole;
   double fourth = 0;
   for (const auto& [result, reference] : draws) {
+    require_readable("compare, result", result);
+    require_readable("compare, reference", reference);
     if (result.rank != reference.rank ||
         !std::equal(result.shape.begin(), result.shape.begin() + result.rank, reference.shape.begin()))
       throw Error(ErrorCode::invalid_argument, "tensors that are compared have different shapes",
                   shape_text(result) + " and " + shape_text(reference), "one shape", "compare");
-    std::int64_t size = 1;
-    for (int axis = 0; axis < result.rank; ++axis) size *= result.shape[static_cast<std::size_t>(axis)];
+    const std::int64_t size = result.elements();
     if (size == 0) continue;
     elements += size;
     length = result.rank == 0 ? 1 : result.shape[static_cast<std::size_t>(result.rank - 1)];
+    require_memory(static_cast<double>(size / length) * sizeof(Row), shape_text(result), "compare");
     for (std::int64_t i = 0; i < size / length; ++i) {
       rows.push_back(measure(result, reference, i, length));
       whole.error += rows.back().error;

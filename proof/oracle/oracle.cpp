@@ -46,7 +46,9 @@ class Recurrence {
   // Independent pieces of work, one for each sequence and value head.
   std::int64_t pieces() const { return static_cast<std::int64_t>(sizes_.sequences.size()) * sizes_.value_heads; }
   double operations() const {
-    return static_cast<double>(sizes_.batch * sizes_.tokens * sizes_.value_heads * sizes_.key_dim * sizes_.value_dim);
+    const auto size = [](std::int64_t each) { return static_cast<double>(each); };
+    return size(sizes_.batch) * size(sizes_.tokens) * size(sizes_.value_heads) * size(sizes_.key_dim) *
+           size(sizes_.value_dim);
   }
   void run(std::int64_t piece) { run(piece / sizes_.value_heads, piece % sizes_.value_heads); }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <limits>
 #include <mutex>
 #include <thread>
 
@@ -67,8 +68,9 @@ class CpuBackend final : public DeviceBackend {
 
   // Filled with NaNs of every float type, so that a read of what was never written shows.
   void* allocate(std::size_t bytes) override {
-    const std::size_t size = (std::max<std::size_t>(bytes, 1) + alignment - 1) / alignment * alignment;
-    void* const pointer = std::aligned_alloc(alignment, size);
+    constexpr std::size_t most = std::numeric_limits<std::ptrdiff_t>::max();  // no object is larger
+    const std::size_t size = (std::clamp<std::size_t>(bytes, 1, most) + alignment - 1) / alignment * alignment;
+    void* const pointer = bytes <= most ? std::aligned_alloc(alignment, size) : nullptr;
     if (pointer == nullptr)
       throw Error(ErrorCode::launch_failed, "out of memory", std::to_string(bytes) + " bytes",
                   "what this machine has left", "cpu");

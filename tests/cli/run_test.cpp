@@ -129,6 +129,43 @@ TEST(Run, TakesScaleAndScalarsFromTheMetadata) {
   EXPECT_EQ(run_on(folder, bytes_of(constant, {{"layer", "1"}, {"layers", "4"}}), "lightning").code, 0);
 }
 
+// A declaration of this decay.
+std::string declared(const Folder& folder, const std::string& kind, const std::string& log_decay) {
+  return folder.write("declared.json", "{\"name\": \"int\", \"decay\": {\"kind\": \"" + kind + "\", \"log_decay\": \"" +
+                                           log_decay + "\"}}");
+}
+
+// What is written into the metadata takes no scalar's place.
+TEST(Run, AScalarMayHaveAnyName) {
+  const Folder folder;
+  auto constant = inputs();
+  constant.pop_back();
+  const std::string spec = declared(folder, "constant", "-square(scalar(variant)) - scalar(device)");
+  const Finished done = run_on(folder, bytes_of(constant, {{"variant", "0.5"}, {"device", "1"}}), spec);
+  ASSERT_EQ(done.code, 0) << done.err;
+  EXPECT_EQ(SafetensorsFile::open(folder / "out").metadata().at("variant"), "0.5");
+}
+
+TEST(Run, RefusesStartsWhereNoTokenCanBe) {
+  const Folder folder;
+  auto aging = inputs();
+  HostTensor& starts = aging.emplace_back(make_tensor("start_positions", dtype::i64, {2}));
+  const std::int64_t values[] = {3, -1};
+  std::memcpy(starts.bytes.data(), values, sizeof values);
+  const Finished done = run_on(folder, bytes_of(aging), declared(folder, "per_head", "input(g) - position()"));
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("start_positions[1] = -1; accepted: 0 to 2^62"), std::string::npos) << done.err;
+}
+
+TEST(Run, RefusesDecaysThatGrowByThemselves) {
+  const Folder folder;
+  auto constant = inputs();
+  constant.pop_back();
+  const Finished done = run_on(folder, bytes_of(constant), declared(folder, "constant", "head() - 0.5"));
+  EXPECT_EQ(done.code, 2);
+  EXPECT_NE(done.err.find("a log-decay is above 0; given head() - 0.5 with head() = 1"), std::string::npos) << done.err;
+}
+
 TEST(Run, PackedSequencesStartAfresh) {
   const Folder folder;
   std::vector<HostTensor> packed = {tensor("q", dtype::f32, {1, 6, 1, 16}), tensor("k", dtype::f32, {1, 6, 1, 16}),

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <functional>
 
-#include <rankone/dsl/catalogue.hpp>
+#include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/choose.hpp"
@@ -296,6 +296,40 @@ TEST(Call, WorkspaceOfTheChunkLevel) {
                 .find("is not aligned; given an address 8 bytes past a multiple"),
             std::string::npos);
   EXPECT_EQ(refusal(checker, [&](auto& a) { a.workspace = {place, size}; }), "accepted");
+  // A view of no memory that says it has some, whether or not the call wants any.
+  const Program needs_none = program_of("gla_sigmoid");
+  for (const Program* each : {&program, &needs_none}) {
+    const CallChecker takes(*each, true);
+    EXPECT_NE(refusal(takes,
+                      [&](auto& a) {
+                        a.workspace = {static_cast<std::byte*>(nullptr), size};
+                      })
+                  .find("tensor 'workspace': the pointer is null; given " + std::to_string(size) + " bytes"),
+              std::string::npos);
+  }
+  EXPECT_EQ(refusal(CallChecker(needs_none, true), [](auto&) {}), "accepted");
+}
+
+TEST(Call, StartsLieWhereATokenCan) {
+  const Variant aging = variant("aging").decay(per_head(input("x") - position())).checked();
+  const CompileOptions options{.key_dim = K, .value_dim = V};
+  const Program program = lower(aging, options, default_schedule(aging, options, "sm_90a"), "sm_90a", Pass::forward);
+  constexpr std::int64_t most = std::int64_t{1} << 62;
+  const auto said = [&](bool on_cpu, std::int64_t second) {
+    std::int64_t starts[B] = {7, second};
+    return refusal(CallChecker(program, on_cpu), [&](auto& a) {
+      a.inputs = {{"x", Tensor(memory, dtype::bf16, {B, T, HV})}};
+      a.start_positions = Tensor(starts, dtype::i64, {B});
+    });
+  };
+  for (const std::int64_t start : {std::int64_t{-1}, most + 1, std::int64_t{INT64_MAX}, std::int64_t{INT64_MIN}}) {
+    EXPECT_EQ(said(true, start),
+              "aging, tensor 'start_positions': a start lies where no token can; given "
+              "start_positions[1] = " +
+                  std::to_string(start) + "; accepted: 0 to 2^62");
+    EXPECT_EQ(said(false, start), "accepted") << "a GPU's memory is not read";
+  }
+  for (const std::int64_t start : {std::int64_t{0}, most}) EXPECT_EQ(said(true, start), "accepted");
 }
 
 TEST(Call, EmptyCalls) {

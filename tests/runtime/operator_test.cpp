@@ -212,7 +212,7 @@ TEST_P(OnDevice, TheExpectedShapeChoosesTheSchedule) {
     ADD_FAILURE() << "negative sizes";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::invalid_argument);
-    EXPECT_EQ(error.accepted(), "sizes from 0, with B·T·HV below 2^44");
+    EXPECT_EQ(error.accepted(), "sizes from 0, with B·T·HV and N·HV below 2^44");
   }
 }
 

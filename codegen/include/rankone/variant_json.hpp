@@ -15,7 +15,7 @@
 
 namespace rankone {
 
-// `indent` < 0 gives one line. Reads back as the same variant.
+// `indent` < 0 gives one line. Reads back as the same variant; throws Error for one that has no meaning.
 std::string variant_to_json(const Variant& variant, int indent = -1);
 
 // Checked like a declaration; throws Error with the same sentences. `where` names the file.

@@ -20,7 +20,8 @@ struct Comparison {
 };
 
 // A row is the last dimension. Tensors of this process's memory and of one shape, any strides, types and ranks; without
-// elements they agree.
+// elements they agree. Throws Error(invalid_argument) where they are no such tensors, and Error(unsupported) where memory
+// does not suffice for their rows.
 Comparison compare(const Tensor& result, const Tensor& reference, double bound);
 
 }  // namespace rankone

@@ -26,8 +26,8 @@ struct OracleOutputs {
 // The outputs of forward() on these inputs, which lie in this process's memory: any strides, and any floating element
 // type for each. `o`, `final_state` and `workspace` are not used. Of `options` it reads key_dim and value_dim (0: as the
 // tensors have them) and value_major_state. Where no packed sequence stands, `o` is 0.
-// Throws Error(invalid_argument) that names the tensor or scalar which is missing or does not fit, and whatever a wrong
-// variant throws.
+// Throws Error(invalid_argument) that names the tensor or scalar which is missing or does not fit, Error(unsupported)
+// where memory does not suffice for the outputs, and whatever a wrong variant throws.
 OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, const CompileOptions& options = {});
 
 }  // namespace rankone

@@ -35,7 +35,8 @@ class SafetensorsFile {
   const SafetensorsEntry* find(std::string_view name) const;                 // null when absent
   const Metadata& metadata() const { return metadata_; }
   // Not aligned for the element type: copy the bytes, or load elements with memcpy.
-  const std::byte* data(const SafetensorsEntry& entry) const { return file_.data() + data_start_ + entry.offset; }
+  // Throws Error(invalid_argument) for an entry that lies outside of this file's data.
+  const std::byte* data(const SafetensorsEntry& entry) const;
   const std::string& where() const { return where_; }
 
  private:
@@ -53,9 +54,11 @@ struct SafetensorsTensor {
   const void* data = nullptr;  // contiguous, row-major
 };
 
-// A whole file's bytes; the tensors' data starts at a multiple of 16.
+// A whole file's bytes; the tensors' data starts at a multiple of 16. Throws Error(invalid_argument) for a tensor that no
+// file can hold: a size below 0, no memory behind its elements, no element type, a name that is taken.
 std::string safetensors_bytes(const std::vector<SafetensorsTensor>& tensors, const Metadata& metadata);
-// Writes the whole file or leaves what was there: a temporary file beside it, then a rename.
+// Writes the whole file or leaves what was there: a temporary file beside it, then a rename. Throws Error(io) where that
+// fails.
 void write_safetensors(const std::string& path, const std::vector<SafetensorsTensor>& tensors,
                        const Metadata& metadata);
 

@@ -36,7 +36,8 @@ class Device {
   int multiprocessors() const;
 
   // Plain device memory. `stream` is a CUstream; null is the default stream. The CPU device runs at once.
-  // allocate() throws Error(launch_failed) where there is not enough; release() takes what it gave, or null.
+  // allocate() throws Error(launch_failed) where there is not enough; release() takes what it gave, or null. Copies of
+  // more than 0 bytes throw Error(invalid_argument) for a null pointer.
   void* allocate(std::size_t bytes) const;
   void release(void* pointer) const noexcept;
   void upload(void* to, const void* from, std::size_t bytes, void* stream = nullptr) const;

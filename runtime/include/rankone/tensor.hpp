@@ -83,8 +83,10 @@ struct Tensor {
   }
 
   explicit operator bool() const { return data != nullptr; }
-  std::int64_t elements() const;  // throws Error(invalid_argument) for more than 2^63 - 1
-  bool contiguous() const;        // row-major without gaps
+  // Both throw Error(invalid_argument) for a rank that no tensor has, and the first for a size below 0 and for more than
+  // 2^63 - 1.
+  std::int64_t elements() const;
+  bool contiguous() const;  // row-major without gaps
 };
 
 struct NamedTensor {
@@ -106,9 +108,10 @@ struct ForwardArguments {
   double scale = 0;                    // of the read; 0: the variant's own, or else K^-0.5
   Tensor initial_state{};              // [N, HV, K, V] float32; absent: zeros
   Tensor cu_seqlens{};                 // int32 or int64 [N + 1], from 0 to T, on the device; then B = 1
-  Tensor start_positions{};            // int64 [N], on the device: position() of each sequence's first token; absent: 0
-  Tensor o{};                          // [B, T, HV, V], written
-  Tensor final_state{};                // [N, HV, K, V] float32, written where it is given
+  // int64 [N], on the device: position() of each sequence's first token, from 0 to 2^62; absent: 0. The CPU device looks.
+  Tensor start_positions{};
+  Tensor o{};                        // [B, T, HV, V], written
+  Tensor final_state{};              // [N, HV, K, V] float32, written where it is given
   std::span<std::byte> workspace{};  // on the device, 16-byte aligned, at least workspace_bytes(...); contents are free
 };
 
