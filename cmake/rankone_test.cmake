@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 # rankone_test(NAME SOURCES...): a test program, each of its cases known to ctest as NAME.SUITE.CASE.
+# rankone_host_test(NAME SOURCES...): one that runs no kernel and starts no compiler; RANKONE_TEST_CODE says whether
+# it is built. TARGET NAME tells.
 find_package(GTest 1.12 REQUIRED)
 include(GoogleTest)
 
@@ -18,4 +20,10 @@ function(rankone_test name)
     PROPERTIES LABELS ${name} TIMEOUT 600
                ENVIRONMENT "RANKONE_CACHE_DIR=${PROJECT_BINARY_DIR}/test-cache"
                ENVIRONMENT_MODIFICATION "RANKONE_DATA_DIR=set:${PROJECT_BINARY_DIR}/test-data")
+endfunction()
+
+function(rankone_host_test)
+  if(NOT RANKONE_TEST_CODE STREQUAL "kernels")
+    rankone_test(${ARGN})
+  endif()
 endfunction()
