@@ -27,7 +27,7 @@ TEST(Buffers, OwnTheirMemoryAndMove) {
   Buffer first(Device::cpu(), 16);
   first.upload(values.data());
   Buffer second = std::move(first);
-  EXPECT_FALSE(static_cast<bool>(first));
+  EXPECT_FALSE(static_cast<bool>(first));  // NOLINT(bugprone-use-after-move): what is moved from is empty
   EXPECT_EQ(first.size(), 0u);
   EXPECT_TRUE(first.bytes().empty());
   first.download(back.data());
