@@ -84,6 +84,7 @@ constexpr unsigned stream_non_blocking = 1;
      int l2_promotion, int fill))
 
 struct Driver {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declaration
 #define RANKONE_CUDA_MEMBER(name, exported, parameters) Result(*name) parameters = nullptr;
   RANKONE_CUDA_DRIVER(RANKONE_CUDA_MEMBER)
   RANKONE_CUDA_DRIVER_IF_THERE(RANKONE_CUDA_MEMBER)

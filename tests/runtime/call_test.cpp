@@ -15,7 +15,7 @@
 namespace rankone {
 namespace {
 
-constexpr int B = 2, T = 5, H = 2, HV = 6, K = 64, V = 32;
+constexpr std::int64_t B = 2, T = 5, H = 2, HV = 6, K = 64, V = 32;
 
 alignas(16) char memory[16 * 64];  // stands for any tensor: nothing here reads through the pointers
 

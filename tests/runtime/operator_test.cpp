@@ -290,7 +290,7 @@ TEST(Devices, EmptyOnesRefuseEveryCall) {
   Device moved = Device::cpu();
   const Device taken = std::move(moved);
   EXPECT_TRUE(static_cast<bool>(taken));
-  for (const Device& empty : {Layer{}.device, moved}) {
+  for (const Device& empty : {Layer{}.device, moved}) {  // NOLINT(bugprone-use-after-move): it is what is tested
     EXPECT_FALSE(static_cast<bool>(empty));
     const auto refused = [](const auto& call) {
       expect_refused(call, "an empty device", "one of Device::best(), cpu(), cuda() or named()");
