@@ -32,7 +32,7 @@ void* allocate(const Device& device, std::size_t bytes) {
 DeviceBuffer::DeviceBuffer(const Device& device, std::size_t bytes)
     : device_(device), data_(allocate(device, bytes)), bytes_(bytes) {}
 DeviceBuffer::DeviceBuffer(DeviceBuffer&& other) noexcept
-    : device_(other.device_), data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
+    : device_(std::move(other.device_)), data_(std::exchange(other.data_, nullptr)), bytes_(other.bytes_) {}
 DeviceBuffer::~DeviceBuffer() {
   if (data_ != nullptr) device_.release(data_);
 }

@@ -98,6 +98,7 @@ class Shadow {
     }
     const bool has_two = two.time >= ordered_;
     if (has_two && one.thread / 32 != two.thread / 32) return;
+    // NOLINTNEXTLINE(bugprone-branch-clone): the order of the cases counts
     if (one.thread / 32 != now.thread / 32) {
       two = now;
     } else if (one.time < now.time) {

@@ -15,7 +15,7 @@
 namespace rankone {
 namespace {
 
-constexpr CompileOptions square_128{.key_dim = 128, .value_dim = 128};
+const CompileOptions square_128{.key_dim = 128, .value_dim = 128};
 
 std::vector<std::string> names(const std::vector<Port>& all) {
   std::vector<std::string> list;

@@ -177,7 +177,7 @@ class HopperSync : public testing::TestWithParam<Skeleton> {
                                       .heads = heads,
                                       .value_heads = heads,
                                       .key_dim = GetParam().dim,
-                                      .value_dim = 64 * GetParam().cluster},
+                                      .value_dim = std::int64_t{64} * GetParam().cluster},
                                      {.seed = seed, .packed = GetParam().packed});
     if (harsh) spread_gates(problem, seed);
     // Both ways of loading: seeds 1 and 2, 5 and 6 with tensor maps, 3 and 4 without.
