@@ -76,8 +76,9 @@ Comparison compare_rows(const std::vector<Compared>& draws, double bound, std::i
     if (size == 0) continue;
     elements += size;
     length = result.rank == 0 ? 1 : result.shape[static_cast<std::size_t>(result.rank - 1)];
-    require_memory(static_cast<double>(size / length) * sizeof(Row), shape_text(result), "compare");
-    for (std::int64_t i = 0; i < size / length; ++i) {
+    const std::int64_t count = size / length;
+    require_memory(static_cast<double>(count) * sizeof(Row), shape_text(result), "compare");
+    for (std::int64_t i = 0; i < count; ++i) {
       rows.push_back(measure(result, reference, i, length));
       whole.error += rows.back().error;
       whole.norm += rows.back().norm;

@@ -98,8 +98,8 @@ TEST_F(Bound, KeepsItsKernelsAndHasAnEmptyState) {
   call.launch();
   EXPECT_EQ(device->launches, 1);
   const BoundCall moved = std::move(call);
-  EXPECT_TRUE(moved && !call);
-  EXPECT_THROW(call.launch(), Error);
+  EXPECT_TRUE(moved && !call);         // NOLINT(bugprone-use-after-move): it is what is tested
+  EXPECT_THROW(call.launch(), Error);  // NOLINT(bugprone-use-after-move)
   EXPECT_THROW(Operator().bind({}), Error);
 }
 
