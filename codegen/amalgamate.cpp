@@ -7,7 +7,9 @@
 
 #include <rankone/error.hpp>
 
+#include "codegen/constants.hpp"
 #include "codegen/reach.hpp"
+#include "codegen/settle.hpp"
 #include "codegen/templates.hpp"
 
 namespace rankone {
@@ -85,7 +87,13 @@ std::string amalgamate_for(std::string_view user, const std::vector<std::string_
   const ReadTemplate read = template_text;
   Amalgamation amalgamation(read);
   for (const std::string_view root : roots) amalgamation.add(root);
-  return joined(reached(amalgamation.files(), user));
+  std::vector<TemplateText> files = amalgamation.files();
+  std::vector<std::string_view> texts;
+  for (const TemplateText& file : amalgamation.files()) texts.push_back(file.text);
+  texts.push_back(user);
+  const Constants constants(texts);
+  for (TemplateText& file : files) file.text = settled(file.text, constants);
+  return joined(reached(files, user));
 }
 
 }  // namespace rankone

@@ -59,10 +59,13 @@ std::vector<Name> names_in(std::string_view text) {
   return names;
 }
 
+constexpr std::size_t no_type = static_cast<std::size_t>(-1);
+
 struct Part {
   std::string_view text;           // with the comments above
   std::vector<std::string> names;  // that it declares; none: it stands while its file has others
   bool is_function = false;        // else any mention reaches it
+  std::size_t type = no_type;      // of a member, and of the end of a type: the part that begins it
   bool reached = false;
 };
 
@@ -145,20 +148,18 @@ void declare(Part& part, std::string_view code) {
 }
 
 bool is_between(std::string_view line) {
-  return line.empty() || line.starts_with("namespace ") || line.starts_with("}  // namespace") || line.starts_with("#");
+  return line.empty() || line.starts_with("namespace ") || line.starts_with("}  // namespace") ||
+         line.starts_with("#") || line == " private:" || line == " public:";
 }
 
-std::vector<Part> parts_of(std::string_view text) {
-  std::vector<Part> parts;
+// The parts of a text in turn: add(part, code).
+template <class Add> void for_each_part(std::string_view text, const Add& add_part) {
   std::string code;        // of the declaration that has begun
   std::size_t begin = 0;   // of the part
   int depth = 0;           // of braces and parentheses that are open
   bool continued = false;  // a directive, on the next line
   const auto add = [&](std::size_t end) {
-    if (end > begin) {
-      parts.push_back({.text = text.substr(begin, end - begin), .names = {}});
-      declare(parts.back(), code);
-    }
+    if (end > begin) add_part(text.substr(begin, end - begin), code);
     code.clear();
     begin = end;
   };
@@ -169,7 +170,7 @@ std::vector<Part> parts_of(std::string_view text) {
       add(at);
       add(next);
       continued = (continued || line.starts_with("#")) && line.ends_with("\\");
-    } else if (!code.empty() || !line.starts_with("//")) {
+    } else if (!code.empty() || !trimmed(line).starts_with("//")) {
       const std::string more = code_of(text.substr(at, next - at));
       for (const char c : more) depth += c == '{' || c == '(' ? 1 : c == '}' || c == ')' ? -1 : 0;
       code += more;
@@ -179,10 +180,53 @@ std::vector<Part> parts_of(std::string_view text) {
     at = next;
   }
   add(text.size());
+}
+
+// Functions that are called by name; constructors, operators, data and types stay with their type.
+void declare_member(Part& part, const std::string& code, const std::string& type) {
+  const std::size_t call = code.find('(');
+  if (call == code.npos || code.find('{') < call) return;
+  declare(part, code);
+  if (!part.is_function || part.names.front() == type || part.names.front() == "operator") {
+    part.names.clear();
+    part.is_function = false;
+  }
+}
+
+// A type whose members stand on lines of their own falls into its head, its members and its end.
+void add_type(std::vector<Part>& parts, const Part& whole) {
+  const std::size_t head = whole.text.find("{\n", whole.text.find(whole.names.front())), end = whole.text.rfind("\n}");
+  if (head == whole.text.npos || end == whole.text.npos || end < head + 2) return parts.push_back(whole);
+  const std::size_t type = parts.size();
+  parts.push_back(whole);
+  parts.back().text = whole.text.substr(0, head + 2);
+  const auto add = [&](std::string_view text, const std::string& code) {
+    parts.push_back({.text = text, .names = {}, .type = type});
+    declare_member(parts.back(), code, whole.names.front());
+  };
+  for_each_part(whole.text.substr(head + 2, end + 1 - head - 2), add);
+  add(whole.text.substr(end + 1), {});
+}
+
+std::vector<Part> parts_of(std::string_view text) {
+  std::vector<Part> parts;
+  for_each_part(text, [&](std::string_view part_text, const std::string& code) {
+    Part part{.text = part_text, .names = {}};
+    declare(part, code);
+    const std::string_view said = past_template(code);
+    if (!part.names.empty() && (said.starts_with("struct ") || said.starts_with("class ")))
+      add_type(parts, part);
+    else
+      parts.push_back(std::move(part));
+  });
   return parts;
 }
 
-// Drops directives and namespaces around nothing, and doubled blank lines.
+void replace_all(std::string& text, std::string_view from, std::string_view to) {
+  for (std::size_t at = 0; (at = text.find(from, at)) != text.npos;) text.replace(at, from.size(), to);
+}
+
+// Drops directives and namespaces around nothing, and blank lines that are doubled or stand at the ends of a type.
 std::string tidied(std::string text) {
   const auto drop = [&](std::string_view begin, std::string_view end) {
     for (std::size_t at = text.find(begin); at != text.npos; at = text.find(begin, at)) {
@@ -195,7 +239,9 @@ std::string tidied(std::string text) {
   };
   drop("#ifndef RANKONE_HOST\n", "#endif\n");
   drop("namespace rankone {\n", "}  // namespace rankone\n");
-  for (std::size_t at; (at = text.find("\n\n\n")) != text.npos;) text.erase(at, 1);
+  replace_all(text, "\n\n\n", "\n\n");
+  replace_all(text, "\n private:\n}", "\n}");
+  replace_all(text, "\n\n};\n", "\n};\n");
   return text;
 }
 
@@ -220,7 +266,9 @@ std::vector<TemplateText> reached(const std::vector<TemplateText>& files, std::s
       for (Part& part : file) {
         const auto& known = part.is_function ? called : mentioned;
         const auto is_used = [&](const std::string& name) { return known.contains(name); };
-        if (part.reached || !(part.names.empty() ? stands : std::any_of(part.names.begin(), part.names.end(), is_used)))
+        const bool may_stand = part.type == no_type ? stands || !part.names.empty() : file[part.type].reached;
+        if (part.reached || !may_stand ||
+            !(part.names.empty() || std::any_of(part.names.begin(), part.names.end(), is_used)))
           continue;
         part.reached = more = true;
         if (!part.text.starts_with("#")) use(part.text);

@@ -14,8 +14,8 @@ struct TemplateText {
 };
 
 // Templates without the declarations that `user` does not reach by name, and without the files that are then empty.
-// A name counts wherever it stands, in a discarded branch and for another overload, too; a function's only where it is
-// called. Members stay and go with their type.
+// A name counts wherever it stands, for another overload, too; a function's only where it is called. So it is with member
+// functions; constructors, operators, data and types of a type stay and go with it.
 std::vector<TemplateText> reached(const std::vector<TemplateText>& files, std::string_view user);
 
 }  // namespace rankone

@@ -16,7 +16,7 @@ struct alignas(128) TensorMap {
   unsigned long long words[16];
 };
 
-constexpr int max_scalars = 8;
+inline constexpr int max_scalars = 8;
 
 // The part that all kernels have. The tensors follow it.
 struct Arguments {

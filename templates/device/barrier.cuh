@@ -6,7 +6,7 @@
 
 namespace rankone {
 
-constexpr int longest_sleep = 1000000;  // nanoseconds, before a waiting thread looks again
+inline constexpr int longest_sleep = 1000000;  // nanoseconds, before a waiting thread looks again
 
 #ifndef RANKONE_HOST
 // An mbarrier is 8 bytes at an offset that is a multiple of 8. One thread initializes it, and publishes that by a

@@ -40,7 +40,7 @@ RK_DEVICE float shuffle(float value, int source) { return __shfl_sync(0xffffffff
 
 namespace rankone {
 
-constexpr int warp_size = 32;
+inline constexpr int warp_size = 32;
 RK_DEVICE int lane_index() { return thread_index() % warp_size; }
 RK_DEVICE int warp_index() { return thread_index() / warp_size; }
 

@@ -6,8 +6,8 @@
 
 namespace rankone {
 
-constexpr float log2_of_e = 1.4426950408889634f, log_of_2 = 0.6931471805599453f;
-constexpr float lowest_log2_decay = -150.0f;  // 2^-150 is zero in float32: a reset that sums without NaN
+inline constexpr float log2_of_e = 1.4426950408889634f, log_of_2 = 0.6931471805599453f;
+inline constexpr float lowest_log2_decay = -150.0f;  // 2^-150 is zero in float32: a reset that sums without NaN
 
 #ifndef RANKONE_HOST
 // 2^x; results under 2^-126 are zero.

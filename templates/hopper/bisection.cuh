@@ -9,7 +9,7 @@ namespace rankone {
 
 // Which tokens meet where, if 16 are halved, and the halves, and so on: a bit for each of a lane's eight
 // elements, eight for each bisection. A block of 2 half tokens has its middle before the token whose `half` bit is set.
-constexpr int bisection_levels = 4;
+inline constexpr int bisection_levels = 4;
 struct Bisection {
   // As an operand's ones: from the middle to a query, itself included; from behind a key to the middle.
   unsigned between = 0;

@@ -341,9 +341,10 @@ template <class T, class Gate> struct KeySpan {
   RK_DEVICE void write_scores(int offset) const {
     const LanePlace lane = lane_place();
     float factors[4] = {untruncated, untruncated, untruncated, untruncated};  // of a lane's queries
+    if constexpr (T::range_scaled) {
 #pragma unroll
-    for (int side = 0; side < 4; ++side)
-      if constexpr (T::range_scaled) factors[side] *= range.score_factor(side);
+      for (int side = 0; side < 4; ++side) factors[side] *= range.score_factor(side);
+    }
 #pragma unroll
     for (int block = 0; block < 16; ++block) {
       const int key_half = block / 8, side = block / 2 % 4, half = block % 2;

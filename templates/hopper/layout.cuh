@@ -7,24 +7,25 @@
 
 namespace rankone {
 
-constexpr int swizzle_row_bytes = 128;               // a row of a swizzled tile: what one swizzle pattern spans
-constexpr int group_threads = 128, group_warps = 4;  // of a warpgroup
-constexpr int consumer_columns = 64;                 // of V, of a consumer warpgroup
-constexpr int token_sum_bytes = 12;  // of a token in each gate warp: a sum of log-decays, and a write scale
+inline constexpr int swizzle_row_bytes = 128;               // a row of a swizzled tile: what one swizzle pattern spans
+inline constexpr int group_threads = 128, group_warps = 4;  // of a warpgroup
+inline constexpr int consumer_columns = 64;                 // of V, of a consumer warpgroup
+inline constexpr int token_sum_bytes = 12;  // of a token in each gate warp: a sum of log-decays, and a write scale
 // Of the prepare kernel: chunks that a block takes, and blocks that share a multiprocessor.
-constexpr int prepare_stages = 2, prepare_chunks = 2, prepare_residents = 2;
-constexpr int swizzle_atom_bytes = 1024;
-constexpr int source_bytes = 32, work_item_sources = 64;  // a record of an item: itself, then where its tensors start
-constexpr int work_item_bytes = work_item_sources + source_bytes * (3 + max_layout_inputs);
-constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state takes where decays are per key
-constexpr int score_bytes = key_span * key_span * 2;
-constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
-constexpr int span_range_bytes = 16 + 8 * key_span;
+inline constexpr int prepare_stages = 2, prepare_chunks = 2, prepare_residents = 2;
+inline constexpr int swizzle_atom_bytes = 1024;
+inline constexpr int source_bytes = 32,
+                     work_item_sources = 64;  // a record of an item: itself, then where its tensors start
+inline constexpr int work_item_bytes = work_item_sources + source_bytes * (3 + max_layout_inputs);
+inline constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state takes where decays are per key
+inline constexpr int score_bytes = key_span * key_span * 2;
+inline constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
+inline constexpr int span_range_bytes = 16 + 8 * key_span;
 // Per key, queries meet keys at a half's end while no key of the block loses more than 2^-60 within the half: they are
 // multiplied by up to 2^60, and keys by as little as 2^-60. The host refuses operands that would leave float32.
 inline constexpr int anchor_log2_limit = 60;
 inline constexpr int join_threads = 256;  // inline: a text without the kernel must not warn of it
-constexpr int descriptor_bytes = 16, barrier_bytes = 8;
+inline constexpr int descriptor_bytes = 16, barrier_bytes = 8;
 enum StageBarrier { full_barrier, ready_barrier, empty_barrier, stage_barriers };
 enum NamedBarrier { gate_barrier = 1, producer_barrier = 2 };
 

@@ -124,7 +124,7 @@ template <class T> struct TokenStep {
   }
   // Whether a value of the chunk may not be finite. Where they meet the state, every key of their column tells: two words,
   // where all values of the lane would be many.
-  RK_DEVICE bool may_be_spoilt(const unsigned (&v)[blocks][4]) {
+  RK_DEVICE bool may_be_spoilt([[maybe_unused]] const unsigned (&v)[blocks][4]) {
     if constexpr (T::range_scaled) return Values::are_spoilt(v);  // the state has other units, and stays finite
     wgmma_wait<0>(redundant::where_poison_is_seen);
     state.settle();

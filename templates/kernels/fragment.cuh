@@ -30,7 +30,7 @@ template <> struct Quad<float> {
 struct LanePlace {
   int group, pair;  // lane / 4, lane % 4
 };
-constexpr int last_group = 7;
+inline constexpr int last_group = 7;
 RK_DEVICE int lane_at(int group, int pair) { return 4 * group + pair; }
 RK_DEVICE LanePlace lane_place() { return {lane_index() / 4, lane_index() % 4}; }
 

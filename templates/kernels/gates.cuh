@@ -160,7 +160,7 @@ template <class Traits, class Gate> RK_DEVICE void rewrite_tiles(const ChunkPlac
 
 // Rows that are unrolled: fewer the longer the rest of the kernel is.
 template <class Traits>
-constexpr int rows_at_once = !Traits::is_long                                                     ? 4
+inline constexpr int rows_at_once = !Traits::is_long                                                     ? 4
                              : sizeof(typename Traits::Operand) == 2 || Traits::key_padded <= 128 ? 2
                                                                                                   : 1;
 

@@ -10,9 +10,10 @@
 
 namespace rankone {
 
-constexpr int sub_chunk = 16;    // tokens that one step of the recurrence takes
-constexpr int row_padding = 16;  // bytes after each row of a tile: eight rows then start in eight different bank groups
-constexpr int max_layout_inputs = 6;
+inline constexpr int sub_chunk = 16;  // tokens that one step of the recurrence takes
+inline constexpr int row_padding =
+    16;  // bytes after each row of a tile: eight rows then start in eight different bank groups
+inline constexpr int max_layout_inputs = 6;
 inline constexpr int combine_threads = 256;
 
 RK_CONSTEXPR int padded_keys(int key_dim) { return (key_dim + 15) / 16 * 16; }

@@ -149,9 +149,11 @@ RK_DEVICE void write_group(const OperandTile<Traits>& key, int span, int first_k
     for (int half = 0; half < 2; ++half) {
       if constexpr (Traits::weighted)
         decays[half].template load<Traits>(span, first_key + tile * 16 + half * 8 + 2 * lane_place().pair);
+      if constexpr (Traits::weighted && !split) {
 #pragma unroll
-      for (int block = 0; block < Traits::column_blocks; ++block)
-        if constexpr (Traits::weighted && !split) decays[half].apply(state.values[block][2 * tile + half]);
+        for (int block = 0; block < Traits::column_blocks; ++block)
+          decays[half].apply(state.values[block][2 * tile + half]);
+      }
     }
 #pragma unroll
     for (int step = 0; step < steps; ++step) {

@@ -34,14 +34,14 @@ template <class Traits> struct State {
   static constexpr int key_tiles = Traits::key_padded / 8, group_tiles = key_tiles / groups;
   float values[Traits::column_blocks][key_tiles][4];
 
-  // Calls step(first key) for each group in turn, with that group first; all stand as before in the end.
-  template <class Step> RK_DEVICE void for_each_group(const Step& step) {
+  // Calls visit(first key) for each group in turn, with that group first; all stand as before in the end.
+  template <class Visit> RK_DEVICE void for_each_group(const Visit& visit) {
     if constexpr (groups == 1) {
-      step(0);
+      visit(0);
     } else {
 #pragma unroll 1
       for (int key = 0; key < Traits::key_padded; key += group_keys) {
-        step(key);
+        visit(key);
         rotate();
       }
     }

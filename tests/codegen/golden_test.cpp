@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// What the generator writes for a few variants, word for word. The inlined templates are checked to be lines of the files
-// and then left out but for their titles, so that a golden file shows what belongs to the variant.
+// What the generator writes for a few variants, word for word. The inlined templates are checked to be lines of the files,
+// settled conditions aside, and then left out but for their titles, so that a golden file shows what belongs to the variant.
 //
 // After an intended change: RANKONE_UPDATE_GOLDEN=1 codegen_test --gtest_filter='Golden.*', then read the difference.
 #include <algorithm>
@@ -30,12 +30,32 @@ std::vector<std::string> content_lines(std::string_view text) {
   return lines;
 }
 
+std::string_view trimmed(std::string_view line) {
+  return line.substr(std::min(line.find_first_not_of(' '), line.size()));
+}
+
+// Whether a line is that of a template, what is settled of it aside: its place, a condition, and that nobody uses it.
+bool is_line_of(std::string line, const std::string& original) {
+  constexpr std::string_view unused = "[[maybe_unused]] ", condition = "if constexpr (";
+  if (line == original) return true;
+  const std::string_view whole = trimmed(original);
+  for (std::size_t at; whole.find(unused) == whole.npos && (at = line.find(unused)) != line.npos;)
+    line.erase(at, unused.size());
+  const std::string_view left = trimmed(line);
+  if (left == whole) return true;
+  const std::size_t at = whole.find(condition);
+  if (at == whole.npos) return whole.starts_with("} else {") && left == "{";
+  const std::size_t close = whole.find(") ", at);
+  return whole.ends_with(left) ||
+         (close != whole.npos && std::string(whole.substr(0, at)) + std::string(whole.substr(close + 2)) == left);
+}
+
 // The first of these lines that does not stand in the template, in this order; empty: all do.
 std::string first_stranger(const std::vector<std::string>& lines, std::string_view path) {
   const std::vector<std::string> all = content_lines(template_text(path));
   auto at = all.begin();
   for (const std::string& line : lines) {
-    at = std::find(at, all.end(), line);
+    at = std::find_if(at, all.end(), [&](const std::string& original) { return is_line_of(line, original); });
     if (at == all.end()) return line;
     ++at;
   }

@@ -46,6 +46,17 @@ TEST(Reach, KnowsWhatADeclarationDeclares) {
   }
 }
 
+TEST(Reach, LeavesOutMembersThatNobodyCalls) {
+  const std::string text =
+      "struct It {\n  int x = f(1);\n\n  RK_DEVICE It(int y) : x(y) {}\n  // One.\n  RK_DEVICE int one() { return two(); }\n"
+      "  RK_DEVICE It operator+(int y) const { return {x + y}; }\n\n private:\n  RK_DEVICE int two() {\n    return 2;\n"
+      "  }\n};\n";
+  EXPECT_EQ(reached_of(text, "It i(1); i.one();"), text);
+  EXPECT_EQ(reached_of(text, "It i(1);"),
+            "struct It {\n  int x = f(1);\n\n  RK_DEVICE It(int y) : x(y) {}\n"
+            "  RK_DEVICE It operator+(int y) const { return {x + y}; }\n};\n");
+}
+
 TEST(Reach, DropsWhatIsLeftEmpty) {
   const std::string text =
       "namespace rankone {\n\n#ifndef RANKONE_HOST\nRK_DEVICE int one() { return 1; }\n#endif\n\n"
