@@ -2,6 +2,7 @@
 // The public face of the tuner: a search, and its result in the user's tuned data.
 #include <rankone/tune.hpp>
 
+#include <rankone/dsl/validate.hpp>
 #include <rankone/error.hpp>
 
 #include "autotune/lookup.hpp"
@@ -12,6 +13,7 @@ namespace rankone {
 
 TuneResult tune(const Variant& variant, const CompileOptions& options, const Shape& shape, const Device& device,
                 const TuneOptions& how) {
+  validate(variant);  // before anything is looked up in it
   const TuneRequest request{.variant = variant,
                             .options = options,
                             .dims = drawn_dims(options, shape, "tune"),

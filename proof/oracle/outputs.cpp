@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include <rankone/dsl/validate.hpp>
+
 #include "proof/memory.hpp"
 #include "proof/oracle/bind.hpp"
 #include "proof/oracle/oracle.hpp"
@@ -19,6 +21,7 @@ OracleTensor zeros(std::vector<std::int64_t> shape) {
 }  // namespace
 
 OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, const CompileOptions& options) {
+  validate(variant);  // before anything is looked up in it
   ForwardArguments arguments = inputs;
   // Sizes are checked and counted before any memory is taken: `o` has the shape of `v`, whatever that is.
   double unwritten = 0;

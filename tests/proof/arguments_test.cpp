@@ -104,8 +104,12 @@ TEST(Arguments, VariantsOfDataAreChecked) {
   named.nodes.nodes[0].name = 77;
   for (const Variant& each : {nodes, operand, named, Variant{}}) {
     EXPECT_NE(refusal([&] { (void)variant_to_json(each); }), "accepted");
-    EXPECT_NE(refusal([&] { (void)oracle(each, {}); }), "accepted");
-    EXPECT_NE(refusal([&] { (void)compile(each, {.key_dim = 16, .value_dim = 16}, Device::cpu()); }), "accepted");
+    const CompileOptions options{.key_dim = 16, .value_dim = 16};
+    const std::string where = "declaration: ";  // and no tensor, option or device
+    expect_refused(refusal([&] { (void)oracle(each, {}); }), where, "");
+    expect_refused(refusal([&] { (void)compile(each, {}, Device::cpu()); }), where, "");
+    expect_refused(refusal([&] { (void)compile(each, options, Device::cpu(), {.batch = -1}); }), where, "");
+    expect_refused(refusal([&] { (void)tune(each, options, {}, Device::cpu()); }), where, "");
   }
 }
 
