@@ -341,6 +341,8 @@ class Block {
   void finish_global_read(const void* place, std::int64_t bytes, int thread, int line, Access done);
   static int first_of_warpgroup(int thread) { return thread / warpgroup_threads * warpgroup_threads; }
   void issue(Warpgroup& group, const Fiber* threads, int line);
+  void check_issue(const Warpgroup& group, const Fiber* threads, int line);
+  void take_accumulators(Accumulators& to, bool first, const Fiber* threads, int line);
   void check_operand(const HostMatrix& matrix, int rows, Access now, const Fiber* threads, int line);
   void perform_next(Warpgroup& group);
   void finish_groups(Warpgroup& group, const Fiber* threads, int pending, int line);
@@ -356,6 +358,10 @@ class Block {
   void deliver(PendingCopy& copy);
   void deliver_some(Fiber& me, std::uint64_t random);
   std::string report() const;  // of failure_
+  std::string place_report(const std::string& who) const;
+  std::string barrier_report(const std::string& who) const;
+  std::string warpgroup_report(const std::string& who) const;
+  std::string transfer_report(const std::string& who) const;
   std::string global_report() const;
   std::string where_threads_are(int first, int last) const;
 

@@ -61,6 +61,40 @@ template <class Act> void each_accumulator(int thread, int n, Act act) {
   for (int i = 0; i < n / 2; ++i) act(i, (row + i % 4 / 2 * 8) * n + i / 4 * 8 + 2 * pair + i % 2);
 }
 
+struct Slot {
+  std::size_t index;
+  bool first;  // nothing was under way on these accumulators
+};
+
+// Where the product's accumulators are held, or will be.
+Slot slot_for(Warpgroup& group, const HostWarpgroupProduct& what) {
+  std::size_t empty = group.accumulators.size();
+  for (std::size_t i = 0; i < group.accumulators.size(); ++i) {
+    const Accumulators& each = group.accumulators[i];
+    if (each.last_group < 0) {
+      empty = i;
+    } else if (each.c[0] == what.c && each.n == what.n) {
+      return {i, false};
+    }
+  }
+  if (empty == group.accumulators.size()) group.accumulators.emplace_back();
+  return {empty, true};
+}
+
+// An operand in registers is read at the issue.
+void read_registers(const Fiber* threads, HostProduct type, AsyncProduct& product) {
+  for (int t = 0; t < warpgroup_threads; ++t) {
+    const int row = t / 32 * 16 + t % 32 / 4, pair = t % 4;
+    for (int part = 0; part < 4; ++part) {
+      const unsigned word = product_of(threads[t]).a[part];
+      float* const a =
+          &product.a[static_cast<std::size_t>((row + part % 2 * 8) * product_steps + 2 * pair + part / 2 * 8)];
+      a[0] = value_of(type, word & 0xffffu);
+      a[1] = value_of(type, word >> 16);
+    }
+  }
+}
+
 }  // namespace
 
 bool Block::arrive_warpgroup(const Fiber& me, Word word, int line) {
@@ -134,18 +168,39 @@ void Block::check_operand(const HostMatrix& matrix, int rows, Access now, const 
   });
 }
 
-void Block::issue(Warpgroup& group, const Fiber* threads, int line) {
-  HostWarpgroupProduct what = product_of(*threads);
+void Block::check_issue(const Warpgroup& group, const Fiber* threads, int line) {
   const auto fail_as = [&](FailureKind kind, int thread) {
     fail({.kind = kind, .word = Word::wgmma, .thread = thread, .line = line});
   };
+  const HostWarpgroupProduct& what = product_of(*threads);
   for (int t = 1; t < warpgroup_threads; ++t) {
     const HostWarpgroupProduct& other = product_of(threads[t]);
     if (!same(other.b_matrix, what.b_matrix) || !same(other.a_matrix, what.a_matrix))
       fail_as(FailureKind::operands_disagree, threads[t].index);
   }
   if (!group.fenced) fail_as(FailureKind::no_wgmma_fence, threads->index);
+}
 
+// The first product on them takes their values and leaves poison; no later one may find anything else.
+void Block::take_accumulators(Accumulators& to, bool first, const Fiber* threads, int line) {
+  for (int t = 0; t < warpgroup_threads; ++t) {
+    float* const c = product_of(threads[t]).c;
+    if (first) to.c[static_cast<std::size_t>(t)] = c;
+    each_accumulator(t, to.n, [&](int i, int place) {
+      if (first) {
+        to.value[static_cast<std::size_t>(place)] = c[i];
+        c[i] = as_float(poison);
+      } else if (as_bits(c[i]) != poison) {
+        fail(
+            {.kind = FailureKind::accumulators_touched, .word = Word::wgmma, .thread = threads[t].index, .line = line});
+      }
+    });
+  }
+}
+
+void Block::issue(Warpgroup& group, const Fiber* threads, int line) {
+  check_issue(group, threads, line);
+  HostWarpgroupProduct what = product_of(*threads);
   what.a_matrix.offset += base_of(threads->index);
   what.b_matrix.offset += base_of(threads->index);
   const Access now{++clock_, clocks_.product_column(threads->index), clamped(line)};
@@ -153,58 +208,20 @@ void Block::issue(Warpgroup& group, const Fiber* threads, int line) {
   if (what.a == nullptr) check_operand(what.a_matrix, product_rows, now, threads, line);
   check_operand(what.b_matrix, what.n, now, threads, line);
 
-  int slot = -1, empty = -1;
-  for (int i = 0; i < static_cast<int>(group.accumulators.size()); ++i) {
-    const Accumulators& each = group.accumulators[static_cast<std::size_t>(i)];
-    if (each.last_group < 0) {
-      empty = i;
-    } else if (each.c[0] == what.c && each.n == what.n) {
-      slot = i;
-    }
-  }
-  const bool first = slot < 0;
-  if (first) {
-    slot = empty;
-    if (slot < 0) {
-      slot = static_cast<int>(group.accumulators.size());
-      group.accumulators.emplace_back();
-    }
-  }
-  Accumulators& to = group.accumulators[static_cast<std::size_t>(slot)];
+  const auto [slot, first] = slot_for(group, what);
+  Accumulators& to = group.accumulators[slot];
   to.n = what.n;
   to.last_group = group.group;
-  for (int t = 0; t < warpgroup_threads; ++t) {
-    float* const c = product_of(threads[t]).c;
-    if (first) to.c[static_cast<std::size_t>(t)] = c;
-    each_accumulator(t, what.n, [&](int i, int place) {
-      if (first) {
-        to.value[static_cast<std::size_t>(place)] = c[i];
-        c[i] = as_float(poison);
-      } else if (as_bits(c[i]) != poison) {
-        fail_as(FailureKind::accumulators_touched, threads[t].index);
-      }
-    });
-  }
+  take_accumulators(to, first, threads, line);
 
-  group.products.emplace_back();
   ++products_under_way_;
-  AsyncProduct& product = group.products.back();
+  AsyncProduct& product = group.products.emplace_back();
   product.what = what;
-  product.accumulators = slot;
+  product.accumulators = static_cast<int>(slot);
   product.group = group.group;
   product.line = line;
   product.time = now.time;
-  if (what.a == nullptr) return;
-  for (int t = 0; t < warpgroup_threads; ++t) {
-    const int row = t / 32 * 16 + t % 32 / 4, pair = t % 4;
-    for (int part = 0; part < 4; ++part) {
-      const unsigned word = product_of(threads[t]).a[part];
-      float* const a =
-          &product.a[static_cast<std::size_t>((row + part % 2 * 8) * product_steps + 2 * pair + part / 2 * 8)];
-      a[0] = value_of(what.type, word & 0xffffu);
-      a[1] = value_of(what.type, word >> 16);
-    }
-  }
+  if (what.a != nullptr) read_registers(threads, what.type, product);
 }
 
 // The oldest product that has not been carried out: shared memory is read now.
