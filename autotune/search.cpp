@@ -28,6 +28,33 @@ std::string milliseconds(double value) {
   return text.substr(0, text.find('.') + 5) + " ms";
 }
 
+void measure(Candidate& candidate, const SearchWorld& world, int launches) {
+  try {
+    candidate.median_ms = world.time(candidate.schedule, launches);
+  } catch (const Error& error) {
+    candidate.failure = error.what();
+  }
+}
+
+bool faster(const Candidate& a, const Candidate& b) { return a.median_ms < b.median_ms; }
+
+// The finalists run again, longer, one after the other at the same clocks; one that fails now may not win either.
+// Returns how many of the first are left.
+std::size_t run_finals(SearchResult& result, const SearchWorld& world) {
+  if (result.interrupted) return std::min<std::size_t>(finalists, result.right.size());
+  auto last = result.right.begin();
+  for (int i = 0; i < finalists && last != result.right.end(); ++i) {
+    measure(*last, world, final_launches);
+    if (last->failure.empty()) {
+      ++last;
+    } else {
+      result.rejected.push_back(std::move(*last));
+      last = result.right.erase(last);
+    }
+  }
+  return static_cast<std::size_t>(last - result.right.begin());
+}
+
 }  // namespace
 
 SearchResult search(const std::vector<Schedule>& candidates, const SearchWorld& world, double budget, int threads) {
@@ -48,13 +75,7 @@ SearchResult search(const std::vector<Schedule>& candidates, const SearchWorld& 
     std::vector<Candidate> ready;
     for (auto& each : pending) ready.push_back(each.get());
     for (Candidate& candidate : ready) {
-      if (candidate.failure.empty()) {
-        try {
-          candidate.median_ms = world.time(candidate.schedule, first_launches);
-        } catch (const Error& error) {
-          candidate.failure = error.what();
-        }
-      }
+      if (candidate.failure.empty()) measure(candidate, world, first_launches);
       world.progress("[" + std::to_string(result.right.size() + result.rejected.size() + 1) + "/" +
                      std::to_string(candidates.size()) + "] " + to_string(candidate.schedule) + "  " +
                      (candidate.failure.empty() ? milliseconds(candidate.median_ms) : candidate.failure));
@@ -63,23 +84,8 @@ SearchResult search(const std::vector<Schedule>& candidates, const SearchWorld& 
   }
   result.untried = candidates.size() - next;
 
-  const auto faster = [](const Candidate& a, const Candidate& b) { return a.median_ms < b.median_ms; };
   std::stable_sort(result.right.begin(), result.right.end(), faster);
-  // The finalists run again, longer, one after the other at the same clocks; one that fails now may not win either.
-  auto last = result.right.begin();
-  if (!result.interrupted)
-    for (int i = 0; i < finalists && last != result.right.end(); ++i) {
-      try {
-        last->median_ms = world.time(last->schedule, final_launches);
-        ++last;
-      } catch (const Error& error) {
-        last->failure = error.what();
-        result.rejected.push_back(std::move(*last));
-        last = result.right.erase(last);
-      }
-    }
-  else
-    last = result.right.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(finalists, result.right.size()));
+  const auto last = result.right.begin() + static_cast<std::ptrdiff_t>(run_finals(result, world));
   std::stable_sort(result.right.begin(), last, faster);
   if (result.right.empty()) return result;
 

@@ -35,77 +35,87 @@ AxisList total_axes(const Variant& variant) {
   return axes;
 }
 
+// A tensor that has a token's vectors.
+Port token_port(const char* name, PortRole role, Axis heads, Axis columns, dtype type) {
+  return {.name = name,
+          .role = role,
+          .axes = {Axis::batch, Axis::tokens, heads, columns},
+          .type = type,
+          .rule = TypeRule::storage,
+          .alignment = vector_bytes,
+          .writable = role == PortRole::output};
+}
+
+// Integers that a call may do without.
+Port list_port(const char* name, PortRole role, Axis axis, TypeRule rule, std::string_view holds,
+               std::string_view absent) {
+  return {.name = name,
+          .role = role,
+          .axes = {axis},
+          .type = dtype::i64,
+          .rule = rule,
+          .contiguous = true,
+          .optional = true,
+          .holds = holds,
+          .absent = absent};
+}
+
+Port initial_state(const Variant& variant, const CompileOptions& options, bool combines) {
+  Port port{.name = "initial_state",
+            .role = PortRole::state,
+            .axes = state_axes(options),
+            .alignment = vector_bytes,
+            .contiguous = true,
+            .optional = !combines,
+            .holds = combines ? "the first span's state" : "the state before the first token",
+            .absent = "zeros"};
+  // A call that goes on has to say from where.
+  if (reads_position(variant) && !combines) port.needs = "start_positions";
+  return port;
+}
+
+Port final_state(const CompileOptions& options, bool combines) {
+  return {.name = "final_state",
+          .role = PortRole::output,
+          .axes = state_axes(options),
+          .alignment = vector_bytes,
+          .contiguous = true,
+          .writable = true,
+          .updated = combines,
+          .optional = !combines,
+          .holds = combines ? "the second span's state, then that of both" : "the state after the last token",
+          .absent = "not wanted"};
+}
+
+Port log_decay_total(const Variant& variant, bool combines) {
+  return {.name = "log_decay_total",
+          .role = combines ? PortRole::state : PortRole::output,
+          .axes = total_axes(variant),
+          .contiguous = true,
+          .writable = !combines,
+          .optional = !combines,
+          .holds = combines ? "the sum of the second span's natural log-decays, as the state-only pass writes it"
+                            : "the sum of each sequence's natural log-decays",
+          .absent = "not wanted"};
+}
+
 std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& options, Pass pass) {
   using enum PortRole;
-  using enum TypeRule;
-  const AxisList query = {Axis::batch, Axis::tokens, Axis::heads, Axis::key};
-  const AxisList value = {Axis::batch, Axis::tokens, Axis::value_heads, Axis::value};
-  const AxisList matrix = state_axes(options);
-  const dtype type = options.dtype, i64 = dtype::i64;
-  const auto token = [&](const char* name, PortRole role, const AxisList& axes) {
-    return Port{.name = name,
-                .role = role,
-                .axes = axes,
-                .type = type,
-                .rule = storage,
-                .alignment = vector_bytes,
-                .writable = role == output};
-  };
-  const auto list = [&](const char* name, PortRole role, const AxisList& axes, TypeRule rule, std::string_view holds,
-                        std::string_view absent) {
-    return Port{.name = name,
-                .role = role,
-                .axes = axes,
-                .type = i64,
-                .rule = rule,
-                .contiguous = true,
-                .optional = true,
-                .holds = holds,
-                .absent = absent};
-  };
-  const bool positions = reads_position(variant), combines = pass == Pass::combine;
-  Port initial{.name = "initial_state",
-               .role = state,
-               .axes = matrix,
-               .alignment = vector_bytes,
-               .contiguous = true,
-               .optional = !combines,
-               .holds = combines ? "the first span's state" : "the state before the first token",
-               .absent = "zeros"};
-  if (positions && !combines) initial.needs = "start_positions";  // a call that goes on has to say from where
-  const Port last{.name = "final_state",
-                  .role = output,
-                  .axes = matrix,
-                  .alignment = vector_bytes,
-                  .contiguous = true,
-                  .writable = true,
-                  .updated = combines,
-                  .optional = !combines,
-                  .holds = combines ? "the second span's state, then that of both" : "the state after the last token",
-                  .absent = "not wanted"};
-  const Port decays{.name = "log_decay_total",
-                    .role = combines ? state : output,
-                    .axes = total_axes(variant),
-                    .contiguous = true,
-                    .writable = !combines,
-                    .optional = !combines,
-                    .holds = combines
-                                 ? "the sum of the second span's natural log-decays, as the state-only pass writes it"
-                                 : "the sum of each sequence's natural log-decays",
-                    .absent = "not wanted"};
-  return {{token("q", input, query), in(Pass::forward)},
-          {token("k", input, query), over_tokens, reads_key(variant)},
-          {token("v", input, value)},
+  const bool combines = pass == Pass::combine;
+  const dtype type = options.dtype;
+  return {{token_port("q", input, Axis::heads, Axis::key, type), in(Pass::forward)},
+          {token_port("k", input, Axis::heads, Axis::key, type), over_tokens, reads_key(variant)},
+          {token_port("v", input, Axis::value_heads, Axis::value, type)},
           // Before what counts sequences.
-          {list("cu_seqlens", packing, {Axis::offsets}, integer, "where packed sequences begin and end, then B = 1",
-                "N = B, T tokens each")},
-          {list("start_positions", PortRole::index, {Axis::sequences}, fixed,
-                "position() of each sequence's first token", "zeros"),
-           over_tokens, positions},
-          {initial, every_pass},
-          {token("o", output, value), in(Pass::forward)},
-          {last, every_pass},
-          {decays, in(Pass::states) | in(Pass::combine)}};
+          {list_port("cu_seqlens", packing, Axis::offsets, TypeRule::integer,
+                     "where packed sequences begin and end, then B = 1", "N = B, T tokens each")},
+          {list_port("start_positions", PortRole::index, Axis::sequences, TypeRule::fixed,
+                     "position() of each sequence's first token", "zeros"),
+           over_tokens, reads_position(variant)},
+          {initial_state(variant, options, combines), every_pass},
+          {token_port("o", output, Axis::value_heads, Axis::value, type), in(Pass::forward)},
+          {final_state(options, combines), every_pass},
+          {log_decay_total(variant, combines), in(Pass::states) | in(Pass::combine)}};
 }
 
 // Of a token input or a parameter.
