@@ -55,6 +55,75 @@ std::vector<Row> wanted_rows(const Options& options, const Device& device) {
   return rows;
 }
 
+struct Measured {
+  Operator op;
+  double milliseconds = 0, floor = 0;
+  std::size_t bytes = 0;
+  std::int64_t sequences = 0;  // 0: they are not packed
+
+  double fraction() const { return floor / milliseconds; }
+};
+
+Measured measure(const Row& row, const Options& options, const Device& device, const Clock& clock, double copy_rate) {
+  const auto& [variant, what] = row;
+  const CompileOptions compile = compile_options(options, what.dims);
+  const std::vector<std::int64_t> boundaries = boundaries_of(what, parse_seed(options));
+  const Problem problem = random_problem(variant, compile, what.dims,
+                                         {.seed = parse_seed(options),
+                                          .initial_state = false,
+                                          .scalars = parse_scalars(options),
+                                          .boundaries = boundaries,
+                                          .gate_scale = what.gate_scale});
+  Measured result{.op = rankone::compile(variant, compile, device, expected_shape(problem.dims))};
+  result.milliseconds = clock.forward(result.op, problem, result.bytes);
+  result.floor = static_cast<double>(result.bytes) / copy_rate * 1e-6;
+  if (!boundaries.empty()) result.sequences = problem.dims.sequences;
+  return result;
+}
+
+Json row_document(const Row& row, const Measured& measured, bool is_suite) {
+  const auto& [variant, what] = row;
+  Json document = Json::object({{"variant", variant.name.view()},
+                                {"pass", "forward"},
+                                {"shape", shape_document(what.dims)},
+                                {"dtype", name_of(measured.op.options().dtype)},
+                                {"median_ms", measured.milliseconds},
+                                {"bytes", measured.bytes},
+                                {"floor_ms", measured.floor},
+                                {"floor_fraction", measured.fraction()},
+                                {"schedule", schedule_document(chosen_schedule(measured.op))}});
+  if (measured.sequences != 0) document.set("sequences", measured.sequences);
+  if (!is_suite) return document;
+  document.set("row", what.caption);
+  if (what.goal_ms > 0) document.set("goal_ms", what.goal_ms);
+  if (what.goal_fraction > 0) document.set("goal_fraction", what.goal_fraction);
+  return document;
+}
+
+constexpr std::ptrdiff_t goals_column = 5;  // a suite's goals stand before what is only for reference
+
+std::vector<std::string> titles_of(bool is_suite) {
+  std::vector<std::string> titles = {"variant", "shape", "ms", "floor ms", "of floor", "MB", "schedule"};
+  if (is_suite) titles.insert(titles.begin() + goals_column, {"goal ms", "goal", "row"});
+  return titles;
+}
+
+std::vector<std::string> cells_of(const Row& row, const Measured& measured, bool is_suite) {
+  const auto& [variant, what] = row;
+  std::vector<std::string> cells = {std::string(variant.name.view()),
+                                    to_string(what.dims),
+                                    fixed(measured.milliseconds, 4),
+                                    fixed(measured.floor, 4),
+                                    percent(measured.fraction()),
+                                    fixed(static_cast<double>(measured.bytes) * 1e-6, 1),
+                                    measured.op.schedule()};
+  if (is_suite)
+    cells.insert(cells.begin() + goals_column,
+                 {what.goal_ms > 0 ? fixed(what.goal_ms, 3) : "",
+                  what.goal_fraction > 0 ? percent(what.goal_fraction) : "", what.caption});
+  return cells;
+}
+
 }  // namespace
 
 int command_bench(const Options& options) {
@@ -72,51 +141,15 @@ int command_bench(const Options& options) {
   const double copy = clock.copy_rate();
   const bool is_suite = !options.suite.empty();
   Json rows = Json::array();
-  std::vector<std::string> titles = {"variant", "shape", "ms", "floor ms", "of floor", "MB", "schedule"};
-  if (is_suite) titles.insert(titles.begin() + 5, {"goal ms", "goal", "row"});
-  Table table(titles);
+  Table table(titles_of(is_suite));
   std::optional<Progress> progress(std::in_place, options, "benchmarking", static_cast<int>(wanted.size()));
-  for (const auto& [variant, what] : wanted) {
-    const CompileOptions compile = compile_options(options, what.dims);
-    const std::vector<std::int64_t> boundaries = boundaries_of(what, parse_seed(options));
-    const Problem problem = random_problem(variant, compile, what.dims,
-                                           {.seed = parse_seed(options),
-                                            .initial_state = false,
-                                            .scalars = parse_scalars(options),
-                                            .boundaries = boundaries,
-                                            .gate_scale = what.gate_scale});
-    const Operator op = rankone::compile(variant, compile, device, expected_shape(problem.dims));
-    std::size_t bytes = 0;
-    const double milliseconds = clock.forward(op, problem, bytes);
-    const double floor = static_cast<double>(bytes) / copy * 1e-6;
-    Json row = Json::object({{"variant", variant.name.view()},
-                             {"pass", "forward"},
-                             {"shape", shape_document(what.dims)},
-                             {"dtype", name_of(compile.dtype)},
-                             {"median_ms", milliseconds},
-                             {"bytes", bytes},
-                             {"floor_ms", floor},
-                             {"floor_fraction", floor / milliseconds},
-                             {"schedule", schedule_document(chosen_schedule(op))}});
-    if (!boundaries.empty()) row.set("sequences", problem.dims.sequences);
-    std::vector<std::string> cells = {std::string(variant.name.view()),
-                                      to_string(what.dims),
-                                      fixed(milliseconds, 4),
-                                      fixed(floor, 4),
-                                      percent(floor / milliseconds),
-                                      fixed(static_cast<double>(bytes) * 1e-6, 1),
-                                      op.schedule()};
-    if (is_suite) {
-      row.set("row", what.caption);
-      if (what.goal_ms > 0) row.set("goal_ms", what.goal_ms);
-      if (what.goal_fraction > 0) row.set("goal_fraction", what.goal_fraction);
-      cells.insert(cells.begin() + 5, {what.goal_ms > 0 ? fixed(what.goal_ms, 3) : "",
-                                       what.goal_fraction > 0 ? percent(what.goal_fraction) : "", what.caption});
-      note(options,
-           std::string(what.caption) + ": " + std::string(variant.name.view()) + " " + fixed(milliseconds, 4) + " ms");
-    }
-    rows.append(std::move(row));
-    table.row(cells);
+  for (const Row& row : wanted) {
+    const Measured measured = measure(row, options, device, clock, copy);
+    if (is_suite)
+      note(options, std::string(row.what.caption) + ": " + std::string(row.variant.name.view()) + " " +
+                        fixed(measured.milliseconds, 4) + " ms");
+    rows.append(row_document(row, measured, is_suite));
+    table.row(cells_of(row, measured, is_suite));
     progress->step();
   }
   progress.reset();

@@ -114,78 +114,117 @@ std::string names_in(const SafetensorsFile& file) {
   return names.empty() ? "no tensor" : joined(names);
 }
 
+// What the file's tensors say of the call, in the order in which it is asked.
+class Reader {
+ public:
+  Reader(const Variant& variant, const CompileOptions& options, const SafetensorsFile& file)
+      : file_(file), ports_(ports(variant, options)) {
+    problem_.variant = variant;
+    problem_.options = options;
+  }
+
+  FileProblem run() {
+    read_tensors();
+    set_dims();
+    check_lists();
+    read_numbers();
+    FileProblem result{.problem = std::move(problem_), .ignored = {}};
+    for (const SafetensorsEntry& each : file_.entries())
+      if (std::find(used_.begin(), used_.end(), &each) == used_.end()) result.ignored.push_back(each.name);
+    return result;
+  }
+
+ private:
+  std::string tensor(const std::string& name) const { return file_.where() + ", tensor '" + name + "'"; }
+
+  void read_tensors() {
+    for (const Port& port : ports_) {
+      if (port.writable) continue;
+      const SafetensorsEntry* entry = file_.find(port.name);
+      if (entry != nullptr)
+        read(port, *entry);
+      else if (!port.optional)
+        throw Error(ErrorCode::not_found, "a tensor is missing", names_in(file_),
+                    "'" + port.name + "' [" + joined(names_of(port.axes)) + "]", file_.where());
+    }
+    if (!sizes_.knows(Axis::sequences)) sequences_are_rows();
+  }
+
+  void read(const Port& port, const SafetensorsEntry& entry) {
+    // Packing comes first: without it a sequence is a row of the batch.
+    if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes_.knows(Axis::sequences))
+      sequences_are_rows();
+    sizes_.learn(file_.where(), port, entry);
+    used_.push_back(&entry);
+    const dtype type = accepted_type(file_.where(), entry, possible_types(port));
+    CompileOptions& options = problem_.options;
+    if (port.rule == TypeRule::own) options.input_types.emplace_back(port.name, type);
+    if (port.rule == TypeRule::storage) {
+      if (of_storage_ == nullptr) of_storage_ = &port, options.dtype = type;
+      if (type != options.dtype)
+        refuse(tensor(port.name), "q, k and v are of different types", entry.type_name,
+               std::string(name_of(options.dtype)) + ", as " + of_storage_->name + " has it");
+    }
+    HostTensor& read = problem_.tensors.emplace_back(make_tensor(port.name, type, entry.shape));
+    std::memcpy(read.bytes.data(), file_.data(entry), entry.bytes);
+  }
+
+  void sequences_are_rows() { sizes_.set(Axis::sequences, sizes_[Axis::batch], sizes_.giver(Axis::batch)); }
+
+  void set_dims() {
+    const std::int64_t heads = sizes_[Axis::heads], value_heads = sizes_[Axis::value_heads];
+    if (value_heads % heads != 0)
+      refuse(tensor(sizes_.giver(Axis::value_heads)),
+             "its heads are not a multiple of those of " + sizes_.giver(Axis::heads),
+             "H=" + std::to_string(heads) + ", HV=" + std::to_string(value_heads), "HV = H, 2H, 3H, ...");
+    CompileOptions& options = problem_.options;
+    options.key_dim = dimension(file_, sizes_, Axis::key, max_key_dim);
+    options.value_dim = dimension(file_, sizes_, Axis::value, max_value_dim);
+    problem_.dims = {.batch = sizes_[Axis::batch],
+                     .tokens = sizes_[Axis::tokens],
+                     .heads = heads,
+                     .value_heads = value_heads,
+                     .key_dim = options.key_dim,
+                     .value_dim = options.value_dim,
+                     .sequences = sizes_[Axis::sequences]};
+  }
+
+  void check_lists() {
+    for (const Port& port : ports_of(ports_, PortRole::packing)) {
+      const HostTensor* const offsets = problem_.find(port.name);
+      if (offsets == nullptr) continue;
+      if (problem_.dims.batch != 1)
+        refuse(tensor(sizes_.giver(Axis::batch)), "packed sequences lie in one batch row",
+               "B=" + std::to_string(problem_.dims.batch), "B=1 with " + port.name);
+      check_cu_seqlens(offsets->view(), problem_.dims.tokens, file_.where());
+    }
+    for (const Port& port : ports_of(ports_, PortRole::index))
+      if (const HostTensor* const starts = problem_.find(port.name))
+        check_start_positions(starts->view(), file_.where());
+  }
+
+  void read_numbers() {
+    problem_.scalars = read_scalars(problem_.variant, file_);
+    if (!file_.metadata().contains("scale")) return;
+    problem_.scale = metadata_number(file_, "scale");
+    if (math::is_zero_float(problem_.scale))
+      refuse(file_.where() + ", metadata 'scale'", "a scale that is 0 in float32", file_.metadata().at("scale"),
+             "a magnitude from 1.5e-45 to 3.4e38");
+  }
+
+  const SafetensorsFile& file_;
+  std::vector<Port> ports_;
+  Problem problem_;
+  KnownSizes sizes_;
+  std::vector<const SafetensorsEntry*> used_;
+  const Port* of_storage_ = nullptr;  // the first of those that have one type
+};
+
 }  // namespace
 
 FileProblem problem_from_file(const Variant& variant, CompileOptions options, const SafetensorsFile& file) {
-  FileProblem result;
   options.key_dim = options.value_dim = 0;
-  KnownSizes sizes;
-  std::vector<const SafetensorsEntry*> used;
-  const Port* of_storage = nullptr;  // the first of those that have one type
-  const std::vector<Port> all = ports(variant, options);
-  for (const Port& port : all) {
-    if (port.writable) continue;
-    const SafetensorsEntry* entry = file.find(port.name);
-    if (entry == nullptr) {
-      if (port.optional) continue;
-      throw Error(ErrorCode::not_found, "a tensor is missing", names_in(file),
-                  "'" + port.name + "' [" + joined(names_of(port.axes)) + "]", file.where());
-    }
-    // Packing comes first: without it a sequence is a row of the batch.
-    if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes.knows(Axis::sequences))
-      sizes.set(Axis::sequences, sizes[Axis::batch], sizes.giver(Axis::batch));
-    sizes.learn(file.where(), port, *entry);
-    used.push_back(entry);
-    const dtype type = accepted_type(file.where(), *entry, possible_types(port));
-    if (port.rule == TypeRule::own) options.input_types.emplace_back(port.name, type);
-    if (port.rule == TypeRule::storage) {
-      if (of_storage == nullptr) of_storage = &port, options.dtype = type;
-      if (type != options.dtype)
-        refuse(file.where() + ", tensor '" + port.name + "'", "q, k and v are of different types", entry->type_name,
-               std::string(name_of(options.dtype)) + ", as " + of_storage->name + " has it");
-    }
-    HostTensor& tensor = result.problem.tensors.emplace_back(make_tensor(port.name, type, entry->shape));
-    std::memcpy(tensor.bytes.data(), file.data(*entry), entry->bytes);
-  }
-  if (!sizes.knows(Axis::sequences)) sizes.set(Axis::sequences, sizes[Axis::batch], sizes.giver(Axis::batch));
-  const std::int64_t heads = sizes[Axis::heads], value_heads = sizes[Axis::value_heads];
-  if (value_heads % heads != 0)
-    refuse(file.where() + ", tensor '" + sizes.giver(Axis::value_heads) + "'",
-           "its heads are not a multiple of those of " + sizes.giver(Axis::heads),
-           "H=" + std::to_string(heads) + ", HV=" + std::to_string(value_heads), "HV = H, 2H, 3H, ...");
-  options.key_dim = dimension(file, sizes, Axis::key, max_key_dim);
-  options.value_dim = dimension(file, sizes, Axis::value, max_value_dim);
-  for (const Port& port : ports_of(all, PortRole::packing)) {
-    HostTensor* const offsets = result.problem.find(port.name);
-    if (offsets == nullptr) continue;
-    if (sizes[Axis::batch] != 1)
-      refuse(file.where() + ", tensor '" + sizes.giver(Axis::batch) + "'", "packed sequences lie in one batch row",
-             "B=" + std::to_string(sizes[Axis::batch]), "B=1 with " + port.name);
-    check_cu_seqlens(offsets->view(), sizes[Axis::tokens], file.where());
-  }
-  for (const Port& port : ports_of(all, PortRole::index))
-    if (const HostTensor* const starts = result.problem.find(port.name))
-      check_start_positions(starts->view(), file.where());
-
-  result.problem.variant = variant;
-  result.problem.options = options;
-  result.problem.dims = {.batch = sizes[Axis::batch],
-                         .tokens = sizes[Axis::tokens],
-                         .heads = heads,
-                         .value_heads = value_heads,
-                         .key_dim = options.key_dim,
-                         .value_dim = options.value_dim,
-                         .sequences = sizes[Axis::sequences]};
-  result.problem.scalars = read_scalars(variant, file);
-  if (file.metadata().contains("scale")) {
-    result.problem.scale = metadata_number(file, "scale");
-    if (math::is_zero_float(result.problem.scale))
-      refuse(file.where() + ", metadata 'scale'", "a scale that is 0 in float32", file.metadata().at("scale"),
-             "a magnitude from 1.5e-45 to 3.4e38");
-  }
-  for (const SafetensorsEntry& each : file.entries())
-    if (std::find(used.begin(), used.end(), &each) == used.end()) result.ignored.push_back(each.name);
-  return result;
+  return Reader(variant, options, file).run();
 }
 
 void require_agreement(const Options& options, const Problem& problem) {

@@ -30,10 +30,7 @@ void require_file(const std::string& path, const char* option) {
     throw Error(ErrorCode::invalid_argument, "a file is missing", "nothing", std::string(option) + " FILE", option);
 }
 
-}  // namespace
-
-int command_run(const Options& options) {
-  require_pass(options);
+void require_files(const Options& options) {
   require_file(options.input, "--in");
   require_file(options.output, "--out");
   if (options.json && options.output == "-")
@@ -45,6 +42,26 @@ int command_run(const Options& options) {
   require_output(options.output);
   require_distinct(options.output, options.input, "the tensors that are read");
   require_distinct(options.output, options.variants.front(), "the variant");
+}
+
+Json document_of(const HostTensor& tensor) {
+  Json shape = Json::array();
+  for (const std::int64_t size : tensor.shape) shape.append(size);
+  return Json::object({{"name", tensor.name}, {"dtype", name_of(tensor.type)}, {"shape", shape}});
+}
+
+std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
+  Launch launch(op, problem, true);
+  launch.poison(std::byte{0});  // tokens outside of every sequence stay 0
+  launch.forward();
+  return launch.outputs();
+}
+
+}  // namespace
+
+int command_run(const Options& options) {
+  require_pass(options);
+  require_files(options);
   const Variant variant = resolve_variant(options.variants.front());
   const SafetensorsFile file = read_tensors(options.input);
   const FileProblem from_file = problem_from_file(variant, compile_options(options, {}), file);
@@ -57,10 +74,7 @@ int command_run(const Options& options) {
   const Device device = pick_device(options);
   std::optional<Progress> progress(std::in_place, options, "running " + std::string(variant.name.view()));
   const Operator op = compile(variant, problem.options, device, expected_shape(problem.dims));
-  Launch launch(op, problem, true);
-  launch.poison(std::byte{0});  // tokens outside of every sequence stay 0
-  launch.forward();
-  const std::vector<HostTensor> results = launch.outputs();
+  const std::vector<HostTensor> results = outputs_of(op, problem);
   progress.reset();
 
   std::vector<SafetensorsTensor> tensors;
@@ -69,9 +83,7 @@ int command_run(const Options& options) {
   for (const HostTensor& each : results) {
     tensors.push_back({each.name, each.type, each.shape, each.bytes.data()});
     names += (names.empty() ? "" : " and ") + each.name;
-    Json shape = Json::array();
-    for (const std::int64_t size : each.shape) shape.append(size);
-    written.append(Json::object({{"name", each.name}, {"dtype", name_of(each.type)}, {"shape", shape}}));
+    written.append(document_of(each));
   }
   Metadata metadata = file.metadata();
   if (scalars_of(variant).index_of("variant") < 0) metadata["variant"] = variant.name.view();

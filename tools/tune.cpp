@@ -15,24 +15,69 @@
 
 namespace rankone {
 
-int command_tune(const Options& options) {
-  require_pass(options);
-  std::vector<Variant> variants;
-  for (const std::string& name : options.variants) variants.push_back(resolve_variant(name));
+namespace {
+
+double parse_budget(const Options& options) {
   const double budget = options.budget.empty() ? 120 : parse_number(options.budget, "--budget");
   if (budget <= 0)
     throw Error(ErrorCode::invalid_argument, "not an accepted budget", options.budget, "seconds above 0", "--budget");
+  return budget;
+}
+
+Device tunable_device(const Options& options) {
   const Device device = pick_device(options);
   if (device.is_cpu())
     throw Error(ErrorCode::unsupported, "the CPU device emulates kernels, so its times say nothing about any GPU",
                 options.device.empty() ? "no --device, and no GPU was found here" : "--device " + options.device,
                 "a CUDA GPU: --device cuda", "rankone tune");
+  return device;
+}
+
+std::vector<Dims> wanted_dims(const Options& options) {
+  const Dims defaults{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
+  std::vector<Dims> wanted;
+  for (const std::string& shape : options.shapes) wanted.push_back(parse_dims(shape, defaults));
+  if (wanted.empty()) wanted.push_back(parse_dims("", defaults));
+  return wanted;
+}
+
+std::size_t tried(const SearchResult& found) { return found.right.size() + found.rejected.size(); }
+
+Json row_document(const TuneReport& report, const Dims& dims) {
+  const auto& [found, entry] = report;
+  return Json::object({{"variant", entry.variant},
+                       {"shape", shape_document(dims)},
+                       {"schedule", schedule_document(entry.schedule)},
+                       {"median_ms", entry.median_ms},
+                       {"default_ms", entry.default_ms},
+                       {"relative_error", entry.relative_error},
+                       {"tried", tried(found)},
+                       {"rejected", found.rejected.size()},
+                       {"untried", found.untried}});
+}
+
+std::vector<std::string> cells_of(const TuneReport& report) {
+  const auto& [found, entry] = report;
+  return {entry.variant,
+          entry.shape,
+          to_string(entry.schedule),
+          fixed(entry.median_ms, 4),
+          fixed(entry.default_ms, 4),
+          std::to_string(tried(found)),
+          std::to_string(found.rejected.size())};
+}
+
+}  // namespace
+
+int command_tune(const Options& options) {
+  require_pass(options);
+  std::vector<Variant> variants;
+  for (const std::string& name : options.variants) variants.push_back(resolve_variant(name));
+  const double budget = parse_budget(options);
+  const Device device = tunable_device(options);
   const std::filesystem::path folder = require_tuned_user_folder();
   require_tuned_folder(folder, device.name());
-  const Dims defaults{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
-  std::vector<Dims> shapes;
-  for (const std::string& shape : options.shapes) shapes.push_back(parse_dims(shape, defaults));
-  if (shapes.empty()) shapes.push_back(parse_dims("", defaults));
+  const std::vector<Dims> shapes = wanted_dims(options);
 
   const Interruptible guard;
   const std::string file = (folder / tuned_file_name(device.name())).string();
@@ -60,19 +105,8 @@ int command_tune(const Options& options) {
                     "rankone tune");
       }
       store_tuned(folder, device.name(), device.arch(), report.entry);
-      const std::size_t tried = report.found.right.size() + report.found.rejected.size();
-      rows.append(Json::object({{"variant", report.entry.variant},
-                                {"shape", shape_document(dims)},
-                                {"schedule", schedule_document(report.entry.schedule)},
-                                {"median_ms", report.entry.median_ms},
-                                {"default_ms", report.entry.default_ms},
-                                {"relative_error", report.entry.relative_error},
-                                {"tried", tried},
-                                {"rejected", report.found.rejected.size()},
-                                {"untried", report.found.untried}}));
-      table.row({report.entry.variant, report.entry.shape, to_string(report.entry.schedule),
-                 fixed(report.entry.median_ms, 4), fixed(report.entry.default_ms, 4), std::to_string(tried),
-                 std::to_string(report.found.rejected.size())});
+      rows.append(row_document(report, dims));
+      table.row(cells_of(report));
     }
   if (interrupted) note(options, "interrupted; what was learnt is kept");
   print_result(
