@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include <rankone/options.hpp>
 
@@ -25,6 +26,9 @@ struct Unserved {
   std::string reason, accepted;
 };
 
+struct KernelSource;  // kernels.hpp
+class PolicyLines;    // policy_lines.hpp
+
 struct KernelFamily {
   Family family;
   std::string_view name;   // "hopper"
@@ -33,6 +37,15 @@ struct KernelFamily {
   Unserved (*why_not_served)(const Target&);
   // Why it cannot run this schedule, whose knobs are legal by themselves; empty where it can.
   std::string (*why_too_large)(const Target&, const Schedule&);
+  int (*operand_bytes)(dtype);  // of an element of tensor-core products, and of a saved state
+  // Of a forward or a state-only pass: its kernels in launch order, what they keep in the workspace, and the tokens of a
+  // segment.
+  std::vector<Kernel> (*kernels)(const KernelSource&);
+  std::vector<Region> (*regions)(const KernelSource&);
+  Extent (*segment_tokens)(const KernelSource&);
+  bool (*uses_tma)(const KernelSource&);                    // tensors that have maps come by boxes
+  int (*warps)(const KernelSource&);                        // of a block of the pass's main kernel
+  void (*write_policy)(const KernelSource&, PolicyLines&);  // the constants that its templates alone read
 };
 extern const KernelFamily portable_family, hopper_family;
 

@@ -3,6 +3,7 @@
 #include "codegen/bounds.hpp"
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
+#include "codegen/policy_lines.hpp"
 
 namespace rankone {
 namespace {
@@ -27,6 +28,16 @@ std::string why_too_large(const Target& target, const Schedule& schedule) {
   return {};
 }
 
+void write_policy(const KernelSource& source, PolicyLines& lines) {
+  const Schedule& schedule = source.schedule;
+  lines.integers({{"cluster", schedule.cluster}});
+  lines.flags({{"splits_sequences", schedule.level == Level::segment},
+               {"keys_are_prepared", schedule.prepared},
+               {"uses_tma", hopper::uses_tma(source)},
+               {"state_only", source.pass == Pass::states}});
+  if (source.options.dtype == dtype::f16) lines.integers({{"key_growth_log2", key_growth_log2(source.variant)}});
+}
+
 }  // namespace
 
 const KernelFamily hopper_family{.family = Family::hopper,
@@ -34,6 +45,13 @@ const KernelFamily hopper_family{.family = Family::hopper,
                                  .title = "the Hopper family",
                                  .knobs = hopper_knobs,
                                  .why_not_served = why_not_served,
-                                 .why_too_large = why_too_large};
+                                 .why_too_large = why_too_large,
+                                 .operand_bytes = [](dtype) { return 2; },  // f16 is kept in its range
+                                 .kernels = hopper::kernels,
+                                 .regions = hopper::regions,
+                                 .segment_tokens = hopper::segment_tokens,
+                                 .uses_tma = hopper::uses_tma,
+                                 .warps = [](const KernelSource& source) { return hopper::block_threads(source) / 32; },
+                                 .write_policy = write_policy};
 
 }  // namespace rankone

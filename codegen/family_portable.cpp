@@ -31,6 +31,13 @@ const KernelFamily portable_family{.family = Family::portable,
                                    .title = "the portable family",
                                    .knobs = portable_knobs,
                                    .why_not_served = [](const Target&) { return Unserved{}; },
-                                   .why_too_large = why_too_large};
+                                   .why_too_large = why_too_large,
+                                   .operand_bytes = portable::operand_bytes,
+                                   .kernels = portable::kernels,
+                                   .regions = portable::regions,
+                                   .segment_tokens = [](const KernelSource&) { return Extent(); },
+                                   .uses_tma = [](const KernelSource&) { return false; },
+                                   .warps = [](const KernelSource& source) { return source.schedule.warps; },
+                                   .write_policy = [](const KernelSource&, PolicyLines&) {}};
 
 }  // namespace rankone

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The kernels that there are. What is to be said of one stands in its builder alone, in kernels_portable.cpp or
-// kernels_hopper.cpp; which of them a pass consists of is in kernels.cpp.
+// kernels_hopper.cpp; which of them a pass consists of is told by the family's kernels() there.
 #pragma once
 
 #include <string>
@@ -23,10 +23,10 @@ std::vector<Kernel> kernels_of(const KernelSource& source);
 std::vector<Region> regions_of(const KernelSource& source);
 Extent segment_tokens_of(const KernelSource& source);
 
-// Of an element of tensor-core products, and of a saved state.
-int operand_bytes(const CompileOptions& options, Family family);
-
 namespace portable {
+std::vector<Kernel> kernels(const KernelSource& source);
+std::vector<Region> regions(const KernelSource& source);
+int operand_bytes(dtype type);
 Kernel scan(const KernelSource& source);     // the whole recurrence in one pass, the state on chip
 Kernel states(const KernelSource& source);   // the state before each chunk, or only the last one
 Kernel output(const KernelSource& source);   // chunks in parallel, from those states
@@ -35,6 +35,8 @@ Region chunk_states(const KernelSource& source);
 }  // namespace portable
 
 namespace hopper {
+std::vector<Kernel> kernels(const KernelSource& source);
+std::vector<Region> regions(const KernelSource& source);
 Kernel scan(const KernelSource& source);
 Kernel states(
     const KernelSource& source);          // what each segment adds to the state, and its decay, or of a whole sequence
@@ -43,6 +45,8 @@ Kernel prepare(const KernelSource& source);  // operands, decays and scores of e
 std::vector<Region> segment_regions(const KernelSource& source);
 Region prepared_chunks(const KernelSource& source);
 Extent segment_tokens(const KernelSource& source);
+bool uses_tma(const KernelSource& source);
+int block_threads(const KernelSource& source);  // of its main kernel
 }  // namespace hopper
 
 // What builders share.

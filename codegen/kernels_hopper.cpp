@@ -72,8 +72,35 @@ Extent run_slots(const KernelSource& source) {
 
 }  // namespace
 
+std::vector<Kernel> kernels(const KernelSource& source) {
+  if (source.schedule.prepared) return {prepare(source), scan(source)};
+  const bool forward = source.pass == Pass::forward, segments = source.schedule.level == Level::segment;
+  std::vector<Kernel> all;
+  if (!forward || segments) all.push_back(states(source));
+  if (segments) all.push_back(join(source));
+  if (forward) all.push_back(scan(source));
+  return all;
+}
+
+std::vector<Region> regions(const KernelSource& source) {
+  if (source.schedule.level == Level::segment) return segment_regions(source);
+  if (source.schedule.prepared) return {prepared_chunks(source)};
+  return {};
+}
+
+// Boxes leave the most time to those who compute gates. Where only memory binds, copies of whole rows are 2 to 4 % faster.
+bool uses_tma(const KernelSource& source) {
+  const Variant& variant = source.variant;
+  return source.pass == Pass::forward && variant.decays_by_key() && variant.formula(Formula::decay).size > 1;
+}
+
+int block_threads(const KernelSource& source) {
+  return layout_of(source, {.has_gate_group = !source.schedule.prepared}).threads;
+}
+
 // As long as may be while every multiprocessor of an H100 has one.
 Extent segment_tokens(const KernelSource& source) {
+  if (source.schedule.level != Level::segment) return {};
   const std::int64_t chunk = source.schedule.chunk;
   const Extent rows = Extent(Size::value_heads) * value_tiles(source);
   const Extent in_a_row = Extent(hopper_multiprocessors) / max(Extent(Size::batch) * rows, 1);

@@ -16,7 +16,7 @@ Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
                     .key_padded = padded_keys(options.key_dim),
                     .value_tile = schedule.value_tile,
                     .storage_bytes = static_cast<int>(size_of(options.dtype)),
-                    .operand_bytes = operand_bytes(options, Family::portable),
+                    .operand_bytes = operand_bytes(options.dtype),
                     .key_decays = variant.decays_by_key() ? padded_keys(options.key_dim) : 1,
                     .reads_query = reads_query,
                     .split_products = options.precision == Precision::f32,
@@ -45,6 +45,20 @@ void set_blocks(Kernel& kernel, const Extent& items) { kernel.items = kernel.blo
 Extent chunk_slots(const KernelSource& source) { return slots_of(source.schedule.chunk).named("chunk_slots"); }
 
 }  // namespace
+
+// Products of f16 run in tf32, which holds every f16 number and whose range no product or decay leaves.
+int operand_bytes(dtype type) { return type == dtype::bf16 ? 2 : 4; }
+
+std::vector<Kernel> kernels(const KernelSource& source) {
+  if (source.pass == Pass::states) return {states(source)};
+  if (source.schedule.level == Level::chunk) return {states(source), output(source)};
+  return {scan(source)};
+}
+
+std::vector<Region> regions(const KernelSource& source) {
+  if (source.pass == Pass::forward && source.schedule.level == Level::chunk) return {chunk_states(source)};
+  return {};
+}
 
 Kernel scan(const KernelSource& source) {
   Kernel kernel = in_role(source, "scan", layout_of(source, true, source.schedule.stages));
@@ -80,7 +94,7 @@ Kernel combine(const KernelSource& source) {
 
 Region chunk_states(const KernelSource& source) {
   const std::int64_t bytes = std::int64_t{value_tiles(source)} * source.schedule.value_tile *
-                             padded_keys(source.options.key_dim) * operand_bytes(source.options, Family::portable);
+                             padded_keys(source.options.key_dim) * operand_bytes(source.options.dtype);
   return {"chunk_states", "the state before each chunk, in the order of the registers that hold it",
           &Arguments::chunk_states, chunk_slots(source) * Size::value_heads * bytes};
 }

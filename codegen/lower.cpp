@@ -5,6 +5,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
 #include "codegen/knob_text.hpp"
 #include "codegen/launch_arguments.hpp"
@@ -69,8 +70,7 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .map_slots = 0,
                   .scalars = {},
                   .reads_key = reads_key(variant),
-                  .uses_tma = schedule.family == Family::hopper && pass == Pass::forward && variant.decays_by_key() &&
-                              variant.formula(Formula::decay).size > 1,
+                  .uses_tma = pass != Pass::combine && family_of(schedule.family).uses_tma(source),
                   .regions = regions_of(source),
                   .kernels = kernels_of(source),
                   .segment_tokens = segment_tokens_of(source)};

@@ -2,11 +2,11 @@
 // Writes struct Policy: what is fixed of a kernel, as constants that the templates read.
 #include <rankone/dsl/leaves.hpp>
 
-#include "codegen/bounds.hpp"
+#include "codegen/family.hpp"
 #include "codegen/gate_text.hpp"
 #include "codegen/kernels.hpp"
 #include "codegen/names.hpp"
-#include "codegen/space.hpp"
+#include "codegen/policy_lines.hpp"
 
 namespace rankone {
 namespace {
@@ -44,7 +44,7 @@ std::string names_of(const std::vector<Port>& ports) {
   return list;
 }
 
-class PolicyWriter {
+class PolicyWriter : PolicyLines {
  public:
   explicit PolicyWriter(const Program& program) : program_(program) {}
 
@@ -52,34 +52,25 @@ class PolicyWriter {
     const Variant& variant = program_.variant;
     const CompileOptions& options = program_.options;
     const Schedule& schedule = program_.schedule;
-    const HopperParts parts{.has_gate_group = !schedule.prepared};
-    const int warps = schedule.family == Family::hopper ? hopper_layout(variant, options, schedule, parts).threads / 32
-                                                        : schedule.warps;
-    text_ = "struct Policy {\n";
+    const KernelFamily& family = family_of(schedule.family);
+    const KernelSource source{variant, options, schedule, program_.pass};
     line(std::string("using Storage = ") + element_name(options.dtype) + ";");
     line(std::string("using Operand = ") +
-         (operand_bytes(options, schedule.family) == 2 ? name_of(options.dtype) : "float") + ";");
+         (family.operand_bytes(options.dtype) == 2 ? name_of(options.dtype) : "float") + ";");
     flags({{"split_products", options.precision == Precision::f32}});
     line("static constexpr unsigned char decay_axes = " + text_of(variant.decay_axes()) + ";");
     integers({{"key_dim", options.key_dim}, {"value_dim", options.value_dim}});
     integers({{"chunk", schedule.chunk},
               {"value_tile", schedule.value_tile},
-              {"warps", warps},
+              {"warps", family.warps(source)},
               {"stages", schedule.stages}});
-    if (schedule.family == Family::hopper) integers({{"cluster", schedule.cluster}});
-    if (schedule.family == Family::hopper)
-      flags({{"splits_sequences", schedule.level == Level::segment},
-             {"keys_are_prepared", schedule.prepared},
-             {"uses_tma", program_.uses_tma},
-             {"state_only", program_.pass == Pass::states}});
-    std::vector<std::pair<std::string, bool>> given;
+    family.write_policy(source, *this);
+    List<bool> given;
     for (const Slot& slot : formula_slots)
       if (!slot.has_domains) given.emplace_back("has_" + std::string(slot.name), variant.has(slot.formula));
     given.emplace_back("reads_key", program_.reads_key);
     given.emplace_back("reads_position", reads_position(program_.variant));
     flags(given);
-    if (schedule.family == Family::hopper && options.dtype == dtype::f16)
-      integers({{"key_growth_log2", key_growth_log2(variant)}});
     line("static constexpr Read read = Read::inclusive;");
     line("static constexpr Walk walk = Walk::ascending;");
     line("static constexpr ElementType state_type = ElementType::f32;");
@@ -95,11 +86,10 @@ class PolicyWriter {
     array("ElementType parameter_types", parameters, element_type, "ElementType::f32");
     array("unsigned char parameter_axes", parameters, axes_text, "0");
     ports();
-    return text_ + "};\n";
+    return "struct Policy {\n" + text() + "};\n";
   }
 
  private:
-  static std::string boolean(bool value) { return value ? "true" : "false"; }
   static std::string axes_text(const Port& port) { return text_of(axes_of(port)); }
   static std::string element_type(const Port& port) { return std::string("ElementType::") + name_of(port.type); }
 
@@ -127,22 +117,6 @@ class PolicyWriter {
     line("  static constexpr int " + list + ";");
     line("};");
   }
-  void line(const std::string& content) { text_ += "  " + content + "\n"; }
-
-  template <class Value> using List = std::initializer_list<std::pair<const char*, Value>>;
-  void integers(List<int> list, const std::string& comment = {}) {
-    std::string content;
-    for (const auto& [name, value] : list)
-      content += std::string(content.empty() ? "static constexpr int " : ", ") + name + " = " + std::to_string(value);
-    line(content + ";" + comment);
-  }
-  void flags(List<bool> list) { flags({list.begin(), list.end()}); }
-  void flags(const std::vector<std::pair<std::string, bool>>& list) {
-    std::string content;
-    for (const auto& [name, value] : list)
-      content += std::string(content.empty() ? "static constexpr bool " : ", ") + name + " = " + boolean(value);
-    line(content + ";");
-  }
   // Never empty: C++ has no arrays of length zero.
   template <class Text>
   void array(const char* declaration, const std::vector<Port>& ports, const Text& text, const char* dummy) {
@@ -152,7 +126,6 @@ class PolicyWriter {
   }
 
   const Program& program_;
-  std::string text_;
 };
 
 }  // namespace

@@ -61,10 +61,8 @@ struct Program {
   std::vector<Port> ports;
   int port_slots = 0, map_slots = 0;  // of what a kernel is launched with
   std::vector<std::string> scalars;
-  bool reads_key = true;  // false where the key expression does not use k
-  // Whether tensors that have maps come by boxes: that leaves the most time to those who compute gates. Where only memory
-  // binds, copies of whole rows are 2 to 4 % faster.
-  bool uses_tma = false;
+  bool reads_key = true;        // false where the key expression does not use k
+  bool uses_tma = false;        // tensors that have maps come by boxes
   std::vector<Region> regions;  // of the workspace, in this order
   std::vector<Kernel> kernels;  // in launch order
   Extent segment_tokens{};      // a multiple of the chunk; 0: sequences are walked whole

@@ -71,8 +71,8 @@ struct Policy {
   static constexpr int chunk = 64, value_tile = 128, warps = 16, stages = 3;
   static constexpr int cluster = 1;
   static constexpr bool splits_sequences = false, keys_are_prepared = false, uses_tma = true, state_only = false;
-  static constexpr bool has_key = true, has_write_scale = false, has_feature_map = false, reads_key = false, reads_position = false;
   static constexpr int key_growth_log2 = 0;
+  static constexpr bool has_key = true, has_write_scale = false, has_feature_map = false, reads_key = false, reads_position = false;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;
   static constexpr ElementType state_type = ElementType::f32;
