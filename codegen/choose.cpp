@@ -9,6 +9,8 @@
 #include <iterator>
 #include <optional>
 
+#include <rankone/error.hpp>
+
 #include "codegen/knob_text.hpp"
 
 namespace rankone {
@@ -35,26 +37,63 @@ int doublings(int a, int b) {
   return std::abs(std::countl_zero(static_cast<unsigned>(a)) - std::countl_zero(static_cast<unsigned>(b)));
 }
 
-// Smaller is better, the first difference decides.
-std::array<int, 8> demerits(const Schedule& schedule) {
-  // What the Hopper family can run it runs faster; the more stages fit, the less it waits.
-  if (schedule.family == Family::hopper)
-    return {0,
-            schedule.level != preferred_level,
-            schedule.prepared,
-            doublings(schedule.value_tile, preferred_value_tile),
-            doublings(schedule.chunk, preferred_chunk),
-            doublings(schedule.cluster, preferred_cluster),
-            -schedule.stages,
-            0};
-  return {1,
-          schedule.level != preferred_level,
-          schedule.stages != preferred_stages,
-          doublings(schedule.value_tile, preferred_value_tile),
-          doublings(schedule.chunk, preferred_chunk),
-          schedule.value_tile / schedule.warps != preferred_columns,
-          0,
-          0};
+// Beyond that many keys the work on them is much.
+bool repeats_much(const Target& target) { return target.options.key_dim > most_keys_to_repeat; }
+
+// What is preferred among a family's schedules.
+struct Preferences {
+  Family family;
+  // Smaller is better, the first difference decides.
+  using Demerits = std::array<int, 6>;
+  Demerits (*demerits)(const Schedule&);
+  // Others are there for those who ask for them. `can_prepare`: there is a prepared schedule.
+  bool (*saves_work)(const Target&, const Schedule&, bool can_prepare);
+  bool follows_shapes;  // where sequences and heads leave multiprocessors idle
+};
+
+constexpr Preferences all_preferences[] = {
+    {.family = Family::hopper,
+     // The more stages fit, the less it waits.
+     .demerits = [](const Schedule& schedule) -> Preferences::Demerits {
+       return {schedule.level != preferred_level,
+               schedule.prepared,
+               doublings(schedule.value_tile, preferred_value_tile),
+               doublings(schedule.chunk, preferred_chunk),
+               doublings(schedule.cluster, preferred_cluster),
+               -schedule.stages};
+     },
+     // Where the work on keys is little, preparing it is more traffic than it saves.
+     .saves_work =
+         [](const Target& target, const Schedule& schedule, bool can_prepare) {
+           if (!repeats_much(target)) return !schedule.prepared;
+           return schedule.prepared || (schedule.cluster > 1 && (schedule.level == Level::segment || !can_prepare));
+         },
+     .follows_shapes = true},
+    {.family = Family::portable,
+     .demerits = [](const Schedule& schedule) -> Preferences::Demerits {
+       return {schedule.level != preferred_level, schedule.stages != preferred_stages,
+               doublings(schedule.value_tile, preferred_value_tile), doublings(schedule.chunk, preferred_chunk),
+               schedule.value_tile / schedule.warps != preferred_columns};
+     },
+     .saves_work = [](const Target&, const Schedule&, bool) { return true; },
+     .follows_shapes = false}};
+
+const Preferences& preferences_of(Family family) {
+  const auto found = std::ranges::find(all_preferences, family, &Preferences::family);
+  if (found == std::end(all_preferences))
+    throw Error(ErrorCode::internal, "nothing is preferred among the schedules of a kernel family",
+                std::string(family_of(family).title), "a row for each family", "choose");
+  return *found;
+}
+
+bool is_better(const Schedule& a, const Schedule& b) {
+  if (a.family == b.family) {
+    const auto demerits = preferences_of(a.family).demerits;
+    return demerits(a) < demerits(b);
+  }
+  for (const KernelFamily* family : kernel_families())  // in order of preference
+    if (family->family == a.family || family->family == b.family) return family->family == a.family;
+  return false;
 }
 
 // The choice under some pins.
@@ -68,8 +107,9 @@ class Chooser {
     const bool can_prepare =
         std::any_of(legal.begin(), legal.end(), [](const Schedule& schedule) { return schedule.prepared; });
     std::vector<Schedule> fast;
-    std::copy_if(legal.begin(), legal.end(), std::back_inserter(fast),
-                 [&](const Schedule& schedule) { return saves_work(schedule, can_prepare); });
+    std::copy_if(legal.begin(), legal.end(), std::back_inserter(fast), [&](const Schedule& schedule) {
+      return preferences_of(schedule.family).saves_work(target_, schedule, can_prepare);
+    });
     return preferred(fast.empty() ? legal : fast);
   }
 
@@ -81,9 +121,9 @@ class Chooser {
     const auto blocks = [&](const Schedule& schedule) {
       return sequences * value_heads * ((target_.options.value_dim + schedule.value_tile - 1) / schedule.value_tile);
     };
-    if (usual.family != Family::hopper || blocks(usual) > half) return usual;
+    if (!preferences_of(usual.family).follows_shapes || blocks(usual) > half) return usual;
     Pins pins = pins_;
-    pins.family = Family::hopper;
+    pins.family = usual.family;
     if (!pins_.value_tile) {
       pins.value_tile = narrow_tile;
       const auto narrow = best(pins);
@@ -93,22 +133,12 @@ class Chooser {
     if (!pins_.level && shape.batch * shape.tokens / sequences >= many_tokens) {
       pins.level = Level::segment;
       const auto split = best(pins);
-      if (split && (split->cluster > 1 || !repeats_much())) return *split;
+      if (split && (split->cluster > 1 || !repeats_much(target_))) return *split;
     }
     return usual;
   }
 
  private:
-  bool repeats_much() const { return target_.options.key_dim > most_keys_to_repeat; }
-
-  // Others are there for those who ask for them. Where the work on keys is little, preparing it is more traffic than it
-  // saves.
-  bool saves_work(const Schedule& schedule, bool can_prepare) const {
-    if (schedule.family != Family::hopper) return true;
-    if (!repeats_much()) return !schedule.prepared;
-    return schedule.prepared || (schedule.cluster > 1 && (schedule.level == Level::segment || !can_prepare));
-  }
-
   const Target& target_;
   const Pins& pins_;
 };
@@ -161,8 +191,7 @@ Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& o
 }
 
 Schedule preferred(const std::vector<Schedule>& legal) {
-  return *std::min_element(legal.begin(), legal.end(),
-                           [](const Schedule& a, const Schedule& b) { return demerits(a) < demerits(b); });
+  return *std::min_element(legal.begin(), legal.end(), is_better);
 }
 
 }  // namespace rankone
