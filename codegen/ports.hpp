@@ -41,7 +41,7 @@ struct Port {
   AxisList axes{};
   dtype type = dtype::f32;  // of TypeRule::integer the wider one
   TypeRule rule = TypeRule::fixed;
-  int alignment = 1;        // bytes of base and strides that the fast path needs; another serves those of an element
+  int alignment = 1;  // bytes of base and strides that the fast path needs, else a slower one serves; 1: it has none
   bool contiguous = false;  // else all strides but the last dimension's are free
   bool writable = false;
   bool updated = false;  // writable, and read before

@@ -102,7 +102,7 @@ void CallChecker::bind(const Port& port, const Tensor& tensor, Sizes& sizes, Cal
   TensorArgument& argument = call.arguments.port(port.slot);
   argument = argument_of(tensor);
   name_tensor(call, port, tensor, &argument.data);
-  if (is_vectorized(tensor)) call.arguments->vectorized |= bit;
+  if (is_vectorized(port, tensor)) call.arguments->vectorized |= bit;
   if (tensor.type == dtype::i64) call.arguments->wide |= bit;
 }
 

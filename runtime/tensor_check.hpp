@@ -39,12 +39,13 @@ class Sizes {
   std::string wanted(const Port& port) const;  // "[B = 2, T, H = 3, K = 64]"
 };
 
-// Whether the base and all strides that matter are multiples of 16 bytes.
-inline bool is_vectorized(const Tensor& tensor) {
+// Whether the port has a fast path, and the base and all strides that matter are aligned as it needs.
+inline bool is_vectorized(const Port& port, const Tensor& tensor) {
+  const auto unit = static_cast<std::uintptr_t>(port.alignment);
+  if (unit == 1 || reinterpret_cast<std::uintptr_t>(tensor.data) % unit != 0) return false;
   const auto bytes = static_cast<std::int64_t>(size_of(tensor.type));
-  if (reinterpret_cast<std::uintptr_t>(tensor.data) % 16 != 0) return false;
   for (std::size_t i = 0; i + 1 < static_cast<std::size_t>(tensor.rank); ++i)
-    if (tensor.shape[i] > 1 && tensor.strides[i] * bytes % 16 != 0) return false;
+    if (tensor.shape[i] > 1 && tensor.strides[i] * bytes % port.alignment != 0) return false;
   return true;
 }
 

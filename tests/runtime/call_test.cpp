@@ -240,6 +240,16 @@ TEST(Call, VectorFlagsFollowBasesAndStrides) {
   EXPECT_EQ(vectorized(program, checker.forward(given)).front(), "q") << "a stride that is never taken";
 }
 
+// Of tensors that no path reads by vectors there is no flag, and no need to align them.
+TEST(Call, VectorFlagsAreThoseOfPortsWithAFastPath) {
+  const Program program = program_of("simple_gla");
+  ForwardArguments given = good();
+  given.inputs = {{"g", Tensor(memory, dtype::bf16, {B, T, 8})}};
+  given.v = given.o = Tensor(memory, dtype::bf16, {B, T, 8, V});
+  ASSERT_EQ(find_port(program.ports, "g")->alignment, 1);
+  EXPECT_EQ(vectorized(program, CallChecker(program, true).forward(given)), (Names{"q", "k", "v", "o"}));
+}
+
 TEST(Call, StridesOfOneElementAreNobodys) {
   const Program program = program_of("gla_sigmoid");
   ForwardArguments given;
