@@ -146,11 +146,6 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
   if (rows.size() > most_own_ports || static_cast<std::size_t>(rest - rows.begin()) > most_own_inputs)
     throw Error(ErrorCode::internal, "the table of ports has more rows than a launch has room for",
                 std::to_string(rows.size()) + " rows", "what most_own_ports and most_own_inputs say", "ports");
-  // Declarations refuse these names already; this holds for those that the table gets later, too.
-  for (const Row& leaf : leaves)
-    if (std::ranges::any_of(rows, [&](const Row& row) { return row.port.name == leaf.port.name; }))
-      throw Error(ErrorCode::invalid_argument, "an input or a parameter has the name of another tensor", leaf.port.name,
-                  "another name", std::string(variant.name.view()));
   rows.insert(rest, leaves.begin(), leaves.end());
   for (int slot = 0; Row & row : rows) row.port.slot = slot++;
   return rows;
