@@ -190,6 +190,11 @@ Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& o
   return forward;
 }
 
+Program lower_beside(const Program& forward, Pass pass) {
+  const Schedule schedule = schedule_for(pass, forward.variant, forward.options, forward.arch, forward.schedule);
+  return lower(forward.variant, forward.options, schedule, forward.arch, pass);
+}
+
 Schedule preferred(const std::vector<Schedule>& legal) {
   return *std::min_element(legal.begin(), legal.end(), is_better);
 }

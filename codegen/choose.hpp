@@ -33,6 +33,9 @@ Schedule states_schedule(const Variant& variant, const CompileOptions& options, 
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const Schedule& forward);
 
+// Another pass of the same operator, under the schedule that goes with its forward pass's.
+Program lower_beside(const Program& forward, Pass pass);
+
 // The best of `legal`, which is not empty, whatever the target; of equals the first.
 Schedule preferred(const std::vector<Schedule>& legal);
 

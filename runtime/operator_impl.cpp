@@ -66,21 +66,24 @@ OperatorImpl::OperatorImpl(Program forward, std::string origin, const Device& de
     : load_(std::move(load)), forward_(std::move(forward), device, load_), origin_(std::move(origin)), device_(device) {
 }
 
-Program OperatorImpl::lowered(Pass pass) const {
-  const Program& forward = forward_.program();
-  const Schedule schedule = schedule_for(pass, forward.variant, forward.options, forward.arch, forward.schedule);
-  return lower(forward.variant, forward.options, schedule, forward.arch, pass);
+OperatorImpl::LazyPass& OperatorImpl::lazy(Pass pass) const { return pass == Pass::states ? states_ : combine_; }
+
+const Program& OperatorImpl::program(Pass pass) const {
+  if (pass == Pass::forward) return program();
+  LazyPass& other = lazy(pass);
+  std::call_once(other.lowered, [&] { other.program.emplace(lower_beside(program(), pass)); });
+  return *other.program;
 }
 
-const PassKernels& OperatorImpl::built(LazyPass& lazy, Pass pass) const {
-  std::call_once(lazy.once, [&] { lazy.kernels = std::make_unique<const PassKernels>(lowered(pass), device_, load_); });
-  return *lazy.kernels;
+const PassKernels& OperatorImpl::built(Pass pass) const {
+  LazyPass& other = lazy(pass);
+  std::call_once(other.built, [&] { other.kernels.emplace(program(pass), device_, load_); });
+  return *other.kernels;
 }
 
 std::size_t OperatorImpl::workspace_bytes(const Shape& shape, Pass pass) const {
   check_shape(shape, program().variant);
-  const Extent bytes = pass == Pass::forward ? workspace_of(program()) : workspace_of(lowered(pass));
-  return static_cast<std::size_t>(bytes.evaluate(sizes_of(shape)));
+  return static_cast<std::size_t>(workspace_of(program(pass)).evaluate(sizes_of(shape)));
 }
 
 }  // namespace detail

@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,11 +66,12 @@ class OperatorImpl {
   OperatorImpl(Program forward, std::string origin, const Device& device, Loader load = emit_and_load);
 
   const PassKernels& forward() const { return forward_; }
-  const PassKernels& states() const { return built(states_, Pass::states); }
-  const PassKernels& combine() const { return built(combine_, Pass::combine); }
+  const PassKernels& states() const { return built(Pass::states); }
+  const PassKernels& combine() const { return built(Pass::combine); }
   std::size_t workspace_bytes(const Shape& shape, Pass pass) const;
 
   const Program& program() const { return forward_.program(); }
+  const Program& program(Pass pass) const;
   const std::string& text() const { return forward_.text(); }
   const std::string& origin() const {
     return origin_;
@@ -77,13 +79,14 @@ class OperatorImpl {
   const Device& device() const { return device_; }
 
  private:
-  // Another pass, built when it is first used.
+  // Another pass, lowered and built when that is first asked for.
   struct LazyPass {
-    std::once_flag once;
-    std::unique_ptr<const PassKernels> kernels;
+    std::once_flag lowered, built;
+    std::optional<Program> program;
+    std::optional<PassKernels> kernels;
   };
-  Program lowered(Pass pass) const;
-  const PassKernels& built(LazyPass& lazy, Pass pass) const;
+  LazyPass& lazy(Pass pass) const;
+  const PassKernels& built(Pass pass) const;
 
   Loader load_;
   PassKernels forward_;

@@ -75,6 +75,19 @@ TEST_F(Bound, LaunchingTakesNoMemoryAndMakesNoMaps) {
   EXPECT_GT(test::allocations - counted, 0) << "else nothing is counted";
 }
 
+// Else each asking would lower the pass anew, with hundreds of texts.
+TEST_F(Bound, TheWorkspaceOfAPassIsToldFromOneLowering) {
+  const Shape shape{.batch = 1, .tokens = T, .heads = H};
+  const auto taken = [&](Pass pass) {
+    const long before = test::allocations;
+    (void)op.workspace_bytes(shape, pass);
+    return test::allocations - before;
+  };
+  const long first = taken(Pass::states);
+  EXPECT_LE(taken(Pass::states), taken(Pass::forward));
+  EXPECT_GT(first, taken(Pass::states)) << "else lowering takes no memory";
+}
+
 TEST_F(Bound, ChecksWhenItBinds) {
   ForwardArguments wrong = tensors.arguments();
   wrong.v = {};
