@@ -61,21 +61,6 @@ std::string read_input(const std::string& path) {
   return drain(stream);
 }
 
-void require_output(const std::string& path) {
-  if (path == "-") return;
-  std::error_code failure;
-  const std::filesystem::path target = std::filesystem::weakly_canonical(path, failure);
-  if (std::filesystem::is_directory(target, failure))
-    throw Error(ErrorCode::io, "the output is a directory", path, "a file", "--out");
-  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
-  if (std::filesystem::exists(folder, failure) && !std::filesystem::is_directory(folder, failure))
-    throw Error(ErrorCode::io, "the output cannot be created (Not a directory)", path,
-                "a file in a folder that can be written", "--out");
-  if (!std::filesystem::exists(target, failure) && ::access(folder.c_str(), W_OK | X_OK) != 0)
-    throw Error(ErrorCode::io, std::string("the output cannot be created (") + std::strerror(errno) + ")", path,
-                "a file in a folder that can be written", "--out");
-}
-
 namespace {
 
 // Where a file of this name comes to lie: a link stays a link, whether or not its target is there.
@@ -99,6 +84,21 @@ bool is_standard_output(const std::string& path) {
 }
 
 }  // namespace
+
+void require_output(const std::string& path) {
+  if (path == "-") return;
+  std::error_code failure;
+  const std::filesystem::path target = place_of(path);
+  if (std::filesystem::is_directory(target, failure))
+    throw Error(ErrorCode::io, "the output is a directory", path, "a file", "--out");
+  const std::filesystem::path folder = target.has_parent_path() ? target.parent_path() : ".";
+  if (std::filesystem::exists(folder, failure) && !std::filesystem::is_directory(folder, failure))
+    throw Error(ErrorCode::io, "the output cannot be created (Not a directory)", path,
+                "a file in a folder that can be written", "--out");
+  if (!std::filesystem::exists(target, failure) && ::access(folder.c_str(), W_OK | X_OK) != 0)
+    throw Error(ErrorCode::io, std::string("the output cannot be created (") + std::strerror(errno) + ")", path,
+                "a file in a folder that can be written", "--out");
+}
 
 void require_distinct(const std::string& output, const std::string& input, const char* what) {
   const auto look = [](const std::string& path, int standard, struct stat& status) {

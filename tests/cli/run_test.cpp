@@ -315,6 +315,18 @@ TEST(Run, RefusesItsOwnInputAsOutput) {
   EXPECT_NE(below.err.find("Not a directory"), std::string::npos) << below.err;
 }
 
+// Before the tensors are read, and so before long work.
+TEST(Run, RefusesAnOutputThatLeadsNowhere) {
+  const Folder folder;
+  std::filesystem::create_symlink("missing/o", folder / "link");
+  std::filesystem::create_symlink("ring", folder / "ring");
+  for (const auto& [out, words] : {std::pair("link", "cannot be created (No such file"), {"ring", "leads nowhere"}}) {
+    const Finished done = rankone({"run", "simple_gla", "--in", folder / "none", "--out", folder / out});
+    EXPECT_EQ(done.code, 2) << out;
+    EXPECT_NE(done.err.find(words), std::string::npos) << done.err;
+  }
+}
+
 TEST(Run, SaysHowManySequencesTheStateHas) {
   const Folder folder;
   std::vector<HostTensor> packed = {tensor("q", dtype::f32, {1, 6, 1, 16}),
