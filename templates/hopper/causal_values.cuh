@@ -17,7 +17,7 @@ template <class T, int blocks> struct CausalValues {
   RK_DEVICE void load(unsigned (&v)[blocks][4]) const {
 #pragma unroll
     for (int block = 0; block < blocks; ++block)
-      load_matrix_x4_transposed(v[block], tile.transposed_place(first + 16 * block, column));
+      load_matrix_x4_transposed(v[block], tile.transposed_place(first + product_depth * block, column));
   }
   // Whether any is not finite, of these or of their multiples. Warp-wide.
   static RK_DEVICE bool are_spoilt(const unsigned (&v)[blocks][4]) {
@@ -36,7 +36,7 @@ template <class T, int blocks> struct CausalValues {
     clear_spoilt(v);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      const bool spoilt = first_spoilt(half) < 16 * blocks;
+      const bool spoilt = first_spoilt(half) < product_depth * blocks;
 #pragma unroll
       for (int i = 0; i < 16 * key_blocks; ++i) {
         float& value = state[i / 16][i % 16 / 2 * 4 + 2 * half + i % 2];
@@ -64,7 +64,7 @@ template <class T, int blocks> struct CausalValues {
     const int at = opaque(column) + opaque(lane_index()) / 4 + 8 * half;
     int token = 0;
 #pragma unroll 1
-    while (token < 16 * blocks && is_finite(values.load(opaque(first) + token, at))) ++token;
+    while (token < product_depth * blocks && is_finite(values.load(opaque(first) + token, at))) ++token;
     return token;
   }
 };

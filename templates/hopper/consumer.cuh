@@ -20,7 +20,7 @@ template <class T, class Form> struct Consumer {
   RK_DEVICE void run(const Arguments& arguments) {
     const int group = thread_index() / group_threads - 1 - T::layout.gate_groups;
     const int column =
-        consumer_columns * group + 16 * (warp_index() % group_warps);  // of the block's tile, the warp's first
+        consumer_columns * group + warp_rows * (warp_index() % group_warps);  // of the block's tile, the warp's first
 #pragma unroll 1
     for (;; pipeline.advance()) {
       mbarrier_wait(pipeline.ready(), pipeline.phase);

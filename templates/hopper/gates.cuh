@@ -30,7 +30,7 @@ template <class T> struct StagePlace {
     return token_of<T>(item.position(), item.length(), first_token + row);
   }
   RK_DEVICE int key_of(int column) const {
-    const bool exists = T::key_dim % 64 == 0 || column < T::key_dim;
+    const bool exists = T::key_dim % block_keys == 0 || column < T::key_dim;
     return first_column + (exists ? column : T::key_dim - 1);
   }
   template <int index> RK_DEVICE float input(int row, int column) const {
@@ -42,7 +42,7 @@ template <class T> struct StagePlace {
       return shared_load<float>(base + offset + row * 4);
   }
   RK_DEVICE bool exists(int row, int column) const {
-    return row < rows && (T::key_dim % 64 == 0 || column < T::key_dim);
+    return row < rows && (T::key_dim % block_keys == 0 || column < T::key_dim);
   }
 };
 

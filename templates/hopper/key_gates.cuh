@@ -39,7 +39,7 @@ template <class T, class Gate> struct KeySpan {
   static constexpr int half_bytes = sub_chunk * swizzle_row_bytes;  // from a half's place in a tile to the other's
   RK_DEVICE KeySpan(const StagePlace<T>& at, int span, const SpanRange<T>& span_range)
       : place(at), first_row(span * T::span), range(span_range),
-        block(Tile{at.base + at.first_column / 64 * Tile::bytes}.block_place(first_row, 0)),
+        block(Tile{at.base + at.first_column / block_keys * Tile::bytes}.block_place(first_row, 0)),
         inputs(Tile{at.base}.transposed_place(first_row, 0)),
         decays((at.first_column * T::spans + span * layout.rank_columns + 2 * lane_place().pair) * 4) {
 #pragma unroll
@@ -94,7 +94,7 @@ template <class T, class Gate> struct KeySpan {
     if constexpr (wants_scores && T::has_feature_map) {
 #pragma unroll
       for (int i = 0; i < 8; ++i) {
-        const bool exists = T::key_dim % 64 == 0 || column + i / 4 * 8 + 2 * lane.pair + i % 2 < T::key_dim;
+        const bool exists = T::key_dim % block_keys == 0 || column + i / 4 * 8 + 2 * lane.pair + i % 2 < T::key_dim;
         operands.queries[i] = exists ? Gate::feature_map(operands.queries[i]) : 0.0f;  // of zero it may be infinite
       }
     }
@@ -187,11 +187,11 @@ template <class T, class Gate> struct KeySpan {
 #pragma unroll
       for (int level = 1; level < bisection_levels; ++level) {
         const bool are_queries = (lane.group & (sub_chunk / 2 >> level)) != 0;
-        raw[half].decay_towards(values, halves[half].steps, ones_of(bisection.between >> 8 * level), are_queries,
-                                are_queries);
+        raw[half].decay_towards(values, halves[half].steps, ones_of(bisection.between >> lane_elements * level),
+                                are_queries, are_queries);
         float c[2][4] = {};
         add_products(c, values, values);
-        const unsigned wanted = bisection.wanted >> 8 * level;
+        const unsigned wanted = bisection.wanted >> lane_elements * level;
 #pragma unroll
         for (int i = 0; i < 8; ++i) {
           if ((wanted >> i & 1u) != 0) scores[half][i / 4][i % 4] += c[i / 4][i % 4];
@@ -337,7 +337,7 @@ template <class T, class Gate> struct KeySpan {
     }
   }
 
-  // 8 x 8 blocks of 128 bytes: [keys of a half][queries, 8 at a time][8 of the keys].
+  // Blocks of core_bytes: [keys of a half][queries, 8 at a time][8 of the keys].
   RK_DEVICE void write_scores(int offset) const {
     const LanePlace lane = lane_place();
     float factors[4] = {untruncated, untruncated, untruncated, untruncated};  // of a lane's queries
@@ -360,7 +360,7 @@ template <class T, class Gate> struct KeySpan {
           pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factors[side] : 0.0f;
         }
       }
-      shared_store<unsigned>(offset + block * 128 + lane.group * 16 + lane.pair * 4,
+      shared_store<unsigned>(offset + block * core_bytes + lane.group * core_row_bytes + lane.pair * 4,
                              Element<Operand>::pack(pair[0], pair[1]));
     }
   }

@@ -20,6 +20,7 @@ template <class T> struct SpanRange {
   static constexpr bool wants_scores = T::reads_query;
   static constexpr bool measures = T::range_scaled && (wants_scores || T::reads_key);
   static constexpr int log2_of_terms = T::layout.key_padded <= 64 ? 6 : T::layout.key_padded <= 128 ? 7 : 8;
+  static constexpr int unit_step = 4;       // of a span, so that the state seldom changes its units
   static constexpr int held = T::span / 8;  // rows of a lane: `group`, `group + 8`, ...
   // Powers of two above all magnitudes: of each query, of all keys, and of keys up to each row.
   int query[held] = {}, key = 0, keys_until[held] = {};
@@ -29,7 +30,7 @@ template <class T> struct SpanRange {
     const int block = Tile{tile}.block_place(first_row, 0);
     LargestPacked rows[held];
 #pragma unroll 2
-    for (int column = 0; column < T::layout.key_padded; column += 16) {
+    for (int column = 0; column < T::layout.key_padded; column += product_depth) {
 #pragma unroll
       for (int half = 0; half < held / 2; ++half) {
         Quad<Operand> quad;
@@ -48,14 +49,14 @@ template <class T> struct SpanRange {
 #pragma unroll
     for (int i = 0; i < held; ++i) most = largest[i] > most ? largest[i] : most;
     // What is not finite must not drown the rest.
-    if (any_lane(most >= 0x7c00u)) largest_of<true>(largest, tile, first_row);
+    if (any_lane(most >= f16_infinity_bits)) largest_of<true>(largest, tile, first_row);
 #pragma unroll
-    for (int i = 0; i < held; ++i) exponents[i] = static_cast<int>(largest[i] >> 10) - 14;
+    for (int i = 0; i < held; ++i) exponents[i] = static_cast<int>(largest[i] >> f16_fraction_bits) + f16_normal_log2;
   }
   // From those of each row to those of all up to it; returns that of all.
   static RK_DEVICE int accumulate(int (&exponents)[held]) {
     const int lane = lane_index();
-    int before = -14;
+    int before = f16_normal_log2;
 #pragma unroll
     for (int i = 0; i < held; ++i) {
       float most = static_cast<float>(exponents[i]);
@@ -79,18 +80,20 @@ template <class T> struct SpanRange {
     }
 #pragma unroll
     for (int i = 0; i < held; ++i) keys_until[i] += T::key_growth_log2;
-    key = (key + T::key_growth_log2 + 3) & ~3;  // in steps of 4, so that the state seldom changes its units
+    key = (key + T::key_growth_log2 + unit_step - 1) & -unit_step;
   }
 
-  RK_DEVICE int unit() const { return key - 15; }
-  RK_DEVICE float key_factor() const { return power_of_two(15 - key); }
-  RK_DEVICE float query_factor(int row) const { return power_of_two(15 - query[row]); }
+  RK_DEVICE int unit() const { return key - f16_most_log2; }
+  RK_DEVICE float key_factor() const { return power_of_two(f16_most_log2 - key); }
+  RK_DEVICE float query_factor(int row) const { return power_of_two(f16_most_log2 - query[row]); }
   // From the units of a query and of the span's keys to those of its scores.
-  RK_DEVICE float score_factor(int row) const { return power_of_two(key - keys_until[row] - 15 - log2_of_terms); }
+  RK_DEVICE float score_factor(int row) const {
+    return power_of_two(key - keys_until[row] - f16_most_log2 - log2_of_terms);
+  }
 
   // For the state's warpgroups, after the unit of each span, per token: from the state's part of the output, as an
   // operand of values, to the units of its scores; and what these are to be multiplied with in the end.
-  static RK_DEVICE int place_of(int offset, int token) { return offset + 16 + 8 * token; }
+  static RK_DEVICE int place_of(int offset, int token) { return offset + span_unit_bytes + token_range_bytes * token; }
   RK_DEVICE void store(int offset) const {
     const LanePlace lane = lane_place();
     if (lane_index() == 0) shared_store<Vector16>(offset, Vector16{{static_cast<unsigned>(unit()), 0, 0, 0}});
@@ -99,7 +102,7 @@ template <class T> struct SpanRange {
     for (int row = 0; row < held; ++row)
       shared_store<Pair>(place_of(offset, 8 * row + lane.group),
                          Pair{power_of_two(-keys_until[row] - log2_of_terms),
-                              power_of_two(query[row] + keys_until[row] + log2_of_terms - 15)});
+                              power_of_two(query[row] + keys_until[row] + log2_of_terms - f16_most_log2)});
   }
 };
 

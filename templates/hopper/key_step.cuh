@@ -14,7 +14,7 @@ template <class T> struct KeyStep {
   using Operand = typename T::Storage;
   using Tile = SwizzledTile<Operand, T::chunk>;
   static constexpr HopperLayout layout = T::layout;
-  static constexpr int blocks = T::span / 16;
+  static constexpr int blocks = T::span / product_depth;
   RegisterState<T>& state;
   const WarpTile<T>& warp_tile;
   int base, span;
@@ -72,7 +72,7 @@ template <class T> struct KeyStep {
         wgmma_fence();
 #pragma unroll
         for (int step = 0; step < 4; ++step) {
-          const auto queries = query.as_rows(first, 64 * key_block + 16 * step);
+          const auto queries = query.as_rows(first, block_keys * key_block + product_depth * step);
           if (key_block + step == 0)
             wgmma<Operand, false>(o, s[step], queries);
           else
@@ -106,12 +106,13 @@ template <class T> struct KeyStep {
   RK_DEVICE void add_scores(Output& o, const unsigned (&v)[blocks][4]) {
     constexpr int of_rank = layout.score_parts, parts = T::key_ranks * of_rank;
     const int scores = base + layout.scores + span * of_rank * score_bytes;
-    using Scores = MatrixView<true, false, 128, 256>;
+    // Blocks of 8 keys stand side by side, those of 8 queries behind each other.
+    using Scores = MatrixView<true, false, core_bytes, 2 * core_bytes>;
 #pragma unroll
     for (int index = 0; index < parts * blocks; ++index) {
       const int part = index / blocks;
-      const Scores view{
-          scores, (part / of_rank * T::spans * of_rank + part % of_rank) * score_bytes + index % blocks * T::span * 32};
+      const Scores view{scores, (part / of_rank * T::spans * of_rank + part % of_rank) * score_bytes +
+                                    index % blocks * T::span * 2 * core_row_bytes};
       wgmma<Operand, true>(o, v[index % blocks], view);
     }
     wgmma_commit();
@@ -123,7 +124,8 @@ template <class T> struct KeyStep {
     for (int block = 0; block < blocks; ++block) {
 #pragma unroll
       for (int key_block = 0; key_block < T::key_blocks; ++key_block)
-        wgmma<Operand, true>(state.values[key_block], v[block], key.as_columns(first + 16 * block, key_block));
+        wgmma<Operand, true>(state.values[key_block], v[block],
+                             key.as_columns(first + product_depth * block, key_block));
     }
     wgmma_commit();
   }

@@ -94,7 +94,7 @@ struct KeySteps {
         const int row = first_row + word / 2 * 8 + 2 * lane.pair + i, column = first_column + word % 2 * 8 + lane.group;
         const float log_decay = Gate::log_decay(StepAt<T>(place.at(row, column), inputs, 2 * word + i));
         steps[i] = log2_decay(log_decay);
-        if constexpr (T::key_dim % 64 != 0) steps[i] = column < T::key_dim ? steps[i] : 0.0f;
+        if constexpr (T::key_dim % block_keys != 0) steps[i] = column < T::key_dim ? steps[i] : 0.0f;
       }
       split<bf16>(steps[0], steps[1], high.r[word], low.r[word]);
       high.r[word] &= token_mask[word / 2];

@@ -9,8 +9,14 @@ namespace rankone {
 
 inline constexpr int swizzle_row_bytes = 128;               // a row of a swizzled tile: what one swizzle pattern spans
 inline constexpr int group_threads = 128, group_warps = 4;  // of a warpgroup
-inline constexpr int consumer_columns = 64;                 // of V, of a consumer warpgroup
-inline constexpr int token_sum_bytes = 12;  // of a token in each gate warp: a sum of log-decays, and a write scale
+inline constexpr int consumer_columns = 64;                 // of V, of a consumer warpgroup: the 64 rows of a product
+inline constexpr int block_keys = 64;                       // that a row of a swizzled tile holds, of 16 bits each
+inline constexpr int product_depth = 16;  // keys or tokens that one product of 16-bit operands sums over
+inline constexpr int warp_rows = 16;      // of a product's: a warp's value columns, or its queries
+// Without a swizzle a product reads blocks of 8 rows by 8 elements of 16 bits, each in one piece.
+inline constexpr int core_row_bytes = 16, core_bytes = 8 * core_row_bytes;
+// Of a token in each gate warp: a sum of log-decays, which is an Exponent, and a write scale.
+inline constexpr int exponent_bytes = 8, token_sum_bytes = exponent_bytes + 4;
 // Of the prepare kernel: chunks that a block takes, and blocks that share a multiprocessor.
 inline constexpr int prepare_stages = 2, prepare_chunks = 2, prepare_residents = 2;
 inline constexpr int swizzle_atom_bytes = 1024;
@@ -20,7 +26,9 @@ inline constexpr int work_item_bytes = work_item_sources + source_bytes * (3 + m
 inline constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state takes where decays are per key
 inline constexpr int score_bytes = key_span * key_span * 2;
 inline constexpr int score_part_floats = 3 * sub_chunk * sub_chunk;  // of a span: all but future keys' blocks
-inline constexpr int span_range_bytes = 16 + 8 * key_span;
+// Float16, per key: a span's unit, then a pair of scales for each token.
+inline constexpr int span_unit_bytes = 16, token_range_bytes = 8;
+inline constexpr int span_range_bytes = span_unit_bytes + token_range_bytes * key_span;
 // Per key, queries meet keys at a half's end while no key of the block loses more than 2^-60 within the half: they are
 // multiplied by up to 2^60, and keys by as little as 2^-60. The host refuses operands that would leave float32.
 inline constexpr int anchor_log2_limit = 60;
@@ -43,7 +51,7 @@ struct HopperSizes {
 };
 
 struct HopperLayout {
-  int key_padded;                                    // K rounded up to whole blocks of 64
+  int key_padded;                                    // K rounded up to whole blocks of block_keys
   int rank_columns;                                  // of them, those whose keys the block works on
   int span;                                          // tokens that one step of the recurrence takes
   int gate_groups, consumer_groups;                  // warpgroups beside the producer
@@ -67,7 +75,7 @@ struct HopperLayout {
 };
 
 // K rounded up to whole blocks of keys.
-RK_CONSTEXPR int padded_to_blocks(int key_dim) { return (key_dim + 63) / 64 * 64; }
+RK_CONSTEXPR int padded_to_blocks(int key_dim) { return (key_dim + block_keys - 1) / block_keys * block_keys; }
 
 RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   HopperLayout layout{};
@@ -77,7 +85,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   layout.rank_columns = layout.key_padded / sizes.cluster;
   layout.span = by_key ? key_span : sizes.chunk;
   layout.gate_groups = sizes.has_gate_group ? 1 : 0;
-  layout.consumer_groups = sizes.has_consumers ? sizes.value_tile / 64 : 0;
+  layout.consumer_groups = sizes.has_consumers ? sizes.value_tile / consumer_columns : 0;
   const int spans = rows / layout.span;
   layout.key_parts = by_key ? group_warps / spans : 1;
   // What is prepared once and read by many blocks is summed before.
@@ -116,7 +124,7 @@ RK_CONSTEXPR HopperLayout make_hopper_layout(const HopperSizes& sizes) {
   if (!sizes.has_consumers) offset += group_warps / 2 * score_part_floats * 4;
   layout.totals = offset;
   if (by_key && !sizes.reads_query) offset += spans * layout.rank_columns * 4;
-  layout.descriptors = (offset + 15) / 16 * 16;
+  layout.descriptors = (offset + descriptor_bytes - 1) / descriptor_bytes * descriptor_bytes;
   layout.work_items = layout.descriptors + descriptor_bytes * sizes.stages;
   layout.work_item_slots = sizes.stages + 2;
   layout.lengths = layout.work_items + work_item_bytes * layout.work_item_slots;

@@ -31,24 +31,40 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   return sizes;
 }
 
-// Registers a thread of each kind of warpgroup, multiples of 8; 0: as launched. Their sum over a block's warpgroups is at
-// most 65536 / 128 = 512, shared by the blocks that a multiprocessor holds. ptxas spills nothing with these:
-//   producer   40 where it loads operands that are prepared; else 48, and 56 where others leave room
-//   consumer   64 K / 128 hold the state and 32 the output, the rest operands: alone 240, all of a read's; of two, 168 where
-//              the whole state is read at once, 128 where 64 keys are at a time, 136 with float16's scales
-//   gate       what is left, to which the work on gates is cut; more than 208 serve nothing
+// Registers of a thread, by kind of warpgroup: multiples of 8. Their sum over a block's warpgroups is at most all_registers,
+// which the blocks of a multiprocessor share. ptxas spills nothing with these.
+//
+//   kind      registers  where                             what they are for
+//   producer  56         there is room                     places and strides of what it copies
+//             48         two consumers, decays per key     the same: the gate warpgroup needs the rest more
+//             40         chunks come prepared              fewer tensors
+//   consumer  240        it is alone                       64 K / 128 for the state, 32 for the output, a read's operands
+//             168        of two, decays per token          the operands of the whole state, read at once
+//             128        of two, per key                   those of 64 keys at a time
+//             136        the same, in float16              and their scales
+//   gate      the rest   up to 208: more serve nothing     the work on gates is cut to them
+//
+// 0: as launched.
+inline constexpr int multiprocessor_registers = 65536, all_registers = multiprocessor_registers / group_threads;
 struct RegisterShares {
   int producer, gates, consumer;
 };
 RK_CONSTEXPR RegisterShares register_shares(const HopperLayout& layout, bool decays_by_key, bool range_scaled) {
-  constexpr int all = 65536 / group_threads, most_for_gates = 208;
+  constexpr int producer_with_room = 56, producer_per_key = 48, producer_of_prepared = 40;
+  constexpr int consumer_alone = 240, consumer_per_token = 168, consumer_per_key = 128, consumer_scaled = 136;
+  constexpr int most_for_gates = 208, unit = 8;
   const int groups = layout.consumer_groups;
-  if (groups == 0) return {56, all / prepare_residents - 56, 0};
-  if (layout.gate_groups == 0)
-    return groups == 1 ? RegisterShares{} : RegisterShares{40, 0, (all - 40) / groups / 8 * 8};
-  const int producer = groups == 1 || !decays_by_key ? 56 : 48;
-  const int consumer = groups == 1 ? 240 : !decays_by_key ? 168 : range_scaled ? 136 : 128;
-  const int rest = all - producer - groups * consumer;
+  if (groups == 0) return {producer_with_room, all_registers / prepare_residents - producer_with_room, 0};
+  if (layout.gate_groups == 0) {
+    if (groups == 1) return {};
+    return {producer_of_prepared, 0, (all_registers - producer_of_prepared) / groups / unit * unit};
+  }
+  const int producer = groups == 1 || !decays_by_key ? producer_with_room : producer_per_key;
+  const int consumer = groups == 1      ? consumer_alone
+                       : !decays_by_key ? consumer_per_token
+                       : range_scaled   ? consumer_scaled
+                                        : consumer_per_key;
+  const int rest = all_registers - producer - groups * consumer;
   return {producer, rest < most_for_gates ? rest : most_for_gates, consumer};
 }
 
@@ -62,17 +78,18 @@ template <class Policy, Role role_> struct HopperTraits : Policy, Duties<role_>,
   static constexpr int stages = Duties<role_>::prepares_keys ? prepare_stages : Policy::stages;
   static constexpr int input_count = has_gate_group ? Policy::input_count : 0;
   static constexpr int residents = Duties<role_>::prepares_keys ? prepare_residents : 1;
-  static constexpr int launched_registers = 65536 / layout.threads / residents / 8 * 8;
+  static constexpr int launched_registers = multiprocessor_registers / layout.threads / residents / 8 * 8;
   static constexpr RegisterShares registers =
       register_shares(layout, DecayTraits<Policy>::decays_by_key, is_f16<Storage>);
   static constexpr int value_tiles =
       has_consumers ? (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile : 1;
-  static constexpr int key_blocks = layout.key_padded / 64;
+  static constexpr int key_blocks = layout.key_padded / block_keys;
   static constexpr int cluster = Policy::cluster;
   static constexpr int key_ranks = layout.key_padded / layout.rank_columns;  // blocks that share the work on keys
-  static constexpr int rank_key_blocks = layout.rank_columns / 64;
+  static constexpr int rank_key_blocks = layout.rank_columns / block_keys;
   static_assert(cluster == 1 || value_tiles % cluster == 0, "a cluster consists of neighbouring value tiles");
-  static_assert(key_ranks == 1 || (DecayTraits<Policy>::decays_by_key && Policy::key_dim % (64 * key_ranks) == 0),
+  static_assert(key_ranks == 1 ||
+                    (DecayTraits<Policy>::decays_by_key && Policy::key_dim % (block_keys * key_ranks) == 0),
                 "blocks share whole blocks of keys, where decays are per key");
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr bool range_scaled = is_f16<Storage>;  // operands whose range wants scales: range.cuh

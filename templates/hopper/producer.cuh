@@ -63,7 +63,7 @@ template <class T> struct Producer {
     next = {queue.next(arguments, found) ? layout.work_items + place * work_item_bytes : 0};
     if (next.offset != 0 && thread == 0) {
       next.store(found);
-      const int column = first_rank_column<T>(), column_blocks = column / 64 * T::chunk * swizzle_row_bytes;
+      const int column = first_rank_column<T>(), column_blocks = column / block_keys * T::chunk * swizzle_row_bytes;
       if constexpr (T::has_gate_group) {
         set_source<Storage>(found, query_tensor, arguments, found.query_head, column, T::key_dim,
                             layout.query + column_blocks);

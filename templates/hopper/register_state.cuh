@@ -11,10 +11,11 @@
 
 namespace rankone {
 
-// values[key_block][4 j + 2 half + i]: key 64 key_block + 8 j + 2 pair + i, value column 16 warp + group + 8 half.
+// values[key_block][4 j + 2 half + i]: key block_keys key_block + 8 j + 2 pair + i, value column 16 warp + group + 8 half.
 template <class T> struct RegisterState {
   static constexpr int key_blocks = T::key_blocks;
-  float values[key_blocks][32];
+  static constexpr int block_values = block_keys * consumer_columns / group_threads;  // of a thread in a block of keys
+  float values[key_blocks][block_values];
   int unit = 0, read = 0;  // float16 alone: the state is values 2^unit, and as an operand over 2^read
 
   // Calls visit(value, element) for all that lie inside the state whose first element is `state`.
@@ -27,9 +28,9 @@ template <class T> struct RegisterState {
 #pragma unroll
     for (int key_block = 0; key_block < key_blocks; ++key_block) {
 #pragma unroll
-      for (int i = 0; i < 32; ++i) {
-        const int k = key_block * 64 + i / 4 * 8 + i % 2, v = i / 2 % 2 * 8;
-        const bool inside = (T::key_dim % 64 == 0 || key + k < T::key_dim) &&
+      for (int i = 0; i < block_values; ++i) {
+        const int k = key_block * block_keys + i / 4 * 8 + i % 2, v = i / 2 % 2 * 8;
+        const bool inside = (T::key_dim % block_keys == 0 || key + k < T::key_dim) &&
                             (T::value_dim % T::value_tile == 0 || first + v < T::value_dim);
         if (inside) visit(values[key_block][i], element + k * key_step + v * column_step);
       }
@@ -38,7 +39,7 @@ template <class T> struct RegisterState {
   // A segment starts from its slot and, but for the last of its sequence, leaves its state to the next one's.
   RK_DEVICE void begin(const Arguments& arguments, const WorkItemRecord& item, int column) {
 #pragma unroll
-    for (int i = 0; i < 32 * key_blocks; ++i) values[i / 32][i % 32] = 0.0f;
+    for (int i = 0; i < block_values * key_blocks; ++i) values[i / block_values][i % block_values] = 0.0f;
     if constexpr (T::range_scaled) unit = read = 0;  // an item's rounding does not depend on the one before
     if constexpr (T::keeps_states && !T::state_only) return;
     const bool split = is_split<T>(arguments);
@@ -97,17 +98,18 @@ template <class T> struct RegisterState {
   RK_DEVICE void fit() {
     float largest[2] = {0.0f, 0.0f};
 #pragma unroll
-    for (int i = 0; i < 32 * key_blocks; ++i) {
+    for (int i = 0; i < block_values * key_blocks; ++i) {
       float& so_far = largest[i / 2 % 2];
-      so_far = maximum(so_far, absolute(values[i / 32][i % 32]));
+      so_far = maximum(so_far, absolute(values[i / block_values][i % block_values]));
     }
     LargestFinite finite;
 #pragma unroll
     for (int half = 0; half < 2; ++half) finite.add(largest[half]);
     const int above = finite.exponent();
     const int exponent = read - unit;
-    if (above == -126 || (above - exponent >= 9 && above - exponent <= 15)) return;
-    read = unit + clamp_exponent(above - 12, -scale_log2_limit - unit, scale_log2_limit - unit);
+    if (above == LargestFinite::of_zero || (above - exponent > f16_least_log2 && above - exponent <= f16_most_log2))
+      return;
+    read = unit + clamp_exponent(above - f16_goal_log2, -scale_log2_limit - unit, scale_log2_limit - unit);
   }
   // A block of 64 keys as a left operand, 16 keys a step.
   template <class Operand> RK_DEVICE void pack(int key_block, unsigned (&a)[4][4]) const {
@@ -129,8 +131,9 @@ template <class T> struct RegisterState {
   // Multiplies 64 keys by its keys' decays, float [block of the cluster][span][rank_columns] from the span's on.
   RK_DEVICE void decay_key_block(int key_block, int decays) {
     constexpr int columns = T::layout.rank_columns;
-    const int first =
-        decays + (64 * key_block / columns * T::spans * columns + 64 * key_block % columns + 2 * lane_place().pair) * 4;
+    const int first = decays + (block_keys * key_block / columns * T::spans * columns +
+                                block_keys * key_block % columns + 2 * lane_place().pair) *
+                                   4;
 #pragma unroll
     for (int j = 0; j < 8; ++j) {
       const Pair decay = shared_load<Pair>(first + 32 * j);
@@ -143,7 +146,7 @@ template <class T> struct RegisterState {
   }
   RK_DEVICE void decay_all(float decay) {
 #pragma unroll
-    for (int i = 0; i < 32 * key_blocks; ++i) values[i / 32][i % 32] *= decay;
+    for (int i = 0; i < block_values * key_blocks; ++i) values[i / block_values][i % block_values] *= decay;
   }
   RK_DEVICE void settle() {
 #pragma unroll

@@ -54,9 +54,9 @@ template <class T> struct TokenWeights {
   int sums, writes;  // where they stand
 
   RK_DEVICE explicit TokenWeights(int warp)
-      : sums(T::layout.sums + warp * T::chunk * 12), writes(sums + T::chunk * 8) {}
+      : sums(T::layout.sums + warp * T::chunk * token_sum_bytes), writes(sums + T::chunk * exponent_bytes) {}
   RK_DEVICE Exponent sum_at(int token) const {
-    const Pair pair = shared_load<Pair>(sums + token * 8);
+    const Pair pair = shared_load<Pair>(sums + token * exponent_bytes);
     return {pair.first, pair.second};
   }
   // Each warp leaves all tokens' for itself, and for the state's warpgroups what its own 16 tokens keep.
@@ -71,8 +71,8 @@ template <class T> struct TokenWeights {
       const int token = lane + 32 * i;
       if constexpr (T::reads_query && T::has_write_scale) shared_store<float>(writes + token * 4, decays.write[i]);
       if constexpr (T::reads_query)
-        shared_store<Pair>(sums + token * 8, Pair{decays.sum[i].whole, decays.sum[i].fraction});
-      if (token / 16 == warp) {
+        shared_store<Pair>(sums + token * exponent_bytes, Pair{decays.sum[i].whole, decays.sum[i].fraction});
+      if (token / warp_rows == warp) {
         if constexpr (!T::range_scaled)
           shared_store<float>(row_decay + token * 4, exp2_of_difference(decays.sum[i], start));
         shared_store<float>(row_decay + (T::chunk + token) * 4,
@@ -105,7 +105,7 @@ template <class T> struct TokenScores {
 
   RK_DEVICE TokenScores(const StagePlace<T>& at, const TokenWeights<T>& all, int of_warp)
       : place(at), weights(all), warp(of_warp),
-        low(16 * of_warp + lane_place().group), tile{at.base + T::layout.scores} {}
+        low(warp_rows * of_warp + lane_place().group), tile{at.base + T::layout.scores} {}
 
   // Products become scores: in float16 in place, else as operands.
   RK_DEVICE void weigh(float (&c)[T::chunk / 2]) const {
@@ -143,7 +143,8 @@ template <class T> struct TokenScores {
     float factor[2];
 #pragma unroll
     for (int side = 0; side < 2; ++side) {
-      const int exponent = clamp_exponent(largest[side].exponent_of_quad() - 15, -scale_log2_limit, scale_log2_limit);
+      const int exponent =
+          clamp_exponent(largest[side].exponent_of_quad() - f16_most_log2, -scale_log2_limit, scale_log2_limit);
       factor[side] = power_of_two(-exponent);
       if (lane.pair != 0) continue;
       const int token = low + 8 * side;
@@ -174,7 +175,7 @@ template <class T, class Gate> RK_DEVICE void write_token_chunk(const StagePlace
     wgmma<Operand, false>(c, query.as_rows(0, 0), key.as_rows(0, 0));
 #pragma unroll
     for (int step = 1; step < 4 * T::key_blocks; ++step) {
-      wgmma<Operand, true>(c, query.as_rows(0, 16 * step), key.as_rows(0, 16 * step));
+      wgmma<Operand, true>(c, query.as_rows(0, product_depth * step), key.as_rows(0, product_depth * step));
     }
     wgmma_commit();
   }
@@ -183,7 +184,7 @@ template <class T, class Gate> RK_DEVICE void write_token_chunk(const StagePlace
   if constexpr (T::reads_query) {
     wgmma_wait<0>();
     wgmma_settle(c);
-    if (16 * warp >= T::chunk) return;
+    if (warp_rows * warp >= T::chunk) return;
     const TokenScores<T> scores(place, weights, warp);
     scores.weigh(c);
     if constexpr (T::range_scaled) scores.scale(c);

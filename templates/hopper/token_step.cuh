@@ -14,7 +14,7 @@ template <class T> struct TokenStep {
   using Operand = typename T::Storage;
   using Tile = SwizzledTile<Operand, T::chunk>;
   static constexpr HopperLayout layout = T::layout;
-  static constexpr int blocks = T::chunk / 16;
+  static constexpr int blocks = T::chunk / product_depth;
   RegisterState<T>& state;
   const WarpTile<T>& warp_tile;
   int base;
@@ -65,7 +65,7 @@ template <class T> struct TokenStep {
       wgmma<Operand, false>(o, s[0][0], query.as_rows(0, 0));
 #pragma unroll
       for (int step = 1; step < 4 * T::key_blocks; ++step)
-        wgmma<Operand, true>(o, s[step / 4][step % 4], query.as_rows(0, 16 * step));
+        wgmma<Operand, true>(o, s[step / 4][step % 4], query.as_rows(0, product_depth * step));
       wgmma_commit(redundant::without_weights);
     }
   }
@@ -85,7 +85,7 @@ template <class T> struct TokenStep {
       for (int block = 0; block < blocks; ++block) {
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const Pair decay = shared_load<Pair>(weights + (16 * block + i / 2 * 8 + 2 * pair) * 4);
+          const Pair decay = shared_load<Pair>(weights + (product_depth * block + i / 2 * 8 + 2 * pair) * 4);
           float low, high;
           Element<Operand>::unpack(weighted[block][i], low, high);
           weighted[block][i] = Element<Operand>::pack(low * decay.first, high * decay.second);
@@ -101,7 +101,8 @@ template <class T> struct TokenStep {
     for (int block = 0; block < blocks; ++block) {
 #pragma unroll
       for (int key_block = 0; key_block < T::key_blocks; ++key_block)
-        wgmma<Operand, true>(state.values[key_block], weighted[block], key.as_columns(16 * block, key_block));
+        wgmma<Operand, true>(state.values[key_block], weighted[block],
+                             key.as_columns(product_depth * block, key_block));
     }
     wgmma_commit(redundant::without_weights);
   }
@@ -138,7 +139,8 @@ template <class T> struct TokenStep {
     if (spoilt) Values::clear_spoilt(v);
     wgmma_fence();
 #pragma unroll
-    for (int block = 0; block < blocks; ++block) wgmma<Operand, true>(o, v[block], scores.as_rows(0, 16 * block));
+    for (int block = 0; block < blocks; ++block)
+      wgmma<Operand, true>(o, v[block], scores.as_rows(0, product_depth * block));
     wgmma_commit();
     wgmma_wait<0>();
     wgmma_settle(o);

@@ -11,15 +11,15 @@ namespace rankone {
 
 template <class T> struct WeightedValues {
   using Operand = typename T::Storage;
-  static constexpr int blocks = T::chunk / 16;
+  static constexpr int blocks = T::chunk / product_depth;
   const SwizzledTile<Operand, T::chunk>& tile;
   int column, weights;  // the warp's first value column; where the weights stand
 
   RK_DEVICE void load(unsigned (&v)[4], int block) const {
-    load_matrix_x4_transposed(v, tile.transposed_place(16 * block, column));
+    load_matrix_x4_transposed(v, tile.transposed_place(product_depth * block, column));
   }
   RK_DEVICE void weigh(unsigned word, int block, int i, float& low, float& high) const {
-    const Pair weight = shared_load<Pair>(weights + (16 * block + i / 2 * 8 + 2 * lane_place().pair) * 4);
+    const Pair weight = shared_load<Pair>(weights + (product_depth * block + i / 2 * 8 + 2 * lane_place().pair) * 4);
     Element<Operand>::unpack(word, low, high);
     low *= weight.first;
     high *= weight.second;

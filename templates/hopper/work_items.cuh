@@ -65,17 +65,22 @@ struct StageDescriptor {
   bool last;              // chunk of its item
   WorkItemRecord item;    // none: there is no more to do
 
+  // One word holds both: whether it is the last in bit 0, the rows above.
+  static constexpr unsigned last_bit = 1u;
+  static constexpr int rows_shift = 1;
+
   static RK_DEVICE StageDescriptor read(int offset) {
     const Vector16 words = shared_load<Vector16>(offset);
     return {static_cast<long long>(static_cast<unsigned long long>(words.word[1]) << 32 | words.word[0]),
-            static_cast<int>(words.word[2] >> 1),
-            (words.word[2] & 1u) != 0,
+            static_cast<int>(words.word[2] >> rows_shift),
+            (words.word[2] & last_bit) != 0,
             {static_cast<int>(words.word[3])}};
   }
   RK_DEVICE void store(int offset) const {
-    shared_store<Vector16>(
-        offset, Vector16{{static_cast<unsigned>(first_token), static_cast<unsigned>(first_token >> 32),
-                          static_cast<unsigned>(rows) << 1 | (last ? 1u : 0u), static_cast<unsigned>(item.offset)}});
+    shared_store<Vector16>(offset,
+                           Vector16{{static_cast<unsigned>(first_token), static_cast<unsigned>(first_token >> 32),
+                                     static_cast<unsigned>(rows) << rows_shift | (last ? last_bit : 0u),
+                                     static_cast<unsigned>(item.offset)}});
   }
 };
 
