@@ -49,7 +49,7 @@ class ConstantReader {
         i = read_constant(i);
       } else if (declares() && word == "using") {
         i = read_alias(i);
-      } else if (is_of_variable(word) && is_name(text(i + 1))) {
+      } else if (is_name(text(i + 1)) && (is_of_variable(word) || word == "using" || is_of_parameter(i))) {
         constants_.hidden_.emplace(type(), text(i + 1));
       }
     }
@@ -69,6 +69,10 @@ class ConstantReader {
   }
   static bool is_of_variable(std::string_view word) {
     return word == "bool" || word == "int" || word == "unsigned" || word == "long" || word == "auto";
+  }
+  // Whether a template's parameter that is a type is named next.
+  bool is_of_parameter(std::size_t i) const {
+    return (text(i) == "class" || text(i) == "typename") && i > 0 && (text(i - 1) == "<" || text(i - 1) == ",");
   }
   Tokens range(std::size_t begin, std::size_t end) const {
     return {tokens_.begin() + static_cast<std::ptrdiff_t>(begin), tokens_.begin() + static_cast<std::ptrdiff_t>(end)};
@@ -127,7 +131,7 @@ class ConstantReader {
     if (!is_name(name)) return;
     constants_.constants_.insert({name, {type(), range(equals + 1, end)}});
   }
-  // One that only returns, its parameters alone deciding.
+  // Known where it only returns, its parameters alone deciding.
   std::size_t read_function(std::size_t i, std::size_t body) {
     const std::size_t close = closing(tokens_, body);
     std::size_t call = i;
@@ -136,8 +140,9 @@ class ConstantReader {
                               std::count_if(tokens_.begin() + static_cast<std::ptrdiff_t>(body),
                                             tokens_.begin() + static_cast<std::ptrdiff_t>(close),
                                             [](const Token& t) { return t.text == ";"; }) == 1;
-    if (!only_returns || !type().empty() || call == body) return close;
-    Constants::Function function{{}, range(body + 2, close - 1)};
+    if (!type().empty() || call == body) return close;
+    Constants::Function function;
+    if (only_returns) function.result = range(body + 2, close - 1);
     for (std::size_t at = call + 1; at < body; ++at)
       if ((text(at) == "," || text(at) == ")") && is_name(text(at - 1))) function.parameters.push_back(text(at - 1));
     // Overloads are told apart by types, which are not known here.

@@ -43,7 +43,7 @@ class Constants {
   std::multimap<std::string, Definition, std::less<>> aliases_;    // `using`, of types
   std::map<std::string, long long, std::less<>> enumerators_;      // of an enum class: "Role::scan"
   std::map<std::string, Function, std::less<>> functions_;
-  std::set<std::pair<std::string_view, std::string_view>> hidden_;  // by variables and parameters: type and name
+  std::set<std::pair<std::string_view, std::string_view>> hidden_;  // by names of functions: type and name
   std::vector<std::string> roles_;                                  // that kernels are called in: "Role::scan"
 };
 

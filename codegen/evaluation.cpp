@@ -173,6 +173,8 @@ Evaluation::Path Evaluation::path() {
     result.names.push_back(peek());
     ++at_;
     result.arguments = arguments();
+    const auto is_role = [](const Token& token) { return token.text == "Role"; };
+    result.has_role = result.has_role || std::any_of(result.arguments.begin(), result.arguments.end(), is_role);
   } while (accept("::"));
   return result;
 }
@@ -195,7 +197,7 @@ Value Evaluation::call(const Path& path) {
   if (path.names.size() != 1 || found == constants_.functions_.end() || pending_.contains(name) ||
       found->second.parameters.size() != values.size())
     return {};
-  Bindings bindings = bindings_;
+  Bindings bindings = roles();
   for (std::size_t i = 0; i < values.size(); ++i)
     if (!values[i])
       return {};
@@ -209,6 +211,7 @@ Value Evaluation::call(const Path& path) {
 Value Evaluation::path_value(const Path& path) {
   if (path.names.empty()) return {};
   const std::string_view name = path.names.back();
+  if (path.has_role) return {};  // of another role than the kernel's
   if (path.names.size() > 1) {
     const std::string qualified = std::string(path.names[path.names.size() - 2]) + "::" + std::string(name);
     const auto found = constants_.enumerators_.find(qualified);
@@ -223,8 +226,10 @@ Value Evaluation::member(std::string_view name) {
   const auto [begin, end] = constants_.constants_.equal_range(name);
   for (auto type = types_.rbegin(); type != types_.rend(); ++type) {
     if (constants_.hidden_.contains({*type, name})) return {};
-    for (auto each = begin; each != end; ++each)
-      if (each->second.type == *type) return of(each->second, name);
+    const auto is_own = [&](const auto& each) { return each.second.type == *type; };
+    const auto own = std::find_if(begin, end, is_own);
+    if (own == end) continue;
+    return std::find_if(std::next(own), end, is_own) == end ? of(own->second, name) : Value();  // or specializations'
   }
   if (constants_.hidden_.contains({std::string_view(), name})) return {};
   if (const auto found = constants_.enumerators_.find(name); found != constants_.enumerators_.end())
@@ -265,21 +270,29 @@ Value Evaluation::variable(std::string_view name, const Tokens& arguments) {
 
 Value Evaluation::of(const Definition& definition, std::string_view name) {
   if (pending_.contains(name)) return {};
-  Bindings roles;
-  for (const char* role : {"role", "role_"})
-    if (const auto bound = bindings_.find(role); bound != bindings_.end()) roles.insert(*bound);
   auto pending = pending_;
   pending.emplace(name);
   std::vector<std::string_view> types;
   if (!definition.type.empty()) types.push_back(definition.type);
-  return Evaluation(constants_, definition.initializer, std::move(types), std::move(roles), std::move(pending)).run();
+  return Evaluation(constants_, definition.initializer, std::move(types), roles(), std::move(pending)).run();
+}
+
+// What constants of other scopes know of these.
+Evaluation::Bindings Evaluation::roles() const {
+  Bindings roles;
+  for (const char* role : {"role", "role_"})
+    if (const auto bound = bindings_.find(role); bound != bindings_.end()) roles.insert(*bound);
+  return roles;
 }
 
 // Behind aliases, which must all say the same.
 std::optional<std::string> Evaluation::type_name(const Tokens& type, int depth) const {
   if (type.empty() || depth > 4 || !is_name(type.back().text)) return {};
+  if (std::any_of(type.begin(), type.end(), [](const Token& token) { return token.text == ","; })) return {};
   const std::string_view name = type.back().text;
   const bool is_qualified = type.size() > 1 && type[type.size() - 2].text == "::";
+  const auto is_hidden = [&](std::string_view scope) { return constants_.hidden_.contains({scope, name}); };
+  if (!is_qualified && std::any_of(types_.begin(), types_.end(), is_hidden)) return {};
   const auto [begin, end] = constants_.aliases_.equal_range(name);
   std::optional<std::string> common;
   for (auto each = begin; each != end; ++each) {

@@ -28,7 +28,8 @@ class Evaluation {
   // A name as it is written, but for the arguments of what stands before ::
   struct Path {
     std::vector<std::string_view> names;
-    Tokens arguments;  // of the last name
+    Tokens arguments;       // of the last name
+    bool has_role = false;  // among the arguments of all
   };
 
   std::string_view peek() const { return at_ < tokens_.size() ? tokens_[at_].text : std::string_view(); }
@@ -49,6 +50,7 @@ class Evaluation {
   Value of_all(std::string_view name);
   Value variable(std::string_view name, const Tokens& arguments);
   Value of(const Definition& definition, std::string_view name);
+  Bindings roles() const;
   Path path();
   Tokens arguments();
   std::optional<std::string> type_name(const Tokens& type, int depth = 0) const;

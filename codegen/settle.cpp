@@ -81,7 +81,8 @@ class Settler {
       result += text_.substr(copied, from - copied);
       if (!is_dropped) append_taken(result, i, found->then);
       copied = is_dropped ? end_of_dropped(i, found->end) : tokens_[found->end - 1].end();
-      if (!is_dropped && stands_alone(i) && returns(found->then)) {  // the rest of the block is never reached
+      if (!is_dropped && stands_alone(i) && returns(found->then) && !has_label({found->end, tokens.end})) {
+        // The rest of the block is never reached.
         const std::size_t rest = std::min(end_of_line(copied), end), last = std::max(line_of(end), rest + 1) - 1;
         result += text_.substr(copied, rest - copied);
         copied = last;
@@ -173,10 +174,15 @@ class Settler {
     const std::vector<std::size_t> statements = statements_of(taken);
     return !statements.empty() && word(statements.back()) == "return";
   }
+  bool has_label(Range range) const {
+    const auto begin = tokens_.begin() + static_cast<std::ptrdiff_t>(range.begin),
+               end = tokens_.begin() + static_cast<std::ptrdiff_t>(range.end);
+    return std::any_of(begin, end, [](const Token& t) { return t.text == "case" || t.text == "default"; });
+  }
   bool declares(Range block) const {
     for (std::size_t at : statements_of(block)) {
       const std::string_view first = word(at);
-      if (first == "const" || first == "constexpr" || first == "using" || first == "[") return true;
+      if (first == "const" || first == "constexpr" || first == "using" || first == "auto" || first == "[") return true;
       if (!is_name(first) || first == "return" || first == "if" || first == "for" || first == "while") continue;
       while (is_name(word(at)) && (word(at + 1) == "::" || word(at + 1) == "." || word(at + 1) == "->")) at += 2;
       if (const std::size_t angle = word(++at) == "<" ? closing_angle(tokens_, at) : 0; angle != 0) at = angle + 1;

@@ -82,11 +82,43 @@ TEST(Settle, KeepsTheScopeOfDeclarations) {
             "  {\n    const int x = 1;\n    a(x);\n  }\n");
   EXPECT_EQ(settled_body("  if constexpr (T::any) {\n  } else {\n    Quad<int> q;\n    a(q);\n  }\n"),
             "  {\n    Quad<int> q;\n    a(q);\n  }\n");
+  EXPECT_EQ(settled_body("  if constexpr (T::reads) {\n    auto [x, y] = g();\n    a(x, y);\n  }\n"),
+            "  {\n    auto [x, y] = g();\n    a(x, y);\n  }\n");
+}
+
+TEST(Settle, LeavesAloneWhatAScopeHidesOrATemplatesArgumentsDecide) {
+  const std::string more =
+      "template <int n> RK_CONSTEXPR int times(int x) { return n * x; }\n"
+      "RK_CONSTEXPR int size(int x) { return x; }\nRK_CONSTEXPR int size(long x) {\n  x += 1;\n  return x;\n}\n"
+      "template <class A, class B> inline constexpr bool same = false;\n"
+      "template <class A> inline constexpr bool same<A, A> = true;\n";
+  const auto in_function = [](const std::string& body) {
+    return "template <class T> RK_DEVICE void f() {\n" + body + "}\n";
+  };
+  for (const std::string& text :
+       {in_function("  constexpr int n = 3;\n  if constexpr (times<2>(2) == 6) a();\n"),
+        in_function("  if constexpr (size(1l) == 1) a();\n"),
+        in_function("  if constexpr (same<bf16, typename T::Storage>) a();\n"),
+        in_function("  if constexpr (Duties<Role::states>::reads) a();\n"),
+        std::string("template <> struct Quad<bf16> {\n  static constexpr int depth = 16;\n};\n"
+                    "template <> struct Quad<float> {\n  static constexpr int depth = 8;\n"
+                    "  RK_DEVICE void f() {\n    if constexpr (depth == 16) a();\n  }\n};\n"),
+        std::string("struct Tile {\n  using Storage = f16;\n  template <class Storage> RK_DEVICE void f() {\n"
+                    "    if constexpr (is_f16<Storage>) a();\n  }\n};\n"),
+        std::string("struct Tile {\n  using Storage = f16;\n  RK_DEVICE void f() {\n    using Storage = float;\n"
+                    "    if constexpr (is_f16<Storage>) a();\n  }\n};\n")}) {
+    const std::string user = policy + "call<Role::scan>();";
+    EXPECT_EQ(settled(text, Constants({traits, more, text, user})), text);
+  }
 }
 
 TEST(Settle, LeavesNothingBehindAReturn) {
   EXPECT_EQ(settled_body("  if constexpr (T::reads) return a();\n  return b();\n"), "  return a();\n");
   EXPECT_EQ(settled_body("  if constexpr (T::any) return a();\n  return b();\n"), "  return b();\n");
+  EXPECT_EQ(settled_body("  switch (x) {\n    case 0:\n      b();\n      if constexpr (T::reads) return a();\n"
+                         "    default: c();\n  }\n"),
+            "  switch (x) {\n    case 0:\n      b();\n      return a();\n    default: c();\n  }\n")
+      << "but for what a label leads to";
 }
 
 TEST(Settle, KnowsAFunctionsOwnConstants) {
