@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # rankone_test(NAME SOURCES...): a test program, each of its cases known to ctest as NAME.SUITE.CASE.
-# rankone_host_test(NAME SOURCES...): one that runs no kernel and starts no compiler; RANKONE_TEST_CODE says whether
-# it is built. TARGET NAME tells.
+# rankone_host_test(NAME SOURCES...): one of the host's code, which runs few kernels or none and needs no GPU;
+# RANKONE_TEST_CODE says whether it is built. TARGET NAME tells.
 find_package(GTest 1.12 REQUIRED)
 include(GoogleTest)
 
