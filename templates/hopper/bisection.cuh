@@ -14,8 +14,8 @@ struct Bisection {
   // As an operand's ones: from the middle to a query, itself included; from behind a key to the middle.
   unsigned between = 0;
   unsigned wanted = 0;  // of an accumulator: the query above the middle and the key below
-  unsigned whole =
-      0;  // of all 16, as ones: up to a query, itself included, and lane_elements bits on, from behind a key
+  // Of all 16, as ones: up to a query, itself included, and lane_elements bits on, from behind a key.
+  unsigned whole = 0;
 
   RK_DEVICE Bisection() {
     const LanePlace lane = lane_place();

@@ -20,8 +20,8 @@ inline constexpr int exponent_bytes = 8, token_sum_bytes = exponent_bytes + 4;
 // Of the prepare kernel: chunks that a block takes, and blocks that share a multiprocessor.
 inline constexpr int prepare_stages = 2, prepare_chunks = 2, prepare_residents = 2;
 inline constexpr int swizzle_atom_bytes = 1024;
-inline constexpr int source_bytes = 32,
-                     work_item_sources = 64;  // a record of an item: itself, then where its tensors start
+// A record of an item: itself, then where its tensors start.
+inline constexpr int source_bytes = 32, work_item_sources = 64;
 inline constexpr int work_item_bytes = work_item_sources + source_bytes * (3 + max_layout_inputs);
 inline constexpr int key_span = 2 * sub_chunk;  // tokens that one step of the state takes where decays are per key
 inline constexpr int score_bytes = key_span * key_span * 2;

@@ -46,8 +46,8 @@ RK_DEVICE unsigned largest_of_quad(unsigned value) {
 
 // The largest finite magnitude: what is not finite must not drown its neighbours.
 struct LargestFinite {
-  static constexpr int past_infinity =
-      1 << f32_fraction_bits;                   // takes infinity and NaN, sign gone, around to below zero
+  // Takes infinity and NaN, sign gone, around to below zero.
+  static constexpr int past_infinity = 1 << f32_fraction_bits;
   static constexpr int of_zero = 1 - f32_bias;  // its exponent(), and that of all below 2^-126
   int moved = past_infinity;
   // Doubling the bits would take the sign away, too, but ptxas 13.0 multiplies the factors' bits where x is a product.

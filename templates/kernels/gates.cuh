@@ -161,8 +161,8 @@ template <class Traits, class Gate> RK_DEVICE void rewrite_tiles(const ChunkPlac
 // Rows that are unrolled: fewer the longer the rest of the kernel is.
 template <class Traits>
 inline constexpr int rows_at_once = !Traits::is_long                                                     ? 4
-                             : sizeof(typename Traits::Operand) == 2 || Traits::key_padded <= 128 ? 2
-                                                                                                  : 1;
+                                    : sizeof(typename Traits::Operand) == 2 || Traits::key_padded <= 128 ? 2
+                                                                                                         : 1;
 
 // Per-key decays: the decay tile, each sub-chunk's decay, and q and k through their expressions. One thread a column
 // of a sub-chunk.

@@ -11,8 +11,8 @@
 namespace rankone {
 
 inline constexpr int sub_chunk = 16;  // tokens that one step of the recurrence takes
-inline constexpr int row_padding =
-    16;  // bytes after each row of a tile: eight rows then start in eight different bank groups
+// Bytes after each row of a tile: eight rows then start in eight different bank groups.
+inline constexpr int row_padding = 16;
 inline constexpr int max_layout_inputs = 6;
 inline constexpr int combine_threads = 256;
 
