@@ -40,7 +40,12 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
                .types = {},
                .key_dim = options.key_dim,
                .value_dim = options.value_dim};
-  for (const Slot& slot : formula_slots) key.structure += std::string(slot.member) + "=" + kind_of(variant, slot) + " ";
+  // What most variants lack is named where there is any, so that keys of earlier versions stay.
+  for (const Slot& slot : formula_slots)
+    if (!slot.absent.empty() || variant.has(slot.formula))
+      key.structure += std::string(slot.member) + "=" + kind_of(variant, slot) + " ";
+  for (const Switch& each : switches)
+    if (variant.*each.flag) key.structure += std::string(each.member) + "=" + std::string(each.on) + " ";
   key.structure += std::string("k=") + (reads_key(variant) ? "yes" : "no") +
                    " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));
   key.types = name_of(options.dtype);

@@ -21,6 +21,7 @@ constexpr int preferred_stages = 2;               // the next chunk arrives whil
 constexpr int preferred_chunk = 64;
 constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
 constexpr int preferred_cluster = 2;
+constexpr int preferred_recurrent_tile = 32, preferred_recurrent_warps = 4;  // 8 keys by 4 columns a thread at K = 128
 constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
 
 // Beyond so many keys a block of the Hopper family holds so few value columns that blocks repeat most of the work on
@@ -74,6 +75,13 @@ constexpr Preferences all_preferences[] = {
        return {schedule.level != preferred_level, schedule.stages != preferred_stages,
                doublings(schedule.value_tile, preferred_value_tile), doublings(schedule.chunk, preferred_chunk),
                schedule.value_tile / schedule.warps != preferred_columns};
+     },
+     .saves_work = [](const Target&, const Schedule&, bool) { return true; },
+     .follows_shapes = false},
+    {.family = Family::recurrent,
+     .demerits = [](const Schedule& schedule) -> Preferences::Demerits {
+       return {doublings(schedule.value_tile, preferred_recurrent_tile),
+               doublings(schedule.warps, preferred_recurrent_warps)};
      },
      .saves_work = [](const Target&, const Schedule&, bool) { return true; },
      .follows_shapes = false}};
@@ -170,10 +178,11 @@ Schedule default_schedule(const Variant& variant, const CompileOptions& options,
 // The forward pass's own, where its kernels keep states without what is prepared.
 Schedule states_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
                          const Schedule& forward) {
-  if (!forward.prepared) return forward;
+  if (!forward.prepared && forward.family != Family::recurrent) return forward;
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
   for (const Family family : {forward.family, Family::portable}) {
+    if (family == Family::recurrent) continue;
     const Pins pins{.family = family, .level = forward.level, .prepared = false};
     if (const auto best = Chooser(target, pins).best(pins)) return *best;
   }

@@ -16,7 +16,7 @@ namespace {
 
 std::vector<const Knob*> collect_knobs() {
   std::vector<const Knob*> knobs;
-  for (const KernelFamily* family : {&portable_family, &hopper_family})
+  for (const KernelFamily* family : {&portable_family, &hopper_family, &recurrent_family})
     for (const KnobRow& row : family->knobs)
       if (std::find(knobs.begin(), knobs.end(), row.knob) == knobs.end()) knobs.push_back(row.knob);
   return knobs;
@@ -32,7 +32,18 @@ KnobContext context_of(const Target& target) {
 }
 
 std::span<const KernelFamily* const> kernel_families() {
-  static const KernelFamily* const families[] = {&hopper_family, &portable_family};
+  static const KernelFamily* const families[] = {&hopper_family, &portable_family, &recurrent_family};
+  return families;
+}
+
+std::vector<const KernelFamily*> families_for(const Target& target, const Pins& pins) {
+  std::vector<const KernelFamily*> families;
+  bool is_served = false;
+  for (const KernelFamily* family : kernel_families()) {
+    const bool is_wanted = pins.family ? *pins.family == family->family : !(family->is_last_resort && is_served);
+    if (is_wanted) families.push_back(family);
+    is_served = is_served || family->why_not_served(target).reason.empty();
+  }
   return families;
 }
 
@@ -80,6 +91,16 @@ std::string why_unfit(const Target& target, const Schedule& schedule) {
     if (row.why_not != nullptr)
       if (std::string reason = row.why_not(context, schedule); !reason.empty()) return reason;
   return family.why_too_large(target, schedule);
+}
+
+std::string why_without_chunks(const Variant& variant) {
+  if (variant.has(Formula::erase)) return "what is erased of the state";
+  if (variant.decays_by_value()) return "decays of value columns";
+  if (variant.reads_before()) return "reads of the state before a token";
+  if (variant.reversed_) return "a walk from the last token to the first";
+  for (const Formula formula : {Formula::query, Formula::value, Formula::output})
+    if (variant.has(formula)) return "a formula for the " + std::string(slot_of(formula).caption);
+  return {};
 }
 
 std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits) {

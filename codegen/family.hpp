@@ -34,6 +34,7 @@ struct KernelFamily {
   std::string_view name;   // "hopper"
   std::string_view title;  // "the Hopper family"
   std::span<const KnobRow> knobs;
+  bool is_last_resort;  // unless it is pinned, it serves only what no other family does
   Unserved (*why_not_served)(const Target&);
   // Why it cannot run this schedule, whose knobs are legal by themselves; empty where it can.
   std::string (*why_too_large)(const Target&, const Schedule&);
@@ -47,10 +48,12 @@ struct KernelFamily {
   int (*warps)(const KernelSource&);                        // of a block of the pass's main kernel
   void (*write_policy)(const KernelSource&, PolicyLines&);  // the constants that its templates alone read
 };
-extern const KernelFamily portable_family, hopper_family;
+extern const KernelFamily portable_family, hopper_family, recurrent_family;
 
 // In order of preference: what the first can run, it runs faster.
 std::span<const KernelFamily* const> kernel_families();
+// Those among which a schedule is chosen, in order of preference: the pinned one, or all but last resorts that nobody needs.
+std::vector<const KernelFamily*> families_for(const Target& target, const Pins& pins);
 // Throws Error for a number that is no family.
 const KernelFamily& family_of(Family family);
 const KnobRow* row_of(const KernelFamily& family, const Knob& knob);  // null: the family lacks it
@@ -64,7 +67,10 @@ std::span<const Knob* const> all_knobs();
 // Why the schedule cannot run, whatever is pinned; empty where it can.
 std::string why_unfit(const Target& target, const Schedule& schedule);
 
-// For both families: a sentence where a block takes more shared memory than there is.
+// What a variant has for which there is no form in chunks yet, in words; empty where there is nothing.
+std::string why_without_chunks(const Variant& variant);
+
+// For all families: a sentence where a block takes more shared memory than there is.
 std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits);
 
 }  // namespace rankone

@@ -10,6 +10,8 @@ namespace {
 
 Unserved why_not_served(const Target& target) {
   const auto& [variant, options, limits] = target;
+  if (const std::string part = why_without_chunks(variant); !part.empty())
+    return {"the Hopper family has no form in chunks for " + part, "family=recurrent"};
   const auto fits = [](int size) { return size % 16 == 0 && size >= 32; };
   if (limits.arch != "sm_90a" || (options.dtype != dtype::bf16 && options.dtype != dtype::f16) ||
       !fits(options.key_dim) || !fits(options.value_dim))
@@ -44,6 +46,7 @@ const KernelFamily hopper_family{.family = Family::hopper,
                                  .name = "hopper",
                                  .title = "the Hopper family",
                                  .knobs = hopper_knobs,
+                                 .is_last_resort = false,
                                  .why_not_served = why_not_served,
                                  .why_too_large = why_too_large,
                                  .operand_bytes = [](dtype) { return 2; },  // f16 is kept in its range

@@ -62,6 +62,7 @@ class GateWriter {
   }
 
   void formula(const Slot& slot, const Expression& expression) {
+    if (expression.empty() && slot.absent.empty()) return;
     const std::string name(slot.name);
     absolute_ = slot.formula == Formula::decay && may_be_absolute();
     if (!expression.empty()) text_ += "  // " + std::string(slot.caption) + " = " + to_string(expression) + "\n";

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// The kernels that there are. What is to be said of one stands in its builder alone, in kernels_portable.cpp or
-// kernels_hopper.cpp; which of them a pass consists of is told by the family's kernels() there.
+// The kernels that there are. What is to be said of one stands in its builder alone, in kernels_portable.cpp,
+// kernels_hopper.cpp or kernels_recurrent.cpp; which of them a pass consists of is told by the family's kernels() there.
 #pragma once
 
 #include <string>
 #include <vector>
 
 #include "codegen/program.hpp"
+#include "templates/recurrent/layout.cuh"
 
 namespace rankone {
 
@@ -48,6 +49,12 @@ Extent segment_tokens(const KernelSource& source);
 bool uses_tma(const KernelSource& source);
 int block_threads(const KernelSource& source);  // of its main kernel
 }  // namespace hopper
+
+// Of the recurrent family's blocks.
+RecurrentLayout recurrent_layout(const KernelSource& source);
+namespace recurrent {
+Kernel forward(const KernelSource& source);  // the whole recurrence, token by token
+}  // namespace recurrent
 
 // What builders share.
 inline int value_tiles(const KernelSource& source) {

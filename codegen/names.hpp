@@ -19,7 +19,6 @@ namespace rankone {
 template <class Value> struct NamedValue {
   std::string_view name;
   Value value;
-  bool offered = true;  // false: known, and refused with a reason of its own
 };
 
 // As formulas and shapes write them, in the order of a tensor's dimensions.
@@ -27,8 +26,7 @@ inline constexpr NamedValue<Axes> axis_names[] = {
     {"H", Axes::head}, {"HV", Axes::value_head}, {"K", Axes::key}, {"V", Axes::value}};
 inline constexpr auto decay_names = [] {
   std::array<NamedValue<Axes>, decay_domains.size() + 1> names{{{"none", Axes::none}}};
-  for (std::size_t i = 0; i < decay_domains.size(); ++i)
-    names[i + 1] = {decay_domains[i].name, decay_domains[i].axes, decay_domains[i].has_kernels};
+  for (std::size_t i = 0; i < decay_domains.size(); ++i) names[i + 1] = {decay_domains[i].name, decay_domains[i].axes};
   return names;
 }();
 // What kernels take and give.
@@ -37,7 +35,8 @@ inline constexpr NamedValue<dtype> storage_type_names[] = {
 inline constexpr NamedValue<Precision> precision_names[] = {{"tf32", Precision::tf32}, {"f32", Precision::f32}};
 inline constexpr NamedValue<Level> level_names[] = {
     {"automatic", Level::automatic}, {"serial", Level::serial}, {"chunk", Level::chunk}, {"segment", Level::segment}};
-inline constexpr NamedValue<Family> family_names[] = {{"portable", Family::portable}, {"hopper", Family::hopper}};
+inline constexpr NamedValue<Family> family_names[] = {
+    {"portable", Family::portable}, {"hopper", Family::hopper}, {"recurrent", Family::recurrent}};
 inline constexpr NamedValue<PortRole> role_names[] = {
     {"input", PortRole::input},        {"gate", PortRole::gate},       {"parameter", PortRole::parameter},
     {"state", PortRole::state},        {"saved", PortRole::saved},     {"output", PortRole::output},
@@ -64,8 +63,7 @@ template <class Table> constexpr std::optional<ValueOf<Table>> value_in(const Ta
 }
 template <class Table> std::string list_of(const Table& table) {
   std::string list;
-  for (const auto& entry : table)
-    if (entry.offered) list += (list.empty() ? "" : ", ") + std::string(entry.name);
+  for (const auto& entry : table) list += (list.empty() ? "" : ", ") + std::string(entry.name);
   return list;
 }
 

@@ -67,12 +67,17 @@ class PolicyWriter : PolicyLines {
     family.write_policy(source, *this);
     List<bool> given;
     for (const Slot& slot : formula_slots)
-      if (!slot.has_domains) given.emplace_back("has_" + std::string(slot.name), variant.has(slot.formula));
+      if (!slot.has_domains && !slot.absent.empty())
+        given.emplace_back("has_" + std::string(slot.name), variant.has(slot.formula));
     given.emplace_back("reads_key", program_.reads_key);
     given.emplace_back("reads_position", reads_position(program_.variant));
     flags(given);
-    line("static constexpr Read read = Read::inclusive;");
-    line("static constexpr Walk walk = Walk::ascending;");
+    line(std::string("static constexpr Read read = Read::") +
+         (variant.has(Formula::bonus) ? "bonus"
+          : variant.exclusive_        ? "exclusive"
+                                      : "inclusive") +
+         ";");
+    line(std::string("static constexpr Walk walk = Walk::") + (variant.reversed_ ? "descending;" : "ascending;"));
     line("static constexpr ElementType state_type = ElementType::f32;");
     line("static constexpr StateLayout state_layout = StateLayout::dense;");
     flags({{"value_major_state", options.value_major_state}});

@@ -32,6 +32,7 @@ AxisList state_axes(const CompileOptions& options) {
 AxisList total_axes(const Variant& variant) {
   AxisList axes = {Axis::sequences, Axis::value_heads};
   if (variant.decays_by_key()) axes.add(Axis::key);
+  if (variant.decays_by_value()) axes.add(Axis::value);
   return axes;
 }
 
@@ -123,6 +124,7 @@ Port port_of(const Leaf& leaf, PortRole role, AxisList axes, dtype otherwise, co
   if (leaf.axes.has(Axes::head)) axes.add(Axis::heads);
   if (leaf.axes.has(Axes::value_head)) axes.add(Axis::value_heads);
   if (leaf.axes.has(Axes::key)) axes.add(Axis::key);
+  if (leaf.axes.has(Axes::value)) axes.add(Axis::value);
   Port port{.name = std::string(leaf.name.view()),
             .role = role,
             .axes = axes,

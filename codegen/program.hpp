@@ -76,6 +76,9 @@ const std::vector<ArchLimits>& known_archs();   // sm_80, 86, 89, 90a, 100a, 120
 std::string arch_list();                        // their names: "sm_80, sm_86, ..."
 ArchLimits arch_limits(std::string_view arch);  // these and their close relatives; else throws Error
 
+// Why a variant has no such pass, in words; empty where it has one.
+std::string why_not_admitted(const Variant& variant, Pass pass);
+
 // variant + schedule -> program
 Program lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch, Pass pass = Pass::forward);
 std::string emit(const Program&);  // program -> CUDA text

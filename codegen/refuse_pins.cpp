@@ -19,8 +19,7 @@ class Refusal {
   Refusal(const Target& target, const Pins& pins) : target_(target), pins_(pins) {
     for (const Knob* knob : all_knobs())
       if (knob->pinned(pins)) pinned_.push_back(knob);
-    for (const KernelFamily* family : kernel_families())
-      if (!pins.family || *pins.family == family->family) wanted_.push_back(family);
+    wanted_ = families_for(target, pins);
   }
 
   [[noreturn]] void run() const {
@@ -103,7 +102,7 @@ class Refusal {
         place = place_of(*knob);
         break;
       }
-    if (pins_.family) accepted += ", or family=portable";
+    if (pins_.family && portable_family.why_not_served(target_).reason.empty()) accepted += ", or family=portable";
     throw Error(ErrorCode::unsupported, reason, to_string(pins_) + " with " + sizes(), accepted, place);
   }
 

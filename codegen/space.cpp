@@ -72,8 +72,7 @@ Pins pins_of(const Variant& variant, const CompileOptions& options) {
 
 std::vector<Schedule> legal_schedules(const Target& target, const Pins& pins, const Knob* thorough) {
   std::vector<Schedule> legal;
-  for (const KernelFamily* family : kernel_families())
-    if (!pins.family || *pins.family == family->family) Walk(target, *family, pins, thorough).run(legal);
+  for (const KernelFamily* family : families_for(target, pins)) Walk(target, *family, pins, thorough).run(legal);
   return legal;
 }
 

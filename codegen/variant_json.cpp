@@ -38,6 +38,7 @@ constexpr const char* kind_key = "kind";
 std::vector<std::string_view> members() {
   std::vector<std::string_view> names{"name"};
   for (const Slot& slot : formula_slots) names.push_back(slot.member);
+  for (const Switch& each : switches) names.push_back(each.member);
   names.insert(names.end(), {"scale", "chunk", "level"});
   return names;
 }
@@ -56,6 +57,7 @@ class Reader {
     variant_.name = Name(name);
     check("name");
     for (const Slot& slot : formula_slots) read(slot);
+    for (const Switch& each : switches) read(each);
     if (object_.has("scale")) {
       variant_.scale_ = object_.number("scale");
       if (variant_.scale_ == 0)
@@ -76,6 +78,13 @@ class Reader {
     if (!slot.has_domains) return add(slot, object_, member, slot.domain);
     const JsonObject inner(object_.at(member.c_str()), object_.where(member.c_str()), {kind_key, name});
     add(slot, inner, name, inner.named(kind_key, decay_names));
+  }
+  void read(const Switch& each) {
+    const std::string member(each.member);
+    if (!object_.has(member.c_str())) return;
+    const NamedValue<bool> values[] = {{each.off, false}, {each.on, true}};
+    variant_.*each.flag = object_.named(member.c_str(), values);
+    check(member.c_str());
   }
   void add(const Slot& slot, const JsonObject& of, const std::string& key, Axes domain) {
     const Expression expression = formula(of, key.c_str(), slot);
@@ -118,6 +127,8 @@ std::string variant_to_json(const Variant& variant, int indent) {
       result[member] = formula_text(formula);
     }
   }
+  for (const Switch& each : switches)
+    if (variant.*each.flag) result[std::string(each.member)] = each.on;
   if (variant.scale_ != 0) result["scale"] = variant.scale_;
   if (variant.chunk_ != 0) result["chunk"] = variant.chunk_;
   if (variant.level_ != Level::automatic) result["level"] = name_in(level_names, variant.level_);

@@ -7,6 +7,8 @@
 
 #include <rankone/dsl.hpp>
 
+#include "codegen/bounds.hpp"
+
 namespace rankone {
 namespace {
 
@@ -63,6 +65,13 @@ double float32_sums(const Problem& problem, bool on_tensor_cores) {
   return of_tokens + (on_tensor_cores ? steps * 0x1p-24 / 2 : 0);
 }
 
+// A logarithm in a decay's formula is right to 1e-6 of it, and all decays of equal tokens err the same way.
+double float32_logarithms(const Problem& problem) {
+  constexpr double of_one = 1e-6, most = 2e-6;
+  if (problem.inputs != Inputs::equal) return 0;
+  return std::min(of_one * growth_of_log_errors(problem.variant.formula(Formula::decay)), most);
+}
+
 }  // namespace
 
 double error_bound(const Problem& problem, std::string_view tensor, bool on_tensor_cores) {
@@ -72,7 +81,8 @@ double error_bound(const Problem& problem, std::string_view tensor, bool on_tens
   const double limit = output ? limits.output : limits.state, half_unit = std::ldexp(1.0, -limits.digits);
   const double more = (output ? roundings.query : 0) + roundings.key;
   const double bound = std::sqrt(limit * limit + more * half_unit * half_unit);
-  return limits.precision == Precision::f32 ? bound + float32_sums(problem, on_tensor_cores) : bound;
+  if (limits.precision != Precision::f32) return bound;
+  return bound + float32_sums(problem, on_tensor_cores) + float32_logarithms(problem);
 }
 
 double allowance_for(double elements) {

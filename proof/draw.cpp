@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <iterator>
 #include <limits>
 #include <numbers>
 #include <optional>
@@ -63,8 +64,11 @@ double scalar_value(const std::vector<NamedScalar>& scalars, std::string_view na
 
 // Why a formula must not have this value; empty where it may.
 std::string why_unsound(const Slot& slot, double value) {
-  if (slot.range == Range::finite)
-    return std::isfinite(value) ? "" : "the " + std::string(slot.caption) + " is not finite";
+  if (slot.range != Range::at_most_zero && !std::isfinite(value))
+    return "the " + std::string(slot.caption) + " is not finite";
+  if (slot.range == Range::finite) return {};
+  if (slot.range == Range::up_to_two)
+    return value >= 0 && value <= 2 ? "" : "the " + std::string(slot.caption) + " is not from 0 to 2";
   if (std::isnan(value)) return "the " + std::string(slot.caption) + " is not a number";
   return value > 0 ? "a " + std::string(slot.caption) + " is above 0" : "";
 }
@@ -100,12 +104,17 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
   for (std::uint64_t i = 0; i < samples; ++i) {
     const double element = draws.draw_element(1, 0, i);
     double mapped = element, decay = 1;
+    const double value = rankone::draw(Distribution::normal, 1, 2, i),
+                 read = rankone::draw(Distribution::normal, 1, 3, i);
     const TokenPlace place = place_of(dims, static_cast<std::int64_t>(i));
     const auto leaf = [&](const Leaf& leaf) -> double {
       if (const auto value = place.value_of(leaf.operation)) return *value;
       switch (leaf.operation) {
         case Operation::element: return element;
+        case Operation::query:
         case Operation::key: return mapped;
+        case Operation::value: return value;
+        case Operation::read: return read;
         case Operation::decay: return decay;
         case Operation::scalar: return scalar_value(scalars, leaf.view());
         default: break;
@@ -115,11 +124,18 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
     };
     for (const auto& [slot, formula] : formulas)
       if (slot.formula == Formula::feature_map) mapped = evaluate(formula, leaf);
+    double erased = 0, erase_read = mapped, erase_write = mapped;
     for (const auto& [slot, formula] : formulas) {
       const double value = evaluate(formula, leaf);
+      if (slot.formula == Formula::erase) erased = value;
+      if (slot.formula == Formula::erase_read) erase_read = value;
+      if (slot.formula == Formula::erase_write) erase_write = value;
       if (std::string why = why_unsound(slot, value); !why.empty()) return {std::move(why), formula};
       if (slot.formula == Formula::decay) decay = std::exp(value), log_decays += value / samples;
     }
+    // Equal keys sum up what random ones do not: more than all may not go, and nothing may be added.
+    if (const double part = erased * erase_read * erase_write; draws.everything && !(part >= 0 && part <= 2))
+      return {"what is erased of equal keys makes the state grow", formulas.front().second};
   }
   return {};
 }
@@ -237,7 +253,7 @@ template <class Try> bool any_choice(std::size_t names, std::size_t count, const
   }
 }
 
-// One value for each tensor of the gates, such that decays come near the log-decay that is wanted.
+// One value for each tensor of the decays, such that decays come near the log-decay that is wanted.
 std::optional<Draws> fixed_draws(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars,
                                  Draws draws, Inputs inputs) {
   constexpr std::size_t most_fixed = 4;  // 4^4 choices; further tensors have the one of the middle
@@ -251,7 +267,11 @@ std::optional<Draws> fixed_draws(const Formulas& formulas, const Dims& dims, con
   });
   const std::array<double, 4>& values = !equal ? strong : key_reads_decay ? moderate : weak;
   const double wanted = !equal ? -20 : key_reads_decay ? -0.5 : -1e-4;
-  const std::vector<std::string> names = tensors_of(formulas);
+  // Those that decays read; the others stay as they are drawn.
+  Formulas decays;
+  std::ranges::copy_if(formulas, std::back_inserter(decays),
+                       [](const auto& each) { return each.first.formula == Formula::decay; });
+  const std::vector<std::string> names = tensors_of(decays);
   if (equal) draws.everything = unit;
   std::optional<Draws> best;
   double least = INFINITY;

@@ -94,6 +94,17 @@ std::vector<std::int64_t> boundaries_of(const RandomInputs& inputs, std::int64_t
   return inputs.boundaries.empty() ? uneven_boundaries(tokens, inputs.seed) : inputs.boundaries;
 }
 
+// An erasure takes of the state what its keys hold, times their squares: those that are drawn have squares near 1, as the
+// normalized keys of models do, else the state grows without bound.
+double key_scale(const Variant& variant, const Port& port, std::int64_t key_dim) {
+  if (!variant.has(Formula::erase) || !port.axes.has(Axis::key)) return 1;
+  bool is_key = port.role == PortRole::input;
+  for (const Formula formula : {Formula::key, Formula::erase_read, Formula::erase_write})
+    for (const Node& node : variant.formula(formula))
+      if (is_named(node.operation)) is_key |= variant.formula(formula).leaf(node).view() == port.name;
+  return is_key ? 1 / std::sqrt(static_cast<double>(key_dim)) : 1;
+}
+
 // Sequences' boundaries, and positions of up to T.
 void fill_integers(HostTensor& tensor, const Port& port, const RandomInputs& inputs, std::uint64_t stream,
                    std::int64_t tokens) {
@@ -147,11 +158,12 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     const dtype type = !packing ? port.type : dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
     HostTensor& tensor = problem.tensors.emplace_back(make_tensor(port.name, type, sizes_of(port.axes, dims)));
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
-    const double scale = port.role == PortRole::gate ? inputs.gate_scale : 1.0;
+    const double scale =
+        (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * key_scale(variant, port, dims.key_dim);
     if (integers)
       fill_integers(tensor, port, inputs, stream, dims.tokens);
     else if (mapped)
-      fill(tensor, [&](std::uint64_t i) { return draws.draw_element(inputs.seed, stream, i); });
+      fill(tensor, [&](std::uint64_t i) { return scale * draws.draw_element(inputs.seed, stream, i); });
     else
       fill(tensor, [&](std::uint64_t i) { return scale * draws.draw(port.name, inputs.seed, stream, i); });
   }

@@ -27,9 +27,13 @@ bool runs_on(std::string_view asked, std::string_view own) {
 void require_pass(const Operator& op, Pass pass) {
   if (op.supports(pass)) return;
   std::string accepted;
-  for (const auto& each : pass_names) accepted += (accepted.empty() ? "" : ", ") + std::string(each.name);
-  throw Error(ErrorCode::unsupported, "the operator does not have this pass",
-              "number " + std::to_string(static_cast<int>(pass)), accepted, std::string(op.variant().name.view()));
+  for (const auto& each : pass_names)
+    if (op.supports(each.value)) accepted += (accepted.empty() ? "" : ", ") + std::string(each.name);
+  const std::string reason = why_not_admitted(op.variant(), pass);
+  throw Error(
+      ErrorCode::unsupported, reason.empty() ? "the operator does not have this pass" : reason,
+      reason.empty() ? "number " + std::to_string(static_cast<int>(pass)) : std::string(name_in(pass_names, pass)),
+      accepted, std::string(op.variant().name.view()));
 }
 
 }  // namespace
@@ -98,8 +102,8 @@ void BoundCall::launch(void* stream) const {
   impl_->launch(stream);
 }
 bool Operator::supports(Pass pass) const {
-  (void)impl();
-  return std::ranges::find(pass_names, pass, &NamedValue<Pass>::value) != std::end(pass_names);
+  return std::ranges::find(pass_names, pass, &NamedValue<Pass>::value) != std::end(pass_names) &&
+         why_not_admitted(variant(), pass).empty();
 }
 std::vector<TensorInfo> Operator::tensors(Pass pass) const {
   require_pass(*this, pass);

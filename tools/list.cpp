@@ -2,7 +2,6 @@
 // rankone list: the catalogue.
 #include <rankone/dsl.hpp>
 
-#include "codegen/names.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/show.hpp"
@@ -16,7 +15,7 @@ int command_list(const Options& options) {
   Table table({"variant", "passes", "recurrence"});
   for (const Variant& variant : catalogue()) {
     variants.append(variant_document(variant, compile));
-    table.row({std::string(variant.name.view()), list_of(pass_names), describe(variant)});
+    table.row({std::string(variant.name.view()), joined(passes_of(variant)), describe(variant)});
   }
   print_result(options, Json::object({{"variants", variants}}), table.text());
   return exit_done;

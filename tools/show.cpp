@@ -6,6 +6,7 @@
 #include <rankone/variant_json.hpp>
 
 #include "autotune/lookup.hpp"
+#include "codegen/family.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
 #include "tools/commands.hpp"
@@ -17,10 +18,19 @@
 namespace rankone {
 
 std::string chunk_form(const Variant& variant) {
+  if (const std::string part = why_without_chunks(variant); !part.empty())
+    return "none yet for " + part + ": the recurrent family walks token by token";
   if (variant.decays_by_key())
     return "two levels: decays enter queries and keys relative to sub-chunks, so that no exponent can overflow";
   if (!variant.has(Formula::decay)) return "scores of a chunk as one product, masked to the past";
   return "scores of a chunk as one product, times the decay between each two tokens";
+}
+
+std::vector<std::string> passes_of(const Variant& variant) {
+  std::vector<std::string> names;
+  for (const auto& [name, pass] : pass_names)
+    if (why_not_admitted(variant, pass).empty()) names.emplace_back(name);
+  return names;
 }
 
 std::vector<GateGradients> gate_gradients(const Variant& variant) {
@@ -69,7 +79,7 @@ Json variant_document(const Variant& variant, const CompileOptions& options) {
   document.set("scalars", scalars);
   document.set("gradients", gradients);
   Json passes = Json::array();
-  for (const auto& pass : pass_names) passes.append(pass.name);
+  for (const std::string& pass : passes_of(variant)) passes.append(pass);
   document.set("passes", passes);
   document.set("chunk_form", chunk_form(variant));
   document.set("spec", Json::raw(variant_to_json(variant)));
@@ -101,7 +111,7 @@ int command_show(const Options& options) {
   // Also refuses pins that do not fit.
   const Device device = pick_device(options);
   const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), expected_shape(dims));
-  text += "\npasses      " + list_of(pass_names) + "\nchunk form  " + chunk_form(variant) + "\nschedule    " +
+  text += "\npasses      " + joined(passes_of(variant)) + "\nchunk form  " + chunk_form(variant) + "\nschedule    " +
           chosen.text() + "\nspec        " + variant_to_json(variant) + "\n";
   Json document = variant_document(variant, compile);
   document.set("schedule", schedule_document(chosen));

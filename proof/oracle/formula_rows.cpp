@@ -16,10 +16,11 @@ void load_row(const Tensor& tensor, std::int64_t offset, std::int64_t stride, st
   for (std::int64_t i = 0; i < count; ++i) row[i] = load(tensor.data, tensor.type, offset + i * stride);
 }
 
-FormulaRows::FormulaRows(const Slot& slot, const Expression& formula, std::int64_t key_dim,
+FormulaRows::FormulaRows(const Slot& slot, const Expression& formula, std::int64_t key_dim, std::int64_t value_dim,
                          const ForwardArguments& arguments)
-    : nodes_(formula.begin(), formula.end()), width_(slot.domain.has(Axes::key) ? key_dim : 1), sources_(nodes_.size()),
-      values_(nodes_.size() * static_cast<std::size_t>(width_)) {
+    : nodes_(formula.begin(), formula.end()), keys_(slot.domain.has(Axes::key) ? key_dim : 1),
+      values_of_key_(slot.domain.has(Axes::value) ? value_dim : 1), width_(keys_ * values_of_key_),
+      sources_(nodes_.size()), values_(nodes_.size() * static_cast<std::size_t>(width_)) {
   for (std::size_t i = 0; i < sources_.size(); ++i) {
     const Node& node = nodes_[i];
     const Leaf leaf = formula.leaf(node);
@@ -34,6 +35,7 @@ FormulaRows::FormulaRows(const Slot& slot, const Expression& formula, std::int64
     if (axes.has(Axes::head)) source.key_head = next_stride();
     if (axes.has(Axes::value_head)) source.head = next_stride();
     if (axes.has(Axes::key)) source.key = next_stride();
+    if (axes.has(Axes::value)) source.value = next_stride();
   }
 }
 
@@ -47,13 +49,17 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
     case Operation::constant: return all(node.value);
     case Operation::scalar: return all(source.scalar);
     case Operation::element: return copy(place.element);
+    case Operation::query: return copy(place.query);
     case Operation::key: return copy(place.key);
+    case Operation::value: return copy(place.value);
     case Operation::decay: return copy(place.decay);
+    case Operation::read: return copy(place.read);
     default: break;
   }
   const std::int64_t offset = place.batch * source.batch + place.token * source.token + place.head * source.head +
                               place.key_head * source.key_head;
-  load_row(*source.tensor, offset, source.key, width_, row);
+  for (std::int64_t i = 0; i < keys_; ++i)
+    load_row(*source.tensor, offset + i * source.key, source.value, values_of_key_, row + i * values_of_key_);
 }
 
 const double* FormulaRows::operator()(const Place& place) {

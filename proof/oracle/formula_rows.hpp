@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Expressions over one row of the key dimension at a time, straight from the graph.
+// Expressions over one row of keys or value columns at a time, or over a matrix of both, straight from the graph.
 #pragma once
 
 #include <cstdint>
@@ -16,17 +16,19 @@ struct Place {
   std::int64_t batch = 0, token = 0;               // row and column of [B, T]
   std::int64_t position = 0;                       // of the token in its sequence
   std::int64_t head = 0, key_head = 0, heads = 1;  // value head, the head of q and k it reads, HV
-  const double* element = nullptr;                 // rows that element(), key() and decay() stand for
-  const double* key = nullptr;
-  const double* decay = nullptr;
+  // The rows that element(), query(), key(), value(), decay() and read() stand for.
+  const double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr,
+               *read = nullptr;
 };
 
-// A row has the K numbers of a formula whose domain has keys, else one.
+// A row has K numbers where a formula's domain has keys, V where it has value columns, K x V where it has both, else one.
 class FormulaRows {
  public:
   FormulaRows() = default;  // of no formula
-  FormulaRows(const Slot& slot, const Expression& formula, std::int64_t key_dim, const ForwardArguments& arguments);
+  FormulaRows(const Slot& slot, const Expression& formula, std::int64_t key_dim, std::int64_t value_dim,
+              const ForwardArguments& arguments);
   bool given() const { return !nodes_.empty(); }
+  std::int64_t width() const { return width_; }
   // The row of results; valid until the next call.
   const double* operator()(const Place& place);
 
@@ -34,13 +36,13 @@ class FormulaRows {
   // How a leaf's elements lie in memory; a stride is 0 along an axis that it lacks.
   struct Source {
     const Tensor* tensor = nullptr;
-    std::int64_t batch = 0, token = 0, head = 0, key_head = 0, key = 0;
+    std::int64_t batch = 0, token = 0, head = 0, key_head = 0, key = 0, value = 0;
     double scalar = 0;
   };
   void leaf_row(const Node& node, const Source& source, const Place& place, double* row) const;
 
   std::vector<Node> nodes_;
-  std::int64_t width_ = 1;
+  std::int64_t keys_ = 1, values_of_key_ = 1, width_ = 1;
   std::vector<Source> sources_;
   std::vector<double> values_;  // one row for each node
 };

@@ -2,9 +2,8 @@
 // What an expression can read, at one token of a chunk and, in a per-key formula, one key column.
 #pragma once
 
-#include "device/global.cuh"
 #include "device/math.cuh"
-#include "kernels/policy.cuh"
+#include "kernels/parameter.cuh"
 
 namespace rankone {
 
@@ -21,14 +20,7 @@ template <class T, class Place> struct At {
   RK_DEVICE float position() const { return static_cast<float>(place.position_of(row)); }
   template <int index> RK_DEVICE float scalar() const { return place.arguments.scalars[index]; }
   template <int index> RK_DEVICE float parameter() const {
-    using Type = typename TypeOf<T::parameter_types[index]>::Type;
-    constexpr unsigned axes = T::parameter_axes[index];
-    long long element = 0;
-    if constexpr (has_axis(axes, query_head_axis)) element = place.query_head();
-    if constexpr (has_axis(axes, value_head_axis)) element = place.head();
-    if constexpr (has_axis(axes, key_axis)) element = element * T::key_dim + place.key_of(column);
-    const void* const parameter = port<T>(place.arguments, T::Ports::first_parameter + index).data;
-    return to_float(global_load<Type>(global<const Type>(parameter) + element));
+    return load_parameter<T, index>(place.arguments, {place.query_head(), place.head(), place.key_of(column), 0});
   }
   template <int index> RK_DEVICE float input() const { return place.template input<index>(row, column); }
 };

@@ -99,7 +99,19 @@ TEST(Validate, RefusesMalformedGraphs) {
 // Each formula in turn, beside a catalogue whose entries lack it.
 TEST(Validate, DeclarationsLeaveOthersAlone) {
   static constexpr Variant others[] = {
-      variant("a").decay(per_key(input("g"))).key(1 - decay()).write_scale(input("b")).feature_map(relu).checked(),
+      variant("a")
+          .decay(per_key(input("g")))
+          .query(2 * query())
+          .key(1 - decay())
+          .value(2 * value())
+          .write_scale(input("b"))
+          .erase(input("b"))
+          .erase_read(key())
+          .erase_write(-key())
+          .bonus(param("u"))
+          .output(2 * read())
+          .feature_map(relu)
+          .checked(),
       variant("b").feature_map(silu).checked(), variant("c").write_scale(input("b")).checked()};
   for (const Slot& slot : formula_slots) {
     EXPECT_TRUE(others[0].has(slot.formula)) << slot.name;
@@ -128,7 +140,7 @@ TEST(Validate, RefusesEnumeratorsThatDoNotExist) {
   EXPECT_EQ(sentence(wrong), "a level is automatic, serial, chunk or segment");
   wrong = variant("wrong");
   wrong = wrong.decay({Axes::token | Axes::key, Expression(-1)});
-  EXPECT_EQ(sentence(wrong), "a decay is none, constant, per_head or per_key");
+  EXPECT_EQ(sentence(wrong), "a decay is none, constant, per_head, per_key, per_value or full");
   wrong = wrong.decay({Axes::none, Expression(-1)});
   EXPECT_EQ(sentence(wrong), "a decay of kind none has no formula");
 }

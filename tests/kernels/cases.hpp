@@ -12,6 +12,8 @@
 
 #include <rankone/rankone.hpp>
 
+#include "codegen/bounds.hpp"
+#include "codegen/family.hpp"
 #include "proof/draw.hpp"
 #include "proof/problem.hpp"
 #include "proof/verify.hpp"
@@ -45,11 +47,19 @@ struct Case {
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name(); }
 };
 
+// Those of the catalogue that have a form in chunks.
+inline std::vector<const Variant*> variants_in_chunks() {
+  std::vector<const Variant*> variants;
+  for (const Variant& variant : catalogue())
+    if (why_without_chunks(variant).empty()) variants.push_back(&variant);
+  return variants;
+}
+
 inline std::vector<Case> catalogue_cases() {
   std::vector<Case> cases;
-  for (const Variant& variant : catalogue())
+  for (const Variant* variant : variants_in_chunks())
     for (const Level level : {Level::serial, Level::chunk})
-      for (const Numbers& numbers : all_numbers) cases.push_back({&variant, level, numbers});
+      for (const Numbers& numbers : all_numbers) cases.push_back({variant, level, numbers});
   return cases;
 }
 
@@ -58,9 +68,20 @@ constexpr Numbers bf16_numbers{"bf16", dtype::bf16, Precision::tf32};
 // What the Hopper family serves.
 inline std::vector<Case> hopper_cases(Level level) {
   std::vector<Case> cases;
+  for (const Variant* variant : variants_in_chunks())
+    for (const Numbers& numbers : all_numbers)
+      if (numbers.type != dtype::f32 && (numbers.type != dtype::f16 || why_beyond_f16(*variant).empty()))
+        cases.push_back({variant, level, numbers, Family::hopper});
+  return cases;
+}
+
+// Token by token: all of the catalogue.
+inline std::vector<Case> recurrent_cases() {
+  std::vector<Case> cases;
   for (const Variant& variant : catalogue())
     for (const Numbers& numbers : all_numbers)
-      if (numbers.type != dtype::f32) cases.push_back({&variant, level, numbers, Family::hopper});
+      if (numbers.precision == Precision::tf32)  // nothing is rounded to either
+        cases.push_back({&variant, Level::automatic, numbers, Family::recurrent});
   return cases;
 }
 
@@ -83,6 +104,8 @@ inline std::vector<Case> prepared_cases() {
 
 // `chunk` 0: the schedule's own.
 inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int chunk) {
+  if (c.family == Family::recurrent)
+    return {.key_dim = key_dim, .value_dim = value_dim, .dtype = c.numbers.type, .pins = {.family = c.family}};
   return {.key_dim = key_dim,
           .value_dim = value_dim,
           .dtype = c.numbers.type,
@@ -98,7 +121,8 @@ inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int 
 // Gates over six orders of magnitude in one chunk, from a log-decay of -1e-4 to -100, and some tokens that reset.
 inline void spread_gates(Problem& problem, std::uint64_t seed) {
   for (HostTensor& tensor : problem.tensors) {
-    const bool logarithm = tensor.name == "g", logit = tensor.name == "x", step = tensor.name == "dt";
+    const bool logarithm = tensor.name == "g" || tensor.name == "gk", logit = tensor.name == "x",
+               step = tensor.name == "dt";
     if (!logarithm && !logit && !step) continue;
     const auto elements = static_cast<std::int64_t>(tensor.bytes.size() / size_of(tensor.type));
     for (std::int64_t i = 0; i < elements; ++i) {

@@ -41,6 +41,16 @@ TEST_P(OnCuda, AgreesOverALongSequence) {
   expect_right(compile(*c.variant, options, *device_), problem, c.name());
 }
 
+// Token by token.
+class RecurrentOnCuda : public OnCuda {};
+
+TEST_P(RecurrentOnCuda, AgreesWithTheRecurrence) {
+  run(48, 40, 32, 300);
+  run(21, 75, 16, 310);
+  run(128, 128, 64, 320);
+  run(256, 16, 16, 330);
+}
+
 class HopperOnCuda : public OnCuda {
  protected:
   void SetUp() override {
@@ -116,6 +126,8 @@ TEST_P(PreparedOnCuda, AgreesOverALongSequence) {
   }
 }
 
+INSTANTIATE_TEST_SUITE_P(Catalogue, RecurrentOnCuda, testing::ValuesIn(recurrent_cases()),
+                         [](const auto& info) { return info.param.name(); });
 INSTANTIATE_TEST_SUITE_P(Prepared, PreparedOnCuda, testing::ValuesIn(prepared_cases()),
                          [](const auto& info) { return info.param.name(); });
 INSTANTIATE_TEST_SUITE_P(Clusters, ClusterOnCuda, testing::ValuesIn(cluster_cases()),

@@ -17,17 +17,38 @@ namespace {
 
 constexpr int most_depth = 6;
 
+// What has no form in chunks.
+Variant with_other_parts(Chance& chance, Formulas& formulas, Variant result) {
+  const auto depth = [&] { return chance.between(2, most_depth - 2); };
+  if (chance.once_in(2)) {
+    result = result.erase(formulas.erase_scale(depth()));
+    if (chance.once_in(3)) result = result.erase_read(formulas.erase_key(depth()));
+    if (chance.once_in(3)) result = result.erase_write(formulas.erase_key(depth()));
+    if (chance.once_in(3)) result = result.erase_undecayed();
+  }
+  if (chance.once_in(3)) result = chance.once_in(2) ? result.exclusive() : result.bonus(formulas.bonus(depth()));
+  if (chance.once_in(4)) result = result.reversed();
+  if (chance.once_in(4)) result = result.query(formulas.query(depth()));
+  if (chance.once_in(4)) result = result.value(formulas.value(depth()));
+  if (chance.once_in(4)) result = result.output(formulas.output(depth()));
+  return result;
+}
+
 Variant random_variant(Chance& chance, int index) {
   Formulas formulas(chance);
   Variant result = variant(Name("random_" + std::to_string(index)));
-  const int kind = chance.below(4), depth = chance.between(2, most_depth);
+  const int kind = chance.below(6), depth = chance.between(2, most_depth);
   if (kind == 1) result = result.decay(constant(formulas.log_decay({.varies = false}, depth)));
   if (kind == 2) result = result.decay(per_head(formulas.log_decay({}, depth)));
   if (kind == 3) result = result.decay(per_key(formulas.log_decay({.per_key = true}, depth)));
-  if (chance.once_in(3))
+  if (kind == 4) result = result.decay(per_value(formulas.log_decay({.per_value = true}, depth)));
+  if (kind == 5) result = result.decay(full(formulas.log_decay({.per_key = true, .per_value = true}, depth)));
+  if (kind > 3 || chance.once_in(3)) result = with_other_parts(chance, formulas, result);
+  const bool erases = result.has(Formula::erase);  // what keys hold grows with their squares: they stay as they are
+  if (!erases && chance.once_in(3))
     result = result.key(formulas.key({.per_key = true, .decay = kind == 3}, chance.between(2, most_depth)));
   if (chance.once_in(3)) result = result.write_scale(formulas.write_scale({}, chance.between(2, most_depth)));
-  if (chance.once_in(3)) result = result.feature_map(formulas.feature_map(chance.between(2, most_depth)));
+  if (!erases && chance.once_in(3)) result = result.feature_map(formulas.feature_map(chance.between(2, most_depth)));
   if (chance.once_in(4)) result = result.scale(chance.among({1.0, 0.25, -0.5}));
   validate(result);
   return result;
@@ -44,7 +65,7 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
   if (chance.once_in(2)) options.precision = Precision::f32;
   options.value_major_state = chance.once_in(4);
   options.arch = chance.among({"sm_90a", "sm_90a", "sm_90a", "sm_80"});
-  if (!chance.once_in(3)) options.pins.family = chance.among({Family::portable, Family::hopper});
+  if (!chance.once_in(3)) options.pins.family = chance.among({Family::portable, Family::hopper, Family::recurrent});
   if (!chance.once_in(4)) options.pins.level = chance.among({Level::serial, Level::chunk, Level::segment});
   if (chance.once_in(4)) options.pins.prepared = true;
   if (chance.once_in(5)) options.pins.cluster = 2;

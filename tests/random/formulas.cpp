@@ -21,18 +21,22 @@ Expression Formulas::read_again(const FormulaPlace& place) {
   for (std::size_t i = 0; i < known_.size(); ++i) {
     const Leaf& leaf = known_[(static_cast<std::size_t>(start) + i) % known_.size()];
     const bool fits = leaf.operation == Operation::input ? place.varies : true;
-    if (fits && (place.per_key || !leaf.axes.has(Axes::key))) return leaf;
+    const bool inside =
+        (place.per_key || !leaf.axes.has(Axes::key)) && (place.per_value || !leaf.axes.has(Axes::value));
+    if (fits && inside) return leaf;
   }
   return head() / heads();
 }
 
 Axes Formulas::axes(const FormulaPlace& place, bool of_parameter) {
   const Axes heads = chance_.among({Axes::value_head, Axes::value_head, Axes::head});
-  if (!place.per_key) return heads;
-  switch (chance_.below(of_parameter ? 4 : 3)) {
+  if (!place.per_key && !place.per_value) return heads;
+  const Axes side = !place.per_value || (place.per_key && chance_.once_in(2)) ? Axes::key : Axes::value;
+  switch (chance_.below(of_parameter ? 5 : 3)) {
     case 0: return heads;
-    case 3: return Axes::key;
-    default: return heads | Axes::key;
+    case 3: return side;
+    case 4: return place.per_key && place.per_value ? heads | Axes::key | Axes::value : heads | side;
+    default: return heads | side;
   }
 }
 
@@ -40,7 +44,8 @@ Axes Formulas::axes(const FormulaPlace& place, bool of_parameter) {
 Expression Formulas::tensor(const FormulaPlace& place, Operation operation) {
   const bool of_parameter = operation == Operation::parameter;
   const Name name((of_parameter ? "par" : "in") + std::to_string(of_parameter ? parameters_++ : inputs_++));
-  if (chance_.once_in(3)) return Leaf{operation, name};
+  const bool needs_axes = !of_parameter && place.per_key && place.per_value;  // it runs over one of the two
+  if (!needs_axes && chance_.once_in(3)) return Leaf{operation, name};
   return known_.emplace_back(Leaf{operation, name, axes(place, of_parameter)});
 }
 
@@ -72,6 +77,9 @@ Expression Formulas::leaf(const FormulaPlace& place) {
         break;
       case 11:
         if (place.decay) return rankone::decay();
+        if (place.query) return rankone::query();
+        if (place.read) return rankone::read();
+        if (place.value) return rankone::value();
         break;
       default: return number();
     }
@@ -165,6 +173,33 @@ Expression Formulas::feature_map(int depth) {
     case 3: return element() * positive(place, depth - 1);
     default: return element() / 2 + moderate(place, depth - 1);
   }
+}
+
+Expression Formulas::erase_scale(int depth) {
+  return chance_.once_in(3) ? Expression(1.0) : sigmoid(moderate({}, depth - 1));
+}
+
+Expression Formulas::erase_key(int depth) {
+  return rankone::key() * sigmoid(moderate({.per_key = true}, depth - 1));  // of the other's sign, the state would grow
+}
+
+Expression Formulas::query(int depth) {
+  const Expression a = rankone::query() * positive({.per_key = true}, depth - 1);
+  return chance_.once_in(2) ? a : a - bounded({.per_key = true}, depth - 1) * rankone::key();
+}
+
+Expression Formulas::value(int depth) {
+  const FormulaPlace place{.per_value = true, .value = true};
+  const Expression a = rankone::value() * positive(place, depth - 1);
+  return chance_.once_in(2) ? a : a + bounded(place, depth - 1);
+}
+
+Expression Formulas::bonus(int depth) { return bounded({.per_key = true}, depth) + 0.25; }
+
+Expression Formulas::output(int depth) {
+  const FormulaPlace place{.per_value = true, .value = true};
+  const Expression a = read() * sigmoid(moderate(place, depth - 1));
+  return chance_.once_in(2) ? a : a + bounded(place, depth - 1) * rankone::value();
 }
 
 }  // namespace rankone::test

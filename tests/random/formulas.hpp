@@ -28,11 +28,12 @@ class Chance {
 
 // Where a formula stands: what it may read.
 struct FormulaPlace {
-  bool per_key = false;
-  bool varies = true;    // from token to token
-  bool key = false;      // reads key()
-  bool decay = false;    // reads decay()
-  bool element = false;  // of element() and numbers alone
+  bool per_key = false, per_value = false;
+  bool varies = true;                               // from token to token
+  bool key = false;                                 // reads key()
+  bool decay = false;                               // reads decay()
+  bool query = false, value = false, read = false;  // likewise
+  bool element = false;                             // of element() and numbers alone
 };
 
 class Formulas {
@@ -43,6 +44,12 @@ class Formulas {
   Expression key(const FormulaPlace& place, int depth);
   Expression write_scale(const FormulaPlace& place, int depth);
   Expression feature_map(int depth);
+  Expression erase_scale(int depth);  // from 0 to 1
+  Expression erase_key(int depth);    // no longer than the key
+  Expression query(int depth);
+  Expression value(int depth);
+  Expression bonus(int depth);
+  Expression output(int depth);
 
  private:
   Chance& chance_;

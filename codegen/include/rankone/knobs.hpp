@@ -17,8 +17,9 @@
 
 namespace rankone {
 
-// Which instructions a kernel is built from: `portable` those of sm_80 and later, `hopper` those of sm_90a.
-enum class Family : unsigned char { portable, hopper };
+// How a kernel computes. In chunks, by matrix products: `portable` with the instructions of sm_80 and later, `hopper` with
+// those of sm_90a. Token by token, and whatever can be declared: `recurrent`, on sm_80 and later.
+enum class Family : unsigned char { portable, hopper, recurrent };
 
 namespace detail {
 template <template <class> class Value, class T> constexpr Value<T> otherwise(T value) {
@@ -199,6 +200,14 @@ inline constexpr KnobRow hopper_knobs[] = {
        if (s.prepared && s.level != Level::serial) return "what is prepared serves the level serial";
        return {};
      }},
+};
+
+inline constexpr KnobRow recurrent_knobs[] = {
+    {.knob = &value_tile_knob,
+     .domain = {16, 32, 64, 128},
+     .worth_trying = [](const KnobContext& c,
+                        const Schedule& s) { return s.value_tile < 2 * c.value_dim || s.value_tile == 16; }},
+    {.knob = &warps_knob, .domain = {1, 2, 4, 8}},
 };
 
 }  // namespace rankone

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: decay() stands in key expressions alone
+// Must not compile: decay() stands in expressions of keys and queries alone
 // Given: 'decay()'
 #include "refused.hpp"
 

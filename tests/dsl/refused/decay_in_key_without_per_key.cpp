@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: decay() in a key expression needs a per-key decay
+// Must not compile: decay() in an expression of keys and queries needs a per-key decay
 // Given: 'decay()'
 #include "refused.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a constant, per-head or per-key decay has a formula for its logarithm
+// Must not compile: a decay of another kind than none has a formula for its logarithm
 // Given: no formula
 #include "refused.hpp"
 

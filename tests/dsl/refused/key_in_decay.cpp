@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: key() stands in key expressions alone
+// Must not compile: key() stands in expressions of keys and queries alone
 // Given: 'key()'
 #include "refused.hpp"
 

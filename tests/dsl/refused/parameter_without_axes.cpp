@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a parameter runs over at least one of HV, H and K
+// Must not compile: a parameter runs over at least one of HV, H, K and V
 // Given: 'b'
 #include "refused.hpp"
 

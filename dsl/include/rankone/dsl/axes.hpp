@@ -33,6 +33,7 @@ struct Axes {
 inline constexpr Axes Axes::none = Axes::of_bits(0), Axes::head = Axes::of_bits(1), Axes::value_head = Axes::of_bits(2),
                       Axes::key = Axes::of_bits(4), Axes::value = Axes::of_bits(8), Axes::token = Axes::of_bits(16),
                       Axes::automatic{};
-inline constexpr Axes head_axis = Axes::head, value_head_axis = Axes::value_head, key_axis = Axes::key;
+inline constexpr Axes head_axis = Axes::head, value_head_axis = Axes::value_head, key_axis = Axes::key,
+                      value_axis = Axes::value;
 
 }  // namespace rankone

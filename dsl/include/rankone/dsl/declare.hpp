@@ -25,8 +25,27 @@ constexpr Decay constant(const Expression& log_decay) { return {decay_domain("co
 constexpr Decay per_head(const Expression& log_decay) { return {decay_domain("per_head"), log_decay}; }
 constexpr Decay per_key(const Expression& log_decay) { return {decay_domain("per_key"), log_decay}; }
 constexpr Decay per_value(const Expression& log_decay) { return {decay_domain("per_value"), log_decay}; }
-constexpr Decay outer(const Expression& log_decay) { return {decay_domain("outer"), log_decay}; }
+constexpr Decay full(const Expression& log_decay) { return {decay_domain("full"), log_decay}; }
+// The product of a decay for each key and one for each value column, whose tensors have the axes of their side.
+constexpr Decay outer(const Expression& of_keys, const Expression& of_values) {
+  return full(settle(of_keys, slot_domains::key) + settle(of_values, slot_domains::value));
+}
 
+constexpr Variant Variant::erase_undecayed() const {
+  Variant result = *this;
+  result.erases_undecayed_ = true;
+  return result;
+}
+constexpr Variant Variant::exclusive() const {
+  Variant result = *this;
+  result.exclusive_ = true;
+  return result;
+}
+constexpr Variant Variant::reversed() const {
+  Variant result = *this;
+  result.reversed_ = true;
+  return result;
+}
 constexpr Variant Variant::scale(double factor) const {
   if (factor == 0) refuse<"a scale is not 0; without one it is K^-0.5", "another number">(factor);
   Variant result = *this;

@@ -45,22 +45,22 @@ class Line {
   }
 
   std::string text() {
-    const std::string decay = this->decay(), write = factor(Formula::write_scale);
-    const Infix key = variant_.has(Formula::key) ? formula(Formula::key) : mapped("k_t");
-    const std::string query = mapped("q_t").within(Precedence::atom);
-    std::string definitions = reads_decay_ ? join("; a_t = ", decay_value_.text) : "";
+    const std::string decayed = this->decayed(), write = factor(Formula::write_scale);
+    key_ = variant_.has(Formula::key) ? formula(Formula::key) : mapped("k_t");
+    const std::string key = key_.within(Precedence::atom), value = vector(Formula::value, Infix{"v_t"}),
+                      added = join(write, key, "^T ", value);
+    const bool erases = variant_.has(Formula::erase);
+    std::string text = erases ? join("S' = ", decayed, "; S_t = S' - ", erased(), " + ", added)
+                              : join("S_t = ", decayed, " + ", added);
+    const std::string output = this->output(key, value);
+    if (reads_decay_) text += join("; a_t = ", decay_value_.text);
     // A formula that this line has no place for is not left out.
     for_each_formula(variant_, [&](const Slot& slot, const Expression&) {
       if (!placed_[static_cast<std::size_t>(slot.formula)])
-        definitions += join("; ", slot.name, "_t = ", formula(slot.formula).text);
+        text += join("; ", slot.name, "_t = ", formula(slot.formula).text);
     });
-    for (const auto& [name, value] : bindings_.list) definitions += join("; ", name, " = ", value);
-    const double scale = variant_.scale_;
-    return join("S_t = ", decay, "S_{t-1} + ", write, key.within(Precedence::atom), "^T v_t", definitions, "; o_t = ",
-                scale == 0   ? "K^-0.5 "
-                : scale == 1 ? ""
-                             : join(to_string(scale), " "),
-                query, " S_t");
+    for (const auto& [name, bound] : bindings_.list) text += join("; ", name, " = ", bound);
+    return text + output;
   }
 
  private:
@@ -81,32 +81,67 @@ class Line {
   }
   Infix formula(Formula which, bool without_root = false) {
     const Expression expression = taken(which);
-    const Infix key = reads(expression, Operation::key) ? mapped("k_t") : Infix{};
+    const Infix key = reads(expression, Operation::key) ? mapped("k_t") : Infix{},
+                query = reads(expression, Operation::query) ? mapped("q_t") : Infix{};
     const auto leaf = [&](const Leaf& leaf) {
-      if (leaf.operation == Operation::key) return key;
-      return leaf.operation == Operation::decay ? Infix{"a_t"} : bare_leaf(leaf);
+      switch (leaf.operation) {
+        case Operation::query: return query;
+        case Operation::key: return key;
+        case Operation::value: return Infix{"v_t"};
+        case Operation::decay: return Infix{"a_t"};
+        case Operation::read: return Infix{"r_t"};
+        default: return bare_leaf(leaf);
+      }
     };
     return written(expression, without_root ? expression.root().left : expression.size - 1, leaf);
   }
   std::string factor(Formula which) {
     return variant_.has(which) ? join(formula(which).within(Precedence::product), " ") : "";
   }
-  std::string decay() {
-    if (!variant_.has(Formula::decay)) return {};
+  // Of a slot whose rows stand for `otherwise` where there is none.
+  std::string vector(Formula which, const Infix& otherwise) {
+    return (variant_.has(which) ? formula(which) : otherwise).within(Precedence::atom);
+  }
+  const char* before() const { return variant_.reversed_ ? "S_{t+1}" : "S_{t-1}"; }
+
+  // The state before a token, decayed.
+  std::string decayed() {
+    if (!variant_.has(Formula::decay)) return before();
     // exp(log(a)) reads as a.
     const bool is_logarithm = variant_.formula(Formula::decay).root().operation == Operation::log;
     decay_value_ = formula(Formula::decay, is_logarithm);
     if (!is_logarithm) decay_value_ = {join("exp(", decay_value_.text, ")")};
     const Infix shown = reads_decay_ ? Infix{"a_t"} : decay_value_;
-    if (variant_.decays_by_key()) return join("Diag(", shown.text, ") ");
-    return join(shown.within(Precedence::atom), " ");
+    const bool by_key = variant_.decays_by_key(), by_value = variant_.decays_by_value();
+    if (by_key && by_value) return join(shown.within(Precedence::atom), " .* ", before());
+    if (by_key) return join("Diag(", shown.text, ") ", before());
+    if (by_value) return join(before(), " Diag(", shown.text, ")");
+    return join(shown.within(Precedence::atom), " ", before());
+  }
+  std::string erased() {
+    const std::string scale = factor(Formula::erase), write = vector(Formula::erase_write, key_),
+                      read = vector(Formula::erase_read, key_);
+    return join(scale, write, "^T (", read, " ", variant_.erases_undecayed_ ? before() : "S'", ")");
+  }
+  std::string output(const std::string& key, const std::string& value) {
+    const double scale = variant_.scale_;
+    const std::string factor = scale == 0   ? "K^-0.5 "
+                               : scale == 1 ? ""
+                                            : join(to_string(scale), " "),
+                      query = vector(Formula::query, mapped("q_t"));
+    std::string state = variant_.reads_before() ? before() : "S_t";
+    if (variant_.has(Formula::bonus))
+      state = join("(", state, " + Diag(", formula(Formula::bonus).text, ") ", key, "^T ", value, ")");
+    const std::string read = join(factor, query, " ", state);
+    if (!variant_.has(Formula::output)) return join("; o_t = ", read);
+    return join("; r_t = ", read, "; o_t = ", formula(Formula::output).text);
   }
 
   const Variant& variant_;
   Bindings bindings_{};
   std::array<bool, formula_slots.size()> placed_{};
   bool reads_decay_ = false;
-  Infix decay_value_{};
+  Infix decay_value_{}, key_{};
 };
 
 }  // namespace description

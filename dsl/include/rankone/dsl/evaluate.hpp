@@ -63,15 +63,18 @@ struct TokenPlace {
 // What the leaves of an expression stand for.
 struct Environment {
   std::initializer_list<Binding> named{};  // inputs, parameters and scalars
-  double element = 0, key = 0, decay = 0;
+  double element = 0, query = 0, key = 0, value = 0, decay = 0, read = 0;
   double head = 0, heads = 1, position = 0;
 
   constexpr double operator()(const Leaf& leaf) const {
     if (const auto value = TokenPlace{head, heads, position}.value_of(leaf.operation)) return *value;
     switch (leaf.operation) {
       case Operation::element: return element;
+      case Operation::query: return query;
       case Operation::key: return key;
+      case Operation::value: return value;
       case Operation::decay: return decay;
+      case Operation::read: return read;
       default: break;
     }
     for (const Binding& binding : named)

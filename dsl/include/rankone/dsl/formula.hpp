@@ -28,8 +28,11 @@ constexpr Expression input(Name name, Axes axes = {}) { return Leaf{Operation::i
 constexpr Expression param(Name name, Axes axes = {}) { return Leaf{Operation::parameter, name, axes}; }
 constexpr Expression scalar(Name name) { return Leaf{Operation::scalar, name}; }
 constexpr Expression element() { return Leaf{Operation::element}; }
+constexpr Expression query() { return Leaf{Operation::query}; }
 constexpr Expression key() { return Leaf{Operation::key}; }
+constexpr Expression value() { return Leaf{Operation::value}; }
 constexpr Expression decay() { return Leaf{Operation::decay}; }
+constexpr Expression read() { return Leaf{Operation::read}; }
 constexpr Expression head() { return Leaf{Operation::head}; }
 constexpr Expression heads() { return Leaf{Operation::heads}; }
 constexpr Expression position() { return Leaf{Operation::position}; }

@@ -34,6 +34,13 @@ constexpr Axes resolve(Axes axes, Axes domain) {
   return axes.has(Axes::automatic) ? domain.without(Axes::token) : axes;
 }
 
+// A formula whose tensors keep the axes that they would have in this domain, wherever it stands.
+constexpr Expression settle(Expression formula, Axes domain) {
+  for (int i = 0; i < formula.size; ++i)
+    if (is_tensor(formula.nodes[i].operation)) formula.nodes[i].axes = resolve(formula.nodes[i].axes, domain);
+  return formula;
+}
+
 constexpr Leaves leaves_of(const Variant& variant, Operation kind) {
   Leaves leaves;
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
@@ -50,10 +57,16 @@ constexpr Leaves inputs_of(const Variant& variant) { return leaves_of(variant, O
 constexpr Leaves parameters_of(const Variant& variant) { return leaves_of(variant, Operation::parameter); }
 constexpr Leaves scalars_of(const Variant& variant) { return leaves_of(variant, Operation::scalar); }
 
-// False where the key is a formula that does not use the tensor k.
+// False where no formula that there is uses the tensor k.
 constexpr bool reads_key(const Variant& variant) {
-  return !variant.has(Formula::key) || reads(variant.formula(Formula::key), Operation::key);
+  if (!variant.has(Formula::key)) return true;
+  bool found = false;
+  for_each_formula(variant, [&](const Slot&, const Expression& formula) { found |= reads(formula, Operation::key); });
+  return found;
 }
+
+// Whether a formula reads the decay of its token.
+constexpr bool reads_decay(const Variant& variant) { return !leaves_of(variant, Operation::decay).empty(); }
 
 // Whether its formulas count tokens: then a call that goes on says from which.
 constexpr bool reads_position(const Variant& variant) { return !leaves_of(variant, Operation::position).empty(); }

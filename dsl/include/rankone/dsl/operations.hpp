@@ -15,8 +15,11 @@ enum class Operation : unsigned char {
   parameter,  // a learned parameter, by name
   scalar,     // a named run-time scalar
   element,    // the argument of a feature map
-  key,        // the key tensor k, in a key expression
-  decay,      // exp(log-decay) of the token, in a key expression
+  query,      // of q, k and v, behind the feature map: in formulas of a row of the state or of a value column
+  key,        //
+  value,      //
+  decay,      // exp(log-decay) of the token
+  read,       // what the query reads of the state, scaled
   head,       // index of the value head
   heads,      // number of value heads
   position,   // index of the token in its sequence
@@ -58,8 +61,11 @@ inline constexpr std::array operation_traits{
     OperationTraits{Operation::parameter, "param", 0},
     OperationTraits{Operation::scalar, "scalar", 0},
     OperationTraits{.operation = Operation::element, .name = "element", .operands = 0, .of_gates = false},
+    OperationTraits{.operation = Operation::query, .name = "query", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{.operation = Operation::key, .name = "key", .operands = 0, .of_gates = false, .varies = true},
+    OperationTraits{.operation = Operation::value, .name = "value", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{Operation::decay, "decay", 0, 0, 1, false, true},
+    OperationTraits{.operation = Operation::read, .name = "read", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{Operation::head, "head", 0, 0},
     OperationTraits{Operation::heads, "heads", 0, 1},
     OperationTraits{Operation::position, "position", 0, 0, math::infinity, true, true},
@@ -89,9 +95,10 @@ constexpr const OperationTraits& traits(Operation operation) {
 }
 constexpr std::string_view name_of(Operation operation) { return traits(operation).name; }
 constexpr int operand_count(Operation operation) { return traits(operation).operands; }
-constexpr bool is_named(Operation operation) {
-  return operation == Operation::input || operation == Operation::parameter || operation == Operation::scalar;
+constexpr bool is_tensor(Operation operation) {
+  return operation == Operation::input || operation == Operation::parameter;
 }
+constexpr bool is_named(Operation operation) { return is_tensor(operation) || operation == Operation::scalar; }
 
 constexpr bool stands_in_order(const auto& table) {
   for (std::size_t i = 0; i < table.size(); ++i)

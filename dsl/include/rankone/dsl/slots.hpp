@@ -9,7 +9,19 @@
 
 namespace rankone {
 
-enum class Formula : unsigned char { decay, key, write_scale, feature_map };
+enum class Formula : unsigned char {
+  decay,
+  query,
+  key,
+  value,
+  write_scale,
+  erase,
+  erase_read,
+  erase_write,
+  bonus,
+  output,
+  feature_map
+};
 
 // A set of leaf operations.
 struct LeafSet {
@@ -26,32 +38,32 @@ constexpr LeafSet leaf_set(std::initializer_list<Operation> several) {
 struct Domain {
   std::string_view name;  // of the function that declares it, and of "kind" in JSON
   Axes axes;
-  bool has_kernels = true;
 };
 inline constexpr std::array decay_domains{
     Domain{"constant", {Axes::value_head}},
     Domain{"per_head", {Axes::token, Axes::value_head}},
     Domain{"per_key", {Axes::token, Axes::value_head, Axes::key}},
-    Domain{"per_value", {Axes::token, Axes::value_head, Axes::value}, false},
-    Domain{"outer", {Axes::token, Axes::value_head, Axes::key, Axes::value}, false},
+    Domain{"per_value", {Axes::token, Axes::value_head, Axes::value}},
+    Domain{"full", {Axes::token, Axes::value_head, Axes::key, Axes::value}},
 };
 
 // What the numbers of a formula must be.
 enum class Range : unsigned char {
   finite,
-  at_most_zero  // and minus infinity: the logarithm of a decay
+  at_most_zero,  // and minus infinity: the logarithm of a decay
+  up_to_two      // from 0 on, where inputs are drawn: beyond, what is erased of a unit key comes back larger
 };
 
 // Where a variant may have a formula.
 struct Slot {
   Formula formula;
-  std::string_view member;   // in JSON
-  std::string_view name;     // of its function in emitted text, and where its gradients are listed
-  std::string_view caption;  // in sentences
-  Axes domain;               // what it runs over; in a traversal, of this variant
-  bool has_domains;          // whether that is one of decay_domains
-  LeafSet leaves;            // what it may read; what varies by token only where its domain has tokens
-  std::string_view absent;   // stands for it in emitted text where there is none
+  std::string_view member;    // in JSON
+  std::string_view name;      // of its function in emitted text, and where its gradients are listed
+  std::string_view caption;   // in sentences
+  Axes domain;                // what it runs over; in a traversal, of this variant
+  bool has_domains;           // whether that is one of decay_domains
+  LeafSet leaves;             // what it may read; what varies by token only where its domain has tokens
+  std::string_view absent{};  // stands for it in emitted text where there is none; empty: kernels do not ask then
   Range range = Range::finite;
   bool multiplies_write = false;  // what is written is a multiple of it
 };
@@ -63,9 +75,17 @@ inline constexpr LeafSet gate = [] {
     if (each.operands == 0 && each.of_gates) set.bits |= leaf_set({each.operation}).bits;
   return set;
 }();
-inline constexpr LeafSet key{gate.bits | leaf_set({Operation::key, Operation::decay}).bits};
+constexpr LeafSet gate_and(std::initializer_list<Operation> more) { return {gate.bits | leaf_set(more).bits}; }
+inline constexpr LeafSet key = gate_and({Operation::key, Operation::decay});
+inline constexpr LeafSet query = gate_and({Operation::query, Operation::key, Operation::decay});
+inline constexpr LeafSet value = gate_and({Operation::value});
+inline constexpr LeafSet output = gate_and({Operation::read, Operation::value});
 inline constexpr LeafSet elementwise = leaf_set({Operation::constant, Operation::element});
 }  // namespace leaf_sets
+
+namespace slot_domains {
+inline constexpr Axes head{Axes::token, Axes::value_head}, key = head | Axes::key, value = head | Axes::value;
+}  // namespace slot_domains
 
 // In the order in which a variant's inputs, parameters and scalars are counted.
 inline constexpr std::array formula_slots{
@@ -78,24 +98,74 @@ inline constexpr std::array formula_slots{
          .leaves = leaf_sets::gate,
          .absent = "0.0f",
          .range = Range::at_most_zero},
+    Slot{.formula = Formula::query,
+         .member = "query",
+         .name = "query",
+         .caption = "query",
+         .domain = slot_domains::key,
+         .has_domains = false,
+         .leaves = leaf_sets::query},
     Slot{.formula = Formula::key,
          .member = "key",
          .name = "key",
          .caption = "written key",
-         .domain = {Axes::token, Axes::value_head, Axes::key},
+         .domain = slot_domains::key,
          .has_domains = false,
          .leaves = leaf_sets::key,
          .absent = "at.key()",
          .multiplies_write = true},
+    Slot{.formula = Formula::value,
+         .member = "value",
+         .name = "value",
+         .caption = "written value",
+         .domain = slot_domains::value,
+         .has_domains = false,
+         .leaves = leaf_sets::value},
     Slot{.formula = Formula::write_scale,
          .member = "write_scale",
          .name = "write_scale",
          .caption = "write scale",
-         .domain = {Axes::token, Axes::value_head},
+         .domain = slot_domains::head,
          .has_domains = false,
          .leaves = leaf_sets::gate,
          .absent = "1.0f",
          .multiplies_write = true},
+    Slot{.formula = Formula::erase,
+         .member = "erase",
+         .name = "erase_scale",
+         .caption = "erase scale",
+         .domain = slot_domains::head,
+         .has_domains = false,
+         .leaves = leaf_sets::gate,
+         .range = Range::up_to_two},
+    Slot{.formula = Formula::erase_read,
+         .member = "erase_read",
+         .name = "erase_read",
+         .caption = "key whose value is erased",
+         .domain = slot_domains::key,
+         .has_domains = false,
+         .leaves = leaf_sets::key},
+    Slot{.formula = Formula::erase_write,
+         .member = "erase_write",
+         .name = "erase_write",
+         .caption = "key it is erased at",
+         .domain = slot_domains::key,
+         .has_domains = false,
+         .leaves = leaf_sets::key},
+    Slot{.formula = Formula::bonus,
+         .member = "bonus",
+         .name = "bonus",
+         .caption = "bonus of a token's own key",
+         .domain = slot_domains::key,
+         .has_domains = false,
+         .leaves = leaf_sets::gate},
+    Slot{.formula = Formula::output,
+         .member = "output",
+         .name = "output",
+         .caption = "output",
+         .domain = slot_domains::value,
+         .has_domains = false,
+         .leaves = leaf_sets::output},
     Slot{.formula = Formula::feature_map,
          .member = "feature_map",
          .name = "feature_map",

@@ -51,10 +51,23 @@ constexpr Verdict check_name(std::string_view name) {
   if (!is_identifier(name))
     return RANKONE_REFUSED("a name starts with a letter; letters, digits and underscores follow",
                            "such as x or dt_bias", name);
-  constexpr std::string_view taken[] = {
-      "q",     "k",          "v",            "o",               "dq",        "dk",    "dv",         "do",
-      "scale", "cu_seqlens", "cu_seqlens_k", "start_positions", "workspace", "state", "state_read", "state_write",
-      "log_decay_total"};
+  constexpr std::string_view taken[] = {"q",
+                                        "k",
+                                        "v",
+                                        "o",
+                                        "dq",
+                                        "dk",
+                                        "dv",
+                                        "do",
+                                        "scale",
+                                        "cu_seqlens",
+                                        "cu_seqlens_k",
+                                        "start_positions",
+                                        "workspace",
+                                        "state",
+                                        "state_read",
+                                        "state_write",
+                                        "log_decay_total"};
   constexpr std::string_view prefixes[] = {"initial_state", "final_state", "dinitial_state", "dfinal_state"};
   bool clashes = std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
   for (const std::string_view prefix : prefixes) clashes |= name.starts_with(prefix);
@@ -68,18 +81,21 @@ constexpr Verdict check_axes(const Leaf& leaf, const Slot& slot) {
   const Axes axes = resolve(leaf.axes, slot.domain);
   const bool heads = axes.has(Axes::head), value_heads = axes.has(Axes::value_head);
   if (axes.has(Axes::value) && !slot.domain.has(Axes::value))
-    return RANKONE_REFUSED("no input or parameter runs over V: decays and keys act on the key side", "H, HV, K",
-                           leaf.view());
+    return RANKONE_REFUSED("a formula that runs over no value columns reads no axis V: use a per-value or full decay",
+                           "H, HV, and K in per-key formulas", leaf.view());
   if (heads && value_heads)
     return RANKONE_REFUSED("an input or parameter runs over H or over HV, not over both", "one of them", leaf.view());
   if (axes.has(Axes::key) && !slot.domain.has(Axes::key))
-    return RANKONE_REFUSED("a per-head formula reads no axis K: use a per-key decay, or one value a head", "H, HV",
-                           leaf.view());
+    return RANKONE_REFUSED("a formula that runs over no keys reads no axis K: use a per-key decay, or one value a head",
+                           "H, HV, and V in per-value formulas", leaf.view());
   if (leaf.operation == Operation::input && !heads && !value_heads)
     return RANKONE_REFUSED("a token input runs over HV or H, and in per-key formulas also over K", "HV, H",
                            leaf.view());
+  if (leaf.operation == Operation::input && axes.has(Axes::key) && axes.has(Axes::value))
+    return RANKONE_REFUSED("a token input runs over K or over V, not over both: give it the axes of one side", "K, V",
+                           leaf.view());
   if (axes.empty())
-    return RANKONE_REFUSED("a parameter runs over at least one of HV, H and K", "HV, H, K", leaf.view());
+    return RANKONE_REFUSED("a parameter runs over at least one of HV, H, K and V", "HV, H, K, V", leaf.view());
   return {};
 }
 
@@ -104,12 +120,21 @@ constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
   if (operation == Operation::element)
     return RANKONE_REFUSED("element() stands in feature maps alone", "inputs, parameters, scalars, head(), position()",
                            "element()");
+  if (operation == Operation::query)
+    return RANKONE_REFUSED("query() stands in query expressions alone",
+                           "inputs, parameters, scalars, head(), position()", "query()");
   if (operation == Operation::key)
-    return RANKONE_REFUSED("key() stands in key expressions alone", "inputs, parameters, scalars, head(), position()",
-                           "key()");
+    return RANKONE_REFUSED("key() stands in expressions of keys and queries alone",
+                           "inputs, parameters, scalars, head(), position()", "key()");
+  if (operation == Operation::value)
+    return RANKONE_REFUSED("value() stands in expressions of values and outputs alone",
+                           "inputs, parameters, scalars, head(), position()", "value()");
   if (operation == Operation::decay)
-    return RANKONE_REFUSED("decay() stands in key expressions alone", "inputs, parameters, scalars, head(), position()",
-                           "decay()");
+    return RANKONE_REFUSED("decay() stands in expressions of keys and queries alone",
+                           "inputs, parameters, scalars, head(), position()", "decay()");
+  if (operation == Operation::read)
+    return RANKONE_REFUSED("read() stands in output expressions alone",
+                           "inputs, parameters, scalars, head(), position()", "read()");
   return RANKONE_REFUSED("a formula reads what its place in the recurrence knows", "leaves of another kind", name);
 }
 
@@ -144,14 +169,11 @@ constexpr Verdict check_domain(const Variant& variant) {
   const auto* known =
       std::find_if(decay_domains.begin(), decay_domains.end(), [&](const Domain& each) { return each.axes == domain; });
   if (known == decay_domains.end())
-    return RANKONE_REFUSED("a decay is none, constant, per_head or per_key", "one of them",
+    return RANKONE_REFUSED("a decay is none, constant, per_head, per_key, per_value or full", "one of them",
                            Described{"another set of axes"});
-  if (!known->has_kernels)
-    return RANKONE_REFUSED("decays along the value dimension have no kernel yet", "none, constant, per_head or per_key",
-                           known->name);
   if (!has_formula)
-    return RANKONE_REFUSED("a constant, per-head or per-key decay has a formula for its logarithm",
-                           "one, or the kind none", Described{"no formula"});
+    return RANKONE_REFUSED("a decay of another kind than none has a formula for its logarithm", "one, or the kind none",
+                           Described{"no formula"});
   return {};
 }
 
@@ -164,12 +186,27 @@ constexpr Verdict check_formulas(const Variant& variant) {
     if (!first) first = check_range(formula, slot);
   });
   if (first) return first;
-  if (variant.has(Formula::key) && reads(variant.formula(Formula::key), Operation::decay) && !variant.decays_by_key())
-    return RANKONE_REFUSED("decay() in a key expression needs a per-key decay", "key(), or a decay of kind per_key",
-                           "decay()");
+  if (variant.decay_axes() != slot_domains::key && reads_decay(variant))
+    return RANKONE_REFUSED("decay() in an expression of keys and queries needs a per-key decay",
+                           "key(), or a decay of kind per_key", "decay()");
   if (variant.has(Formula::feature_map) && !reads(variant.formula(Formula::feature_map), Operation::element))
     return RANKONE_REFUSED("a feature map reads element()", "such as relu(element())",
                            Described{"a formula without it"});
+  return {};
+}
+
+// Parts that mean nothing without another.
+constexpr Verdict check_parts(const Variant& variant) {
+  if (!variant.has(Formula::erase) &&
+      (variant.has(Formula::erase_read) || variant.has(Formula::erase_write) || variant.erases_undecayed_))
+    return RANKONE_REFUSED("what says how something is erased needs a scale by which it is",
+                           "erase(1), or another scale", Described{"no erase"});
+  if (variant.exclusive_ && variant.has(Formula::bonus))
+    return RANKONE_REFUSED("a bonus is read exclusively already: it takes the place of a token's own write",
+                           "bonus, or an exclusive read", Described{"both"});
+  if (variant.has(Formula::output) && !reads(variant.formula(Formula::output), Operation::read))
+    return RANKONE_REFUSED("an output expression uses what was read", "such as read() * sigmoid(value())",
+                           Described{"a formula without read()"});
   return {};
 }
 
@@ -231,8 +268,8 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{validation::check_nodes, validation::check_formulas, validation::check_names,
-                              validation::check_numbers};
+  constexpr std::array checks{validation::check_nodes, validation::check_formulas, validation::check_parts,
+                              validation::check_names, validation::check_numbers};
   for (const auto check : checks)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};

@@ -16,7 +16,9 @@ struct Decay {
   Expression log_decay{};
 };
 
-// S_t = decay_t * S_{t-1} + key_t^T (write_t v_t),   o_t = scale * phi(q_t) S_t
+// S' = decay_t * S_{t-1};   S_t = S' - erase_write_t^T (erase_t erase_read_t S') + key_t^T (write_t value_t);
+// o_t = output(scale * query_t S_t). Without a formula, query, key and value are phi(q), phi(k) and v, both keys of an
+// erasure are the written one, and the output is what was read.
 struct Variant {
   Name name{};
   Graph<max_nodes> nodes{};  // of all formulas; what they share stands once
@@ -27,6 +29,9 @@ struct Variant {
   double scale_ = 0;  // of the read; 0: K^-0.5
   int chunk_ = 0;     // pinned chunk size, 16 to 128; 0: left to the schedule
   Level level_ = Level::automatic;
+  bool exclusive_ = false;         // a query reads the state before its token, S_{t-1}; a bonus does that, too
+  bool erases_undecayed_ = false;  // what is erased is read of S_{t-1}, not of S'
+  bool reversed_ = false;          // from the last token to the first, where the initial state enters
 
   constexpr bool has(Formula which) const { return results[index(which)] > 0; }
   // The node of its result; -1 where there is none.
@@ -40,11 +45,29 @@ struct Variant {
   constexpr Axes decay_axes() const { return domain(Formula::decay); }
   // Whether each key column has a decay of its own.
   constexpr bool decays_by_key() const { return decay_axes().has(Axes::key); }
+  // Likewise each value column.
+  constexpr bool decays_by_value() const { return decay_axes().has(Axes::value); }
+  // Whether a query reads the state before its own token.
+  constexpr bool reads_before() const { return exclusive_ || has(Formula::bonus); }
 
   // How a declaration says the same; each returns a changed copy.
   constexpr Variant decay(const Decay& decay) const { return with(Formula::decay, decay.log_decay, decay.axes); }
   constexpr Variant key(const Expression& expression) const { return with(Formula::key, expression); }
+  constexpr Variant query(const Expression& expression) const { return with(Formula::query, expression); }
+  constexpr Variant value(const Expression& expression) const { return with(Formula::value, expression); }
   constexpr Variant write_scale(const Expression& expression) const { return with(Formula::write_scale, expression); }
+  // What a key holds is erased by `scale` of it, and written anew by as much, unless a write scale has been given.
+  constexpr Variant erase(const Expression& scale) const {
+    const Variant erasing = with(Formula::erase, scale);
+    return has(Formula::write_scale) ? erasing : erasing.write_scale(scale);
+  }
+  constexpr Variant erase_read(const Expression& expression) const { return with(Formula::erase_read, expression); }
+  constexpr Variant erase_write(const Expression& expression) const { return with(Formula::erase_write, expression); }
+  constexpr Variant erase_undecayed() const;
+  constexpr Variant exclusive() const;
+  constexpr Variant bonus(const Expression& expression) const { return with(Formula::bonus, expression); }
+  constexpr Variant output(const Expression& expression) const { return with(Formula::output, expression); }
+  constexpr Variant reversed() const;
   constexpr Variant feature_map(const Expression& expression) const { return with(Formula::feature_map, expression); }
   constexpr Variant feature_map(Expression (*function)(const Expression&)) const {
     return feature_map(function(Leaf{Operation::element}));
@@ -76,6 +99,15 @@ struct Variant {
   static constexpr std::size_t index(Formula which) { return static_cast<std::size_t>(which); }
 };
 
+// What a variant is or is not, beside its formulas; as JSON writes it.
+struct Switch {
+  std::string_view member, off, on;
+  bool Variant::*flag;
+};
+inline constexpr std::array switches{Switch{"read", "inclusive", "exclusive", &Variant::exclusive_},
+                                     Switch{"erase_order", "decayed", "undecayed", &Variant::erases_undecayed_},
+                                     Switch{"pattern", "causal", "reversed", &Variant::reversed_}};
+
 // Calls f(slot, formula) for each formula of a variant, in the order of the table.
 template <class Function> constexpr void for_each_formula(const Variant& variant, const Function& f) {
   for (Slot slot : formula_slots) {
@@ -91,6 +123,8 @@ constexpr bool operator==(const Variant& a, const Variant& b) {
     const auto which = static_cast<Formula>(i);
     if (a.domain(which) != b.domain(which) || !(a.formula(which) == b.formula(which))) return false;
   }
+  for (const Switch& each : switches)
+    if (a.*each.flag != b.*each.flag) return false;
   return a.name == b.name && a.scale_ == b.scale_ && a.chunk_ == b.chunk_ && a.level_ == b.level_;
 }
 

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: MIT
+// Gated DeltaNet 2: keys erase by a gate for each key, values are written by a gate for each value.
+#pragma once
+
+#include <rankone/dsl/declare.hpp>
+
+namespace rankone::variants {
+
+// S_t = (I - k_t^T (b_t * k_t)) Diag(exp(g_t)) S_{t-1} + k_t^T (w_t * v_t),   b_t [HV, K], w_t [HV, V]; keys as given.
+// As flash-linear-attention's gdn2 computes it.
+inline constexpr auto gdn2 = variant("gdn2")
+                                 .decay(per_key(input("g")))
+                                 .write_scale(1)
+                                 .erase(1)
+                                 .erase_read(input("b") * key())
+                                 .value(input("w") * value())
+                                 .checked();
+
+}  // namespace rankone::variants

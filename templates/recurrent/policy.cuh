@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+// What the recurrent family derives from a Policy.
+#pragma once
+
+#include "kernels/policy.cuh"
+#include "kernels/read.cuh"
+#include "recurrent/layout.cuh"
+
+namespace rankone {
+
+template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
+  constexpr bool is_full = has_axis(Policy::decay_axes, key_axis) && has_axis(Policy::decay_axes, value_axis);
+  return {Policy::warps, Policy::key_dim, Policy::value_tile, is_full ? Policy::input_count : 0};
+}
+
+template <class Policy> struct RecurrentTraits : Policy {
+  static constexpr RecurrentLayout layout = make_recurrent_layout(recurrent_sizes<Policy>());
+  static constexpr int threads = layout.threads;
+  static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
+  static constexpr int inputs = Policy::input_count > 0 ? Policy::input_count : 1;
+  static constexpr bool decays = Policy::decay_axes != 0;
+  static constexpr bool decays_by_key = has_axis(Policy::decay_axes, key_axis);
+  static constexpr bool decays_by_value = has_axis(Policy::decay_axes, value_axis);
+  static constexpr bool decays_by_element = decays_by_key && decays_by_value;
+  static constexpr bool reads_before = !reads_own<Policy>;
+  // Float32 outputs show what each of many additions to the state rounds away: each element keeps it.
+  static constexpr bool compensated = sizeof(typename Policy::Storage) == 4;
+  static_assert(layout.column_threads <= warp_size, "a warp holds whole rows of the tile");
+};
+
+}  // namespace rankone

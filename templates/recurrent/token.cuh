@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: MIT
+// A token's rows and columns: fetched from global memory a token ahead, and through the variant's formulas into shared
+// memory.
+#pragma once
+
+#include "device/math.cuh"
+#include "device/shared.cuh"
+#include "kernels/parameter.cuh"
+#include "kernels/sequence.cuh"
+#include "recurrent/policy.cuh"
+
+namespace rankone {
+
+// What formulas read at one key, value column or element of the state.
+template <class T> struct RecurrentAt {
+  const Arguments& arguments;
+  const Work& work;
+  long long position_value;
+  int key_index, column;
+  float inputs[T::inputs];
+  float query_value = 0.0f, key_value = 0.0f, value_value = 0.0f, decay_value = 1.0f, read_value = 0.0f;
+
+  RK_DEVICE float query() const { return query_value; }
+  RK_DEVICE float key() const { return key_value; }
+  RK_DEVICE float value() const { return value_value; }
+  RK_DEVICE float decay() const { return decay_value; }
+  RK_DEVICE float read() const { return read_value; }
+  RK_DEVICE float head() const { return static_cast<float>(work.head); }
+  RK_DEVICE float heads() const { return static_cast<float>(arguments.value_heads); }
+  RK_DEVICE float position() const { return static_cast<float>(position_value); }
+  template <int index> RK_DEVICE float scalar() const { return arguments.scalars[index]; }
+  template <int index> RK_DEVICE float parameter() const {
+    return load_parameter<T, index>(arguments, {work.query_head, work.head, key_index, column});
+  }
+  template <int index> RK_DEVICE float input() const { return inputs[index]; }
+};
+
+// Numbers of one key or one value column of a token, as they stand in the tensors.
+template <class T> struct RawToken {
+  float query = 0.0f, key = 0.0f, value = 0.0f;
+  float inputs[T::inputs] = {};
+
+  template <class Type>
+  static RK_DEVICE float element(const Arguments& arguments, const Work& work, int index, int head, long long token,
+                                 int column) {
+    const TensorArgument& tensor = port<T>(arguments, index);
+    return to_float(global_load<Type>(
+        global<const Type>(tensor.data) +
+        (work.batch * tensor.batch_stride + token * tensor.token_stride + head * tensor.head_stride + column)));
+  }
+  // `other_side`: the axis that these numbers do not run over.
+  template <AxisBit other_side, int index = 0>
+  RK_DEVICE void load_inputs(const Arguments& arguments, const Work& work, long long token, int column) {
+    if constexpr (index < T::input_count) {
+      using Type = typename TypeOf<T::input_types[index]>::Type;
+      constexpr unsigned axes = T::input_axes[index];
+      if constexpr (!has_axis(axes, other_side)) {
+        const int head = has_axis(axes, query_head_axis) ? work.query_head : work.head;
+        const bool has_columns = has_axis(axes, key_axis) || has_axis(axes, value_axis);
+        inputs[index] =
+            element<Type>(arguments, work, T::Ports::first_input + index, head, token, has_columns ? column : 0);
+      }
+      load_inputs<other_side, index + 1>(arguments, work, token, column);
+    }
+  }
+};
+
+// The numbers that a thread fetches and evaluates: those of every `threads`-th key and value column.
+template <class T, class Gate> struct Tokens {
+  using Storage = typename T::Storage;
+  static constexpr RecurrentLayout layout = T::layout;
+  static constexpr int keys = (layout.rows + T::threads - 1) / T::threads;
+  static constexpr int columns = (T::value_tile + T::threads - 1) / T::threads;
+  const Arguments& arguments;
+  const Work& work;
+  RawToken<T> next_keys[keys], next_columns[columns], now[columns];
+
+  RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {}
+
+  RK_DEVICE bool exists(int column) const { return work.value_column + column < T::value_dim; }
+  RK_DEVICE RecurrentAt<T> at(long long index, const RawToken<T>& raw, int key, int column) const {
+    RecurrentAt<T> at{arguments, work, token_of<T>(work.position, work.length, index), key, column, {}};
+#pragma unroll
+    for (int i = 0; i < T::inputs; ++i) at.inputs[i] = raw.inputs[i];
+    return at;
+  }
+
+  // Starts to load the `index`-th token.
+  RK_DEVICE void fetch(long long index) {
+    const long long token = token_of<T>(work.start, work.length, index);
+#pragma unroll
+    for (int i = 0; i < keys; ++i) {
+      const int key = thread_index() + i * T::threads;
+      if (key >= T::key_dim) break;
+      RawToken<T>& raw = next_keys[i];
+      raw.query = RawToken<T>::template element<Storage>(arguments, work, T::Ports::q, work.query_head, token, key);
+      if constexpr (T::reads_key)
+        raw.key = RawToken<T>::template element<Storage>(arguments, work, T::Ports::k, work.query_head, token, key);
+      raw.template load_inputs<value_axis>(arguments, work, token, key);
+    }
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      const int column = thread_index() + i * T::threads;
+      if (column >= T::value_tile || !exists(column)) break;
+      RawToken<T>& raw = next_columns[i];
+      raw.value = RawToken<T>::template element<Storage>(arguments, work, T::Ports::v, work.head, token,
+                                                         work.value_column + column);
+      raw.template load_inputs<key_axis>(arguments, work, token, work.value_column + column);
+    }
+  }
+
+  // What was fetched becomes rows and columns of the half that starts at `half`.
+  RK_DEVICE void evaluate(long long index, int half) {
+#pragma unroll
+    for (int i = 0; i < keys; ++i) {
+      const int key = thread_index() + i * T::threads;
+      if (key < T::key_dim) write_key(index, half, key, next_keys[i]);
+    }
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      now[i] = next_columns[i];
+      const int column = thread_index() + i * T::threads;
+      if (column < T::value_tile) write_column(index, half, column, now[i]);
+    }
+  }
+
+ private:
+  RK_DEVICE void store_decay(const RecurrentAt<T>& at, int high, int low, float& decay) const {
+    const Unrounded factor = unrounded_exp2(log2_decay(Gate::log_decay(at)));
+    shared_store<float>(high, factor.high);
+    shared_store<float>(low, factor.low);
+    decay = factor.high + factor.low;
+  }
+  template <int index = 0>
+  RK_DEVICE void store_inputs(int first, int stride, const RawToken<T>& raw, AxisBit other_side) const {
+    if constexpr (index < T::input_count) {
+      if (!has_axis(T::input_axes[index], other_side)) shared_store<float>(first + index * stride, raw.inputs[index]);
+      store_inputs<index + 1>(first, stride, raw, other_side);
+    }
+  }
+
+  RK_DEVICE void write_key(long long index, int half, int key, const RawToken<T>& raw) const {
+    RecurrentAt<T> at = this->at(index, raw, key, 0);
+    const int place = half + key * 4;
+    if constexpr (T::decays && !T::decays_by_value)
+      store_decay(at, place + layout.decay, place + layout.decay_low, at.decay_value);
+    if constexpr (T::decays_by_element) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
+    at.query_value = Gate::feature_map(raw.query);
+    if constexpr (T::reads_key) at.key_value = Gate::feature_map(raw.key);
+    const float written = Gate::key(at), scaled = written * Gate::write_scale(at);
+    float query = at.query_value;
+    if constexpr (T::has_query) query = Gate::query(at);
+    shared_store<float>(place + layout.query, query);
+    shared_store<float>(place + layout.key, scaled);
+    if constexpr (T::has_erase_scale) {
+      float read = written, write = written;
+      if constexpr (T::has_erase_read) read = Gate::erase_read(at);
+      if constexpr (T::has_erase_write) write = Gate::erase_write(at);
+      shared_store<float>(place + layout.erase_read, read);
+      shared_store<float>(place + layout.erase_write, write * Gate::erase_scale(at));
+    }
+    if constexpr (T::has_bonus) shared_store<float>(place + layout.bonus, query * Gate::bonus(at) * scaled);
+  }
+  RK_DEVICE void write_column(long long index, int half, int column, const RawToken<T>& raw) const {
+    const int place = half + column * 4;
+    if (!exists(column)) {
+      shared_store<float>(place + layout.value, 0.0f);
+      if constexpr (T::decays_by_value && !T::decays_by_key) {
+        shared_store<float>(place + layout.value_decay, 1.0f);
+        shared_store<float>(place + layout.value_decay_low, 0.0f);
+      }
+      return;
+    }
+    RecurrentAt<T> at = this->at(index, raw, 0, work.value_column + column);
+    at.value_value = raw.value;
+    float value = raw.value, decay = 1.0f;
+    if constexpr (T::has_value) value = Gate::value(at);
+    shared_store<float>(place + layout.value, value);
+    if constexpr (T::decays_by_value && !T::decays_by_key)
+      store_decay(at, place + layout.value_decay, place + layout.value_decay_low, decay);
+    if constexpr (T::decays_by_element) store_inputs(place + layout.value_inputs, T::value_tile * 4, raw, key_axis);
+  }
+};
+
+}  // namespace rankone

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: MIT
+// The recurrent family on the CPU device: every catalogue variant and type, sizes, packings, heads, orders of the state,
+// and every way to share the state among threads.
+#include <cstdlib>
+
+#include "codegen/space.hpp"
+#include "proof/launch.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/cpu/device.hpp"
+#include "runtime/operator_impl.hpp"
+#include "tests/kernels/cases.hpp"
+
+namespace rankone::test {
+namespace {
+
+bool whole_matrix() { return std::getenv("RANKONE_TEST_ALL") != nullptr; }
+
+class RecurrentMatrix : public testing::TestWithParam<Case> {
+ protected:
+  void run(int key_dim, int value_dim, std::uint64_t seed) {
+    const auto device_of = [](std::uint64_t each) { return cpu_device(each); };
+    constexpr int any_length = 16;
+    expect_right_at_all_lengths(GetParam(), device_of, key_dim, value_dim, any_length, seed);
+  }
+};
+
+TEST_P(RecurrentMatrix, AgreesWithTheRecurrence) { run(24, 20, 10); }
+
+TEST_P(RecurrentMatrix, AgreesAtOtherSizes) {
+  if (!whole_matrix()) GTEST_SKIP() << "part of the whole matrix: RANKONE_TEST_ALL=1, or scripts/test --all";
+  run(1, 1, 20);
+  run(21, 75, 30);
+  run(128, 32, 40);
+  run(256, 16, 50);
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, RecurrentMatrix, testing::ValuesIn(recurrent_cases()),
+                         [](const auto& info) { return info.param.name(); });
+
+Problem problem_of(const Variant& variant, const CompileOptions& options, int tokens, std::uint64_t seed) {
+  return random_problem(variant, options,
+                        {.batch = 1,
+                         .tokens = tokens,
+                         .heads = 1,
+                         .value_heads = 2,
+                         .key_dim = options.key_dim,
+                         .value_dim = options.value_dim},
+                        {.seed = seed});
+}
+
+std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
+  Launch launch(op, problem, true);
+  launch.poison();
+  launch.forward();
+  return launch.outputs();
+}
+
+TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
+  for (const Variant* variant : {&variants::kda, &variants::dfw})
+    for (const dtype type : {dtype::bf16, dtype::f32}) {
+      const CompileOptions options{.key_dim = 40,
+                                   .value_dim = 36,
+                                   .dtype = type,
+                                   .value_major_state = true,
+                                   .pins = {.family = Family::recurrent}};
+      const std::vector<Schedule> schedules = legal_schedules(*variant, options, "sm_80");
+      EXPECT_GE(schedules.size(), 10u);
+      for (const Schedule& schedule : schedules) {
+        Problem problem = problem_of(*variant, options, 9, 7);
+        const Operator one = compile_schedule(*variant, options, {schedule, "pinned"}, cpu_device(1)),
+                       other = compile_schedule(*variant, options, {schedule, "pinned"}, cpu_device(2));
+        expect_right(one, problem, std::string(variant->name.view()));
+        const std::vector<HostTensor> first = outputs_of(one, problem), second = outputs_of(other, problem);
+        for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].bytes, second[i].bytes) << first[i].name;
+      }
+    }
+}
+
+// In float32 each element of the state keeps what an addition rounds away: errors do not grow with the sequence.
+TEST(Recurrent, Float32KeepsItsDigitsOverLongSequences) {
+  const CompileOptions options{
+      .key_dim = 4, .value_dim = 4, .dtype = dtype::f32, .pins = {.family = Family::recurrent}};
+  for (const Variant* variant : {&variants::linear, &variants::gla, &variants::gated_delta})
+    for (const Inputs kind : {Inputs::random, Inputs::equal}) {
+      Problem problem = random_problem(
+          *variant, options, {.batch = 1, .tokens = 16384, .heads = 1, .value_heads = 1, .key_dim = 4, .value_dim = 4},
+          {.seed = 3, .kind = kind});
+      std::vector<HostTensor> reference = reference_outputs(problem);
+      for (const TensorError& error : verify(compile(*variant, options, cpu_device(1)), problem, reference))
+        EXPECT_LE(error.relative_error, 2e-6) << variant->name.view() << " " << error.name << " " << name_of(kind);
+    }
+}
+
+std::string refusal(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward) {
+  try {
+    const Operator op = compile(variant, options, cpu_device(1));
+    if (pass != Pass::forward) (void)op.workspace_bytes({}, pass);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(Recurrent, WhatHasNoFormInChunksSaysSo) {
+  const auto with = [](const Pins& pins) { return CompileOptions{.key_dim = 32, .value_dim = 32, .pins = pins}; };
+  EXPECT_EQ(refusal(variants::kda, with({})), "");
+  const std::string pinned = refusal(variants::kda, with({.family = Family::portable}));
+  EXPECT_NE(pinned.find("has no form in chunks for what is erased of the state"), std::string::npos) << pinned;
+  EXPECT_NE(pinned.find("family=recurrent"), std::string::npos) << pinned;
+  const std::string chunk = refusal(variants::kda, with({.chunk = 32}));
+  EXPECT_NE(chunk.find("chunk"), std::string::npos) << chunk;
+  const std::string states = refusal(variants::kda, with({}), Pass::states);
+  EXPECT_NE(states.find("states are handed on and joined by decays alone"), std::string::npos) << states;
+}
+
+}  // namespace
+}  // namespace rankone::test

@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: MIT
+// The oracle against the catalogue's recurrences in another form: each token's transition as one K x K matrix, or as a
+// factor for each element of the state.
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <rankone/dsl.hpp>
+
+#include "proof/oracle/oracle.hpp"
+#include "tests/proof/oracle/array.hpp"
+
+using namespace rankone;
+
+namespace {
+
+constexpr int T = 7, K = 3, V = 2;
+using Row = std::vector<double>;
+using Matrix = std::vector<Row>;
+
+// What a token does to the state: S = transition S * factors + key^T value.
+struct Token {
+  Matrix transition, factors;
+  Row key, value;
+};
+
+double softplus(double x) { return std::log1p(std::exp(x)); }
+double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+
+// One head's tensors of random numbers.
+struct Call {
+  std::mt19937 source{17};
+  Array q = Array::random({1, T, 1, K}, source), k = Array::random({1, T, 1, K}, source),
+        v = Array::random({1, T, 1, V}, source), initial = Array::random({1, 1, K, V}, source), o{{1, T, 1, V}},
+        final_state{{1, 1, K, V}};
+  std::map<std::string, Array> inputs{};
+
+  Call& with(const std::string& name, std::vector<std::int64_t> shape, double low, double high) {
+    inputs.emplace(name, Array::random(std::move(shape), source, low, high));
+    return *this;
+  }
+  Call& per_head(const std::string& name, double low, double high) { return with(name, {1, T, 1}, low, high); }
+  Call& per_key(const std::string& name, double low = -1, double high = 1) {
+    return with(name, {1, T, 1, K}, low, high);
+  }
+  Call& per_value(const std::string& name, double low = -1, double high = 1) {
+    return with(name, {1, T, 1, V}, low, high);
+  }
+  // Element `i` of a token's row.
+  double at(const std::string& name, int t, int i = 0) {
+    Array& array = name == "k" ? k : name == "v" ? v : inputs.at(name);
+    const std::int64_t width = array.shape.size() > 3 ? array.shape[3] : 1;
+    return array[t * width + i];
+  }
+  double of(const std::string& parameter, int i) { return inputs.at(parameter)[i]; }
+
+  Token plain(int t) {
+    Token token{Matrix(K, Row(K, 0.0)), Matrix(K, Row(V, 1.0)), Row(K), Row(V)};
+    for (int i = 0; i < K; ++i) token.transition[i][i] = 1, token.key[i] = at("k", t, i);
+    for (int j = 0; j < V; ++j) token.value[j] = at("v", t, j);
+    return token;
+  }
+  void run(const Variant& variant) {
+    ForwardArguments arguments{.q = q.tensor(), .k = k.tensor(), .v = v.tensor()};
+    for (auto& [name, array] : inputs) arguments.inputs.push_back({name, array.tensor()});
+    arguments.initial_state = initial.tensor();
+    arguments.o = o.tensor();
+    arguments.final_state = final_state.tensor();
+    oracle_forward(variant, {}, arguments);
+  }
+};
+
+Row product(const Row& row, const Matrix& matrix) {
+  Row result(matrix.front().size(), 0.0);
+  for (std::size_t i = 0; i < matrix.size(); ++i)
+    for (std::size_t j = 0; j < result.size(); ++j) result[j] += row[i] * matrix[i][j];
+  return result;
+}
+
+// What is read at a token, of the states before and after it.
+using Read = std::function<Row(const Row& query, const Matrix& before, const Matrix& after, int t)>;
+Row read_after(const Row& query, const Matrix&, const Matrix& after, int) { return product(query, after); }
+
+void expect_agreement(Call& call, const Variant& variant, const std::function<Token(int)>& token_of,
+                      const Read& read = read_after) {
+  call.run(variant);
+  const double scale = variant.scale_ != 0 ? variant.scale_ : 1 / std::sqrt(K);
+  Matrix state(K, Row(V));
+  for (int i = 0; i < K; ++i)
+    for (int j = 0; j < V; ++j) state[i][j] = call.initial[i * V + j];
+  for (int step = 0; step < T; ++step) {
+    const int t = variant.reversed_ ? T - 1 - step : step;
+    const Token token = token_of(t);
+    const Matrix before = state;
+    for (int i = 0; i < K; ++i) {
+      const Row moved = product(token.transition[i], before);
+      for (int j = 0; j < V; ++j) state[i][j] = moved[j] * token.factors[i][j] + token.key[i] * token.value[j];
+    }
+    Row query(K);
+    for (int i = 0; i < K; ++i) query[i] = scale * call.q[t * K + i];
+    const Row o = read(query, before, state, t);
+    for (int j = 0; j < V; ++j) EXPECT_NEAR(call.o[t * V + j], o[j], 1e-13) << variant.name.view() << " " << t;
+  }
+  for (int i = 0; i < K; ++i)
+    for (int j = 0; j < V; ++j) EXPECT_NEAR(call.final_state[i * V + j], state[i][j], 1e-13) << variant.name.view();
+}
+
+// (I - scale at^T from) with what stands before it decayed by key.
+Matrix erasure(const Row& at, const Row& from, double scale, const Row& decays) {
+  Matrix matrix(K, Row(K));
+  for (int i = 0; i < K; ++i)
+    for (int j = 0; j < K; ++j) matrix[i][j] = ((i == j) - scale * at[i] * from[j]) * decays[j];
+  return matrix;
+}
+
+TEST(Transition, DeltaRules) {
+  Call delta, gated, kda;
+  delta.per_head("beta", 0, 2);
+  expect_agreement(delta, variants::delta, [&](int t) {
+    Token token = delta.plain(t);
+    token.transition = erasure(token.key, token.key, delta.at("beta", t), Row(K, 1));
+    for (double& each : token.key) each *= delta.at("beta", t);
+    return token;
+  });
+  gated.per_head("beta", 0, 1).per_head("g", -2, 0);
+  expect_agreement(gated, variants::gated_delta, [&](int t) {
+    Token token = gated.plain(t);
+    token.transition = erasure(token.key, token.key, gated.at("beta", t), Row(K, std::exp(gated.at("g", t))));
+    for (double& each : token.key) each *= gated.at("beta", t);
+    return token;
+  });
+  kda.per_head("beta", 0, 1).per_key("g", -2, 0);
+  expect_agreement(kda, variants::kda, [&](int t) {
+    Token token = kda.plain(t);
+    Row decays(K);
+    for (int i = 0; i < K; ++i) decays[i] = std::exp(kda.at("g", t, i));
+    token.transition = erasure(token.key, token.key, kda.at("beta", t), decays);
+    for (double& each : token.key) each *= kda.at("beta", t);
+    return token;
+  });
+}
+
+TEST(Transition, GatesOfKeysThatEraseAndOfValuesThatAreWritten) {
+  Call call;
+  call.per_key("g", -2, 0).per_key("b", 0, 1).per_value("w", 0, 1);
+  expect_agreement(call, variants::gdn2, [&](int t) {
+    Token token = call.plain(t);
+    Row decays(K), from(K);
+    for (int i = 0; i < K; ++i) decays[i] = std::exp(call.at("g", t, i)), from[i] = call.at("b", t, i) * token.key[i];
+    token.transition = erasure(token.key, from, 1, decays);
+    for (int j = 0; j < V; ++j) token.value[j] *= call.at("w", t, j);
+    return token;
+  });
+}
+
+TEST(Transition, VectorsOfTheirOwnReadTheStateBeforeItDecays) {
+  for (const auto& [variant, decay] :
+       {std::pair(variants::rwkv7, "w"), std::pair(variants::dplr, "gk"), std::pair(variants::iplr, "")}) {
+    Call call;
+    call.per_key("a").per_key("b");
+    const std::string name = decay;
+    if (!name.empty()) call.per_key(name, -2, 0);
+    expect_agreement(call, variant, [&](int t) {
+      Token token = call.plain(t);
+      for (int i = 0; i < K; ++i) {
+        token.transition[i][i] = name.empty() ? 1 : std::exp(call.at(name, t, i));
+        for (int j = 0; j < K; ++j) token.transition[i][j] += call.at("b", t, i) * call.at("a", t, j);
+      }
+      return token;
+    });
+  }
+  Call call;
+  call.per_head("g", -2, 0).per_head("beta", 0, 1).per_key("p");
+  expect_agreement(call, variants::comba, [&](int t) {
+    Token token = call.plain(t);
+    for (int i = 0; i < K; ++i) {
+      token.transition[i][i] = std::exp(call.at("g", t));
+      for (int j = 0; j < K; ++j) token.transition[i][j] -= call.at("beta", t) * token.key[i] * call.at("p", t, j);
+    }
+    for (double& each : token.key) each *= call.at("beta", t);
+    return token;
+  });
+}
+
+TEST(Transition, BonusesStandInForATokensOwnWrite) {
+  for (const Variant& variant : {variants::rwkv5, variants::rwkv6}) {
+    const bool is_static = variant == variants::rwkv5;
+    Call call;
+    if (is_static)
+      call.with("w", {1, K}, -2, 0);
+    else
+      call.per_key("w", -2, 0);
+    call.with("u", {1, K}, -1, 1);
+    expect_agreement(
+        call, variant,
+        [&](int t) {
+          Token token = call.plain(t);
+          for (int i = 0; i < K; ++i)
+            token.transition[i][i] = std::exp(is_static ? call.of("w", i) : call.at("w", t, i));
+          return token;
+        },
+        [&](const Row& query, const Matrix& before, const Matrix&, int t) {
+          Matrix read = before;
+          for (int i = 0; i < K; ++i)
+            for (int j = 0; j < V; ++j) read[i][j] += call.of("u", i) * call.at("k", t, i) * call.at("v", t, j);
+          return product(query, read);
+        });
+  }
+}
+
+TEST(Transition, ElementsOfTheStateDecayEachAtItsOwnPace) {
+  Call outer;
+  outer.per_key("a").per_value("b");
+  expect_agreement(outer, variants::dfw, [&](int t) {
+    Token token = outer.plain(t);
+    for (int i = 0; i < K; ++i)
+      for (int j = 0; j < V; ++j) token.factors[i][j] = sigmoid(outer.at("a", t, i)) * sigmoid(outer.at("b", t, j));
+    return token;
+  });
+  Call scan;
+  scan.per_value("dt").with("dt_bias", {1, V}, -1, 1).with("A_log", {1, K, V}, -1, 1).with("D", {1, V}, -1, 1);
+  const auto step = [&](int t, int j) { return softplus(scan.at("dt", t, j) + scan.of("dt_bias", j)); };
+  expect_agreement(
+      scan, variants::mamba1,
+      [&](int t) {
+        Token token = scan.plain(t);
+        for (int i = 0; i < K; ++i)
+          for (int j = 0; j < V; ++j)
+            token.factors[i][j] = std::exp(-std::exp(scan.of("A_log", i * V + j)) * step(t, j));
+        for (int j = 0; j < V; ++j) token.value[j] *= step(t, j);
+        return token;
+      },
+      [&](const Row& query, const Matrix&, const Matrix& after, int t) {
+        Row read = product(query, after);
+        for (int j = 0; j < V; ++j) read[j] += scan.of("D", j) * scan.at("v", t, j);
+        return read;
+      });
+}
+
+TEST(Transition, ATemperedGateForgetsAndSelects) {
+  Call call;
+  call.per_key("x").per_key("t");
+  expect_agreement(call, variants::rodimus, [&](int t) {
+    Token token = call.plain(t);
+    for (int i = 0; i < K; ++i) {
+      const double gate = softplus(call.at("x", t, i)), temperature = sigmoid(call.at("t", t, i));
+      token.transition[i][i] = std::exp(-gate * temperature);
+      token.key[i] *= std::pow(gate, temperature);
+    }
+    return token;
+  });
+}
+
+// Of values alone, exclusive, reversed, with a query of its own.
+TEST(Transition, OtherReadsAndWalks) {
+  for (const bool exclusive : {false, true})
+    for (const bool reversed : {false, true}) {
+      Variant variant = rankone::variant("other").decay(per_value(input("g"))).query(2 * query() - key());
+      if (exclusive) variant = variant.exclusive();
+      if (reversed) variant = variant.reversed();
+      Call call;
+      call.per_value("g", -2, 0);
+      expect_agreement(
+          call, variant,
+          [&](int t) {
+            Token token = call.plain(t);
+            for (int i = 0; i < K; ++i)
+              for (int j = 0; j < V; ++j) token.factors[i][j] = std::exp(call.at("g", t, j));
+            return token;
+          },
+          [&](const Row& query, const Matrix& before, const Matrix& after, int t) {
+            Row own = query;
+            for (int i = 0; i < K; ++i) own[i] = 2 * query[i] - call.at("k", t, i) / std::sqrt(K);
+            return product(own, exclusive ? before : after);
+          });
+    }
+}
+
+}  // namespace
