@@ -92,18 +92,28 @@ class Refusal {
 
   [[noreturn]] void refuse_unserved(const KernelFamily& family) const {
     auto [reason, accepted] = family.why_not_served(target_);
-    // What asks for this family: itself, or a value that others lack.
-    std::string place = "pins.family";
+    const bool in_chunks = portable_family.why_not_served(target_).reason.empty();
+    const KernelFamily& other = in_chunks ? portable_family : recurrent_family;
+    // What asks for this family: itself, or values that the one lacks which serves in its place.
+    std::vector<const Knob*> lacked;
     for (const Knob* knob : pinned_)
-      if (!pins_.family && !is_known(portable_family, *knob)) {
-        accepted += ", or " + std::string(knob->name) + " of " +
-                    (row_of(portable_family, *knob) != nullptr ? text_of(*row_of(portable_family, *knob))
-                                                               : text_of(*knob, knob->get(Schedule{})));
-        place = place_of(*knob);
-        break;
-      }
-    if (pins_.family && portable_family.why_not_served(target_).reason.empty()) accepted += ", or family=portable";
+      if (!is_known(other, *knob)) lacked.push_back(knob);
+    if (!in_chunks)
+      for (const Knob* knob : lacked)
+        accepted += (knob == lacked.front() ? " with " : " and ") + taken_by(other, *knob);
+    else if (pins_.family)
+      accepted += ", or family=portable";
+    else if (!lacked.empty())
+      accepted += ", or " + taken_by(other, *lacked.front());
+    const std::string place = pins_.family || lacked.empty() ? "pins.family" : place_of(*lacked.front());
     throw Error(ErrorCode::unsupported, reason, to_string(pins_) + " with " + sizes(), accepted, place);
+  }
+  // "chunk of 32, 64"; "no chunk" where the family has none.
+  static std::string taken_by(const KernelFamily& family, const Knob& knob) {
+    const std::string name(knob.name);
+    if (const KnobRow* row = row_of(family, knob)) return name + " of " + text_of(*row);
+    const int tacit = knob.get(Schedule{});
+    return knows(family, knob, tacit) ? name + " of " + text_of(knob, tacit) : "no " + name;
   }
 
   [[noreturn]] void refuse_unfit() const {

@@ -97,6 +97,25 @@ TEST(Pins, AreRefusedWhereNothingFits) {
   EXPECT_TRUE(holds(refused(options, variant("pinned").chunk(64)), "pinned twice"));
 }
 
+// What a refusal says is accepted is not refused again.
+TEST(Pins, OfChunksAreRefusedByWhatServesWithoutThem) {
+  const auto refused = [](const Pins& pins) {
+    CompileOptions options = square_128;
+    options.pins = pins;
+    return refusal_of([&] { default_schedule(variants::delta, options, "sm_90a"); });
+  };
+  const auto accepts = [](const std::string& text, const char* accepted) { return text.ends_with(accepted); };
+  EXPECT_TRUE(refused({.chunk = 32}).starts_with("pins.chunk: ")) << refused({.chunk = 32});
+  EXPECT_TRUE(accepts(refused({.chunk = 32}), "accepted: family=recurrent with no chunk")) << refused({.chunk = 32});
+  EXPECT_TRUE(accepts(refused({.family = Family::portable, .chunk = 32, .warps = 3}),
+                      "accepted: family=recurrent with no chunk and warps of 1, 2, 4, 8"))
+      << refused({.family = Family::portable, .chunk = 32, .warps = 3});
+  EXPECT_TRUE(accepts(refused({.cluster = 2}), "accepted: family=recurrent with cluster of 1"))
+      << refused({.cluster = 2});
+  EXPECT_TRUE(accepts(refused({.family = Family::hopper}), "accepted: family=recurrent"))
+      << refused({.family = Family::hopper});
+}
+
 TEST(Options, AreCheckedFirst) {
   const auto refused = [](CompileOptions options) {
     return refusal_of([&] { default_schedule(variants::gla, options, "sm_90a"); });
@@ -195,7 +214,8 @@ TEST(Prepared, IsRefusedWithTheReason) {
   expect(variants::gla, {.key_dim = 256, .pins = {.chunk = 64, .prepared = true}}, "sm_90a", "beyond K = 128",
          "accepted: chunk of 32", "pins.chunk");
   expect(variants::gla, {.pins = {.warps = 4, .prepared = true}}, "sm_90a", "no kernel family takes all",
-         "given warps=4 prepared=true", "warps of 1 to 16 (portable); 1, 2, 4, 8 (recurrent), and prepared of false, true (hopper)");
+         "given warps=4 prepared=true",
+         "warps of 1 to 16 (portable); 1, 2, 4, 8 (recurrent), and prepared of false, true (hopper)");
 }
 
 // Why a cluster is not to be had: the type, the number of keys, the tiles.
@@ -238,6 +258,14 @@ TEST(Pins, AreOfTheForwardPass) {
   ASSERT_EQ(forward.level, Level::segment);
   const Schedule states = states_schedule(pinned, square_128, "sm_90a", forward);
   EXPECT_EQ(lower(pinned, square_128, states, "sm_90a", Pass::states).kernels.size(), 2u);
+}
+
+// Nobody pinned a family: the pass is what is refused.
+TEST(Pins, AreNotBlamedForAPassThatAVariantLacks) {
+  const Program forward = program_of(variants::delta, square_128, "sm_90a");
+  const std::string refused = refusal_of([&] { lower_beside(forward, Pass::states); });
+  EXPECT_TRUE(holds(refused, "states are handed on and joined by decays alone")) << refused;
+  EXPECT_TRUE(holds(refused, "given states; accepted: the pass forward")) << refused;
 }
 
 TEST(Prepared, IsTheDefaultOfManyKeys) {
