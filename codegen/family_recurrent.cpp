@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The recurrent kernel family: it serves whatever can be declared; what fits into a block.
+#include <rankone/dsl/decay_sides.hpp>
+
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
 #include "codegen/policy_lines.hpp"
@@ -25,6 +27,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
     if (!slot.has_domains && slot.absent.empty())
       given.emplace_back("has_" + std::string(slot.name), source.variant.has(slot.formula));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
+  given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
   lines.flags(given);
 }
 

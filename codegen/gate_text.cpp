@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 
+#include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/describe.hpp>
 #include <rankone/dsl/operations.hpp>
 #include <rankone/error.hpp>
@@ -46,7 +47,17 @@ class GateWriter {
 
   std::string run() {
     text_ = "struct Gate {\n";
-    for (const Slot& slot : formula_slots) formula(slot, program_.variant.formula(slot.formula));
+    // Of a decay that is a product, each factor is worth an exponential a key or a column instead of one an element.
+    const DecaySides sides = decay_sides(program_.variant);
+    for (const Slot& slot : formula_slots)
+      if (!sides || slot.formula != Formula::decay) formula(slot, program_.variant.formula(slot.formula));
+    if (sides) {
+      Slot slot = slot_of(Formula::decay);
+      slot.name = "log_decay_of_key", slot.caption = "log-decay of a key";
+      formula(slot, sides.of_keys);
+      slot.name = "log_decay_of_value", slot.caption = "log-decay of a value column";
+      formula(slot, sides.of_values);
+    }
     return text_ + "};\n";
   }
 

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Kernels of the recurrent family.
+#include <rankone/dsl/decay_sides.hpp>
+
 #include "codegen/kernels.hpp"
 #include "templates/recurrent/layout.cuh"
 
@@ -7,7 +9,7 @@ namespace rankone {
 
 RecurrentLayout recurrent_layout(const KernelSource& source) {
   const Variant& variant = source.variant;
-  const bool is_full = variant.decays_by_key() && variant.decays_by_value();
+  const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
   const std::size_t inputs = ports_of(ports(variant, source.options), PortRole::gate).size();
   return make_recurrent_layout({.warps = source.schedule.warps,
                                 .key_dim = source.options.key_dim,

@@ -9,8 +9,9 @@
 namespace rankone {
 
 template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
-  constexpr bool is_full = has_axis(Policy::decay_axes, key_axis) && has_axis(Policy::decay_axes, value_axis);
-  return {Policy::warps, Policy::key_dim, Policy::value_tile, is_full ? Policy::input_count : 0};
+  constexpr bool by_key = has_axis(Policy::decay_axes, key_axis), by_value = has_axis(Policy::decay_axes, value_axis);
+  constexpr bool by_element = by_key && by_value && !Policy::decays_on_both_sides;
+  return {Policy::warps, Policy::key_dim, Policy::value_tile, by_element ? Policy::input_count : 0};
 }
 
 template <class Policy> struct RecurrentTraits : Policy {
@@ -18,10 +19,12 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr int threads = layout.threads;
   static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
   static constexpr int inputs = Policy::input_count > 0 ? Policy::input_count : 1;
-  static constexpr bool decays = Policy::decay_axes != 0;
-  static constexpr bool decays_by_key = has_axis(Policy::decay_axes, key_axis);
-  static constexpr bool decays_by_value = has_axis(Policy::decay_axes, value_axis);
-  static constexpr bool decays_by_element = decays_by_key && decays_by_value;
+  // Each element of the state at its own pace; or else what rows of keys decay by, and columns of values.
+  static constexpr bool decays_by_element = has_axis(Policy::decay_axes, key_axis) &&
+                                            has_axis(Policy::decay_axes, value_axis) && !Policy::decays_on_both_sides;
+  static constexpr bool columns_decay = !decays_by_element && has_axis(Policy::decay_axes, value_axis);
+  static constexpr bool rows_decay =
+      !decays_by_element && Policy::decay_axes != 0 && (!columns_decay || Policy::decays_on_both_sides);
   static constexpr bool reads_before = !reads_own<Policy>;
   // Float32 outputs show what each of many additions to the state rounds away: each element keeps it.
   static constexpr bool compensated = sizeof(typename Policy::Storage) == 4;

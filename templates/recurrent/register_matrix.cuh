@@ -75,25 +75,23 @@ template <class T, class Gate> struct RegisterMatrix {
 
   // values *= the token's decays.
   RK_DEVICE void decay(long long position, int half) {
-    if constexpr (!T::decays) return;
+    if constexpr (T::decay_axes == 0) return;
     Columns high, low;
-    if constexpr (T::decays_by_value && !T::decays_by_key) {
+    if constexpr (T::columns_decay) {
       high = load_columns(half + layout.value_decay + first_column * 4);
       low = load_columns(half + layout.value_decay_low + first_column * 4);
     }
     for_each_row(first_row, [&](int row, int i) {
       if (!has_row(row)) return;
-      Unrounded factor{};
-      if constexpr (!T::decays_by_value)
-        factor = {shared_load<float>(half + layout.decay + row * 4),
+      Unrounded of_row{};
+      if constexpr (T::rows_decay)
+        of_row = {shared_load<float>(half + layout.decay + row * 4),
                   shared_load<float>(half + layout.decay_low + row * 4)};
 #pragma unroll
       for (int j = 0; j < thread_columns; ++j) {
-        if constexpr (T::decays_by_element)
-          factor = decay_of(position, half, row, first_column + j);
-        else if constexpr (T::decays_by_value)
-          factor = {high.value[j], low.value[j]};
-        multiply(i, j, factor);
+        if constexpr (T::decays_by_element) multiply(i, j, decay_of(position, half, row, first_column + j));
+        if constexpr (T::rows_decay) multiply(i, j, of_row);
+        if constexpr (T::columns_decay) multiply(i, j, {high.value[j], low.value[j]});
       }
     });
   }

@@ -125,11 +125,12 @@ template <class T, class Gate> struct Tokens {
   }
 
  private:
-  RK_DEVICE void store_decay(const RecurrentAt<T>& at, int high, int low, float& decay) const {
-    const Unrounded factor = unrounded_exp2(log2_decay(Gate::log_decay(at)));
+  // Returns the decay.
+  static RK_DEVICE float store_decay(float log_decay, int high, int low) {
+    const Unrounded factor = unrounded_exp2(log2_decay(log_decay));
     shared_store<float>(high, factor.high);
     shared_store<float>(low, factor.low);
-    decay = factor.high + factor.low;
+    return factor.high + factor.low;
   }
   template <int index = 0>
   RK_DEVICE void store_inputs(int first, int stride, const RawToken<T>& raw, AxisBit other_side) const {
@@ -142,8 +143,14 @@ template <class T, class Gate> struct Tokens {
   RK_DEVICE void write_key(long long index, int half, int key, const RawToken<T>& raw) const {
     RecurrentAt<T> at = this->at(index, raw, key, 0);
     const int place = half + key * 4;
-    if constexpr (T::decays && !T::decays_by_value)
-      store_decay(at, place + layout.decay, place + layout.decay_low, at.decay_value);
+    if constexpr (T::rows_decay) {
+      float log_decay;
+      if constexpr (T::decays_on_both_sides)
+        log_decay = Gate::log_decay_of_key(at);
+      else
+        log_decay = Gate::log_decay(at);
+      at.decay_value = store_decay(log_decay, place + layout.decay, place + layout.decay_low);
+    }
     if constexpr (T::decays_by_element) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
     at.query_value = Gate::feature_map(raw.query);
     if constexpr (T::reads_key) at.key_value = Gate::feature_map(raw.key);
@@ -165,7 +172,7 @@ template <class T, class Gate> struct Tokens {
     const int place = half + column * 4;
     if (!exists(column)) {
       shared_store<float>(place + layout.value, 0.0f);
-      if constexpr (T::decays_by_value && !T::decays_by_key) {
+      if constexpr (T::columns_decay) {
         shared_store<float>(place + layout.value_decay, 1.0f);
         shared_store<float>(place + layout.value_decay_low, 0.0f);
       }
@@ -173,11 +180,17 @@ template <class T, class Gate> struct Tokens {
     }
     RecurrentAt<T> at = this->at(index, raw, 0, work.value_column + column);
     at.value_value = raw.value;
-    float value = raw.value, decay = 1.0f;
+    float value = raw.value;
     if constexpr (T::has_value) value = Gate::value(at);
     shared_store<float>(place + layout.value, value);
-    if constexpr (T::decays_by_value && !T::decays_by_key)
-      store_decay(at, place + layout.value_decay, place + layout.value_decay_low, decay);
+    if constexpr (T::columns_decay) {
+      float log_decay;
+      if constexpr (T::decays_on_both_sides)
+        log_decay = Gate::log_decay_of_value(at);
+      else
+        log_decay = Gate::log_decay(at);
+      store_decay(log_decay, place + layout.value_decay, place + layout.value_decay_low);
+    }
     if constexpr (T::decays_by_element) store_inputs(place + layout.value_inputs, T::value_tile * 4, raw, key_axis);
   }
 };

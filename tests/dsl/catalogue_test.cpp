@@ -36,6 +36,16 @@ static_assert(scalars_of(variants::lightning).index_of("layer") == 0 &&
 static_assert(!reads_key(variants::hgrn2) && reads_key(variants::gla));
 static_assert(variants::mamba2.scale_ == 1 && variants::gla.scale_ == 0);
 
+// A decay of elements that is a product of two, in whatever order its terms stand; what stands for no side is the keys'.
+constexpr Expression of_key = -exp(input("a", value_head_axis | key_axis)),
+                     of_value = -exp(input("b", value_head_axis | value_axis)),
+                     of_head = -exp(param("c", value_head_axis));
+constexpr DecaySides of_terms = decay_sides(variant("terms").decay(full(of_value + (of_head + of_key) + of_value / 2)));
+static_assert(of_terms.of_keys == of_head + of_key && of_terms.of_values == of_value + of_value / 2);
+static_assert(decay_sides(variants::dfw) && !decay_sides(variants::mamba1) && !decay_sides(variants::gla));
+static_assert(!decay_sides(variant("product").decay(full(of_key * of_value))));
+static_assert(!decay_sides(variant("keys").decay(full(of_key + of_head))));
+
 TEST(Catalogue, LogDecays) {
   const auto of = [](const char* name) { return find_variant(name)->formula(Formula::decay); };
   for (int h = 0; h < 16; ++h)
