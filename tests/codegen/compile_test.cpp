@@ -12,6 +12,7 @@
 #include <map>
 #include <set>
 
+#include "codegen/bounds.hpp"
 #include "codegen/manifest.hpp"
 #include "codegen/names.hpp"
 #include "runtime/cpu/host_compiler.hpp"
@@ -65,7 +66,7 @@ std::vector<Case> cases(const Variant& variant, Level level) {
     if (arch == "sm_90a" && level == Level::serial)
       for (const Sizes sizes : {aligned, half})
         list.push_back({options_of(sizes, dtype::f16, Precision::tf32, level), arch});
-    if (all && arch == "sm_90a" && level == Level::serial)
+    if (all && arch == "sm_90a" && level == Level::serial && why_beyond_f16(variant).empty())
       list.push_back({options_of(aligned, dtype::f16, Precision::tf32, Level::segment), arch});
     if (all || (arch == "sm_80" && level == Level::serial)) {
       add(arch, aligned, dtype::f16);
