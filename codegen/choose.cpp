@@ -192,6 +192,7 @@ Schedule states_schedule(const Variant& variant, const CompileOptions& options, 
 
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const Schedule& forward) {
+  require_admitted(variant, pass);
   switch (pass) {
     case Pass::forward: return forward;
     case Pass::states: return states_schedule(variant, options, arch, forward);

@@ -37,13 +37,13 @@ std::span<const KernelFamily* const> kernel_families() {
 }
 
 std::vector<const KernelFamily*> families_for(const Target& target, const Pins& pins) {
+  const auto all = kernel_families();
+  const auto serves = [&](const KernelFamily* family) { return family->why_not_served(target).reason.empty(); };
+  const bool needs_last =
+      std::ranges::none_of(all, [&](const KernelFamily* family) { return !family->is_last_resort && serves(family); });
   std::vector<const KernelFamily*> families;
-  bool is_served = false;
-  for (const KernelFamily* family : kernel_families()) {
-    const bool is_wanted = pins.family ? *pins.family == family->family : !(family->is_last_resort && is_served);
-    if (is_wanted) families.push_back(family);
-    is_served = is_served || family->why_not_served(target).reason.empty();
-  }
+  for (const KernelFamily* family : all)
+    if (pins.family ? *pins.family == family->family : family->is_last_resort == needs_last) families.push_back(family);
   return families;
 }
 
@@ -91,16 +91,6 @@ std::string why_unfit(const Target& target, const Schedule& schedule) {
     if (row.why_not != nullptr)
       if (std::string reason = row.why_not(context, schedule); !reason.empty()) return reason;
   return family.why_too_large(target, schedule);
-}
-
-std::string why_without_chunks(const Variant& variant) {
-  if (variant.has(Formula::erase)) return "what is erased of the state";
-  if (variant.decays_by_value()) return "decays of value columns";
-  if (variant.reads_before()) return "reads of the state before a token";
-  if (variant.reversed_) return "a walk from the last token to the first";
-  for (const Formula formula : {Formula::query, Formula::value, Formula::output})
-    if (variant.has(formula)) return "a formula for the " + std::string(slot_of(formula).caption);
-  return {};
 }
 
 std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits) {

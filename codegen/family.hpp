@@ -52,7 +52,8 @@ extern const KernelFamily portable_family, hopper_family, recurrent_family;
 
 // In order of preference: what the first can run, it runs faster.
 std::span<const KernelFamily* const> kernel_families();
-// Those among which a schedule is chosen, in order of preference: the pinned one, or all but last resorts that nobody needs.
+// Those among which a schedule is chosen, in order of preference: the pinned one, or all but last resorts, or these alone where
+// no other family serves.
 std::vector<const KernelFamily*> families_for(const Target& target, const Pins& pins);
 // Throws Error for a number that is no family.
 const KernelFamily& family_of(Family family);
@@ -66,9 +67,6 @@ std::span<const Knob* const> all_knobs();
 
 // Why the schedule cannot run, whatever is pinned; empty where it can.
 std::string why_unfit(const Target& target, const Schedule& schedule);
-
-// What a variant has for which there is no form in chunks yet, in words; empty where there is nothing.
-std::string why_without_chunks(const Variant& variant);
 
 // For all families: a sentence where a block takes more shared memory than there is.
 std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits);

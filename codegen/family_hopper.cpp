@@ -10,8 +10,8 @@ namespace {
 
 Unserved why_not_served(const Target& target) {
   const auto& [variant, options, limits] = target;
-  if (const std::string part = why_without_chunks(variant); !part.empty())
-    return {"the Hopper family has no form in chunks for " + part, "family=recurrent"};
+  if (const std::string_view part = part_without_chunks(variant); !part.empty())
+    return {"the Hopper family has no form in chunks for " + std::string(part), "family=recurrent"};
   const auto fits = [](int size) { return size % 16 == 0 && size >= 32; };
   if (limits.arch != "sm_90a" || (options.dtype != dtype::bf16 && options.dtype != dtype::f16) ||
       !fits(options.key_dim) || !fits(options.value_dim))

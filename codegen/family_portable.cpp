@@ -14,7 +14,7 @@ constexpr int working_registers = 64;  // that a thread needs beside its part of
 constexpr int fewest_columns = 16;     // of a warp that owns any
 
 Unserved why_not_served(const Target& target) {
-  const std::string part = why_without_chunks(target.variant);
+  const std::string part(part_without_chunks(target.variant));
   return part.empty() ? Unserved{}
                       : Unserved{"the portable family has no form in chunks for " + part, "family=recurrent"};
 }

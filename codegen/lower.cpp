@@ -43,17 +43,21 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
 }
 
 std::string why_not_admitted(const Variant& variant, Pass pass) {
-  const std::string part = pass == Pass::forward ? "" : why_without_chunks(variant);
+  const std::string part(pass == Pass::forward ? "" : part_without_chunks(variant));
   return part.empty() ? "" : "states are handed on and joined by decays alone, and this variant has " + part;
+}
+
+void require_admitted(const Variant& variant, Pass pass) {
+  if (const std::string reason = why_not_admitted(variant, pass); !reason.empty())
+    throw Error(ErrorCode::unsupported, reason, std::string(name_in(pass_names, pass)), "the pass forward",
+                std::string(variant.name.view()));
 }
 
 Program lower(const Variant& variant, const CompileOptions& options, const Schedule& schedule, std::string_view arch,
               Pass pass) {
   validate(variant);
   check_options(variant, options);
-  if (const std::string reason = why_not_admitted(variant, pass); !reason.empty())
-    throw Error(ErrorCode::unsupported, reason, std::string(name_in(pass_names, pass)), "the pass forward",
-                std::string(variant.name.view()));
+  require_admitted(variant, pass);
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
   // Pins are the forward pass's; combining has nothing to schedule.

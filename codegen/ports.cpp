@@ -100,6 +100,13 @@ Port log_decay_total(const Variant& variant, bool combines) {
           .absent = "not wanted"};
 }
 
+Port start_positions() {
+  Port port = list_port("start_positions", PortRole::index, Axis::sequences, TypeRule::fixed,
+                        "position() of each sequence's first token", "zeros");
+  port.positions = true;
+  return port;
+}
+
 std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& options, Pass pass) {
   using enum PortRole;
   const bool combines = pass == Pass::combine;
@@ -110,9 +117,7 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
           // Before what counts sequences.
           {list_port("cu_seqlens", packing, Axis::offsets, TypeRule::integer,
                      "where packed sequences begin and end, then B = 1", "N = B, T tokens each")},
-          {list_port("start_positions", PortRole::index, Axis::sequences, TypeRule::fixed,
-                     "position() of each sequence's first token", "zeros"),
-           over_tokens, reads_position(variant)},
+          {start_positions(), over_tokens, reads_position(variant)},
           {initial_state(variant, options, combines), every_pass},
           {token_port("o", output, Axis::value_heads, Axis::value, type), in(Pass::forward)},
           {final_state(options, combines), every_pass},

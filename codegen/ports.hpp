@@ -46,6 +46,7 @@ struct Port {
   bool writable = false;
   bool updated = false;  // writable, and read before
   bool optional = false;
+  bool positions = false;     // each element is where a sequence goes on
   std::string_view needs{};   // the port that has to be given with this one
   std::string_view holds{};   // for people; empty where the name says it
   std::string_view absent{};  // what its absence means

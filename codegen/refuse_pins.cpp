@@ -54,9 +54,10 @@ class Refusal {
   // A value that no family has, or values that no family has together.
   [[noreturn]] void refuse_unknown() const {
     const std::string who =
-        pins_.family ? std::string(wanted_.front()->title) + " does not take" : "no kernel family takes";
+        wanted_.size() == 1 ? std::string(wanted_.front()->title) + " does not take" : "no kernel family takes";
     for (const Knob* knob : pinned_) {
       if (std::any_of(wanted_.begin(), wanted_.end(), [&](auto* family) { return is_known(*family, *knob); })) continue;
+      if (wanted_.size() == 1) refuse_unknown(*wanted_.front(), *knob, who);
       throw Error(ErrorCode::invalid_argument, who + " this '" + knob->name + "'", to_string(pins_),
                   std::string(knob->name) + " of " + accepted_text(*knob), place_of(*knob));
     }
@@ -64,6 +65,20 @@ class Refusal {
     for (const Knob* knob : pinned_)
       accepted += (accepted.empty() ? "" : ", and ") + std::string(knob->name) + " of " + accepted_text(*knob);
     throw Error(ErrorCode::invalid_argument, who + " all that is pinned together", to_string(pins_), accepted, "pins");
+  }
+
+  // By the only family that is asked for, or that serves the variant.
+  [[noreturn]] void refuse_unknown(const KernelFamily& family, const Knob& knob, const std::string& who) const {
+    const KnobRow* const row = row_of(family, knob);
+    const std::string_view part = part_without_chunks(target_.variant);
+    const bool has_no_chunks = row == nullptr && family.is_last_resort && !part.empty();
+    throw Error(
+        ErrorCode::invalid_argument,
+        has_no_chunks ? "there is no form in chunks for " + std::string(part) + ", and so no '" + knob.name + "'"
+                      : who + " this '" + knob.name + "'",
+        to_string(pins_),
+        row == nullptr ? "no '" + std::string(knob.name) + "'" : std::string(knob.name) + " of " + text_of(*row),
+        place_of(knob));
   }
 
   // Returns where no pin alone is what stands in the way.

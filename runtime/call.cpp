@@ -234,7 +234,7 @@ Call CallChecker::check(const ForwardArguments& given, const Tensor& beside) con
       bind_packing(port, tensor, sizes, call);
     else
       bind(port, tensor, sizes, call);
-    if (port.role == PortRole::index && on_cpu_) check_start_positions(tensor, where_);
+    if (port.positions && on_cpu_) check_start_positions(tensor, where_);
     bound |= 1ull << port.slot;
     writes = writes || port.writable;
     writes_without_tokens = writes_without_tokens || (port.writable && !port.axes.has(Axis::tokens));

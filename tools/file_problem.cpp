@@ -198,8 +198,8 @@ class Reader {
                "B=" + std::to_string(problem_.dims.batch), "B=1 with " + port.name);
       check_cu_seqlens(offsets->view(), problem_.dims.tokens, file_.where());
     }
-    for (const Port& port : ports_of(ports_, PortRole::index))
-      if (const HostTensor* const starts = problem_.find(port.name))
+    for (const Port& port : ports_)
+      if (const HostTensor* const starts = port.positions ? problem_.find(port.name) : nullptr)
         check_start_positions(starts->view(), file_.where());
   }
 

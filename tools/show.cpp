@@ -6,7 +6,6 @@
 #include <rankone/variant_json.hpp>
 
 #include "autotune/lookup.hpp"
-#include "codegen/family.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
 #include "tools/commands.hpp"
@@ -18,8 +17,8 @@
 namespace rankone {
 
 std::string chunk_form(const Variant& variant) {
-  if (const std::string part = why_without_chunks(variant); !part.empty())
-    return "none yet for " + part + ": the recurrent family walks token by token";
+  if (const std::string_view part = part_without_chunks(variant); !part.empty())
+    return "none yet for " + std::string(part) + ": the recurrent family walks token by token";
   if (variant.decays_by_key())
     return "two levels: decays enter queries and keys relative to sub-chunks, so that no exponent can overflow";
   if (!variant.has(Formula::decay)) return "scores of a chunk as one product, masked to the past";

@@ -177,7 +177,7 @@ TEST_P(ByNvrtc, StaysWithinBudgets) {
   }
   const auto [index, level] = GetParam();
   const Variant& variant = catalogue()[index];
-  if (!why_without_chunks(variant).empty()) {
+  if (!part_without_chunks(variant).empty()) {
     if (level == Level::chunk) return;  // it has one form
     for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32}) {
       const Program program = program_of(variant, {.key_dim = 128, .value_dim = 128, .dtype = type}, "sm_80");
@@ -239,7 +239,7 @@ TEST(Compile, ByTheHostCompiler) {
     if (!whole_matrix() && variant.name != Name("hgrn2") && variant.name != Name("mamba2")) continue;
     for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32}) {
       CompileOptions options = options_of(odd, type, Precision::tf32, Level::chunk);
-      if (!why_without_chunks(variant).empty()) options.pins = {};
+      if (!part_without_chunks(variant).empty()) options.pins = {};
       const Program program = program_of(variant, options);
       const std::string object = compile_on_host(compiler, emit(program));
       for (const Kernel& kernel : program.kernels) EXPECT_TRUE(holds(object, kernel.entry));

@@ -28,7 +28,7 @@ TEST(Archs, AreKnownByName) {
 TEST(Space, HasManyCandidatesAndNoneTwice) {
   for (const Variant& variant : catalogue()) {
     const auto legal = legal_schedules(variant, square_128, "sm_90a");
-    EXPECT_GE(legal.size(), why_without_chunks(variant).empty() ? 24u : 12u) << variant.name.view();
+    EXPECT_GE(legal.size(), part_without_chunks(variant).empty() ? 24u : 12u) << variant.name.view();
     std::set<std::string> texts;
     for (const Schedule& schedule : legal) texts.insert(to_string(schedule));
     EXPECT_EQ(texts.size(), legal.size());

@@ -51,7 +51,7 @@ struct Case {
 inline std::vector<const Variant*> variants_in_chunks() {
   std::vector<const Variant*> variants;
   for (const Variant& variant : catalogue())
-    if (why_without_chunks(variant).empty()) variants.push_back(&variant);
+    if (part_without_chunks(variant).empty()) variants.push_back(&variant);
   return variants;
 }
 

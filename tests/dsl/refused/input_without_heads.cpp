@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a token input runs over HV or H, and in per-key formulas also over K
+// Must not compile: a token input runs over HV or H, and beside that over K or V where its formula does
 // Given: 'x'
 #include "refused.hpp"
 

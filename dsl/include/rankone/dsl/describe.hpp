@@ -96,7 +96,9 @@ class Line {
     return written(expression, without_root ? expression.root().left : expression.size - 1, leaf);
   }
   std::string factor(Formula which) {
-    return variant_.has(which) ? join(formula(which).within(Precedence::product), " ") : "";
+    if (!variant_.has(which)) return "";
+    const Infix factor = formula(which);
+    return factor.text == "1" ? "" : join(factor.within(Precedence::product), " ");
   }
   // Of a slot whose rows stand for `otherwise` where there is none.
   std::string vector(Formula which, const Infix& otherwise) {

@@ -89,8 +89,8 @@ constexpr Verdict check_axes(const Leaf& leaf, const Slot& slot) {
     return RANKONE_REFUSED("a formula that runs over no keys reads no axis K: use a per-key decay, or one value a head",
                            "H, HV, and V in per-value formulas", leaf.view());
   if (leaf.operation == Operation::input && !heads && !value_heads)
-    return RANKONE_REFUSED("a token input runs over HV or H, and in per-key formulas also over K", "HV, H",
-                           leaf.view());
+    return RANKONE_REFUSED("a token input runs over HV or H, and beside that over K or V where its formula does",
+                           "HV, H, and K or V with one of them", leaf.view());
   if (leaf.operation == Operation::input && axes.has(Axes::key) && axes.has(Axes::value))
     return RANKONE_REFUSED("a token input runs over K or over V, not over both: give it the axes of one side", "K, V",
                            leaf.view());
@@ -207,6 +207,9 @@ constexpr Verdict check_parts(const Variant& variant) {
   if (variant.has(Formula::output) && !reads(variant.formula(Formula::output), Operation::read))
     return RANKONE_REFUSED("an output expression uses what was read", "such as read() * sigmoid(value())",
                            Described{"a formula without read()"});
+  if ((variant.chunk_ != 0 || variant.level_ != Level::automatic) && !part_without_chunks(variant).empty())
+    return RANKONE_REFUSED("a chunk or a level is pinned where a variant has no form in chunks",
+                           "no chunk and no level", part_without_chunks(variant));
   return {};
 }
 
