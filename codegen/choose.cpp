@@ -178,7 +178,6 @@ Schedule default_schedule(const Variant& variant, const CompileOptions& options,
 // The forward pass's own, where its kernels keep states without what is prepared.
 Schedule states_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
                          const Schedule& forward) {
-  if (!why_not_admitted(variant, Pass::states).empty()) return forward;  // lower() refuses it
   if (!forward.prepared && forward.family != Family::recurrent) return forward;
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};

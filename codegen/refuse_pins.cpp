@@ -57,7 +57,7 @@ class Refusal {
         wanted_.size() == 1 ? std::string(wanted_.front()->title) + " does not take" : "no kernel family takes";
     for (const Knob* knob : pinned_) {
       if (std::any_of(wanted_.begin(), wanted_.end(), [&](auto* family) { return is_known(*family, *knob); })) continue;
-      if (wanted_.size() == 1) refuse_unknown(*wanted_.front(), *knob, who);
+      if (wanted_.size() == 1 && !pins_.family) refuse_unknown(*wanted_.front(), *knob, who);
       throw Error(ErrorCode::invalid_argument, who + " this '" + knob->name + "'", to_string(pins_),
                   std::string(knob->name) + " of " + accepted_text(*knob), place_of(*knob));
     }
@@ -67,7 +67,7 @@ class Refusal {
     throw Error(ErrorCode::invalid_argument, who + " all that is pinned together", to_string(pins_), accepted, "pins");
   }
 
-  // By the only family that is asked for, or that serves the variant.
+  // By the only family that serves the variant.
   [[noreturn]] void refuse_unknown(const KernelFamily& family, const Knob& knob, const std::string& who) const {
     const KnobRow* const row = row_of(family, knob);
     const std::string_view part = part_without_chunks(target_.variant);

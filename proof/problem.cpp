@@ -97,8 +97,8 @@ std::vector<std::int64_t> boundaries_of(const RandomInputs& inputs, std::int64_t
 // An erasure takes of the state what its keys hold, times their squares: those that are drawn have squares near 1, as the
 // normalized keys of models do, else the state grows without bound.
 double key_scale(const Variant& variant, const Port& port, std::int64_t key_dim) {
-  if (!variant.has(Formula::erase) || !port.axes.has(Axis::key)) return 1;
-  bool is_key = port.role == PortRole::input;
+  if (!variant.has(Formula::erase)) return 1;
+  bool is_key = port.role == PortRole::input && port.axes.has(Axis::key);
   for (const Formula formula : {Formula::key, Formula::erase_read, Formula::erase_write})
     for (const Node& node : variant.formula(formula))
       if (is_named(node.operation)) is_key |= variant.formula(formula).leaf(node).view() == port.name;

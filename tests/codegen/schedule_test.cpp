@@ -106,12 +106,13 @@ TEST(Pins, OfChunksAreRefusedByWhatServesWithoutThem) {
   };
   const auto accepts = [](const std::string& text, const char* accepted) { return text.ends_with(accepted); };
   EXPECT_TRUE(refused({.chunk = 32}).starts_with("pins.chunk: ")) << refused({.chunk = 32});
-  EXPECT_TRUE(accepts(refused({.chunk = 32}), "accepted: family=recurrent with no chunk")) << refused({.chunk = 32});
+  EXPECT_TRUE(holds(refused({.chunk = 32}), "no form in chunks for what is erased")) << refused({.chunk = 32});
+  EXPECT_TRUE(accepts(refused({.chunk = 32}), "accepted: no 'chunk'")) << refused({.chunk = 32});
+  EXPECT_TRUE(accepts(refused({.warps = 16}), "accepted: warps of 1, 2, 4, 8")) << refused({.warps = 16});
   EXPECT_TRUE(accepts(refused({.family = Family::portable, .chunk = 32, .warps = 3}),
                       "accepted: family=recurrent with no chunk and warps of 1, 2, 4, 8"))
       << refused({.family = Family::portable, .chunk = 32, .warps = 3});
-  EXPECT_TRUE(accepts(refused({.cluster = 2}), "accepted: family=recurrent with cluster of 1"))
-      << refused({.cluster = 2});
+  EXPECT_TRUE(accepts(refused({.cluster = 2}), "accepted: no 'cluster'")) << refused({.cluster = 2});
   EXPECT_TRUE(accepts(refused({.family = Family::hopper}), "accepted: family=recurrent"))
       << refused({.family = Family::hopper});
 }

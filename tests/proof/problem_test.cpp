@@ -169,6 +169,26 @@ double value(const Problem& problem, std::string_view name, std::int64_t i) {
   return load(found->bytes.data(), found->type, i);
 }
 
+// What would make the state grow without bound is not drawn: no kernel is right for infinities.
+TEST(Problem, ErasuresThatMakeTheStateGrowAreRefused) {
+  const auto refused = [](const Variant& variant) {
+    try {
+      random_problem(variant, options, dims, {});
+    } catch (const Error& error) {
+      return error.message();
+    }
+    return std::string();
+  };
+  EXPECT_EQ(refused(variant("long_keys").erase(1).key(10 * key())),
+            "what is erased of drawn keys makes the state grow on random inputs");
+  EXPECT_EQ(refused(variant("negative").erase(-1)), "the erase scale is not from 0 to 2 on random inputs");
+  EXPECT_EQ(refused(variant("of_heads")
+                        .erase(1)
+                        .erase_read(input("a", value_head_axis))
+                        .erase_write(input("b", value_head_axis))),
+            "");
+}
+
 TEST(Problem, EqualTokensHaveWeakDecaysAndStrongOnesForget) {
   for (const Variant& variant : catalogue()) {
     const bool adds = variant.has(Formula::erase_write);  // of equal keys more with every token
