@@ -64,9 +64,8 @@ double scalar_value(const std::vector<NamedScalar>& scalars, std::string_view na
 
 // Why a formula must not have this value; empty where it may.
 std::string why_unsound(const Slot& slot, double value) {
-  if (slot.range != Range::at_most_zero && !std::isfinite(value))
-    return "the " + std::string(slot.caption) + " is not finite";
-  if (slot.range != Range::at_most_zero) return {};
+  if (slot.range == Range::finite)
+    return std::isfinite(value) ? "" : "the " + std::string(slot.caption) + " is not finite";
   if (std::isnan(value)) return "the " + std::string(slot.caption) + " is not a number";
   return value > 0 ? "a " + std::string(slot.caption) + " is above 0" : "";
 }
@@ -143,7 +142,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
       if (std::string why = why_unsound(slot, value); !why.empty()) return {std::move(why), formula};
       if (slot.formula == Formula::decay) decay = std::exp(value), log_decays += value / samples;
     }
-    if (!(erasure.scale >= 0 && erasure.scale <= 2))
+    if (!(erasure.scale >= 0 && erasure.scale <= 2))  // beyond, what is erased of a unit key comes back larger
       return {"the erase scale is not from 0 to 2", formulas.front().second};
     erased += erasure.part() / samples;
   }

@@ -50,8 +50,7 @@ inline constexpr std::array decay_domains{
 // What the numbers of a formula must be.
 enum class Range : unsigned char {
   finite,
-  at_most_zero,  // and minus infinity: the logarithm of a decay
-  up_to_two      // from 0 on, where inputs are drawn: beyond, what is erased of a unit key comes back larger
+  at_most_zero  // and minus infinity: the logarithm of a decay
 };
 
 // Where a variant may have a formula.
@@ -136,8 +135,7 @@ inline constexpr std::array formula_slots{
          .caption = "erase scale",
          .domain = slot_domains::head,
          .has_domains = false,
-         .leaves = leaf_sets::gate,
-         .range = Range::up_to_two},
+         .leaves = leaf_sets::gate},
     Slot{.formula = Formula::erase_read,
          .member = "erase_read",
          .name = "erase_read",
