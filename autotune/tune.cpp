@@ -7,6 +7,8 @@
 #include <map>
 #include <mutex>
 #include <thread>
+#include <utility>
+#include <vector>
 
 #include <rankone/error.hpp>
 #include <rankone/version.hpp>
@@ -39,8 +41,9 @@ std::vector<Trial> make_trials(const TuneRequest& request) {
                   .value_dim = request.dims.value_dim};
   for (const bool packed : {false, true}) {
     const RandomInputs inputs{.seed = request.seed, .packed = packed, .scalars = request.scalars};
-    Trial& trial = trials.emplace_back(random_problem(request.variant, request.options, dims, inputs));
+    Trial trial{.problem = random_problem(request.variant, request.options, dims, inputs), .reference = {}};
     trial.reference = reference_outputs(trial.problem);
+    trials.push_back(std::move(trial));
   }
   return trials;
 }

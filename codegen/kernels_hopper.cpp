@@ -67,7 +67,7 @@ Extent where_split(const KernelSource& source, const Extent& extent) {
 }
 
 Extent run_slots(const KernelSource& source) {
-  return slots_of(prepare_chunks * source.schedule.chunk).named("prepared_runs");
+  return slots_of(std::int64_t{prepare_chunks} * source.schedule.chunk).named("prepared_runs");
 }
 
 }  // namespace
@@ -166,7 +166,7 @@ std::vector<Region> segment_regions(const KernelSource& source) {
       {"segment_states", "what each segment adds to the state, then the state before it, float32",
        &Arguments::segment_states, slots * (std::int64_t{4} * options.key_dim * options.value_dim)},
       {"segment_decays", "the sum of each segment's base-2 log-decays, float32, for each key where decays are per key",
-       &Arguments::segment_decays, ceil_div(slots * (4 * width), 16) * 16}};
+       &Arguments::segment_decays, ceil_div(slots * (std::int64_t{4} * width), 16) * 16}};
 }
 
 Region prepared_chunks(const KernelSource& source) {

@@ -24,6 +24,7 @@ using NvrtcProgram = struct _nvrtcProgram*;
   F(nvrtcGetCUBIN, (NvrtcProgram program, char* cubin))
 
 struct NvrtcFunctions {
+// NOLINTNEXTLINE(bugprone-macro-parentheses): a declarator
 #define RANKONE_NVRTC_MEMBER(name, parameters) int(*name) parameters = nullptr;
   RANKONE_NVRTC(RANKONE_NVRTC_MEMBER)
 #undef RANKONE_NVRTC_MEMBER

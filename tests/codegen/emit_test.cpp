@@ -184,8 +184,7 @@ TEST(Policy, SaysWhatTheTemplatesRead) {
   for (const char* line :
        {"using Storage = float;", "using Operand = float;", "split_products = true;",
         "decay_axes = token_axis | value_head_axis | key_axis;", "key_dim = 20, value_dim = 24;",
-        "has_key = true, has_write_scale = true, has_feature_map = true, reads_key = false, "
-        "reads_position = false;",
+        "has_key = true, has_write_scale = true, has_feature_map = true, reads_key = false,", "reads_position = false;",
         "value_major_state = true;", "input_count = 2;  // x, w",
         "input_types[] = {ElementType::f32, ElementType::f16};",
         "input_axes[] = {query_head_axis | key_axis, value_head_axis};", "parameter_count = 2;  // b, c",

@@ -133,7 +133,7 @@ TEST(Pipelines, EachSiteRemovedIsNoticed) {
     for (std::uint64_t seed = 1; seed <= 4; ++seed) {
       std::fill(kernel.out.begin(), kernel.out.end(), -1.0f);
       const std::string failure = kernel.failure({.seed = seed, .dropped_line = site.line});
-      EXPECT_TRUE(failure != "" || !kernel.right()) << site.word << " at line " << site.line << ", seed " << seed;
+      EXPECT_TRUE(!failure.empty() || !kernel.right()) << site.word << " at line " << site.line << ", seed " << seed;
     }
 }
 

@@ -70,7 +70,8 @@ struct ProductKernel : TestKernel {
             sum += double{in[static_cast<std::size_t>(row * 16 + i)]} *
                    in[static_cast<std::size_t>((64 + column) * 16 + i)];
           sum *= times;
-          if (accumulated) sum += column / 8 * 4 + row % 16 / 8 * 2 + column % 2;  // the index that c began with
+          const int began_with = column / 8 * 4 + row % 16 / 8 * 2 + column % 2;  // the index in c
+          if (accumulated) sum += began_with;
           ASSERT_EQ(out[static_cast<std::size_t>(row * n + column)], sum) << row << ", " << column << ", n = " << n;
         }
     }
