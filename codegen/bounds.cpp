@@ -48,6 +48,9 @@ Interval step(const Node& node, Interval a, Interval b) {
     case Operation::tanh: return rising([](double x) { return std::tanh(x); });
     case Operation::silu: return {-0.2785, positive(a.high)};
     case Operation::relu: return rising(positive);
+    case Operation::key_sum:  // of 1 to 256 keys
+      return hull({a.low, a.high, 256 * a.low, 256 * a.high});
+    case Operation::key_max: return a;
     case Operation::sqrt: return rising([](double x) { return std::sqrt(positive(x)); });
     case Operation::square: {
       const double most = std::max(std::abs(a.low), std::abs(a.high));

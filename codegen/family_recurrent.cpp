@@ -18,6 +18,8 @@ std::string why_too_large(const Target& target, const Schedule& schedule) {
   const int numbers = target.options.dtype == dtype::f32 ? 2 : 1;
   if (layout.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state takes more than " + std::to_string(most_state_registers) + " registers of a thread";
+  if (reduces_keys(target.variant) && layout.rows > layout.threads)
+    return "a sum over keys takes a thread for each of them, and there are " + std::to_string(layout.threads);
   return why_beyond_shared_memory(layout.bytes, target.limits);
 }
 
@@ -26,6 +28,8 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   for (const Slot& slot : formula_slots)
     if (!slot.has_domains && slot.absent.empty())
       given.emplace_back("has_" + std::string(slot.name), source.variant.has(slot.formula));
+  given.emplace_back("reduces_keys", reduces_keys(source.variant));
+  given.emplace_back("reduces_features", reduces_keys(source.variant.formula(Formula::feature_map)));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
   lines.flags(given);

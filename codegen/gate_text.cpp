@@ -34,6 +34,8 @@ std::string function(Operation operation, bool absolute) {
   switch (operation) {
     case Operation::minimum: return "minimum";
     case Operation::maximum: return "maximum";
+    case Operation::key_sum:
+    case Operation::key_max: return "at." + std::string(name_of(operation));
     case Operation::log:
     case Operation::log_sigmoid:
     case Operation::softplus: return (absolute ? "decay_" : "") + std::string(name_of(operation));
@@ -79,7 +81,9 @@ class GateWriter {
     if (!expression.empty()) text_ += "  // " + std::string(slot.caption) + " = " + to_string(expression) + "\n";
     const std::string body =
         expression.empty() ? "{ return " + std::string(slot.absent) + "; }\n" : returning(expression);
-    if (slot.leaves.has(Operation::element))
+    if (slot.leaves.has(Operation::element) && reduces_keys(expression))
+      text_ += "  template <class At> static RK_DEVICE float " + name + "(const At& at, float element) " + body;
+    else if (slot.leaves.has(Operation::element))
       text_ += "  static RK_DEVICE float " + name + "(float element) " + body;
     else
       text_ += "  template <class At> static RK_DEVICE float " + name + "(const At&" +

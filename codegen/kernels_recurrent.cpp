@@ -14,7 +14,8 @@ RecurrentLayout recurrent_layout(const KernelSource& source) {
   return make_recurrent_layout({.warps = source.schedule.warps,
                                 .key_dim = source.options.key_dim,
                                 .value_tile = source.schedule.value_tile,
-                                .inputs = is_full ? static_cast<int>(inputs) : 0});
+                                .inputs = is_full ? static_cast<int>(inputs) : 0,
+                                .reduces_keys = reduces_keys(variant)});
 }
 
 Kernel recurrent::forward(const KernelSource& source) {

@@ -3,6 +3,7 @@
 #include "proof/oracle/formula_rows.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include <rankone/dsl/evaluate.hpp>
 #include <rankone/dsl/leaves.hpp>
@@ -72,6 +73,13 @@ const double* FormulaRows::operator()(const Place& place) {
       continue;
     }
     const double* left = row_of(node.left);
+    if (reduces_keys(node.operation)) {
+      std::fill_n(row, width_,
+                  node.operation == Operation::key_sum
+                      ? std::accumulate(left, left + width_, 0.0)
+                      : std::accumulate(left, left + width_, -math::infinity, math::maximum));
+      continue;
+    }
     const double* right = operand_count(node.operation) == 2 ? row_of(node.right) : left;
     for (std::int64_t i = 0; i < width_; ++i) row[i] = evaluate(node.operation, left[i], right[i]);
   }

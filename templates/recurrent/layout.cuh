@@ -11,7 +11,8 @@ constexpr int thread_columns = 4;  // neighbouring value columns of a thread
 
 struct RecurrentSizes {
   int warps, key_dim, value_tile;
-  int inputs;  // token inputs that the elements of a full decay read; 0: there is none
+  int inputs;         // token inputs that the elements of a full decay read; 0: there is none
+  bool reduces_keys;  // formulas have sums or maxima over keys
 };
 
 // Offsets are bytes, within the half of a token where it says so: tokens take the two halves in turn.
@@ -28,7 +29,9 @@ struct RecurrentLayout {
   int key_inputs, value_inputs;
   // Of a token, what each warp's keys read of each value column: what is erased, and what the query reads.
   int erased, read;
-  int half_bytes, bytes;
+  int half_bytes;
+  int reductions;  // behind both halves: what each warp has of a sum or maximum over keys, two of them in turn
+  int bytes;
 };
 
 RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) {
@@ -60,7 +63,8 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
   layout.read = offset;
   offset += sizes.warps * sizes.value_tile * 4;
   layout.half_bytes = offset;
-  layout.bytes = 2 * offset;
+  layout.reductions = 2 * offset;
+  layout.bytes = layout.reductions + (sizes.reduces_keys ? (2 * sizes.warps * 4 + 15) / 16 * 16 : 0);
   return layout;
 }
 

@@ -7,6 +7,7 @@
 #include "device/shared.cuh"
 #include "kernels/parameter.cuh"
 #include "kernels/sequence.cuh"
+#include "recurrent/key_reduction.cuh"
 #include "recurrent/policy.cuh"
 
 namespace rankone {
@@ -19,6 +20,7 @@ template <class T> struct RecurrentAt {
   int key_index, column;
   float inputs[T::inputs];
   float query_value = 0.0f, key_value = 0.0f, value_value = 0.0f, decay_value = 1.0f, read_value = 0.0f;
+  KeyReduction<T>* reduction = nullptr;  // where there are rows to reduce
 
   RK_DEVICE float query() const { return query_value; }
   RK_DEVICE float key() const { return key_value; }
@@ -33,6 +35,9 @@ template <class T> struct RecurrentAt {
     return load_parameter<T, index>(arguments, {work.query_head, work.head, key_index, column});
   }
   template <int index> RK_DEVICE float input() const { return inputs[index]; }
+  // All threads of the block call them together.
+  RK_DEVICE float key_sum(float term) const { return reduction->sum(term); }
+  RK_DEVICE float key_max(float term) const { return reduction->max(term); }
 };
 
 // Numbers of one key or one value column of a token, as they stand in the tensors.
@@ -74,6 +79,7 @@ template <class T, class Gate> struct Tokens {
   const Arguments& arguments;
   const Work& work;
   RawToken<T> next_keys[keys], next_columns[columns], now[columns];
+  KeyReduction<T> reduction;
 
   RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {}
 
@@ -114,7 +120,7 @@ template <class T, class Gate> struct Tokens {
 #pragma unroll
     for (int i = 0; i < keys; ++i) {
       const int key = thread_index() + i * T::threads;
-      if (key < T::key_dim) write_key(index, half, key, next_keys[i]);
+      if (T::reduces_keys || key < T::key_dim) write_key(index, half, key, next_keys[i]);
     }
 #pragma unroll
     for (int i = 0; i < columns; ++i) {
@@ -125,12 +131,11 @@ template <class T, class Gate> struct Tokens {
   }
 
  private:
-  // Returns the decay.
-  static RK_DEVICE float store_decay(float log_decay, int high, int low) {
-    const Unrounded factor = unrounded_exp2(log2_decay(log_decay));
-    shared_store<float>(high, factor.high);
-    shared_store<float>(low, factor.low);
-    return factor.high + factor.low;
+  static RK_DEVICE float feature(const RecurrentAt<T>& at, float element) {
+    if constexpr (T::reduces_features)
+      return Gate::feature_map(at, element);
+    else
+      return Gate::feature_map(element);
   }
   template <int index = 0>
   RK_DEVICE void store_inputs(int first, int stride, const RawToken<T>& raw, AxisBit other_side) const {
@@ -140,33 +145,44 @@ template <class T, class Gate> struct Tokens {
     }
   }
 
-  RK_DEVICE void write_key(long long index, int half, int key, const RawToken<T>& raw) const {
-    RecurrentAt<T> at = this->at(index, raw, key, 0);
+  // Where formulas reduce rows, threads without a key come along, and store nothing.
+  RK_DEVICE void write_key(long long index, int half, int key, const RawToken<T>& raw) {
+    const bool has_key = !T::reduces_keys || key < T::key_dim;
+    reduction.has_key = has_key;
+    RecurrentAt<T> at = this->at(index, raw, has_key ? key : 0, 0);
+    at.reduction = &reduction;
     const int place = half + key * 4;
+    const auto store = [&](int row, float number) {
+      if (has_key) shared_store<float>(place + row, number);
+    };
     if constexpr (T::rows_decay) {
       float log_decay;
       if constexpr (T::decays_on_both_sides)
         log_decay = Gate::log_decay_of_key(at);
       else
         log_decay = Gate::log_decay(at);
-      at.decay_value = store_decay(log_decay, place + layout.decay, place + layout.decay_low);
+      const Unrounded factor = unrounded_exp2(log2_decay(log_decay));
+      store(layout.decay, factor.high);
+      store(layout.decay_low, factor.low);
+      at.decay_value = factor.high + factor.low;
     }
-    if constexpr (T::decays_by_element) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
-    at.query_value = Gate::feature_map(raw.query);
-    if constexpr (T::reads_key) at.key_value = Gate::feature_map(raw.key);
+    if constexpr (T::decays_by_element)
+      if (has_key) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
+    at.query_value = feature(at, raw.query);
+    if constexpr (T::reads_key) at.key_value = feature(at, raw.key);
     const float written = Gate::key(at), scaled = written * Gate::write_scale(at);
     float query = at.query_value;
     if constexpr (T::has_query) query = Gate::query(at);
-    shared_store<float>(place + layout.query, query);
-    shared_store<float>(place + layout.key, scaled);
+    store(layout.query, query);
+    store(layout.key, scaled);
     if constexpr (T::has_erase_scale) {
       float read = written, write = written;
       if constexpr (T::has_erase_read) read = Gate::erase_read(at);
       if constexpr (T::has_erase_write) write = Gate::erase_write(at);
-      shared_store<float>(place + layout.erase_read, read);
-      shared_store<float>(place + layout.erase_write, write * Gate::erase_scale(at));
+      store(layout.erase_read, read);
+      store(layout.erase_write, write * Gate::erase_scale(at));
     }
-    if constexpr (T::has_bonus) shared_store<float>(place + layout.bonus, query * Gate::bonus(at) * scaled);
+    if constexpr (T::has_bonus) store(layout.bonus, query * Gate::bonus(at) * scaled);
   }
   RK_DEVICE void write_column(long long index, int half, int column, const RawToken<T>& raw) const {
     const int place = half + column * 4;
@@ -189,7 +205,9 @@ template <class T, class Gate> struct Tokens {
         log_decay = Gate::log_decay_of_value(at);
       else
         log_decay = Gate::log_decay(at);
-      store_decay(log_decay, place + layout.value_decay, place + layout.value_decay_low);
+      const Unrounded factor = unrounded_exp2(log2_decay(log_decay));
+      shared_store<float>(place + layout.value_decay, factor.high);
+      shared_store<float>(place + layout.value_decay_low, factor.low);
     }
     if constexpr (T::decays_by_element) store_inputs(place + layout.value_inputs, T::value_tile * 4, raw, key_axis);
   }

@@ -47,6 +47,15 @@ struct Case {
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name(); }
 };
 
+// Sums and maxima over keys, wherever they may stand.
+inline constexpr Variant with_row_sums = variant("with_row_sums")
+                                             .decay(per_key(log(softmax(input("x") + param("c"))) / 16))
+                                             .feature_map(l2_normalize)
+                                             .query(softmax(4 * query()))
+                                             .key(rms_normalize(key() * (1 - decay())) / 8)
+                                             .erase(sigmoid(input("b")))
+                                             .checked();
+
 // Those of the catalogue that have a form in chunks.
 inline std::vector<const Variant*> variants_in_chunks() {
   std::vector<const Variant*> variants;

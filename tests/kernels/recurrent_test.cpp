@@ -55,8 +55,18 @@ std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
   return launch.outputs();
 }
 
+std::string refusal(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward) {
+  try {
+    const Operator op = compile(variant, options, cpu_device(1));
+    if (pass != Pass::forward) (void)op.workspace_bytes({}, pass);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
 TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
-  for (const Variant* variant : {&variants::kda, &variants::dfw})
+  for (const Variant* variant : {&variants::kda, &variants::dfw, &with_row_sums})
     for (const dtype type : {dtype::bf16, dtype::f32}) {
       const CompileOptions options{.key_dim = 40,
                                    .value_dim = 36,
@@ -64,7 +74,7 @@ TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
                                    .value_major_state = true,
                                    .pins = {.family = Family::recurrent}};
       const std::vector<Schedule> schedules = legal_schedules(*variant, options, "sm_80");
-      EXPECT_GE(schedules.size(), 10u);
+      EXPECT_GE(schedules.size(), variant == &with_row_sums ? 9u : 10u);  // a warp has fewer threads than keys
       for (const Schedule& schedule : schedules) {
         Problem problem = problem_of(*variant, options, 9, 7);
         const Operator one = compile_schedule(*variant, options, {schedule, "pinned"}, cpu_device(1)),
@@ -74,6 +84,21 @@ TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
         for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].bytes, second[i].bytes) << first[i].name;
       }
     }
+}
+
+// A key of a row that has no thread of its own adds to no sum, and a thread without a key neither.
+TEST(Recurrent, SumsOverKeysAreRightAtEverySize) {
+  for (const int key_dim : {1, 31, 40, 128, 200, 256})
+    for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32}) {
+      const CompileOptions options{.key_dim = key_dim, .value_dim = 20, .dtype = type};
+      Problem problem = problem_of(with_row_sums, options, 9, 11);
+      expect_right(compile(with_row_sums, options, cpu_device(1)), problem, "K = " + std::to_string(key_dim));
+    }
+  const CompileOptions few{
+      .key_dim = 129, .value_dim = 16, .pins = {.family = Family::recurrent, .value_tile = 16, .warps = 4}};
+  EXPECT_NE(refusal(with_row_sums, few).find("a sum over keys takes a thread for each of them, and there are 128"),
+            std::string::npos)
+      << refusal(with_row_sums, few);
 }
 
 // In float32 each element of the state keeps what an addition rounds away: errors do not grow with the sequence.
@@ -89,16 +114,6 @@ TEST(Recurrent, Float32KeepsItsDigitsOverLongSequences) {
       for (const TensorError& error : verify(compile(*variant, options, cpu_device(1)), problem, reference))
         EXPECT_LE(error.relative_error, 2e-6) << variant->name.view() << " " << error.name << " " << name_of(kind);
     }
-}
-
-std::string refusal(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward) {
-  try {
-    const Operator op = compile(variant, options, cpu_device(1));
-    if (pass != Pass::forward) (void)op.workspace_bytes({}, pass);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return {};
 }
 
 TEST(Recurrent, WhatHasNoFormInChunksSaysSo) {

@@ -47,6 +47,7 @@ const Skeleton skeletons[] = {
     {"recurrent", &variants::linear, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_bonus", &variants::rwkv6, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_erasure", &variants::kda, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
+    {"recurrent_row_sums", &with_row_sums, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_elements", &variants::mamba1, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"key_derived", &variants::hgrn2, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 4, .stages = 2}},
 };

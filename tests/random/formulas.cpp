@@ -103,7 +103,18 @@ Expression Formulas::moderate(const FormulaPlace& place, int depth) {
   }
 }
 
+Expression Formulas::of_row(const FormulaPlace& place, int depth) {
+  const Expression a = moderate(place, depth - 1);
+  switch (chance_.below(3)) {
+    case 0: return l2_normalize(a, 0.25);
+    case 1: return softmax(a);
+    default: return tanh(a - key_max(a) / 2);
+  }
+}
+
 Expression Formulas::bounded(const FormulaPlace& place, int depth) {
+  const bool has_rows = (place.per_key || place.element) && !place.per_value;
+  if (reduces_keys_ && has_rows && depth > 2 && chance_.once_in(2)) return of_row(place, depth);
   if (depth <= 1) return chance_.once_in(2) ? Expression(0.75) : Expression(-0.5);
   switch (chance_.below(4)) {
     case 0: return sigmoid(moderate(place, depth - 1));

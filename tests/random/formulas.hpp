@@ -53,6 +53,7 @@ class Formulas {
 
  private:
   Chance& chance_;
+  const bool reduces_keys_ = chance_.once_in(6);  // sums and maxima over keys: what has them has no form in chunks
   int inputs_ = 0, parameters_ = 0;
   std::vector<Leaf> known_{};  // tensors with axes of their own
 
@@ -63,6 +64,7 @@ class Formulas {
   Expression moderate(const FormulaPlace& place, int depth);  // most often within a few units of 0
   Expression bounded(const FormulaPlace& place, int depth);   // from -1 to 1
   Expression positive(const FormulaPlace& place, int depth);  // from about 0 to a few units
+  Expression of_row(const FormulaPlace& place, int depth);    // from -1 to 1
 };
 
 }  // namespace rankone::test

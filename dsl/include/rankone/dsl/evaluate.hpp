@@ -27,6 +27,8 @@ constexpr double evaluate(Operation operation, double a, double b = 0) {
     case Operation::sqrt: return math::sqrt(a);
     case Operation::square: return math::square(a);
     case Operation::step: return math::step(a);
+    case Operation::key_sum:
+    case Operation::key_max: return a;  // of a row of one
     case Operation::add: return a + b;
     case Operation::subtract: return a - b;
     case Operation::multiply: return a * b;

@@ -24,6 +24,13 @@ constexpr bool reads(Nodes formula, Operation leaf) {
   return false;
 }
 
+// Whether it has a sum or a maximum over keys.
+constexpr bool reduces_keys(Nodes formula) {
+  for (const Node& node : formula)
+    if (reduces_keys(node.operation)) return true;
+  return false;
+}
+
 // The same formula, in whatever order its nodes stand.
 constexpr bool operator==(const Expression& a, const Expression& b) {
   if (a.size != b.size || a.empty()) return a.size == b.size;

@@ -56,7 +56,24 @@ constexpr Expression relu(const Expression& x) { return apply(Operation::relu, x
 constexpr Expression sqrt(const Expression& x) { return apply(Operation::sqrt, x); }
 constexpr Expression square(const Expression& x) { return apply(Operation::square, x); }
 constexpr Expression step(const Expression& x) { return apply(Operation::step, x); }
+// Over the keys of a head, where a formula runs over keys alone.
+constexpr Expression key_sum(const Expression& x) { return apply(Operation::key_sum, x); }
+constexpr Expression key_max(const Expression& x) { return apply(Operation::key_max, x); }
 constexpr Expression min(const Expression& a, const Expression& b) { return apply(Operation::minimum, a, b); }
 constexpr Expression max(const Expression& a, const Expression& b) { return apply(Operation::maximum, a, b); }
+
+// Of a row of keys: by its length, and by the root of its mean square.
+constexpr Expression l2_normalize(const Expression& x, double epsilon) {
+  return x / sqrt(key_sum(square(x)) + epsilon);
+}
+constexpr Expression l2_normalize(const Expression& x) { return l2_normalize(x, 1e-6); }
+constexpr Expression rms_normalize(const Expression& x, double epsilon) {
+  return x / sqrt(key_sum(square(x)) / key_sum(1) + epsilon);
+}
+constexpr Expression rms_normalize(const Expression& x) { return rms_normalize(x, 1e-6); }
+constexpr Expression softmax(const Expression& x) {
+  const Expression power = exp(x - key_max(x));
+  return power / key_sum(power);
+}
 
 }  // namespace rankone

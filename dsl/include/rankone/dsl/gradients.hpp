@@ -9,8 +9,8 @@
 
 namespace rankone {
 
-// Where a slope jumps, the convention is: relu and step have slope 0 at 0, and at a tie min and max follow their right
-// operand (so max(x, 0) is relu(x)).
+// Where a slope jumps, the convention is: relu and step have slope 0 at 0, at a tie min and max follow their right
+// operand (so max(x, 0) is relu(x)), and keys that share a maximum share its slope.
 namespace reverse {
 
 // Goes through the nodes of a list from its last one to its first. Each passes the slope of the result with respect to it
@@ -61,6 +61,14 @@ class Sweep {
       }
       case Operation::log: return pass(x, r.divide(slope, x));
       case Operation::sqrt: return pass(x, r.divide(slope, r.multiply(r.graph.add(2.0), result)));
+      case Operation::key_sum: return pass(x, r.graph.add(Operation::key_sum, slope));
+      case Operation::key_max: {  // shared by all keys that have it
+        const short below = r.graph.add(Operation::step, r.graph.add(Operation::subtract, result, x)),
+                    is_largest = r.one_minus(below),
+                    share =
+                        r.divide(r.graph.add(Operation::key_sum, slope), r.graph.add(Operation::key_sum, is_largest));
+        return pass(x, r.multiply(is_largest, share));
+      }
       case Operation::minimum: return choose(r.subtract(y, x), x, y, slope);
       case Operation::maximum: return choose(r.subtract(x, y), x, y, slope);
       default: return pass(x, r.multiply(own_slope(node.operation, x, result), slope));

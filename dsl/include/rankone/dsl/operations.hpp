@@ -35,7 +35,9 @@ enum class Operation : unsigned char {
   relu,
   sqrt,
   square,
-  step,  // 1 above zero, else 0: the slope of relu
+  step,     // 1 above zero, else 0: the slope of relu
+  key_sum,  // over a row of keys: the same number for each of them
+  key_max,
   // Two operands, left and right.
   add,
   subtract,
@@ -81,6 +83,8 @@ inline constexpr std::array operation_traits{
     OperationTraits{Operation::sqrt, "sqrt", 1},
     OperationTraits{Operation::square, "square", 1},
     OperationTraits{Operation::step, "step", 1},
+    OperationTraits{Operation::key_sum, "key_sum", 1},
+    OperationTraits{Operation::key_max, "key_max", 1},
     OperationTraits{Operation::add, "+", 2},
     OperationTraits{Operation::subtract, "-", 2},
     OperationTraits{Operation::multiply, "*", 2},
@@ -95,6 +99,10 @@ constexpr const OperationTraits& traits(Operation operation) {
 }
 constexpr std::string_view name_of(Operation operation) { return traits(operation).name; }
 constexpr int operand_count(Operation operation) { return traits(operation).operands; }
+// Of a whole row, not of one element.
+constexpr bool reduces_keys(Operation operation) {
+  return operation == Operation::key_sum || operation == Operation::key_max;
+}
 constexpr bool is_tensor(Operation operation) {
   return operation == Operation::input || operation == Operation::parameter;
 }

@@ -9,8 +9,8 @@ namespace rankone::reverse {
 
 inline constexpr short zero = -1;  // a slope that vanishes has no node
 
-// A formula's node becomes one, and its slope passes through at most seven (through a minimum or a maximum).
-inline constexpr int max_swept = 8 * max_nodes + 8;
+// A formula's node becomes one, and its slope passes through at most nine (through a maximum over keys).
+inline constexpr int max_swept = 10 * max_nodes + 8;
 
 struct Simplifier {
   Graph<max_swept> graph{};

@@ -146,9 +146,20 @@ constexpr Verdict check_leaf(const Leaf& leaf, const Slot& slot) {
   return leaf.operation == Operation::scalar ? Verdict{} : check_axes(leaf, slot);
 }
 
+constexpr Verdict check_reductions(const Expression& formula, const Slot& slot) {
+  const bool has_rows = slot.domain.has(Axes::key) && !slot.domain.has(Axes::value);
+  for (const Node& node : formula)
+    if (reduces_keys(node.operation) && !has_rows)
+      return RANKONE_REFUSED("a sum or maximum over keys stands in a formula that runs over keys alone",
+                             "per-key decays, queries, keys, feature maps", name_of(node.operation));
+  return {};
+}
+
 constexpr Verdict check_range(const Expression& formula, const Slot& slot) {
+  // What a row of equal numbers adds up to depends on how many there are.
   const bool is_number = std::all_of(formula.begin(), formula.end(), [](const Node& node) {
-    return operand_count(node.operation) > 0 || node.operation == Operation::constant;
+    return node.operation == Operation::constant ||
+           (operand_count(node.operation) > 0 && !reduces_keys(node.operation));
   });
   if (slot.range != Range::at_most_zero || !is_number) return {};
   const double value = evaluate(formula);
@@ -183,6 +194,7 @@ constexpr Verdict check_formulas(const Variant& variant) {
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
     for (const Node& node : formula)
       if (!first && operand_count(node.operation) == 0) first = check_leaf(formula.leaf(node), slot);
+    if (!first) first = check_reductions(formula, slot);
     if (!first) first = check_range(formula, slot);
   });
   if (first) return first;

@@ -99,8 +99,16 @@ struct Variant {
   static constexpr std::size_t index(Formula which) { return static_cast<std::size_t>(which); }
 };
 
+// Whether a formula has a sum or a maximum over keys.
+constexpr bool reduces_keys(const Variant& variant) {
+  for (const Slot& slot : formula_slots)
+    if (variant.has(slot.formula) && reduces_keys(variant.formula(slot.formula))) return true;
+  return false;
+}
+
 // What a variant has for which there is no form in chunks yet, in words; empty where there is nothing.
 constexpr std::string_view part_without_chunks(const Variant& variant) {
+  if (reduces_keys(variant)) return "a sum or maximum over keys";
   if (variant.has(Formula::erase)) return "what is erased of the state";
   if (variant.decays_by_value()) return "decays of value columns";
   if (variant.reads_before()) return "reads of the state before a token";
