@@ -79,7 +79,7 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .pass = pass,
                   .name = {},
                   .ports = ports(variant, options, pass),
-                  .port_slots = static_cast<int>(slots(variant, options).size()),
+                  .port_slots = static_cast<int>(slots(variant, options, pass).size()),
                   .map_slots = 0,
                   .scalars = {},
                   .reads_key = reads_key(variant),

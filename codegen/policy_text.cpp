@@ -109,7 +109,7 @@ class PolicyWriter : PolicyLines {
     };
     int slot = 0;
     bool inputs = false, parameters = false;
-    for (const Port& port : slots(program_.variant, program_.options)) {
+    for (const Port& port : slots(program_.variant, program_.options, program_.pass)) {
       slot = port.slot;
       if (!inputs && port.role != PortRole::input) add("first_input", slot), inputs = true;
       if (!parameters && port.role != PortRole::input && port.role != PortRole::gate)

@@ -13,7 +13,15 @@ namespace rankone {
 namespace {
 
 constexpr unsigned in(Pass pass) { return 1u << static_cast<unsigned>(pass); }
-constexpr unsigned over_tokens = in(Pass::forward) | in(Pass::states), every_pass = ~0u;
+constexpr unsigned over_tokens = in(Pass::forward) | in(Pass::states), over_spans = over_tokens | in(Pass::combine);
+// Passes of one group have the same slots, since instances of the same templates serve them. A launch has no room for
+// what passes of other groups take.
+constexpr unsigned slot_groups[] = {over_spans};
+constexpr unsigned group_of(Pass pass) {
+  for (const unsigned group : slot_groups)
+    if ((group & in(pass)) != 0) return group;
+  return in(pass);
+}
 constexpr int vector_bytes = 16;  // what one access of the fast paths takes
 
 // A port, and where it exists. What stands here is all that the rest of the library knows of it, but for the code that
@@ -118,9 +126,9 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
           {list_port("cu_seqlens", packing, Axis::offsets, TypeRule::integer,
                      "where packed sequences begin and end, then B = 1", "N = B, T tokens each")},
           {start_positions(), over_tokens, reads_position(variant)},
-          {initial_state(variant, options, combines), every_pass},
+          {initial_state(variant, options, combines), over_spans},
           {token_port("o", output, Axis::value_heads, Axis::value, type), in(Pass::forward)},
-          {final_state(options, combines), every_pass},
+          {final_state(options, combines), over_spans},
           {log_decay_total(variant, combines), in(Pass::states) | in(Pass::combine)}};
 }
 
@@ -142,9 +150,10 @@ Port port_of(const Leaf& leaf, PortRole role, AxisList axes, dtype otherwise, co
   return port;
 }
 
-// Of all passes: a pass that lacks a port leaves its slot empty.
+// Of all passes of its group: a pass that lacks a port leaves its slot empty.
 std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, Pass pass) {
   std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
+  std::erase_if(rows, [&](const Row& row) { return (row.passes & group_of(pass)) == 0; });
   for (const Leaf& leaf : inputs_of(variant))
     leaves.push_back({port_of(leaf, PortRole::gate, {Axis::batch, Axis::tokens}, options.dtype, options)});
   for (const Leaf& leaf : parameters_of(variant))
@@ -167,9 +176,9 @@ std::vector<Port> ports(const Variant& variant, const CompileOptions& options, P
   return list;
 }
 
-std::vector<Port> slots(const Variant& variant, const CompileOptions& options) {
+std::vector<Port> slots(const Variant& variant, const CompileOptions& options, Pass pass) {
   std::vector<Port> list;
-  for (Row& row : rows_of(variant, options, Pass::forward)) list.push_back(std::move(row.port));
+  for (Row& row : rows_of(variant, options, pass)) list.push_back(std::move(row.port));
   return list;
 }
 

@@ -53,13 +53,13 @@ struct Port {
   int slot = 0;               // in PortArguments::ports
 };
 
-// How many the table has beside gates and parameters, and how many of them are inputs.
+// How many a pass has at most beside gates and parameters, and how many of them are inputs.
 inline constexpr std::size_t most_own_ports = 18, most_own_inputs = 3;
 
 // Inputs, gates and parameters, then the rest. K and V may be left open (0) in `options`.
 std::vector<Port> ports(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward);
-// All that have a slot, whether or not the pass and the variant have them.
-std::vector<Port> slots(const Variant& variant, const CompileOptions& options);
+// All that have a slot in the pass's launches, whether or not the pass and the variant have them.
+std::vector<Port> slots(const Variant& variant, const CompileOptions& options, Pass pass);
 // Those of one role, in order.
 std::vector<Port> ports_of(const std::vector<Port>& ports, PortRole role);
 const Port* find_port(const std::vector<Port>& ports, std::string_view name);  // null: there is none

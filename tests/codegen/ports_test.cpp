@@ -10,6 +10,7 @@
 
 #include "codegen/c_header.hpp"
 #include "codegen/manifest.hpp"
+#include "codegen/names.hpp"
 #include "tests/codegen/helpers.hpp"
 
 namespace rankone {
@@ -47,7 +48,7 @@ TEST(Ports, TellRolesAxesAndTypes) {
   EXPECT_EQ(find_port(all, "log_decay_total"), nullptr);
 }
 
-// A tensor has one slot in all passes, and shares it with no other.
+// A tensor has one slot in all passes of the same templates, and shares it with no other.
 TEST(Ports, KeepTheirSlots) {
   const auto forward = ports(variants::mamba2, square_128), states = ports(variants::mamba2, square_128, Pass::states);
   std::set<int> slots;
@@ -60,12 +61,13 @@ TEST(Ports, KeepTheirSlots) {
 
 // An input of such a name would be two tensors of one name: what declarations refuse is all of the table's names.
 TEST(Ports, OfEveryVariantHaveNamesThatNoInputTakes) {
-  for (const Port& port : slots(variants::linear, square_128)) {
-    Variant other = variant("other").decay(per_head(input("g")));
-    EXPECT_NO_THROW(validate(other)) << "what is tried below differs by its name alone";
-    other.nodes.names[0] = Name(port.name);
-    EXPECT_THROW(validate(other), Error) << port.name;
-  }
+  for (const auto& [name, pass] : pass_names)
+    for (const Port& port : slots(variants::linear, square_128, pass)) {
+      Variant other = variant("other").decay(per_head(input("g")));
+      EXPECT_NO_THROW(validate(other)) << "what is tried below differs by its name alone";
+      other.nodes.names[0] = Name(port.name);
+      EXPECT_THROW(validate(other), Error) << port.name;
+    }
 }
 
 // From its row alone a port comes into the emitted text, the C header and the manifest, each time with its place.
