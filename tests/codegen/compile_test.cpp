@@ -18,6 +18,7 @@
 #include "runtime/cpu/host_compiler.hpp"
 #include "runtime/cuda/nvrtc.hpp"
 #include "tests/codegen/helpers.hpp"
+#include "tests/whole_matrix.hpp"
 
 namespace rankone {
 namespace {
@@ -27,11 +28,6 @@ struct Case {
   std::string arch;
   Pass pass = Pass::forward;
 };
-
-bool whole_matrix() {
-  const char* const all = std::getenv("RANKONE_TEST_ALL");
-  return all != nullptr && std::string_view(all) != "0";
-}
 
 struct Sizes {
   int keys, values;
@@ -59,7 +55,7 @@ std::vector<Case> cases(const Variant& variant, Level level) {
     list.push_back({options, arch});
     if (level == Level::serial) list.push_back({options, arch, Pass::states});  // the same text at both levels
   };
-  const bool all = whole_matrix();
+  const bool all = test::whole_matrix();
   for (const ArchLimits& limits : known_archs()) {
     const std::string& arch = limits.arch;
     if (all || arch == "sm_90a" || variant.name == Name("gla_sigmoid")) add(arch, aligned, dtype::bf16);
@@ -236,7 +232,7 @@ TEST(Compile, ByTheHostCompiler) {
     GTEST_SKIP() << error.what();
   }
   for (const Variant& variant : catalogue()) {
-    if (!whole_matrix() && variant.name != Name("hgrn2") && variant.name != Name("mamba2")) continue;
+    if (!test::whole_matrix() && variant.name != Name("hgrn2") && variant.name != Name("mamba2")) continue;
     for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32}) {
       CompileOptions options = options_of(odd, type, Precision::tf32, Level::chunk);
       if (!part_without_chunks(variant).empty()) options.pins = {};

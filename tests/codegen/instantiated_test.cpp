@@ -15,6 +15,7 @@
 #include "codegen/space.hpp"
 #include "runtime/cpu/host_compiler.hpp"
 #include "tests/codegen/helpers.hpp"
+#include "tests/whole_matrix.hpp"
 
 namespace rankone {
 namespace {
@@ -137,8 +138,7 @@ TEST(Instantiated, TheJudgeFindsAStranger) {
 // One schedule of each family, level, cluster and way of preparing; the whole matrix with RANKONE_TEST_ALL=1.
 TEST(Instantiated, NoFunctionIsNeedless) {
   if (judge() == nullptr) GTEST_SKIP() << "there is no host compiler";
-  const char* const asked = std::getenv("RANKONE_TEST_ALL");
-  const bool all = asked != nullptr && std::string_view(asked) != "0";
+  const bool all = test::whole_matrix();
   int judged = 0;
   for (const Variant& variant : catalogue())
     for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32})

@@ -18,6 +18,7 @@
 #include "proof/problem.hpp"
 #include "proof/verify.hpp"
 #include "runtime/convert.hpp"
+#include "tests/whole_matrix.hpp"
 
 namespace rankone::test {
 
@@ -38,6 +39,7 @@ struct Case {
   Family family = Family::portable;
   int cluster = 1;
   bool prepared = false;
+  bool is_short = true;  // runs without RANKONE_TEST_ALL, where a test tells apart
 
   std::string name() const {
     const char* levels[] = {"_automatic_", "_serial_", "_chunk_", "_segment_"};

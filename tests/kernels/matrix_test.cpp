@@ -10,8 +10,6 @@
 namespace rankone::test {
 namespace {
 
-bool whole_matrix() { return std::getenv("RANKONE_TEST_ALL") != nullptr; }
-
 class Matrix : public testing::TestWithParam<Case> {
  protected:
   // Each run under another schedule seed.
@@ -24,13 +22,13 @@ class Matrix : public testing::TestWithParam<Case> {
 TEST_P(Matrix, AgreesWithTheRecurrence) { run(48, 40, 32, 10); }
 
 TEST_P(Matrix, AgreesAtOddSizes) {
-  if (!whole_matrix()) GTEST_SKIP() << "part of the whole matrix: RANKONE_TEST_ALL=1, or scripts/test --all";
+  RANKONE_SKIP_UNLESS_WHOLE();
   run(21, 75, 16, 20);
   run(64, 64, 64, 30);
 }
 
 TEST_P(Matrix, AgreesAtLargeSizes) {
-  if (!whole_matrix()) GTEST_SKIP() << "part of the whole matrix: RANKONE_TEST_ALL=1, or scripts/test --all";
+  RANKONE_SKIP_UNLESS_WHOLE();
   run(128, 128, 64, 40);
   run(256, 32, 32, 50);
   run(48, 64, 128, 60);

@@ -13,8 +13,6 @@
 namespace rankone::test {
 namespace {
 
-bool whole_matrix() { return std::getenv("RANKONE_TEST_ALL") != nullptr; }
-
 class RecurrentMatrix : public testing::TestWithParam<Case> {
  protected:
   void run(int key_dim, int value_dim, std::uint64_t seed) {
@@ -27,7 +25,7 @@ class RecurrentMatrix : public testing::TestWithParam<Case> {
 TEST_P(RecurrentMatrix, AgreesWithTheRecurrence) { run(24, 20, 10); }
 
 TEST_P(RecurrentMatrix, AgreesAtOtherSizes) {
-  if (!whole_matrix()) GTEST_SKIP() << "part of the whole matrix: RANKONE_TEST_ALL=1, or scripts/test --all";
+  RANKONE_SKIP_UNLESS_WHOLE();
   run(1, 1, 20);
   run(21, 75, 30);
   run(128, 32, 40);

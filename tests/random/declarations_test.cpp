@@ -17,6 +17,7 @@
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "tests/random/declarations.hpp"
+#include "tests/whole_matrix.hpp"
 
 namespace rankone::test {
 namespace {
@@ -107,7 +108,7 @@ TEST_P(RandomDeclarations, Agree) {
     if (GetParam() == 0) expect_right(std::stoull(text.substr(0, colon)), std::stoi(text.substr(colon + 1)));
     return;
   }
-  const int each = std::getenv("RANKONE_TEST_ALL") != nullptr ? many : few;
+  const int each = whole_matrix() ? many : few;
   for (int i = 0; i < each; ++i) expect_right(default_seed, GetParam() * many + i);
 }
 INSTANTIATE_TEST_SUITE_P(Batch, RandomDeclarations, testing::Range(0, batches));
