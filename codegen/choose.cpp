@@ -196,6 +196,7 @@ Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& o
     case Pass::forward: return forward;
     case Pass::states: return states_schedule(variant, options, arch, forward);
     case Pass::combine: return {};
+    case Pass::backward: break;
   }
   return forward;
 }

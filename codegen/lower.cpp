@@ -43,14 +43,28 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
 }
 
 std::string why_not_admitted(const Variant& variant, Pass pass) {
+  if (pass == Pass::backward) return "there is no backward kernel yet";
   const std::string part(pass == Pass::forward ? "" : part_without_chunks(variant));
   return part.empty() ? "" : "states are handed on and joined by decays alone, and this variant has " + part;
 }
 
+std::vector<std::string> passes_of(const Variant& variant) {
+  std::vector<std::string> names;
+  for (const auto& [name, pass] : pass_names)
+    if (why_not_admitted(variant, pass).empty()) names.emplace_back(name);
+  return names;
+}
+
 void require_admitted(const Variant& variant, Pass pass) {
-  if (const std::string reason = why_not_admitted(variant, pass); !reason.empty())
-    throw Error(ErrorCode::unsupported, reason, std::string(name_in(pass_names, pass)), "the pass forward",
-                std::string(variant.name.view()));
+  const std::string_view name = name_in(pass_names, pass);
+  const bool known = name != unnamed;
+  const std::string reason = known ? why_not_admitted(variant, pass) : "the operator does not have this pass";
+  if (reason.empty()) return;
+  std::string accepted;
+  for (const std::string& each : passes_of(variant)) accepted += (accepted.empty() ? "" : ", ") + each;
+  throw Error(ErrorCode::unsupported, reason,
+              known ? std::string(name) : "number " + std::to_string(static_cast<int>(pass)), accepted,
+              std::string(variant.name.view()));
 }
 
 Program lower(const Variant& variant, const CompileOptions& options, const Schedule& schedule, std::string_view arch,
@@ -61,9 +75,9 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
   // Pins are the forward pass's; combining has nothing to schedule.
-  const std::string reason = pass == Pass::forward  ? why_illegal(target, schedule)
-                             : pass == Pass::states ? why_unfit(target, schedule)
-                                                    : "";
+  const std::string reason = pass == Pass::forward   ? why_illegal(target, schedule)
+                             : pass != Pass::combine ? why_unfit(target, schedule)
+                                                     : "";
   if (!reason.empty())
     throw Error(ErrorCode::invalid_argument, "this schedule is not legal: " + reason, to_string(schedule),
                 "one that legal_schedules() lists", std::string(variant.name.view()));

@@ -43,9 +43,11 @@ inline constexpr NamedValue<PortRole> role_names[] = {
     {"gradient", PortRole::gradient},  {"packing", PortRole::packing}, {"index", PortRole::index},
     {"workspace", PortRole::workspace}};
 inline constexpr NamedValue<Pass> pass_names[] = {
-    {"forward", Pass::forward}, {"states", Pass::states}, {"combine", Pass::combine}};
-inline constexpr NamedValue<Pass> pass_titles[] = {
-    {"forward", Pass::forward}, {"state-only", Pass::states}, {"combining", Pass::combine}};
+    {"forward", Pass::forward}, {"states", Pass::states}, {"combine", Pass::combine}, {"backward", Pass::backward}};
+inline constexpr NamedValue<Pass> pass_titles[] = {{"forward", Pass::forward},
+                                                   {"state-only", Pass::states},
+                                                   {"combining", Pass::combine},
+                                                   {"backward", Pass::backward}};
 
 // A table is an array of NamedValue.
 template <class Table> using ValueOf = std::remove_cvref_t<decltype(std::begin(std::declval<const Table&>())->value)>;

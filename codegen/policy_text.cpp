@@ -98,7 +98,7 @@ class PolicyWriter : PolicyLines {
   static std::string axes_text(const Port& port) { return text_of(axes_of(port)); }
   static std::string element_type(const Port& port) { return std::string("ElementType::") + name_of(port.type); }
 
-  // Where tensors stand in PortArguments, by their names; gates and parameters from their first one on.
+  // Where tensors stand in PortArguments, by their names; those of formulas, and their gradients, from the first one on.
   void ports() {
     std::string list;
     std::size_t line_start = 0;
@@ -114,7 +114,13 @@ class PolicyWriter : PolicyLines {
       if (!inputs && port.role != PortRole::input) add("first_input", slot), inputs = true;
       if (!parameters && port.role != PortRole::input && port.role != PortRole::gate)
         add("first_parameter", slot), parameters = true;
-      if (port.rule != TypeRule::own) add(port.name, slot);
+      if (!is_of_formulas(port)) add(port.name == "do" ? "output_slope" : port.name, slot);  // `do` is a keyword
+    }
+    if (program_.pass == Pass::backward) {
+      const int parameters_end = program_.port_slots,
+                inputs_end = parameters_end - static_cast<int>(ports_of(program_.ports, PortRole::parameter).size());
+      add("first_input_gradient", inputs_end - static_cast<int>(ports_of(program_.ports, PortRole::gate).size()));
+      add("first_parameter_gradient", inputs_end);
     }
     add("count", program_.port_slots);
     add("maps", program_.map_slots);

@@ -3,6 +3,7 @@
 #include "codegen/ports.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/error.hpp>
@@ -13,7 +14,9 @@ namespace rankone {
 namespace {
 
 constexpr unsigned in(Pass pass) { return 1u << static_cast<unsigned>(pass); }
-constexpr unsigned over_tokens = in(Pass::forward) | in(Pass::states), over_spans = over_tokens | in(Pass::combine);
+constexpr unsigned over_spans = in(Pass::forward) | in(Pass::states) | in(Pass::combine);
+constexpr unsigned over_tokens = in(Pass::forward) | in(Pass::states) | in(Pass::backward);
+constexpr unsigned of_queries = in(Pass::forward) | in(Pass::backward), of_slopes = in(Pass::backward);
 // Passes of one group have the same slots, since instances of the same templates serve them. A launch has no room for
 // what passes of other groups take.
 constexpr unsigned slot_groups[] = {over_spans};
@@ -28,7 +31,7 @@ constexpr int vector_bytes = 16;  // what one access of the fast paths takes
 // computes with it.
 struct Row {
   Port port;
-  unsigned passes = over_tokens;
+  unsigned passes = over_spans;
   bool exists = true;
 };
 
@@ -53,6 +56,17 @@ Port token_port(const char* name, PortRole role, Axis heads, Axis columns, dtype
           .rule = TypeRule::storage,
           .alignment = vector_bytes,
           .writable = role == PortRole::output};
+}
+
+// Of the gradient of a port. Parameters' are float32, whatever they are.
+Port gradient_of(Port port) {
+  port.name = "d" + port.name;
+  if (port.role == PortRole::parameter) port.type = dtype::f32, port.rule = TypeRule::fixed;
+  port.of = std::exchange(port.role, PortRole::gradient);
+  port.writable = port.optional = true;
+  port.needs = port.holds = {};
+  port.absent = "not wanted";
+  return port;
 }
 
 // Integers that a call may do without.
@@ -115,21 +129,44 @@ Port start_positions() {
   return port;
 }
 
+// Before the loss has gone back through the call.
+Port final_state_slope(const CompileOptions& options) {
+  Port port = gradient_of(final_state(options, false));
+  port.role = PortRole::state;
+  port.writable = false;
+  port.holds = "the loss's slope with respect to final_state";
+  port.absent = "zeros";
+  return port;
+}
+
 std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& options, Pass pass) {
   using enum PortRole;
   const bool combines = pass == Pass::combine;
   const dtype type = options.dtype;
-  return {{token_port("q", input, Axis::heads, Axis::key, type), in(Pass::forward)},
-          {token_port("k", input, Axis::heads, Axis::key, type), over_tokens, reads_key(variant)},
-          {token_port("v", input, Axis::value_heads, Axis::value, type)},
+  const Port q = token_port("q", input, Axis::heads, Axis::key, type),
+             k = token_port("k", input, Axis::heads, Axis::key, type),
+             v = token_port("v", input, Axis::value_heads, Axis::value, type),
+             start = initial_state(variant, options, combines);
+  Port slope = token_port("do", input, Axis::value_heads, Axis::value, type);
+  slope.holds = "the loss's slope with respect to o";
+  return {{q, of_queries},
+          {k, over_tokens, reads_key(variant)},
+          {v, over_tokens},
+          {slope, of_slopes},
           // Before what counts sequences.
           {list_port("cu_seqlens", packing, Axis::offsets, TypeRule::integer,
-                     "where packed sequences begin and end, then B = 1", "N = B, T tokens each")},
+                     "where packed sequences begin and end, then B = 1", "N = B, T tokens each"),
+           over_tokens},
           {start_positions(), over_tokens, reads_position(variant)},
-          {initial_state(variant, options, combines), over_spans},
+          {start, over_spans | of_slopes},
           {token_port("o", output, Axis::value_heads, Axis::value, type), in(Pass::forward)},
           {final_state(options, combines), over_spans},
-          {log_decay_total(variant, combines), in(Pass::states) | in(Pass::combine)}};
+          {log_decay_total(variant, combines), in(Pass::states) | in(Pass::combine)},
+          {final_state_slope(options), of_slopes},
+          {gradient_of(q), of_slopes},
+          {gradient_of(k), of_slopes, reads_key(variant)},
+          {gradient_of(v), of_slopes},
+          {gradient_of(start), of_slopes}};
 }
 
 // Of a token input or a parameter.
@@ -155,14 +192,16 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
   std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
   std::erase_if(rows, [&](const Row& row) { return (row.passes & group_of(pass)) == 0; });
   for (const Leaf& leaf : inputs_of(variant))
-    leaves.push_back({port_of(leaf, PortRole::gate, {Axis::batch, Axis::tokens}, options.dtype, options)});
+    leaves.push_back({port_of(leaf, PortRole::gate, {Axis::batch, Axis::tokens}, options.dtype, options), over_tokens});
   for (const Leaf& leaf : parameters_of(variant))
-    leaves.push_back({port_of(leaf, PortRole::parameter, {}, dtype::f32, options)});
+    leaves.push_back({port_of(leaf, PortRole::parameter, {}, dtype::f32, options), over_tokens});
   const auto rest = std::ranges::find_if(rows, [](const Row& row) { return row.port.role != PortRole::input; });
   if (rows.size() > most_own_ports || static_cast<std::size_t>(rest - rows.begin()) > most_own_inputs)
     throw Error(ErrorCode::internal, "the table of ports has more rows than a launch has room for",
                 std::to_string(rows.size()) + " rows", "what most_own_ports and most_own_inputs say", "ports");
   rows.insert(rest, leaves.begin(), leaves.end());
+  if (pass == Pass::backward)
+    for (const Row& leaf : leaves) rows.push_back({gradient_of(leaf.port), of_slopes});
   for (int slot = 0; Row & row : rows) row.port.slot = slot++;
   return rows;
 }

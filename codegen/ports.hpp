@@ -21,9 +21,9 @@ enum class PortRole : unsigned char {
   state,      // what a call starts from
   saved,      // what forward leaves for backward
   output,
-  gradient,
-  packing,  // where sequences begin and end
-  index,    // rows of other tensors
+  gradient,  // of an input, a gate, a parameter or an initial state
+  packing,   // where sequences begin and end
+  index,     // rows of other tensors
   workspace
 };
 
@@ -38,6 +38,7 @@ enum class TypeRule : unsigned char {
 struct Port {
   std::string name;  // "q", "x", "A_log", "final_state", ...
   PortRole role = PortRole::input;
+  PortRole of = PortRole::input;  // of a gradient: what its tensor is
   AxisList axes{};
   dtype type = dtype::f32;  // of TypeRule::integer the wider one
   TypeRule rule = TypeRule::fixed;
@@ -53,8 +54,8 @@ struct Port {
   int slot = 0;               // in PortArguments::ports
 };
 
-// How many a pass has at most beside gates and parameters, and how many of them are inputs.
-inline constexpr std::size_t most_own_ports = 18, most_own_inputs = 3;
+// How many a pass has at most beside gates, parameters and their gradients, and how many of them are inputs.
+inline constexpr std::size_t most_own_ports = 18, most_own_inputs = 4;
 
 // Inputs, gates and parameters, then the rest. K and V may be left open (0) in `options`.
 std::vector<Port> ports(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward);
@@ -64,6 +65,11 @@ std::vector<Port> slots(const Variant& variant, const CompileOptions& options, P
 std::vector<Port> ports_of(const std::vector<Port>& ports, PortRole role);
 const Port* find_port(const std::vector<Port>& ports, std::string_view name);  // null: there is none
 
+// Whether it is read by the variant's formulas, or is the gradient of what they read.
+inline bool is_of_formulas(const Port& port) {
+  const PortRole role = port.role == PortRole::gradient ? port.of : port.role;
+  return role == PortRole::gate || role == PortRole::parameter;
+}
 // Whether a call's tensor may have this type.
 inline bool accepts(const Port& port, dtype type) {
   return type == port.type || (port.rule == TypeRule::integer && type == dtype::i32);

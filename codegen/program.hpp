@@ -78,7 +78,8 @@ ArchLimits arch_limits(std::string_view arch);  // these and their close relativ
 
 // Why a variant has no such pass, in words; empty where it has one.
 std::string why_not_admitted(const Variant& variant, Pass pass);
-void require_admitted(const Variant& variant, Pass pass);  // throws Error where it has none
+std::vector<std::string> passes_of(const Variant& variant);  // the names of those that it has
+void require_admitted(const Variant& variant, Pass pass);    // throws Error where it has none
 
 // variant + schedule -> program
 Program lower(const Variant&, const CompileOptions&, const Schedule&, std::string_view arch, Pass pass = Pass::forward);

@@ -8,7 +8,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/ports.hpp"
-#include "runtime/call.hpp"
+#include "runtime/given_arguments.hpp"
 
 namespace rankone {
 namespace {

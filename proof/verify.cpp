@@ -9,7 +9,7 @@
 #include "proof/launch.hpp"
 #include "proof/oracle/compare.hpp"
 #include "proof/oracle/oracle.hpp"
-#include "runtime/call.hpp"
+#include "runtime/given_arguments.hpp"
 
 namespace rankone {
 

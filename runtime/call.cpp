@@ -23,23 +23,11 @@ TensorArgument argument_of(const Tensor& tensor) {
   return {tensor.data, stride(0), stride(1), stride(2)};
 }
 
-template <class Named> const Named* find(const std::vector<Named>& all, const std::string& name) {
+template <class Named> const Named* find(std::span<const Named> all, std::string_view name) {
   for (const Named& each : all)
     if (each.name == name) return &each;
   return nullptr;
 }
-
-constexpr std::pair<std::string_view, Tensor ForwardArguments::*> members[] = {
-    {"q", &ForwardArguments::q},
-    {"k", &ForwardArguments::k},
-    {"v", &ForwardArguments::v},
-    {"cu_seqlens", &ForwardArguments::cu_seqlens},
-    {"start_positions", &ForwardArguments::start_positions},
-    {"initial_state", &ForwardArguments::initial_state},
-    {"o", &ForwardArguments::o},
-    {"final_state", &ForwardArguments::final_state}};
-// What states() and combine() take beside them.
-constexpr const char* beside_name = "log_decay_total";
 
 std::string joined(const std::vector<std::string>& names) {
   std::string text;
@@ -49,22 +37,9 @@ std::string joined(const std::vector<std::string>& names) {
 
 }  // namespace
 
-Tensor ForwardArguments::*member_of(std::string_view name) {
-  for (const auto& [known, member] : members)
-    if (known == name) return member;
-  return nullptr;
-}
-
-void bind_tensor(ForwardArguments& arguments, const std::string& name, const Tensor& tensor) {
-  if (Tensor ForwardArguments::*const member = member_of(name))
-    arguments.*member = tensor;
-  else
-    arguments.inputs.push_back({name, tensor});
-}
-
 CallChecker::CallChecker(const Program& program, bool on_cpu)
     : program_(program), on_cpu_(on_cpu), where_(program.variant.name.view()) {
-  for (const Port& port : program.ports) ports_.push_back({port, member_of(port.name)});
+  for (const Port& port : program.ports) ports_.push_back({port, place_of(port.name)});
 }
 
 Sizes CallChecker::known_sizes() const {
@@ -115,7 +90,7 @@ void CallChecker::bind_packing(const Port& port, const Tensor& tensor, Sizes& si
   call.shape.sequences = sizes[Axis::sequences];
 }
 
-void CallChecker::bind_scalars(const ForwardArguments& given, Arguments& arguments) const {
+void CallChecker::bind_scalars(const GivenArguments& given, Arguments& arguments) const {
   const auto refuse = [&](const char* message, const std::string& name, const std::string& accepted) {
     throw Error(ErrorCode::invalid_argument, message, name, accepted, where_);
   };
@@ -166,7 +141,7 @@ void CallChecker::set_shape(const Sizes& sizes, Call& call) const {
   check_shape(call.shape, program_.variant);
 }
 
-void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const {
+void CallChecker::bind_workspace(const GivenArguments& given, const Sizes& sizes, Call& call) const {
   const Sizes64 of_call = sizes_of(call.shape);
   const auto wanted = static_cast<std::size_t>(workspace_of(program_).evaluate(of_call));
   const std::span<std::byte> space = given.workspace;
@@ -192,36 +167,42 @@ void CallChecker::bind_workspace(const ForwardArguments& given, const Sizes& siz
   call.arguments->segment_tokens = program_.segment_tokens.evaluate(of_call);
 }
 
-void CallChecker::refuse_unknown(const ForwardArguments& given, const Sizes& sizes) const {
-  std::vector<std::string> known;
-  for (const Bound& bound : ports_)
-    if (bound.member == nullptr && bound.port.name != beside_name) known.push_back(bound.port.name);
-  for (const NamedTensor& each : given.inputs) {
-    if (std::ranges::find(known, each.name) == known.end())
-      sizes.refuse(each.name, "the variant does not read this tensor", each.name,
-                   known.empty() ? "none" : joined(known));
-    if (find(given.inputs, each.name) != &each)
-      sizes.refuse(each.name, "the tensor is given twice", each.name + " and " + each.name, "each once");
-  }
+void CallChecker::refuse_unknown(const GivenArguments& given, const Sizes& sizes) const {
+  const auto refuse_of = [&](std::span<const NamedTensor> list, bool gradients, const char* message) {
+    std::vector<std::string> known;
+    for (const auto& [port, place] : ports_)
+      if (place == no_place && (port.role == PortRole::gradient) == gradients) known.push_back(port.name);
+    for (const NamedTensor& each : list) {
+      if (std::ranges::find(known, each.name) == known.end())
+        sizes.refuse(each.name, message, each.name, known.empty() ? "none" : joined(known));
+      if (find(list, each.name) != &each)
+        sizes.refuse(each.name, "the tensor is given twice", each.name + " and " + each.name, "each once");
+    }
+  };
+  refuse_of(given.inputs, false, "the variant does not read this tensor");
+  refuse_of(given.gradients, true, "no tensor that is given by name has this gradient");
 }
 
-// `beside`: the tensor of the call that stands in no arguments.
-Call CallChecker::check(const ForwardArguments& given, const Tensor& beside) const {
+void CallChecker::refuse_writing_nothing(const Sizes& sizes) const {
+  std::vector<std::string> outputs;
+  for (const Bound& bound : ports_)
+    if (bound.port.writable) outputs.push_back(bound.port.name);
+  const bool two = outputs.size() == 2;
+  sizes.refuse(outputs.front(), "there is nothing to write", two ? "neither" : "none of its outputs",
+               joined(outputs) + (two ? ", or both" : ": at least one of them"));
+}
+
+Call CallChecker::check(const GivenArguments& given) const {
   Call call(program_.port_slots);
   Sizes sizes = known_sizes();
-  bool writes = false, writes_without_tokens = false;
+  bool writes = false, writes_without_tokens = false, writes_without_sequences = false;
   unsigned long long bound = 0;
   std::size_t named = 0;
-  for (const auto& [port, member] : ports_) {
-    Tensor tensor;
-    if (member != nullptr) {
-      tensor = given.*member;
-    } else if (port.name == beside_name) {
-      tensor = beside;
-    } else if (const NamedTensor* const found = find(given.inputs, port.name)) {
-      tensor = found->tensor;
-      ++named;
-    }
+  for (const auto& [port, place] : ports_) {
+    const Tensor* const found =
+        given.find(place, port.role == PortRole::gradient ? given.gradients : given.inputs, port.name);
+    if (found != nullptr && place == no_place) ++named;
+    const Tensor tensor = found != nullptr ? *found : Tensor();
     // Packing comes before all that counts sequences; without it a sequence is a row of the batch, if there is one.
     if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes.knows(Axis::sequences) &&
         sizes.knows(Axis::batch))
@@ -236,29 +217,33 @@ Call CallChecker::check(const ForwardArguments& given, const Tensor& beside) con
       bind(port, tensor, sizes, call);
     if (port.positions && on_cpu_) check_start_positions(tensor, where_);
     bound |= 1ull << port.slot;
-    writes = writes || port.writable;
-    writes_without_tokens = writes_without_tokens || (port.writable && !port.axes.has(Axis::tokens));
+    if (!port.writable) continue;
+    writes = true;
+    writes_without_tokens = writes_without_tokens || !port.axes.has(Axis::tokens);
+    writes_without_sequences =
+        writes_without_sequences || !(port.axes.has(Axis::sequences) || port.axes.has(Axis::batch));
   }
-  if (named != given.inputs.size()) refuse_unknown(given, sizes);
+  if (named != given.inputs.size() + given.gradients.size()) refuse_unknown(given, sizes);
   bind_scalars(given, *call.arguments);
-  if (!writes) {
-    std::vector<std::string> outputs;
-    for (const Bound& bound : ports_)
-      if (bound.port.writable) outputs.push_back(bound.port.name);
-    sizes.refuse(outputs.front(), "there is nothing to write", "neither", joined(outputs) + ", or both");
-  }
+  if (!writes) refuse_writing_nothing(sizes);
   // Where neither k nor a gate has key heads, nothing depends on their number.
   if (!sizes.knows(Axis::heads)) sizes.set(Axis::heads, sizes[Axis::value_heads]);
   if (!sizes.knows(Axis::batch)) sizes.set(Axis::batch, sizes[Axis::sequences]), sizes.set(Axis::tokens, 0);
   set_shape(sizes, call);
   bind_workspace(given, sizes, call);
-  // Without tokens there is no output, but the final state still is the initial one.
-  call.empty = call.arguments->sequences == 0 || (call.arguments->tokens == 0 && !writes_without_tokens);
+  // Without tokens there is no output, but the final state still is the initial one; without sequences, sums are zeros.
+  call.empty = (call.arguments->sequences == 0 && !writes_without_sequences) ||
+               (call.arguments->tokens == 0 && !writes_without_tokens);
   return call;
 }
 
+Call CallChecker::states(const ForwardArguments& arguments, const Tensor& log_decay_total) const {
+  GivenArguments given(arguments);
+  given.at(place_of("log_decay_total")) = &log_decay_total;
+  return check(given);
+}
 Call CallChecker::combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const {
-  return check({.initial_state = earlier, .final_state = state}, log_decay_total);
+  return states({.initial_state = earlier, .final_state = state}, log_decay_total);
 }
 
 }  // namespace rankone

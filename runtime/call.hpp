@@ -11,6 +11,7 @@
 #include "codegen/launch_arguments.hpp"
 #include "codegen/program.hpp"
 #include "runtime/call_tensor.hpp"
+#include "runtime/given_arguments.hpp"
 #include "runtime/tensor_check.hpp"
 
 namespace rankone {
@@ -24,26 +25,20 @@ struct Call {
   bool empty = false;               // nothing to compute, nothing to write
 };
 
-// The member of a call's arguments that has a port's name; null for what is given by name.
-Tensor ForwardArguments::*member_of(std::string_view name);
-// Puts a tensor where its name belongs.
-void bind_tensor(ForwardArguments& arguments, const std::string& name, const Tensor& tensor);
-
 // What the calls of one program have to look like; made once, used by every launch.
 class CallChecker {
  public:
   CallChecker(const Program& program, bool on_cpu);  // then cu_seqlens can be read, and tensors are wanted
 
-  Call forward(const ForwardArguments& given) const { return check(given, {}); }
-  Call states(const ForwardArguments& given, const Tensor& log_decay_total) const {
-    return check(given, log_decay_total);
-  }
+  Call forward(const ForwardArguments& given) const { return check(GivenArguments(given)); }
+  Call backward(const BackwardArguments& given) const { return check(GivenArguments(given)); }
+  Call states(const ForwardArguments& given, const Tensor& log_decay_total) const;
   Call combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const;
 
  private:
   struct Bound {
     Port port;
-    Tensor ForwardArguments::*member;
+    int place;  // of its name in a call's arguments
   };
   const Program& program_;
   bool on_cpu_;
@@ -51,13 +46,14 @@ class CallChecker {
   std::vector<Bound> ports_;
 
   Sizes known_sizes() const;
-  Call check(const ForwardArguments& given, const Tensor& beside) const;
+  Call check(const GivenArguments& given) const;
   void bind(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const;
   void bind_packing(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const;
-  void bind_scalars(const ForwardArguments& given, Arguments& arguments) const;
-  void bind_workspace(const ForwardArguments& given, const Sizes& sizes, Call& call) const;
+  void bind_scalars(const GivenArguments& given, Arguments& arguments) const;
+  void bind_workspace(const GivenArguments& given, const Sizes& sizes, Call& call) const;
   void set_shape(const Sizes& sizes, Call& call) const;
-  void refuse_unknown(const ForwardArguments& given, const Sizes& sizes) const;
+  void refuse_unknown(const GivenArguments& given, const Sizes& sizes) const;
+  [[noreturn]] void refuse_writing_nothing(const Sizes& sizes) const;
   void name_tensor(Call& call, const Port& port, const Tensor& tensor, const void* argument) const;
 };
 

@@ -24,18 +24,6 @@ bool runs_on(std::string_view asked, std::string_view own) {
   return a.substr(0, a.size() - 1) == b.substr(0, b.size() - 1) && a.back() <= b.back();
 }
 
-void require_pass(const Operator& op, Pass pass) {
-  if (op.supports(pass)) return;
-  std::string accepted;
-  for (const auto& each : pass_names)
-    if (op.supports(each.value)) accepted += (accepted.empty() ? "" : ", ") + std::string(each.name);
-  const std::string reason = why_not_admitted(op.variant(), pass);
-  throw Error(
-      ErrorCode::unsupported, reason.empty() ? "the operator does not have this pass" : reason,
-      reason.empty() ? "number " + std::to_string(static_cast<int>(pass)) : std::string(name_in(pass_names, pass)),
-      accepted, std::string(op.variant().name.view()));
-}
-
 }  // namespace
 
 std::string kernel_arch(const CompileOptions& options, const Device& device) {
@@ -68,6 +56,11 @@ void Operator::forward(const ForwardArguments& arguments, void* stream) const {
   const PassKernels& pass = impl().forward();
   pass.launch(pass.bind(pass.checker().forward(arguments)), stream);
 }
+void Operator::backward(const BackwardArguments& arguments, void* stream) const {
+  const PassKernels& pass = impl().backward();
+  pass.launch(pass.bind(pass.checker().backward(arguments)), stream);
+}
+void Operator::prepare_backward() const { (void)impl().backward(); }
 void Operator::prepare_states() const {
   (void)impl().states();
   (void)impl().combine();
@@ -84,6 +77,10 @@ void Operator::combine(const Tensor& state, const Tensor& log_decay_total, const
 BoundCall Operator::bind(const ForwardArguments& arguments) const {
   const PassKernels& pass = impl().forward();
   return BoundCall(std::make_shared<const detail::BoundImpl>(impl_, pass, pass.checker().forward(arguments)));
+}
+BoundCall Operator::bind_backward(const BackwardArguments& arguments) const {
+  const PassKernels& pass = impl().backward();
+  return BoundCall(std::make_shared<const detail::BoundImpl>(impl_, pass, pass.checker().backward(arguments)));
 }
 BoundCall Operator::bind_states(const ForwardArguments& arguments, const Tensor& log_decay_total) const {
   const PassKernels& pass = impl().states();
@@ -106,7 +103,7 @@ bool Operator::supports(Pass pass) const {
          why_not_admitted(variant(), pass).empty();
 }
 std::vector<TensorInfo> Operator::tensors(Pass pass) const {
-  require_pass(*this, pass);
+  require_admitted(variant(), pass);
   std::vector<TensorInfo> all;
   for (Port& port : ports(variant(), options(), pass))
     all.push_back({.name = std::move(port.name),
@@ -121,7 +118,7 @@ std::vector<TensorInfo> Operator::tensors(Pass pass) const {
   return all;
 }
 std::size_t Operator::workspace_bytes(const Shape& shape, Pass pass) const {
-  require_pass(*this, pass);
+  require_admitted(variant(), pass);
   return impl().workspace_bytes(shape, pass);
 }
 std::string Operator::schedule() const { return chosen_schedule(*this).text(); }

@@ -66,7 +66,7 @@ OperatorImpl::OperatorImpl(Program forward, std::string origin, const Device& de
     : load_(std::move(load)), forward_(std::move(forward), device, load_), origin_(std::move(origin)), device_(device) {
 }
 
-OperatorImpl::LazyPass& OperatorImpl::lazy(Pass pass) const { return pass == Pass::states ? states_ : combine_; }
+OperatorImpl::LazyPass& OperatorImpl::lazy(Pass pass) const { return others_[static_cast<std::size_t>(pass)]; }
 
 const Program& OperatorImpl::program(Pass pass) const {
   if (pass == Pass::forward) return program();

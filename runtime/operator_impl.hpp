@@ -2,8 +2,10 @@
 // What an operator holds: the program, its text and its loaded kernels.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +16,7 @@
 #include <rankone/operator.hpp>
 
 #include "codegen/choose.hpp"
+#include "codegen/names.hpp"
 #include "codegen/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/call.hpp"
@@ -66,6 +69,7 @@ class OperatorImpl {
   OperatorImpl(Program forward, std::string origin, const Device& device, Loader load = emit_and_load);
 
   const PassKernels& forward() const { return forward_; }
+  const PassKernels& backward() const { return built(Pass::backward); }
   const PassKernels& states() const { return built(Pass::states); }
   const PassKernels& combine() const { return built(Pass::combine); }
   std::size_t workspace_bytes(const Shape& shape, Pass pass) const;
@@ -92,7 +96,7 @@ class OperatorImpl {
   PassKernels forward_;
   std::string origin_;
   Device device_;
-  mutable LazyPass states_, combine_;
+  mutable std::array<LazyPass, std::size(pass_names)> others_;
 };
 
 class BoundImpl {

@@ -2,6 +2,7 @@
 // rankone list: the catalogue.
 #include <rankone/dsl.hpp>
 
+#include "codegen/program.hpp"
 #include "tools/commands.hpp"
 #include "tools/output.hpp"
 #include "tools/show.hpp"

@@ -8,6 +8,7 @@
 #include "autotune/lookup.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
+#include "codegen/program.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
 #include "tools/output.hpp"
@@ -23,13 +24,6 @@ std::string chunk_form(const Variant& variant) {
     return "two levels: decays enter queries and keys relative to sub-chunks, so that no exponent can overflow";
   if (!variant.has(Formula::decay)) return "scores of a chunk as one product, masked to the past";
   return "scores of a chunk as one product, times the decay between each two tokens";
-}
-
-std::vector<std::string> passes_of(const Variant& variant) {
-  std::vector<std::string> names;
-  for (const auto& [name, pass] : pass_names)
-    if (why_not_admitted(variant, pass).empty()) names.emplace_back(name);
-  return names;
 }
 
 std::vector<GateGradients> gate_gradients(const Variant& variant) {

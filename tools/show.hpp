@@ -16,8 +16,6 @@ namespace rankone {
 Json variant_document(const Variant& variant, const CompileOptions& options);
 std::string chunk_form(const Variant& variant);  // how a chunk of tokens becomes matrix products
 
-std::vector<std::string> passes_of(const Variant& variant);  // those that it has
-
 // d gate / d input, elementwise, for each tensor that the gate reads. `shared` is what stands in them more than once, by
 // name; an entry's own text begins with what it needs of that.
 struct GateGradients {

@@ -9,7 +9,7 @@
 
 #include "codegen/ports.hpp"
 #include "proof/memory.hpp"
-#include "runtime/call.hpp"
+#include "runtime/given_arguments.hpp"
 #include "runtime/tensor_check.hpp"
 
 namespace rankone::recurrence {
@@ -67,8 +67,7 @@ class Binder {
 
  private:
   Tensor given(std::string_view name) const {
-    if (Tensor ForwardArguments::*const member = member_of(name)) return arguments_.*member;
-    const Tensor* const tensor = find(arguments_.inputs, name);
+    const Tensor* const tensor = GivenArguments(arguments_).find(place_of(name), arguments_.inputs, name);
     return tensor != nullptr ? *tensor : Tensor();
   }
   std::string wanted(const Port& port) const {

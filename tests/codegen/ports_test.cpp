@@ -32,6 +32,33 @@ TEST(Ports, NameEverythingThatAPassReadsAndWrites) {
             (std::vector<std::string>{"k", "v", "g", "cu_seqlens", "initial_state", "final_state", "log_decay_total"}));
 }
 
+TEST(Ports, OfBackwardAreWhatForwardReadsAndAGradientOfEach) {
+  const CompileOptions options{
+      .key_dim = 128, .value_dim = 128, .dtype = dtype::f16, .input_types = {{"A_log", dtype::bf16}}};
+  const auto all = ports(variants::mamba2, options, Pass::backward), forward = ports(variants::mamba2, options);
+  const std::vector<std::string> given = {"q",           "k",          "v",
+                                          "do",          "dt",         "A_log",
+                                          "dt_bias",     "cu_seqlens", "initial_state",
+                                          "dfinal_state"},
+                                 written = {"dq", "dk", "dv", "dinitial_state", "ddt", "dA_log", "ddt_bias"};
+  std::vector<std::string> expected = given;
+  expected.insert(expected.end(), written.begin(), written.end());
+  EXPECT_EQ(names(all), expected);
+  for (const Port& port : all) {
+    const bool is_gradient = port.role == PortRole::gradient;
+    EXPECT_EQ(is_gradient, std::ranges::find(written, port.name) != written.end()) << port.name;
+    EXPECT_EQ(port.writable, is_gradient) << port.name;
+    if (!is_gradient) continue;
+    const Port& of = *find_port(forward, port.name.substr(1));
+    EXPECT_EQ(port.axes, of.axes) << port.name;
+    EXPECT_EQ(port.of, of.role) << port.name;
+    EXPECT_EQ(port.type, of.role == PortRole::parameter ? dtype::f32 : of.type) << port.name;
+    EXPECT_TRUE(port.optional && port.contiguous == of.contiguous) << port.name;
+  }
+  EXPECT_FALSE(find_port(all, "do")->optional);
+  EXPECT_TRUE(find_port(all, "dfinal_state")->optional);
+}
+
 TEST(Ports, TellRolesAxesAndTypes) {
   const auto all = ports(variants::gla, {.input_types = {{"g", dtype::f32}}, .value_major_state = true});
   const Port& gate = *find_port(all, "g");

@@ -266,7 +266,7 @@ TEST(Pins, AreNotBlamedForAPassThatAVariantLacks) {
   const Program forward = program_of(variants::delta, square_128, "sm_90a");
   const std::string refused = refusal_of([&] { lower_beside(forward, Pass::states); });
   EXPECT_TRUE(holds(refused, "states are handed on and joined by decays alone")) << refused;
-  EXPECT_TRUE(holds(refused, "given states; accepted: the pass forward")) << refused;
+  EXPECT_TRUE(holds(refused, "given states; accepted: forward")) << refused;
 }
 
 TEST(Prepared, IsTheDefaultOfManyKeys) {

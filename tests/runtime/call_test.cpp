@@ -388,5 +388,126 @@ TEST(Call, StatesAndCombine) {
   EXPECT_THROW(joins.combine(state, {}, earlier), Error);
 }
 
+// What a backward call is checked by: its table of ports alone.
+Program backward_program(const Variant& variant) {
+  Program program{.variant = variant, .options = {.key_dim = K, .value_dim = V}, .pass = Pass::backward};
+  program.ports = ports(variant, program.options, Pass::backward);
+  program.port_slots = static_cast<int>(slots(variant, program.options, Pass::backward).size());
+  return program;
+}
+BackwardArguments good_backward() {
+  BackwardArguments given;
+  given.q = given.k = given.dq = given.dk = Tensor(memory, dtype::bf16, {B, T, H, K});
+  given.v = given.do_ = given.dv = Tensor(memory, dtype::bf16, {B, T, HV, V});
+  const Tensor x(memory, dtype::bf16, {B, T, HV, K}), bias(memory, dtype::bf16, {HV, K});
+  given.inputs = {{"x", x}, {"bias", bias}};
+  given.gradients = {{"dx", x}, {"dbias", Tensor(memory, dtype::f32, {HV, K})}};
+  given.dfinal_state = given.dinitial_state = Tensor(memory, dtype::f32, {B, HV, K, V});
+  return given;
+}
+
+constexpr auto biased = variant("biased").decay(per_key(log_sigmoid(input("x") + param("bias")))).checked();
+
+class BackwardCall : public testing::Test {
+ protected:
+  Program program = [] {
+    Program made = backward_program(biased);
+    made.options.input_types = {{"bias", dtype::bf16}};
+    made.ports = ports(biased, made.options, Pass::backward);
+    return made;
+  }();
+  const CallChecker checker{program, true};
+  std::string after(const std::function<void(BackwardArguments&)>& change) const {
+    BackwardArguments given = good_backward();
+    change(given);
+    try {
+      checker.backward(given);
+      return "accepted";
+    } catch (const Error& error) {
+      return error.what();
+    }
+  }
+};
+
+TEST_F(BackwardCall, BindsEveryTensorByItsPort) {
+  const Call call = checker.backward(good_backward());
+  for (const Port& port : program.ports) {
+    const bool absent = port.name == "cu_seqlens" || port.name == "initial_state";
+    EXPECT_EQ(call.arguments.port(port.slot).data, absent ? nullptr : static_cast<void*>(memory)) << port.name;
+  }
+  ASSERT_EQ(call.tensors.size(), program.ports.size() - 2);
+  for (const CallTensor& each : call.tensors) {
+    const bool writes = each.name.starts_with("d") && each.name != "do" && each.name != "dfinal_state";
+    EXPECT_EQ(each.writable, writes) << each.name;
+    EXPECT_EQ(each.initialized, !writes) << each.name;
+  }
+  EXPECT_EQ(call.arguments->value_heads, HV);
+}
+
+TEST_F(BackwardCall, TakesAnyGradientAlone) {
+  for (const char* name : {"dq", "dk", "dv", "dx", "dbias", "dinitial_state"}) {
+    const BackwardArguments all = good_backward();
+    EXPECT_EQ(after([&](auto& given) {
+                given.dq = given.dk = given.dv = given.dinitial_state = {};
+                given.gradients.clear();
+                const Port& port = *find_port(program.ports, name);
+                const Tensor* const tensor = GivenArguments(all).find(place_of(name), all.gradients, name);
+                ASSERT_NE(tensor, nullptr);
+                EXPECT_TRUE(port.optional);
+                bind_gradient(given, name, *tensor);
+              }),
+              "accepted")
+        << name;
+  }
+}
+
+TEST_F(BackwardCall, SaysWhatDoesNotFit) {
+  EXPECT_NE(after([](auto& given) { given.do_ = {}; }).find("'do': the tensor is missing"), std::string::npos);
+  EXPECT_NE(after([](auto& given) { given.do_.type = dtype::f32; }).find("'do'"), std::string::npos);
+  EXPECT_NE(after([](auto& given) { given.gradients[1].tensor.type = dtype::bf16; }).find("'dbias'"),
+            std::string::npos);
+  EXPECT_NE(after([](auto& given) { given.dq.read_only = true; }).find("'dq': a tensor that is written"),
+            std::string::npos);
+  EXPECT_NE(after([](auto& given) {
+              given.gradients.push_back({"dy", given.dv});
+            }).find("'dy': no tensor that is given by name has this gradient; given dy; accepted: dx, dbias"),
+            std::string::npos);
+  EXPECT_NE(after([](auto& given) { given.gradients.push_back(given.gradients[0]); }).find("given twice"),
+            std::string::npos);
+  EXPECT_NE(after([](auto& given) {
+              given.inputs.push_back({"dx", given.inputs[0].tensor});
+            }).find("the variant does not read this tensor"),
+            std::string::npos);
+  EXPECT_NE(after([](auto& given) {
+              given.dq = given.dk = given.dv = given.dinitial_state = {};
+              given.gradients.clear();
+            })
+                .find("'dq': there is nothing to write; given none of its outputs; accepted: dq, dk, dv, "
+                      "dinitial_state, dx, dbias: at least one of them"),
+            std::string::npos);
+}
+
+// Sums over no token are zeros, which somebody has to write.
+TEST_F(BackwardCall, WithoutTokensOrSequencesStillWritesSums) {
+  const auto sized = [&](std::int64_t rows, std::int64_t tokens, bool sums) {
+    BackwardArguments given = good_backward();
+    given.q = given.k = given.dq = given.dk = Tensor(memory, dtype::bf16, {rows, tokens, H, K});
+    given.v = given.do_ = given.dv = Tensor(memory, dtype::bf16, {rows, tokens, HV, V});
+    given.inputs[0].tensor = given.gradients[0].tensor = Tensor(memory, dtype::bf16, {rows, tokens, HV, K});
+    given.dfinal_state = given.dinitial_state = {};
+    if (!sums) given.gradients.pop_back();
+    return checker.backward(given).empty;
+  };
+  EXPECT_TRUE(sized(0, T, false) && sized(B, 0, false));
+  EXPECT_FALSE(sized(0, T, true) || sized(B, 0, true));
+}
+
+// A variant that makes its keys of gates has no gradient of k.
+TEST(Call, BackwardOfKeysThatAreNotRead) {
+  const Program program = backward_program(variants::hgrn2);
+  EXPECT_EQ(find_port(program.ports, "dk"), nullptr);
+  EXPECT_NE(find_port(program.ports, "dv"), nullptr);
+}
+
 }  // namespace
 }  // namespace rankone

@@ -21,7 +21,8 @@ enum class Precision : unsigned char { tf32, f32 };
 enum class Pass : unsigned char {
   forward,  // reads q, k, v and gates, writes o and the final state
   states,   // the state-only pass
-  combine   // joins the states of two spans
+  combine,  // joins the states of two spans
+  backward  // reads what forward read and the slopes of what it wrote, writes gradients
 };
 
 // What is fixed when a kernel is compiled. B, T, N, H, HV and strides stay free.

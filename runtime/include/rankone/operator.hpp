@@ -25,7 +25,7 @@ struct OperatorAccess;
 // What a pass reads or writes.
 struct TensorInfo {
   std::string name;                  // "q", "x", "final_state", ...
-  std::string role;                  // "input", "gate", "parameter", "state", "packing", "output"
+  std::string role;                  // "input", "gate", "parameter", "state", "packing", "index", "output", "gradient"
   std::vector<std::string> axes;     // outermost first: "B", "T", "H", "HV", "K", "V", "N", "N+1"
   rankone::dtype type = dtype::f32;  // of cu_seqlens i32 serves, too
   // Bytes that the base and all strides but the last are multiples of where the fast path is to be taken; those of an
@@ -68,6 +68,11 @@ class Operator {
   // 2^31 - 1 blocks; Error(launch_failed) where the driver refuses; and on the CPU device, which waits for the end,
   // Error(check_failed) where it finds a fault of the kernels.
   void forward(const ForwardArguments& arguments, void* stream = nullptr) const;
+  // Asynchronous likewise. It saves nothing in forward(): it walks the tokens again, and takes a workspace of its own,
+  // workspace_bytes(shape, Pass::backward). What stands outside of every packed sequence is not written; what does not
+  // depend on a tensor gives it zeros. Throws as forward() and prepare_backward() do.
+  void backward(const BackwardArguments& arguments, void* stream = nullptr) const;
+  void prepare_backward() const;  // as prepare_states(); throws Error(unsupported) for a variant that lacks the pass
   // Builds and loads what states() and combine() use. Without it the first of their calls does, which takes about half
   // a second where nothing is cached, and must not happen while a graph is captured.
   void prepare_states() const;  // throws what compile() throws
@@ -83,6 +88,7 @@ class Operator {
   // The same calls, bound: everything is checked here, tensor maps are made, and launch() only launches. Throw what the
   // calls throw before they launch.
   BoundCall bind(const ForwardArguments& arguments) const;
+  BoundCall bind_backward(const BackwardArguments& arguments) const;
   BoundCall bind_states(const ForwardArguments& arguments, const Tensor& log_decay_total) const;
   BoundCall bind_combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const;
 

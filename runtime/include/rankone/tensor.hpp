@@ -115,4 +115,23 @@ struct ForwardArguments {
   std::span<std::byte> workspace{};  // on the device, 16-byte aligned, at least workspace_bytes(...); contents are free
 };
 
+// Everything that a backward launch reads and writes: what forward() read, the slopes of a loss with respect to what it
+// wrote, and those with respect to what it read. Gradients have their tensors' types and shapes, those of parameters are
+// float32 without gaps; each is optional, and at least one is given.
+struct BackwardArguments {
+  Tensor q{}, k{}, v{};  // as forward() had them, and all up to start_positions
+  std::vector<NamedTensor> inputs{};
+  std::vector<NamedScalar> scalars{};
+  double scale = 0;
+  Tensor initial_state{};
+  Tensor cu_seqlens{};
+  Tensor start_positions{};
+  Tensor do_{};                          // [B, T, HV, V], of o; sentences and files call it do
+  Tensor dfinal_state{};                 // [N, HV, K, V] float32, of final_state; absent: zeros
+  Tensor dq{}, dk{}, dv{};               // written where they are given; there is a dk where the variant reads k
+  std::vector<NamedTensor> gradients{};  // of the token inputs and parameters: "dx" is that of "x"
+  Tensor dinitial_state{};               // [N, HV, K, V] float32, that of zeros where there was no initial state
+  std::span<std::byte> workspace{};      // at least workspace_bytes(..., Pass::backward)
+};
+
 }  // namespace rankone
