@@ -23,9 +23,9 @@ namespace {
 // The sizes that a call's tensors give, port by port.
 class Binder {
  public:
-  Binder(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments)
-      : where_(variant.name.view()), reads_position_(reads_position(variant)), arguments_(arguments) {
-    ports_ = ports(variant, options, is_given(arguments.o) ? Pass::forward : Pass::states);
+  Binder(const Variant& variant, const CompileOptions& options, const GivenArguments& arguments, Pass pass)
+      : where_(variant.name.view()), reads_position_(reads_position(variant)), ports_(ports(variant, options, pass)),
+        arguments_(arguments) {
     for (const auto& [name, size] : {std::pair{"K", options.key_dim}, std::pair{"V", options.value_dim}})
       if (size < 0)
         refuse(where_, std::string(name) + " is out of range", std::to_string(size), "0 or the tensors' own");
@@ -35,11 +35,11 @@ class Binder {
 
   void run() {
     for (const Port& port : ports_) {
-      const Tensor tensor = given(port.name);
+      const Tensor tensor = given(port);
       if (port.role != PortRole::packing && port.axes.has(Axis::sequences) && !sizes_.knows(Axis::sequences))
         sizes_.set(Axis::sequences, sizes_[Axis::batch]);
       if (is_given(tensor)) {
-        if (!port.needs.empty() && !is_given(given(port.needs)))
+        if (!port.needs.empty() && !is_given(given(*find_port(ports_, port.needs))))
           refuse(port.needs, "a tensor is missing without which another has no meaning", port.name + " alone", "both");
         learn(port, tensor);
       } else if (!port.optional && !port.writable) {
@@ -54,9 +54,9 @@ class Binder {
     std::vector<Span> spans;
     const std::int64_t count = sizes_[Axis::sequences];
     require_memory(static_cast<double>(count) * sizeof(Span), "N=" + std::to_string(count), where_);
-    const Tensor& offsets = arguments_.cu_seqlens;
+    const Tensor offsets = placed("cu_seqlens");
     const auto boundary = [&](std::int64_t i) { return integer_at(offsets, i); };
-    const Tensor starts = reads_position_ ? arguments_.start_positions : Tensor();
+    const Tensor starts = reads_position_ ? placed("start_positions") : Tensor();
     for (std::int64_t n = 0; n < count; ++n) {
       const std::int64_t start = is_given(starts) ? integer_at(starts, n) : 0;
       spans.push_back(is_given(offsets) ? Span{0, boundary(n), boundary(n + 1), start}
@@ -66,10 +66,13 @@ class Binder {
   }
 
  private:
-  Tensor given(std::string_view name) const {
-    const Tensor* const tensor = GivenArguments(arguments_).find(place_of(name), arguments_.inputs, name);
+  Tensor given(const Port& port) const {
+    const bool is_gradient = port.role == PortRole::gradient;
+    const Tensor* const tensor =
+        arguments_.find(place_of(port.name), is_gradient ? arguments_.gradients : arguments_.inputs, port.name);
     return tensor != nullptr ? *tensor : Tensor();
   }
+  Tensor placed(std::string_view name) const { return *arguments_.placed[static_cast<std::size_t>(place_of(name))]; }
   std::string wanted(const Port& port) const {
     std::string text = "[";
     for (const Axis axis : port.axes)
@@ -106,25 +109,25 @@ class Binder {
   std::string where_;
   bool reads_position_;
   std::vector<Port> ports_;
-  const ForwardArguments& arguments_;
+  GivenArguments arguments_;
   AxisSizes sizes_;
 };
 
 }  // namespace
 
-const Tensor* find(const std::vector<NamedTensor>& tensors, std::string_view name) {
+const Tensor* find(std::span<const NamedTensor> tensors, std::string_view name) {
   const auto found = std::find_if(tensors.begin(), tensors.end(), [&](const auto& each) { return each.name == name; });
   return found == tensors.end() ? nullptr : &found->tensor;
 }
-const NamedScalar* find(const std::vector<NamedScalar>& scalars, std::string_view name) {
+const NamedScalar* find(std::span<const NamedScalar> scalars, std::string_view name) {
   const auto found = std::find_if(scalars.begin(), scalars.end(), [&](const auto& each) { return each.name == name; });
   return found == scalars.end() ? nullptr : &*found;
 }
 
-Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
-  if (!is_given(arguments.o) && !is_given(arguments.final_state))
-    refuse("o", "there is nothing to compute", "neither o nor final_state", "at least one of them");
-  Binder binder(variant, options, arguments);
+namespace {
+
+Sizes bind(const Variant& variant, const CompileOptions& options, const GivenArguments& arguments, Pass pass) {
+  Binder binder(variant, options, arguments, pass);
   binder.run();
   for (const Leaf& leaf : scalars_of(variant))
     if (!find(arguments.scalars, leaf.view()))
@@ -136,6 +139,29 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardA
           .key_dim = binder[Axis::key],
           .value_dim = binder[Axis::value],
           .sequences = binder.spans()};
+}
+
+}  // namespace
+
+std::vector<std::int64_t> shape_of(const Port& port, const Sizes& sizes) {
+  AxisSizes known;
+  known.set(Axis::batch, sizes.batch), known.set(Axis::tokens, sizes.tokens);
+  known.set(Axis::heads, sizes.heads), known.set(Axis::value_heads, sizes.value_heads);
+  known.set(Axis::key, sizes.key_dim), known.set(Axis::value, sizes.value_dim);
+  known.set(Axis::sequences, static_cast<std::int64_t>(sizes.sequences.size()));
+  std::vector<std::int64_t> shape;
+  for (const Axis axis : port.axes) shape.push_back(known[axis]);
+  return shape;
+}
+
+Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
+  const bool reads = is_given(arguments.o);
+  if (!reads && !is_given(arguments.final_state))
+    refuse("o", "there is nothing to compute", "neither o nor final_state", "at least one of them");
+  return bind(variant, options, GivenArguments(arguments), reads ? Pass::forward : Pass::states);
+}
+Sizes bind(const Variant& variant, const CompileOptions& options, const BackwardArguments& arguments) {
+  return bind(variant, options, GivenArguments(arguments), Pass::backward);
 }
 
 }  // namespace rankone::recurrence

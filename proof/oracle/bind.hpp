@@ -3,12 +3,15 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string_view>
 #include <vector>
 
 #include <rankone/dsl/variant.hpp>
 #include <rankone/options.hpp>
 #include <rankone/tensor.hpp>
+
+#include "codegen/ports.hpp"
 
 namespace rankone::recurrence {
 
@@ -23,9 +26,18 @@ struct Sizes {
 };
 
 Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments);
+Sizes bind(const Variant& variant, const CompileOptions& options, const BackwardArguments& arguments);
+
+std::vector<std::int64_t> shape_of(const Port& port, const Sizes& sizes);
+
+// Multiplications of one product with every state.
+inline double operations(const Sizes& sizes) {
+  const auto size = [](std::int64_t each) { return static_cast<double>(each); };
+  return size(sizes.batch) * size(sizes.tokens) * size(sizes.value_heads) * size(sizes.key_dim) * size(sizes.value_dim);
+}
 
 // The tensor or scalar of this name, or null.
-const Tensor* find(const std::vector<NamedTensor>& tensors, std::string_view name);
-const NamedScalar* find(const std::vector<NamedScalar>& scalars, std::string_view name);
+const Tensor* find(std::span<const NamedTensor> tensors, std::string_view name);
+const NamedScalar* find(std::span<const NamedScalar> scalars, std::string_view name);
 
 }  // namespace rankone::recurrence

@@ -17,26 +17,33 @@ void load_row(const Tensor& tensor, std::int64_t offset, std::int64_t stride, st
   for (std::int64_t i = 0; i < count; ++i) row[i] = load(tensor.data, tensor.type, offset + i * stride);
 }
 
-FormulaRows::FormulaRows(const Slot& slot, const Expression& formula, std::int64_t key_dim, std::int64_t value_dim,
-                         const ForwardArguments& arguments)
+Strides strides_of(const Tensor& tensor, const Leaf& leaf, const Slot& slot) {
+  const Axes axes = resolve(leaf.axes, slot.domain);
+  Strides strides;
+  std::size_t axis = 0;
+  const auto next_stride = [&] { return tensor.strides[axis++]; };
+  if (leaf.operation == Operation::input) strides.batch = next_stride(), strides.token = next_stride();
+  if (axes.has(Axes::head)) strides.key_head = next_stride();
+  if (axes.has(Axes::value_head)) strides.head = next_stride();
+  if (axes.has(Axes::key)) strides.key = next_stride();
+  if (axes.has(Axes::value)) strides.value = next_stride();
+  return strides;
+}
+
+FormulaRows::FormulaRows(const Slot& slot, Nodes formula, std::int64_t key_dim, std::int64_t value_dim,
+                         const GivenArguments& arguments)
     : nodes_(formula.begin(), formula.end()), keys_(slot.domain.has(Axes::key) ? key_dim : 1),
       values_of_key_(slot.domain.has(Axes::value) ? value_dim : 1), width_(keys_ * values_of_key_),
       sources_(nodes_.size()), values_(nodes_.size() * static_cast<std::size_t>(width_)) {
   for (std::size_t i = 0; i < sources_.size(); ++i) {
-    const Node& node = nodes_[i];
-    const Leaf leaf = formula.leaf(node);
+    const Leaf leaf = formula.leaf(nodes_[i]);
     Source& source = sources_[i];
-    if (node.operation == Operation::scalar) source.scalar = find(arguments.scalars, leaf.view())->value;
-    if (node.operation != Operation::input && node.operation != Operation::parameter) continue;
+    source.is_slope = leaf == slope_leaf;
+    if (leaf.operation == Operation::scalar && !source.is_slope)
+      source.scalar = find(arguments.scalars, leaf.view())->value;
+    if (!is_tensor(leaf.operation)) continue;
     source.tensor = find(arguments.inputs, leaf.view());
-    const Axes axes = resolve(leaf.axes, slot.domain);
-    std::size_t axis = 0;
-    const auto next_stride = [&] { return source.tensor->strides[axis++]; };
-    if (node.operation == Operation::input) source.batch = next_stride(), source.token = next_stride();
-    if (axes.has(Axes::head)) source.key_head = next_stride();
-    if (axes.has(Axes::value_head)) source.head = next_stride();
-    if (axes.has(Axes::key)) source.key = next_stride();
-    if (axes.has(Axes::value)) source.value = next_stride();
+    source.strides = strides_of(*source.tensor, leaf, slot);
   }
 }
 
@@ -46,6 +53,7 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
   const TokenPlace token{static_cast<double>(place.head), static_cast<double>(place.heads),
                          static_cast<double>(place.position)};
   if (const auto value = token.value_of(node.operation)) return all(*value);
+  if (source.is_slope) return copy(place.slope);
   switch (node.operation) {
     case Operation::constant: return all(node.value);
     case Operation::scalar: return all(source.scalar);
@@ -57,10 +65,10 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
     case Operation::read: return copy(place.read);
     default: break;
   }
-  const std::int64_t offset = place.batch * source.batch + place.token * source.token + place.head * source.head +
-                              place.key_head * source.key_head;
+  const std::int64_t offset = source.strides.offset_of(place);
   for (std::int64_t i = 0; i < keys_; ++i)
-    load_row(*source.tensor, offset + i * source.key, source.value, values_of_key_, row + i * values_of_key_);
+    load_row(*source.tensor, offset + i * source.strides.key, source.strides.value, values_of_key_,
+             row + i * values_of_key_);
 }
 
 const double* FormulaRows::operator()(const Place& place) {

@@ -9,6 +9,8 @@
 #include <rankone/dsl/slots.hpp>
 #include <rankone/tensor.hpp>
 
+#include "runtime/given_arguments.hpp"
+
 namespace rankone::recurrence {
 
 // Where in the call a formula is evaluated.
@@ -19,25 +21,39 @@ struct Place {
   // The rows that element(), query(), key(), value(), decay() and read() stand for.
   const double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr,
                *read = nullptr;
+  const double* slope = nullptr;  // what comes in where a formula is gone through in reverse
 };
+inline constexpr Leaf slope_leaf{Operation::scalar, Name("do")};  // the leaf that stands for it: no scalar has the name
+
+// How a leaf's elements lie in memory; a stride is 0 along an axis that it lacks.
+struct Strides {
+  std::int64_t batch = 0, token = 0, head = 0, key_head = 0, key = 0, value = 0;
+  std::int64_t offset_of(const Place& place) const {
+    return place.batch * batch + place.token * token + place.head * head + place.key_head * key_head;
+  }
+};
+// Of a tensor that stands for the leaf.
+Strides strides_of(const Tensor& tensor, const Leaf& leaf, const Slot& slot);
 
 // A row has K numbers where a formula's domain has keys, V where it has value columns, K x V where it has both, else one.
 class FormulaRows {
  public:
   FormulaRows() = default;  // of no formula
-  FormulaRows(const Slot& slot, const Expression& formula, std::int64_t key_dim, std::int64_t value_dim,
-              const ForwardArguments& arguments);
+  FormulaRows(const Slot& slot, Nodes formula, std::int64_t key_dim, std::int64_t value_dim,
+              const GivenArguments& arguments);
   bool given() const { return !nodes_.empty(); }
   std::int64_t width() const { return width_; }
   // The row of results; valid until the next call.
   const double* operator()(const Place& place);
+  // Likewise that of one node.
+  const double* row(short node) const { return values_.data() + node * width_; }
 
  private:
-  // How a leaf's elements lie in memory; a stride is 0 along an axis that it lacks.
   struct Source {
     const Tensor* tensor = nullptr;
-    std::int64_t batch = 0, token = 0, head = 0, key_head = 0, key = 0, value = 0;
+    Strides strides{};
     double scalar = 0;
+    bool is_slope = false;
   };
   void leaf_row(const Node& node, const Source& source, const Place& place, double* row) const;
 

@@ -6,9 +6,12 @@
 
 #include <rankone/dsl/validate.hpp>
 
+#include "codegen/ports.hpp"
 #include "proof/memory.hpp"
 #include "proof/oracle/bind.hpp"
+#include "proof/oracle/gradients.hpp"
 #include "proof/oracle/oracle.hpp"
+#include "runtime/given_arguments.hpp"
 
 namespace rankone {
 namespace {
@@ -48,6 +51,24 @@ OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, con
   arguments.final_state = outputs.final_state.view();
   oracle_forward(variant, options, arguments);
   return outputs;
+}
+
+std::vector<NamedOracleTensor> oracle_gradients(const Variant& variant, const BackwardArguments& inputs,
+                                                const CompileOptions& options) {
+  validate(variant);
+  BackwardArguments arguments = inputs;
+  arguments.dq = arguments.dk = arguments.dv = arguments.dinitial_state = {};
+  arguments.gradients.clear();
+  const recurrence::Sizes sizes = recurrence::bind(variant, options, arguments);
+  const std::vector<Port> gradients = ports_of(ports(variant, options, Pass::backward), PortRole::gradient);
+  std::vector<NamedOracleTensor> results;
+  results.reserve(gradients.size());  // the arguments point into them
+  for (const Port& port : gradients) {
+    results.push_back({port.name, zeros(shape_of(port, sizes))});
+    bind_gradient(arguments, port.name, results.back().tensor.view());
+  }
+  oracle_backward(variant, options, arguments);
+  return results;
 }
 
 }  // namespace rankone

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include <rankone/dsl/variant.hpp>
@@ -29,5 +30,15 @@ struct OracleOutputs {
 // Throws Error(invalid_argument) that names the tensor or scalar which is missing or does not fit, Error(unsupported)
 // where memory does not suffice for the outputs, and whatever a wrong variant throws.
 OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, const CompileOptions& options = {});
+
+struct NamedOracleTensor {
+  std::string name;
+  OracleTensor tensor;
+};
+// The gradients of backward() on these inputs, in the order of its tensors: "dq", "dk" where the variant reads k, "dv",
+// "dinitial_state", and those of token inputs and parameters. Each has the shape of its tensor; where no packed sequence
+// stands it is 0. Gradients and `workspace` of the arguments are not used. Options and errors are those of oracle().
+std::vector<NamedOracleTensor> oracle_gradients(const Variant& variant, const BackwardArguments& inputs,
+                                                const CompileOptions& options = {});
 
 }  // namespace rankone

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: MIT
+// The recurrence in reverse, in float64.
+#include "proof/oracle/gradients.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include <rankone/dsl/leaves.hpp>
+#include <rankone/dsl/validate.hpp>
+#include <rankone/oracle.hpp>
+
+#include "codegen/ports.hpp"
+#include "proof/memory.hpp"
+#include "proof/oracle/bind.hpp"
+#include "proof/oracle/pieces.hpp"
+#include "proof/oracle/step_slopes.hpp"
+#include "runtime/convert.hpp"
+
+namespace rankone {
+namespace {
+
+using recurrence::Row;
+using recurrence::Sizes;
+using recurrence::Span;
+using recurrence::Step;
+using recurrence::StepSlopes;
+
+// Sums in float64, by the names of the tensors whose gradients they are.
+class Sums {
+ public:
+  void add(const std::string& name, std::vector<std::int64_t> shape) {
+    OracleTensor& tensor = tensors_.emplace_back();
+    tensor.shape = std::move(shape);
+    tensor.values.resize(static_cast<std::size_t>(Tensor(nullptr, dtype::f64, tensor.shape).elements()));
+    views_.push_back({name, tensor.view()});
+  }
+  void add(const NamedTensor& shared) { views_.push_back(shared); }
+  const std::vector<NamedTensor>& views() const { return views_; }
+
+ private:
+  std::deque<OracleTensor> tensors_;
+  std::vector<NamedTensor> views_;
+};
+
+// Those of a key head: of parameters its own, which are added up in the order of heads, else those of the call.
+class HeadWalk {
+ public:
+  HeadWalk(const Variant& variant, const CompileOptions& options, const BackwardArguments& arguments,
+           const Sizes& sizes, const std::vector<NamedTensor>& gradients)
+      : arguments_(arguments), sizes_(sizes), value_major_(options.value_major_state), given_(arguments),
+        step_(variant, sizes, given_), reverse_(step_, given_, gradients), state_(step_.state()),
+        slopes_(step_.state()), output_(static_cast<std::size_t>(sizes.value_dim)),
+        initial_(*recurrence::find(gradients, "initial_state")) {}
+
+  void run(std::int64_t key_head) {
+    const std::int64_t group = sizes_.value_heads / sizes_.heads;
+    for (std::int64_t head = key_head * group; head < (key_head + 1) * group; ++head)
+      for (std::size_t n = 0; n < sizes_.sequences.size(); ++n) run(static_cast<std::int64_t>(n), head);
+  }
+
+ private:
+  // Of about the root of its length many tokens the states are kept, and of each of them the one before.
+  void run(std::int64_t n, std::int64_t head) {
+    const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
+    const std::int64_t tokens = span.end - span.begin,
+                       run = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(tokens))), 1);
+    load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
+    std::vector<Row> starts;
+    for (std::int64_t i = 0; i < tokens; ++i) {
+      if (i % run == 0) starts.push_back(state_);
+      evaluate(span, head, i);
+      step_.advance(state_);
+    }
+    load_state(arguments_.dfinal_state, value_major_, sizes_, n, head, slopes_);
+    for (std::int64_t first = (tokens - 1) / run * run; !starts.empty(); first -= run, starts.pop_back()) {
+      std::vector<Row> before{std::move(starts.back())};
+      const std::int64_t end = std::min(first + run, tokens);
+      for (std::int64_t i = first; i + 1 < end; ++i) {
+        evaluate(span, head, i);
+        step_.advance(before.emplace_back(Row(before.back())));
+      }
+      for (std::int64_t i = end - 1; i >= first; --i) {
+        evaluate(span, head, i);
+        load_output_slope();
+        reverse_.go_back(step_, before[static_cast<std::size_t>(i - first)], output_.data(), slopes_);
+      }
+    }
+    each_state_element(initial_, value_major_, sizes_, n, head, [&](std::size_t at, std::int64_t offset) {
+      static_cast<double*>(initial_.data)[offset] = slopes_[at];
+    });
+  }
+  void evaluate(const Span& span, std::int64_t head, std::int64_t i) {
+    step_.evaluate(place_of_token(step_.variant, sizes_, span, head, i), true);
+  }
+  void load_output_slope() {
+    const Tensor& slope = arguments_.do_;
+    const recurrence::Place& place = step_.place;
+    recurrence::load_row(
+        slope, place.batch * slope.strides[0] + place.token * slope.strides[1] + place.head * slope.strides[2],
+        slope.strides[3], sizes_.value_dim, output_.data());
+  }
+
+  const BackwardArguments& arguments_;
+  const Sizes& sizes_;
+  bool value_major_;
+  GivenArguments given_;
+  Step step_;
+  StepSlopes reverse_;
+  Row state_, slopes_, output_;
+  Tensor initial_;
+};
+
+// All elements of `from`, which has no gaps, rounded once.
+void store_all(const Tensor& from, const Tensor& to) {
+  const double* next = static_cast<const double*>(from.data);
+  std::array<std::int64_t, max_rank> index{};
+  const auto rank = static_cast<std::size_t>(to.rank);
+  for (std::int64_t left = to.elements(); left > 0; --left) {
+    std::int64_t offset = 0;
+    for (std::size_t i = 0; i < rank; ++i) offset += index[i] * to.strides[i];
+    store(to.data, to.type, offset, *next++);
+    for (std::size_t i = rank; i-- > 0 && ++index[i] == to.shape[i];) index[i] = 0;
+  }
+}
+
+}  // namespace
+
+void oracle_backward(const Variant& variant, const CompileOptions& options, const BackwardArguments& arguments) {
+  validate(variant);
+  const Sizes sizes = recurrence::bind(variant, options, arguments);
+  Sums whole;
+  std::vector<Sums> of_heads(static_cast<std::size_t>(sizes.heads));
+  const std::vector<Port> gradients = ports_of(ports(variant, options, Pass::backward), PortRole::gradient);
+  for (const Port& port : gradients) {
+    const std::vector<std::int64_t> shape = shape_of(port, sizes);
+    double bytes = 8;
+    for (const std::int64_t size : shape) bytes *= static_cast<double>(size);
+    require_memory(bytes, port.name, std::string(variant.name.view()));
+    whole.add(port.name.substr(1), shape);
+    for (Sums& head : of_heads)
+      if (port.of == PortRole::parameter)
+        head.add(port.name.substr(1), shape);
+      else
+        head.add(whole.views().back());
+  }
+  recurrence::in_parallel(sizes.heads, 8 * operations(sizes), [&](const auto& next) {
+    for (std::int64_t head; (head = next()) < sizes.heads;)
+      HeadWalk(variant, options, arguments, sizes, of_heads[static_cast<std::size_t>(head)].views()).run(head);
+  });
+  const GivenArguments given(arguments);
+  for (std::size_t i = 0; i < gradients.size(); ++i) {
+    const Tensor& sum = whole.views()[i].tensor;
+    if (gradients[i].of == PortRole::parameter)
+      for (const Sums& head : of_heads)
+        for (std::int64_t at = 0; at < sum.elements(); ++at)
+          static_cast<double*>(sum.data)[at] += static_cast<const double*>(head.views()[i].tensor.data)[at];
+    const Tensor* const wanted = given.find(place_of(gradients[i].name), given.gradients, gradients[i].name);
+    if (wanted != nullptr && *wanted) store_all(sum, *wanted);
+  }
+}
+
+}  // namespace rankone

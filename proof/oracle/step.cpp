@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// One token of the recurrence: its formulas evaluated, and what it does to a state.
+#include "proof/oracle/step.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include <rankone/dsl/leaves.hpp>
+#include <rankone/dsl/scale.hpp>
+
+#include "runtime/convert.hpp"
+
+namespace rankone::recurrence {
+namespace {
+
+void load_token(const Tensor& tensor, const Place& place, std::int64_t head, Row& row) {
+  const std::int64_t offset =
+      place.batch * tensor.strides[0] + place.token * tensor.strides[1] + head * tensor.strides[2];
+  load_row(tensor, offset, tensor.strides[3], static_cast<std::int64_t>(row.size()), row.data());
+}
+
+}  // namespace
+
+Tensor tensor_of(const GivenArguments& given, std::string_view name) {
+  const Tensor* const found = given.find(rankone::place_of(name), given.inputs, name);
+  return found != nullptr ? *found : Tensor();
+}
+
+Step::Step(const Variant& of, const Sizes& with, const GivenArguments& given)
+    : variant(of), sizes(with), q_(tensor_of(given, "q")), k_(tensor_of(given, "k")), v_(tensor_of(given, "v")),
+      reads_key_(reads_key(of)) {
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    rows_of(slot.formula) = FormulaRows(slot, formula, sizes.key_dim, sizes.value_dim, given);
+  });
+  q = k = raw_q = raw_k = Row(static_cast<std::size_t>(sizes.key_dim));
+  v = erased = Row(static_cast<std::size_t>(sizes.value_dim));
+  key_step_ = variant.decays_by_key() ? (variant.decays_by_value() ? sizes.value_dim : 1) : 0;
+  value_step_ = variant.decays_by_value() ? 1 : 0;
+  scale = scale_of(variant, sizes.key_dim, given.scale);
+}
+
+void Step::evaluate(const Place& at, bool reads_query) {
+  place = at;
+  set_decay();
+  load_token(v_, place, place.head, v);
+  place.value = v.data();
+  if (reads_key_) load_features(k_, raw_k, k), place.key = k.data();
+  place.decay = factors.data();
+  key = row_or(Formula::key, place.key);
+  value = row_or(Formula::value, place.value);
+  write = number_or(Formula::write_scale, 1);
+  if (variant.has(Formula::erase)) {
+    erase = number_or(Formula::erase, 1);
+    erase_read = row_or(Formula::erase_read, key);
+    erase_write = row_or(Formula::erase_write, key);
+  }
+  if (!reads_query) return;
+  load_features(q_, raw_q, q);
+  place.query = q.data();
+  query = row_or(Formula::query, place.query);
+  bonus = row_or(Formula::bonus, nullptr);
+}
+
+// The state decays, and what the key held is taken from it; then the token is written.
+void Step::advance(Row& state) {
+  const bool erases = variant.has(Formula::erase);
+  if (erases) {
+    if (variant.erases_undecayed_) project(erase_read, state, erased);
+    each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+      state[at] *= decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
+    });
+    if (!variant.erases_undecayed_) project(erase_read, state, erased);
+    each_element(
+        [&](std::size_t i, std::size_t j, std::size_t at) { state[at] -= erase * erase_write[i] * erased[j]; });
+  }
+  each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    const double factor = erases ? 1 : decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
+    state[at] = factor * state[at] + write * key[i] * value[j];
+  });
+}
+
+void Step::read(const Row& state, Row& result) const {
+  project(query, state, result);
+  if (bonus != nullptr) {
+    double own = 0;
+    for (std::size_t i = 0; i < q.size(); ++i) own += query[i] * bonus[i] * key[i];
+    for (std::size_t j = 0; j < result.size(); ++j) result[j] += own * write * value[j];
+  }
+  for (double& element : result) element *= scale;
+}
+
+const double* Step::output(const Row& read) {
+  place.read = read.data();
+  return row_or(Formula::output, place.read);
+}
+
+void Step::project(const double* keys, const Row& state, Row& sums) const {
+  std::fill(sums.begin(), sums.end(), 0.0);
+  each_element([&](std::size_t i, std::size_t j, std::size_t at) { sums[j] += keys[i] * state[at]; });
+}
+
+void Step::set_decay() {
+  FormulaRows& rows = rows_of(Formula::decay);
+  if (!rows.given()) return;
+  const double* log_decay = rows(place);
+  factors.resize(static_cast<std::size_t>(rows.width()));
+  for (std::size_t i = 0; i < factors.size(); ++i) factors[i] = std::exp(log_decay[i]);
+}
+// Valid until the formula's next row.
+const double* Step::row_or(Formula which, const double* otherwise) {
+  FormulaRows& rows = rows_of(which);
+  return rows.given() ? rows(place) : otherwise;
+}
+double Step::number_or(Formula which, double otherwise) {
+  FormulaRows& rows = rows_of(which);
+  return rows.given() ? *rows(place) : otherwise;
+}
+
+// Of q or k, behind the feature map.
+void Step::load_features(const Tensor& tensor, Row& raw, Row& mapped) {
+  load_token(tensor, place, place.key_head, raw);
+  mapped = raw;
+  FormulaRows& feature_map = rows_of(Formula::feature_map);
+  if (!feature_map.given()) return;
+  Place at = place;
+  at.element = raw.data();
+  const double* const row = feature_map(at);
+  std::copy_n(row, mapped.size(), mapped.begin());
+}
+
+void load_state(const Tensor& tensor, bool value_major, const Sizes& sizes, std::int64_t n, std::int64_t head,
+                Row& state) {
+  if (!tensor) return void(std::fill(state.begin(), state.end(), 0.0));
+  each_state_element(tensor, value_major, sizes, n, head,
+                     [&](std::size_t at, std::int64_t offset) { state[at] = load(tensor.data, tensor.type, offset); });
+}
+
+Place place_of_token(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i) {
+  const std::int64_t token = variant.reversed_ ? span.end - 1 - i : span.begin + i;
+  return {.batch = span.batch,
+          .token = token,
+          .position = span.position + token - span.begin,
+          .head = head,
+          .key_head = head / (sizes.value_heads / sizes.heads),
+          .heads = sizes.value_heads};
+}
+
+}  // namespace rankone::recurrence

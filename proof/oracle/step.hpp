@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// One token of the recurrence: its formulas evaluated, and what it does to a state.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include <rankone/dsl/variant.hpp>
+
+#include "proof/oracle/bind.hpp"
+#include "proof/oracle/formula_rows.hpp"
+#include "runtime/given_arguments.hpp"
+
+namespace rankone::recurrence {
+
+using Row = std::vector<double>;  // of keys or of value columns; of both where it is a state, row-major
+
+// The tensor of this name among a call's; absent where it is not given.
+Tensor tensor_of(const GivenArguments& given, std::string_view name);
+
+class Step {
+ public:
+  // Refers to what the arguments do.
+  Step(const Variant& variant, const Sizes& sizes, const GivenArguments& given);
+
+  // All formulas but that of the output; those of the query where it is read.
+  void evaluate(const Place& at, bool reads_query);
+  // The token's turn, as Variant says it. Leaves in `erased` what was read of it to be erased.
+  void advance(Row& state);
+  // What the query reads, times the scale. Of the state before the token or behind it, as the variant has it.
+  void read(const Row& state, Row& result) const;
+  const double* output(const Row& read);  // valid until the next one
+
+  double decay(std::int64_t i, std::int64_t j) const { return factors[place_of_decay(i, j)]; }
+  // Where the decay of an element stands among as many as have one of their own.
+  std::size_t place_of_decay(std::int64_t i, std::int64_t j) const {
+    return static_cast<std::size_t>(i * key_step_ + j * value_step_);
+  }
+  // f(i, j, where in a state the element stands)
+  template <class Function> void each_element(const Function& f) const {
+    std::size_t at = 0;
+    for (std::int64_t i = 0; i < sizes.key_dim; ++i)
+      for (std::int64_t j = 0; j < sizes.value_dim; ++j)
+        f(static_cast<std::size_t>(i), static_cast<std::size_t>(j), at++);
+  }
+  // What a row of keys reads of a state.
+  void project(const double* keys, const Row& state, Row& sums) const;
+  Row state() const { return Row(static_cast<std::size_t>(sizes.key_dim * sizes.value_dim)); }
+
+  const Variant& variant;
+  Sizes sizes;
+  double scale = 1;
+  Place place{};     // with the rows that leaves stand for
+  Row q, k, v;       // as formulas read them: q and k behind the feature map
+  Row raw_q, raw_k;  // before it
+  Row factors{1};    // decays, one for each element that has one of its own
+  Row erased;
+  // Where there is no formula, what stands for it.
+  const double *query = nullptr, *key = nullptr, *value = nullptr, *bonus = nullptr, *erase_read = nullptr,
+               *erase_write = nullptr;
+  double write = 1, erase = 1;
+
+ private:
+  FormulaRows& rows_of(Formula formula) { return rows_[static_cast<std::size_t>(formula)]; }
+  const double* row_or(Formula which, const double* otherwise);
+  double number_or(Formula which, double otherwise);
+  void set_decay();
+  void load_features(const Tensor& tensor, Row& raw, Row& mapped);
+
+  Tensor q_, k_, v_;
+  std::array<FormulaRows, formula_slots.size()> rows_;
+  std::int64_t key_step_ = 0, value_step_ = 0;
+  bool reads_key_;
+};
+
+// f(index in a state, offset in the tensor) for the states of one sequence and head.
+template <class Function>
+void each_state_element(const Tensor& tensor, bool value_major, const Sizes& sizes, std::int64_t n, std::int64_t head,
+                        const Function& f) {
+  const std::int64_t key_stride = tensor.strides[value_major ? 3 : 2],
+                     value_stride = tensor.strides[value_major ? 2 : 3];
+  std::int64_t at = 0;
+  for (std::int64_t i = 0; i < sizes.key_dim; ++i)
+    for (std::int64_t j = 0; j < sizes.value_dim; ++j)
+      f(static_cast<std::size_t>(at++),
+        n * tensor.strides[0] + head * tensor.strides[1] + i * key_stride + j * value_stride);
+}
+// Zeros where there is no tensor.
+void load_state(const Tensor& tensor, bool value_major, const Sizes& sizes, std::int64_t n, std::int64_t head,
+                Row& state);
+
+// Of a head's walk over a sequence, the `i`-th token.
+Place place_of_token(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i);
+
+}  // namespace rankone::recurrence

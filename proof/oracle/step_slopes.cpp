@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+// One token of the recurrence in reverse.
+#include "proof/oracle/step_slopes.hpp"
+
+#include <algorithm>
+
+#include <rankone/dsl/leaves.hpp>
+
+namespace rankone::recurrence {
+namespace {
+
+void clear(Row& row) { std::fill(row.begin(), row.end(), 0.0); }
+
+void add_row(const Tensor& gradient, const Place& place, std::int64_t head, const Row& row) {
+  const std::int64_t offset =
+      place.batch * gradient.strides[0] + place.token * gradient.strides[1] + head * gradient.strides[2];
+  double* const to = static_cast<double*>(gradient.data) + offset;
+  for (std::size_t i = 0; i < row.size(); ++i) to[i] += row[i];
+}
+
+}  // namespace
+
+StepSlopes::StepSlopes(const Step& step, const GivenArguments& given, std::span<const NamedTensor> gradients)
+    : reads_key_(reads_key(step.variant)) {
+  for_each_formula(step.variant, [&](const Slot& slot, const Expression& formula) {
+    slopes_of(slot.formula) = FormulaSlopes(slot, formula, step.sizes.key_dim, step.sizes.value_dim, given, gradients);
+  });
+  dq_ = *find(gradients, "q"), dv_ = *find(gradients, "v");
+  if (reads_key_) dk_ = *find(gradients, "k");
+  query_ = key_ = bonus_ = erase_read_ = erase_write_ = q_ = k_ = Row(step.q.size());
+  value_ = erased_ = read_ = v_ = result_ = Row(step.v.size());
+  decayed_ = behind_ = step.state();
+}
+
+void StepSlopes::go_back(Step& step, const Row& before, const double* output, Row& slopes) {
+  for (Row* row : {&query_, &key_, &value_, &bonus_, &erase_read_, &erase_write_, &erased_, &q_, &k_, &v_}) clear(*row);
+  log_decay_.assign(step.factors.size(), 0);
+  factors_.assign(step.factors.size(), 0);
+  write_ = erase_ = 0;
+  decayed_ = behind_ = before;
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    decayed_[at] *= step.decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
+  });
+  step.advance(behind_);
+  const bool reads_before = step.variant.reads_before(), erases = step.variant.has(Formula::erase),
+             undecayed = step.variant.erases_undecayed_;
+  read(step, reads_before ? before : behind_, output);
+  if (!reads_before) add_query(step, slopes);
+  write(step, slopes);
+  const auto add_erased = [&] {
+    step.each_element(
+        [&](std::size_t i, std::size_t j, std::size_t at) { slopes[at] += step.erase_read[i] * erased_[j]; });
+  };
+  if (erases) erase(step, slopes);
+  if (erases && !undecayed) add_erased();
+  decay(step, decayed_, slopes);
+  if (erases) {
+    const Row& read_of = undecayed ? before : decayed_;
+    step.each_element(
+        [&](std::size_t i, std::size_t j, std::size_t at) { erase_read_[i] += read_of[at] * erased_[j]; });
+  }
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    slopes[at] *= step.decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
+  });
+  if (erases && undecayed) add_erased();
+  if (reads_before) add_query(step, slopes);
+  add_to_leaves(step);
+}
+
+// By what was read, and by all that read it. `state`: what it was read of.
+void StepSlopes::read(Step& step, const Row& state, const double* output) {
+  step.read(state, result_);
+  step.output(result_);
+  clear(read_);
+  if (slopes_of(Formula::output).given())
+    add(step, Formula::output, output, {.value = v_.data(), .read = read_.data()});
+  else
+    std::copy_n(output, read_.size(), read_.begin());
+  for (double& slope : read_) slope *= step.scale;
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) { query_[i] += state[at] * read_[j]; });
+  if (step.bonus == nullptr) return;
+  double own = 0, through = 0;  // q.(bonus k), and what its slope is
+  for (std::size_t i = 0; i < query_.size(); ++i) own += step.query[i] * step.bonus[i] * step.key[i];
+  for (std::size_t j = 0; j < read_.size(); ++j) {
+    through += read_[j] * step.write * step.value[j];
+    write_ += own * read_[j] * step.value[j];
+    value_[j] += own * read_[j] * step.write;
+  }
+  for (std::size_t i = 0; i < query_.size(); ++i) {
+    query_[i] += step.bonus[i] * step.key[i] * through;
+    bonus_[i] += step.query[i] * step.key[i] * through;
+    key_[i] += step.query[i] * step.bonus[i] * through;
+  }
+}
+
+void StepSlopes::add_query(const Step& step, Row& slopes) const {
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) { slopes[at] += step.query[i] * read_[j]; });
+}
+
+void StepSlopes::write(const Step& step, const Row& slopes) {
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    key_[i] += step.write * slopes[at] * step.value[j];
+    value_[j] += step.write * step.key[i] * slopes[at];
+    write_ += step.key[i] * slopes[at] * step.value[j];
+  });
+}
+
+void StepSlopes::erase(const Step& step, const Row& slopes) {
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    erase_write_[i] -= step.erase * slopes[at] * step.erased[j];
+    erased_[j] -= step.erase * step.erase_write[i] * slopes[at];
+    erase_ -= step.erase_write[i] * slopes[at] * step.erased[j];
+  });
+}
+
+// By the logarithms of decays. `slopes`: by the decayed state.
+void StepSlopes::decay(const Step& step, const Row& decayed, const Row& slopes) {
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    log_decay_[step.place_of_decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j))] +=
+        decayed[at] * slopes[at];
+  });
+}
+
+// From formulas to what they read. What stands where there is no formula takes its slopes itself.
+void StepSlopes::add_to_leaves(const Step& step) {
+  const LeafRows of_keys{.query = q_.data(), .key = k_.data(), .decay = factors_.data()};
+  const auto pass = [&](Formula formula, const Row& slopes, Row& otherwise) {
+    if (slopes_of(formula).given()) return add(step, formula, slopes.data(), of_keys);
+    for (std::size_t i = 0; i < slopes.size(); ++i) otherwise[i] += slopes[i];
+  };
+  pass(Formula::erase_read, erase_read_, key_);
+  pass(Formula::erase_write, erase_write_, key_);
+  pass(Formula::key, key_, k_);
+  pass(Formula::query, query_, q_);
+  if (slopes_of(Formula::value).given())
+    add(step, Formula::value, value_.data(), {.value = v_.data()});
+  else
+    for (std::size_t j = 0; j < v_.size(); ++j) v_[j] += value_[j];
+  add(step, Formula::bonus, bonus_.data(), {});
+  add(step, Formula::write_scale, &write_, {});
+  add(step, Formula::erase, &erase_, {});
+  for (std::size_t i = 0; i < factors_.size(); ++i) log_decay_[i] += factors_[i] * step.factors[i];
+  add(step, Formula::decay, log_decay_.data(), {});
+
+  const auto add_features = [&](const Tensor& gradient, const Row& raw, const Row& slopes) {
+    if (!slopes_of(Formula::feature_map).given()) return add_row(gradient, step.place, step.place.key_head, slopes);
+    Row elements(slopes.size());
+    Place at = step.place;
+    at.element = raw.data();
+    slopes_of(Formula::feature_map).add(at, slopes.data(), {.element = elements.data()});
+    add_row(gradient, step.place, step.place.key_head, elements);
+  };
+  add_features(dq_, step.raw_q, q_);
+  if (reads_key_) add_features(dk_, step.raw_k, k_);
+  add_row(dv_, step.place, step.place.head, v_);
+}
+
+void StepSlopes::add(const Step& step, Formula formula, const double* slopes, const LeafRows& rows) {
+  if (FormulaSlopes& given = slopes_of(formula); given.given()) given.add(step.place, slopes, rows);
+}
+
+}  // namespace rankone::recurrence

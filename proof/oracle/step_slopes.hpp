@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+// One token of the recurrence in reverse.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "proof/oracle/formula_slopes.hpp"
+#include "proof/oracle/step.hpp"
+
+namespace rankone::recurrence {
+
+class StepSlopes {
+ public:
+  // `gradients`: of all tensors that tokens and formulas read, float64, by the names of those.
+  StepSlopes(const Step& step, const GivenArguments& given, std::span<const NamedTensor> gradients);
+
+  // Of a token that `step` has evaluated. `slopes`: of the loss by the state behind the token; becomes that by the state
+  // before it, which is `before`. `output`: by the token's output. Adds to the gradients.
+  void go_back(Step& step, const Row& before, const double* output, Row& slopes);
+
+ private:
+  void read(Step& step, const Row& state, const double* output);
+  void write(const Step& step, const Row& slopes);
+  void erase(const Step& step, const Row& slopes);
+  void decay(const Step& step, const Row& decayed, const Row& slopes);
+  void add_to_leaves(const Step& step);
+  void add_query(const Step& step, Row& slopes) const;
+  void add(const Step& step, Formula formula, const double* slopes, const LeafRows& rows);
+
+  FormulaSlopes& slopes_of(Formula formula) { return formulas_[static_cast<std::size_t>(formula)]; }
+
+  std::array<FormulaSlopes, formula_slots.size()> formulas_;
+  Tensor dq_, dk_, dv_;
+  bool reads_key_;
+  // By what a step has under these names.
+  Row query_, key_, value_, bonus_, erase_read_, erase_write_, erased_, read_, log_decay_, q_, k_, v_, factors_;
+  double write_ = 0, erase_ = 0;
+  Row result_, decayed_, behind_;
+};
+
+}  // namespace rankone::recurrence

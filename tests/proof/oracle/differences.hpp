@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+// The oracle's gradients against central differences of its outputs, in float64.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <random>
+#include <string>
+#include <vector>
+
+#include <rankone/oracle.hpp>
+
+#include "proof/problem.hpp"
+#include "runtime/convert.hpp"
+#include "runtime/given_arguments.hpp"
+#include "tests/proof/oracle/array.hpp"
+
+namespace rankone {
+
+// A problem in float64, and slopes of a loss with respect to its outputs: the loss is their product with these.
+class Differences {
+ public:
+  explicit Differences(const Problem& problem) : problem_(problem), names_(problem.tensors.size()) {
+    std::mt19937 source(7);
+    for (std::size_t i = 0; i < problem.tensors.size(); ++i) {
+      const HostTensor& from = problem.tensors[i];
+      names_[i] = from.name;
+      const bool integers = from.type == dtype::i32 || from.type == dtype::i64;
+      Array& array = arrays_.emplace_back(from.shape);
+      for (std::size_t at = 0; at < array.values.size(); ++at)
+        array.values[at] = load(from.bytes.data(), from.type, static_cast<std::int64_t>(at));
+      if (integers) lists_.push_back(i);
+    }
+    const Dims& dims = problem.dims;
+    do_ = Array::random({dims.batch, dims.tokens, dims.value_heads, dims.value_dim}, source);
+    std::vector<std::int64_t> state = {dims.sequences, dims.value_heads, dims.key_dim, dims.value_dim};
+    if (problem.options.value_major_state) std::swap(state[2], state[3]);
+    dfinal_ = Array::random(state, source);
+  }
+  Array& operator[](const std::string& name) {
+    return arrays_[static_cast<std::size_t>(std::ranges::find(names_, name) - names_.begin())];
+  }
+
+  // Of each tensor all elements together; `step` times the element's magnitude, at least itself, is what they are moved by.
+  void expect_agreement(double bound = 1e-6, double step = 1e-5) {
+    const std::vector<NamedOracleTensor> gradients = oracle_gradients(problem_.variant, backward(), problem_.options);
+    for (const NamedOracleTensor& each : gradients) {
+      const auto found = std::ranges::find(names_, each.name.substr(1));
+      if (found == names_.end()) continue;  // no initial state
+      Array& moved = arrays_[static_cast<std::size_t>(found - names_.begin())];
+      ASSERT_EQ(moved.values.size(), each.tensor.values.size()) << each.name;
+      double error = 0, norm = 0, own = 0;
+      for (std::size_t i = 0; i < moved.values.size(); ++i) {
+        const double difference = slope(moved.values[i], step), gradient = each.tensor.values[i];
+        error += (difference - gradient) * (difference - gradient);
+        norm += difference * difference, own += gradient * gradient;
+      }
+      const double relative = std::sqrt(error) / std::max({std::sqrt(norm), std::sqrt(own), 1e-3});
+      EXPECT_TRUE(relative <= bound) << each.name << " is off by " << relative;
+    }
+  }
+  std::vector<NamedOracleTensor> gradients() {
+    return oracle_gradients(problem_.variant, backward(), problem_.options);
+  }
+
+ private:
+  template <class Arguments> void bind_inputs(Arguments& arguments) {
+    for (std::size_t i = 0; i < arrays_.size(); ++i) {
+      const bool integers = std::ranges::find(lists_, i) != lists_.end();
+      bind_tensor(arguments, names_[i], integers ? problem_.tensors[i].view() : arrays_[i].tensor());
+    }
+    arguments.scalars = problem_.scalars;
+    arguments.scale = problem_.scale;
+  }
+  BackwardArguments backward() {
+    BackwardArguments arguments;
+    bind_inputs(arguments);
+    arguments.do_ = do_.tensor();
+    arguments.dfinal_state = dfinal_.tensor();
+    return arguments;
+  }
+  double loss() {
+    ForwardArguments arguments;
+    bind_inputs(arguments);
+    const OracleOutputs outputs = oracle(problem_.variant, arguments, problem_.options);
+    double sum = 0;
+    for (std::size_t i = 0; i < do_.values.size(); ++i) sum += do_.values[i] * outputs.o.values[i];
+    for (std::size_t i = 0; i < dfinal_.values.size(); ++i) sum += dfinal_.values[i] * outputs.final_state.values[i];
+    return sum;
+  }
+  // By four points: what is left is of the fourth order.
+  double slope(double& element, double step) {
+    const double at = element, by = step * std::max(std::abs(at), 1.0);
+    const auto moved = [&](double steps) {
+      element = at + steps * by;
+      return loss();
+    };
+    const double near = moved(1) - moved(-1), far = moved(2) - moved(-2);
+    element = at;
+    return (8 * near - far) / (12 * by);
+  }
+
+  const Problem& problem_;
+  std::vector<std::string> names_;
+  std::vector<Array> arrays_;
+  std::vector<std::size_t> lists_;  // of integers
+  Array do_{{0}}, dfinal_{{0}};
+};
+
+}  // namespace rankone

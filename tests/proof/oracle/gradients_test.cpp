@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+// The oracle's gradients: against differences of its outputs over the catalogue, and by hand where there are none.
+#include <gtest/gtest.h>
+
+#include <limits>
+
+#include <rankone/dsl.hpp>
+
+#include "tests/proof/oracle/differences.hpp"
+
+namespace rankone {
+namespace {
+
+constexpr double infinity = std::numeric_limits<double>::infinity();
+const Dims small{.batch = 2, .tokens = 5, .heads = 2, .value_heads = 4, .key_dim = 3, .value_dim = 2, .sequences = 2};
+
+Problem problem_of(const Variant& variant, Dims dims = small, RandomInputs inputs = {}, CompileOptions options = {}) {
+  options.key_dim = static_cast<int>(dims.key_dim), options.value_dim = static_cast<int>(dims.value_dim);
+  options.dtype = dtype::f32;
+  return random_problem(variant, options, dims, inputs);
+}
+const OracleTensor& named(const std::vector<NamedOracleTensor>& all, std::string_view name) {
+  return std::ranges::find(all, name, &NamedOracleTensor::name)->tensor;
+}
+
+class Catalogue : public testing::TestWithParam<int> {};
+
+TEST_P(Catalogue, AgreesWithDifferences) {
+  const Variant& variant = catalogue()[static_cast<std::size_t>(GetParam())];
+  const Problem problem = problem_of(variant);
+  SCOPED_TRACE(variant.name.view());
+  Differences(problem).expect_agreement();
+}
+INSTANTIATE_TEST_SUITE_P(Gradients, Catalogue, testing::Range(0, static_cast<int>(std::size(catalogue()))),
+                         [](const auto& info) {
+                           return std::string(catalogue()[static_cast<std::size_t>(info.param)].name.view());
+                         });
+
+// One token, more than a run of kept states, packed and empty sequences, states the other way round, no initial state.
+TEST(Gradients, OfEveryShapeAgreeWithDifferences) {
+  Dims one = small, many = small, packed = small;
+  one.tokens = 1, many.tokens = 23, packed.batch = 1, packed.tokens = 11;
+  for (const Variant& variant : {variants::kda, variants::rwkv7, variants::rwkv6.reversed()}) {
+    SCOPED_TRACE(describe(variant));
+    Differences(problem_of(variant, one)).expect_agreement();
+    const Problem long_one = problem_of(variant, many);
+    Differences(long_one).expect_agreement();
+    const Problem of_packed = problem_of(variant, packed, {.packed = true});
+    Differences(of_packed).expect_agreement();
+    const Problem turned = problem_of(variant, small, {}, {.value_major_state = true});
+    Differences(turned).expect_agreement();
+    const Problem from_zero = problem_of(variant, small, {.initial_state = false});
+    Differences(from_zero).expect_agreement();
+  }
+}
+
+// An empty sequence hands the slope of its final state on, beside one that has tokens.
+TEST(Gradients, OfNoTokensAreThoseOfTheState) {
+  std::vector<double> tokens(3, 0.5), final_slope = {1, 2, 3};
+  const std::vector<std::int64_t> shape = {1, 3, 1, 1};
+  std::vector<std::int32_t> offsets = {0, 3, 3, 3};
+  const Tensor token = Tensor::of(tokens.data(), shape), gates = Tensor::of(tokens.data(), {1, 3, 1});
+  BackwardArguments arguments{.q = token, .k = token, .v = token, .inputs = {{"x", gates}, {"bias", {}}}};
+  double bias = 0.25;
+  arguments.inputs[1].tensor = Tensor::of(&bias, {1});
+  arguments.do_ = token;
+  arguments.cu_seqlens = Tensor::of(offsets.data(), {4});
+  arguments.dfinal_state = Tensor::of(final_slope.data(), {3, 1, 1, 1});
+  const Variant gated = variant("gated").decay(per_head(log_sigmoid(input("x") + param("bias"))));
+  auto gradients = oracle_gradients(gated, arguments);
+  EXPECT_EQ(named(gradients, "dinitial_state").values[1], 2);
+  EXPECT_EQ(named(gradients, "dinitial_state").values[2], 3);
+  EXPECT_NE(named(gradients, "dbias").values[0], 0);
+
+  for (Tensor* each : {&arguments.q, &arguments.k, &arguments.v, &arguments.do_, &arguments.inputs[0].tensor})
+    each->shape[1] = 0;
+  offsets = {0, 0, 0, 0};
+  gradients = oracle_gradients(gated, arguments);
+  EXPECT_EQ(named(gradients, "dinitial_state").values, final_slope);
+  EXPECT_EQ(named(gradients, "dbias").values, (std::vector<double>{0}));
+}
+
+TEST(Gradients, OfErasuresByNothingByAllAndByTwice) {
+  for (const double beta : {0.0, 1.0, 2.0})
+    for (const Variant& variant : {variants::delta, variants::gated_delta, variants::comba}) {
+      SCOPED_TRACE(describe(variant));
+      const Problem problem = problem_of(variant);
+      Differences differences(problem);
+      std::ranges::fill(differences["beta"].values, beta);
+      differences.expect_agreement();
+    }
+}
+
+// A decay of 0 forgets all that was; of a reset nothing comes back, and its own gradient is 0.
+TEST(Gradients, OfResetsAndOfNoDecay) {
+  for (const Variant& variant : {variants::gla, variants::kda, variants::simple_gla}) {
+    SCOPED_TRACE(describe(variant));
+    const Problem problem = problem_of(variant);
+    Differences undecayed(problem);
+    std::ranges::fill(undecayed["g"].values, 0.0);
+    undecayed.expect_agreement();
+
+    Differences differences(problem);
+    std::ranges::fill(differences["g"].values, -infinity);
+    for (const NamedOracleTensor& each : differences.gradients()) {
+      for (const double value : each.tensor.values) ASSERT_TRUE(std::isfinite(value)) << each.name;
+      if (each.name == "dg" || each.name == "dinitial_state")
+        for (const double value : each.tensor.values) ASSERT_EQ(value, 0) << each.name;
+    }
+  }
+}
+
+// Nothing comes back through a reset, and all through the tokens behind it.
+TEST(Gradients, StopAtAReset) {
+  Dims dims = small;
+  dims.batch = dims.sequences = 1, dims.heads = dims.value_heads = 1;
+  const Problem problem = problem_of(variants::simple_gla, dims);
+  Differences differences(problem);
+  differences["g"].values[0] = -infinity;
+  const auto gradients = differences.gradients();
+  EXPECT_EQ(named(gradients, "dg").values[0], 0);
+  EXPECT_NE(named(gradients, "dg").values[1], 0);
+  for (const double value : named(gradients, "dinitial_state").values) EXPECT_EQ(value, 0);
+}
+
+// o = scale * q k v, by hand.
+TEST(Gradients, OfOneNumber) {
+  double q = 2, k = 3, v = 5, slope = 7;
+  const std::vector<std::int64_t> shape = {1, 1, 1, 1};
+  BackwardArguments arguments{.q = Tensor::of(&q, shape), .k = Tensor::of(&k, shape), .v = Tensor::of(&v, shape)};
+  arguments.scale = 0.5;
+  arguments.do_ = Tensor::of(&slope, shape);
+  const auto gradients = oracle_gradients(variants::linear, arguments);
+  EXPECT_DOUBLE_EQ(named(gradients, "dq").values[0], 0.5 * 7 * 3 * 5);
+  EXPECT_DOUBLE_EQ(named(gradients, "dk").values[0], 0.5 * 7 * 2 * 5);
+  EXPECT_DOUBLE_EQ(named(gradients, "dv").values[0], 0.5 * 7 * 2 * 3);
+  EXPECT_DOUBLE_EQ(named(gradients, "dinitial_state").values[0], 0.5 * 7 * 2);
+  arguments.do_ = {};
+  EXPECT_THROW(oracle_gradients(variants::linear, arguments), Error);
+}
+
+}  // namespace
+}  // namespace rankone

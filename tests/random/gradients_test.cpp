@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: MIT
+// Gradients of random declarations against differences of outputs.
+#include <gtest/gtest.h>
+
+#include "tests/proof/oracle/differences.hpp"
+#include "tests/random/declarations.hpp"
+
+namespace rankone::test {
+namespace {
+
+constexpr int declarations_of_a_batch = 25;
+
+class RandomGradients : public testing::TestWithParam<int> {};
+
+// In sizes of their own: a difference takes four walks for each element.
+TEST_P(RandomGradients, AgreeWithDifferences) {
+  for (int i = 0; i < declarations_of_a_batch; ++i) {
+    Declared declared = random_declaration(5, GetParam() * declarations_of_a_batch + i);
+    const int group = 1 + i % 3;
+    declared.options = {.key_dim = 3, .value_dim = 4, .dtype = dtype::f32, .input_types = {}};
+    declared.options.value_major_state = i % 4 == 0;
+    declared.dims = {.batch = 1, .tokens = 6, .heads = 2, .value_heads = 2 * group, .key_dim = 3, .value_dim = 4};
+    Problem problem = random_problem(declared.variant, declared.options, declared.dims,
+                                     {.seed = static_cast<std::uint64_t>(i),
+                                      .initial_state = declared.initial_state,
+                                      .packed = declared.packed,
+                                      .scalars = declared.scalars});
+    problem.scale = declared.scale;
+    SCOPED_TRACE(describe(declared.variant));
+    Differences(problem).expect_agreement();
+  }
+}
+INSTANTIATE_TEST_SUITE_P(Batch, RandomGradients, testing::Range(0, 4));
+
+}  // namespace
+}  // namespace rankone::test
