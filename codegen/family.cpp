@@ -60,6 +60,13 @@ const KnobRow* row_of(const KernelFamily& family, const Knob& knob) {
   return nullptr;
 }
 
+Unserved why_without_form(const KernelFamily& family, const Variant& variant) {
+  const std::string part(part_beyond(variant, family.parts));
+  if (part.empty()) return {};
+  return {std::string(family.title) + " has no form in chunks for " + part,
+          part_without_chunks(variant).empty() ? "" : "family=recurrent"};
+}
+
 bool knows(const KernelFamily& family, const Knob& knob, int value) {
   if (const KnobRow* row = row_of(family, knob)) return row->domain.has(value);
   const auto families = kernel_families();

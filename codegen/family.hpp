@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include <rankone/dsl/parts.hpp>
 #include <rankone/options.hpp>
 
 #include "codegen/program.hpp"
@@ -21,7 +22,8 @@ struct Target {
 };
 KnobContext context_of(const Target& target);
 
-// Why a family does not serve a target under any schedule, and what it would serve; both empty where it does.
+// Why a family does not serve a target under any schedule, and what it would serve, or another family; both empty where it
+// does. Where the portable family serves in its place, that need not be said.
 struct Unserved {
   std::string reason, accepted;
 };
@@ -34,6 +36,7 @@ struct KernelFamily {
   std::string_view name;   // "hopper"
   std::string_view title;  // "the Hopper family"
   std::span<const KnobRow> knobs;
+  Parts parts;          // of variants, that it has a form for
   bool is_last_resort;  // unless it is pinned, it serves only what no other family does
   Unserved (*why_not_served)(const Target&);
   // Why it cannot run this schedule, whose knobs are legal by themselves; empty where it can.
@@ -58,6 +61,8 @@ std::vector<const KernelFamily*> families_for(const Target& target, const Pins& 
 // Throws Error for a number that is no family.
 const KernelFamily& family_of(Family family);
 const KnobRow* row_of(const KernelFamily& family, const Knob& knob);  // null: the family lacks it
+// Why a family that runs in chunks has no form for a variant; empty where it has.
+Unserved why_without_form(const KernelFamily& family, const Variant& variant);
 // Whether a schedule of the family may be pinned to the value: it is in the knob's domain, or the family lacks the knob and
 // the value is the tacit one, as if there were none.
 bool knows(const KernelFamily& family, const Knob& knob, int value);

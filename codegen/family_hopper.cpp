@@ -10,8 +10,7 @@ namespace {
 
 Unserved why_not_served(const Target& target) {
   const auto& [variant, options, limits] = target;
-  if (const std::string_view part = part_without_chunks(variant); !part.empty())
-    return {"the Hopper family has no form in chunks for " + std::string(part), "family=recurrent"};
+  if (Unserved unserved = why_without_form(hopper_family, variant); !unserved.reason.empty()) return unserved;
   const auto fits = [](int size) { return size % 16 == 0 && size >= 32; };
   if (limits.arch != "sm_90a" || (options.dtype != dtype::bf16 && options.dtype != dtype::f16) ||
       !fits(options.key_dim) || !fits(options.value_dim))
@@ -46,6 +45,7 @@ const KernelFamily hopper_family{.family = Family::hopper,
                                  .name = "hopper",
                                  .title = "the Hopper family",
                                  .knobs = hopper_knobs,
+                                 .parts = {},
                                  .is_last_resort = false,
                                  .why_not_served = why_not_served,
                                  .why_too_large = why_too_large,

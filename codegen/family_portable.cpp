@@ -13,12 +13,6 @@ constexpr int multiprocessor_registers = 65536, thread_registers = 255;
 constexpr int working_registers = 64;  // that a thread needs beside its part of the state
 constexpr int fewest_columns = 16;     // of a warp that owns any
 
-Unserved why_not_served(const Target& target) {
-  const std::string part(part_without_chunks(target.variant));
-  return part.empty() ? Unserved{}
-                      : Unserved{"the portable family has no form in chunks for " + part, "family=recurrent"};
-}
-
 std::string why_too_large(const Target& target, const Schedule& schedule) {
   const int state =
       padded_keys(target.options.key_dim) * std::max(schedule.value_tile / schedule.warps, fewest_columns) / 32;
@@ -32,19 +26,21 @@ std::string why_too_large(const Target& target, const Schedule& schedule) {
 
 }  // namespace
 
-const KernelFamily portable_family{.family = Family::portable,
-                                   .name = "portable",
-                                   .title = "the portable family",
-                                   .knobs = portable_knobs,
-                                   .is_last_resort = false,
-                                   .why_not_served = why_not_served,
-                                   .why_too_large = why_too_large,
-                                   .operand_bytes = portable::operand_bytes,
-                                   .kernels = portable::kernels,
-                                   .regions = portable::regions,
-                                   .segment_tokens = [](const KernelSource&) { return Extent(); },
-                                   .uses_tma = [](const KernelSource&) { return false; },
-                                   .warps = [](const KernelSource& source) { return source.schedule.warps; },
-                                   .write_policy = [](const KernelSource&, PolicyLines&) {}};
+const KernelFamily portable_family{
+    .family = Family::portable,
+    .name = "portable",
+    .title = "the portable family",
+    .knobs = portable_knobs,
+    .parts = parts_in_chunks,
+    .is_last_resort = false,
+    .why_not_served = [](const Target& target) { return why_without_form(portable_family, target.variant); },
+    .why_too_large = why_too_large,
+    .operand_bytes = portable::operand_bytes,
+    .kernels = portable::kernels,
+    .regions = portable::regions,
+    .segment_tokens = [](const KernelSource&) { return Extent(); },
+    .uses_tma = [](const KernelSource&) { return false; },
+    .warps = [](const KernelSource& source) { return source.schedule.warps; },
+    .write_policy = portable::write_policy};
 
 }  // namespace rankone

@@ -42,6 +42,7 @@ const KernelFamily recurrent_family{
     .name = "recurrent",
     .title = "the recurrent family",
     .knobs = recurrent_knobs,
+    .parts = {~0u},
     .is_last_resort = true,
     .why_not_served = [](const Target&) { return Unserved{}; },
     .why_too_large = why_too_large,

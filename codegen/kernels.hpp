@@ -11,6 +11,8 @@
 
 namespace rankone {
 
+class PolicyLines;  // policy_lines.hpp
+
 // What a builder knows.
 struct KernelSource {
   const Variant& variant;
@@ -28,6 +30,8 @@ namespace portable {
 std::vector<Kernel> kernels(const KernelSource& source);
 std::vector<Region> regions(const KernelSource& source);
 int operand_bytes(dtype type);
+bool keeps_values(const Variant& variant);  // as they came, since a value and the output both read them
+void write_policy(const KernelSource& source, PolicyLines& lines);
 Kernel scan(const KernelSource& source);     // the whole recurrence in one pass, the state on chip
 Kernel states(const KernelSource& source);   // the state before each chunk, or only the last one
 Kernel output(const KernelSource& source);   // chunks in parallel, from those states

@@ -2,7 +2,10 @@
 // Kernels of the portable family.
 #include <algorithm>
 
+#include <rankone/dsl/leaves.hpp>
+
 #include "codegen/kernels.hpp"
+#include "codegen/policy_lines.hpp"
 #include "templates/kernels/layout.cuh"
 
 namespace rankone::portable {
@@ -20,10 +23,15 @@ Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
                     .key_decays = variant.decays_by_key() ? padded_keys(options.key_dim) : 1,
                     .reads_query = reads_query,
                     .split_products = options.precision == Precision::f32,
-                    .input_bytes = {}};
+                    .keeps_values = reads_query && keeps_values(variant),
+                    .input_bytes = {},
+                    .input_columns = {}};
   int index = 0;
-  for (const Port& input : ports_of(ports(variant, options), PortRole::gate))
-    sizes.input_bytes[index++] = input.axes.has(Axis::key) ? static_cast<int>(size_of(input.type)) : 0;
+  for (const Port& input : ports_of(ports(variant, options), PortRole::gate)) {
+    int& columns = sizes.input_columns[index];
+    columns = input.axes.has(Axis::key) ? sizes.key_padded : input.axes.has(Axis::value) ? sizes.value_tile : 0;
+    sizes.input_bytes[index++] = columns > 0 ? static_cast<int>(size_of(input.type)) : 0;
+  }
   return make_layout(sizes);
 }
 
@@ -48,6 +56,18 @@ Extent chunk_slots(const KernelSource& source) { return slots_of(source.schedule
 
 // Products of f16 run in tf32, which holds every f16 number and whose range no product or decay leaves.
 int operand_bytes(dtype type) { return type == dtype::bf16 ? 2 : 4; }
+
+bool keeps_values(const Variant& variant) {
+  return variant.has(Formula::value) && reads(variant.formula(Formula::output), Operation::value);
+}
+
+void write_policy(const KernelSource& source, PolicyLines& lines) {
+  const Variant& variant = source.variant;
+  lines.flags({{"has_query", variant.has(Formula::query)},
+               {"has_value", variant.has(Formula::value)},
+               {"has_output", variant.has(Formula::output)},
+               {"keeps_values", keeps_values(variant)}});
+}
 
 std::vector<Kernel> kernels(const KernelSource& source) {
   if (source.pass == Pass::states) return {states(source)};

@@ -44,7 +44,7 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
 
 std::string why_not_admitted(const Variant& variant, Pass pass) {
   if (pass == Pass::backward) return "there is no backward kernel yet";
-  const std::string part(pass == Pass::forward ? "" : part_without_chunks(variant));
+  const std::string part(pass == Pass::forward ? "" : part_beyond(variant, parts_beside_states));
   return part.empty() ? "" : "states are handed on and joined by decays alone, and this variant has " + part;
 }
 

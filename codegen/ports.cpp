@@ -180,7 +180,7 @@ Port port_of(const Leaf& leaf, PortRole role, AxisList axes, dtype otherwise, co
             .axes = axes,
             .type = otherwise,
             .rule = TypeRule::own,
-            .alignment = role == PortRole::gate && axes.has(Axis::key) ? vector_bytes : 1,
+            .alignment = role == PortRole::gate && (axes.has(Axis::key) || axes.has(Axis::value)) ? vector_bytes : 1,
             .contiguous = role == PortRole::parameter};
   for (const auto& [name, type] : options.input_types)
     if (name == port.name) port.type = type;

@@ -113,7 +113,9 @@ class Refusal {
     std::vector<const Knob*> lacked;
     for (const Knob* knob : pinned_)
       if (!is_known(other, *knob)) lacked.push_back(knob);
-    if (!in_chunks)
+    const bool by_variant = !in_chunks || accepted.empty();  // rather than by sizes or types
+    if (accepted.empty()) accepted = "family=portable";
+    if (by_variant)
       for (const Knob* knob : lacked)
         accepted += (knob == lacked.front() ? " with " : " and ") + taken_by(other, *knob);
     else if (pins_.family)

@@ -36,6 +36,10 @@ const Limits& limits_of(const CompileOptions& options) {
 bool has_token_leaf(const Expression& formula) {
   return reads(formula, Operation::input) || reads(formula, Operation::position);
 }
+bool value_varies(const Variant& variant) {
+  const Expression value = variant.formula(Formula::value);
+  return has_token_leaf(value) || reads(value, Operation::value);
+}
 bool key_varies(const Variant& variant) {
   const Expression key = variant.formula(Formula::key);
   return has_token_leaf(key) || (reads(key, Operation::decay) && has_token_leaf(variant.formula(Formula::decay)));
@@ -45,12 +49,14 @@ bool key_varies(const Variant& variant) {
 // which is most of it just above a power of two; many such numbers by that over sqrt(3) in the root mean square. Keys that
 // no token input enters may all be one number, and then all err alike.
 struct Roundings {
-  double query = 0, key = 0;  // of the operand, in half units, squared
+  double query = 0, key = 0, value = 0;  // of the operand, in half units, squared
 };
 Roundings roundings_of(const Variant& variant) {
   constexpr double varied = 1.0 / 3, alike = 1;
   Roundings found;
   if (variant.has(Formula::feature_map)) found.query = found.key = varied;
+  if (variant.has(Formula::query)) found.query = varied;
+  if (variant.has(Formula::value)) found.value = value_varies(variant) ? varied : alike;
   if (!variant.has(Formula::key)) return found;
   // The catalogue's limit has one operand that is made of a token's gates (hgrn2's key).
   found.key = reads_key(variant) ? varied : key_varies(variant) ? 0.0 : alike;
@@ -79,7 +85,7 @@ double error_bound(const Problem& problem, std::string_view tensor, bool on_tens
   const Roundings roundings = roundings_of(problem.variant);
   const bool output = tensor == "o";
   const double limit = output ? limits.output : limits.state, half_unit = std::ldexp(1.0, -limits.digits);
-  const double more = (output ? roundings.query : 0) + roundings.key;
+  const double more = (output ? roundings.query : 0) + roundings.key + roundings.value;
   const double bound = std::sqrt(limit * limit + more * half_unit * half_unit);
   if (limits.precision != Precision::f32) return bound;
   return bound + float32_sums(problem, on_tensor_cores) + float32_logarithms(problem);

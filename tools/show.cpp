@@ -6,6 +6,7 @@
 #include <rankone/variant_json.hpp>
 
 #include "autotune/lookup.hpp"
+#include "codegen/family.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
 #include "codegen/program.hpp"
@@ -20,10 +21,19 @@ namespace rankone {
 std::string chunk_form(const Variant& variant) {
   if (const std::string_view part = part_without_chunks(variant); !part.empty())
     return "none yet for " + std::string(part) + ": the recurrent family walks token by token";
+  std::string form = "scores of a chunk as one product, times the decay between each two tokens";
   if (variant.decays_by_key())
-    return "two levels: decays enter queries and keys relative to sub-chunks, so that no exponent can overflow";
-  if (!variant.has(Formula::decay)) return "scores of a chunk as one product, masked to the past";
-  return "scores of a chunk as one product, times the decay between each two tokens";
+    form = "two levels: decays enter queries and keys relative to sub-chunks, so that no exponent can overflow";
+  else if (!variant.has(Formula::decay))
+    form = "scores of a chunk as one product, masked to the past";
+  // Beside what every family has.
+  if (variant.has(Formula::bonus))
+    form += "; on their diagonal the bonus";
+  else if (variant.exclusive_)
+    form += "; their diagonal is zero";
+  if (variant.reversed_) form += "; chunks from the last to the first";
+  if (!part_beyond(variant, hopper_family.parts).empty()) form += "; in the portable family alone";
+  return form;
 }
 
 std::vector<GateGradients> gate_gradients(const Variant& variant) {

@@ -31,11 +31,15 @@ template <class Traits> struct ChunkPlace {
     return token_of<Traits>(work.position, work.length, first_token + row);
   }
   RK_DEVICE int key_of(int column) const { return column < Traits::key_dim ? column : Traits::key_dim - 1; }
+  RK_DEVICE int value_of(int column) const {
+    return has_value(column) ? work.value_column + column : Traits::value_dim - 1;
+  }
+  RK_DEVICE bool has_value(int column) const { return work.value_column + column < Traits::value_dim; }
   template <int index> RK_DEVICE float input(int row, int column) const {
     using T = typename TypeOf<Traits::input_types[index]>::Type;
-    if constexpr (has_axis(Traits::input_axes[index], key_axis)) {
+    if constexpr (constexpr int columns = staged_columns<Traits>(index); columns > 0) {
       constexpr int offset = Traits::layout.inputs[index];
-      return Tile<T, Traits::key_padded>{stage + offset}.load(row, column);
+      return Tile<T, columns>{stage + offset}.load(row, column);
     } else {
       const TensorArgument& tensor = port<Traits>(arguments, Traits::Ports::first_input + index);
       const int head_of_input = has_axis(Traits::input_axes[index], query_head_axis) ? work.query_head : work.head,
@@ -66,7 +70,7 @@ template <class Traits> struct TokenGates {
 
   template <int index = 0> RK_DEVICE void fetch_inputs(const ChunkAt<Traits>& at, float (&values)[inputs]) {
     if constexpr (index < Traits::input_count) {
-      if constexpr (!has_axis(Traits::input_axes[index], key_axis)) values[index] = at.template input<index>();
+      if constexpr (staged_columns<Traits>(index) == 0) values[index] = at.template input<index>();
       fetch_inputs<index + 1>(at, values);
     }
   }
@@ -158,6 +162,26 @@ template <class Traits, class Gate> RK_DEVICE void rewrite_tiles(const ChunkPlac
     rewrite_element<Traits, Gate>(place, query, key, item / Traits::key_padded, item % Traits::key_padded);
 }
 
+// The values that tokens write.
+template <class Traits> RK_DEVICE ValueTile<Traits> written_values(const ChunkPlace<Traits>& place) {
+  return {Traits::layout.keeps_values ? Traits::layout.written_value : place.stage + Traits::layout.value};
+}
+
+// They follow from v by a formula.
+template <class Traits, class Gate> RK_DEVICE void write_values(const ChunkPlace<Traits>& place) {
+  const ValueTile<Traits> value{place.stage + Traits::layout.value}, written = written_values<Traits>(place);
+  for (int item = thread_index(); item < Traits::chunk * Traits::value_tile; item += Traits::threads) {
+    const int row = item / Traits::value_tile, column = item % Traits::value_tile;
+    float result = 0.0f;
+    if (row < place.rows && place.has_value(column)) {
+      ChunkAt<Traits> at = place.at(row, column);
+      at.value_value = value.load(row, column);
+      result = Gate::value(at);
+    }
+    written.store(row, column, result);
+  }
+}
+
 // Rows that are unrolled: fewer the longer the rest of the kernel is.
 template <class Traits>
 inline constexpr int rows_at_once = !Traits::is_long                                                     ? 4
@@ -185,11 +209,7 @@ template <class Traits, class Gate> RK_DEVICE void write_key_gates(const ChunkPl
       decay.store(row, column, at.decay_value);
       if constexpr (Traits::rewrites) {
         if (exists) {
-          if constexpr (Traits::reads_key) at.key_value = Gate::feature_map(key.load(row, column));
-          key.store(row, column, Gate::key(at));
-          if constexpr (Traits::reads_query && Traits::has_feature_map) {
-            query.store(row, column, Gate::feature_map(query.load(row, column)));
-          }
+          rewrite_existing<Traits, Gate>(at, query, key);
         } else if constexpr (!Traits::reads_key) {
           key.store(row, column, 0.0f);
         }

@@ -23,11 +23,13 @@ struct LayoutSizes {
   int warps;
   int key_padded;  // K rounded up to 16
   int value_tile;
-  int storage_bytes, operand_bytes;    // of an element of q, k, v, and of a tensor-core operand
-  int key_decays;                      // decays of a token: one for each of the padded keys, or 1 for all
-  bool reads_query;                    // false in the state-only role: no queries, no scores
-  bool split_products;                 // of float32 accuracy
-  int input_bytes[max_layout_inputs];  // of an element of each per-key token input; 0: not staged
+  int storage_bytes, operand_bytes;  // of an element of q, k, v, and of a tensor-core operand
+  int key_decays;                    // decays of a token: one for each of the padded keys, or 1 for all
+  bool reads_query;                  // false in the state-only role: no queries, no scores
+  bool split_products;               // of float32 accuracy
+  bool keeps_values;                 // as they came, beside what is written
+  // Of each token input that runs over keys or value columns: bytes of an element, and columns; 0: not staged.
+  int input_bytes[max_layout_inputs], input_columns[max_layout_inputs];
 };
 
 struct Layout {
@@ -35,6 +37,7 @@ struct Layout {
   int query, key, value, inputs[max_layout_inputs], stage_bytes;
   // After the stages, from the start of the block's memory.
   int scaled_query, scaled_key;  // operands of the recurrence; equal to query, key when those are rewritten in place
+  int written_value;             // likewise; equal to value where the formula's result takes its place
   int decay;                     // per key: float [chunk][key_padded]; else float [chunk]
   int write;                     // float [chunk]: write scale of each token
   int span_decay;                // decay over a sub-chunk: float [chunk / 16][key_padded], or 16 bytes each
@@ -44,7 +47,7 @@ struct Layout {
   int scores;                    // operands [score_parts][chunk / 16][16][16]
   int score_parts;               // summed by whoever reads them
   int bytes;
-  bool in_place;
+  bool in_place, keeps_values;
 };
 
 RK_CONSTEXPR int tile_bytes(int rows, int columns, int element_bytes) {
@@ -72,7 +75,7 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   offset += tile_bytes(rows, sizes.value_tile, sizes.storage_bytes);
   for (int i = 0; i < max_layout_inputs; ++i) {
     layout.inputs[i] = offset;
-    if (sizes.input_bytes[i] != 0) offset += tile_bytes(rows, keys, sizes.input_bytes[i]);
+    if (sizes.input_bytes[i] != 0) offset += tile_bytes(rows, sizes.input_columns[i], sizes.input_bytes[i]);
   }
   layout.stage_bytes = offset;
   offset *= sizes.stages;
@@ -83,6 +86,10 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   if (!layout.in_place && sizes.reads_query) offset += tile_bytes(rows, keys, sizes.operand_bytes);
   layout.scaled_key = offset;
   if (!layout.in_place) offset += tile_bytes(rows, keys, sizes.operand_bytes);
+
+  layout.keeps_values = sizes.keeps_values;
+  layout.written_value = offset;
+  if (sizes.keeps_values) offset += tile_bytes(rows, sizes.value_tile, sizes.storage_bytes);
 
   const int span_decay_bytes = (by_key ? sizes.key_decays : 4) * 4;  // of one number, a vector of 16 bytes
   layout.decay = offset;

@@ -70,6 +70,12 @@ template <> struct TypeOf<ElementType::f32> { using Type = float; };
 
 RK_CONSTEXPR int bytes_of(ElementType type) { return type == ElementType::f32 ? 4 : 2; }
 
+// Columns of a token input in a stage; 0: it has one number a token, which whoever needs it fetches.
+template <class Policy> RK_CONSTEXPR int staged_columns(int input) {
+  if (has_axis(Policy::input_axes[input], key_axis)) return padded_keys(Policy::key_dim);
+  return has_axis(Policy::input_axes[input], value_axis) ? Policy::value_tile : 0;
+}
+
 // Who works on a single chunk has nothing to fetch ahead.
 template <class Policy, Role role> RK_CONSTEXPR int stages_of() {
   return Duties<role>::works_on_one_chunk ? 1 : Policy::stages;
@@ -87,8 +93,10 @@ template <class Policy, Role role> RK_CONSTEXPR LayoutSizes layout_sizes() {
   sizes.key_decays = DecayTraits<Policy>::decays_by_key ? sizes.key_padded : 1;
   sizes.reads_query = Duties<role>::reads_query;
   sizes.split_products = Policy::split_products;
+  sizes.keeps_values = Policy::keeps_values && Duties<role>::writes_output;
   for (int i = 0; i < Policy::input_count; ++i) {
-    sizes.input_bytes[i] = has_axis(Policy::input_axes[i], key_axis) ? bytes_of(Policy::input_types[i]) : 0;
+    sizes.input_columns[i] = staged_columns<Policy>(i);
+    sizes.input_bytes[i] = sizes.input_columns[i] > 0 ? bytes_of(Policy::input_types[i]) : 0;
   }
   return sizes;
 }
@@ -115,8 +123,9 @@ template <class Policy, Role role_> struct Traits : Policy, Duties<role_>, Decay
   static constexpr bool is_long = sizeof(Operand) == 4 || key_padded > 128;
   // Element type of the q and k tiles that the recurrence reads.
   using Factor = typename Choose<DecayTraits<Policy>::decays_by_key, Operand, Storage>::Type;
-  // Whether q or k tiles are rewritten before use.
-  static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
+  // Whether the q tile is rewritten before use, and whether any of q and k is.
+  static constexpr bool rewrites_query = Duties<role_>::reads_query && (Policy::has_feature_map || Policy::has_query);
+  static constexpr bool rewrites = rewrites_query || Policy::has_feature_map || Policy::has_key;
   static_assert(Policy::chunk % sub_chunk == 0, "a chunk is a multiple of 16 tokens");
   static_assert(columns % 16 == 0 && state_warps * columns == Policy::value_tile,
                 "a warp owns a multiple of 16 columns");

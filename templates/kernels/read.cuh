@@ -13,5 +13,9 @@ template <class T> RK_CONSTEXPR int last_read(int query) { return last_read_by<T
 template <class T> RK_CONSTEXPR bool reads(int query, int key) { return key <= last_read<T>(query); }
 // Whether a query's own decay applies to what it reads.
 template <class T> inline constexpr bool reads_own = last_read<T>(0) == 0;
+// Whether a query's product with its own key counts in another way than with earlier ones.
+template <class T> inline constexpr bool weighs_own = T::read == Read::bonus;
+// The last token whose value is part of a query's output.
+template <class T> RK_CONSTEXPR int last_value(int query) { return weighs_own<T> ? query : last_read<T>(query); }
 
 }  // namespace rankone

@@ -9,32 +9,49 @@
 
 namespace rankone {
 
-template <class Traits>
-RK_DEVICE void store_output(const Arguments& arguments, const Work& work, long long first_token, int first, int rows,
-                            const float (&o)[Traits::column_blocks][2][4]) {
+// The output at a column of the tile, from what was read.
+template <class Traits, class Gate>
+RK_DEVICE float output_of(const ChunkPlace<Traits>& place, int row, int column, float read) {
+  if constexpr (Traits::has_output) {
+    ChunkAt<Traits> at = place.at(row, column);
+    at.value_value = ValueTile<Traits>{place.stage + Traits::layout.value}.load(row, column);
+    at.read_value = read;
+    return Gate::output(at);
+  }
+  return read;
+}
+
+template <class Traits, class Gate>
+RK_DEVICE void store_output(const ChunkPlace<Traits>& place, int first, const float (&o)[Traits::column_blocks][2][4]) {
+  const Arguments& arguments = place.arguments;
+  const Work& work = place.work;
   using Storage = typename Traits::Storage;
   struct alignas(2 * sizeof(Storage)) Pair {
     Storage low, high;
   };
   const LanePlace lane = lane_place();
-  const int first_column = work.value_column + warp_index() * Traits::columns + 2 * lane.pair;
+  const int tile_column = warp_index() * Traits::columns + 2 * lane.pair,
+            first_column = work.value_column + tile_column;
   const TensorArgument& output = port<Traits>(arguments, Traits::Ports::o);
   const bool whole =
       is_vectorized(arguments, Traits::Ports::o) != 0 && work.value_column + Traits::value_tile <= Traits::value_dim;
   Global<Storage> target =
       global<Storage>(output.data) + work.batch * output.batch_stride +
-      token_of<Traits>(work.start, work.length, first_token + first + lane.group) * output.token_stride +
+      token_of<Traits>(work.start, work.length, place.first_token + first + lane.group) * output.token_stride +
       work.head * output.head_stride + first_column;
 #pragma unroll
   for (int side = 0; side < 2; ++side) {
-    if (first + lane.group + 8 * side < rows) {
+    if (const int row = first + lane.group + 8 * side; row < place.rows) {
 #pragma unroll
       for (int block = 0; block < Traits::column_blocks; ++block) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           const int column = block * 16 + half * 8;
-          const Pair pair{Element<Storage>::from(o[block][half][2 * side] * arguments.scale),
-                          Element<Storage>::from(o[block][half][2 * side + 1] * arguments.scale)};
+          const auto output = [&](int i) {
+            const float read = o[block][half][2 * side + i] * arguments.scale;
+            return Element<Storage>::from(output_of<Traits, Gate>(place, row, tile_column + column + i, read));
+          };
+          const Pair pair{output(0), output(1)};
           if (whole) {
             global_store<Pair>(target + column, pair);
           } else {
@@ -56,7 +73,7 @@ using ValueQuads =
 
 template <class Traits> RK_DEVICE void load_values(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v) {
   using Operand = typename Traits::Operand;
-  const ValueTile<Traits> value{place.stage + Traits::layout.value};
+  const ValueTile<Traits> value = written_values<Traits>(place);
   const int first_column = warp_index() * Traits::columns;
 #pragma unroll
   for (int block = 0; block < Traits::column_blocks; ++block) {
@@ -219,7 +236,8 @@ template <class Traits> struct CausalValues {
         Quad<Operand> until, spoilt;
 #pragma unroll
         for (int i = 0; i < 4; ++i) {
-          const int row = lane.group + i % 2 * 8, token = step * depth + i / 2 * (depth == 16 ? 8 : 1) + 2 * lane.pair;
+          const int row = last_value<Traits>(lane.group + i % 2 * 8),
+                    token = step * depth + i / 2 * (depth == 16 ? 8 : 1) + 2 * lane.pair;
           if constexpr (sizeof(Operand) == 2) {
             constexpr unsigned one = Element<Operand>::one;
             until.r[i] = (token <= row ? one : 0u) | (token + 1 <= row ? one << 16 : 0u);
@@ -240,7 +258,7 @@ template <class Traits> struct CausalValues {
 };
 
 // The output of a sub-chunk from what the state before it said: decays, and what its own tokens say.
-template <class Traits>
+template <class Traits, class Gate>
 RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v,
                              float (&o)[Traits::column_blocks][2][4],
                              const float (&odd_steps)[Traits::column_blocks][2][4]) {
@@ -295,7 +313,7 @@ RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQu
     load_values<Traits>(place, first, v);
     CausalValues<Traits>::spoil(o, v);
   }
-  store_output<Traits>(place.arguments, place.work, place.first_token, first, place.rows, o);
+  store_output<Traits, Gate>(place, first, o);
 }
 
 // Values times what each token's write keeps until the sub-chunk's end.
@@ -316,7 +334,7 @@ template <class Traits> RK_DEVICE void weight_values(int first, ValueQuads<Trait
 }
 
 // `advance` is false where nobody reads the state that would follow.
-template <class Traits>
+template <class Traits, class Gate>
 RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool advance, State<Traits>& state) {
   // With one group the output is finished before the state moves on: fewer registers, and stores that start early.
   constexpr bool reads = Traits::writes_output, whole = State<Traits>::groups == 1;
@@ -331,7 +349,7 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
   float o[Traits::column_blocks][2][4] = {}, odd_steps[Traits::column_blocks][2][4] = {};
   if constexpr (reads && whole) {
     read_group<Traits>(query, first, 0, state, o, odd_steps);
-    finish_output<Traits>(place, first, v, o, odd_steps);
+    finish_output<Traits, Gate>(place, first, v, o, odd_steps);
     if (!advance) return;
   }
   weight_values<Traits>(first, v);
@@ -341,7 +359,7 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
   });
   if constexpr (reads && !whole) {
     load_values<Traits>(place, first, v);  // without their weights
-    finish_output<Traits>(place, first, v, o, odd_steps);
+    finish_output<Traits, Gate>(place, first, v, o, odd_steps);
   }
 }
 

@@ -54,11 +54,12 @@ template <class Traits> struct DecayTotal {
 // Everything between a chunk's arrival and the next one's.
 template <class T, class Gate>
 RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayTotal<T>& total, State<T>& state) {
+  if constexpr (T::has_value) write_values<T, Gate>(place);
   if constexpr (T::decays_by_key) {
     write_key_gates<T, Gate>(place);
     sync_block();  // decays, and q and k through their expressions
     if constexpr (T::reads_query) {
-      write_key_scores<T>(place);
+      write_key_scores<T, Gate>(place);
       if constexpr (T::layout.in_place) sync_block();  // the scores have read what is now overwritten
     }
     write_scaled_operands<T>(place);
@@ -69,10 +70,10 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
       sync_block();  // q and k through their expressions
     }
     if constexpr (T::reads_query)
-      write_scalar_scores<T>(place);
+      write_scalar_scores<T, Gate>(place);
     else if constexpr (T::weighted)
       write_span_decays<T>();
-    if constexpr (T::reads_query || T::weighted) sync_block();  // scores and decays
+    if constexpr (T::reads_query || T::weighted || T::has_value) sync_block();  // scores, decays and written values
   }
   if constexpr (T::sums_log_decays) total.add_chunk();
   if (warp_index() >= T::state_warps) return;
@@ -81,7 +82,7 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
   }
 #pragma unroll 1
   for (int span = 0; span < T::spans && span * sub_chunk < place.rows; ++span) {
-    step_sub_chunk<T>(place, span, !T::works_on_one_chunk || (span + 1) * sub_chunk < place.rows, state);
+    step_sub_chunk<T, Gate>(place, span, !T::works_on_one_chunk || (span + 1) * sub_chunk < place.rows, state);
   }
 }
 

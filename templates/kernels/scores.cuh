@@ -14,8 +14,27 @@ template <class Traits> RK_DEVICE ScoreTile<Traits> score_tile(int part) {
           part * tile_bytes(Traits::chunk, sub_chunk, static_cast<int>(sizeof(typename Traits::Operand)))};
 }
 
+// A bonus: the product of a token's query and key, each column by its weight. The columns are every `step`-th of so many.
+template <class Traits, class Gate>
+RK_DEVICE float own_product(const ChunkPlace<Traits>& place, int row, int first_column, int end, int step) {
+  const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
+  float sum = 0.0f;
+#pragma unroll 4
+  for (int column = first_column; column < end && column < Traits::key_dim; column += step)
+    sum += query.load(row, column) * key.load(row, column) * Gate::bonus(place.at(row, column));
+  return sum;
+}
+
+// A future key's product is dropped, not multiplied by zero: it may be infinite.
+template <class Traits> RK_DEVICE float score_or_zero(int query, int key, float score, float own) {
+  if constexpr (weighs_own<Traits>) {
+    if (query == key) return own;
+  }
+  return reads<Traits>(query, key) ? score : 0.0f;
+}
+
 // Scalar decays: q k^T on the tensor cores, then one factor an element. A warp takes the 16 queries and 8 of the keys.
-template <class Traits> RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
+template <class Traits, class Gate> RK_DEVICE void write_scalar_scores(const ChunkPlace<Traits>& place) {
   using Operand = typename Traits::Operand;
   const QueryTile<Traits> query{place.stage + Traits::layout.query}, key{place.stage + Traits::layout.key};
   const ScoreTile<Traits> scores = score_tile<Traits>(0);
@@ -31,6 +50,14 @@ template <class Traits> RK_DEVICE void write_scalar_scores(const ChunkPlace<Trai
       const Quad<Operand> b = load_quad<Operand>(key, first, step * Quad<Operand>::depth);
       multiply<Traits::split_products>(c[step % 2], a, b, half);
     }
+    float own = 0.0f;  // of the half's token whose number is the lane's group
+    if constexpr (weighs_own<Traits>) {
+      const int token = first + half * 8 + lane.group;
+      own = own_product<Traits, Gate>(place, token, lane.pair, Traits::key_dim, 4);
+      own += shuffle_xor(own, 1);
+      own += shuffle_xor(own, 2);
+      own *= write_scale_of<Traits>(token);
+    }
     const int column = half * 8 + 2 * lane.pair;
     float factor[4] = {1.0f, 1.0f, 1.0f, 1.0f};
     if constexpr (Traits::weighted) {
@@ -45,11 +72,13 @@ template <class Traits> RK_DEVICE void write_scalar_scores(const ChunkPlace<Trai
 #pragma unroll
     for (int side = 0; side < 2; ++side) {
       const int row = lane.group + 8 * side;
-      // A future key's product is dropped, not multiplied by zero: it may be infinite.
-      store_pair(
-          scores, first + row, column,
-          reads<Traits>(row, column) ? (c[0][2 * side] + c[1][2 * side]) * factor[2 * side] : 0.0f,
-          reads<Traits>(row, column + 1) ? (c[0][2 * side + 1] + c[1][2 * side + 1]) * factor[2 * side + 1] : 0.0f);
+      float score[2];
+#pragma unroll
+      for (int i = 0; i < 2; ++i) {
+        const float product = (c[0][2 * side + i] + c[1][2 * side + i]) * factor[2 * side + i];
+        score[i] = score_or_zero<Traits>(row, column + i, product, own);
+      }
+      store_pair(scores, first + row, column, score[0], score[1]);
     }
   }
 }
@@ -73,12 +102,13 @@ template <int rows> RK_DEVICE void sum_quarters(const float (&sum)[rows], float 
 
 // Per-key decays, in float32: a key's row is decayed from token to token, and each query takes its dot product with it.
 // A lane follows two keys, 8 tokens apart, through every fourth slice of columns; a warp takes a part of the slices.
-template <class Traits> struct KeyScores {
+template <class Traits, class Gate> struct KeyScores {
   static constexpr int width = Traits::is_long ? 4 : 8, slices = Traits::key_padded / width, quarters = 4;
   static constexpr int parts = Traits::layout.score_parts, near = sub_chunk / 2;
   const ChunkPlace<Traits>& place;
   int quarter = lane_index() / 8, column = lane_index() % 8;  // `column`: the first key's token
   float sum[sub_chunk] = {}, later_sum[near] = {};            // of each query with the first key, and with the second
+  float own = 0.0f, later_own = 0.0f;                         // of each key with its own token's query, under a bonus
 
   RK_DEVICE explicit KeyScores(const ChunkPlace<Traits>& chunk) : place(chunk) {}
 
@@ -89,6 +119,10 @@ template <class Traits> struct KeyScores {
     float decayed[width], later[width], q[width], factor[width];
     load_row(key, first + column, slice, decayed);
     load_row(key, first + near + column, slice, later);
+    if constexpr (weighs_own<Traits>) {
+      own += own_product<Traits, Gate>(place, first + column, slice, slice + width, 1);
+      later_own += own_product<Traits, Gate>(place, first + near + column, slice, slice + width, 1);
+    }
 #pragma unroll
     for (int row = 0; row < near; ++row) {
       load_row(query, first + row, slice, q);
@@ -119,30 +153,38 @@ template <class Traits> struct KeyScores {
       }
     }
   }
-  RK_DEVICE void store(int first, int part) const {
-    float own[sub_chunk / 4], own_later[near / 4];
-    sum_quarters(sum, own);
-    sum_quarters(later_sum, own_later);
+  static RK_DEVICE float over_quarters(float part) {
+    part += shuffle_xor(part, 8);
+    return part + shuffle_xor(part, 16);
+  }
+  RK_DEVICE void store(int first, int part) {
+    float mine[sub_chunk / 4], mine_later[near / 4];  // of the quarter
+    sum_quarters(sum, mine);
+    sum_quarters(later_sum, mine_later);
+    if constexpr (weighs_own<Traits>) {
+      own = over_quarters(own);
+      later_own = over_quarters(later_own);
+    }
     const ScoreTile<Traits> scores = score_tile<Traits>(part);
     const float write = write_scale_of<Traits>(first + column),
                 later_write = write_scale_of<Traits>(first + near + column);
-    // A future key's product is dropped, not multiplied by zero: it may be infinite.
 #pragma unroll
     for (int i = 0; i < sub_chunk / 4; ++i) {
       const int row = 4 * i + quarter;
-      scores.store(first + row, column, reads<Traits>(row, column) ? own[i] * write : 0.0f);
+      scores.store(first + row, column, score_or_zero<Traits>(row, column, mine[i] * write, own * write));
       if (row < near) scores.store(first + row, near + column, 0.0f);
     }
 #pragma unroll
     for (int i = 0; i < near / 4; ++i) {
       const int row = 4 * i + quarter;
-      scores.store(first + near + row, near + column, reads<Traits>(row, column) ? own_later[i] * later_write : 0.0f);
+      scores.store(first + near + row, near + column,
+                   score_or_zero<Traits>(row, column, mine_later[i] * later_write, later_own * later_write));
     }
   }
 };
 
-template <class Traits> RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
-  using Scores = KeyScores<Traits>;
+template <class Traits, class Gate> RK_DEVICE void write_key_scores(const ChunkPlace<Traits>& place) {
+  using Scores = KeyScores<Traits, Gate>;
 #pragma unroll 1
   for (int unit = warp_index(); unit < Scores::parts * Traits::spans; unit += Traits::warps) {
     const int first = unit % Traits::spans * sub_chunk, part = unit / Traits::spans;

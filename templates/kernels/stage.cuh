@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A chunk of q, k, v and per-key gate inputs on its way into shared memory.
+// A chunk of q, k, v and gate inputs of keys and value columns on its way into shared memory.
 #pragma once
 
 #include "device/tile.cuh"
@@ -53,13 +53,15 @@ RK_DEVICE void copy_elements(int tile, int columns, Global<const T> base, long l
   }
 }
 
-// The per-key gate inputs, each with its own element type.
+// The gate inputs of keys and value columns, each with its own element type.
 template <class Traits, int index = 0, bool more = (index < Traits::input_count)> struct InputSources {
   RK_DEVICE InputSources(const Arguments&, const Work&) {}
   RK_DEVICE void load(long long, int, int) const {}
 };
 template <class Traits, int index> struct InputSources<Traits, index, true> {
   using T = typename TypeOf<Traits::input_types[index]>::Type;
+  static constexpr int columns = staged_columns<Traits>(index);
+  static constexpr bool of_values = has_axis(Traits::input_axes[index], value_axis);
   Source<T> source;
   InputSources<Traits, index + 1> others;
 
@@ -68,13 +70,13 @@ template <class Traits, int index> struct InputSources<Traits, index, true> {
     return has_key_heads ? work.query_head : work.head;
   }
   RK_DEVICE InputSources(const Arguments& arguments, const Work& work)
-      : source(Source<T>::template of<Traits>(arguments, Traits::Ports::first_input + index, work, head_of(work), 0,
-                                              Traits::key_dim)),
+      : source(Source<T>::template of<Traits>(arguments, Traits::Ports::first_input + index, work, head_of(work),
+                                              of_values ? work.value_column : 0,
+                                              of_values ? Traits::value_dim : Traits::key_dim)),
         others(arguments, work) {}
   RK_DEVICE void load(long long first_token, int rows, int stage) const {
-    if constexpr (has_axis(Traits::input_axes[index], key_axis)) {
+    if constexpr (columns > 0) {
       constexpr int offset = Traits::layout.inputs[index];
-      constexpr int columns = Traits::key_padded;
       if (source.vectorized != 0) {
         copy_tile<Traits::threads, Traits::chunk>(Tile<T, columns>{stage + offset}, source, first_token, rows);
       } else {

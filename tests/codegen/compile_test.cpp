@@ -13,6 +13,7 @@
 #include <set>
 
 #include "codegen/bounds.hpp"
+#include "codegen/family.hpp"
 #include "codegen/manifest.hpp"
 #include "codegen/names.hpp"
 #include "runtime/cpu/host_compiler.hpp"
@@ -62,7 +63,8 @@ std::vector<Case> cases(const Variant& variant, Level level) {
     if (arch == "sm_90a" && level == Level::serial)
       for (const Sizes sizes : {aligned, half})
         list.push_back({options_of(sizes, dtype::f16, Precision::tf32, level), arch});
-    if (all && arch == "sm_90a" && level == Level::serial && why_beyond_f16(variant).empty())
+    if (all && arch == "sm_90a" && level == Level::serial && why_beyond_f16(variant).empty() &&
+        part_beyond(variant, hopper_family.parts).empty())
       list.push_back({options_of(aligned, dtype::f16, Precision::tf32, Level::segment), arch});
     if (all || (arch == "sm_80" && level == Level::serial)) {
       add(arch, aligned, dtype::f16);
@@ -201,6 +203,31 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, ByNvrtc,
                            return std::string(catalogue()[std::get<0>(info.param)].name.view()) + "_" +
                                   std::string(name_in(level_names, std::get<1>(info.param)));
                          });
+
+// Formulas that no variant of the catalogue has in chunks.
+TEST(Compile, FormulasOfQueriesValuesAndOutputsStayWithinBudgets) {
+  const cuda::Nvrtc* compiler = nullptr;
+  try {
+    compiler = &cuda::nvrtc();
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  constexpr Variant formulas = variant("formulas")
+                                   .decay(per_key(log_sigmoid(input("x"))))
+                                   .query(query() * sigmoid(input("r")))
+                                   .value(silu(input("w")) * value())
+                                   .output(read() * sigmoid(input("z")) + param("D") * value())
+                                   .reversed()
+                                   .checked();
+  for (const char* arch : {"sm_80", "sm_90a"})
+    for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32})
+      for (const Level level : {Level::serial, Level::chunk}) {
+        if (!compiler->supports(arch)) continue;
+        const Program program = program_of(formulas, options_of(aligned, type, Precision::tf32, level), arch);
+        SCOPED_TRACE(program.name);
+        expect_within_budgets(*compiler, program);
+      }
+}
 
 TEST(Compile, EachKernelAloneAndAllTogether) {
   const cuda::Nvrtc* compiler = nullptr;

@@ -117,6 +117,24 @@ TEST(Pins, OfChunksAreRefusedByWhatServesWithoutThem) {
       << refused({.family = Family::hopper});
 }
 
+// Of the families in chunks one alone has a form.
+TEST(Pins, OfAFamilyWithoutTheFormNameTheOneThatHasIt) {
+  const auto refused = [](const Pins& pins) {
+    CompileOptions options = square_128;
+    options.pins = pins;
+    return refusal_of([&] { default_schedule(variants::rwkv6, options, "sm_90a"); });
+  };
+  EXPECT_EQ(default_schedule(variants::rwkv6, square_128, "sm_90a").family, Family::portable);
+  EXPECT_TRUE(holds(refused({.family = Family::hopper}),
+                    "the Hopper family has no form in chunks for reads of the state before a token"))
+      << refused({.family = Family::hopper});
+  EXPECT_TRUE(refused({.family = Family::hopper}).ends_with("accepted: family=portable"))
+      << refused({.family = Family::hopper});
+  EXPECT_TRUE(refused({.level = Level::segment}).starts_with("pins.level: ")) << refused({.level = Level::segment});
+  EXPECT_TRUE(refused({.level = Level::segment}).ends_with("accepted: family=portable with level of serial, chunk"))
+      << refused({.level = Level::segment});
+}
+
 TEST(Options, AreCheckedFirst) {
   const auto refused = [](CompileOptions options) {
     return refusal_of([&] { default_schedule(variants::gla, options, "sm_90a"); });

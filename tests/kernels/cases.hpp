@@ -58,17 +58,17 @@ inline constexpr Variant with_row_sums = variant("with_row_sums")
                                              .erase(sigmoid(input("b")))
                                              .checked();
 
-// Those of the catalogue that have a form in chunks.
-inline std::vector<const Variant*> variants_in_chunks() {
+// Those of the catalogue that a family has a form in chunks for.
+inline std::vector<const Variant*> variants_in_chunks(const KernelFamily& family) {
   std::vector<const Variant*> variants;
   for (const Variant& variant : catalogue())
-    if (part_without_chunks(variant).empty()) variants.push_back(&variant);
+    if (part_beyond(variant, family.parts).empty()) variants.push_back(&variant);
   return variants;
 }
 
 inline std::vector<Case> catalogue_cases() {
   std::vector<Case> cases;
-  for (const Variant* variant : variants_in_chunks())
+  for (const Variant* variant : variants_in_chunks(portable_family))
     for (const Level level : {Level::serial, Level::chunk})
       for (const Numbers& numbers : all_numbers) cases.push_back({variant, level, numbers});
   return cases;
@@ -79,7 +79,7 @@ constexpr Numbers bf16_numbers{"bf16", dtype::bf16, Precision::tf32};
 // What the Hopper family serves.
 inline std::vector<Case> hopper_cases(Level level) {
   std::vector<Case> cases;
-  for (const Variant* variant : variants_in_chunks())
+  for (const Variant* variant : variants_in_chunks(hopper_family))
     for (const Numbers& numbers : all_numbers)
       if (numbers.type != dtype::f32 && (numbers.type != dtype::f16 || why_beyond_f16(*variant).empty()))
         cases.push_back({variant, level, numbers, Family::hopper});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What is not finite spoils what the recurrence says it does, and nothing else: no output before its token, no other
 // value column, head or sequence.
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -11,6 +12,7 @@
 #include "runtime/backend.hpp"
 #include "runtime/cpu/device.hpp"
 #include "tests/kernels/cases.hpp"
+#include "tests/kernels/parts.hpp"
 
 namespace rankone::test {
 namespace {
@@ -26,16 +28,21 @@ struct Spoilt {
 };
 
 std::vector<Spoilt> ways_to_spoil(const Variant& variant) {
-  std::vector<Spoilt> ways = {{"q", nan}, {"q", infinity}, {"k", nan}, {"k", -infinity}, {"v", nan}, {"v", infinity}};
+  const double of_key = variant.has(Formula::feature_map) ? infinity : -infinity;  // which silu would take to 0
+  std::vector<Spoilt> ways = {{"q", nan}, {"q", infinity}, {"k", nan}, {"k", of_key}, {"v", nan}, {"v", infinity}};
   if (&variant == &variants::hgrn2) ways = {{"q", nan}, {"v", nan}, {"v", infinity}};
   for (const char* logit : {"x", "dt"})
     if (&variant == &variants::gla_sigmoid || &variant == &variants::hgrn2 || &variant == &variants::mamba2)
       if ((*logit == 'd') == (&variant == &variants::mamba2)) ways.push_back({logit, nan});
-  if (&variant == &variants::simple_gla || &variant == &variants::gla || &variant == &scaled_keys) {
+  const bool has_parts = std::ranges::find(parts::all, &variant) != std::end(parts::all);
+  if (&variant == &variants::simple_gla || &variant == &variants::gla || &variant == &scaled_keys ||
+      (has_parts && variant.has(Formula::decay))) {
     ways.push_back({"g", nan});
     ways.push_back({"g", infinity});
   }
-  if (&variant == &scaled_keys) ways.push_back({"w", nan});
+  if (&variant == &scaled_keys || &variant == &parts::formulas) ways.push_back({"w", nan});
+  if (&variant == &parts::formulas) ways.push_back({"z", nan});
+  if (&variant == &parts::bonus) ways.push_back({"u", nan});
   return ways;
 }
 
@@ -61,6 +68,18 @@ class Causality : public testing::TestWithParam<Case> {
     if (what != "g" && what != "x") return false;
     const std::int64_t begin = boundaries()[1];
     return token >= begin + (bad_token() - begin) / group * group && token < bad_token();
+  }
+  // Whether the recurrence says that the token's output, in its head and sequence, is no number.
+  bool reaches(const Spoilt& spoilt, std::int64_t token, std::int64_t column) const {
+    const Variant& variant = *GetParam().variant;
+    const std::string_view what = spoilt.tensor;
+    const bool of_column = what == "v" || (&variant == &parts::formulas && what == "w") || what == "z";
+    if (of_column && column != bad_column) return false;
+    if (what == "q" || what == "u" || what == "z") return token == bad_token();
+    // What the output reads of its token beside the state.
+    if (what == "v" && variant.has(Formula::output) && token == bad_token()) return true;
+    if (token == bad_token()) return what == "g" ? !variant.reads_before() : !variant.exclusive_;
+    return variant.reversed_ ? token < bad_token() : token > bad_token();
   }
   int dim() const { return GetParam().family == Family::portable ? 32 : GetParam().cluster > 1 ? 128 : 64; }
 
@@ -108,8 +127,8 @@ TEST_P(Causality, HoldsForWhatIsNotFinite) {
     std::vector<double> rounded_anew, before;  // rows
     for (std::int64_t i = 0; i < boundaries().back() * heads * columns; ++i) {
       const std::int64_t token = i / columns / heads, head = i / columns % heads, column = i % columns;
-      const bool reached = token >= bad_token() && token < end && head == bad_head &&
-                           (what == 'v' ? column == bad_column : what != 'q' || token == bad_token());
+      const bool reached =
+          token >= boundaries()[1] && token < end && head == bad_head && reaches(spoilt, token, column);
       const double value = at(results[0], i), expected = at(clean[0], i);
       const std::string where = std::string(spoilt.tensor) + " = " + std::to_string(spoilt.value) + ", o at token " +
                                 std::to_string(token) + ", head " + std::to_string(head) + ", column " +
@@ -127,10 +146,11 @@ TEST_P(Causality, HoldsForWhatIsNotFinite) {
         << spoilt.tensor << " = " << spoilt.value << ": both are within their bound";
     for (std::int64_t i = 0; i < 3 * heads * columns * columns; ++i) {
       const std::int64_t matrix = i / columns / columns, key = i / columns % columns, column = i % columns;
-      bool reached = matrix == heads + bad_head && what != 'q';
-      if (what == 'v') reached = reached && column == bad_column;
+      const bool of_column = what == 'v' || (what == 'w' && GetParam().variant->has(Formula::value));
+      bool reached = matrix == heads + bad_head && what != 'q' && what != 'u' && what != 'z';
+      if (of_column) reached = reached && column == bad_column;
       if (what == 'k' || GetParam().variant->decays_by_key())
-        reached = reached && (what == 'v' || what == 'w' || key == bad_column);
+        reached = reached && (of_column || what == 'w' || key == bad_column);
       ASSERT_EQ(std::isfinite(at(results[1], i)), !reached)
           << spoilt.tensor << " = " << spoilt.value << ", the state of sequence and head " << matrix << ", key " << key
           << ", column " << column;
@@ -153,6 +173,9 @@ std::vector<Case> all_cases() {
       if (variant == &variants::gla) cases.push_back({variant, Level::serial, numbers, Family::hopper, 1, true});
     }
   cases.push_back({&variants::gla, Level::serial, bf16_numbers, Family::hopper, 2});
+  for (const Variant* variant : parts::all)
+    for (const Numbers& numbers : all_numbers)
+      for (const Level level : {Level::serial, Level::chunk}) cases.push_back({variant, level, numbers});
   return cases;
 }
 
@@ -162,6 +185,12 @@ std::vector<Case> short_cases() {
   return {{&variants::simple_gla, Level::serial, bf16},
           {&variants::mamba2, Level::serial, f32},
           {&variants::gla, Level::chunk, tf32},
+          {&parts::before, Level::serial, bf16},
+          {&parts::before_keys, Level::chunk, tf32},
+          {&parts::bonus, Level::serial, f16},
+          {&parts::backwards_bonus, Level::serial, bf16},
+          {&parts::backwards_before, Level::chunk, bf16},
+          {&parts::formulas, Level::serial, bf16},
           {&variants::linear, Level::serial, bf16, Family::hopper},
           {&variants::mamba2, Level::serial, f16, Family::hopper},
           {&variants::simple_gla, Level::segment, bf16, Family::hopper},

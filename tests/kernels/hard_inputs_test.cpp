@@ -11,6 +11,7 @@
 #include "runtime/backend.hpp"
 #include "runtime/cpu/device.hpp"
 #include "tests/kernels/extremes.hpp"
+#include "tests/kernels/parts.hpp"
 
 namespace rankone::test {
 namespace {
@@ -168,13 +169,16 @@ TEST_P(HardInputs, OfOneSequenceReachNoOther) {
 
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const Variant& variant : catalogue()) {
-    const bool in_chunks = part_without_chunks(variant).empty();
+  std::vector<const Variant*> variants(std::begin(parts::all), std::end(parts::all));
+  for (const Variant& variant : catalogue()) variants.push_back(&variant);
+  for (const Variant* variant : variants) {
+    const auto runs_in = [&](const KernelFamily& family) { return part_beyond(*variant, family.parts).empty(); };
+    const bool by_hopper = runs_in(hopper_family), in_chunks = runs_in(portable_family);
     const auto add = [&](bool is_short, Family family, Level level, const Numbers& numbers) {
-      all.push_back({.variant = &variant, .level = level, .numbers = numbers, .family = family, .is_short = is_short});
+      all.push_back({.variant = variant, .level = level, .numbers = numbers, .family = family, .is_short = is_short});
     };
-    if (in_chunks) add(true, Family::hopper, Level::serial, bf16_numbers);
-    if (in_chunks) add(false, Family::portable, Level::chunk, all_numbers[3]);
+    if (by_hopper) add(true, Family::hopper, Level::serial, bf16_numbers);
+    if (in_chunks) add(!by_hopper, Family::portable, Level::chunk, all_numbers[3]);
     add(!in_chunks, Family::recurrent, Level::automatic, bf16_numbers);
     add(false, Family::recurrent, Level::automatic, all_numbers[2]);
   }

@@ -13,6 +13,7 @@
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "tests/kernels/laid.hpp"
+#include "tests/kernels/parts.hpp"
 
 namespace rankone::test {
 namespace {
@@ -49,6 +50,7 @@ std::vector<Kernel> kernels() {
     all.push_back({variant, Family::hopper, false, false});
   }
   all.push_back({&scaled, Family::hopper, true});
+  for (const Variant* variant : {&parts::formulas, &parts::backwards_bonus}) all.push_back({variant, Family::portable});
   return all;
 }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What no variant asks for yet, on the CPU device against a loop in float64: exclusive reads, a bonus, tokens walked from
-// the last one to the first, and states in slots.
+// What no kernel has yet, on the CPU device against a loop in float64: states in slots, under each read and walk.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -9,12 +8,8 @@
 #include <vector>
 
 #include "codegen/amalgamate.hpp"
-#include "codegen/choose.hpp"
 #include "codegen/launch_arguments.hpp"
-#include "codegen/program.hpp"
 #include "runtime/cpu/emulator.hpp"
-
-#include <rankone/dsl.hpp>
 
 namespace rankone {
 namespace {
@@ -34,20 +29,19 @@ std::vector<float> drawn(std::size_t count, float low, float high, unsigned seed
   return result;
 }
 
-// One sequence and head. `g` has one number a token or one for each key; `state` is [K, V], in and out.
+// One sequence and head. `g` has one number a token; `state` is [K, V], in and out.
 struct Sequence {
   std::vector<float> q = drawn(tokens * keys, -1, 1, 1), k = drawn(tokens * keys, -1, 1, 2),
                      v = drawn(tokens * values, -1, 1, 3), g, bonus = drawn(keys, 0, 2, 5);
   std::vector<double> state, o = std::vector<double>(tokens * values);
 
-  void walk(const Reading& reading, double scale) {
-    const std::size_t width = g.size() / tokens;
+  void walk(const Reading& reading) {
     for (std::size_t i = 0; i < tokens; ++i) {
       const std::size_t t = std::string_view(reading.walk) == "ascending" ? i : tokens - 1 - i;
       const auto update = [&] {
         for (std::size_t key = 0; key < keys; ++key)
           for (std::size_t column = 0; column < values; ++column) {
-            const double decay = width == 0 ? 1 : std::exp(double{g[t * width + (width == 1 ? 0 : key)]});
+            const double decay = std::exp(double{g[t]});
             double& s = state[key * values + column];
             s = decay * s + double{k[t * keys + key]} * v[t * values + column];
           }
@@ -60,7 +54,7 @@ struct Sequence {
           own += double{q[t * keys + key]} * bonus[key] * k[t * keys + key];
         }
         if (std::string_view(reading.read) == "bonus") sum += own * v[t * values + column];
-        o[t * values + column] = scale * sum;
+        o[t * values + column] = sum;
       }
       if (reading.exclusive()) update();
     }
@@ -74,73 +68,6 @@ void expect_near(const std::vector<float>& given, const std::vector<double>& tru
     size += truth[i] * truth[i];
   }
   EXPECT_LT(std::sqrt(square / size), bound) << what;
-}
-
-void replace(std::string& text, const std::string& from, const std::string& to) {
-  const std::size_t at = text.find(from);
-  ASSERT_NE(at, text.npos) << from;
-  text.replace(at, from.size(), to);
-}
-
-// A kernel of the portable family whose policy is changed in the text.
-void expect_right(const Variant& variant, Level level, std::size_t width, const Reading& reading) {
-  const std::string what = std::string(variant.name.view()) + " " + reading.read + " " + reading.walk;
-  const CompileOptions options{.key_dim = keys,
-                               .value_dim = values,
-                               .dtype = dtype::f32,
-                               .precision = Precision::f32,
-                               .pins = {.family = Family::portable, .level = level}};
-  const Program program = lower(variant, options, default_schedule(variant, options, "sm_80"), "sm_80");
-  std::string text = emit(program);
-  replace(text, "Read read = Read::inclusive", std::string("Read read = Read::") + reading.read);
-  replace(text, "Walk walk = Walk::ascending", std::string("Walk walk = Walk::") + reading.walk);
-
-  Sequence sequence;
-  if (width > 0) sequence.g = drawn(tokens * width, -0.5f, 0, 4);
-  std::vector<float> initial = drawn(keys * values, -1, 1, 6), o(tokens * values), final_state(keys * values);
-  sequence.state.assign(initial.begin(), initial.end());
-  sequence.walk(reading, 0.25);
-
-  const auto tensor = [](std::vector<float>& data, long long columns) {
-    return TensorArgument{data.data(), static_cast<long long>(data.size()), columns, columns};
-  };
-  std::vector<unsigned char> workspace(1 << 20);
-  LaunchArguments arguments(program.port_slots);
-  const auto port = [&](const char* name) -> TensorArgument& {
-    return arguments.port(find_port(program.ports, name)->slot);
-  };
-  port("q") = tensor(sequence.q, keys);
-  port("k") = tensor(sequence.k, keys);
-  port("v") = tensor(sequence.v, values);
-  port("o") = tensor(o, values);
-  if (width > 0) port("g") = tensor(sequence.g, static_cast<long long>(width));
-  port("initial_state").data = initial.data();
-  port("final_state").data = final_state.data();
-  arguments->chunk_states = workspace.data();
-  arguments->tokens = tokens;
-  arguments->sequences = arguments->heads = arguments->value_heads = 1;
-  arguments->scale = 0.25f;
-  const auto module = HostModule::build(text);
-  const int chunks = (tokens + program.schedule.chunk - 1) / program.schedule.chunk;
-  for (std::size_t i = 0; i < program.kernels.size(); ++i)
-    emulate(*module,
-            {.entry = program.kernels[i].entry,
-             .blocks = i == 0 ? 1 : chunks,
-             .threads = program.kernels[i].threads,
-             .shared_bytes = program.kernels[i].shared_bytes},
-            *arguments);
-  expect_near(o, sequence.o, 2e-6, what.c_str());
-  expect_near(final_state, sequence.state, 2e-6, what.c_str());
-}
-
-TEST(Reading, MasksAndDecaysOfTheScanFollowThePolicy) {
-  for (const auto& [level, reading] : {std::pair{Level::serial, Reading{"exclusive", "ascending"}},
-                                       {Level::serial, Reading{"exclusive", "descending"}},
-                                       {Level::chunk, Reading{"inclusive", "descending"}}}) {
-    expect_right(variants::linear, level, 0, reading);
-    expect_right(variants::simple_gla, level, 1, reading);
-    expect_right(variants::gla, level, keys, reading);
-  }
 }
 
 // What those kernels take.
@@ -218,7 +145,7 @@ TEST(Reading, StatesStandInSlots) {
         const std::size_t first = static_cast<std::size_t>(slot) * slot_stride + i % 2 * head_stride;
         for (std::size_t j = 0; j < state; ++j) each.state[j] = pool[first + j];
       }
-      each.walk(reading, 1);
+      each.walk(reading);
     }
     const auto tensor = [](std::vector<float>& data, long long columns) {  // [N, H, T, columns]
       return TensorArgument{data.data(), 2 * tokens * columns, columns, tokens * columns};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The public state-only pass on the CPU device: both families, whole and in segments, equal and packed lengths; and two
-// spans joined to one.
+// spans joined to one. Reads, walks and formulas of queries and outputs change nothing of how states follow from each other.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -72,6 +72,15 @@ struct States {
   }
 };
 
+constexpr Variant earlier_read = variant("earlier_read")
+                                     .decay(per_head(input("g")))
+                                     .query(query() - key() / 2)
+                                     .value(silu(value()))
+                                     .output(tanh(read()))
+                                     .exclusive()
+                                     .checked();
+constexpr Variant backwards = variant("backwards").decay(per_key(input("g"))).bonus(0.5).reversed().checked();
+
 // Each sequence's sum of log-decays, in float64.
 std::vector<double> totals(const States& states) {
   const std::vector<double> gates = states.g.values();
@@ -115,6 +124,13 @@ TEST(StatesPass, AgreesWithTheOracle) {
       States packed(at_level(variant, level), square(Family::hopper), tokens, {0, 17, 17, 290, 300});
       expect_oracle(packed);
     }
+  for (const Variant& variant : {earlier_read, backwards}) {
+    SCOPED_TRACE(std::string(variant.name.view()));
+    States one(variant, square(Family::portable), 70);
+    expect_oracle(one);
+    States packed(variant, square(Family::portable), 150, {0, 17, 17, 140, 150});
+    expect_oracle(packed);
+  }
   States chunked(at_level(variants::gla, Level::chunk), square(Family::portable), 70);
   expect_oracle(chunked);
 }
@@ -142,9 +158,13 @@ TEST(StatesPass, WritesWhatIsWanted) {
   }
 }
 
+// In a reversed walk the later tokens are the first span.
 TEST(StatesPass, TwoSpansCombineToOne) {
-  for (const Level level : {Level::serial, Level::segment}) {
-    States whole(at_level(variants::gla, level), square(Family::hopper), tokens);
+  for (const auto& [variant, family] : {std::pair{at_level(variants::gla, Level::serial), Family::hopper},
+                                        {at_level(variants::gla, Level::segment), Family::hopper},
+                                        {backwards, Family::portable}}) {
+    SCOPED_TRACE(std::string(variant.name.view()));
+    States whole(variant, square(family), tokens);
     oracle_forward(whole.op.variant(), whole.op.options(), whole.arguments(true));
     const std::vector<double> expected = whole.final_state.values();
     const auto span = [&](std::int64_t first, std::int64_t count, Tensor initial, Tensor final_state) {
@@ -160,8 +180,9 @@ TEST(StatesPass, TwoSpansCombineToOne) {
     };
     DeviceTensor earlier(whole.device, dtype::f32, {1, HV, K, V}), later(whole.device, dtype::f32, {1, HV, K, V}),
         total(whole.device, dtype::f32, {1, HV, K});
-    whole.op.states(span(0, 170, whole.initial.there, earlier.there), {});
-    whole.op.states(span(170, 130, {}, later.there), total.there);
+    const std::int64_t first = variant.reversed_ ? 170 : 0, count = variant.reversed_ ? 130 : 170;
+    whole.op.states(span(first, count, whole.initial.there, earlier.there), {});
+    whole.op.states(span(170 - first, tokens - count, {}, later.there), total.there);
     whole.op.combine(later.there, total.there, earlier.there);
     expect_close(later.download().values(), expected, bound);
   }

@@ -9,6 +9,7 @@
 #include "runtime/cpu/emulator.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tests/kernels/cases.hpp"
+#include "tests/kernels/parts.hpp"
 
 namespace rankone::test {
 namespace {
@@ -44,6 +45,16 @@ const Skeleton skeletons[] = {
      &variants::gla,
      {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
     {"key_chunks", &variants::gla, {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"key_bonus", &variants::rwkv6, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"key_formulas",
+     &parts::formulas,
+     {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 1}},
+    {"formula_chunks",
+     &parts::shifted,
+     {.level = Level::chunk, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
+    {"scalar_backwards",
+     &parts::backwards_before,
+     {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 2, .stages = 2}},
     {"recurrent", &variants::linear, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_bonus", &variants::rwkv6, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_erasure", &variants::kda, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},

@@ -17,10 +17,10 @@ namespace {
 
 constexpr int most_depth = 6;
 
-// What has no form in chunks.
+// What has a form in chunks in some families alone, or in none.
 Variant with_other_parts(Chance& chance, Formulas& formulas, Variant result) {
   const auto depth = [&] { return chance.between(2, most_depth - 2); };
-  if (chance.once_in(2)) {
+  if (chance.once_in(4)) {
     result = result.erase(formulas.erase_scale(depth()));
     if (chance.once_in(3)) result = result.erase_read(formulas.erase_key(depth()));
     if (chance.once_in(3)) result = result.erase_write(formulas.erase_key(depth()));
@@ -43,7 +43,7 @@ Variant random_variant(Chance& chance, int index) {
   if (kind == 3) result = result.decay(per_key(formulas.log_decay({.per_key = true}, depth)));
   if (kind == 4) result = result.decay(per_value(formulas.log_decay({.per_value = true}, depth)));
   if (kind == 5) result = result.decay(full(formulas.log_decay({.per_key = true, .per_value = true}, depth)));
-  if (kind > 3 || chance.once_in(3)) result = with_other_parts(chance, formulas, result);
+  if (kind > 3 || chance.once_in(2)) result = with_other_parts(chance, formulas, result);
   const bool erases = result.has(Formula::erase);  // what keys hold grows with their squares: they stay as they are
   if (!erases && chance.once_in(3))
     result = result.key(formulas.key({.per_key = true, .decay = kind == 3}, chance.between(2, most_depth)));

@@ -11,4 +11,5 @@
 #include <rankone/dsl/formula.hpp>
 #include <rankone/dsl/gradients.hpp>
 #include <rankone/dsl/leaves.hpp>
+#include <rankone/dsl/parts.hpp>
 #include <rankone/dsl/validate.hpp>

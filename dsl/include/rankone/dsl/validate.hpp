@@ -8,6 +8,7 @@
 
 #include <rankone/dsl/evaluate.hpp>
 #include <rankone/dsl/leaves.hpp>
+#include <rankone/dsl/parts.hpp>
 #include <rankone/dsl/variant.hpp>
 
 namespace rankone {

@@ -106,19 +106,6 @@ constexpr bool reduces_keys(const Variant& variant) {
   return false;
 }
 
-// What a variant has for which there is no form in chunks yet, in words; empty where there is nothing.
-constexpr std::string_view part_without_chunks(const Variant& variant) {
-  if (reduces_keys(variant)) return "a sum or maximum over keys";
-  if (variant.has(Formula::erase)) return "what is erased of the state";
-  if (variant.decays_by_value()) return "decays of value columns";
-  if (variant.reads_before()) return "reads of the state before a token";
-  if (variant.reversed_) return "a walk from the last token to the first";
-  if (variant.has(Formula::query)) return "a formula for the query";
-  if (variant.has(Formula::value)) return "a formula for the written value";
-  if (variant.has(Formula::output)) return "a formula for the output";
-  return {};
-}
-
 // What a variant is or is not, beside its formulas; as JSON writes it.
 struct Switch {
   std::string_view member, off, on;

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+// What a variant may have beside a decay by head or key and a read of each token with its own write, and for which of these
+// parts there is a form in chunks.
+#pragma once
+
+#include <array>
+#include <initializer_list>
+#include <string_view>
+
+#include <rankone/dsl/variant.hpp>
+
+namespace rankone {
+
+enum class Part : unsigned char {
+  key_reduction,
+  erasure,
+  value_decay,
+  earlier_read,
+  reversed_walk,
+  query,
+  value,
+  output
+};
+
+struct Parts {
+  unsigned bits = 0;
+  constexpr bool has(Part part) const { return (bits >> static_cast<unsigned>(part) & 1) != 0; }
+};
+constexpr Parts set_of(std::initializer_list<Part> several) {
+  Parts set;
+  for (const Part each : several) set.bits |= 1u << static_cast<unsigned>(each);
+  return set;
+}
+
+struct PartRow {
+  Part part;
+  std::string_view text;
+  bool (*is_in)(const Variant&);
+};
+inline constexpr std::array variant_parts{
+    PartRow{Part::key_reduction, "a sum or maximum over keys", [](const Variant& v) { return reduces_keys(v); }},
+    PartRow{Part::erasure, "what is erased of the state", [](const Variant& v) { return v.has(Formula::erase); }},
+    PartRow{Part::value_decay, "decays of value columns", [](const Variant& v) { return v.decays_by_value(); }},
+    PartRow{Part::earlier_read, "reads of the state before a token", [](const Variant& v) { return v.reads_before(); }},
+    PartRow{Part::reversed_walk, "a walk from the last token to the first",
+            [](const Variant& v) { return v.reversed_; }},
+    PartRow{Part::query, "a formula for the query", [](const Variant& v) { return v.has(Formula::query); }},
+    PartRow{Part::value, "a formula for the written value", [](const Variant& v) { return v.has(Formula::value); }},
+    PartRow{Part::output, "a formula for the output", [](const Variant& v) { return v.has(Formula::output); }},
+};
+
+// The first part of a variant that is not among these, in words; empty where there is none.
+constexpr std::string_view part_beyond(const Variant& variant, Parts known) {
+  for (const PartRow& row : variant_parts)
+    if (!known.has(row.part) && row.is_in(variant)) return row.text;
+  return {};
+}
+
+// For these there are forms in chunks: all of the portable family, which of another family its table says.
+inline constexpr Parts parts_in_chunks =
+    set_of({Part::earlier_read, Part::reversed_walk, Part::query, Part::value, Part::output});
+constexpr std::string_view part_without_chunks(const Variant& variant) { return part_beyond(variant, parts_in_chunks); }
+
+// Under these a state is decayed by decays of heads or keys alone, and then written to.
+inline constexpr Parts parts_beside_states =
+    set_of({Part::earlier_read, Part::reversed_walk, Part::query, Part::value, Part::output});
+
+}  // namespace rankone

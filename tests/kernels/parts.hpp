@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: MIT
+// Variants with parts that the portable family alone has a form in chunks for, beside those of the catalogue.
+#pragma once
+
+#include <rankone/dsl.hpp>
+
+namespace rankone::test::parts {
+
+inline constexpr Variant before =
+    variant("before").decay(per_head(input("g"))).write_scale(sigmoid(input("b"))).exclusive().checked();
+inline constexpr Variant before_keys =
+    variant("before_keys").decay(per_key(input("g"))).key(key() * (1 - decay() / 2)).exclusive().checked();
+// A weight that is not finite where there is no key.
+inline constexpr Variant bonus = variant("bonus")
+                                     .decay(per_head(input("g")))
+                                     .feature_map(silu)
+                                     .write_scale(sigmoid(input("b")))
+                                     .bonus(log(square(input("u"))) + param("c") * head())
+                                     .checked();
+inline constexpr Variant backwards =
+    variant("backwards").decay(per_key(input("g"))).write_scale(1 / (1 + position() / 64)).reversed().checked();
+inline constexpr Variant backwards_before =
+    variant("backwards_before").decay(per_head(input("g"))).exclusive().reversed().checked();
+inline constexpr Variant backwards_bonus =
+    variant("backwards_bonus").decay(per_key(input("g"))).bonus(param("u")).reversed().checked();
+// Written values that are not those that the output reads.
+inline constexpr Variant formulas = variant("formulas")
+                                        .decay(per_key(input("g")))
+                                        .query(query() * (1 - decay() / 2) - key() / 4)
+                                        .value(input("w") * value() + param("c"))
+                                        .output(read() * sigmoid(input("z")) + param("D") * value())
+                                        .checked();
+// What is not there is not written either.
+inline constexpr Variant shifted = variant("shifted")
+                                       .query(query() * input("s", value_head_axis))
+                                       .value(silu(value()) + 1)
+                                       .output(2 * read() - input("t", value_head_axis))
+                                       .checked();
+
+inline constexpr const Variant* all[] = {&before,           &before_keys,     &bonus,    &backwards,
+                                         &backwards_before, &backwards_bonus, &formulas, &shifted};
+
+}  // namespace rankone::test::parts
