@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a formula that runs over no keys reads no axis K: use a per-key decay, or one value a head
+// Must not compile: a formula of values and outputs runs over no keys: it reads no axis K
 // Given: 'g'
 #include "refused.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a formula that runs over no keys reads no axis K: use a per-key decay, or one value a head
+// Must not compile: a decay that runs over no keys reads no axis K: use a per-key decay, or one value a head
 // Given: 'x'
 #include "refused.hpp"
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a formula that runs over no keys reads no axis K: use a per-key decay, or one value a head
+// Must not compile: a scale is one number for each token and head: it reads neither axis K nor axis V
 // Given: 'b'
 #include "refused.hpp"
 

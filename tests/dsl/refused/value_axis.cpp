@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a formula that runs over no value columns reads no axis V: use a per-value or full decay
+// Must not compile: a decay that runs over no value columns reads no axis V: use a per-value or full decay
 // Given: 'x'
 #include "refused.hpp"
 

@@ -78,17 +78,34 @@ constexpr Verdict check_name(std::string_view name) {
   return {};
 }
 
+// Axes that a formula does not run over: of a decay there is another kind that does, of others there is none.
+constexpr Verdict check_columns(const Leaf& leaf, const Slot& slot) {
+  const Axes axes = resolve(leaf.axes, slot.domain);
+  const bool wants_key = axes.has(Axes::key) && !slot.domain.has(Axes::key),
+             wants_value = axes.has(Axes::value) && !slot.domain.has(Axes::value);
+  if (!wants_key && !wants_value) return {};
+  if (slot.has_domains && wants_value)
+    return RANKONE_REFUSED("a decay that runs over no value columns reads no axis V: use a per-value or full decay",
+                           "H, HV, and K in per-key formulas", leaf.view());
+  if (slot.has_domains)
+    return RANKONE_REFUSED("a decay that runs over no keys reads no axis K: use a per-key decay, or one value a head",
+                           "H, HV, and V in per-value formulas", leaf.view());
+  if (slot.domain.has(Axes::key))
+    return RANKONE_REFUSED("a formula of keys and queries runs over no value columns: it reads no axis V",
+                           "H, HV, and K", leaf.view());
+  if (slot.domain.has(Axes::value))
+    return RANKONE_REFUSED("a formula of values and outputs runs over no keys: it reads no axis K", "H, HV, and V",
+                           leaf.view());
+  return RANKONE_REFUSED("a scale is one number for each token and head: it reads neither axis K nor axis V", "H, HV",
+                         leaf.view());
+}
+
 constexpr Verdict check_axes(const Leaf& leaf, const Slot& slot) {
+  if (const Verdict verdict = check_columns(leaf, slot)) return verdict;
   const Axes axes = resolve(leaf.axes, slot.domain);
   const bool heads = axes.has(Axes::head), value_heads = axes.has(Axes::value_head);
-  if (axes.has(Axes::value) && !slot.domain.has(Axes::value))
-    return RANKONE_REFUSED("a formula that runs over no value columns reads no axis V: use a per-value or full decay",
-                           "H, HV, and K in per-key formulas", leaf.view());
   if (heads && value_heads)
     return RANKONE_REFUSED("an input or parameter runs over H or over HV, not over both", "one of them", leaf.view());
-  if (axes.has(Axes::key) && !slot.domain.has(Axes::key))
-    return RANKONE_REFUSED("a formula that runs over no keys reads no axis K: use a per-key decay, or one value a head",
-                           "H, HV, and V in per-value formulas", leaf.view());
   if (leaf.operation == Operation::input && !heads && !value_heads)
     return RANKONE_REFUSED("a token input runs over HV or H, and beside that over K or V where its formula does",
                            "HV, H, and K or V with one of them", leaf.view());
