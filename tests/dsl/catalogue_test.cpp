@@ -2,8 +2,10 @@
 // What each variant of the catalogue reads, and the values of its formulas.
 #include <gtest/gtest.h>
 
+#include <cctype>
 #include <cmath>
 #include <string>
+#include <string_view>
 
 #include <rankone/dsl.hpp>
 
@@ -59,6 +61,20 @@ TEST(Catalogue, LogDecays) {
                    -std::exp(0.7) * std::log1p(std::exp(-0.8)));
   EXPECT_DOUBLE_EQ(evaluate(of("hgrn2"), {.named = {{"lower_bound", 0.3}, {"x", 1}}}),
                    std::log(0.3 + 0.7 / (1 + std::exp(-1.0))));
+}
+
+TEST(Catalogue, EachEntrySaysWhatItIsAndWhereItComesFrom) {
+  for (const Entry& entry : catalogue()) {
+    const auto& [about, title, authors, arxiv, open] = entry.source;
+    for (const std::string_view part : {about, title, authors}) EXPECT_FALSE(part.empty()) << entry.name.text;
+    EXPECT_TRUE(std::islower(static_cast<unsigned char>(about.front()))) << about;
+    EXPECT_NE(about.back(), '.') << about;
+    const bool is_number =
+        arxiv.size() == 10 && arxiv[4] == '.' && arxiv.find_first_not_of(".0123456789") == arxiv.npos;
+    EXPECT_TRUE(is_number || (arxiv.empty() && title.starts_with("flash-linear-attention: "))) << entry.name.text;
+    EXPECT_TRUE(open.empty() || open.back() == '.') << open;
+  }
+  EXPECT_EQ(variant_named("gla").source.arxiv, "2312.06635");
 }
 
 TEST(Catalogue, AnUnknownNameIsRefusedWithTheList) {

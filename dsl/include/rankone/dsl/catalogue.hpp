@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
-// Every variant that ships, by name.
+// Every variant that ships, by name, and where it comes from.
 #pragma once
 
 #include <array>
 #include <string>
 #include <string_view>
 
+#include <rankone/dsl/source.hpp>
 #include <rankone/dsl/variants/comba.hpp>
 #include <rankone/dsl/variants/delta.hpp>
 #include <rankone/dsl/variants/dfw.hpp>
@@ -31,27 +32,51 @@
 
 namespace rankone {
 
+// A variant, and what is to be said of it.
+struct Entry : Variant {
+  Source source{};
+};
+
 namespace variants {
-inline constexpr std::array all{linear, retnet,  lightning, gated_retention, simple_gla, mamba2, gla,   gla_sigmoid,
-                                hgrn2,  rodimus, rwkv5,     rwkv6,           dfw,        mamba1, delta, gated_delta,
-                                comba,  kda,     gdn2,      rwkv7,           dplr,       iplr};
+inline constexpr std::array all{Entry{linear, linear_source},
+                                Entry{retnet, retnet_source},
+                                Entry{lightning, lightning_source},
+                                Entry{gated_retention, gated_retention_source},
+                                Entry{simple_gla, simple_gla_source},
+                                Entry{mamba2, mamba2_source},
+                                Entry{gla, gla_source},
+                                Entry{gla_sigmoid, gla_sigmoid_source},
+                                Entry{hgrn2, hgrn2_source},
+                                Entry{rodimus, rodimus_source},
+                                Entry{rwkv5, rwkv5_source},
+                                Entry{rwkv6, rwkv6_source},
+                                Entry{dfw, dfw_source},
+                                Entry{mamba1, mamba1_source},
+                                Entry{delta, delta_source},
+                                Entry{gated_delta, gated_delta_source},
+                                Entry{comba, comba_source},
+                                Entry{kda, kda_source},
+                                Entry{gdn2, gdn2_source},
+                                Entry{rwkv7, rwkv7_source},
+                                Entry{dplr, dplr_source},
+                                Entry{iplr, iplr_source}};
 }
 
 // In the order of what they add: no decay, constant, per head, per key, other reads and axes, erasures.
 constexpr const auto& catalogue() { return variants::all; }
 
 // Null where there is no such variant.
-constexpr const Variant* find_variant(std::string_view name) {
-  for (const Variant& entry : catalogue())
+constexpr const Entry* find_variant(std::string_view name) {
+  for (const Entry& entry : catalogue())
     if (entry.name.view() == name) return &entry;
   return nullptr;
 }
 
 // Throws Error(not_found) with the names that there are.
-inline const Variant& variant_named(std::string_view name) {
-  if (const Variant* found = find_variant(name)) return *found;
+inline const Entry& variant_named(std::string_view name) {
+  if (const Entry* found = find_variant(name)) return *found;
   std::string accepted;
-  for (const Variant& entry : catalogue()) accepted += (accepted.empty() ? "" : ", ") + std::string(entry.name.view());
+  for (const Entry& entry : catalogue()) accepted += (accepted.empty() ? "" : ", ") + std::string(entry.name.view());
   throw Error(ErrorCode::not_found, "there is no variant of this name", std::string(name), accepted, "catalogue");
 }
 
