@@ -98,21 +98,21 @@ TEST(Validate, RefusesMalformedGraphs) {
 
 // Each formula in turn, beside a catalogue whose entries lack it.
 TEST(Validate, DeclarationsLeaveOthersAlone) {
-  static constexpr Variant others[] = {
-      variant("a")
-          .decay(per_key(input("g")))
-          .query(2 * query())
-          .key(1 - decay())
-          .value(2 * value())
-          .write_scale(input("b"))
-          .erase(input("b"))
-          .erase_read(key())
-          .erase_write(-key())
-          .bonus(param("u"))
-          .output(2 * read())
-          .feature_map(relu)
-          .checked(),
-      variant("b").feature_map(silu).checked(), variant("c").write_scale(input("b")).checked()};
+  static constexpr Variant others[] = {variant("a")
+                                           .decay(per_key(input("g")))
+                                           .query(2 * query())
+                                           .key(1 - decay())
+                                           .value(2 * value())
+                                           .write_scale(input("b"))
+                                           .erase(input("b"))
+                                           .erase_read(key())
+                                           .erase_write(-key())
+                                           .bonus(param("u"))
+                                           .output(2 * read())
+                                           .feature_map(relu)
+                                           .checked(),
+                                       variant("b").feature_map(silu).checked(),
+                                       variant("c").write_scale(input("b")).checked()};
   for (const Slot& slot : formula_slots) {
     EXPECT_TRUE(others[0].has(slot.formula)) << slot.name;
     EXPECT_FALSE(catalogue()[0].has(slot.formula)) << slot.name;

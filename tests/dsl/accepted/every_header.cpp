@@ -6,6 +6,8 @@
 //
 #include <rankone/dsl/variants/hgrn2.hpp>
 //
+#include <rankone/dsl/latex.hpp>
+//
 #include <rankone/dsl/gradients.hpp>
 
 static_assert(rankone::variants::hgrn2.decays_by_key());

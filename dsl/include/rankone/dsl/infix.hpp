@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
-// Lists of nodes as infix text, with no more parentheses than they need, in a style: descriptions, formulas, captions
-// and CUDA share it.
+// Lists of nodes as infix text, with no more parentheses than they need, in a style: descriptions, formulas, captions,
+// LaTeX and CUDA share it.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <functional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -17,15 +18,31 @@ namespace rankone {
 
 enum class Precedence : unsigned char { sum = 1, product = 2, factor = 3, atom = 4 };
 
+// What stands around a text, as parentheses do.
+struct Fence {
+  std::string_view open = "(", close = ")";
+  bool of_signs =
+      false;  // parentheses: also around what begins with a minus sign, where that could follow another sign
+
+  std::string around(std::string_view text) const { return std::string(open).append(text).append(close); }
+};
+
 struct Infix {
   std::string text;
   Precedence precedence = Precedence::atom;
-  std::string within(Precedence least) const { return precedence >= least ? text : "(" + text + ")"; }
+  std::string within(Precedence least, const Fence& parentheses = {}) const {
+    const bool is_signed = parentheses.of_signs && text.starts_with('-');
+    return precedence >= least && !is_signed ? text : parentheses.around(text);
+  }
 };
 
 struct InfixStyle {
   std::function<Infix(const Leaf&)> leaf;
   std::function<std::string(Operation)> function;  // name of a function
+  // How it writes an operation in a way of its own; an empty text: as all do.
+  std::function<Infix(Operation, const Infix& left, const Infix& right)> own{};
+  Fence parentheses{};
+  std::string_view times = " * ";
   // Division by a power of two is a product, other divisions are calls, and a tensor that is read twice gets a name.
   bool cuda = false;
 };
@@ -34,6 +51,7 @@ struct InfixStyle {
 struct Bindings {
   std::vector<std::pair<std::string, std::string>> list{};  // name and text, in the order of use
   std::vector<std::string> taken{};
+  Fence number{"t", ""};  // such a name is a number within
   int last = 0;
 
   void avoid(Nodes nodes) {
@@ -42,7 +60,7 @@ struct Bindings {
   }
   std::string bind(std::string text) {
     for (;;) {
-      std::string name = "t" + std::to_string(++last);
+      std::string name = number.around(std::to_string(++last));
       if (std::find(taken.begin(), taken.end(), name) != taken.end()) continue;
       list.emplace_back(name, std::move(text));
       return name;
@@ -88,6 +106,9 @@ class InfixWriter {
   Infix text(const Node& n) const {
     if (operand_count(n.operation) == 0) return leaf(nodes_.leaf(n));
     const Infix& left = operand(n.left);
+    if (style_.own)
+      if (Infix own = style_.own(n.operation, left, n.right < 0 ? Infix{} : operand(n.right)); !own.text.empty())
+        return own;
     switch (n.operation) {
       case Operation::negate: {
         // "-2" is a constant and "--x" a decrement: both need parentheses here.
@@ -96,16 +117,16 @@ class InfixWriter {
       }
       case Operation::add: return infix(n, " + ", Precedence::sum);
       case Operation::subtract: return infix(n, " - ", Precedence::sum);
-      case Operation::multiply: return infix(n, " * ", Precedence::product);
+      case Operation::multiply: return infix(n, style_.times, Precedence::product);
       case Operation::divide: return quotient(n);
       case Operation::step:
         if (style_.cuda) return {"(" + left.text + " > 0.0f ? 1.0f : 0.0f)"};
         break;
       default: break;
     }
-    std::string call = style_.function(n.operation) + "(" + left.text;
-    if (operand_count(n.operation) == 2) call += ", " + operand(n.right).text;
-    return {call + ")"};
+    std::string operands = left.text;
+    if (operand_count(n.operation) == 2) operands += ", " + operand(n.right).text;
+    return {style_.function(n.operation) + style_.parentheses.around(operands)};
   }
 
   Infix leaf(const Leaf& leaf) const {
@@ -114,9 +135,10 @@ class InfixWriter {
     return written;
   }
 
-  Infix infix(const Node& n, const char* sign, Precedence own) const {
+  Infix infix(const Node& n, std::string_view sign, Precedence own) const {
     const auto above = static_cast<Precedence>(static_cast<int>(own) + 1);
-    return {operand(n.left).within(own) + sign + operand(n.right).within(above), own};
+    const Fence first{style_.parentheses.open, style_.parentheses.close};  // no sign stands before it
+    return {operand(n.left).within(own, first).append(sign) + operand(n.right).within(above, style_.parentheses), own};
   }
 
   Infix quotient(const Node& n) const {

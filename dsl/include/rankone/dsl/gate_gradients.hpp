@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+// The formulas of a variant and their gradients, elementwise, as text in a notation.
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <rankone/dsl/describe.hpp>
+#include <rankone/dsl/gradients.hpp>
+
+namespace rankone {
+
+// A formula, and d formula / d input for each tensor that it reads. `shared` is what stands in the formula more than once,
+// or in the gradients, by name; an entry's `whole` text begins with what it needs of that.
+struct GateGradients {
+  struct Entry {
+    Leaf leaf{};
+    std::string gradient{}, whole{};
+  };
+  std::string_view gate{};
+  bool reduces_keys = false;  // then the gradients are those of the sum over all keys
+  std::string formula{};
+  std::vector<std::pair<std::string, std::string>> shared{};
+  std::vector<Entry> entries{};
+};
+
+// Plain text that names q, k, v and what follows from them as the recurrence does: a formula may be called `value`, too.
+inline Notation formula_notation() {
+  Notation words;
+  words.style.leaf = [words = Notation()](const Leaf& leaf) {
+    switch (leaf.operation) {
+      case Operation::query: return Infix{std::string(words.query)};
+      case Operation::key: return Infix{std::string(words.key)};
+      case Operation::value: return Infix{std::string(words.value)};
+      case Operation::decay: return Infix{std::string(words.decay)};
+      case Operation::read: return Infix{std::string(words.read)};
+      default: return description::bare_leaf(leaf);
+    }
+  };
+  return words;
+}
+
+// Of each formula that reads a tensor.
+inline std::vector<GateGradients> gate_gradients(const Variant& variant,
+                                                 const Notation& notation = formula_notation()) {
+  std::vector<GateGradients> all;
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    const Gradients gradients = rankone::gradients(formula);
+    GateGradients gate{.gate = slot.name};
+    for (const Node& node : formula) gate.reduces_keys |= rankone::reduces_keys(node.operation);
+    std::vector<int> roots;
+    for (const auto& [leaf, node] : gradients) {
+      if (node < 0 || !is_tensor(leaf.operation)) continue;
+      roots.push_back(node);
+      gate.entries.push_back({leaf, {}, to_string(gradients.graph, node, notation.style)});
+    }
+    if (roots.empty()) return;
+    Bindings bindings{.number = notation.shared_number};
+    gate.formula = InfixWriter(formula, notation.style, bindings).write({formula.size - 1}).front().text;
+    const std::vector<Infix> texts = InfixWriter(gradients.graph, notation.style, bindings).write(roots);
+    for (std::size_t i = 0; i < texts.size(); ++i) gate.entries[i].gradient = texts[i].text;
+    gate.shared = std::move(bindings.list);
+    all.push_back(std::move(gate));
+  });
+  return all;
+}
+
+}  // namespace rankone
