@@ -52,6 +52,7 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
   for (const Port& gate : ports_of(ports(variant, options), PortRole::gate))
     key.types += std::string(" ") + name_of(gate.type);
   key.types += options.precision == Precision::f32 ? " f32" : " tf32";
+  if (options.state_dtype != dtype::f32) key.types += std::string(" states_") + name_of(options.state_dtype);
   if (options.value_major_state) key.types += " value_major";
   key.tokens_bucket = bucket(shape.tokens);
   key.rows_bucket = bucket(shape.batch * (shape.value_heads != 0 ? shape.value_heads : shape.heads));

@@ -38,7 +38,10 @@ std::string form_of(const Port& port) {
   std::string text = "[";
   for (const std::string& axis : names_of(port.axes)) text += (text.size() > 1 ? ", " : "") + axis;
   const std::string types = port.rule == TypeRule::integer ? "i32 or i64" : name_of(port.type);
-  return text + "] " + types + (port.contiguous ? ", contiguous" : "");
+  return text + "] " + types +
+         (port.in_slots     ? ", contiguous but for the stride of " + names_of(port.axes).front() + ", its batch_stride"
+          : port.contiguous ? ", contiguous"
+                            : "");
 }
 
 // What a tensor holds, and what stands for it where it is not given.
@@ -87,6 +90,7 @@ std::vector<ArgumentField> argument_fields(const Program& program) {
                     combines ? not_read : "T, of a row of the batch; where sequences are packed, of all of them"),
       RANKONE_FIELD(sequences, "int64", 0, "N"),
       RANKONE_FIELD(segment_tokens, "int64", 0, segments),
+      RANKONE_FIELD(state_slots, "int64", 0, program.pass == Pass::decode ? "P, the slots of `state`" : not_read),
       RANKONE_FIELD(vectorized, "uint64", 0,
                     "a bit for each of `ports`: its data and its batch, token and head strides in bytes are multiples "
                     "of 16; without it a slower path is taken"),
@@ -95,9 +99,10 @@ std::vector<ArgumentField> argument_fields(const Program& program) {
                     maps != 0 ? "a bit for each of `maps` that is there; others are copied another way" : not_read),
       RANKONE_FIELD(heads, "int32", 0, "H, from 1"),
       RANKONE_FIELD(value_heads, "int32", 0, "HV, a multiple of H"),
-      RANKONE_FIELD(
-          scale, "float", 0,
-          program.pass == Pass::forward ? "what q S is multiplied with: default_scale, or another" : not_read),
+      RANKONE_FIELD(scale, "float", 0,
+                    program.pass == Pass::forward || program.pass == Pass::decode
+                        ? "what q S is multiplied with: default_scale, or another"
+                        : not_read),
       RANKONE_FIELD(scalars, "float", max_scalars, scalars_text(program)),
       ArgumentField{"ports", "tensor", program.port_slots, sizeof(Arguments), ports * sizeof(TensorArgument),
                     "the tensors; data is null where there is none"},

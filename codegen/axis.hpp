@@ -11,15 +11,15 @@
 
 namespace rankone {
 
-enum class Axis : unsigned char { batch, tokens, heads, value_heads, key, value, sequences, offsets };
+enum class Axis : unsigned char { batch, tokens, heads, value_heads, key, value, sequences, offsets, slots };
 
-inline constexpr std::size_t axis_count = 8;
+inline constexpr std::size_t axis_count = 9;
 constexpr const char* name_of(Axis axis) {
-  constexpr const char* names[axis_count] = {"B", "T", "H", "HV", "K", "V", "N", "N+1"};
+  constexpr const char* names[axis_count] = {"B", "T", "H", "HV", "K", "V", "N", "N+1", "P"};
   return names[static_cast<std::size_t>(axis)];
 }
 
-inline constexpr std::size_t most_axes = 4;
+inline constexpr std::size_t most_axes = 5;
 
 // The axes of a tensor, outermost first.
 class AxisList {

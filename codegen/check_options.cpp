@@ -30,6 +30,7 @@ void check_options(const Variant& variant, const CompileOptions& options) {
   check_range("K", options.key_dim, max_key_dim, where);
   check_range("V", options.value_dim, max_value_dim, where);
   check_type("q, k, v and o", options.dtype, where);
+  check_type("states", options.state_dtype, where);
   if (name_in(precision_names, options.precision) == unnamed)
     throw Error(ErrorCode::invalid_argument, "an unknown precision",
                 std::to_string(static_cast<int>(options.precision)), list_of(precision_names), where);

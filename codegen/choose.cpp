@@ -22,6 +22,8 @@ constexpr int preferred_chunk = 64;
 constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
 constexpr int preferred_cluster = 2;
 constexpr int preferred_recurrent_tile = 32, preferred_recurrent_warps = 4;  // 8 keys by 4 columns a thread at K = 128
+// Decoding waits for states alone: its blocks are many and small, but take whole lines of memory.
+constexpr int preferred_line_bytes = 128, preferred_column_tile = 16;
 constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
 
 // Beyond so many keys a block of the Hopper family holds so few value columns that blocks repeat most of the work on
@@ -189,6 +191,28 @@ Schedule states_schedule(const Variant& variant, const CompileOptions& options, 
   refuse_pins(target, {.family = Family::portable});
 }
 
+Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
+  check_options(variant, options);
+  const ArchLimits limits = arch_limits(arch);
+  const Target target{variant, options, limits};
+  const Pins any{.family = Family::recurrent};
+  Pins pins = any;
+  if (options.pins.family.value_or(Family::recurrent) == Family::recurrent)
+    for (const KnobRow& row : recurrent_knobs)
+      if (const auto pinned = row.knob->pinned(options.pins); pinned && row.domain.has(*pinned))
+        row.knob->pin(pins, pinned);
+  // A value column's keys are side by side, or else the value columns of a key.
+  const int tile = options.value_major_state ? preferred_column_tile
+                                             : preferred_line_bytes / static_cast<int>(size_of(options.state_dtype));
+  const auto demerits = [&](const Schedule& schedule) {
+    return std::pair(doublings(schedule.value_tile, tile), doublings(schedule.warps, preferred_recurrent_warps));
+  };
+  for (const Pins& each : {pins, any})
+    if (const std::vector<Schedule> legal = legal_schedules(target, each); !legal.empty())
+      return *std::ranges::min_element(legal, {}, demerits);
+  refuse_pins(target, any);
+}
+
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const Schedule& forward) {
   require_admitted(variant, pass);
@@ -197,6 +221,7 @@ Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& o
     case Pass::states: return states_schedule(variant, options, arch, forward);
     case Pass::combine: return {};
     case Pass::backward: break;
+    case Pass::decode: return decode_schedule(variant, options, arch);
   }
   return forward;
 }

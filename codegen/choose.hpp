@@ -29,6 +29,8 @@ Schedule default_schedule(const Variant& variant, const CompileOptions& options,
 // Of the public state-only pass of a forward pass that has this schedule. Pins are the forward pass's.
 Schedule states_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
                          const Schedule& forward);
+// Of decoding, whatever the forward pass has; pinned values of the recurrent family's knobs hold here, too.
+Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch);
 // The same of any pass; combining has nothing to schedule.
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const Schedule& forward);

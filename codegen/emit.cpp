@@ -30,6 +30,7 @@ std::string sizes_text(const Program& program) {
   const CompileOptions& options = program.options;
   std::string text = "K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) +
                      "; q, k, v, o " + name_of(options.dtype);
+  if (options.state_dtype != dtype::f32) text += std::string("; states ") + name_of(options.state_dtype);
   for (const Port& port : program.ports)
     if (port.rule == TypeRule::own) text += "; " + port.name + " " + name_of(port.type);
   for (const std::string& scalar : program.scalars) text += "; scalar " + scalar;

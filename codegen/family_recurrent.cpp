@@ -47,7 +47,10 @@ const KernelFamily recurrent_family{
     .why_not_served = [](const Target&) { return Unserved{}; },
     .why_too_large = why_too_large,
     .operand_bytes = [](dtype) { return 4; },  // no products of matrices: float32 throughout
-    .kernels = [](const KernelSource& source) { return std::vector{recurrent::forward(source)}; },
+    .kernels =
+        [](const KernelSource& source) {
+          return std::vector{source.pass == Pass::decode ? recurrent::decode(source) : recurrent::forward(source)};
+        },
     .regions = [](const KernelSource&) { return std::vector<Region>(); },
     .segment_tokens = [](const KernelSource&) { return Extent(); },
     .uses_tma = [](const KernelSource&) { return false; },

@@ -58,6 +58,7 @@ int block_threads(const KernelSource& source);  // of its main kernel
 RecurrentLayout recurrent_layout(const KernelSource& source);
 namespace recurrent {
 Kernel forward(const KernelSource& source);  // the whole recurrence, token by token
+Kernel decode(const KernelSource& source);   // a few tokens, from and to slots of a pool of states
 }  // namespace recurrent
 
 // What builders share.

@@ -15,15 +15,18 @@ RecurrentLayout recurrent_layout(const KernelSource& source) {
                                 .key_dim = source.options.key_dim,
                                 .value_tile = source.schedule.value_tile,
                                 .inputs = is_full ? static_cast<int>(inputs) : 0,
-                                .reduces_keys = reduces_keys(variant)});
+                                .reduces_keys = reduces_keys(variant),
+                                .value_major = source.options.value_major_state});
 }
 
-Kernel recurrent::forward(const KernelSource& source) {
+namespace {
+
+Kernel in_pass(const KernelSource& source, const std::string& pass) {
   const RecurrentLayout layout = recurrent_layout(source);
-  Kernel kernel{.name = "recurrent",
-                .entry = "forward",
-                .header = "recurrent/forward.cuh",
-                .call = "rankone::recurrent_forward<rankone::Policy, rankone::Gate>(arguments);",
+  Kernel kernel{.name = pass == "forward" ? "recurrent" : pass,
+                .entry = pass,
+                .header = "recurrent/" + pass + ".cuh",
+                .call = "rankone::recurrent_" + pass + "<rankone::Policy, rankone::Gate>(arguments);",
                 .check = "rankone::RecurrentTraits<rankone::Policy>::layout.bytes == " + std::to_string(layout.bytes),
                 .schedule = source.schedule,
                 .threads = layout.threads,
@@ -31,5 +34,10 @@ Kernel recurrent::forward(const KernelSource& source) {
   kernel.items = kernel.blocks = Extent(Size::sequences) * Size::value_heads * value_tiles(source);
   return kernel;
 }
+
+}  // namespace
+
+Kernel recurrent::forward(const KernelSource& source) { return in_pass(source, "forward"); }
+Kernel recurrent::decode(const KernelSource& source) { return in_pass(source, "decode"); }
 
 }  // namespace rankone

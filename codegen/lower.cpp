@@ -44,6 +44,8 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
 
 std::string why_not_admitted(const Variant& variant, Pass pass) {
   if (pass == Pass::backward) return "there is no backward kernel yet";
+  if (pass == Pass::decode)
+    return variant.reversed_ ? "decoding goes on behind the last token, and this variant's walk begins there" : "";
   const std::string part(pass == Pass::forward ? "" : part_beyond(variant, parts_beside_states));
   return part.empty() ? "" : "states are handed on and joined by decays alone, and this variant has " + part;
 }
@@ -76,8 +78,10 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
   const Target target{variant, options, limits};
   // Pins are the forward pass's; combining has nothing to schedule.
   const std::string reason = pass == Pass::forward   ? why_illegal(target, schedule)
-                             : pass != Pass::combine ? why_unfit(target, schedule)
-                                                     : "";
+                             : pass == Pass::combine ? ""
+                             : pass == Pass::decode && schedule.family != Family::recurrent
+                                 ? "the recurrent family decodes"
+                                 : why_unfit(target, schedule);
   if (!reason.empty())
     throw Error(ErrorCode::invalid_argument, "this schedule is not legal: " + reason, to_string(schedule),
                 "one that legal_schedules() lists", std::string(variant.name.view()));

@@ -45,6 +45,7 @@ json port_json(const Port& port) {
               {"updated", port.updated},
               {"contiguous", port.contiguous},
               {"fast_alignment", port.alignment}};
+  if (port.in_slots) result["free_stride"] = name_of(port.axes[0]);
   if (port.rule == TypeRule::integer) result["dtypes"] = names_of(possible_types(port));
   if (!port.needs.empty()) result["needs"] = port.needs;
   return result;
@@ -114,7 +115,7 @@ json launch_json(const Program& program) {
 }  // namespace
 
 std::string launch_manifest(const Program& program) {
-  return json{{"schema", schema},
+  json result{{"schema", schema},
               {"rankone", RANKONE_VERSION},
               {"pass", name_in(pass_names, program.pass)},
               {"variant", json::parse(variant_to_json(program.variant))},
@@ -122,8 +123,9 @@ std::string launch_manifest(const Program& program) {
               {"V", program.options.value_dim},
               {"dtype", name_of(program.options.dtype)},
               {"schedule", json::parse(schedule_to_json(program.schedule))},
-              {"kernels", kernels_json(program)}}
-      .dump();
+              {"kernels", kernels_json(program)}};
+  if (program.options.state_dtype != dtype::f32) result["state_dtype"] = name_of(program.options.state_dtype);
+  return result.dump();
 }
 
 std::string manifest_json(const Program& program, const ManifestFiles& files) {
@@ -140,6 +142,7 @@ std::string manifest_json(const Program& program, const ManifestFiles& files) {
               {"V", program.options.value_dim},
               {"dtype", name_of(program.options.dtype)},
               {"precision", name_in(precision_names, program.options.precision)},
+              {"state_dtype", name_of(program.options.state_dtype)},
               {"value_major_state", program.options.value_major_state},
               {"default_scale", scale_of(program.variant, program.options.key_dim)},
               {"schedule", json::parse(schedule_to_json(program.schedule))},

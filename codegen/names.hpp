@@ -42,12 +42,16 @@ inline constexpr NamedValue<PortRole> role_names[] = {
     {"state", PortRole::state},        {"saved", PortRole::saved},     {"output", PortRole::output},
     {"gradient", PortRole::gradient},  {"packing", PortRole::packing}, {"index", PortRole::index},
     {"workspace", PortRole::workspace}};
-inline constexpr NamedValue<Pass> pass_names[] = {
-    {"forward", Pass::forward}, {"states", Pass::states}, {"combine", Pass::combine}, {"backward", Pass::backward}};
+inline constexpr NamedValue<Pass> pass_names[] = {{"forward", Pass::forward},
+                                                  {"states", Pass::states},
+                                                  {"combine", Pass::combine},
+                                                  {"backward", Pass::backward},
+                                                  {"decode", Pass::decode}};
 inline constexpr NamedValue<Pass> pass_titles[] = {{"forward", Pass::forward},
                                                    {"state-only", Pass::states},
                                                    {"combining", Pass::combine},
-                                                   {"backward", Pass::backward}};
+                                                   {"backward", Pass::backward},
+                                                   {"decode", Pass::decode}};
 
 // A table is an array of NamedValue.
 template <class Table> using ValueOf = std::remove_cvref_t<decltype(std::begin(std::declval<const Table&>())->value)>;

@@ -30,6 +30,8 @@ std::string configuration_of(const Program& program) {
                      ' ' + std::to_string(options.value_dim) + ' ' + name_of(options.dtype) + ' ' +
                      std::to_string(static_cast<int>(options.precision)) + ' ' +
                      std::to_string(options.value_major_state);
+  // Named where it is another, so that names of earlier versions stay.
+  if (options.state_dtype != dtype::f32) text += std::string(" states ") + name_of(options.state_dtype);
   for (const Port& port : program.ports)
     if (port.rule == TypeRule::own) text += ' ' + std::string(name_of(port.type));
   return text;

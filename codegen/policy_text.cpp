@@ -78,8 +78,9 @@ class PolicyWriter : PolicyLines {
                                       : "inclusive") +
          ";");
     line(std::string("static constexpr Walk walk = Walk::") + (variant.reversed_ ? "descending;" : "ascending;"));
-    line("static constexpr ElementType state_type = ElementType::f32;");
-    line("static constexpr StateLayout state_layout = StateLayout::dense;");
+    line(std::string("static constexpr ElementType state_type = ElementType::") + name_of(options.state_dtype) + ";");
+    line(std::string("static constexpr StateLayout state_layout = StateLayout::") +
+         (program_.pass == Pass::decode ? "slots;" : "dense;"));
     flags({{"value_major_state", options.value_major_state}});
 
     const std::vector<Port> inputs = ports_of(program_.ports, PortRole::gate),

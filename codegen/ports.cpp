@@ -16,7 +16,9 @@ namespace {
 constexpr unsigned in(Pass pass) { return 1u << static_cast<unsigned>(pass); }
 constexpr unsigned over_spans = in(Pass::forward) | in(Pass::states) | in(Pass::combine);
 constexpr unsigned over_tokens = in(Pass::forward) | in(Pass::states) | in(Pass::backward);
-constexpr unsigned of_queries = in(Pass::forward) | in(Pass::backward), of_slopes = in(Pass::backward);
+constexpr unsigned of_slopes = in(Pass::backward), decode = in(Pass::decode);
+constexpr unsigned with_formulas = over_tokens | decode, with_output = in(Pass::forward) | decode,
+                   of_queries = with_output | of_slopes;
 // Passes of one group have the same slots, since instances of the same templates serve them. A launch has no room for
 // what passes of other groups take.
 constexpr unsigned slot_groups[] = {over_spans};
@@ -35,10 +37,15 @@ struct Row {
   bool exists = true;
 };
 
-AxisList state_axes(const CompileOptions& options) {
-  return options.value_major_state ? AxisList{Axis::sequences, Axis::value_heads, Axis::value, Axis::key}
-                                   : AxisList{Axis::sequences, Axis::value_heads, Axis::key, Axis::value};
+// `outer`: what counts states, outermost first.
+AxisList state_axes(const CompileOptions& options, AxisList outer = {Axis::sequences}) {
+  outer.add(Axis::value_heads);
+  outer.add(options.value_major_state ? Axis::value : Axis::key);
+  outer.add(options.value_major_state ? Axis::key : Axis::value);
+  return outer;
 }
+// What counts the rows of a token's tensors: decoding has a sequence in each.
+Axis row_axis(Pass pass) { return pass == Pass::decode ? Axis::sequences : Axis::batch; }
 
 AxisList total_axes(const Variant& variant) {
   AxisList axes = {Axis::sequences, Axis::value_heads};
@@ -48,10 +55,10 @@ AxisList total_axes(const Variant& variant) {
 }
 
 // A tensor that has a token's vectors.
-Port token_port(const char* name, PortRole role, Axis heads, Axis columns, dtype type) {
+Port token_port(const char* name, PortRole role, Axis rows, Axis heads, Axis columns, dtype type) {
   return {.name = name,
           .role = role,
-          .axes = {Axis::batch, Axis::tokens, heads, columns},
+          .axes = {rows, Axis::tokens, heads, columns},
           .type = type,
           .rule = TypeRule::storage,
           .alignment = vector_bytes,
@@ -87,6 +94,8 @@ Port initial_state(const Variant& variant, const CompileOptions& options, bool c
   Port port{.name = "initial_state",
             .role = PortRole::state,
             .axes = state_axes(options),
+            .type = options.state_dtype,
+            .rule = TypeRule::state,
             .alignment = vector_bytes,
             .contiguous = true,
             .optional = !combines,
@@ -101,6 +110,8 @@ Port final_state(const CompileOptions& options, bool combines) {
   return {.name = "final_state",
           .role = PortRole::output,
           .axes = state_axes(options),
+          .type = options.state_dtype,
+          .rule = TypeRule::state,
           .alignment = vector_bytes,
           .contiguous = true,
           .writable = true,
@@ -122,9 +133,11 @@ Port log_decay_total(const Variant& variant, bool combines) {
           .absent = "not wanted"};
 }
 
-Port start_positions() {
+// Decoding goes on, and has to say from where.
+Port start_positions(Pass pass) {
   Port port = list_port("start_positions", PortRole::index, Axis::sequences, TypeRule::fixed,
                         "position() of each sequence's first token", "zeros");
+  port.optional = pass != Pass::decode;
   port.positions = true;
   return port;
 }
@@ -139,34 +152,77 @@ Port final_state_slope(const CompileOptions& options) {
   return port;
 }
 
+Port state_pool(const CompileOptions& options) {
+  return {.name = "state",
+          .role = PortRole::state,
+          .axes = state_axes(options, {Axis::slots}),
+          .type = options.state_dtype,
+          .rule = TypeRule::state,
+          .alignment = vector_bytes,
+          .contiguous = true,
+          .in_slots = true,
+          .writable = true,
+          .updated = true,
+          .holds = "the states of all sequences, each in a slot"};
+}
+Port slot_list(const char* name, std::string_view holds) {
+  return {.name = name,
+          .role = PortRole::index,
+          .axes = {Axis::sequences},
+          .type = dtype::i32,
+          .contiguous = true,
+          .names_slots = true,
+          .holds = holds};
+}
+Port token_states(const CompileOptions& options) {
+  return {.name = "token_states",
+          .role = PortRole::output,
+          .axes = state_axes(options, {Axis::sequences, Axis::tokens}),
+          .type = options.state_dtype,
+          .rule = TypeRule::state,
+          .alignment = vector_bytes,
+          .contiguous = true,
+          .writable = true,
+          .optional = true,
+          .holds = "the state after each token",
+          .absent = "not wanted"};
+}
+
 std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& options, Pass pass) {
   using enum PortRole;
   const bool combines = pass == Pass::combine;
   const dtype type = options.dtype;
-  const Port q = token_port("q", input, Axis::heads, Axis::key, type),
-             k = token_port("k", input, Axis::heads, Axis::key, type),
-             v = token_port("v", input, Axis::value_heads, Axis::value, type),
+  const Axis rows = row_axis(pass);
+  const Port q = token_port("q", input, rows, Axis::heads, Axis::key, type),
+             k = token_port("k", input, rows, Axis::heads, Axis::key, type),
+             v = token_port("v", input, rows, Axis::value_heads, Axis::value, type),
              start = initial_state(variant, options, combines);
-  Port slope = token_port("do", input, Axis::value_heads, Axis::value, type);
+  Port slope = token_port("do", input, rows, Axis::value_heads, Axis::value, type);
   slope.holds = "the loss's slope with respect to o";
-  return {{q, of_queries},
-          {k, over_tokens, reads_key(variant)},
-          {v, over_tokens},
-          {slope, of_slopes},
-          // Before what counts sequences.
-          {list_port("cu_seqlens", packing, Axis::offsets, TypeRule::integer,
-                     "where packed sequences begin and end, then B = 1", "N = B, T tokens each"),
-           over_tokens},
-          {start_positions(), over_tokens, reads_position(variant)},
-          {start, over_spans | of_slopes},
-          {token_port("o", output, Axis::value_heads, Axis::value, type), in(Pass::forward)},
-          {final_state(options, combines), over_spans},
-          {log_decay_total(variant, combines), in(Pass::states) | in(Pass::combine)},
-          {final_state_slope(options), of_slopes},
-          {gradient_of(q), of_slopes},
-          {gradient_of(k), of_slopes, reads_key(variant)},
-          {gradient_of(v), of_slopes},
-          {gradient_of(start), of_slopes}};
+  return {
+      {q, of_queries},
+      {k, with_formulas, reads_key(variant)},
+      {v, with_formulas},
+      {slope, of_slopes},
+      // Before what counts sequences.
+      {list_port("cu_seqlens", packing, Axis::offsets, TypeRule::integer,
+                 "where packed sequences begin and end, then B = 1", "N = B, T tokens each"),
+       over_tokens},
+      {slot_list("state_read", "the slot that a row's state is read from; -1: the row does nothing"), decode},
+      {slot_list("state_write", "the slot where it goes, which no other row reads or writes; -1: the row does nothing"),
+       decode},
+      {start_positions(pass), with_formulas, reads_position(variant)},
+      {start, over_spans | of_slopes},
+      {state_pool(options), decode},
+      {token_port("o", output, rows, Axis::value_heads, Axis::value, type), with_output},
+      {token_states(options), decode},
+      {final_state(options, combines), over_spans},
+      {log_decay_total(variant, combines), in(Pass::states) | in(Pass::combine)},
+      {final_state_slope(options), of_slopes},
+      {gradient_of(q), of_slopes},
+      {gradient_of(k), of_slopes, reads_key(variant)},
+      {gradient_of(v), of_slopes},
+      {gradient_of(start), of_slopes}};
 }
 
 // Of a token input or a parameter.
@@ -192,9 +248,10 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
   std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
   std::erase_if(rows, [&](const Row& row) { return (row.passes & group_of(pass)) == 0; });
   for (const Leaf& leaf : inputs_of(variant))
-    leaves.push_back({port_of(leaf, PortRole::gate, {Axis::batch, Axis::tokens}, options.dtype, options), over_tokens});
+    leaves.push_back(
+        {port_of(leaf, PortRole::gate, {row_axis(pass), Axis::tokens}, options.dtype, options), with_formulas});
   for (const Leaf& leaf : parameters_of(variant))
-    leaves.push_back({port_of(leaf, PortRole::parameter, {}, dtype::f32, options), over_tokens});
+    leaves.push_back({port_of(leaf, PortRole::parameter, {}, dtype::f32, options), with_formulas});
   const auto rest = std::ranges::find_if(rows, [](const Row& row) { return row.port.role != PortRole::input; });
   if (rows.size() > most_own_ports || static_cast<std::size_t>(rest - rows.begin()) > most_own_inputs)
     throw Error(ErrorCode::internal, "the table of ports has more rows than a launch has room for",
@@ -235,7 +292,8 @@ const Port* find_port(const std::vector<Port>& ports, std::string_view name) {
 std::vector<dtype> possible_types(const Port& port) {
   switch (port.rule) {
     case TypeRule::storage:
-    case TypeRule::own: {
+    case TypeRule::own:
+    case TypeRule::state: {
       std::vector<dtype> types;
       for (const auto& entry : storage_type_names) types.push_back(entry.value);
       return types;

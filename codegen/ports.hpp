@@ -31,6 +31,7 @@ enum class PortRole : unsigned char {
 enum class TypeRule : unsigned char {
   storage,  // CompileOptions::dtype
   own,      // CompileOptions::input_types, or else the role's default
+  state,    // CompileOptions::state_dtype
   fixed,    // always the same
   integer   // i32 or i64, as each call has it
 };
@@ -44,10 +45,12 @@ struct Port {
   TypeRule rule = TypeRule::fixed;
   int alignment = 1;  // bytes of base and strides that the fast path needs, else a slower one serves; 1: it has none
   bool contiguous = false;  // else all strides but the last dimension's are free
+  bool in_slots = false;    // contiguous, but for the stride of the first dimension
   bool writable = false;
   bool updated = false;  // writable, and read before
   bool optional = false;
   bool positions = false;     // each element is where a sequence goes on
+  bool names_slots = false;   // each element is a slot of `state`
   std::string_view needs{};   // the port that has to be given with this one
   std::string_view holds{};   // for people; empty where the name says it
   std::string_view absent{};  // what its absence means

@@ -28,6 +28,8 @@ struct Region {
   Extent bytes{};  // a multiple of 16
 };
 
+inline constexpr int most_decoded_tokens = 8;
+
 // Finite magnitudes that a kernel is right for, of what callers give.
 struct OperandRange {
   double queries_below = std::numeric_limits<double>::infinity();

@@ -44,6 +44,7 @@ Program program_of(const nlohmann::json& given, std::string_view where) {
                          .value_dim = given.at("V"),
                          .dtype = named(given.at("dtype"), storage_type_names),
                          .precision = named(given.at("precision"), precision_names),
+                         .state_dtype = named(given.at("state_dtype"), storage_type_names),
                          .value_major_state = given.at("value_major_state")};
   for (const nlohmann::json& tensor : given.at("tensors"))
     if (const PortRole role = named(tensor.at("role"), role_names);

@@ -78,6 +78,13 @@ double float32_logarithms(const Problem& problem) {
   return std::min(of_one * growth_of_log_errors(problem.variant.formula(Formula::decay)), most);
 }
 
+// Of states that are stored in 16 bits; those of equal tokens are alike.
+double state_rounding(const Problem& problem) {
+  if (problem.options.state_dtype == dtype::f32) return 0;
+  const double half_unit = problem.options.state_dtype == dtype::bf16 ? 0x1p-8 : 0x1p-11;
+  return problem.inputs == Inputs::equal ? half_unit : half_unit / std::sqrt(3.0);
+}
+
 }  // namespace
 
 double error_bound(const Problem& problem, std::string_view tensor, bool on_tensor_cores) {
@@ -86,7 +93,8 @@ double error_bound(const Problem& problem, std::string_view tensor, bool on_tens
   const bool output = tensor == "o";
   const double limit = output ? limits.output : limits.state, half_unit = std::ldexp(1.0, -limits.digits);
   const double more = (output ? roundings.query : 0) + roundings.key + roundings.value;
-  const double bound = std::sqrt(limit * limit + more * half_unit * half_unit);
+  const double stored = output ? 0 : state_rounding(problem);
+  const double bound = std::sqrt(limit * limit + more * half_unit * half_unit + stored * stored);
   if (limits.precision != Precision::f32) return bound;
   return bound + float32_sums(problem, on_tensor_cores) + float32_logarithms(problem);
 }

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <cmath>
 
+#include <rankone/error.hpp>
+
+#include "codegen/names.hpp"
 #include "proof/verify.hpp"
 
 namespace rankone {
@@ -20,6 +23,10 @@ double badness(const TensorError& error) {
 }  // namespace
 
 CheckReport check(const Operator& op, const CheckOptions& options) {
+  if (options.pass != Pass::forward && options.pass != Pass::decode)
+    throw Error(ErrorCode::unsupported, "there is no check of this pass",
+                std::string(name_in(pass_names, options.pass)), "forward or decode", "check");
+  require_admitted(op.variant(), options.pass);
   const Dims dims = drawn_dims(op.options(), options.shape, "check");
   CheckReport report{.ok = true};
   for (const Inputs kind : {Inputs::random, Inputs::equal, Inputs::strong}) {
@@ -28,7 +35,8 @@ CheckReport check(const Operator& op, const CheckOptions& options) {
               .initial_state = options.initial_state,
               .packed = options.packed,
               .scalars = options.scalars,
-              .kind = kind};
+              .kind = kind,
+              .pass = options.pass};
     };
     if (!is_drawable(op.variant(), dims, inputs(0))) continue;
     PooledErrors errors =

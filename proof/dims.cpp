@@ -36,6 +36,7 @@ AxisSizes sizes_of(const Dims& dims) {
   sizes.set(Axis::heads, dims.heads), sizes.set(Axis::value_heads, dims.value_heads);
   sizes.set(Axis::key, dims.key_dim), sizes.set(Axis::value, dims.value_dim);
   sizes.set(Axis::sequences, dims.sequences);
+  sizes.set(Axis::slots, dims.slots);
   return sizes;
 }
 

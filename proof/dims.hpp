@@ -17,6 +17,7 @@ struct Dims {
   std::int64_t heads = 1, value_heads = 1;  // H, HV
   std::int64_t key_dim = 1, value_dim = 1;  // K, V
   std::int64_t sequences = 1;               // N
+  std::int64_t slots = 0;                   // P, of decoding
 
   Shape shape() const { return {batch, tokens, heads, value_heads, sequences}; }
 };

@@ -38,32 +38,50 @@ DeviceBuffer::~DeviceBuffer() {
 }
 
 Launch::Launch(const Operator& op, const Problem& problem, bool want_optional_outputs)
-    : op_(op), shape_(problem.dims.shape()) {
+    : op_(op), pass_(problem.pass), shape_(problem.dims.shape()) {
   const Device& device = op.device();
+  const std::vector<Port> all = ports(problem.variant, problem.options, problem.pass);
   for (const HostTensor& tensor : problem.tensors) {
+    bytes_ += tensor.bytes.size();
+    if (const Port* const port = find_port(all, tensor.name); port != nullptr && port->updated) {
+      HostTensor layout = tensor;
+      layout.bytes.clear();
+      add_output(std::move(layout), tensor.bytes.size(), tensor.bytes);
+      continue;
+    }
     const DeviceBuffer& buffer = buffers_.emplace_back(device, tensor.bytes.size());
     device.upload(buffer.data(), tensor.bytes.data(), tensor.bytes.size());
-    bind_tensor(arguments_, tensor.name, Tensor(buffer.data(), tensor.type, tensor.shape));
-    bytes_ += tensor.bytes.size();
+    bind(tensor.name, tensor.at(buffer.data()));
   }
-  for (const Port& port : ports_of(ports(problem.variant, problem.options), PortRole::output)) {
+  for (const Port& port : ports_of(all, PortRole::output)) {
     if (port.optional && !want_optional_outputs) continue;
     HostTensor layout{.name = port.name, .type = port.type, .shape = sizes_of(port.axes, problem.dims), .bytes = {}};
     const std::size_t bytes = static_cast<std::size_t>(product(layout.shape)) * size_of(port.type);
-    const DeviceBuffer& buffer = buffers_.emplace_back(device, bytes + 2 * fence);
-    bind_tensor(arguments_, port.name, Tensor(static_cast<std::byte*>(buffer.data()) + fence, port.type, layout.shape));
-    outputs_.push_back({std::move(layout), bytes, buffers_.size() - 1});
-    bytes_ += bytes;
+    add_output(std::move(layout), bytes, {});
   }
   if (!arguments_.cu_seqlens) shape_.sequences = 0;
-  arguments_.scalars = problem.scalars;
-  arguments_.scale = problem.scale;
+  arguments_.scalars = decode_.scalars = problem.scalars;
+  arguments_.scale = decode_.scale = problem.scale;
   use(op);
+}
+
+void Launch::bind(const std::string& name, const Tensor& tensor) {
+  if (pass_ == Pass::decode)
+    bind_tensor(decode_, name, tensor);
+  else
+    bind_tensor(arguments_, name, tensor);
+}
+
+void Launch::add_output(HostTensor layout, std::size_t bytes, std::vector<std::byte> before) {
+  const DeviceBuffer& buffer = buffers_.emplace_back(op_.device(), bytes + 2 * fence);
+  bind(layout.name, layout.at(static_cast<std::byte*>(buffer.data()) + fence));
+  outputs_.push_back({std::move(layout), bytes, buffers_.size() - 1, std::move(before)});
+  bytes_ += bytes;
 }
 
 void Launch::use(const Operator& op) {
   op_ = op;
-  const std::size_t bytes = op.workspace_bytes(shape_);
+  const std::size_t bytes = op.workspace_bytes(shape_, pass_);
   if (workspace_ && workspace_->bytes() >= bytes) return;
   workspace_.reset();
   if (bytes == 0) return;
@@ -80,7 +98,10 @@ void Launch::poison(std::byte with) {
   for (const Output& output : outputs_) {
     auto* start = static_cast<std::byte*>(buffers_[output.buffer].data());
     fill(start, fence, fence_pattern);
-    fill(start + fence, output.bytes, with);
+    if (output.before.empty())
+      fill(start + fence, output.bytes, with);
+    else
+      op_.device().upload(start + fence, output.before.data(), output.bytes);
     fill(start + fence + output.bytes, fence, fence_pattern);
   }
   if (workspace_) fill(workspace_->data(), workspace_->bytes(), with);

@@ -34,9 +34,12 @@ class Launch {
   Launch(const Operator& op, const Problem& problem, bool want_optional_outputs);
 
   void use(const Operator& op);  // another schedule of the same variant on the same tensors
-  // Outputs and workspace become NaN, or all of `with`; the memory around outputs becomes a pattern.
+  // Outputs and workspace become NaN, or all of `with`, and what is updated is as at first; the memory around them becomes a
+  // pattern.
   void poison(std::byte with = std::byte{0xFF});
+  // Of a problem of that pass.
   void forward(void* stream = nullptr) const { op_.forward(arguments_, stream); }
+  void decode(void* stream = nullptr) const { op_.decode(decode_, stream); }
   std::vector<HostTensor> outputs()
       const;  // waits for them; throws Error(check_failed) where memory around them changed
   std::size_t bytes() const { return bytes_; }  // each input once, each output once
@@ -46,10 +49,15 @@ class Launch {
     HostTensor layout;  // without bytes
     std::size_t bytes;
     std::size_t buffer;
+    std::vector<std::byte> before{};  // of what is updated
   };
+  void bind(const std::string& name, const Tensor& tensor);
+  void add_output(HostTensor layout, std::size_t bytes, std::vector<std::byte> before);
 
   Operator op_;
+  Pass pass_;
   ForwardArguments arguments_;
+  DecodeArguments decode_;
   Shape shape_;
   std::vector<DeviceBuffer> buffers_;
   std::optional<DeviceBuffer> workspace_;

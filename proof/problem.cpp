@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/nearest.hpp"
 #include "codegen/ports.hpp"
+#include "codegen/program.hpp"
 #include "proof/draw.hpp"
 #include "proof/memory.hpp"
 #include "runtime/convert.hpp"
@@ -22,7 +24,8 @@ namespace {
 constexpr std::int64_t period = 4'194'301;
 
 template <class Element> void fill(HostTensor& tensor, const Element& element) {
-  const std::int64_t elements = product(tensor.shape), fresh = std::min(elements, period);
+  const std::int64_t elements = static_cast<std::int64_t>(tensor.bytes.size() / size_of(tensor.type)),
+                     fresh = std::min(elements, period);  // gaps too
   for (std::int64_t i = 0; i < fresh; ++i)
     store(tensor.bytes.data(), tensor.type, i, element(static_cast<std::uint64_t>(i)));
   const auto block = static_cast<std::size_t>(fresh) * size_of(tensor.type);
@@ -66,18 +69,31 @@ std::vector<NamedScalar> complete(const Variant& variant, std::vector<NamedScala
   return result;
 }
 
-double bytes_of(const Variant& variant, const CompileOptions& options, const Dims& dims) {
+double bytes_of(const Variant& variant, const CompileOptions& options, const Dims& dims, Pass pass) {
   double bytes = 0;
-  for (const Port& port : ports(variant, options))
+  for (const Port& port : ports(variant, options, pass))
     bytes += static_cast<double>(product(sizes_of(port.axes, dims))) * static_cast<double>(size_of(port.type));
   return bytes;
 }
 
 }  // namespace
 
-HostTensor make_tensor(std::string name, dtype type, std::vector<std::int64_t> shape) {
-  HostTensor tensor{.name = std::move(name), .type = type, .shape = std::move(shape), .bytes = {}};
-  tensor.bytes.resize(static_cast<std::size_t>(product(tensor.shape)) * size_of(type));
+HostTensor make_tensor(std::string name, dtype type, std::vector<std::int64_t> shape, std::int64_t slot_stride) {
+  HostTensor tensor{
+      .name = std::move(name), .type = type, .shape = std::move(shape), .bytes = {}, .slot_stride = slot_stride};
+  const std::int64_t elements = product(slot_stride != 0 ? std::vector{tensor.shape[0], slot_stride} : tensor.shape);
+  tensor.bytes.resize(static_cast<std::size_t>(elements) * size_of(type));
+  return tensor;
+}
+
+Tensor HostTensor::at(void* data) const {
+  Tensor tensor(data, type, shape);
+  if (slot_stride != 0) tensor.strides[0] = slot_stride;
+  return tensor;
+}
+Tensor HostTensor::view() const {
+  Tensor tensor = at(const_cast<std::byte*>(bytes.data()));  // read_only says that nobody writes
+  tensor.read_only = true;
   return tensor;
 }
 
@@ -85,6 +101,10 @@ HostTensor* Problem::find(std::string_view name) {
   const auto found =
       std::find_if(tensors.begin(), tensors.end(), [&](const HostTensor& each) { return each.name == name; });
   return found == tensors.end() ? nullptr : &*found;
+}
+
+RowSlots slots_of(Problem& problem) {
+  return {problem.find("state_read")->view(), problem.find("state_write")->view()};
 }
 
 namespace {
@@ -119,16 +139,52 @@ void fill_integers(HostTensor& tensor, const Port& port, const RandomInputs& inp
   }
 }
 
-// With the number of sequences.
+// Each row has two slots of its own, of which it uses one or both.
+void draw_slots(Problem& problem, const RandomInputs& inputs) {
+  const std::int64_t rows = problem.dims.sequences;
+  std::vector<std::int64_t> slots(static_cast<std::size_t>(problem.dims.slots));
+  std::iota(slots.begin(), slots.end(), 0);
+  for (std::size_t i = slots.size(); i > 1; --i) {
+    const double part = draw(Distribution::uniform, inputs.seed, 98, i);
+    std::swap(slots[i - 1], slots[static_cast<std::size_t>(part * static_cast<double>(i))]);
+  }
+  const auto shift = static_cast<std::int64_t>(inputs.seed % static_cast<std::uint64_t>(rows));
+  HostTensor &read = *problem.find("state_read"), &write = *problem.find("state_write");
+  for (std::int64_t n = 0; n < rows; ++n) {
+    const auto own = static_cast<std::size_t>(2 * n);
+    const std::int64_t kind = (n + shift) % rows;
+    const bool reads_nothing = kind == 1 && rows >= 3, writes_nothing = kind == 2 && rows >= 4;
+    const std::int64_t from = slots[kind % 2 == 0 ? own + 1 : own], to = slots[own];
+    store(read.bytes.data(), read.type, n, reads_nothing ? -1 : static_cast<double>(from));
+    store(write.bytes.data(), write.type, n, writes_nothing ? -1 : static_cast<double>(to));
+  }
+}
+
+// Of a pool of states, in elements.
+std::int64_t slot_stride_of(const Port& port, const Dims& dims, std::uint64_t seed) {
+  std::vector<std::int64_t> sizes = sizes_of(port.axes, dims);
+  sizes.erase(sizes.begin());
+  const auto unit = 16 / static_cast<std::int64_t>(size_of(port.type));
+  return product(sizes) + (seed % 2 != 0 ? unit : 3);
+}
+
+// With the number of sequences, and of slots.
 Dims require_sizes(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
   dims.sequences = dims.batch;
+  if (inputs.pass == Pass::decode) {
+    if (dims.tokens > most_decoded_tokens || is_packed(inputs))
+      throw Error(ErrorCode::invalid_argument, "decoding has rows of few tokens",
+                  is_packed(inputs) ? "packed sequences" : "T=" + std::to_string(dims.tokens),
+                  "T from 1 to " + std::to_string(most_decoded_tokens) + ", not packed", "shape");
+    dims.slots = 2 * dims.sequences + 1;
+  }
   if (is_packed(inputs)) {
     if (dims.batch != 1)
       throw Error(ErrorCode::invalid_argument, "packed sequences lie in one batch row",
                   "B=" + std::to_string(dims.batch), "B=1", "packed");
     dims.sequences = static_cast<std::int64_t>(boundaries_of(inputs, dims.tokens).size()) - 1;
   }
-  require_memory(bytes_of(variant, options, dims), to_string(dims), "shape");
+  require_memory(bytes_of(variant, options, dims, inputs.pass), to_string(dims), "shape");
   return dims;
 }
 
@@ -146,17 +202,19 @@ bool is_drawable(const Variant& variant, const Dims& dims, const RandomInputs& i
 
 Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
   dims = require_sizes(variant, options, dims, inputs);
-  Problem problem{.variant = variant, .options = options, .dims = dims, .inputs = inputs.kind};
+  Problem problem{.variant = variant, .options = options, .dims = dims, .inputs = inputs.kind, .pass = inputs.pass};
   problem.scalars = complete(variant, inputs.scalars);
   const Draws draws = choose_draws(variant, dims, problem.scalars, inputs.kind);
   std::uint64_t stream = 0;
-  for (const Port& port : ports(variant, options)) {
+  for (const Port& port : ports(variant, options, inputs.pass)) {
     ++stream;
-    if (port.writable || (port.role == PortRole::state && !inputs.initial_state)) continue;
+    if ((port.writable && !port.updated) || (port.role == PortRole::state && port.optional && !inputs.initial_state))
+      continue;
     const bool packing = port.role == PortRole::packing, integers = packing || port.role == PortRole::index;
     if (packing && !is_packed(inputs)) continue;
     const dtype type = !packing ? port.type : dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
-    HostTensor& tensor = problem.tensors.emplace_back(make_tensor(port.name, type, sizes_of(port.axes, dims)));
+    HostTensor& tensor = problem.tensors.emplace_back(make_tensor(
+        port.name, type, sizes_of(port.axes, dims), port.in_slots ? slot_stride_of(port, dims, inputs.seed) : 0));
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
     const double scale =
         (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * key_scale(variant, port, dims.key_dim);
@@ -167,6 +225,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     else
       fill(tensor, [&](std::uint64_t i) { return scale * draws.draw(port.name, inputs.seed, stream, i); });
   }
+  if (inputs.pass == Pass::decode) draw_slots(problem, inputs);
   return problem;
 }
 

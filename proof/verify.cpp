@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "codegen/ports.hpp"
+#include "proof/decode.hpp"
 #include "proof/launch.hpp"
 #include "proof/oracle/compare.hpp"
 #include "proof/oracle/oracle.hpp"
@@ -19,6 +20,7 @@ std::uint64_t seed_of_draw(std::uint64_t seed, int draw) {
 }
 
 std::vector<HostTensor> reference_outputs(Problem& problem) {
+  if (problem.pass == Pass::decode) return decode_reference(problem);
   ForwardArguments arguments{.scalars = problem.scalars, .scale = problem.scale};
   for (HostTensor& tensor : problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
   std::vector<HostTensor> results;
@@ -45,6 +47,10 @@ struct Outcome {
 std::vector<HostTensor> results_of(const Operator& op, const Problem& problem) {
   Launch launch(op, problem, true);
   launch.poison();
+  if (problem.pass == Pass::decode) {
+    launch.decode();
+    return written_rows(problem, launch.outputs());
+  }
   launch.forward();
   return launch.outputs();
 }

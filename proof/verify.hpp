@@ -15,7 +15,7 @@
 
 namespace rankone {
 
-// All outputs, in float64.
+// All outputs, in float64; of decoding, of the rows that do something (proof/decode.hpp).
 std::vector<HostTensor> reference_outputs(Problem& problem);
 
 // Runs `op` on poisoned outputs and compares.

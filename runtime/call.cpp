@@ -124,6 +124,28 @@ void CallChecker::bind_scalars(const GivenArguments& given, Arguments& arguments
   arguments.scale = static_cast<float>(scale);
 }
 
+void CallChecker::set_slots(const Sizes& sizes, Call& call) const {
+  if (const std::int64_t tokens = sizes[Axis::tokens]; tokens < 1 || tokens > most_decoded_tokens)
+    sizes.refuse("q", "decoding takes few tokens", "T = " + std::to_string(tokens),
+                 "T from 1 to " + std::to_string(most_decoded_tokens) + ", or the forward pass");
+  call.arguments->state_slots = sizes[Axis::slots];
+}
+
+// What stands in lists of integers, where this process can read them.
+void CallChecker::check_lists(const GivenArguments& given, const Sizes& sizes) const {
+  const auto tensor = [&](std::string_view name) { return given.find(place_of(name), {}, name); };
+  RowSlots rows;
+  const bool decodes = program_.pass == Pass::decode;
+  if (decodes) {
+    rows = {*tensor("state_read"), *tensor("state_write")};
+    check_row_slots(rows, sizes[Axis::slots], where_);
+  }
+  for (const Bound& bound : ports_)
+    if (bound.port.positions)
+      if (const Tensor* const starts = tensor(bound.port.name); starts != nullptr && is_given(*starts))
+        check_start_positions(*starts, decodes ? &rows : nullptr, where_);
+}
+
 void CallChecker::set_shape(const Sizes& sizes, Call& call) const {
   const auto refuse = [&](const char* message, const std::string& heads) {
     throw Error(ErrorCode::invalid_argument, message, heads, "H from 1, and HV a multiple of H, below 2^31", where_);
@@ -215,7 +237,6 @@ Call CallChecker::check(const GivenArguments& given) const {
       bind_packing(port, tensor, sizes, call);
     else
       bind(port, tensor, sizes, call);
-    if (port.positions && on_cpu_) check_start_positions(tensor, where_);
     bound |= 1ull << port.slot;
     if (!port.writable) continue;
     writes = true;
@@ -228,7 +249,10 @@ Call CallChecker::check(const GivenArguments& given) const {
   if (!writes) refuse_writing_nothing(sizes);
   // Where neither k nor a gate has key heads, nothing depends on their number.
   if (!sizes.knows(Axis::heads)) sizes.set(Axis::heads, sizes[Axis::value_heads]);
-  if (!sizes.knows(Axis::batch)) sizes.set(Axis::batch, sizes[Axis::sequences]), sizes.set(Axis::tokens, 0);
+  if (!sizes.knows(Axis::batch)) sizes.set(Axis::batch, sizes[Axis::sequences]);
+  if (!sizes.knows(Axis::tokens)) sizes.set(Axis::tokens, 0);
+  if (program_.pass == Pass::decode) set_slots(sizes, call);
+  if (on_cpu_) check_lists(given, sizes);
   set_shape(sizes, call);
   bind_workspace(given, sizes, call);
   // Without tokens there is no output, but the final state still is the initial one; without sequences, sums are zeros.

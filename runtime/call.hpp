@@ -33,6 +33,7 @@ class CallChecker {
   Call forward(const ForwardArguments& given) const { return check(GivenArguments(given)); }
   Call backward(const BackwardArguments& given) const { return check(GivenArguments(given)); }
   Call states(const ForwardArguments& given, const Tensor& log_decay_total) const;
+  Call decode(const DecodeArguments& given) const { return check(GivenArguments(given)); }
   Call combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const;
 
  private:
@@ -52,6 +53,8 @@ class CallChecker {
   void bind_scalars(const GivenArguments& given, Arguments& arguments) const;
   void bind_workspace(const GivenArguments& given, const Sizes& sizes, Call& call) const;
   void set_shape(const Sizes& sizes, Call& call) const;
+  void set_slots(const Sizes& sizes, Call& call) const;  // of decoding
+  void check_lists(const GivenArguments& given, const Sizes& sizes) const;
   void refuse_unknown(const GivenArguments& given, const Sizes& sizes) const;
   [[noreturn]] void refuse_writing_nothing(const Sizes& sizes) const;
   void name_tensor(Call& call, const Port& port, const Tensor& tensor, const void* argument) const;

@@ -7,13 +7,15 @@
 #include <cstdint>
 #include <string>
 
+#include <rankone/tensor.hpp>
+
 namespace rankone {
 
 struct CallTensor {
   std::string name;
   const void* data = nullptr;
-  std::array<std::int64_t, 4> sizes{1, 1, 1, 1};    // the first dimension first
-  std::array<std::int64_t, 4> strides{0, 0, 0, 0};  // in elements
+  std::array<std::int64_t, max_rank> sizes{1, 1, 1, 1, 1};  // the first dimension first
+  std::array<std::int64_t, max_rank> strides{};             // in elements
   int rank = 1;
   int element_bytes = 4;
   bool writable = false;     // by kernels

@@ -15,9 +15,25 @@
 namespace rankone {
 
 // Tensors that a call's arguments have a place for; all others are given by name.
-inline constexpr std::array<std::string_view, 15> placed_names{
-    "q",  "k",  "v",  "cu_seqlens",     "start_positions", "initial_state", "o", "final_state", "do", "dfinal_state",
-    "dq", "dk", "dv", "dinitial_state", "log_decay_total"};
+inline constexpr std::array<std::string_view, 19> placed_names{"q",
+                                                               "k",
+                                                               "v",
+                                                               "cu_seqlens",
+                                                               "start_positions",
+                                                               "initial_state",
+                                                               "o",
+                                                               "final_state",
+                                                               "do",
+                                                               "dfinal_state",
+                                                               "dq",
+                                                               "dk",
+                                                               "dv",
+                                                               "dinitial_state",
+                                                               "log_decay_total",
+                                                               "state",
+                                                               "state_read",
+                                                               "state_write",
+                                                               "token_states"};
 inline constexpr int no_place = -1;
 constexpr int place_of(std::string_view name) {
   const auto found = std::find(placed_names.begin(), placed_names.end(), name);
@@ -54,6 +70,17 @@ inline constexpr std::array members<BackwardArguments> = {
     Member<BackwardArguments>{place_of("dk"), &BackwardArguments::dk},
     Member<BackwardArguments>{place_of("dv"), &BackwardArguments::dv},
     Member<BackwardArguments>{place_of("dinitial_state"), &BackwardArguments::dinitial_state}};
+template <>
+inline constexpr std::array members<DecodeArguments> = {
+    Member<DecodeArguments>{place_of("q"), &DecodeArguments::q},
+    Member<DecodeArguments>{place_of("k"), &DecodeArguments::k},
+    Member<DecodeArguments>{place_of("v"), &DecodeArguments::v},
+    Member<DecodeArguments>{place_of("state"), &DecodeArguments::state},
+    Member<DecodeArguments>{place_of("state_read"), &DecodeArguments::state_read},
+    Member<DecodeArguments>{place_of("state_write"), &DecodeArguments::state_write},
+    Member<DecodeArguments>{place_of("start_positions"), &DecodeArguments::start_positions},
+    Member<DecodeArguments>{place_of("o"), &DecodeArguments::o},
+    Member<DecodeArguments>{place_of("token_states"), &DecodeArguments::token_states}};
 
 // It refers to what it was made from.
 struct GivenArguments {
@@ -64,6 +91,10 @@ struct GivenArguments {
   explicit GivenArguments(const BackwardArguments& from)
       : inputs(from.inputs), gradients(from.gradients), scalars(from.scalars), scale(from.scale),
         workspace(from.workspace) {
+    place(from);
+  }
+  explicit GivenArguments(const DecodeArguments& from)
+      : inputs(from.inputs), scalars(from.scalars), scale(from.scale), workspace(from.workspace) {
     place(from);
   }
   const Tensor*& at(int place) { return placed[static_cast<std::size_t>(place)]; }

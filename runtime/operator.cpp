@@ -74,6 +74,12 @@ void Operator::combine(const Tensor& state, const Tensor& log_decay_total, const
   pass.launch(pass.bind(pass.checker().combine(state, log_decay_total, earlier)), stream);
 }
 
+void Operator::prepare_decode() const { (void)impl().decode(); }
+void Operator::decode(const DecodeArguments& arguments, void* stream) const {
+  const PassKernels& pass = impl().decode();
+  pass.launch(pass.bind(pass.checker().decode(arguments)), stream);
+}
+
 BoundCall Operator::bind(const ForwardArguments& arguments) const {
   const PassKernels& pass = impl().forward();
   return BoundCall(std::make_shared<const detail::BoundImpl>(impl_, pass, pass.checker().forward(arguments)));
@@ -91,6 +97,10 @@ BoundCall Operator::bind_combine(const Tensor& state, const Tensor& log_decay_to
   const PassKernels& pass = impl().combine();
   return BoundCall(
       std::make_shared<const detail::BoundImpl>(impl_, pass, pass.checker().combine(state, log_decay_total, earlier)));
+}
+BoundCall Operator::bind_decode(const DecodeArguments& arguments) const {
+  const PassKernels& pass = impl().decode();
+  return BoundCall(std::make_shared<const detail::BoundImpl>(impl_, pass, pass.checker().decode(arguments)));
 }
 void BoundCall::launch(void* stream) const {
   if (impl_ == nullptr)
@@ -111,7 +121,8 @@ std::vector<TensorInfo> Operator::tensors(Pass pass) const {
                    .axes = names_of(port.axes),
                    .type = port.type,
                    .alignment = std::max(static_cast<std::size_t>(port.alignment), size_of(port.type)),
-                   .contiguous = port.contiguous,
+                   .contiguous = port.contiguous && !port.in_slots,
+                   .in_slots = port.in_slots,
                    .writable = port.writable,
                    .updated = port.updated,
                    .optional = port.optional});

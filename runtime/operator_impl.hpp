@@ -72,6 +72,7 @@ class OperatorImpl {
   const PassKernels& backward() const { return built(Pass::backward); }
   const PassKernels& states() const { return built(Pass::states); }
   const PassKernels& combine() const { return built(Pass::combine); }
+  const PassKernels& decode() const { return built(Pass::decode); }
   std::size_t workspace_bytes(const Shape& shape, Pass pass) const;
 
   const Program& program() const { return forward_.program(); }

@@ -16,8 +16,8 @@ void set_shape(Tensor& tensor, SizeList sizes) {
   const std::int64_t* const shape = sizes.begin();
   const std::size_t rank = sizes.size();
   if (rank > static_cast<std::size_t>(max_rank))
-    throw Error(ErrorCode::invalid_argument, "a tensor has too many dimensions", std::to_string(rank), "at most 4",
-                "tensor");
+    throw Error(ErrorCode::invalid_argument, "a tensor has too many dimensions", std::to_string(rank),
+                "at most " + std::to_string(max_rank), "tensor");
   tensor.rank = static_cast<int>(rank);
   std::int64_t stride = 1;
   for (std::size_t i = rank; i-- > 0;) {

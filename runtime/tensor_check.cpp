@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
 
 #include <rankone/error.hpp>
 
@@ -22,6 +23,14 @@ std::string list_text(const std::array<std::int64_t, max_rank>& numbers, int ran
 
 std::string place_of(std::string_view where, const std::string& name) {
   return std::string(where) + ", tensor '" + name + "'";
+}
+
+// What an index of the first dimension stands for.
+Tensor slot_of(Tensor tensor) {
+  std::shift_left(tensor.shape.begin(), tensor.shape.end(), 1);
+  std::shift_left(tensor.strides.begin(), tensor.strides.end(), 1);
+  --tensor.rank;
+  return tensor;
 }
 
 std::size_t rank_of(const Tensor& tensor) { return static_cast<std::size_t>(tensor.rank); }
@@ -120,6 +129,7 @@ void Sizes::check_kind(const Port& port, const Tensor& tensor) const {
     return list;
   };
   const auto from = [&] {
+    if (port.rule == TypeRule::state) return std::string(", from state_dtype of the compile options");
     if (port.rule != TypeRule::own) return std::string();
     return std::string(", from input_types of the compile options or, without an entry there, ") +
            (port.role == PortRole::gate ? "the type of q" : "f32");
@@ -145,7 +155,9 @@ void Sizes::check(const Port& port, const Tensor& tensor) {
   const auto strides = [&] { return "strides " + list_text(tensor.strides, tensor.rank); };
   if (const std::size_t rank = rank_of(tensor); rank > 0 && tensor.shape[rank - 1] > 1 && tensor.strides[rank - 1] != 1)
     refuse(port.name, "the last dimension is not contiguous", strides(), "stride 1 in the last dimension");
-  if (port.contiguous && !tensor.contiguous())
+  if (port.in_slots && !slot_of(tensor).contiguous())
+    refuse(port.name, "a slot is not contiguous", strides(), "any stride of the first dimension, and no gaps within");
+  if (port.contiguous && !port.in_slots && !tensor.contiguous())
     refuse(port.name, "the tensor is not contiguous", strides(), "a row-major tensor without gaps");
   if (port.writable && !is_empty(tensor) && overlaps(tensor))
     refuse(port.name, "elements of an output share memory", strides(), "strides under which no two elements meet");
@@ -165,10 +177,42 @@ void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_vi
   }
 }
 
-void check_start_positions(const Tensor& starts, std::string_view where) {
+void check_row_slots(const RowSlots& rows, std::int64_t slots, std::string_view where) {
+  const auto refuse = [&](const char* message, const std::string& given, std::string accepted, const char* name) {
+    throw Error(ErrorCode::invalid_argument, message, given, std::move(accepted), place_of(where, name));
+  };
+  const auto text = [](const char* name, std::int64_t row) {
+    return std::string(name) + "[" + std::to_string(row) + "] = ";
+  };
+  for (const auto& [name, list] : {std::pair{"state_read", &rows.read}, std::pair{"state_write", &rows.write}})
+    for (std::int64_t n = 0; n < list->shape[0]; ++n)
+      if (const std::int64_t slot = integer_at(*list, n); slot < -1 || slot >= slots)
+        refuse("there is no such slot", text(name, n) + std::to_string(slot),
+               "0 to P - 1 = " + std::to_string(slots - 1) + ", or -1 for a row that does nothing", name);
+  std::map<std::int64_t, std::int64_t> writers;  // of slots
+  for (std::int64_t n = 0; n < rows.write.shape[0]; ++n) {
+    if (rows.is_idle(n)) continue;
+    const std::int64_t slot = integer_at(rows.write, n);
+    if (const auto [other, is_first] = writers.emplace(slot, n); !is_first)
+      refuse("two rows write one slot",
+             text("state_write", other->second) + text("state_write", n) + std::to_string(slot),
+             "a slot of its own for each row that does something", "state_write");
+  }
+  for (std::int64_t n = 0; n < rows.read.shape[0]; ++n) {
+    if (rows.is_idle(n)) continue;
+    const std::int64_t slot = integer_at(rows.read, n);
+    if (const auto writer = writers.find(slot); writer != writers.end() && writer->second != n)
+      refuse("a row writes the slot that another reads",
+             text("state_write", writer->second) + text("state_read", n) + std::to_string(slot),
+             "slots to write that no other row reads", "state_write");
+  }
+}
+
+void check_start_positions(const Tensor& starts, const RowSlots* rows, std::string_view where) {
   constexpr std::int64_t most = std::int64_t{1} << 62;
   for (std::int64_t n = 0; n < starts.shape[0]; ++n)
-    if (const std::int64_t start = integer_at(starts, n); start < 0 || start > most)
+    if (const std::int64_t start = integer_at(starts, n);
+        (start < 0 || start > most) && (rows == nullptr || !rows->is_idle(n)))
       throw Error(ErrorCode::invalid_argument, "a start lies where no token can",
                   "start_positions[" + std::to_string(n) + "] = " + std::to_string(start), "0 to 2^62",
                   place_of(where, "start_positions"));

@@ -70,7 +70,15 @@ void require_readable(const std::string& where, const Tensor& tensor);
 std::int64_t integer_at(const Tensor& list, std::int64_t i);
 // cu_seqlens as they lie in this process's memory: from 0 to T, never decreasing. Throws Error(invalid_argument).
 void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_view where);
-// The same for start_positions: from 0 to 2^62, so that positions stay within 64 bits.
-void check_start_positions(const Tensor& starts, std::string_view where);
+// Decoding's lists of slots, in this process's memory.
+struct RowSlots {
+  Tensor read, write;
+  bool is_idle(std::int64_t row) const { return integer_at(read, row) == -1 || integer_at(write, row) == -1; }
+};
+// Each number is -1 or one of `slots`, and no row's slot is written by another row. Throws Error(invalid_argument).
+void check_row_slots(const RowSlots& rows, std::int64_t slots, std::string_view where);
+// The same for start_positions: from 0 to 2^62, so that positions stay within 64 bits. `rows`: those that are idle may have
+// any; null: there are none.
+void check_start_positions(const Tensor& starts, const RowSlots* rows, std::string_view where);
 
 }  // namespace rankone

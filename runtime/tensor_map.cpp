@@ -10,6 +10,7 @@
 namespace rankone {
 namespace {
 
+constexpr std::size_t mapped_axes = 4;                                        // batch, tokens, heads and columns
 constexpr std::int64_t unit = 16;                                             // of bases and strides, in bytes
 constexpr std::int64_t first_too_far = std::int64_t{1} << 40;                 // of a stride
 constexpr std::int64_t most_size = std::numeric_limits<std::int32_t>::max();  // coordinates have 32 bits and a sign
@@ -33,9 +34,9 @@ TensorMaps::TensorMaps(const Program& program) : box_tokens_(program.schedule.ch
   fixed.set(Axis::key, program.options.key_dim);
   fixed.set(Axis::value, program.options.value_dim);
   for (const Port& port : program.ports) {
-    if (port.slot >= program.map_slots || port.axes.size() != most_axes) continue;
+    if (port.slot >= program.map_slots || port.axes.size() != mapped_axes) continue;
     mapped_.push_back({.slot = port.slot,
-                       .columns = fixed[port.axes[most_axes - 1]],
+                       .columns = fixed[port.axes[mapped_axes - 1]],
                        .element_bytes = static_cast<int>(size_of(port.type)),
                        .has_key_heads = port.axes.has(Axis::heads)});
   }

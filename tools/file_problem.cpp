@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A forward call from a file of tensors: sizes and types come from what stands there.
+// A call from a file of tensors: sizes and types come from what stands there.
 #include "tools/file_problem.hpp"
 
 #include <algorithm>
@@ -117,9 +117,10 @@ std::string names_in(const SafetensorsFile& file) {
 // What the file's tensors say of the call, in the order in which it is asked.
 class Reader {
  public:
-  Reader(const Variant& variant, const CompileOptions& options, const SafetensorsFile& file)
-      : file_(file), ports_(ports(variant, options)) {
+  Reader(const Variant& variant, const CompileOptions& options, Pass pass, const SafetensorsFile& file)
+      : file_(file), ports_(ports(variant, options, pass)) {
     problem_.variant = variant;
+    problem_.pass = pass;
     problem_.options = options;
   }
 
@@ -139,7 +140,7 @@ class Reader {
 
   void read_tensors() {
     for (const Port& port : ports_) {
-      if (port.writable) continue;
+      if (port.writable && !port.updated) continue;
       const SafetensorsEntry* entry = file_.find(port.name);
       if (entry != nullptr)
         read(port, *entry);
@@ -148,6 +149,7 @@ class Reader {
                     "'" + port.name + "' [" + joined(names_of(port.axes)) + "]", file_.where());
     }
     if (!sizes_.knows(Axis::sequences)) sequences_are_rows();
+    if (!sizes_.knows(Axis::batch)) sizes_.set(Axis::batch, sizes_[Axis::sequences], sizes_.giver(Axis::sequences));
   }
 
   void read(const Port& port, const SafetensorsEntry& entry) {
@@ -159,6 +161,7 @@ class Reader {
     const dtype type = accepted_type(file_.where(), entry, possible_types(port));
     CompileOptions& options = problem_.options;
     if (port.rule == TypeRule::own) options.input_types.emplace_back(port.name, type);
+    if (port.rule == TypeRule::state) options.state_dtype = type;
     if (port.rule == TypeRule::storage) {
       if (of_storage_ == nullptr) of_storage_ = &port, options.dtype = type;
       if (type != options.dtype)
@@ -187,6 +190,7 @@ class Reader {
                      .key_dim = options.key_dim,
                      .value_dim = options.value_dim,
                      .sequences = sizes_[Axis::sequences]};
+    if (problem_.pass == Pass::decode) problem_.dims.slots = sizes_[Axis::slots];
   }
 
   void check_lists() {
@@ -198,9 +202,15 @@ class Reader {
                "B=" + std::to_string(problem_.dims.batch), "B=1 with " + port.name);
       check_cu_seqlens(offsets->view(), problem_.dims.tokens, file_.where());
     }
+    RowSlots rows;
+    const bool decodes = problem_.pass == Pass::decode;
+    if (decodes) {
+      rows = slots_of(problem_);
+      check_row_slots(rows, problem_.dims.slots, file_.where());
+    }
     for (const Port& port : ports_)
       if (const HostTensor* const starts = port.positions ? problem_.find(port.name) : nullptr)
-        check_start_positions(starts->view(), file_.where());
+        check_start_positions(starts->view(), decodes ? &rows : nullptr, file_.where());
   }
 
   void read_numbers() {
@@ -222,9 +232,9 @@ class Reader {
 
 }  // namespace
 
-FileProblem problem_from_file(const Variant& variant, CompileOptions options, const SafetensorsFile& file) {
+FileProblem problem_from_file(const Variant& variant, CompileOptions options, Pass pass, const SafetensorsFile& file) {
   options.key_dim = options.value_dim = 0;
-  return Reader(variant, options, file).run();
+  return Reader(variant, options, pass, file).run();
 }
 
 void require_agreement(const Options& options, const Problem& problem) {
@@ -237,6 +247,9 @@ void require_agreement(const Options& options, const Problem& problem) {
   if (!options.dtype.empty() && options.dtype != name_of(problem.options.dtype))
     refuse("--dtype", "the file's tensors have another type", options.dtype,
            std::string(name_of(problem.options.dtype)) + ", or no --dtype");
+  if (!options.state_dtype.empty() && options.state_dtype != name_of(problem.options.state_dtype))
+    refuse("--state-dtype", "the file's states have another type", options.state_dtype,
+           std::string(name_of(problem.options.state_dtype)) + ", or no --state-dtype");
 }
 
 }  // namespace rankone

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A forward call from a file of tensors: sizes and types come from what stands there.
+// A call from a file of tensors: sizes and types come from what stands there.
 #pragma once
 
 #include <string>
@@ -18,7 +18,7 @@ struct FileProblem {
 
 // Throws Error for a tensor that is missing, or whose shape or type does not fit the others. `options` gives the
 // pinned schedule and the precision.
-FileProblem problem_from_file(const Variant& variant, CompileOptions options, const SafetensorsFile& file);
+FileProblem problem_from_file(const Variant& variant, CompileOptions options, Pass pass, const SafetensorsFile& file);
 
 // Sizes and types on the command line must be those of the file.
 void require_agreement(const Options& options, const Problem& problem);

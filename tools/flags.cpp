@@ -26,6 +26,7 @@ std::string with_default(const std::string& list) {
 }
 
 const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};
+const Flag checked_pass{"--pass", "PASS", "forward (default) or decode", "forward, decode", &Options::pass};
 const Flag any_pass{"--pass", "PASS", with_default(list_of(pass_names)), list_of(pass_names), &Options::pass};
 const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults",
                  accepted_sizes, nullptr,     &Options::shapes};
@@ -33,6 +34,8 @@ const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: " + with_default(list_of
                   list_of(storage_type_names), &Options::dtype};
 const Flag precision{"--precision", "P", "of float32 products: " + with_default(list_of(precision_names)),
                      list_of(precision_names), &Options::precision};
+const Flag state_dtype{"--state-dtype", "TYPE", "of states: f32 (default), bf16 or f16", list_of(storage_type_names),
+                       &Options::state_dtype};
 const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", "auto, cpu, cuda, cuda:N",
                   &Options::device};
 // Of the backward pass: known, so that its refusal can say so.
@@ -107,28 +110,28 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
       {"list", "the catalogue", "", {}, "rankone list", command_list},
       {"show", "a variant: recurrence, tensors, passes, and its JSON", "VARIANT",
-       with_pins({&pass, &shape, &dtype_, &device}), "rankone show gla_sigmoid", command_show, true},
+       with_pins({&any_pass, &shape, &dtype_, &state_dtype, &device}), "rankone show gla_sigmoid", command_show, true},
       {"emit", "the CUDA source of its kernels", "VARIANT",
-       with_pins({&text_file, &arch, &any_pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&text_file, &arch, &any_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone emit gla_sigmoid --arch sm_90a --chunk 64 -o gla_sigmoid.cu", command_emit, true},
       {"compile", "compile by NVRTC: registers, shared memory, spills, milliseconds", "VARIANT",
-       with_pins({&archs, &any_pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&archs, &any_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone compile gla_sigmoid --arch sm_90a", command_compile, true},
       {"check", "run on random inputs and compare with the float64 oracle", "VARIANT",
-       with_pins({&packed, &scalar, &pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&packed, &scalar, &checked_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone check gla --device cpu --shape T=50,H=1,K=32,V=32", command_check, true},
       {"run", "run on the tensors of a file", "VARIANT",
-       with_pins({&input, &output, &pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&input, &output, &checked_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone run gla_sigmoid --in gla-text-activations.safetensors --out o.safetensors --device cpu", command_run,
        true},
       {"bench", "median time beside the floor that memory sets", "VARIANT...",
-       with_pins({&repeats, &suite, &scalar, &pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&repeats, &suite, &scalar, &pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone bench gla simple_gla --device cpu --shape T=64,H=1,K=32,V=32", command_bench},
       {"tune", "find the fastest schedule on this GPU and remember it", "VARIANT...",
-       with_pins({&budget, &scalar, &pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&budget, &scalar, &pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone tune gla --shape B=8,T=4096,H=16 --budget 60", command_tune, true},
       {"export", "source, cubin and manifest, to build into other programs", "VARIANT",
-       with_pins({&folder, &format, &arch, &any_pass, &shape, &dtype_, &precision, &device}),
+       with_pins({&folder, &format, &arch, &any_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone export gla_sigmoid --format cuda -o out", command_export, true},
       {"cache",
        "what the cache of built kernels holds: show (default), list or clear",

@@ -12,8 +12,8 @@ Lowered lower_for(const Options& options, const Variant& variant, const Dims& di
   const Pass pass = pass_of(options);
   const CompileOptions compile = compile_options(options, dims);
   note_suffix(options, variant, compile, arch);
-  ChosenSchedule chosen = choose_schedule(variant, compile, device, arch, expected_shape(dims));
-  chosen.schedule = schedule_for(pass, variant, compile, arch, chosen.schedule);
+  const ChosenSchedule chosen =
+      chosen_for(pass, variant, compile, arch, choose_schedule(variant, compile, device, arch, expected_shape(dims)));
   return {lower(variant, compile, chosen.schedule, arch, pass), chosen};
 }
 

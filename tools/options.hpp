@@ -12,7 +12,7 @@ struct Options {
   bool json = false, quiet = false, packed = false;
   std::string seed;
   std::vector<std::string> variants, shapes, archs, scalars;
-  std::string pass, dtype, precision, device;
+  std::string pass, dtype, precision, state_dtype, device;
   std::string saved;
   std::map<std::string, std::string> pins;  // of the schedule: "family" and knobs, by their names in the library
   std::string input, output, format, budget, repeats, suite, action;

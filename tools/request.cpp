@@ -81,16 +81,17 @@ void require_words(const Options& options) {
 Pass pass_of(const Options& options) {
   if (options.pass.empty()) return Pass::forward;
   if (const auto pass = value_in(pass_names, options.pass)) return *pass;
-  const bool planned = options.pass == "backward" || options.pass == "decode";
-  throw Error(planned ? ErrorCode::unsupported : ErrorCode::invalid_argument,
-              planned ? "this pass is not available" : "an unknown pass", "'" + options.pass + "'", list_of(pass_names),
-              "--pass");
+  throw Error(ErrorCode::invalid_argument, "an unknown pass", "'" + options.pass + "'", list_of(pass_names), "--pass");
 }
 
-void require_pass(const Options& options) {
-  if (pass_of(options) == Pass::forward) return;
-  throw Error(ErrorCode::unsupported, "the command has only the forward pass", "'" + options.pass + "'", "forward",
-              "--pass");
+Pass require_pass(const Options& options, std::initializer_list<Pass> accepted) {
+  const Pass pass = pass_of(options);
+  if (std::ranges::find(accepted, pass) != accepted.end()) return pass;
+  std::string names;
+  for (const Pass each : accepted) names += (names.empty() ? "" : ", ") + std::string(name_in(pass_names, each));
+  throw Error(ErrorCode::unsupported,
+              accepted.size() == 1 ? "the command has only the forward pass" : "the command does not have this pass",
+              "'" + options.pass + "'", names, "--pass");
 }
 
 std::int64_t parse_integer(const std::string& text, std::int64_t low, std::int64_t high, const std::string& where) {
@@ -212,6 +213,7 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
   };
   read(compile.dtype, options.dtype, storage_type_names, "an unknown type", "--dtype");
   read(compile.precision, options.precision, precision_names, "an unknown precision", "--precision");
+  read(compile.state_dtype, options.state_dtype, storage_type_names, "an unknown type", "--state-dtype");
 
   if (!options.saved.empty())
     refuse(options.saved == "keep" || options.saved == "recompute" ? "the forward pass saves nothing"

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <vector>
 
@@ -24,8 +25,9 @@ inline constexpr const char* accepted_sizes = "B=, T=, H=, HV=, K= and V=, separ
 
 // Reads every word that means the same to all commands, whether or not this one makes use of it.
 void require_words(const Options& options);
-void require_pass(const Options& options);  // forward; others are refused
-Pass pass_of(const Options& options);       // any that there is a program for
+// One of those that the command has; others are refused.
+Pass require_pass(const Options& options, std::initializer_list<Pass> accepted = {Pass::forward});
+Pass pass_of(const Options& options);  // any that there is a program for
 Dims parse_dims(const std::string& text, Dims defaults);
 // The one --shape, or the defaults. Throws where several are given.
 Dims one_dims(const Options& options, const Dims& defaults);

@@ -5,6 +5,7 @@
 #include <rankone/compile.hpp>
 #include <rankone/error.hpp>
 
+#include "autotune/lookup.hpp"
 #include "proof/draw.hpp"
 #include "proof/launch.hpp"
 #include "runtime/operator_impl.hpp"
@@ -52,19 +53,23 @@ Json document_of(const HostTensor& tensor) {
 
 std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
   Launch launch(op, problem, true);
-  launch.poison(std::byte{0});  // tokens outside of every sequence stay 0
-  launch.forward();
+  launch.poison(std::byte{0});  // tokens outside of every sequence stay 0, and rows that do nothing
+  if (problem.pass == Pass::decode)
+    launch.decode();
+  else
+    launch.forward();
   return launch.outputs();
 }
 
 }  // namespace
 
 int command_run(const Options& options) {
-  require_pass(options);
+  const Pass pass = require_pass(options, {Pass::forward, Pass::decode});
   require_files(options);
   const Variant variant = resolve_variant(options.variants.front());
+  require_admitted(variant, pass);
   const SafetensorsFile file = read_tensors(options.input);
-  const FileProblem from_file = problem_from_file(variant, compile_options(options, {}), file);
+  const FileProblem from_file = problem_from_file(variant, compile_options(options, {}), pass, file);
   const Problem& problem = from_file.problem;
   require_agreement(options, problem);
   require_sound_parts(variant, problem.dims, problem.scalars);
@@ -74,6 +79,8 @@ int command_run(const Options& options) {
   const Device device = pick_device(options);
   std::optional<Progress> progress(std::in_place, options, "running " + std::string(variant.name.view()));
   const Operator op = compile(variant, problem.options, device, expected_shape(problem.dims));
+  const ChosenSchedule chosen =
+      chosen_for(pass, variant, problem.options, impl_of(op).program().arch, chosen_schedule(op));
   const std::vector<HostTensor> results = outputs_of(op, problem);
   progress.reset();
 
@@ -89,7 +96,7 @@ int command_run(const Options& options) {
   if (scalars_of(variant).index_of("variant") < 0) metadata["variant"] = variant.name.view();
   write_output(options.output, safetensors_bytes(tensors, metadata));
   if (options.output == "-") {
-    note(options, "wrote " + names + ", " + to_string(problem.dims) + ", " + op.schedule());
+    note(options, "wrote " + names + ", " + to_string(problem.dims) + ", " + chosen.text());
     return exit_done;
   }
   Json ignored = Json::array();
@@ -98,12 +105,12 @@ int command_run(const Options& options) {
                Json::object({{"variant", variant.name.view()},
                              {"device", device.name()},
                              {"shape", shape_document(problem.dims)},
-                             {"schedule", schedule_document(chosen_schedule(op))},
+                             {"schedule", schedule_document(chosen)},
                              {"ignored", ignored},
                              {"written", written},
                              {"file", options.output}}),
                std::string(variant.name.view()) + " on " + device.name() + ", " + to_string(problem.dims) + "\n" +
-                   op.schedule() + "\nwrote " + names + " to " + options.output + "\n");
+                   chosen.text() + "\nwrote " + names + " to " + options.output + "\n");
   return exit_done;
 }
 

@@ -58,9 +58,9 @@ std::vector<GateGradients> gate_gradients(const Variant& variant) {
   return all;
 }
 
-Json variant_document(const Variant& variant, const CompileOptions& options) {
+Json variant_document(const Variant& variant, const CompileOptions& options, Pass pass) {
   Json inputs = Json::array(), gradients = Json::array();
-  for (const Port& port : ports(variant, options)) {
+  for (const Port& port : ports(variant, options, pass)) {
     Json row = Json::object({{"name", port.name},
                              {"axes", names_of(port.axes)},
                              {"dtype", name_of(port.type)},
@@ -90,14 +90,15 @@ Json variant_document(const Variant& variant, const CompileOptions& options) {
 }
 
 int command_show(const Options& options) {
-  require_pass(options);
+  const Pass pass = pass_of(options);
   const Variant variant = resolve_variant(options.variants.front());
+  require_admitted(variant, pass);
   const Dims dims = one_dims(options, {.heads = 16, .value_heads = 16, .key_dim = 128, .value_dim = 128});
   const CompileOptions compile = compile_options(options, dims);
 
   std::string text = paint(Color::bold, std::string(variant.name.view())) + "\n  " + describe(variant) + "\n\n";
   Table tensors({"tensor", "axes", "dtype", "role", ""});
-  for (const Port& port : ports(variant, compile))
+  for (const Port& port : ports(variant, compile, pass))
     tensors.row({port.name, "[" + joined(names_of(port.axes)) + "]",
                  port.rule == TypeRule::integer ? joined(names_of(possible_types(port)), "/") : name_of(port.type),
                  std::string(name_in(role_names, port.role)), port.optional ? "optional" : ""});
@@ -113,10 +114,12 @@ int command_show(const Options& options) {
   }
   // Also refuses pins that do not fit.
   const Device device = pick_device(options);
-  const ChosenSchedule chosen = choose_schedule(variant, compile, device, device.arch(), expected_shape(dims));
+  const ChosenSchedule chosen =
+      chosen_for(pass, variant, compile, device.arch(),
+                 choose_schedule(variant, compile, device, device.arch(), expected_shape(dims)));
   text += "\npasses      " + joined(passes_of(variant)) + "\nchunk form  " + chunk_form(variant) + "\nschedule    " +
           chosen.text() + "\nspec        " + variant_to_json(variant) + "\n";
-  Json document = variant_document(variant, compile);
+  Json document = variant_document(variant, compile, pass);
   document.set("schedule", schedule_document(chosen));
   print_result(options, document, text);
   return exit_done;

@@ -13,7 +13,7 @@
 
 namespace rankone {
 
-Json variant_document(const Variant& variant, const CompileOptions& options);
+Json variant_document(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward);
 std::string chunk_form(const Variant& variant);  // how a chunk of tokens becomes matrix products
 
 // d gate / d input, elementwise, for each tensor that the gate reads. `shared` is what stands in them more than once, by

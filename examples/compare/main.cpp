@@ -25,7 +25,7 @@ Loaded load(const std::string& path, const std::string& name) {
   const auto file = SafetensorsFile::open(path);
   const auto* entry = file.find(name);
   if (!entry || !entry->type || entry->shape.size() > max_rank)
-    throw Error(ErrorCode::not_found, "no such tensor of numbers", name, "one of at most 4 dimensions", path);
+    throw Error(ErrorCode::not_found, "no such tensor of numbers", name, "one of at most 5 dimensions", path);
   Loaded loaded{std::vector<double>(entry->bytes / sizeof(double) + 1), {}};
   std::copy_n(file.data(*entry), entry->bytes, reinterpret_cast<std::byte*>(loaded.storage.data()));
   loaded.tensor = Tensor(loaded.storage.data(), *entry->type, entry->shape);

@@ -99,7 +99,7 @@ class Binder {
       if (!sizes_.knows(Axis::offsets)) refuse(port.name, "there is no boundary", shape_text(tensor), "[N+1]");
       check_cu_seqlens(tensor, sizes_[Axis::tokens], where_);
     }
-    if (port.positions) check_start_positions(tensor, where_);
+    if (port.positions) check_start_positions(tensor, nullptr, where_);
     const std::int64_t heads = sizes_[Axis::heads], value_heads = sizes_[Axis::value_heads];
     if (sizes_.knows(Axis::heads) && sizes_.knows(Axis::value_heads) && (heads < 1 || value_heads % heads != 0))
       refuse(port.name, "the value heads are not a multiple of the heads of q and k",

@@ -13,4 +13,7 @@ namespace rankone {
 // value_dim (0: as the tensors have them) and value_major_state. Throws Error before anything is written.
 void oracle_forward(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments);
 
+// The same of decoding, into `o`, the slots of `state` that rows write, and `token_states` where it is given.
+void oracle_decode(const Variant& variant, const CompileOptions& options, const DecodeArguments& arguments);
+
 }  // namespace rankone

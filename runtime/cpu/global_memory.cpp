@@ -158,7 +158,7 @@ std::string GlobalMemory::place_name(const GlobalFinding& finding) const {
   std::iota(order.begin(), order.end(), std::size_t{0});
   std::sort(order.begin(), order.end(),
             [&](std::size_t a, std::size_t b) { return std::abs(region.strides[a]) > std::abs(region.strides[b]); });
-  std::array<std::int64_t, 4> at{};
+  std::array<std::int64_t, max_rank> at{};
   std::int64_t left = finding.offset / region.element_bytes;
   for (const std::size_t i : order) {
     const std::int64_t stride = std::abs(region.strides[i]), size = region.sizes[i];

@@ -28,6 +28,7 @@ struct Arguments {
   long long tokens;               // T of a batch row
   long long sequences;            // N
   long long segment_tokens;       // of a segment, a multiple of the chunk; 0: all of a sequence
+  long long state_slots;          // P, of a pool of states
   unsigned long long vectorized;  // a bit for each port: base and strides are multiples of 16 bytes
   unsigned long long wide;        // a bit for each port of integers: they have 64 bits
   unsigned mapped;                // a bit for each of the maps that is there; none is needed

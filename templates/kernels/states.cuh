@@ -7,10 +7,38 @@
 
 namespace rankone {
 
-// Of a tensor whose states have slots: which slot a sequence's is in, less than 0 where it has none; strides in elements.
+// Of a tensor whose states have slots: which of the `count` slots a sequence's is in; no other number is one. Strides in
+// elements.
 struct StateSlots {
   const void* indices = nullptr;  // int
-  long long slot_stride = 0, head_stride = 0;
+  long long slot_stride = 0, head_stride = 0, count = 0;
+};
+
+// Neighbouring elements of a tensor in one access of 4, 8 or 16 bytes, at a multiple of that.
+template <class Type, int count> struct alignas(count * sizeof(Type)) Neighbours {
+  static constexpr bool has_pairs = sizeof(Type) == 2;
+  unsigned word[count * sizeof(Type) / 4];
+
+  RK_DEVICE void unpack(float (&elements)[count]) const {
+#pragma unroll
+    for (int i = 0; i < count; i += has_pairs ? 2 : 1) {
+      if constexpr (has_pairs)
+        Element<Type>::unpack(word[i / 2], elements[i], elements[i + 1]);
+      else
+        elements[i] = as_float(word[i]);
+    }
+  }
+  static RK_DEVICE Neighbours of(const float (&elements)[count]) {
+    Neighbours packed;
+#pragma unroll
+    for (int i = 0; i < count; i += has_pairs ? 2 : 1) {
+      if constexpr (has_pairs)
+        packed.word[i / 2] = Element<Type>::pack(elements[i], elements[i + 1]);
+      else
+        packed.word[i] = as_bits(elements[i]);
+    }
+    return packed;
+  }
 };
 
 // `Held` is const void where states are only read.
@@ -33,7 +61,10 @@ template <class T, class Held> struct States {
   }
   RK_DEVICE bool exists(long long index) const {
     if (data == nullptr) return false;
-    if constexpr (has_slots) return slot(index) >= 0;
+    if constexpr (has_slots) {
+      const long long own = slot(index);
+      return own >= 0 && own < slots.count;
+    }
     return true;
   }
   RK_DEVICE float load(long long element) const {
@@ -41,6 +72,12 @@ template <class T, class Held> struct States {
   }
   RK_DEVICE void store(long long element, float value) const {
     global_store<Type>(global<Type>(data) + element, Element<Type>::from(value));
+  }
+  template <int count> RK_DEVICE Neighbours<Type, count> load_neighbours(long long element) const {
+    return global_load<Neighbours<Type, count>>(global<const Type>(data) + element);
+  }
+  template <int count> RK_DEVICE void store_neighbours(long long element, const float (&values)[count]) const {
+    global_store<Neighbours<Type, count>>(global<Type>(data) + element, Neighbours<Type, count>::of(values));
   }
 
  private:

@@ -1,80 +1,27 @@
 // SPDX-License-Identifier: MIT
 // The forward pass of the recurrent family (sm_80 and later), token by token: for everything that can be declared.
 //
-// A block walks one sequence, value head and tile of value columns with its part of the state in registers. For each
-// token its threads first turn what they have fetched of it into rows of keys and value columns in shared memory, two
-// tokens' in turn, and fetch the next one; then all update their elements of the state, and meet wherever a sum over keys
-// is wanted.
+// A block walks one sequence, value head and tile of value columns with its part of the state in registers.
 #pragma once
 
-#include "recurrent/register_matrix.cuh"
-#include "recurrent/token.cuh"
+#include "recurrent/walk.cuh"
 
 namespace rankone {
 
-// What has been read of the state becomes the output of a token.
-template <class T, class Gate>
-RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& arguments, const Work& work,
-                            long long index, int half) {
-  using Storage = typename T::Storage;
-  const TensorArgument& o = port<T>(arguments, T::Ports::o);
-  const Global<Storage> row = global<Storage>(o.data) + (work.batch * o.batch_stride +
-                                                         token_of<T>(work.start, work.length, index) * o.token_stride +
-                                                         work.head * o.head_stride);
-#pragma unroll
-  for (int i = 0; i < Tokens<T, Gate>::columns; ++i) {
-    const int column = thread_index() + i * T::threads;
-    if (column >= T::value_tile || !tokens.exists(column)) break;
-    RecurrentAt<T> at = tokens.at(index, tokens.now[i], 0, work.value_column + column);
-    at.value_value = tokens.now[i].value;
-    at.read_value = load_warp_sum<T>(half + T::layout.read, column) * arguments.scale;
-    float output = at.read_value;
-    if constexpr (T::has_output) output = Gate::output(at);
-    global_store<Storage>(row + (work.value_column + column), Element<Storage>::from(output));
-  }
-}
-
 template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Arguments& arguments) {
   using T = RecurrentTraits<Policy>;
-  constexpr RecurrentLayout layout = T::layout;
   Work work;
   place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), 1, work);
-  RegisterMatrix<T, Gate> state(arguments, work);
-  state.load_initial();
   Tokens<T, Gate> tokens(arguments, work);
   if (work.length > 0) tokens.fetch(0);
-#pragma unroll 1
-  for (long long index = 0; index < work.length; ++index) {
-    const int half = (index & 1) != 0 ? layout.half_bytes : 0, columns = half + state.first_column * 4;
-    tokens.evaluate(index, half);
-    if (index + 1 < work.length) tokens.fetch(index + 1);
-    sync_block();  // the token's rows and columns
-    const Columns value = load_columns(columns + layout.value);
-    Columns read;
-    if constexpr (T::reads_before) read = state.project(half + layout.query);
-    Columns erased;
-    if constexpr (T::has_erase_scale && T::erases_undecayed) erased = state.project(half + layout.erase_read);
-    state.decay(token_of<T>(work.position, work.length, index), half);
-    if constexpr (T::has_erase_scale) {
-      state.settle();
-      if constexpr (!T::erases_undecayed) erased = state.project(half + layout.erase_read);
-      store_warp_sums<T>(half + layout.erased, erased, state.first_column);
-      sync_block();  // what all keys hold of it
-      state.add(half + layout.erase_write, load_warp_sums<T>(half + layout.erased, state.first_column), -1.0f);
-    }
-    state.add(half + layout.key, value, 1.0f);
-    state.settle();
-    if constexpr (!T::reads_before) read = state.project(half + layout.query);
-    if constexpr (T::has_bonus) {
-      const float own = state.sum_row(half + layout.bonus);
-#pragma unroll
-      for (int i = 0; i < thread_columns; ++i) read.value[i] = multiply_add(own, value.value[i], read.value[i]);
-    }
-    store_warp_sums<T>(half + layout.read, read, state.first_column);
-    sync_block();  // what all keys have of the read
-    write_output<T, Gate>(tokens, arguments, work, index, half);
-  }
-  state.store_final();
+  RegisterMatrix<T, Gate> state(arguments, work);
+  const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
+  if (before.exists(work.sequence))
+    state.load(before, before.first(work.sequence, work.head), is_vectorized(arguments, T::Ports::initial_state) != 0);
+  walk_tokens(arguments, work, tokens, state, [](long long) {});
+  const States<T, void> after{port<T>(arguments, T::Ports::final_state).data, arguments.value_heads};
+  if (after.exists(work.sequence))
+    state.store(after, after.first(work.sequence, work.head), is_vectorized(arguments, T::Ports::final_state) != 0);
 }
 
 }  // namespace rankone

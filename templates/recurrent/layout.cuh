@@ -13,13 +13,14 @@ struct RecurrentSizes {
   int warps, key_dim, value_tile;
   int inputs;         // token inputs that the elements of a full decay read; 0: there is none
   bool reduces_keys;  // formulas have sums or maxima over keys
+  bool value_major;   // the caller's states have the keys of a value column side by side
 };
 
 // Offsets are bytes, within the half of a token where it says so: tokens take the two halves in turn.
 struct RecurrentLayout {
   int threads;
   int column_threads, row_threads;  // that share the value columns, and the keys of each
-  int thread_rows;                  // keys of a thread: every `row_threads`-th
+  int thread_rows, row_group;       // keys of a thread: every `row_threads`-th group of so many neighbours
   int rows;                         // keys, and as many more as make that even
   // Of a token, a float for each key.
   int query, key, decay, decay_low, erase_read, erase_write, bonus;
@@ -40,6 +41,7 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
   layout.column_threads = sizes.value_tile / thread_columns;
   layout.row_threads = layout.threads / layout.column_threads;
   layout.thread_rows = (sizes.key_dim + layout.row_threads - 1) / layout.row_threads;
+  layout.row_group = !sizes.value_major || layout.thread_rows % 2 != 0 ? 1 : layout.thread_rows % 4 != 0 ? 2 : 4;
   layout.rows = layout.thread_rows * layout.row_threads;
   int offset = 0;
   int* const of_keys[] = {&layout.query,      &layout.key,         &layout.decay, &layout.decay_low,

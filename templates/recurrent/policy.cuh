@@ -11,8 +11,8 @@ namespace rankone {
 template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   constexpr bool by_key = has_axis(Policy::decay_axes, key_axis), by_value = has_axis(Policy::decay_axes, value_axis);
   constexpr bool by_element = by_key && by_value && !Policy::decays_on_both_sides;
-  return {Policy::warps, Policy::key_dim, Policy::value_tile, by_element ? Policy::input_count : 0,
-          Policy::reduces_keys};
+  return {Policy::warps,        Policy::key_dim,          Policy::value_tile, by_element ? Policy::input_count : 0,
+          Policy::reduces_keys, Policy::value_major_state};
 }
 
 template <class Policy> struct RecurrentTraits : Policy {
@@ -27,8 +27,10 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr bool rows_decay =
       !decays_by_element && Policy::decay_axes != 0 && (!columns_decay || Policy::decays_on_both_sides);
   static constexpr bool reads_before = !reads_own<Policy>;
-  // Float32 outputs show what each of many additions to the state rounds away: each element keeps it.
-  static constexpr bool compensated = sizeof(typename Policy::Storage) == 4;
+  // Float32 outputs show what each of many additions to the state rounds away: each element keeps it. Those of a few tokens
+  // of decoding are rounded with the state, which goes back to its slot.
+  static constexpr bool compensated =
+      sizeof(typename Policy::Storage) == 4 && Policy::state_layout == StateLayout::dense;
   static_assert(!Policy::reduces_keys || layout.rows <= threads, "each key of a row has a thread of its own");
   static_assert(layout.column_threads <= warp_size, "a warp holds whole rows of the tile");
 };

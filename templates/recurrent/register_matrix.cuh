@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A block's part of the state: each thread holds four neighbouring value columns of every `row_threads`-th key.
+// A block's part of the state: each thread holds four neighbouring value columns of some keys.
 #pragma once
 
 #include "kernels/sequence.cuh"
@@ -32,45 +32,88 @@ template <class T, class Gate> struct RegisterMatrix {
   static constexpr int rows = layout.thread_rows;
   const Arguments& arguments;
   const Work& work;
-  int first_row, first_column;  // of the thread; the column in the tile
+  int row_thread, first_column;  // among those that share the keys; of the tile
   float values[rows][thread_columns] = {};
   float lost[T::compensated ? rows : 1][thread_columns] = {};  // to rounding
 
   RK_DEVICE RegisterMatrix(const Arguments& from, const Work& of)
-      : arguments(from), work(of), first_row(thread_index() / layout.column_threads),
+      : arguments(from), work(of), row_thread(thread_index() / layout.column_threads),
         first_column(thread_index() % layout.column_threads * thread_columns) {}
 
   RK_DEVICE bool has_row(int row) const { return layout.rows == T::key_dim || row < T::key_dim; }
+  RK_DEVICE bool has_column(int column) const {
+    return T::value_dim % T::value_tile == 0 || work.value_column + column < T::value_dim;
+  }
+  // The key of the thread's i-th row.
+  RK_DEVICE int key_of(int i) const {
+    constexpr int group = layout.row_group;
+    return (i / group * layout.row_threads + row_thread) * group + i % group;
+  }
   // Calls visit(key, i) for the thread's keys.
-  template <class Visit> static RK_DEVICE void for_each_row(int first, const Visit& visit) {
+  template <class Visit> RK_DEVICE void for_each_row(const Visit& visit) const {
 #pragma unroll
-    for (int i = 0; i < rows; ++i) visit(first + i * layout.row_threads, i);
+    for (int i = 0; i < rows; ++i) visit(key_of(i), i);
   }
 
-  // Calls visit(element of a state in the tensor, key's index, column's index) for those that there are.
-  template <class Tensor, class Visit> RK_DEVICE void for_each_element(const Tensor& states, const Visit& visit) const {
-    const long long first = states.first(work.sequence, work.head);
-    for_each_row(first_row, [&](int row, int i) {
-      if (!has_row(row)) return;
+  // Elements of the thread that stand side by side in the caller's states.
+  static constexpr int neighbours = T::value_major_state ? layout.row_group : thread_columns;
+  static constexpr bool has_vectors = neighbours > 1 &&
+                                      (T::value_major_state ? T::key_dim : T::value_dim) % neighbours == 0;
+  // Neighbours of the thread: the first one's place in a state, from the state's first element, and among the values.
+  struct Piece {
+    long long place;
+    int row, column;
+  };
+  template <int count, class Visit> RK_DEVICE void for_each_piece(const Visit& visit) const {
+    using Tensor = States<T, const void>;
 #pragma unroll
-      for (int j = 0; j < thread_columns; ++j) {
-        const int column = work.value_column + first_column + j;
-        if (column < T::value_dim)
-          visit(first + static_cast<long long>(row) * Tensor::key_step +
-                    static_cast<long long>(column) * Tensor::column_step,
-                i, j);
+    for (int n = 0; n < rows * thread_columns / count; ++n) {
+      const int i = T::value_major_state ? n / thread_columns * count : n * count / thread_columns,
+                j = T::value_major_state ? n % thread_columns : n * count % thread_columns;
+      const int row = key_of(i), column = first_column + j;
+      if (has_row(row) && has_column(column))
+        visit(n, Piece{static_cast<long long>(row) * Tensor::key_step +
+                           static_cast<long long>(work.value_column + column) * Tensor::column_step,
+                       i, j});
+    }
+  }
+  RK_DEVICE float& element_of(const Piece& piece, int i) {
+    return T::value_major_state ? values[piece.row + i][piece.column] : values[piece.row][piece.column + i];
+  }
+
+  // The block's part of the state whose first element is `first`. `aligned`: its rows start at multiples of 16 bytes.
+  template <class Tensor> RK_DEVICE void load(const Tensor& states, long long first, bool aligned) {
+    if constexpr (has_vectors) {
+      if (aligned) {
+        // All are under way before the first one is waited for.
+        Neighbours<typename Tensor::Type, neighbours> fetched[rows * thread_columns / neighbours];
+        for_each_piece<neighbours>([&](int n, const Piece& piece) {
+          fetched[n] = states.template load_neighbours<neighbours>(first + piece.place);
+        });
+        for_each_piece<neighbours>([&](int n, const Piece& piece) {
+          float elements[neighbours];
+          fetched[n].unpack(elements);
+#pragma unroll
+          for (int i = 0; i < neighbours; ++i) element_of(piece, i) = elements[i];
+        });
+        return;
       }
-    });
+    }
+    for_each_piece<1>([&](int, const Piece& piece) { element_of(piece, 0) = states.load(first + piece.place); });
   }
-  RK_DEVICE void load_initial() {
-    const States<T, const void> states{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
-    if (states.exists(work.sequence))
-      for_each_element(states, [&](long long element, int i, int j) { values[i][j] = states.load(element); });
-  }
-  RK_DEVICE void store_final() const {
-    const States<T, void> states{port<T>(arguments, T::Ports::final_state).data, arguments.value_heads};
-    if (states.exists(work.sequence))
-      for_each_element(states, [&](long long element, int i, int j) { states.store(element, values[i][j]); });
+  template <class Tensor> RK_DEVICE void store(const Tensor& states, long long first, bool aligned) {
+    if constexpr (has_vectors) {
+      if (aligned) {
+        for_each_piece<neighbours>([&](int, const Piece& piece) {
+          float elements[neighbours];
+#pragma unroll
+          for (int i = 0; i < neighbours; ++i) elements[i] = element_of(piece, i);
+          states.template store_neighbours<neighbours>(first + piece.place, elements);
+        });
+        return;
+      }
+    }
+    for_each_piece<1>([&](int, const Piece& piece) { states.store(first + piece.place, element_of(piece, 0)); });
   }
 
   // values *= the token's decays.
@@ -81,7 +124,7 @@ template <class T, class Gate> struct RegisterMatrix {
       high = load_columns(half + layout.value_decay + first_column * 4);
       low = load_columns(half + layout.value_decay_low + first_column * 4);
     }
-    for_each_row(first_row, [&](int row, int i) {
+    for_each_row([&](int row, int i) {
       if (!has_row(row)) return;
       Unrounded of_row{};
       if constexpr (T::rows_decay)
@@ -98,7 +141,7 @@ template <class T, class Gate> struct RegisterMatrix {
   // What each of the thread's columns has of the row of keys at `place`, over the thread's own.
   RK_DEVICE Columns project(int place) const {
     Columns sums;
-    for_each_row(first_row, [&](int row, int i) {
+    for_each_row([&](int row, int i) {
       if (!has_row(row)) return;
       const float key = shared_load<float>(place + row * 4);
 #pragma unroll
@@ -109,14 +152,14 @@ template <class T, class Gate> struct RegisterMatrix {
   // The thread's part of a row's sum.
   RK_DEVICE float sum_row(int place) const {
     float sum = 0.0f;
-    for_each_row(first_row, [&](int row, int) {
+    for_each_row([&](int row, int) {
       if (has_row(row)) sum += shared_load<float>(place + row * 4);
     });
     return sum;
   }
   // values += sign * keys^T columns
   RK_DEVICE void add(int place, const Columns& columns, float sign) {
-    for_each_row(first_row, [&](int row, int i) {
+    for_each_row([&](int row, int i) {
       if (!has_row(row)) return;
       const float key = sign * shared_load<float>(place + row * 4);
 #pragma unroll
@@ -129,7 +172,7 @@ template <class T, class Gate> struct RegisterMatrix {
   // What was lost so far goes where it still shows.
   RK_DEVICE void settle() {
     if constexpr (T::compensated) {
-      for_each_row(0, [&](int, int i) {
+      for_each_row([&](int, int i) {
 #pragma unroll
         for (int j = 0; j < thread_columns; ++j) {
           const float sum = values[i][j] + lost[i][j];

@@ -63,7 +63,7 @@ TEST(Emit, ContainsNoHostForms) {
 
 // What stands at namespace scope and is not inline has a name of the program's own, or none that others see.
 TEST(Emit, CanBeLinkedWithOthers) {
-  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
+  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode}) {
     const Program program = program_of(variants::gla, square_64, "sm_90a", pass);
     const std::string text = emit(program);
     EXPECT_TRUE(holds(text, " char " + program.name + "_manifest[]"));

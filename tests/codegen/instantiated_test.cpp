@@ -161,7 +161,7 @@ TEST(Instantiated, NoFunctionIsNeedless) {
                         each);
         std::set<std::string> seen;
         for (const auto& [kind, forward] : kinds)
-          for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
+          for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode}) {
             if (!why_not_admitted(variant, pass).empty()) continue;
             const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
             const std::string title = std::string(name_in(pass_names, pass)) + " " + to_string(schedule);

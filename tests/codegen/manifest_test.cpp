@@ -36,7 +36,7 @@ void expect_no_gaps(const Program& program) {
 }
 
 TEST(Manifest, DescribesTheArgumentStructWithoutGaps) {
-  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine})
+  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode})
     expect_no_gaps(program_of(variants::gla, {.key_dim = 64, .value_dim = 64}, "sm_90a", pass));
   for (const Family family : {Family::portable, Family::hopper}) {
     const Program program =

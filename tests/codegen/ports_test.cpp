@@ -86,6 +86,33 @@ TEST(Ports, KeepTheirSlots) {
   }
 }
 
+// What decoding takes beside a forward pass's tensors makes no other launch larger.
+TEST(Ports, OfDecodingHaveNoSlotInOtherLaunches) {
+  const std::vector<std::string> forward = names(slots(variants::linear, square_128, Pass::forward));
+  EXPECT_EQ(forward, (std::vector<std::string>{"q", "k", "v", "cu_seqlens", "start_positions", "initial_state", "o",
+                                               "final_state", "log_decay_total"}));
+  for (const Pass pass : {Pass::states, Pass::combine})
+    EXPECT_EQ(names(slots(variants::linear, square_128, pass)), forward);
+  EXPECT_EQ(names(slots(variants::linear, square_128, Pass::decode)),
+            (std::vector<std::string>{"q", "k", "v", "state_read", "state_write", "start_positions", "state", "o",
+                                      "token_states"}));
+}
+
+TEST(Ports, OfDecodingSayWhereStatesStand) {
+  const auto all = ports(variants::gla, {.state_dtype = dtype::bf16, .value_major_state = true}, Pass::decode);
+  const Port &state = *find_port(all, "state"), &q = *find_port(all, "q"), &kept = *find_port(all, "token_states");
+  EXPECT_EQ(state.axes, (AxisList{Axis::slots, Axis::value_heads, Axis::value, Axis::key}));
+  EXPECT_TRUE(state.updated && state.writable && state.in_slots && !state.optional);
+  EXPECT_EQ(state.type, dtype::bf16);
+  EXPECT_EQ(q.axes, (AxisList{Axis::sequences, Axis::tokens, Axis::heads, Axis::key}));
+  EXPECT_EQ(kept.axes, (AxisList{Axis::sequences, Axis::tokens, Axis::value_heads, Axis::value, Axis::key}));
+  EXPECT_TRUE(kept.optional && kept.contiguous && kept.type == dtype::bf16);
+  for (const char* list : {"state_read", "state_write"}) {
+    EXPECT_TRUE(accepts(*find_port(all, list), dtype::i32)) << list;
+    EXPECT_FALSE(accepts(*find_port(all, list), dtype::i64)) << list;
+  }
+}
+
 // An input of such a name would be two tensors of one name: what declarations refuse is all of the table's names.
 TEST(Ports, OfEveryVariantHaveNamesThatNoInputTakes) {
   for (const auto& [name, pass] : pass_names)
@@ -99,7 +126,7 @@ TEST(Ports, OfEveryVariantHaveNamesThatNoInputTakes) {
 
 // From its row alone a port comes into the emitted text, the C header and the manifest, each time with its place.
 TEST(Ports, FollowFromTheTable) {
-  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
+  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode}) {
     const Program program = program_of(variants::mamba2, square_128, "sm_90a", pass);
     const std::string text = emit(program), header = c_header(program);
     const nlohmann::json manifest = nlohmann::json::parse(manifest_json(program));

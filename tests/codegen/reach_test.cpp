@@ -165,7 +165,7 @@ TEST(Reach, EveryFunctionOfEveryTextIsCalled) {
         const CompileOptions options{.key_dim = 128, .value_dim = 128, .dtype = type};
         std::set<std::string> seen;
         for (const Schedule& forward : one_of_each_kind(variant, options, arch))
-          for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
+          for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode}) {
             if (!why_not_admitted(variant, pass).empty()) continue;
             const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
             const std::string title = std::string(name_in(pass_names, pass)) + " " + to_string(schedule);

@@ -94,7 +94,7 @@ std::string small_kernel(const Reading& reading, const char* state_type) {
          "  const int v = thread_index() % 16, head = thread_index() / 16;\n"
          "  const long long n = block_index();\n"
          "  const TensorArgument& slots = a.inputs[1];\n"
-         "  const StateSlots where{slots.data, slots.batch_stride, slots.head_stride};\n"
+         "  const StateSlots where{slots.data, slots.batch_stride, slots.head_stride, slots.token_stride};\n"
          "  const States<Small, const void> from{a.initial_state, a.value_heads, where};\n"
          "  const States<Small, void> to{a.final_state, a.value_heads, where};\n"
          "  float s[16] = {};\n"
@@ -130,6 +130,7 @@ TEST(Reading, StatesStandInSlots) {
     std::vector<Sequence> all(6);  // sequences of two heads
     std::vector<float> pool = drawn(4 * slot_stride, -1, 1, 7), q, k, v, g, o(6 * tokens * values);
     std::vector<int> slots{2, -1, 0};
+    constexpr long long count = 4;
     const std::vector<float> before = pool;
     for (std::size_t i = 0; i < all.size(); ++i) {
       Sequence& each = all[i];
@@ -156,7 +157,7 @@ TEST(Reading, StatesStandInSlots) {
     arguments.value = tensor(v, values);
     arguments.output = tensor(o, values);
     arguments.inputs[0] = tensor(g, 1);
-    arguments.inputs[1] = {slots.data(), slot_stride, 0, head_stride};
+    arguments.inputs[1] = {slots.data(), slot_stride, count, head_stride};
     arguments.inputs[2] = {all[0].bonus.data(), 0, 0, 0};
     arguments.initial_state = arguments.final_state = pool.data();
     arguments.tokens = tokens;
@@ -188,7 +189,7 @@ TEST(Reading, StatesMayBeOf16Bits) {
   arguments.query.data = arguments.key.data = one.data();
   arguments.value.data = v.data();
   arguments.inputs[0].data = g.data();
-  arguments.inputs[1] = {slots.data(), 0, 0, keys * values};
+  arguments.inputs[1] = {slots.data(), 0, 1, keys * values};
   arguments.inputs[2].data = one.data();
   arguments.output = {o.data(), 0, 0, values};
   arguments.initial_state = arguments.final_state = pool.data();

@@ -18,6 +18,7 @@ struct Skeleton {
   const char* name;
   const Variant* variant;
   Schedule schedule;
+  Pass pass = Pass::forward;
   friend void PrintTo(const Skeleton& s, std::ostream* out) { *out << s.name; }
 };
 
@@ -59,6 +60,8 @@ const Skeleton skeletons[] = {
     {"recurrent_bonus", &variants::rwkv6, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_erasure", &variants::kda, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_row_sums", &with_row_sums, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
+    {"decode", &variants::gla, {.family = Family::recurrent, .value_tile = 16, .warps = 2}, Pass::decode},
+    {"decode_erasure", &variants::kda, {.family = Family::recurrent, .value_tile = 16, .warps = 2}, Pass::decode},
     {"recurrent_elements", &variants::mamba1, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"key_derived", &variants::hgrn2, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 4, .stages = 2}},
 };
@@ -69,9 +72,15 @@ class Sync : public testing::TestWithParam<Skeleton> {
   std::string run_without(int line, dtype type, std::uint64_t seed, std::set<int>& visited) {
     const Skeleton& s = GetParam();
     CompileOptions options{.key_dim = 32, .value_dim = 32, .dtype = type};
-    Problem problem = random_problem(
-        *s.variant, options, {.batch = 1, .tokens = 105, .heads = 1, .value_heads = 1, .key_dim = 32, .value_dim = 32},
-        {.seed = seed});
+    const bool decodes = s.pass == Pass::decode;
+    Problem problem = random_problem(*s.variant, options,
+                                     {.batch = decodes ? 4 : 1,
+                                      .tokens = decodes ? 8 : 105,
+                                      .heads = 1,
+                                      .value_heads = 1,
+                                      .key_dim = 32,
+                                      .value_dim = 32},
+                                     {.seed = seed, .pass = s.pass});
     EmulationOptions emulation{.seed = seed, .dropped_line = line};
     emulation.on_report = [&](const EmulationReport& report) {
       visited.insert(report.visited_lines.begin(), report.visited_lines.end());
@@ -88,9 +97,9 @@ class Sync : public testing::TestWithParam<Skeleton> {
   }
   std::string text(dtype type) {
     const Skeleton& s = GetParam();
-    return compile_schedule(*s.variant, {.key_dim = 32, .value_dim = 32, .dtype = type}, {s.schedule, "pinned"},
-                            cpu_device(1))
-        .source();
+    const Operator op = compile_schedule(*s.variant, {.key_dim = 32, .value_dim = 32, .dtype = type},
+                                         {s.schedule, "pinned"}, cpu_device(1));
+    return s.pass == Pass::decode ? impl_of(op).decode().text() : op.source();
   }
 };
 

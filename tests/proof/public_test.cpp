@@ -53,6 +53,20 @@ TEST(Check, JudgesEveryOutput) {
   }
 }
 
+TEST(Check, JudgesDecoding) {
+  const Operator op = compile(weak, {.key_dim = 16, .value_dim = 16}, Device::cpu());
+  const CheckReport report = check(op, {.shape = {.batch = 4, .tokens = 2}, .pass = Pass::decode});
+  EXPECT_TRUE(report.ok);
+  ASSERT_EQ(report.tensors.size(), 3u);
+  EXPECT_EQ(report.tensors[0].name, "state");
+  EXPECT_EQ(report.tensors[1].name, "o");
+  EXPECT_EQ(report.tensors[2].name, "token_states");
+  for (const TensorError& each : report.tensors) EXPECT_GT(each.relative_error, 0) << each.name;
+  EXPECT_NE(refusal([&] { check(op, {.shape = {.batch = 4, .tokens = 9}, .pass = Pass::decode}); }).find("T=9"),
+            std::string::npos);
+  EXPECT_NE(refusal([&] { check(op, {.pass = Pass::combine}); }).find("forward or decode"), std::string::npos);
+}
+
 TEST(Check, RefusesShapesThatAreNotDrawn) {
   const Operator op = compile(weak, {.key_dim = 16, .value_dim = 16}, Device::cpu());
   for (const Shape& shape :

@@ -133,7 +133,7 @@ TEST_F(Refusals, MembersThatNobodySetRightly) {
   for (const int rank : {-1, 9})
     EXPECT_NE(after([&](ForwardArguments& a) {
                 a.k.rank = rank;
-              }).find("given " + std::to_string(rank) + "; accepted: 0 to 4"),
+              }).find("given " + std::to_string(rank) + "; accepted: 0 to 5"),
               std::string::npos);
   EXPECT_NE(after([&](ForwardArguments& a) { a.k.type = static_cast<dtype>(99); }).find("no element type"),
             std::string::npos);

@@ -90,12 +90,13 @@ TEST_F(Exported, ComesBackAsTheSameOperator) {
 // Every configuration that is fixed when a kernel is compiled.
 TEST_F(Exported, ManifestsSayAllThatAProgramIsMadeOf) {
   CompileOptions plain{.key_dim = 64, .value_dim = 64}, other = plain, pinned = plain, wide = plain;
-  other.dtype = dtype::f32, other.precision = Precision::f32, other.value_major_state = true;
+  other.dtype = dtype::f32, other.precision = Precision::f32, other.state_dtype = dtype::bf16;
+  other.value_major_state = true;
   pinned.pins.level = Level::segment;
   for (const char* name : {"linear", "retnet", "mamba2", "gla_sigmoid", "hgrn2", "lightning"})
     for (const CompileOptions& options : {plain, other})
       for (const char* arch : {"sm_80", "sm_90a"})
-        for (const Pass pass : {Pass::forward, Pass::states, Pass::combine}) {
+        for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode}) {
           const Program program = program_of(variant_named(name), options, arch, pass);
           const Program again = read_manifest(manifest_json(program), "test").program;
           EXPECT_EQ(again.name, program.name);
@@ -122,11 +123,12 @@ TEST_F(Exported, AGpuTakesTheCubinAndCompilesNothing) {
 
 TEST_F(Exported, OtherPassesBesideItAreFound) {
   const CompileOptions options{.key_dim = 64, .value_dim = 64};
-  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine})
+  for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode})
     put(program_of(variants::gla, options, "sm_90a", pass));
   const auto device = std::make_shared<test::Recorder>();
   const Operator op = load_exported(folder, make_device(device));
   op.prepare_states();
+  op.prepare_decode();
   EXPECT_EQ(device->compiled, 0);
 }
 

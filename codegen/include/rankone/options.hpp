@@ -19,10 +19,11 @@ enum class Precision : unsigned char { tf32, f32 };
 
 // What one emitted text serves; texts are apart so that nobody waits for kernels that are not used.
 enum class Pass : unsigned char {
-  forward,  // reads q, k, v and gates, writes o and the final state
-  states,   // the state-only pass
-  combine,  // joins the states of two spans
-  backward  // reads what forward read and the slopes of what it wrote, writes gradients
+  forward,   // reads q, k, v and gates, writes o and the final state
+  states,    // the state-only pass
+  combine,   // joins the states of two spans
+  backward,  // reads what forward read and the slopes of what it wrote, writes gradients
+  decode     // a few tokens of each row, from and to slots of a pool of states
 };
 
 // What is fixed when a kernel is compiled. B, T, N, H, HV and strides stay free.
@@ -33,8 +34,9 @@ struct CompileOptions {
   // Of gates (default: dtype) and parameters (default: f32).
   std::vector<std::pair<std::string, rankone::dtype>> input_types{};
   Precision precision = Precision::tf32;
-  bool value_major_state = false;  // states are [N, HV, V, K] instead of [N, HV, K, V]
-  Pins pins{};                     // of the schedule; the rest is left to the tuned database, or else to the default
+  rankone::dtype state_dtype = rankone::dtype::f32;  // of states that calls take and give: f32, bf16 or f16
+  bool value_major_state = false;                    // states are [N, HV, V, K] instead of [N, HV, K, V]
+  Pins pins{};         // of the schedule; the rest is left to the tuned database, or else to the default
   std::string arch{};  // "sm_80" ... "sm_120a"; empty: the device's own. "sm_90" has the portable family alone
 };
 

@@ -26,12 +26,13 @@ struct OperatorAccess;
 struct TensorInfo {
   std::string name;                  // "q", "x", "final_state", ...
   std::string role;                  // "input", "gate", "parameter", "state", "packing", "index", "output", "gradient"
-  std::vector<std::string> axes;     // outermost first: "B", "T", "H", "HV", "K", "V", "N", "N+1"
+  std::vector<std::string> axes;     // outermost first: "B", "T", "H", "HV", "K", "V", "N", "N+1", "P"
   rankone::dtype type = dtype::f32;  // of cu_seqlens i32 serves, too
   // Bytes that the base and all strides but the last are multiples of where the fast path is to be taken; those of an
   // element always serve.
   std::size_t alignment = 1;
   bool contiguous = false;  // without gaps; else all strides but the last dimension's are free
+  bool in_slots = false;    // contiguous, but for the stride of the first dimension
   bool writable = false;
   bool updated = false;  // writable, and read before
   bool optional = false;
@@ -39,7 +40,8 @@ struct TensorInfo {
 
 // A call that was checked and laid out once, to be launched again and again, from any thread. It keeps the kernels, but
 // no tensor: memory, sizes and strides have to stay as they were bound, and what the memory holds may change. On the CPU
-// device cu_seqlens are looked at when they are bound; kernels clamp them in any case.
+// device cu_seqlens and slots are looked at when they are bound; kernels clamp the ones and leave out the others that are none
+// in any case.
 // A default-constructed or moved-from one is empty: launch() throws Error(invalid_argument).
 class BoundCall {
  public:
@@ -81,9 +83,16 @@ class Operator {
   // a workspace of its own: workspace_bytes(shape, Pass::states). Throws as forward() and prepare_states() do.
   void states(const ForwardArguments& arguments, const Tensor& log_decay_total, void* stream = nullptr) const;
   // state := exp(log_decay_total) * earlier + state, exactly as if the two spans had been one. `state` and `earlier` are
-  // [N, HV, K, V] float32, `log_decay_total` is what states() gave for the span of `state`; tensors() and errors call
+  // [N, HV, K, V] of state_dtype, `log_decay_total` is what states() gave for the span of `state`; tensors() and errors call
   // them final_state, initial_state and log_decay_total. Throws as states() does.
   void combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream = nullptr) const;
+
+  // A few tokens of each of N rows, which go on from states in the slots of a pool, and leave there the states behind them.
+  // It takes no workspace. Throws as forward() and prepare_decode() do, and Error(unsupported) where the variant walks its
+  // tokens in reverse.
+  void decode(const DecodeArguments& arguments, void* stream = nullptr) const;
+  // Builds and loads what decode() uses, as prepare_states() does for states().
+  void prepare_decode() const;
 
   // The same calls, bound: everything is checked here, tensor maps are made, and launch() only launches. Throw what the
   // calls throw before they launch.
@@ -91,6 +100,7 @@ class Operator {
   BoundCall bind_backward(const BackwardArguments& arguments) const;
   BoundCall bind_states(const ForwardArguments& arguments, const Tensor& log_decay_total) const;
   BoundCall bind_combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier) const;
+  BoundCall bind_decode(const DecodeArguments& arguments) const;
 
   // Whether this operator has the pass; one that it has is built when it is first used.
   bool supports(Pass pass) const;

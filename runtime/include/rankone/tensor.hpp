@@ -18,7 +18,7 @@
 
 namespace rankone {
 
-inline constexpr int max_rank = 4;
+inline constexpr int max_rank = 5;
 
 // Sizes or strides, outermost first: {B, T, H, K}, or any span, array or vector of std::int64_t. It keeps nothing: what
 // it was made from has to last as long as the call that it is given to.
@@ -51,7 +51,7 @@ template <class T>
 concept Element = element_type<std::remove_const_t<T>>
 != static_cast<dtype>(255) && size_of(element_type<std::remove_const_t<T>>) == sizeof(T);
 
-// Memory that stays the caller's, in the device that the call runs on: at most 4 dimensions, no dimensions are a scalar.
+// Memory that stays the caller's, in the device that the call runs on: at most 5 dimensions, no dimensions are a scalar.
 // Without strides it is contiguous and row-major. All that make one throw Error(invalid_argument) for more dimensions,
 // or another number of strides than of sizes; whether it fits a call, the call says.
 struct Tensor {
@@ -106,12 +106,12 @@ struct ForwardArguments {
   std::vector<NamedTensor> inputs{};   // the variant's token inputs and parameters, by name
   std::vector<NamedScalar> scalars{};  // the variant's named scalars, all of them
   double scale = 0;                    // of the read; 0: the variant's own, or else K^-0.5
-  Tensor initial_state{};              // [N, HV, K, V] float32; absent: zeros
+  Tensor initial_state{};              // [N, HV, K, V] of state_dtype; absent: zeros
   Tensor cu_seqlens{};                 // int32 or int64 [N + 1], from 0 to T, on the device; then B = 1
   // int64 [N], on the device: position() of each sequence's first token, from 0 to 2^62; absent: 0. The CPU device looks.
   Tensor start_positions{};
   Tensor o{};                        // [B, T, HV, V], written
-  Tensor final_state{};              // [N, HV, K, V] float32, written where it is given
+  Tensor final_state{};              // [N, HV, K, V] of state_dtype, written where it is given
   std::span<std::byte> workspace{};  // on the device, 16-byte aligned, at least workspace_bytes(...); contents are free
 };
 
@@ -127,11 +127,30 @@ struct BackwardArguments {
   Tensor cu_seqlens{};
   Tensor start_positions{};
   Tensor do_{};                          // [B, T, HV, V], of o; sentences and files call it do
-  Tensor dfinal_state{};                 // [N, HV, K, V] float32, of final_state; absent: zeros
+  Tensor dfinal_state{};                 // [N, HV, K, V] of state_dtype, of final_state; absent: zeros
   Tensor dq{}, dk{}, dv{};               // written where they are given; there is a dk where the variant reads k
   std::vector<NamedTensor> gradients{};  // of the token inputs and parameters: "dx" is that of "x"
-  Tensor dinitial_state{};               // [N, HV, K, V] float32, that of zeros where there was no initial state
+  Tensor dinitial_state{};               // [N, HV, K, V] of state_dtype, that of zeros where there was no initial state
   std::span<std::byte> workspace{};      // at least workspace_bytes(..., Pass::backward)
+};
+
+// Everything that decoding reads and writes: N rows, each with T tokens that follow what its state has seen. Strides as
+// above, but for `state`, whose slots may stand at any stride, each without gaps.
+struct DecodeArguments {
+  Tensor q{}, k{}, v{};                // [N, T, H, K], [N, T, H, K], [N, T, HV, V]; T from 1 to 8
+  std::vector<NamedTensor> inputs{};   // the variant's token inputs and parameters, by name
+  std::vector<NamedScalar> scalars{};  // the variant's named scalars, all of them
+  double scale = 0;                    // of the read; 0: the variant's own, or else K^-0.5
+  Tensor state{};                      // [P, HV, K, V] of state_dtype, a pool of slots, updated in place
+  // int32 [N], on the device: the slots that each row's state is read from and written to, the same one or not. Where either
+  // is -1 the row does nothing: none of its outputs changes. A slot that a row writes no other may read or write. The CPU
+  // device refuses what breaks this; on a GPU a number that is no slot counts as -1.
+  Tensor state_read{}, state_write{};
+  Tensor
+      start_positions{};  // int64 [N], on the device: position() of each row's first token, where the variant reads it
+  Tensor o{};             // [N, T, HV, V], written
+  Tensor token_states{};  // [N, T, HV, K, V] of state_dtype: the state after each token, written where it is given
+  std::span<std::byte> workspace{};  // none is needed: workspace_bytes(shape, Pass::decode) is 0
 };
 
 }  // namespace rankone

@@ -52,23 +52,10 @@ constexpr Verdict check_name(std::string_view name) {
   if (!is_identifier(name))
     return RANKONE_REFUSED("a name starts with a letter; letters, digits and underscores follow",
                            "such as x or dt_bias", name);
-  constexpr std::string_view taken[] = {"q",
-                                        "k",
-                                        "v",
-                                        "o",
-                                        "dq",
-                                        "dk",
-                                        "dv",
-                                        "do",
-                                        "scale",
-                                        "cu_seqlens",
-                                        "cu_seqlens_k",
-                                        "start_positions",
-                                        "workspace",
-                                        "state",
-                                        "state_read",
-                                        "state_write",
-                                        "log_decay_total"};
+  constexpr std::string_view taken[] = {
+      "q",         "k",     "v",          "o",           "dq",           "dk",
+      "dv",        "do",    "scale",      "cu_seqlens",  "cu_seqlens_k", "start_positions",
+      "workspace", "state", "state_read", "state_write", "token_states", "log_decay_total"};
   constexpr std::string_view prefixes[] = {"initial_state", "final_state", "dinitial_state", "dfinal_state"};
   bool clashes = std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
   for (const std::string_view prefix : prefixes) clashes |= name.starts_with(prefix);

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+// Decoding in float64: the recurrence over each row, token by token, from its slot.
+#include <cstddef>
+#include <vector>
+
+#include <rankone/dsl/validate.hpp>
+
+#include "codegen/ports.hpp"
+#include "codegen/program.hpp"
+#include "proof/oracle/oracle.hpp"
+#include "runtime/convert.hpp"
+#include "runtime/tensor_check.hpp"
+
+namespace rankone {
+namespace {
+
+// One index of a dimension, which then has the size 1.
+Tensor part_of(Tensor tensor, std::size_t dimension, std::int64_t index) {
+  const std::int64_t elements = index * tensor.strides[dimension];
+  tensor.data = static_cast<std::byte*>(tensor.data) + elements * static_cast<std::int64_t>(size_of(tensor.type));
+  tensor.shape[dimension] = 1;
+  return tensor;
+}
+
+// Between two tensors of one shape, the last three dimensions alone.
+void copy_state(const Tensor& from, const Tensor& to) {
+  const auto rank = static_cast<std::size_t>(from.rank), skipped = static_cast<std::size_t>(to.rank) - rank;
+  for (std::int64_t head = 0; head < from.shape[rank - 3]; ++head)
+    for (std::int64_t i = 0; i < from.shape[rank - 2]; ++i)
+      for (std::int64_t j = 0; j < from.shape[rank - 1]; ++j) {
+        const auto place = [&](const Tensor& tensor, std::size_t first) {
+          return head * tensor.strides[first] + i * tensor.strides[first + 1] + j * tensor.strides[first + 2];
+        };
+        store(to.data, to.type, place(to, rank + skipped - 3), load(from.data, from.type, place(from, rank - 3)));
+      }
+}
+
+class RowDecoder {
+ public:
+  RowDecoder(const Variant& variant, const CompileOptions& options, const DecodeArguments& given)
+      : variant_(variant), options_(options), given_(given), gates_(ports_of(ports(variant, options), PortRole::gate)) {
+    const Tensor& pool = given.state;
+    state_.resize(static_cast<std::size_t>(pool.shape[1] * pool.shape[2] * pool.shape[3]));
+    held_ = Tensor(state_.data(), dtype::f64, {1, pool.shape[1], pool.shape[2], pool.shape[3]});
+  }
+
+  void run(std::int64_t row, std::int64_t from, std::int64_t to) {
+    copy_state(part_of(given_.state, 0, from), held_);
+    for (std::int64_t token = 0; token < given_.q.shape[1]; ++token) {
+      step(row, token);
+      if (given_.token_states) copy_state(held_, part_of(part_of(given_.token_states, 0, row), 1, token));
+    }
+    copy_state(held_, part_of(given_.state, 0, to));
+  }
+
+ private:
+  void step(std::int64_t row, std::int64_t token) {
+    const auto at = [&](const Tensor& tensor) { return tensor ? part_of(part_of(tensor, 0, row), 1, token) : tensor; };
+    ForwardArguments arguments{.q = at(given_.q),
+                               .k = at(given_.k),
+                               .v = at(given_.v),
+                               .inputs = given_.inputs,
+                               .scalars = given_.scalars,
+                               .scale = given_.scale,
+                               .initial_state = held_,
+                               .o = at(given_.o),
+                               .final_state = held_};
+    for (NamedTensor& each : arguments.inputs)
+      if (find_port(gates_, each.name) != nullptr) each.tensor = at(each.tensor);
+    std::int64_t position = token;
+    if (given_.start_positions) position += integer_at(given_.start_positions, row);
+    arguments.start_positions = Tensor(&position, dtype::i64, {1});
+    oracle_forward(variant_, options_, arguments);
+  }
+
+  const Variant& variant_;
+  const CompileOptions& options_;
+  const DecodeArguments& given_;
+  std::vector<Port> gates_;
+  std::vector<double> state_;
+  Tensor held_;
+};
+
+}  // namespace
+
+void oracle_decode(const Variant& variant, const CompileOptions& options, const DecodeArguments& arguments) {
+  validate(variant);
+  require_admitted(variant, Pass::decode);
+  const RowSlots rows{arguments.state_read, arguments.state_write};
+  check_row_slots(rows, arguments.state.shape[0], variant.name.view());
+  RowDecoder decoder(variant, options, arguments);
+  for (std::int64_t row = 0; row < arguments.q.shape[0]; ++row)
+    if (!rows.is_idle(row)) decoder.run(row, integer_at(rows.read, row), integer_at(rows.write, row));
+}
+
+}  // namespace rankone

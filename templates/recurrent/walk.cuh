@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+// The recurrence over a block's tokens, one by one.
+//
+// For each token the threads first turn what they have fetched of it into rows of keys and value columns in shared
+// memory, two tokens' in turn, and fetch the next one; then all update their elements of the state, and meet wherever a
+// sum over keys is wanted.
+#pragma once
+
+#include "recurrent/register_matrix.cuh"
+#include "recurrent/token.cuh"
+
+namespace rankone {
+
+// What has been read of the state becomes the output of a token.
+template <class T, class Gate>
+RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& arguments, const Work& work,
+                            long long index, int half) {
+  using Storage = typename T::Storage;
+  const TensorArgument& o = port<T>(arguments, T::Ports::o);
+  const Global<Storage> row = global<Storage>(o.data) + (work.batch * o.batch_stride +
+                                                         token_of<T>(work.start, work.length, index) * o.token_stride +
+                                                         work.head * o.head_stride);
+#pragma unroll
+  for (int i = 0; i < Tokens<T, Gate>::columns; ++i) {
+    const int column = thread_index() + i * T::threads;
+    if (column >= T::value_tile || !tokens.exists(column)) break;
+    RecurrentAt<T> at = tokens.at(index, tokens.now[i], 0, work.value_column + column);
+    at.value_value = tokens.now[i].value;
+    at.read_value = load_warp_sum<T>(half + T::layout.read, column) * arguments.scale;
+    float output = at.read_value;
+    if constexpr (T::has_output) output = Gate::output(at);
+    global_store<Storage>(row + (work.value_column + column), Element<Storage>::from(output));
+  }
+}
+
+// All tokens, of which the first has been fetched. Calls updated(index) when the state holds a token.
+template <class T, class Gate, class Updated>
+RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<T, Gate>& tokens,
+                           RegisterMatrix<T, Gate>& state, const Updated& updated) {
+  constexpr RecurrentLayout layout = T::layout;
+#pragma unroll 1
+  for (long long index = 0; index < work.length; ++index) {
+    const int half = (index & 1) != 0 ? layout.half_bytes : 0, columns = half + state.first_column * 4;
+    tokens.evaluate(index, half);
+    if (index + 1 < work.length) tokens.fetch(index + 1);
+    sync_block();  // the token's rows and columns
+    const Columns value = load_columns(columns + layout.value);
+    Columns read;
+    if constexpr (T::reads_before) read = state.project(half + layout.query);
+    Columns erased;
+    if constexpr (T::has_erase_scale && T::erases_undecayed) erased = state.project(half + layout.erase_read);
+    state.decay(token_of<T>(work.position, work.length, index), half);
+    if constexpr (T::has_erase_scale) {
+      state.settle();
+      if constexpr (!T::erases_undecayed) erased = state.project(half + layout.erase_read);
+      store_warp_sums<T>(half + layout.erased, erased, state.first_column);
+      sync_block();  // what all keys hold of it
+      state.add(half + layout.erase_write, load_warp_sums<T>(half + layout.erased, state.first_column), -1.0f);
+    }
+    state.add(half + layout.key, value, 1.0f);
+    state.settle();
+    updated(index);
+    if constexpr (!T::reads_before) read = state.project(half + layout.query);
+    if constexpr (T::has_bonus) {
+      const float own = state.sum_row(half + layout.bonus);
+#pragma unroll
+      for (int i = 0; i < thread_columns; ++i) read.value[i] = multiply_add(own, value.value[i], read.value[i]);
+    }
+    store_warp_sums<T>(half + layout.read, read, state.first_column);
+    sync_block();  // what all keys have of the read
+    write_output<T, Gate>(tokens, arguments, work, index, half);
+  }
+}
+
+}  // namespace rankone
