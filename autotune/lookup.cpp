@@ -54,8 +54,8 @@ ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& opt
 ChosenSchedule chosen_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                           const ChosenSchedule& forward) {
   const Schedule schedule = schedule_for(pass, variant, options, arch, forward.schedule);
-  if (pass != Pass::decode) return {schedule, forward.origin};
-  return {schedule, options.pins != Pins{} ? "pinned" : "default"};
+  if (pass != Pass::decode && pass != Pass::backward) return {schedule, forward.origin};
+  return {schedule, pass == Pass::decode && options.pins != Pins{} ? "pinned" : "default"};
 }
 
 }  // namespace rankone

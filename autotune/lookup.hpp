@@ -30,7 +30,7 @@ std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOpt
 ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
                                std::string_view arch, const std::optional<Shape>& expected);
 
-// That of a pass beside the forward pass it was chosen for; none of decoding is tuned.
+// That of a pass beside the forward pass it was chosen for; none of decoding or of backward is tuned.
 ChosenSchedule chosen_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                           const ChosenSchedule& forward);
 

@@ -27,6 +27,19 @@ constexpr Limits all_limits[] = {
     {dtype::f32, Precision::f32, 22, 4.6e-7, 3e-7},     // 3.7e-7, 2.4e-7
 };
 
+// Of gradients, which are summed up in float32 whatever q, k and v are: what each one's own type costs.
+struct GradientLimit {
+  dtype type;
+  double limit;
+};
+constexpr GradientLimit gradient_limits[] = {{dtype::bf16, 6e-3}, {dtype::f16, 8e-4}, {dtype::f32, 2e-5}};
+
+// The gradient of this name; null: the tensor is none.
+const Port* find_gradient(const std::vector<Port>& ports, std::string_view tensor) {
+  const Port* const port = find_port(ports, tensor);
+  return port != nullptr && port->role == PortRole::gradient ? port : nullptr;
+}
+
 const Limits& limits_of(const CompileOptions& options) {
   return *std::ranges::find_if(all_limits, [&](const Limits& each) {
     return each.type == options.dtype && (each.type != dtype::f32 || each.precision == options.precision);
@@ -88,6 +101,9 @@ double state_rounding(const Problem& problem) {
 }  // namespace
 
 double error_bound(const Problem& problem, std::string_view tensor, bool on_tensor_cores) {
+  const std::vector<Port> written = written_ports(problem);
+  if (const Port* const gradient = find_gradient(written, tensor))
+    return std::ranges::find(gradient_limits, gradient->type, &GradientLimit::type)->limit;
   const Limits& limits = limits_of(problem.options);
   const Roundings roundings = roundings_of(problem.variant);
   const bool output = tensor == "o";
@@ -111,7 +127,9 @@ double independent_elements(const Problem& problem, std::string_view tensor, dou
   const Dims& dims = problem.dims;
   const std::int64_t tokens =
       std::max<std::int64_t>(dims.batch * dims.tokens / std::max<std::int64_t>(dims.sequences, 1), 1);
-  const bool output = tensor == "o";
+  const std::vector<Port> written = written_ports(problem);
+  const Port* const gradient = find_gradient(written, tensor);
+  const bool output = tensor == "o" || (gradient != nullptr && gradient->axes.has(Axis::tokens));
   if (problem.inputs == Inputs::equal) return output ? static_cast<double>(tokens) / tokens_of_chunk : 1;
   return effective_rows * static_cast<double>(std::min(dims.value_dim, output ? tokens * dims.key_dim : tokens));
 }

@@ -23,9 +23,9 @@ double badness(const TensorError& error) {
 }  // namespace
 
 CheckReport check(const Operator& op, const CheckOptions& options) {
-  if (options.pass != Pass::forward && options.pass != Pass::decode)
+  if (options.pass != Pass::forward && options.pass != Pass::backward && options.pass != Pass::decode)
     throw Error(ErrorCode::unsupported, "there is no check of this pass",
-                std::string(name_in(pass_names, options.pass)), "forward or decode", "check");
+                std::string(name_in(pass_names, options.pass)), "forward, backward or decode", "check");
   require_admitted(op.variant(), options.pass);
   const Dims dims = drawn_dims(op.options(), options.shape, "check");
   CheckReport report{.ok = true};

@@ -46,35 +46,40 @@ Launch::Launch(const Operator& op, const Problem& problem, bool want_optional_ou
     if (const Port* const port = find_port(all, tensor.name); port != nullptr && port->updated) {
       HostTensor layout = tensor;
       layout.bytes.clear();
-      add_output(std::move(layout), tensor.bytes.size(), tensor.bytes);
+      add_output(std::move(layout), port->role, tensor.bytes.size(), tensor.bytes);
       continue;
     }
     const DeviceBuffer& buffer = buffers_.emplace_back(device, tensor.bytes.size());
     device.upload(buffer.data(), tensor.bytes.data(), tensor.bytes.size());
-    bind(tensor.name, tensor.at(buffer.data()));
+    bind(tensor.name, PortRole::input, tensor.at(buffer.data()));
   }
-  for (const Port& port : ports_of(all, PortRole::output)) {
-    if (port.optional && !want_optional_outputs) continue;
+  for (const Port& port : all) {
+    if (port.role != PortRole::output && port.role != PortRole::gradient) continue;
+    if (port.optional && port.role == PortRole::output && !want_optional_outputs) continue;
     HostTensor layout{.name = port.name, .type = port.type, .shape = sizes_of(port.axes, problem.dims), .bytes = {}};
     const std::size_t bytes = static_cast<std::size_t>(product(layout.shape)) * size_of(port.type);
-    add_output(std::move(layout), bytes, {});
+    add_output(std::move(layout), port.role, bytes, {});
   }
-  if (!arguments_.cu_seqlens) shape_.sequences = 0;
-  arguments_.scalars = decode_.scalars = problem.scalars;
-  arguments_.scale = decode_.scale = problem.scale;
+  if (!arguments_.cu_seqlens && !backward_.cu_seqlens) shape_.sequences = 0;
+  arguments_.scalars = backward_.scalars = decode_.scalars = problem.scalars;
+  arguments_.scale = backward_.scale = decode_.scale = problem.scale;
   use(op);
 }
 
-void Launch::bind(const std::string& name, const Tensor& tensor) {
-  if (pass_ == Pass::decode)
+void Launch::bind(const std::string& name, PortRole role, const Tensor& tensor) {
+  if (role == PortRole::gradient)
+    bind_gradient(backward_, name, tensor);
+  else if (pass_ == Pass::backward)
+    bind_tensor(backward_, name, tensor);
+  else if (pass_ == Pass::decode)
     bind_tensor(decode_, name, tensor);
   else
     bind_tensor(arguments_, name, tensor);
 }
 
-void Launch::add_output(HostTensor layout, std::size_t bytes, std::vector<std::byte> before) {
+void Launch::add_output(HostTensor layout, PortRole role, std::size_t bytes, std::vector<std::byte> before) {
   const DeviceBuffer& buffer = buffers_.emplace_back(op_.device(), bytes + 2 * fence);
-  bind(layout.name, layout.at(static_cast<std::byte*>(buffer.data()) + fence));
+  bind(layout.name, role, layout.at(static_cast<std::byte*>(buffer.data()) + fence));
   outputs_.push_back({std::move(layout), bytes, buffers_.size() - 1, std::move(before)});
   bytes_ += bytes;
 }
@@ -86,7 +91,7 @@ void Launch::use(const Operator& op) {
   workspace_.reset();
   if (bytes == 0) return;
   workspace_.emplace(op.device(), bytes);
-  arguments_.workspace = {static_cast<std::byte*>(workspace_->data()), bytes};
+  arguments_.workspace = backward_.workspace = {static_cast<std::byte*>(workspace_->data()), bytes};
 }
 
 void Launch::poison(std::byte with) {

@@ -39,6 +39,7 @@ class Launch {
   void poison(std::byte with = std::byte{0xFF});
   // Of a problem of that pass.
   void forward(void* stream = nullptr) const { op_.forward(arguments_, stream); }
+  void backward(void* stream = nullptr) const { op_.backward(backward_, stream); }
   void decode(void* stream = nullptr) const { op_.decode(decode_, stream); }
   std::vector<HostTensor> outputs()
       const;  // waits for them; throws Error(check_failed) where memory around them changed
@@ -51,12 +52,13 @@ class Launch {
     std::size_t buffer;
     std::vector<std::byte> before{};  // of what is updated
   };
-  void bind(const std::string& name, const Tensor& tensor);
-  void add_output(HostTensor layout, std::size_t bytes, std::vector<std::byte> before);
+  void bind(const std::string& name, PortRole role, const Tensor& tensor);
+  void add_output(HostTensor layout, PortRole role, std::size_t bytes, std::vector<std::byte> before);
 
   Operator op_;
   Pass pass_;
   ForwardArguments arguments_;
+  BackwardArguments backward_;
   DecodeArguments decode_;
   Shape shape_;
   std::vector<DeviceBuffer> buffers_;

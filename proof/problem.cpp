@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One forward call's inputs on the host: random ones for checks and timing, or those of a file.
+// One call's inputs on the host: random ones for checks and timing, or those of a file.
 #include "proof/problem.hpp"
 
 #include <algorithm>
@@ -107,6 +107,12 @@ RowSlots slots_of(Problem& problem) {
   return {problem.find("state_read")->view(), problem.find("state_write")->view()};
 }
 
+std::vector<Port> written_ports(const Problem& problem) {
+  std::vector<Port> all = ports(problem.variant, problem.options, problem.pass);
+  std::erase_if(all, [](const Port& port) { return !port.writable; });
+  return all;
+}
+
 namespace {
 
 bool is_packed(const RandomInputs& inputs) { return inputs.packed || !inputs.boundaries.empty(); }
@@ -208,8 +214,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
   std::uint64_t stream = 0;
   for (const Port& port : ports(variant, options, inputs.pass)) {
     ++stream;
-    if ((port.writable && !port.updated) || (port.role == PortRole::state && port.optional && !inputs.initial_state))
-      continue;
+    if ((port.writable && !port.updated) || (port.name == "initial_state" && !inputs.initial_state)) continue;
     const bool packing = port.role == PortRole::packing, integers = packing || port.role == PortRole::index;
     if (packing && !is_packed(inputs)) continue;
     const dtype type = !packing ? port.type : dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// One call's inputs on the host, of the forward pass or of decoding: random ones for checks and timing, or those of a file.
+// One call's inputs on the host: random ones for checks and timing, or those of a file.
 #pragma once
 
 #include <cstddef>
@@ -12,6 +12,7 @@
 #include <rankone/options.hpp>
 #include <rankone/tensor.hpp>
 
+#include "codegen/ports.hpp"
 #include "proof/dims.hpp"
 #include "proof/draw.hpp"
 #include "runtime/tensor_check.hpp"
@@ -65,6 +66,8 @@ bool is_drawable(const Variant& variant, const Dims& dims, const RandomInputs& i
 
 // Where a decode problem's rows have their states.
 RowSlots slots_of(Problem& problem);
+// What a problem's pass writes.
+std::vector<Port> written_ports(const Problem& problem);
 
 // Inputs drawn so that every log-decay is at most 0, as it has to be. With `packed`, dims.batch must be 1.
 Problem random_problem(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs);

@@ -9,6 +9,7 @@
 #include "proof/decode.hpp"
 #include "proof/launch.hpp"
 #include "proof/oracle/compare.hpp"
+#include "proof/oracle/gradients.hpp"
 #include "proof/oracle/oracle.hpp"
 #include "runtime/given_arguments.hpp"
 
@@ -19,17 +20,38 @@ std::uint64_t seed_of_draw(std::uint64_t seed, int draw) {
   return seed + static_cast<std::uint64_t>(draw) * step;
 }
 
-std::vector<HostTensor> reference_outputs(Problem& problem) {
-  if (problem.pass == Pass::decode) return decode_reference(problem);
-  ForwardArguments arguments{.scalars = problem.scalars, .scale = problem.scale};
+namespace {
+
+// `bind_output(arguments, name, tensor)`
+template <class Arguments, class BindOutput>
+std::vector<HostTensor> bind_all(Problem& problem, Arguments& arguments, const BindOutput& bind_output) {
+  arguments.scalars = problem.scalars;
+  arguments.scale = problem.scale;
   for (HostTensor& tensor : problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
   std::vector<HostTensor> results;
-  const std::vector<Port> outputs = ports_of(ports(problem.variant, problem.options), PortRole::output);
+  const std::vector<Port> outputs = written_ports(problem);
   results.reserve(outputs.size());  // the arguments point into them
   for (const Port& port : outputs) {
     HostTensor& tensor = results.emplace_back(make_tensor(port.name, dtype::f64, sizes_of(port.axes, problem.dims)));
-    bind_tensor(arguments, tensor.name, tensor.view());
+    bind_output(arguments, tensor.name, tensor.view());
   }
+  return results;
+}
+
+}  // namespace
+
+std::vector<HostTensor> reference_outputs(Problem& problem) {
+  if (problem.pass == Pass::decode) return decode_reference(problem);
+  if (problem.pass == Pass::backward) {
+    BackwardArguments arguments;
+    std::vector<HostTensor> results = bind_all(problem, arguments, bind_gradient);
+    oracle_backward(problem.variant, problem.options, arguments);
+    return results;
+  }
+  ForwardArguments arguments;
+  std::vector<HostTensor> results = bind_all(
+      problem, arguments,
+      [](ForwardArguments& to, const std::string& name, const Tensor& tensor) { bind_tensor(to, name, tensor); });
   oracle_forward(problem.variant, problem.options, arguments);
   return results;
 }
@@ -51,7 +73,10 @@ std::vector<HostTensor> results_of(const Operator& op, const Problem& problem) {
     launch.decode();
     return written_rows(problem, launch.outputs());
   }
-  launch.forward();
+  if (problem.pass == Pass::backward)
+    launch.backward();
+  else
+    launch.forward();
   return launch.outputs();
 }
 

@@ -39,7 +39,7 @@ Dims default_dims(const Device& device, Pass pass, bool packed) {
 }  // namespace
 
 int command_check(const Options& options) {
-  const Pass pass = require_pass(options, {Pass::forward, Pass::decode});
+  const Pass pass = require_pass(options, {Pass::forward, Pass::backward, Pass::decode});
   const Variant variant = resolve_variant(options.variants.front());
   const Device device = pick_device(options);
   const Dims dims = one_dims(options, default_dims(device, pass, options.packed));

@@ -26,7 +26,8 @@ std::string with_default(const std::string& list) {
 }
 
 const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};
-const Flag checked_pass{"--pass", "PASS", "forward (default) or decode", "forward, decode", &Options::pass};
+const Flag checked_pass{"--pass", "PASS", "forward (default), backward or decode", "forward, backward, decode",
+                        &Options::pass};
 const Flag any_pass{"--pass", "PASS", with_default(list_of(pass_names)), list_of(pass_names), &Options::pass};
 const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults",
                  accepted_sizes, nullptr,     &Options::shapes};
@@ -38,8 +39,8 @@ const Flag state_dtype{"--state-dtype", "TYPE", "of states: f32 (default), bf16 
                        &Options::state_dtype};
 const Flag device{"--device", "DEVICE", "auto (default), cpu, cuda or cuda:N", "auto, cpu, cuda, cuda:N",
                   &Options::device};
-// Of the backward pass: known, so that its refusal can say so.
-const Flag saved{"--saved", "HOW", "", "no --saved: it belongs to the backward pass", &Options::saved};
+// Of a backward pass that reads what forward keeps: known, so that its refusal can say so.
+const Flag saved{"--saved", "HOW", "", "no --saved: the backward pass computes anew what it needs", &Options::saved};
 const Flag arch{"--arch",    "ARCH",  alternatives(arch_list()) + " (default: the device's)",
                 arch_list(), nullptr, &Options::archs};
 const Flag archs{"--arch",

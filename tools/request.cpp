@@ -218,7 +218,7 @@ CompileOptions compile_options(const Options& options, const Dims& dims) {
   if (!options.saved.empty())
     refuse(options.saved == "keep" || options.saved == "recompute" ? "the forward pass saves nothing"
                                                                    : "an unknown choice",
-           options.saved, "no --saved: it belongs to the backward pass, which is not available", "--saved");
+           options.saved, "no --saved: the backward pass computes anew what it needs", "--saved");
 
   compile.pins = pins_from(options);
   return compile;

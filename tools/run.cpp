@@ -54,7 +54,9 @@ Json document_of(const HostTensor& tensor) {
 std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
   Launch launch(op, problem, true);
   launch.poison(std::byte{0});  // tokens outside of every sequence stay 0, and rows that do nothing
-  if (problem.pass == Pass::decode)
+  if (problem.pass == Pass::backward)
+    launch.backward();
+  else if (problem.pass == Pass::decode)
     launch.decode();
   else
     launch.forward();
@@ -64,7 +66,7 @@ std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
 }  // namespace
 
 int command_run(const Options& options) {
-  const Pass pass = require_pass(options, {Pass::forward, Pass::decode});
+  const Pass pass = require_pass(options, {Pass::forward, Pass::backward, Pass::decode});
   require_files(options);
   const Variant variant = resolve_variant(options.variants.front());
   require_admitted(variant, pass);

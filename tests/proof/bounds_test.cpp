@@ -29,6 +29,19 @@ TEST(Bounds, AreTheSameOverTheCatalogue) {
   }
 }
 
+// Each gradient's own type counts: a gate may have another one than q, k and v, and parameters' are float32.
+TEST(Bounds, OfGradientsFollowTheirOwnTypes) {
+  const Variant biased = variant("biased").decay(per_head(log_sigmoid(input("x") + param("bias"))));
+  const Problem problem{.variant = biased,
+                        .options = {.key_dim = 8, .value_dim = 8, .input_types = {{"x", dtype::f16}}},
+                        .pass = Pass::backward};
+  const auto bound_of = [&](const char* tensor) { return error_bound(problem, tensor, false); };
+  EXPECT_EQ(bound_of("dq"), 6e-3);
+  EXPECT_EQ(bound_of("dx"), 8e-4);
+  EXPECT_EQ(bound_of("dbias"), 2e-5);
+  EXPECT_EQ(bound_of("dinitial_state"), 2e-5);
+}
+
 TEST(Bounds, AllowForEachOperandThatAFormulaRounds) {
   const auto more = [](const Variant& variant, const char* tensor, double limit) {
     const double whole = bound(variant, dtype::bf16, tensor);

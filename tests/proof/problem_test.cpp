@@ -33,6 +33,29 @@ TEST(Problem, EveryVariantOfTheCatalogueHasInputsAndFiniteResults) {
     }
 }
 
+// Whatever backward reads is there, and drawn.
+TEST(Problem, OfBackwardHasSlopesToo) {
+  Problem problem = random_problem(variants::gla, options, dims, {.seed = 5, .packed = true, .pass = Pass::backward});
+  for (const Port& port : ports(variants::gla, options, Pass::backward)) {
+    const HostTensor* const tensor = problem.find(port.name);
+    EXPECT_EQ(tensor != nullptr, !port.writable) << port.name;
+    if (tensor == nullptr) continue;
+    EXPECT_EQ(tensor->shape, sizes_of(port.axes, problem.dims)) << port.name;
+  }
+  EXPECT_NE(problem.find("do")->bytes, problem.find("v")->bytes);
+  EXPECT_EQ(written_ports(problem).size(), 5u) << "dq, dk, dv, dinitial_state, dg";
+}
+
+TEST(Problem, EveryVariantHasFiniteGradients) {
+  for (const Variant& variant : catalogue()) {
+    Problem problem = random_problem(variant, options, dims, {.seed = 5, .pass = Pass::backward});
+    for (const HostTensor& result : reference_outputs(problem))
+      for (std::int64_t i = 0; i < product(result.shape); ++i)
+        ASSERT_TRUE(std::isfinite(load(result.bytes.data(), result.type, i)))
+            << variant.name.view() << " " << result.name;
+  }
+}
+
 TEST(Problem, TheSameSeedGivesTheSameBytes) {
   const Variant& variant = *find_variant("gla");
   const Problem a = random_problem(variant, options, dims, {.seed = 5}),

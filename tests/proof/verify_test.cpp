@@ -14,6 +14,7 @@
 
 #include "proof/oracle/compare.hpp"
 #include "proof/problem.hpp"
+#include "runtime/convert.hpp"
 
 namespace rankone {
 namespace {
@@ -76,6 +77,36 @@ TEST(Verify, AllowsNothingMoreOfManyElements) {
   EXPECT_EQ(allowance_for(1e9), 1);
   EXPECT_GT(allowance_for(64), 1.5);
   EXPECT_LT(allowance_for(0), 6);
+}
+
+// What runs here is the definition, rounded as a kernel's outputs are; then one gradient is a hundredth too large.
+TEST(Verify, ComparesEveryGradient) {
+  const Dims dims{.batch = 1, .tokens = 20, .heads = 1, .value_heads = 2, .key_dim = 8, .value_dim = 8};
+  const CompileOptions options{.key_dim = 8, .value_dim = 8, .dtype = dtype::f16};
+  const auto draw = [&](int i) {
+    return random_problem(variants::mamba2, options, dims, {.seed = seed_of_draw(3, i), .pass = Pass::backward});
+  };
+  const auto run = [](std::string_view wrong) {
+    return [wrong](const Problem& given) {
+      Problem problem = given;
+      const std::vector<Port> written = written_ports(problem);
+      std::vector<HostTensor> results;
+      for (const HostTensor& exact : reference_outputs(problem)) {
+        HostTensor& result =
+            results.emplace_back(make_tensor(exact.name, find_port(written, exact.name)->type, exact.shape));
+        for (std::int64_t i = 0; i < product(exact.shape); ++i)
+          store(result.bytes.data(), result.type, i,
+                load(exact.bytes.data(), exact.type, i) * (exact.name == wrong ? 1.01 : 1));
+      }
+      return results;
+    };
+  };
+  const PooledErrors right = verify(run(""), draw);
+  EXPECT_EQ(right.tensors.size(), 7u) << "dq, dk, dv, dinitial_state, ddt, dA_log, ddt_bias";
+  for (const TensorError& each : right.tensors) EXPECT_TRUE(each.ok) << each.name << " " << each.relative_error;
+  for (const TensorError& wrong : right.tensors)
+    for (const TensorError& each : verify(run(wrong.name), draw).tensors)
+      EXPECT_EQ(each.ok, each.name != wrong.name) << each.name << " where " << wrong.name << " is wrong";
 }
 
 TEST(Verify, PassesTinyShapesWithAnySeed) {

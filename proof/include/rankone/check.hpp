@@ -27,7 +27,7 @@ struct CheckOptions {
   bool packed = false;
   bool initial_state = true;
   std::vector<NamedScalar> scalars{};  // those left out have defaults
-  // Or decode: B rows of T tokens, 1 to 8, some of which do nothing; then every byte of the pool is looked at.
+  // Or backward; or decode: B rows of T tokens, 1 to 8, some of which do nothing; then every byte of the pool is looked at.
   Pass pass = Pass::forward;
 };
 
@@ -37,7 +37,7 @@ struct CheckReport {
   int draws = 0;  // how often random inputs were drawn, so that each output has enough elements to judge by
 };
 
-// Runs forward(), or decode(), on the operator's device, in memory that is taken and given back here, and waits for it: on random inputs;
+// Runs the pass on the operator's device, in memory that is taken and given back here, and waits for it: on random inputs;
 // on equal tokens under weak decays, where every rounding errs the same way; and on random ones under strong decays, where a
 // token is soon forgotten. A kind that the variant's formulas do not allow is left out. The emulation of the CPU device takes
 // some seconds for a thousand tokens of a head.
