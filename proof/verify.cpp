@@ -58,7 +58,8 @@ std::vector<HostTensor> reference_outputs(Problem& problem) {
 
 namespace {
 
-constexpr std::int64_t enough_elements = 1024;
+// Of an output; a parameter's gradient is a sum over tokens already.
+constexpr std::int64_t enough_elements = 1024, enough_sums = 8;
 constexpr int most_draws = 64;
 
 // What `op` wrote, beside what it should have.
@@ -97,11 +98,18 @@ std::vector<TensorError> errors_of(std::vector<Outcome>& outcomes, const Problem
   return errors;
 }
 
-// How many draws give the smallest output enough elements.
-int draws_for(std::vector<HostTensor>& results) {
-  std::int64_t fewest = enough_elements;
-  for (HostTensor& each : results) fewest = std::min(fewest, std::max<std::int64_t>(each.view().elements(), 1));
-  return static_cast<int>(std::min<std::int64_t>((enough_elements + fewest - 1) / fewest, most_draws));
+// How many draws give each output enough elements.
+int draws_for(std::vector<HostTensor>& results, const Problem& problem) {
+  const std::vector<Port> written = written_ports(problem);
+  std::int64_t draws = 1;
+  for (HostTensor& each : results) {
+    const Port* const port = find_port(written, each.name);
+    const bool is_sum = port != nullptr && port->role == PortRole::gradient && port->of == PortRole::parameter;
+    const std::int64_t enough = is_sum ? enough_sums : enough_elements,
+                       elements = std::max<std::int64_t>(each.view().elements(), 1);
+    draws = std::max(draws, (enough + elements - 1) / elements);
+  }
+  return static_cast<int>(std::min<std::int64_t>(draws, most_draws));
 }
 
 }  // namespace
@@ -126,7 +134,7 @@ PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& dr
     outcome.reference = reference_outputs(problem);
     outcome.results = run(problem);
     if (i > 0) continue;
-    if (problem.inputs != Inputs::equal) draws = draws_for(outcome.results);  // equal ones are the same again
+    if (problem.inputs != Inputs::equal) draws = draws_for(outcome.results, problem);  // equal ones are the same again
     first = std::move(problem);
   }
   return {errors_of(outcomes, first, on_tensor_cores), static_cast<int>(outcomes.size())};

@@ -102,6 +102,7 @@ TEST(Verify, ComparesEveryGradient) {
     };
   };
   const PooledErrors right = verify(run(""), draw);
+  EXPECT_EQ(right.draws, 26) << "ddt has 40 elements; of dA_log and ddt_bias 4 draws would do";
   EXPECT_EQ(right.tensors.size(), 7u) << "dq, dk, dv, dinitial_state, ddt, dA_log, ddt_bias";
   for (const TensorError& each : right.tensors) EXPECT_TRUE(each.ok) << each.name << " " << each.relative_error;
   for (const TensorError& wrong : right.tensors)
