@@ -16,7 +16,8 @@ namespace rankone {
 class LaunchArguments {
  public:
   // Each tensor of the formulas may have a gradient. Maps are of inputs and gates alone.
-  static constexpr std::size_t most_ports = most_own_ports + 2 * (max_variant_inputs + max_variant_parameters),
+  static constexpr std::size_t most_ports =
+                                   most_own_ports + std::size_t{2} * (max_variant_inputs + max_variant_parameters),
                                most_maps = most_own_inputs + max_variant_inputs;
 
   LaunchArguments() = default;
