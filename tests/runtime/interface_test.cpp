@@ -131,10 +131,11 @@ TEST(Operators, SayWhichPassesTheyHaveAndWhatTheseNeed) {
   EXPECT_EQ(op.workspace_bytes(shape, Pass::combine), 0u);
   const auto other = static_cast<Pass>(9);
   EXPECT_FALSE(op.supports(other));
+  // And whatever else it has.
   const std::string sentence =
-      "linear: the operator does not have this pass; given number 9; accepted: forward, states, combine";
-  EXPECT_EQ(refusal([&] { (void)op.tensors(other); }), sentence);
-  EXPECT_EQ(refusal([&] { (void)op.workspace_bytes(shape, other); }), sentence);
+      "linear: the operator does not have this pass; given number 9; accepted: forward, states, combine, decode";
+  EXPECT_TRUE(refusal([&] { (void)op.tensors(other); }).starts_with(sentence));
+  EXPECT_TRUE(refusal([&] { (void)op.workspace_bytes(shape, other); }).starts_with(sentence));
   EXPECT_NE(refusal([&] { (void)op.workspace_bytes({.batch = -1}, Pass::states); }).find("out of range"),
             std::string::npos);
 }
