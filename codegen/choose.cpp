@@ -159,7 +159,12 @@ Schedule choose(const Variant& variant, const CompileOptions& options, std::stri
   const Target target{variant, options, limits};
   const Pins pins = pins_of(variant, options);
   const Chooser chooser(target, pins);
-  const auto usual = chooser.best(pins);
+  auto usual = chooser.best(pins);
+  if (!usual && !pins.family) {  // too large for chunks, but not token by token
+    Pins last = pins;
+    last.family = Family::recurrent;
+    usual = chooser.best(last);
+  }
   if (!usual) refuse_pins(target, pins);
   return expected != nullptr ? chooser.for_shape(*usual, *expected) : *usual;
 }

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <vector>
 
+#include <rankone/dsl/parts.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/knob_text.hpp"

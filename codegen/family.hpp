@@ -7,7 +7,7 @@
 #include <string_view>
 #include <vector>
 
-#include <rankone/dsl/parts.hpp>
+#include <rankone/dsl/part_set.hpp>
 #include <rankone/options.hpp>
 
 #include "codegen/program.hpp"

@@ -2,6 +2,8 @@
 // The portable kernel family: what fits into a block.
 #include <algorithm>
 
+#include <rankone/dsl/parts.hpp>
+
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
 #include "templates/kernels/layout.cuh"

@@ -2,6 +2,7 @@
 // Kernels of the portable family.
 #include <algorithm>
 
+#include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/leaves.hpp>
 
 #include "codegen/kernels.hpp"
@@ -24,6 +25,7 @@ Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
                     .reads_query = reads_query,
                     .split_products = options.precision == Precision::f32,
                     .keeps_values = reads_query && keeps_values(variant),
+                    .value_decays = variant.decays_by_value(),
                     .input_bytes = {},
                     .input_columns = {}};
   int index = 0;
@@ -66,7 +68,8 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   lines.flags({{"has_query", variant.has(Formula::query)},
                {"has_value", variant.has(Formula::value)},
                {"has_output", variant.has(Formula::output)},
-               {"keeps_values", keeps_values(variant)}});
+               {"keeps_values", keeps_values(variant)},
+               {"decays_on_both_sides", static_cast<bool>(decay_sides(variant))}});
 }
 
 std::vector<Kernel> kernels(const KernelSource& source) {

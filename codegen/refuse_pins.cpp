@@ -2,6 +2,7 @@
 // Says which pins leave no legal schedule, and what they may be instead.
 #include <algorithm>
 
+#include <rankone/dsl/parts.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/choose.hpp"

@@ -27,6 +27,7 @@ std::string chunk_form(const Variant& variant) {
   else if (!variant.has(Formula::decay))
     form = "scores of a chunk as one product, masked to the past";
   // Beside what every family has.
+  if (variant.decays_by_value()) form += "; within sub-chunks values decay from token to token";
   if (variant.has(Formula::bonus))
     form += "; on their diagonal the bonus";
   else if (variant.exclusive_)

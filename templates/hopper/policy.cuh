@@ -93,7 +93,8 @@ template <class Policy, Role role_> struct HopperTraits : Policy, Duties<role_>,
                 "blocks share whole blocks of keys, where decays are per key");
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr bool range_scaled = is_f16<Storage>;  // operands whose range wants scales: range.cuh
-  static constexpr bool has_query = false;               // what formulas of queries need is the portable family's alone
+  static_assert(!DecayTraits<Policy>::decays_by_value, "here no column of V decays at a pace of its own");
+  static constexpr bool has_query = false;  // what formulas of queries need is the portable family's alone
   static constexpr bool rewrites_query = Duties<role_>::reads_query && Policy::has_feature_map;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;
 };

@@ -91,7 +91,9 @@ template <class Traits> struct TokenGates {
         if (row >= Traits::chunk) break;
         const Fetched at(place.at(row, 0), raw[i]);
         if constexpr (!Traits::decays_by_key) {
-          shared_store<float>(Traits::layout.decay + row * 4, row < place.rows ? Gate::log_decay(at) : 0.0f);
+          float log_decay = 0.0f;
+          if constexpr (!Traits::decays_by_value) log_decay = row < place.rows ? Gate::log_decay(at) : 0.0f;
+          shared_store<float>(Traits::layout.decay + row * 4, log_decay);
         }
         if constexpr (Traits::has_write_scale) {
           shared_store<float>(Traits::layout.write + row * 4, row < place.rows ? Gate::write_scale(at) : 0.0f);
@@ -162,23 +164,69 @@ template <class Traits, class Gate> RK_DEVICE void rewrite_tiles(const ChunkPlac
     rewrite_element<Traits, Gate>(place, query, key, item / Traits::key_padded, item % Traits::key_padded);
 }
 
+// Per value column: decays, and values times what each keeps until the sub-chunk's end.
+template <class Traits> using ValueDecayTile = Tile<float, Traits::value_tile>;
+template <class Traits> using WeightedValueTile = Tile<typename Traits::Operand, Traits::value_tile>;
+
 // The values that tokens write.
 template <class Traits> RK_DEVICE ValueTile<Traits> written_values(const ChunkPlace<Traits>& place) {
   return {Traits::layout.keeps_values ? Traits::layout.written_value : place.stage + Traits::layout.value};
 }
 
 // They follow from v by a formula.
+template <class Traits, class Gate> RK_DEVICE void write_value(const ChunkPlace<Traits>& place, int row, int column) {
+  float result = 0.0f;
+  if (row < place.rows && place.has_value(column)) {
+    ChunkAt<Traits> at = place.at(row, column);
+    at.value_value = ValueTile<Traits>{place.stage + Traits::layout.value}.load(row, column);
+    result = Gate::value(at);
+  }
+  written_values<Traits>(place).store(row, column, result);
+}
 template <class Traits, class Gate> RK_DEVICE void write_values(const ChunkPlace<Traits>& place) {
-  const ValueTile<Traits> value{place.stage + Traits::layout.value}, written = written_values<Traits>(place);
-  for (int item = thread_index(); item < Traits::chunk * Traits::value_tile; item += Traits::threads) {
-    const int row = item / Traits::value_tile, column = item % Traits::value_tile;
-    float result = 0.0f;
-    if (row < place.rows && place.has_value(column)) {
-      ChunkAt<Traits> at = place.at(row, column);
-      at.value_value = value.load(row, column);
-      result = Gate::value(at);
+  for (int item = thread_index(); item < Traits::chunk * Traits::value_tile; item += Traits::threads)
+    write_value<Traits, Gate>(place, item / Traits::value_tile, item % Traits::value_tile);
+}
+
+// The log-decay of a value column; of a token beyond the last, or of a column beyond V, nothing.
+template <class Traits, class Gate>
+RK_DEVICE float value_log_decay(const ChunkPlace<Traits>& place, int row, int column) {
+  if (row >= place.rows || !place.has_value(column)) return 0.0f;
+  if constexpr (Traits::decays_on_both_sides)
+    return Gate::log_decay_of_value(place.at(row, column));
+  else
+    return Gate::log_decay(place.at(row, column));
+}
+
+// Decays of value columns: the decay tile, each sub-chunk's decay, and what values keep until its end. One thread a column
+// of a sub-chunk, which writes the column's values first, where a formula gives them.
+template <class Traits, class Gate> RK_DEVICE void write_value_gates(const ChunkPlace<Traits>& place) {
+  constexpr int columns = Traits::value_tile;
+  const ValueTile<Traits> value = written_values<Traits>(place);
+  const ValueDecayTile<Traits> decay{Traits::layout.value_decay};
+  const WeightedValueTile<Traits> weighted{Traits::layout.weighted_value};
+  for (int item = thread_index(); item < Traits::spans * columns; item += Traits::threads) {
+    const int first = item / columns * sub_chunk, column = item % columns;
+    float sum = 0.0f, kept = 1.0f;
+#pragma unroll 2
+    for (int row = first; row < first + sub_chunk; ++row) {
+      if constexpr (Traits::has_value) write_value<Traits, Gate>(place, row, column);
+      const float step = log2_decay(value_log_decay<Traits, Gate>(place, row, column));
+      sum += step;
+      decay.store(row, column, exp2(step));
     }
-    written.store(row, column, result);
+#pragma unroll 4
+    for (int row = first + sub_chunk - 1; row >= first; --row) {
+      weighted.store(row, column, value.load(row, column) * kept);
+      kept *= decay.load(row, column);
+    }
+    if constexpr (Traits::split_products) {
+      const Unrounded whole = unrounded_exp2(sum);
+      shared_store<float>(Traits::layout.value_span_decay + item * 4, whole.high);
+      shared_store<float>(Traits::layout.value_span_decay_low + item * 4, whole.low);
+    } else {
+      shared_store<float>(Traits::layout.value_span_decay + item * 4, exp2(sum));
+    }
   }
 }
 
@@ -201,7 +249,12 @@ template <class Traits, class Gate> RK_DEVICE void write_key_gates(const ChunkPl
       const int row = span * sub_chunk + t;
       const bool exists = row < place.rows && column < Traits::key_dim;
       ChunkAt<Traits> at = place.at(row, column);
-      const float evaluated = Gate::log_decay(at), log_decay = exists ? evaluated : 0.0f;
+      float evaluated;
+      if constexpr (Traits::decays_by_value)
+        evaluated = Gate::log_decay_of_key(at);
+      else
+        evaluated = Gate::log_decay(at);
+      const float log_decay = exists ? evaluated : 0.0f;
       const float step = log2_decay(log_decay);
       sum += step;
       if constexpr (Traits::sums_log_decays) log_sum += log_decay;

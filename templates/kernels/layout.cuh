@@ -28,6 +28,7 @@ struct LayoutSizes {
   bool reads_query;                  // false in the state-only role: no queries, no scores
   bool split_products;               // of float32 accuracy
   bool keeps_values;                 // as they came, beside what is written
+  bool value_decays;                 // of a token, one for each value column
   // Of each token input that runs over keys or value columns: bytes of an element, and columns; 0: not staged.
   int input_bytes[max_layout_inputs], input_columns[max_layout_inputs];
 };
@@ -38,14 +39,17 @@ struct Layout {
   // After the stages, from the start of the block's memory.
   int scaled_query, scaled_key;  // operands of the recurrence; equal to query, key when those are rewritten in place
   int written_value;             // likewise; equal to value where the formula's result takes its place
-  int decay;                     // per key: float [chunk][key_padded]; else float [chunk]
-  int write;                     // float [chunk]: write scale of each token
-  int span_decay;                // decay over a sub-chunk: float [chunk / 16][key_padded], or 16 bytes each
-  int span_decay_low;            // per key: what rounding took of it, for products of float32 accuracy
-  int span_log;                  // its logarithm, in the state-only role
-  int row_decay, column_decay;   // scalar decays, within the sub-chunk: up to each token, and after it; float [chunk]
-  int scores;                    // operands [score_parts][chunk / 16][16][16]
-  int score_parts;               // summed by whoever reads them
+  int value_decay;               // per value column: float [chunk][value_tile]
+  int weighted_value;            // operands: written values times what each keeps to its sub-chunk's end
+  int value_span_decay, value_span_decay_low;  // as span_decay, float [chunk / 16][value_tile]
+  int decay;                                   // per key: float [chunk][key_padded]; else float [chunk]
+  int write;                                   // float [chunk]: write scale of each token
+  int span_decay;               // decay over a sub-chunk: float [chunk / 16][key_padded], or 16 bytes each
+  int span_decay_low;           // per key: what rounding took of it, for products of float32 accuracy
+  int span_log;                 // its logarithm, in the state-only role
+  int row_decay, column_decay;  // scalar decays, within the sub-chunk: up to each token, and after it; float [chunk]
+  int scores;                   // operands [score_parts][chunk / 16][16][16]
+  int score_parts;              // summed by whoever reads them
   int bytes;
   bool in_place, keeps_values;
 };
@@ -90,6 +94,15 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   layout.keeps_values = sizes.keeps_values;
   layout.written_value = offset;
   if (sizes.keeps_values) offset += tile_bytes(rows, sizes.value_tile, sizes.storage_bytes);
+
+  layout.value_decay = offset;
+  if (sizes.value_decays) offset += tile_bytes(rows, sizes.value_tile, 4);
+  layout.weighted_value = offset;
+  if (sizes.value_decays) offset += tile_bytes(rows, sizes.value_tile, sizes.operand_bytes);
+  layout.value_span_decay = offset;
+  if (sizes.value_decays) offset += spans * sizes.value_tile * 4;
+  layout.value_span_decay_low = offset;
+  if (sizes.value_decays && sizes.split_products) offset += spans * sizes.value_tile * 4;
 
   const int span_decay_bytes = (by_key ? sizes.key_decays : 4) * 4;  // of one number, a vector of 16 bytes
   layout.decay = offset;

@@ -53,14 +53,14 @@ template <Role role> struct Duties {
 
 // What follows from the axes that a decay runs over: what kernels ask.
 template <class Policy> struct DecayTraits {
-  static_assert(!has_axis(Policy::decay_axes, value_axis),
-                "no kernel lets the columns of V decay each at its own pace");
-  static constexpr bool decays = Policy::decay_axes != 0;                         // else nothing is forgotten
-  static constexpr bool decays_by_key = has_axis(Policy::decay_axes, key_axis);   // each column of K at its own pace
-  static constexpr int decays_of_token = decays_by_key ? Policy::key_dim : 1;     // or of a sum over tokens
-  static RK_DEVICE int decay_of_key(int key) { return decays_by_key ? key : 0; }  // which of them
-  // Whether a token's weight differs from 1; a write scale alone counts as a scalar decay of 1.
-  static constexpr bool weighted = decays || Policy::has_write_scale;
+  static constexpr bool decays = Policy::decay_axes != 0;                            // else nothing is forgotten
+  static constexpr bool decays_by_key = has_axis(Policy::decay_axes, key_axis);      // each column of K at its own pace
+  static constexpr bool decays_by_value = has_axis(Policy::decay_axes, value_axis);  // each column of V
+  static constexpr int decays_of_token = decays_by_key ? Policy::key_dim : 1;        // or of a sum over tokens
+  static RK_DEVICE int decay_of_key(int key) { return decays_by_key ? key : 0; }     // which of them
+  // Whether a token's weight differs from 1, decays of value columns aside; a write scale alone counts as a scalar decay
+  // of 1.
+  static constexpr bool weighted = (decays && (decays_by_key || !decays_by_value)) || Policy::has_write_scale;
 };
 
 template <ElementType type> struct TypeOf;
@@ -93,6 +93,7 @@ template <class Policy, Role role> RK_CONSTEXPR LayoutSizes layout_sizes() {
   sizes.key_decays = DecayTraits<Policy>::decays_by_key ? sizes.key_padded : 1;
   sizes.reads_query = Duties<role>::reads_query;
   sizes.split_products = Policy::split_products;
+  sizes.value_decays = DecayTraits<Policy>::decays_by_value;
   sizes.keeps_values = Policy::keeps_values && Duties<role>::writes_output;
   for (int i = 0; i < Policy::input_count; ++i) {
     sizes.input_columns[i] = staged_columns<Policy>(i);

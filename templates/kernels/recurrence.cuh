@@ -71,9 +71,8 @@ template <class Traits>
 using ValueQuads =
     Quad<typename Traits::Operand>[Traits::column_blocks][sub_chunk / Quad<typename Traits::Operand>::depth];
 
-template <class Traits> RK_DEVICE void load_values(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v) {
+template <class Traits, class Values> RK_DEVICE void load_quads(const Values& value, int first, ValueQuads<Traits>& v) {
   using Operand = typename Traits::Operand;
-  const ValueTile<Traits> value = written_values<Traits>(place);
   const int first_column = warp_index() * Traits::columns;
 #pragma unroll
   for (int block = 0; block < Traits::column_blocks; ++block) {
@@ -83,6 +82,14 @@ template <class Traits> RK_DEVICE void load_values(const ChunkPlace<Traits>& pla
       v[block][step] = load_quad_transposed<Operand>(value, row, first_column + block * 16);
     }
   }
+}
+
+// What the state takes up: where value columns decay, with their weights.
+template <class Traits> RK_DEVICE void load_values(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v) {
+  if constexpr (Traits::decays_by_value)
+    load_quads<Traits>(WeightedValueTile<Traits>{Traits::layout.weighted_value}, first, v);
+  else
+    load_quads<Traits>(written_values<Traits>(place), first, v);
 }
 
 // o += q S over the state's first group of keys. Even and odd steps are two chains of products.
@@ -136,25 +143,59 @@ struct KeyDecays {
 #pragma unroll
     for (int i = 0; i < 4; ++i) s[i] *= i % 2 == 0 ? even.high : odd.high;
   }
-  // s = decay s + added, rounded once: over a long sequence of equal tokens every rounding errs the same way.
-  template <bool weighted> RK_DEVICE void apply_and_add(float (&s)[4], const float (&added)[4]) const {
+};
+
+// The decay over a sub-chunk of a warp's value columns: those of a lane.
+template <class Traits> struct ColumnDecays {
+  Unrounded of[Traits::column_blocks][2];
+
+  RK_DEVICE explicit ColumnDecays(int span) {
+    constexpr Layout layout = Traits::layout;
+    if constexpr (Traits::decays_by_value) {
 #pragma unroll
-    for (int i = 0; i < 4; ++i) {
-      if constexpr (!weighted) {
-        s[i] += added[i];
-        continue;
+      for (int i = 0; i < 2 * Traits::column_blocks; ++i) {
+        const int column = warp_index() * Traits::columns + i * 8 + lane_place().group;
+        const int place = (span * Traits::value_tile + column) * 4;
+        of[i / 2][i % 2] = {shared_load<float>(layout.value_span_decay + place), 0.0f};
+        if constexpr (Traits::split_products)
+          of[i / 2][i % 2].low = shared_load<float>(layout.value_span_decay_low + place);
       }
-      const Unrounded& decay = i % 2 == 0 ? even : odd;
-      s[i] = multiply_add(s[i], decay.high, multiply_add(s[i], decay.low, added[i]));
+    }
+  }
+  RK_DEVICE void apply(int block, float (&s)[4]) const {
+    if constexpr (Traits::decays_by_value) {
+#pragma unroll
+      for (int i = 0; i < 4; ++i) s[i] *= of[block][i / 2].high;
     }
   }
 };
+
+RK_DEVICE Unrounded product(const Unrounded& a, const Unrounded& b) {
+  const float high = a.high * b.high;
+  return {high, multiply_add(a.high, b.high, -high) + multiply_add(a.high, b.low, a.low * b.high)};
+}
+
+// s = decay s + added, rounded once: over a long sequence of equal tokens every rounding errs the same way.
+template <class Traits>
+RK_DEVICE void decay_and_add(const KeyDecays& keys, const ColumnDecays<Traits>& columns, int block, float (&s)[4],
+                             const float (&added)[4]) {
+#pragma unroll
+  for (int i = 0; i < 4; ++i) {
+    if constexpr (!Traits::weighted && !Traits::decays_by_value) {
+      s[i] += added[i];
+    } else {
+      Unrounded decay = i % 2 == 0 ? keys.even : keys.odd;
+      if constexpr (Traits::decays_by_value) decay = product(decay, columns.of[block][i / 2]);
+      s[i] = multiply_add(s[i], decay.high, multiply_add(s[i], decay.low, added[i]));
+    }
+  }
+}
 
 // S = decay S + k^T v over the state's first group of keys. Tensor cores cut sums short instead of rounding them, which a
 // long sum would notice in float32: there what a sub-chunk adds is summed apart.
 template <class Traits>
 RK_DEVICE void write_group(const OperandTile<Traits>& key, int span, int first_key, const ValueQuads<Traits>& v,
-                           State<Traits>& state) {
+                           const ColumnDecays<Traits>& columns, State<Traits>& state) {
   using Operand = typename Traits::Operand;
   constexpr bool split = Traits::split_products;
   constexpr int depth = Quad<Operand>::depth, steps = sub_chunk / depth;
@@ -166,10 +207,12 @@ RK_DEVICE void write_group(const OperandTile<Traits>& key, int span, int first_k
     for (int half = 0; half < 2; ++half) {
       if constexpr (Traits::weighted)
         decays[half].template load<Traits>(span, first_key + tile * 16 + half * 8 + 2 * lane_place().pair);
-      if constexpr (Traits::weighted && !split) {
+      if constexpr (!split && (Traits::weighted || Traits::decays_by_value)) {
 #pragma unroll
-        for (int block = 0; block < Traits::column_blocks; ++block)
-          decays[half].apply(state.values[block][2 * tile + half]);
+        for (int block = 0; block < Traits::column_blocks; ++block) {
+          if constexpr (Traits::weighted) decays[half].apply(state.values[block][2 * tile + half]);
+          columns.apply(block, state.values[block][2 * tile + half]);
+        }
       }
     }
 #pragma unroll
@@ -187,8 +230,8 @@ RK_DEVICE void write_group(const OperandTile<Traits>& key, int span, int first_k
     if constexpr (split) {
 #pragma unroll
       for (int i = 0; i < 2 * Traits::column_blocks; ++i)
-        decays[i % 2].template apply_and_add<Traits::weighted>(state.values[i / 2][2 * tile + i % 2],
-                                                               added[i / 2][i % 2]);
+        decay_and_add<Traits>(decays[i % 2], columns, i / 2, state.values[i / 2][2 * tile + i % 2],
+                              added[i / 2][i % 2]);
     }
   }
 }
@@ -257,34 +300,13 @@ template <class Traits> struct CausalValues {
   }
 };
 
-// The output of a sub-chunk from what the state before it said: decays, and what its own tokens say.
-template <class Traits, class Gate>
-RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v,
-                             float (&o)[Traits::column_blocks][2][4],
-                             const float (&odd_steps)[Traits::column_blocks][2][4]) {
+// What the sub-chunk's own tokens say.
+template <class Traits>
+RK_DEVICE void add_values(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v,
+                          float (&o)[Traits::column_blocks][2][4]) {
   using Operand = typename Traits::Operand;
   constexpr bool split = Traits::split_products;
   constexpr Layout layout = Traits::layout;
-#pragma unroll
-  for (int block = 0; block < Traits::column_blocks; ++block) {
-#pragma unroll
-    for (int i = 0; i < 8; ++i) o[block][i / 4][i % 4] += odd_steps[block][i / 4][i % 4];
-  }
-  if constexpr (!Traits::decays_by_key && Traits::weighted) {
-    const int row = first + lane_place().group;
-    const float low = shared_load<float>(layout.row_decay + row * 4);
-    const float high = shared_load<float>(layout.row_decay + (row + 8) * 4);
-#pragma unroll
-    for (int block = 0; block < Traits::column_blocks; ++block) {
-#pragma unroll
-      for (int half = 0; half < 2; ++half) {
-        o[block][half][0] *= low;
-        o[block][half][1] *= low;
-        o[block][half][2] *= high;
-        o[block][half][3] *= high;
-      }
-    }
-  }
   const bool spoilt = CausalValues<Traits>::are_spoilt(v);
   if (spoilt) CausalValues<Traits>::clear_spoilt(v);
   // Parts of a float32 score are summed first; in bf16 a product each costs less than unpacking them.
@@ -313,6 +335,80 @@ RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQu
     load_values<Traits>(place, first, v);
     CausalValues<Traits>::spoil(o, v);
   }
+}
+
+// Value columns that decay: each lane sums for its outputs over the tokens up to the query, from the last one back, whose
+// decays come one after the other between them and the query. Lanes stay together: a later token counts as nothing.
+template <class Traits>
+RK_DEVICE void add_decaying_values(const ChunkPlace<Traits>& place, int first,
+                                   float (&o)[Traits::column_blocks][2][4]) {
+  constexpr int parts = Traits::layout.score_parts, pairs = 2 * Traits::column_blocks;
+  const LanePlace lane = lane_place();
+  const ValueTile<Traits> value = written_values<Traits>(place);
+  const ValueDecayTile<Traits> decay{Traits::layout.value_decay};
+  const int first_column = warp_index() * Traits::columns + 2 * lane.pair;
+#pragma unroll
+  for (int side = 0; side < 2; ++side) {
+    const int query = lane.group + 8 * side;
+    float sum[pairs][2] = {}, kept[pairs][2];
+#pragma unroll
+    for (int i = 0; i < 2 * pairs; ++i) kept[i / 2][i % 2] = 1.0f;
+#pragma unroll 1
+    for (int token = 8 * side + last_group; token >= 0; --token) {
+      const bool is_read = token <= last_value<Traits>(query);
+      float score = 0.0f;
+#pragma unroll
+      for (int part = 0; part < parts; ++part) score += score_tile<Traits>(part).load(first + query, token);
+#pragma unroll
+      for (int i = 0; i < pairs; ++i) {
+        float v[2], d[2];
+        load_pair(value, first + token, first_column + i * 8, v[0], v[1]);
+        load_pair(decay, first + token, first_column + i * 8, d[0], d[1]);
+#pragma unroll
+        for (int j = 0; j < 2; ++j) {
+          sum[i][j] = multiply_add(is_read ? score * kept[i][j] : 0.0f, is_read ? v[j] : 0.0f, sum[i][j]);
+          kept[i][j] *= reads<Traits>(query, token) ? d[j] : 1.0f;
+        }
+      }
+    }
+#pragma unroll
+    for (int i = 0; i < 2 * pairs; ++i) {
+      float& element = o[i / 4][i / 2 % 2][2 * side + i % 2];
+      element = multiply_add(element, kept[i / 2][i % 2], sum[i / 2][i % 2]);
+    }
+  }
+}
+
+// The output of a sub-chunk from what the state before it said: decays, and what its own tokens say.
+template <class Traits, class Gate>
+RK_DEVICE void finish_output(const ChunkPlace<Traits>& place, int first, ValueQuads<Traits>& v,
+                             float (&o)[Traits::column_blocks][2][4],
+                             const float (&odd_steps)[Traits::column_blocks][2][4]) {
+  constexpr Layout layout = Traits::layout;
+#pragma unroll
+  for (int block = 0; block < Traits::column_blocks; ++block) {
+#pragma unroll
+    for (int i = 0; i < 8; ++i) o[block][i / 4][i % 4] += odd_steps[block][i / 4][i % 4];
+  }
+  if constexpr (!Traits::decays_by_key && Traits::weighted) {
+    const int row = first + lane_place().group;
+    const float low = shared_load<float>(layout.row_decay + row * 4);
+    const float high = shared_load<float>(layout.row_decay + (row + 8) * 4);
+#pragma unroll
+    for (int block = 0; block < Traits::column_blocks; ++block) {
+#pragma unroll
+      for (int half = 0; half < 2; ++half) {
+        o[block][half][0] *= low;
+        o[block][half][1] *= low;
+        o[block][half][2] *= high;
+        o[block][half][3] *= high;
+      }
+    }
+  }
+  if constexpr (Traits::decays_by_value)
+    add_decaying_values<Traits>(place, first, o);
+  else
+    add_values<Traits>(place, first, v, o);
   store_output<Traits, Gate>(place, first, o);
 }
 
@@ -353,9 +449,10 @@ RK_DEVICE void step_sub_chunk(const ChunkPlace<Traits>& place, int span, bool ad
     if (!advance) return;
   }
   weight_values<Traits>(first, v);
+  const ColumnDecays<Traits> columns(span);
   state.for_each_group([&](int first_key) {
     if constexpr (reads && !whole) read_group<Traits>(query, first, first_key, state, o, odd_steps);
-    if (advance) write_group<Traits>(key, span, first_key, v, state);
+    if (advance) write_group<Traits>(key, span, first_key, v, columns, state);
   });
   if constexpr (reads && !whole) {
     load_values<Traits>(place, first, v);  // without their weights

@@ -54,7 +54,10 @@ template <class Traits> struct DecayTotal {
 // Everything between a chunk's arrival and the next one's.
 template <class T, class Gate>
 RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayTotal<T>& total, State<T>& state) {
-  if constexpr (T::has_value) write_values<T, Gate>(place);
+  if constexpr (T::decays_by_value)
+    write_value_gates<T, Gate>(place);
+  else if constexpr (T::has_value)
+    write_values<T, Gate>(place);
   if constexpr (T::decays_by_key) {
     write_key_gates<T, Gate>(place);
     sync_block();  // decays, and q and k through their expressions
@@ -73,7 +76,8 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
       write_scalar_scores<T, Gate>(place);
     else if constexpr (T::weighted)
       write_span_decays<T>();
-    if constexpr (T::reads_query || T::weighted || T::has_value) sync_block();  // scores, decays and written values
+    if constexpr (T::reads_query || T::weighted || T::has_value || T::decays_by_value)
+      sync_block();  // scores, decays and values
   }
   if constexpr (T::sums_log_decays) total.add_chunk();
   if (warp_index() >= T::state_warps) return;

@@ -48,6 +48,17 @@ TEST(Space, FitsEveryArchitectureAndSize) {
         }
 }
 
+// Inputs of keys that no block has room for a chunk of.
+TEST(Space, WhatIsTooLargeForChunksRunsTokenByToken) {
+  const auto each = [](const char* name) { return input(name, value_head_axis | key_axis); };
+  const Variant many = variant("many")
+                           .decay(per_key(log_sigmoid(each("a") + each("b") + each("c"))))
+                           .query(query() * each("d") + each("e") * each("f"));
+  const CompileOptions options{.key_dim = 256, .value_dim = 64, .dtype = dtype::f32};
+  EXPECT_EQ(default_schedule(many, options, "sm_86").family, Family::recurrent);
+  EXPECT_EQ(default_schedule(many, options, "sm_90a").family, Family::portable);
+}
+
 TEST(Space, GrowsWithSharedMemory) {
   const auto on = [](const char* arch) { return legal_schedules(variants::gla, square_128, arch).size(); };
   EXPECT_LT(on("sm_86"), on("sm_80"));

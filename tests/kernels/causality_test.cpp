@@ -36,13 +36,14 @@ std::vector<Spoilt> ways_to_spoil(const Variant& variant) {
       if ((*logit == 'd') == (&variant == &variants::mamba2)) ways.push_back({logit, nan});
   const bool has_parts = std::ranges::find(parts::all, &variant) != std::end(parts::all);
   if (&variant == &variants::simple_gla || &variant == &variants::gla || &variant == &scaled_keys ||
-      (has_parts && variant.has(Formula::decay))) {
+      (has_parts && variant.has(Formula::decay) && &variant != &parts::sides)) {
     ways.push_back({"g", nan});
     ways.push_back({"g", infinity});
   }
   if (&variant == &scaled_keys || &variant == &parts::formulas) ways.push_back({"w", nan});
   if (&variant == &parts::formulas) ways.push_back({"z", nan});
   if (&variant == &parts::bonus) ways.push_back({"u", nan});
+  if (&variant == &parts::sides) ways.insert(ways.end(), {{"x", nan}, {"h", nan}});
   return ways;
 }
 
@@ -69,16 +70,23 @@ class Causality : public testing::TestWithParam<Case> {
     const std::int64_t begin = boundaries()[1];
     return token >= begin + (bad_token() - begin) / group * group && token < bad_token();
   }
+  // Whether it belongs to a single value column.
+  static bool is_of_column(const Spoilt& spoilt) {
+    const Variant& variant = *GetParam().variant;
+    const std::string_view what = spoilt.tensor;
+    if (what == "g") return variant.decays_by_value() && !variant.decays_by_key();
+    return what == "v" || what == "z" || what == "h" || (what == "w" && variant.has(Formula::value));
+  }
   // Whether the recurrence says that the token's output, in its head and sequence, is no number.
   bool reaches(const Spoilt& spoilt, std::int64_t token, std::int64_t column) const {
     const Variant& variant = *GetParam().variant;
     const std::string_view what = spoilt.tensor;
-    const bool of_column = what == "v" || (&variant == &parts::formulas && what == "w") || what == "z";
-    if (of_column && column != bad_column) return false;
+    if (is_of_column(spoilt) && column != bad_column) return false;
     if (what == "q" || what == "u" || what == "z") return token == bad_token();
     // What the output reads of its token beside the state.
     if (what == "v" && variant.has(Formula::output) && token == bad_token()) return true;
-    if (token == bad_token()) return what == "g" ? !variant.reads_before() : !variant.exclusive_;
+    if (token == bad_token())
+      return what == "g" || what == "x" || what == "h" ? !variant.reads_before() : !variant.exclusive_;
     return variant.reversed_ ? token < bad_token() : token > bad_token();
   }
   int dim() const { return GetParam().family == Family::portable ? 32 : GetParam().cluster > 1 ? 128 : 64; }
@@ -146,7 +154,7 @@ TEST_P(Causality, HoldsForWhatIsNotFinite) {
         << spoilt.tensor << " = " << spoilt.value << ": both are within their bound";
     for (std::int64_t i = 0; i < 3 * heads * columns * columns; ++i) {
       const std::int64_t matrix = i / columns / columns, key = i / columns % columns, column = i % columns;
-      const bool of_column = what == 'v' || (what == 'w' && GetParam().variant->has(Formula::value));
+      const bool of_column = is_of_column(spoilt);
       bool reached = matrix == heads + bad_head && what != 'q' && what != 'u' && what != 'z';
       if (of_column) reached = reached && column == bad_column;
       if (what == 'k' || GetParam().variant->decays_by_key())
@@ -191,6 +199,9 @@ std::vector<Case> short_cases() {
           {&parts::backwards_bonus, Level::serial, bf16},
           {&parts::backwards_before, Level::chunk, bf16},
           {&parts::formulas, Level::serial, bf16},
+          {&parts::columns, Level::chunk, bf16},
+          {&parts::columns_before, Level::serial, f32},
+          {&parts::sides, Level::serial, f16},
           {&variants::linear, Level::serial, bf16, Family::hopper},
           {&variants::mamba2, Level::serial, f16, Family::hopper},
           {&variants::simple_gla, Level::segment, bf16, Family::hopper},

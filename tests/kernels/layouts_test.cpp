@@ -50,7 +50,8 @@ std::vector<Kernel> kernels() {
     all.push_back({variant, Family::hopper, false, false});
   }
   all.push_back({&scaled, Family::hopper, true});
-  for (const Variant* variant : {&parts::formulas, &parts::backwards_bonus}) all.push_back({variant, Family::portable});
+  for (const Variant* variant : {&parts::formulas, &parts::backwards_bonus, &parts::sides})
+    all.push_back({variant, Family::portable});
   return all;
 }
 

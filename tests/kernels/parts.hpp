@@ -37,7 +37,23 @@ inline constexpr Variant shifted = variant("shifted")
                                        .output(2 * read() - input("t", value_head_axis))
                                        .checked();
 
-inline constexpr const Variant* all[] = {&before,           &before_keys,     &bonus,    &backwards,
-                                         &backwards_before, &backwards_bonus, &formulas, &shifted};
+// Value columns that decay, alone, and beside keys.
+inline constexpr Variant columns =
+    variant("columns").decay(per_value(input("g"))).write_scale(sigmoid(input("b"))).checked();
+inline constexpr Variant columns_before = variant("columns_before")
+                                              .decay(per_value(input("g")))
+                                              .value(silu(value()))
+                                              .output(read() + value())
+                                              .exclusive()
+                                              .checked();
+inline constexpr Variant sides = variant("sides")
+                                     .decay(outer(log_sigmoid(input("x")), log_sigmoid(input("h"))))
+                                     .bonus(param("u"))
+                                     .reversed()
+                                     .checked();
+
+inline constexpr const Variant* all[] = {&columns,         &columns_before, &sides,     &before,
+                                         &before_keys,     &bonus,          &backwards, &backwards_before,
+                                         &backwards_bonus, &formulas,       &shifted};
 
 }  // namespace rankone::test::parts

@@ -37,12 +37,14 @@ Variant with_other_parts(Chance& chance, Formulas& formulas, Variant result) {
 Variant random_variant(Chance& chance, int index) {
   Formulas formulas(chance);
   Variant result = variant(Name("random_" + std::to_string(index)));
-  const int kind = chance.below(6), depth = chance.between(2, most_depth);
+  const int kind = chance.below(7), depth = chance.between(2, most_depth);
   if (kind == 1) result = result.decay(constant(formulas.log_decay({.varies = false}, depth)));
   if (kind == 2) result = result.decay(per_head(formulas.log_decay({}, depth)));
   if (kind == 3) result = result.decay(per_key(formulas.log_decay({.per_key = true}, depth)));
   if (kind == 4) result = result.decay(per_value(formulas.log_decay({.per_value = true}, depth)));
   if (kind == 5) result = result.decay(full(formulas.log_decay({.per_key = true, .per_value = true}, depth)));
+  if (kind == 6)
+    result = result.decay(outer(formulas.log_decay({.per_key = true}, 3), formulas.log_decay({.per_value = true}, 3)));
   if (kind > 3 || chance.once_in(2)) result = with_other_parts(chance, formulas, result);
   const bool erases = result.has(Formula::erase);  // what keys hold grows with their squares: they stay as they are
   if (!erases && chance.once_in(3))

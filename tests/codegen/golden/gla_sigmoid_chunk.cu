@@ -47,7 +47,7 @@ struct Policy {
   static constexpr unsigned char decay_axes = token_axis | value_head_axis | key_axis;
   static constexpr int key_dim = 128, value_dim = 128;
   static constexpr int chunk = 64, value_tile = 128, warps = 8, stages = 2;
-  static constexpr bool has_query = false, has_value = false, has_output = false, keeps_values = false;
+  static constexpr bool has_query = false, has_value = false, has_output = false, keeps_values = false, decays_on_both_sides = false;
   static constexpr bool has_key = false, has_write_scale = false, has_feature_map = false, reads_key = true, reads_position = false;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;

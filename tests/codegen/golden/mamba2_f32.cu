@@ -48,7 +48,7 @@ struct Policy {
   static constexpr unsigned char decay_axes = token_axis | value_head_axis;
   static constexpr int key_dim = 40, value_dim = 72;
   static constexpr int chunk = 16, value_tile = 128, warps = 8, stages = 2;
-  static constexpr bool has_query = false, has_value = false, has_output = false, keeps_values = false;
+  static constexpr bool has_query = false, has_value = false, has_output = false, keeps_values = false, decays_on_both_sides = false;
   static constexpr bool has_key = false, has_write_scale = true, has_feature_map = false, reads_key = true, reads_position = false;
   static constexpr Read read = Read::inclusive;
   static constexpr Walk walk = Walk::ascending;

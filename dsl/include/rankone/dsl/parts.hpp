@@ -4,33 +4,13 @@
 #pragma once
 
 #include <array>
-#include <initializer_list>
 #include <string_view>
 
+#include <rankone/dsl/decay_sides.hpp>
+#include <rankone/dsl/part_set.hpp>
 #include <rankone/dsl/variant.hpp>
 
 namespace rankone {
-
-enum class Part : unsigned char {
-  key_reduction,
-  erasure,
-  value_decay,
-  earlier_read,
-  reversed_walk,
-  query,
-  value,
-  output
-};
-
-struct Parts {
-  unsigned bits = 0;
-  constexpr bool has(Part part) const { return (bits >> static_cast<unsigned>(part) & 1) != 0; }
-};
-constexpr Parts set_of(std::initializer_list<Part> several) {
-  Parts set;
-  for (const Part each : several) set.bits |= 1u << static_cast<unsigned>(each);
-  return set;
-}
 
 struct PartRow {
   Part part;
@@ -40,6 +20,8 @@ struct PartRow {
 inline constexpr std::array variant_parts{
     PartRow{Part::key_reduction, "a sum or maximum over keys", [](const Variant& v) { return reduces_keys(v); }},
     PartRow{Part::erasure, "what is erased of the state", [](const Variant& v) { return v.has(Formula::erase); }},
+    PartRow{Part::element_decay, "decays of single elements",
+            [](const Variant& v) { return v.decays_by_key() && v.decays_by_value() && !decay_sides(v); }},
     PartRow{Part::value_decay, "decays of value columns", [](const Variant& v) { return v.decays_by_value(); }},
     PartRow{Part::earlier_read, "reads of the state before a token", [](const Variant& v) { return v.reads_before(); }},
     PartRow{Part::reversed_walk, "a walk from the last token to the first",
@@ -58,7 +40,7 @@ constexpr std::string_view part_beyond(const Variant& variant, Parts known) {
 
 // For these there are forms in chunks: all of the portable family, which of another family its table says.
 inline constexpr Parts parts_in_chunks =
-    set_of({Part::earlier_read, Part::reversed_walk, Part::query, Part::value, Part::output});
+    set_of({Part::value_decay, Part::earlier_read, Part::reversed_walk, Part::query, Part::value, Part::output});
 constexpr std::string_view part_without_chunks(const Variant& variant) { return part_beyond(variant, parts_in_chunks); }
 
 // Under these a state is decayed by decays of heads or keys alone, and then written to.
