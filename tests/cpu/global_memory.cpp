@@ -13,7 +13,7 @@
 namespace rankone {
 namespace {
 
-constexpr int threads = 64, barrier = 2048;
+constexpr int threads = 64;
 // Of `query.data` and `output.data` in TestArguments.
 constexpr std::size_t query = sizeof(Arguments), output = query + 3 * sizeof(TensorArgument),
                       workspace = offsetof(Arguments, chunk_states);
