@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
-// Declarations drawn at random, from emission to the CPU device, against the recurrence in float64: 20 of them, or 200
-// with RANKONE_TEST_ALL. A failure names the command that repeats it.
+// Declarations drawn at random, from emission to the CPU device, forward and back, against the oracle in float64: 20 of
+// them, or 200 with RANKONE_TEST_ALL. A failure names the command that repeats it.
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -33,21 +34,25 @@ HostTensor poisoned(const Port& port, const Dims& dims) {
 }
 
 // All outputs of a call whose token tensors lie as was drawn.
-std::vector<HostTensor> run(const Operator& op, const Declared& declared, Problem problem) {
-  ForwardArguments arguments;
+template <class Arguments, class Call>
+std::vector<HostTensor> run(const Operator& op, const Declared& declared, Problem problem, const Call& call) {
+  Arguments arguments;
   arguments.scalars = problem.scalars;
   arguments.scale = problem.scale;
-  const std::vector<Port> all = ports(declared.variant, declared.options);
+  const std::vector<Port> all = ports(declared.variant, declared.options, problem.pass);
   std::vector<HostTensor> results;
   std::vector<Laid> laid;
   results.reserve(all.size());
   laid.reserve(all.size());
-  for (const Port& port : ports_of(all, PortRole::output)) results.push_back(poisoned(port, problem.dims));
+  for (const Port& port : written_ports(problem)) results.push_back(poisoned(port, problem.dims));
   const auto bind = [&](HostTensor& tensor) {
     const Port* const port = find_port(all, tensor.name);
     const bool lies_anywhere = port->axes.has(Axis::tokens) && !port->contiguous;
     if (lies_anywhere) laid.emplace_back(tensor, declared.layouts[laid.size() % declared.layouts.size()]);
-    bind_tensor(arguments, tensor.name, lies_anywhere ? laid.back().tensor() : tensor.view());
+    const Tensor view = lies_anywhere ? laid.back().tensor() : tensor.view();
+    if constexpr (std::is_same_v<Arguments, BackwardArguments>)
+      if (port->role == PortRole::gradient) return bind_gradient(arguments, tensor.name, view);
+    bind_tensor(arguments, tensor.name, view);
   };
   for (HostTensor& tensor : problem.tensors) bind(tensor);
   const std::size_t inputs = laid.size();
@@ -55,22 +60,29 @@ std::vector<HostTensor> run(const Operator& op, const Declared& declared, Proble
 
   const Dims& dims = problem.dims;
   const Shape shape{dims.batch, dims.tokens, dims.heads, dims.value_heads, declared.packed ? dims.sequences : 0};
-  std::vector<std::byte> workspace(op.workspace_bytes(shape));
+  std::vector<std::byte> workspace(op.workspace_bytes(shape, problem.pass));
   arguments.workspace = workspace;
-  op.forward(arguments);
+  call(arguments);
   std::size_t next = inputs;
   for (HostTensor& tensor : results)
     if (find_port(all, tensor.name)->axes.has(Axis::tokens)) tensor.bytes = laid[next++].gathered();
   return results;
 }
 
-Problem problem_of(const Declared& declared, int draw) {
-  Problem problem = random_problem(declared.variant, declared.options, declared.dims,
+Problem problem_of(const Declared& declared, int draw, Pass pass) {
+  Dims dims = declared.dims;
+  Inputs inputs = declared.inputs;
+  if (pass == Pass::backward) {  // which takes some walks of each token, and whose errors are judged on random inputs
+    dims.tokens = std::min<std::int64_t>(dims.tokens, 90);
+    inputs = Inputs::random;
+  }
+  Problem problem = random_problem(declared.variant, declared.options, dims,
                                    {.seed = 1000 + static_cast<std::uint64_t>(draw),
                                     .initial_state = declared.initial_state,
                                     .packed = declared.packed,
                                     .scalars = declared.scalars,
-                                    .kind = declared.inputs});
+                                    .kind = inputs,
+                                    .pass = pass});
   problem.scale = declared.scale;
   if (!declared.start_positions)
     std::erase_if(problem.tensors, [](const HostTensor& each) { return each.name == "start_positions"; });
@@ -88,11 +100,18 @@ void expect_right(std::uint64_t seed, int index) {
     emulation.maps_tensors = declared.maps;
     emulation.multiprocessors = declared.multiprocessors;
     const Operator op = compile(declared.variant, declared.options, cpu_device(emulation));
-    const PooledErrors errors = verify([&](const Problem& problem) { return run(op, declared, problem); },
-                                       [&](int draw) { return problem_of(declared, draw); });
-    for (const TensorError& each : errors.tensors)
-      EXPECT_TRUE(each.ok) << each.name << " is off by " << each.relative_error << ", its worst row by "
-                           << each.worst_row << ", bound " << each.bound;
+    const auto expect_close = [&](Pass pass, const RunProblem& call) {
+      for (const TensorError& each : verify(call, [&](int draw) { return problem_of(declared, draw, pass); }).tensors)
+        EXPECT_TRUE(each.ok) << each.name << " is off by " << each.relative_error << ", its worst row by "
+                             << each.worst_row << ", bound " << each.bound;
+    };
+    expect_close(Pass::forward, [&](const Problem& problem) {
+      return run<ForwardArguments>(op, declared, problem, [&](const auto& arguments) { op.forward(arguments); });
+    });
+    if (!op.supports(Pass::backward)) return;
+    expect_close(Pass::backward, [&](const Problem& problem) {
+      return run<BackwardArguments>(op, declared, problem, [&](const auto& arguments) { op.backward(arguments); });
+    });
   } catch (const Error& error) {
     ADD_FAILURE() << error.what();
   }

@@ -39,9 +39,9 @@ struct CheckReport {
 
 // Runs the pass on the operator's device, in memory that is taken and given back here, and waits for it: on random inputs;
 // on equal tokens under weak decays, where every rounding errs the same way; and on random ones under strong decays, where a
-// token is soon forgotten. A kind that the variant's formulas do not allow is left out; so are for backward equal tokens, and of
-// strong decays the gradients of what formulas read, which are small differences of large sums there. The emulation of the CPU device takes
-// some seconds for a thousand tokens of a head.
+// token is soon forgotten. A kind that the variant's formulas do not allow is left out; so are for backward equal tokens,
+// and of strong decays the gradients of what formulas read: there they are small differences of large sums. The emulation
+// of the CPU device takes some seconds for a thousand tokens of a head.
 // A wrong result is a report that is not `ok`. Throws Error(invalid_argument) for a shape, a scalar or an operator that
 // cannot be checked, Error(unsupported) where memory does not suffice, and Error(check_failed) where a kernel wrote
 // outside its outputs or the CPU device found a race.
