@@ -390,7 +390,10 @@ TEST(Call, StatesAndCombine) {
 
 // What a backward call is checked by: its table of ports alone.
 Program backward_program(const Variant& variant) {
-  Program program{.variant = variant, .options = {.key_dim = K, .value_dim = V}, .pass = Pass::backward};
+  Program program;
+  program.variant = variant;
+  program.options = {.key_dim = K, .value_dim = V};
+  program.pass = Pass::backward;
   program.ports = ports(variant, program.options, Pass::backward);
   program.port_slots = static_cast<int>(slots(variant, program.options, Pass::backward).size());
   return program;
