@@ -49,6 +49,15 @@ const Flag archs{"--arch",
                  arch_list() + ", all",
                  nullptr,
                  &Options::archs};
+const Flag shown_archs{"--arch",
+                       "ARCH",
+                       alternatives(arch_list() + ", all") + "; may be repeated (default: sm_90a and sm_80)",
+                       arch_list() + ", all",
+                       nullptr,
+                       &Options::archs};
+const Flag latex{"--latex",      {}, "LaTeX alone: the recurrence, formulas and their gradients", "", nullptr, nullptr,
+                 &Options::latex};
+const Flag markdown{"--markdown", {}, "the catalogue as a page in Markdown", "", nullptr, nullptr, &Options::markdown};
 const Flag scalar{"--scalar",   "NAME=VALUE", "a run-time scalar of the variant",
                   "NAME=VALUE", nullptr,      &Options::scalars};
 const Flag packed{"--packed",      {}, "packed sequences of uneven lengths, some of them empty", "", nullptr, nullptr,
@@ -109,9 +118,15 @@ Flags with_pins(Flags flags) {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> all = {
-      {"list", "the catalogue", "", {}, "rankone list", command_list},
-      {"show", "a variant: recurrence, tensors, passes, and its JSON", "VARIANT",
-       with_pins({&any_pass, &shape, &dtype_, &state_dtype, &device}), "rankone show gla_sigmoid", command_show, true},
+      {"list",
+       "the catalogue: passes, kernel families, chunk forms",
+       "",
+       {&shown_archs, &markdown},
+       "rankone list --arch sm_90a",
+       command_list},
+      {"show", "a variant: recurrence, tensors, gradients, what serves its passes, LaTeX, and its JSON", "VARIANT",
+       with_pins({&latex, &shown_archs, &any_pass, &shape, &dtype_, &state_dtype, &device}),
+       "rankone show gla_sigmoid --latex", command_show, true},
       {"emit", "the CUDA source of its kernels", "VARIANT",
        with_pins({&text_file, &arch, &any_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone emit gla_sigmoid --arch sm_90a --chunk 64 -o gla_sigmoid.cu", command_emit, true},
@@ -165,10 +180,10 @@ std::string flag_at(const std::string& place) {
   return place;
 }
 
-// --seed is for those that have options of their own.
+// --seed is for those that work on variants.
 Flags flags_of(const Command* command) {
   Flags flags = command != nullptr ? command->flags : Flags{};
-  if (command == nullptr || !flags.empty()) flags.push_back(&seed);
+  if (command == nullptr || std::string_view(command->positional).starts_with("VARIANT")) flags.push_back(&seed);
   flags.insert(flags.end(), {&json, &quiet});
   return flags;
 }

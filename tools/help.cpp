@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <charconv>
-#include <sstream>
 #include <utility>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "runtime/paths.hpp"
+#include "tools/text.hpp"
 
 namespace rankone {
 namespace {
@@ -20,26 +20,6 @@ constexpr std::size_t usual_width = 100, least_width = 40;
 constexpr std::size_t widest_name = 24;  // longer ones have a line of their own
 
 using Rows = std::vector<std::pair<std::string, std::string>>;
-
-// Words on lines of at most `width`, all but the first of them behind `indent` spaces.
-std::string wrapped(const std::string& text, std::size_t at, std::size_t indent, std::size_t width) {
-  std::istringstream words(text);
-  std::string result;
-  std::size_t column = at;
-  for (std::string word; words >> word;) {
-    const bool first = column == indent;
-    if (!first && column + 1 + word.size() > width) {
-      result += '\n' + std::string(indent, ' ');
-      column = indent;
-    } else if (!first) {
-      result += ' ';
-      ++column;
-    }
-    result += word;
-    column += word.size();
-  }
-  return result;
-}
 
 std::string paragraph(const std::string& text, std::size_t width) { return wrapped(text, 0, 0, width) + "\n"; }
 

@@ -3,22 +3,47 @@
 #include <rankone/dsl.hpp>
 
 #include "codegen/program.hpp"
+#include "tools/catalogue_page.hpp"
 #include "tools/commands.hpp"
+#include "tools/help.hpp"
 #include "tools/output.hpp"
+#include "tools/served.hpp"
 #include "tools/show.hpp"
 #include "tools/text.hpp"
 
 namespace rankone {
+namespace {
+
+std::string table_text(const CompileOptions& compile, const std::vector<std::string>& archs) {
+  std::vector<std::string> heading{"variant", "passes"};
+  heading.insert(heading.end(), archs.begin(), archs.end());
+  heading.emplace_back("chunk form");
+  Table table(heading);
+  for (const Entry& entry : catalogue()) {
+    const std::vector<ServedPass> passes = served_passes(entry, compile, archs);
+    std::vector<std::string> cells{std::string(entry.name.view()), joined(passes_of(entry))};
+    for (const ServedPass::Choice& choice : passes.front().choices)
+      cells.push_back(choice.reason.empty() ? choice.family : "-");
+    cells.push_back(chunk_form(entry, compile).name);
+    table.row(cells);
+  }
+  return table.text(help_width());
+}
+
+}  // namespace
 
 int command_list(const Options& options) {
   const CompileOptions compile{.key_dim = 128, .value_dim = 128};
-  Json variants = Json::array();
-  Table table({"variant", "passes", "recurrence"});
-  for (const Variant& variant : catalogue()) {
-    variants.append(variant_document(variant, compile));
-    table.row({std::string(variant.name.view()), joined(passes_of(variant)), describe(variant)});
+  const std::vector<std::string> archs = shown_archs(options);
+  if (options.markdown) {
+    const std::string page = catalogue_page(compile, archs);
+    print_result(options, Json::object({{"markdown", page}}), page);
+    return exit_done;
   }
-  print_result(options, Json::object({{"variants", variants}}), table.text());
+  Json variants = Json::array();
+  if (options.json)
+    for (const Entry& entry : catalogue()) variants.append(variant_document(entry, compile, archs));
+  print_result(options, Json::object({{"variants", variants}}), options.json ? "" : table_text(compile, archs));
   return exit_done;
 }
 

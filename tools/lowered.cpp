@@ -2,7 +2,10 @@
 // A pass of a variant, lowered for an architecture.
 #include "tools/lowered.hpp"
 
+#include <rankone/error.hpp>
+
 #include "autotune/lookup.hpp"
+#include "codegen/knob_text.hpp"
 #include "tools/request.hpp"
 
 namespace rankone {
@@ -14,6 +17,11 @@ Lowered lower_for(const Options& options, const Variant& variant, const Dims& di
   note_suffix(options, variant, compile, arch);
   const ChosenSchedule chosen =
       chosen_for(pass, variant, compile, arch, choose_schedule(variant, compile, device, arch, expected_shape(dims)));
+  // Another family's states are as good; who pins one asks for that one.
+  if (pass == Pass::states && compile.pins.family && *compile.pins.family != chosen.schedule.family)
+    throw Error(ErrorCode::unsupported, std::string(family_of(*compile.pins.family).title) + " has no state-only pass",
+                to_string(compile.pins),
+                "family=" + std::string(family_of(chosen.schedule.family).name) + ", or no family", "pins.family");
   return {lower(variant, compile, chosen.schedule, arch, pass), chosen};
 }
 

@@ -9,7 +9,7 @@
 namespace rankone {
 
 struct Options {
-  bool json = false, quiet = false, packed = false;
+  bool json = false, quiet = false, packed = false, latex = false, markdown = false;
   std::string seed;
   std::vector<std::string> variants, shapes, archs, scalars;
   std::string pass, dtype, precision, state_dtype, device;

@@ -3,29 +3,24 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
 
+#include <rankone/dsl/source.hpp>
 #include <rankone/dsl/variant.hpp>
 #include <rankone/options.hpp>
 
 #include "tools/json.hpp"
+#include "tools/options.hpp"
 
 namespace rankone {
 
-Json variant_document(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward);
-std::string chunk_form(const Variant& variant);  // how a chunk of tokens becomes matrix products
+// Those that are asked for, or else one of each kind of kernels.
+std::vector<std::string> shown_archs(const Options& options);
+// Where the catalogue has this very variant, what it says of it; else null.
+const Source* source_of(const Variant& variant);
 
-// d gate / d input, elementwise, for each tensor that the gate reads. `shared` is what stands in them more than once, by
-// name; an entry's own text begins with what it needs of that.
-struct GateGradients {
-  struct Entry {
-    std::string input, gradient, whole;
-  };
-  std::string gate;
-  std::vector<std::pair<std::string, std::string>> shared{};
-  std::vector<Entry> entries{};
-};
-std::vector<GateGradients> gate_gradients(const Variant& variant);
+// `shown`: whose tensors are its inputs.
+Json variant_document(const Variant& variant, const CompileOptions& options, const std::vector<std::string>& archs,
+                      Pass shown = Pass::forward);
 
 }  // namespace rankone

@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+// What serves a variant: asked of the families and of the choice of schedules, and told nowhere else.
+#include "tools/served.hpp"
+
+#include <algorithm>
+
+#include <rankone/error.hpp>
+
+#include "codegen/choose.hpp"
+#include "codegen/names.hpp"
+
+namespace rankone {
+namespace {
+
+ChunkForm form_of_decays(const Variant& variant) {
+  if (variant.decays_by_key())
+    return {
+        "two levels",
+        "decays are per key, and enter the queries and keys of scores relative to sub-chunks, so that no exponent can "
+        "overflow"};
+  if (variant.decays_by_value())
+    return {"by value column", "the scores of a chunk are one product, and decays are left to its values"};
+  if (!variant.has(Formula::decay))
+    return {"plain", "nothing decays: the scores of a chunk are one product, masked to the past"};
+  return {"by head",
+          "decays are the same for all keys: the scores of a chunk are one product, times the decay between each two "
+          "tokens"};
+}
+
+// Of one architecture, under its forward pass's choice.
+ServedPass::Choice choice_for(Pass pass, const Variant& variant, const CompileOptions& options,
+                              const std::string& arch) {
+  try {
+    const Schedule forward = default_schedule(variant, options, arch);
+    const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
+    return {arch, std::string(family_of(schedule.family).name), {}};
+  } catch (const Error& error) {
+    return {arch, {}, error.message()};
+  }
+}
+
+}  // namespace
+
+ChunkForm chunk_form(const Variant& variant, const CompileOptions& options) {
+  std::vector<const KernelFamily*> serving;
+  std::string reason;
+  for (const KernelFamily* family : kernel_families()) {
+    if (family->is_last_resort) continue;
+    const auto serves = [&](const ArchLimits& arch) {
+      reason = family->why_not_served({variant, options, arch}).reason;
+      return reason.empty();
+    };
+    if (std::ranges::any_of(known_archs(), serves)) serving.push_back(family);
+  }
+  if (serving.empty()) return {"none", reason + "; the recurrent family walks token by token"};
+  ChunkForm form = form_of_decays(variant);
+  if (variant.decays_by_value()) form.why += "; within sub-chunks values decay from token to token";
+  if (variant.has(Formula::bonus))
+    form.why += "; on their diagonal is the bonus";
+  else if (variant.exclusive_)
+    form.why += "; their diagonal is zero";
+  if (variant.reversed_) form.why += "; chunks are walked from the last to the first";
+  if (serving.size() == 1) form.why += "; in " + std::string(serving.front()->title) + " alone";
+  return form;
+}
+
+std::vector<ServedPass> served_passes(const Variant& variant, const CompileOptions& options,
+                                      const std::vector<std::string>& archs) {
+  std::vector<ServedPass> passes;
+  for (const auto& [name, pass] : pass_names) {
+    ServedPass served{.pass = pass, .name = std::string(name), .reason = why_not_admitted(variant, pass)};
+    if (served.reason.empty())
+      for (const std::string& arch : archs) served.choices.push_back(choice_for(pass, variant, options, arch));
+    passes.push_back(std::move(served));
+  }
+  return passes;
+}
+
+}  // namespace rankone
