@@ -52,7 +52,8 @@ class GateWriter {
     // Of a decay that is a product, each factor is worth an exponential a key or a column instead of one an element.
     const DecaySides sides = decay_sides(program_.variant);
     for (const Slot& slot : formula_slots)
-      if (!sides || slot.formula != Formula::decay) formula(slot, program_.variant.formula(slot.formula));
+      if ((!sides || slot.formula != Formula::decay) && is_asked(slot.formula))
+        formula(slot, program_.variant.formula(slot.formula));
     if (sides) {
       Slot slot = slot_of(Formula::decay);
       slot.name = "log_decay_of_key", slot.caption = "log-decay of a key";
@@ -64,6 +65,11 @@ class GateWriter {
   }
 
  private:
+  // The state-only pass reads nothing of a state.
+  bool is_asked(Formula which) const {
+    const bool is_of_reads = which == Formula::query || which == Formula::bonus || which == Formula::output;
+    return program_.pass != Pass::states || !is_of_reads;
+  }
   // An error of each token's log-decay adds up over as many tokens as the state remembers, here to less than a 16-bit
   // output shows. Decays per token are few, and what a formula reads of a decay may be its difference from 1.
   bool may_be_absolute() const {
