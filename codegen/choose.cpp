@@ -160,7 +160,7 @@ Schedule choose(const Variant& variant, const CompileOptions& options, std::stri
   const Pins pins = pins_of(variant, options);
   const Chooser chooser(target, pins);
   auto usual = chooser.best(pins);
-  if (!usual && !pins.family) {  // too large for chunks, but not token by token
+  if (!usual && !pins.family && !chooser.best({})) {  // too large for chunks, but not token by token
     Pins last = pins;
     last.family = Family::recurrent;
     usual = chooser.best(last);
