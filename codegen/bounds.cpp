@@ -66,14 +66,15 @@ Interval step(const Node& node, Interval a, Interval b) {
   }
 }
 
-// Of each node.
-std::vector<Interval> all_bounds(Nodes formula) {
-  std::vector<Interval> of_nodes;
-  for (const Node& node : formula) {
-    const auto operand = [&](short index) { return index < 0 ? anything : of_nodes[static_cast<std::size_t>(index)]; };
-    of_nodes.push_back(step(node, operand(node.left), operand(node.right)));
-  }
-  return of_nodes;
+// x - key_max(x), and what its powers add up to: bounds of the operands say neither.
+bool is_less_its_largest(Nodes formula, short node) {
+  if (formula[node].operation != Operation::subtract) return false;
+  const Node& subtrahend = formula[formula[node].right];
+  return subtrahend.operation == Operation::key_max && subtrahend.left == formula[node].left;
+}
+bool is_sum_of_powers(Nodes formula, const Node& node) {
+  return node.operation == Operation::key_sum && formula[node.left].operation == Operation::exp &&
+         is_less_its_largest(formula, formula[node.left].left);
 }
 
 double largest_magnitude(Interval interval) { return std::max(std::abs(interval.low), std::abs(interval.high)); }
@@ -94,6 +95,20 @@ std::pair<double, double> growth(const Node& node, Interval a, Interval b) {
 }
 
 }  // namespace
+
+std::vector<Interval> all_bounds(Nodes formula) {
+  std::vector<Interval> of_nodes;
+  for (int i = 0; i < formula.size; ++i) {
+    const Node& node = formula[i];
+    const auto operand = [&](short index) { return index < 0 ? anything : of_nodes[static_cast<std::size_t>(index)]; };
+    Interval bounds = step(node, operand(node.left), operand(node.right));
+    if (node.operation == Operation::multiply && node.left == node.right) bounds.low = std::max(bounds.low, 0.0);
+    if (is_less_its_largest(formula, static_cast<short>(i))) bounds.high = 0;
+    if (is_sum_of_powers(formula, node)) bounds.low = 1;
+    of_nodes.push_back(bounds);
+  }
+  return of_nodes;
+}
 
 Interval bounds_of(Nodes formula) { return formula.size == 0 ? anything : all_bounds(formula).back(); }
 

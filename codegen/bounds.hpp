@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <rankone/dsl/variant.hpp>
 
@@ -12,6 +13,8 @@ struct Interval {
   double low, high;
 };
 Interval bounds_of(Nodes formula);
+// Of each node.
+std::vector<Interval> all_bounds(Nodes formula);
 
 // What an absolute error of a logarithm, a log-sigmoid or a softplus within the formula is multiplied with at most on its
 // way to the result; 0 where there is none.

@@ -7,6 +7,7 @@
 #include <rankone/variant_json.hpp>
 
 #include "autotune/lookup.hpp"
+#include "codegen/guards.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
 #include "codegen/program.hpp"
@@ -106,6 +107,26 @@ std::string gradients_text(const Variant& variant) {
   return text;
 }
 
+// What a formula computes out of its domain where its operands are not what their author means them to be.
+std::string guards_text(const Variant& variant) {
+  std::string text;
+  for (const MissingGuard& each : missing_guards(variant)) {
+    text += text.empty() ? "\n" + paint(Color::bold, "guards that may be missing") + "\n" : "";
+    text += "  " + std::string(slot_of(each.formula).name) + ": " + each.operation + ", since " + each.reason + ": " +
+            each.guard + "\n";
+  }
+  return text;
+}
+Json guards_document(const Variant& variant) {
+  Json list = Json::array();
+  for (const MissingGuard& each : missing_guards(variant))
+    list.append(Json::object({{"gate", slot_of(each.formula).name},
+                              {"operation", each.operation},
+                              {"reason", each.reason},
+                              {"guard", each.guard}}));
+  return list;
+}
+
 // The family that serves each pass, and beneath why there is no other.
 std::string pass_table(const std::vector<ServedPass>& passes, const std::vector<std::string>& archs) {
   std::vector<std::string> heading{"pass"};
@@ -155,6 +176,7 @@ Json variant_document(const Variant& variant, const CompileOptions& options, con
   document.set("inputs", ports_document(variant, options, shown));
   document.set("scalars", scalars);
   document.set("gradients", gradients_document(variant));
+  document.set("missing_guards", guards_document(variant));
   document.set("passes", passes_of(variant));
   document.set("tensors", tensors);
   document.set("families", families_document(passes));
@@ -186,9 +208,9 @@ int command_show(const Options& options) {
     for (const ServedPass& each : passes)
       if (options.pass.empty() || each.pass == pass) shown.push_back(each);
     text = paint(Color::bold, std::string(variant.name.view())) + "\n  " + describe(variant) + "\n\n" +
-           tensor_table(variant, compile, shown) + gradients_text(variant) + pass_table(passes, archs) +
-           "\nchunk form  " + chunk_form(variant, compile).text() + "\nschedule    " + chosen.text() +
-           "\nspec        " + variant_to_json(variant) + "\n";
+           tensor_table(variant, compile, shown) + gradients_text(variant) + guards_text(variant) +
+           pass_table(passes, archs) + "\nchunk form  " + chunk_form(variant, compile).text() + "\nschedule    " +
+           chosen.text() + "\nspec        " + variant_to_json(variant) + "\n";
   }
   Json document = variant_document(variant, compile, archs, pass);
   document.set("schedule", schedule_document(chosen));

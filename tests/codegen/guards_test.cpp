@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: MIT
+// Which divisions, logarithms and roots may leave their domain, and the guard that is named.
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+#include <rankone/dsl.hpp>
+
+#include "codegen/guards.hpp"
+
+namespace rankone {
+namespace {
+
+std::vector<MissingGuard> guards_of_key(const Expression& formula) {
+  return missing_guards(variant("guarded").key(key() * formula));
+}
+std::string only(const Expression& formula) {
+  const std::vector<MissingGuard> found = guards_of_key(formula);
+  if (found.size() != 1) return std::to_string(found.size()) + " guards";
+  return found.front().operation + ": " + found.front().reason + "; " + found.front().guard;
+}
+
+TEST(Guards, NameTheOperandAndWhatKeepsItInside) {
+  EXPECT_EQ(only(log(input("x") - 1)), "log(x - 1): x - 1 may be below 0; log(max(x - 1, 0))");
+  EXPECT_EQ(only(sqrt(tanh(input("x")))), "sqrt(tanh(x)): tanh(x) may be below 0; sqrt(max(tanh(x), 0))");
+  EXPECT_EQ(only(1 / input("x")), "1 / x: x may be 0; / max(x, 1e-6)");
+  EXPECT_EQ(only(1 / exp(input("x"))), "1 / exp(x): exp(x) may be 0; / max(exp(x), 1e-6)");
+  EXPECT_EQ(only(1 / -square(input("x"))), "1 / -square(x): -square(x) may be 0; / min(-square(x), -1e-6)");
+}
+
+TEST(Guards, AreNotAskedForWhereBoundsSuffice) {
+  for (const Expression& formula :
+       {log(sigmoid(input("x"))), log(relu(input("x"))), sqrt(square(input("x"))), 1 / (1 + exp(input("x"))),
+        1 / (-1 - square(input("x"))), 1 / (1 + input("x") * input("x")), l2_normalize(key()), rms_normalize(key()),
+        softmax(input("x")), log(max(input("x"), 0)), 1 / max(input("x"), 1e-6), 1 / heads()})
+    EXPECT_EQ(only(formula), "0 guards");
+}
+
+TEST(Guards, OfTheCatalogueAreKnown) {
+  // What they read is within bounds that only their papers say.
+  for (const Variant& variant : catalogue()) {
+    const std::string name(variant.name.view());
+    EXPECT_EQ(missing_guards(variant).size(), name == "hgrn2" || name == "lightning" ? 1u : 0u) << name;
+  }
+}
+
+}  // namespace
+}  // namespace rankone
