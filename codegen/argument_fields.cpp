@@ -86,6 +86,8 @@ std::vector<ArgumentField> argument_fields(const Program& program) {
       RANKONE_FIELD(segment_states, "pointer", 0, region_text(program, &Arguments::segment_states), true),
       RANKONE_FIELD(segment_decays, "pointer", 0, region_text(program, &Arguments::segment_decays), true),
       RANKONE_FIELD(prepared_chunks, "pointer", 0, region_text(program, &Arguments::prepared_chunks), true),
+      RANKONE_FIELD(token_slopes, "pointer", 0, region_text(program, &Arguments::token_slopes), true),
+      RANKONE_FIELD(parameter_slopes, "pointer", 0, region_text(program, &Arguments::parameter_slopes), true),
       RANKONE_FIELD(tokens, "int64", 0,
                     combines ? not_read : "T, of a row of the batch; where sequences are packed, of all of them"),
       RANKONE_FIELD(sequences, "int64", 0, "N"),
@@ -100,7 +102,7 @@ std::vector<ArgumentField> argument_fields(const Program& program) {
       RANKONE_FIELD(heads, "int32", 0, "H, from 1"),
       RANKONE_FIELD(value_heads, "int32", 0, "HV, a multiple of H"),
       RANKONE_FIELD(scale, "float", 0,
-                    program.pass == Pass::forward || program.pass == Pass::decode
+                    program.pass == Pass::forward || program.pass == Pass::decode || program.pass == Pass::backward
                         ? "what q S is multiplied with: default_scale, or another"
                         : not_read),
       RANKONE_FIELD(scalars, "float", max_scalars, scalars_text(program)),

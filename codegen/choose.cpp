@@ -24,7 +24,8 @@ constexpr int preferred_cluster = 2;
 constexpr int preferred_recurrent_tile = 32, preferred_recurrent_warps = 4;  // 8 keys by 4 columns a thread at K = 128
 // Decoding waits for states alone: its blocks are many and small, but take whole lines of memory.
 constexpr int preferred_line_bytes = 128, preferred_column_tile = 16;
-constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
+constexpr int preferred_backward_elements = 16;  // of the state a thread
+constexpr int preferred_columns = 16;            // of the state a warp, so that it stays in registers
 
 // Beyond so many keys a block of the Hopper family holds so few value columns that blocks repeat most of the work on
 // keys, unless it is done once for all of them, or at least shared.
@@ -218,6 +219,29 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
   refuse_pins(target, any);
 }
 
+// The widest tile whose states find place, and as many warps as give each thread some elements of it: every tile has parts of
+// all gradients over keys, which are to be summed.
+Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
+  const ArchLimits limits = arch_limits(arch);
+  const Target target{variant, options, limits};
+  std::optional<Schedule> best;
+  const auto demerits = [&](const Schedule& schedule) {
+    const int elements = options.key_dim * schedule.value_tile / (32 * schedule.warps);
+    return std::pair(-schedule.value_tile, doublings(std::max(elements, 1), preferred_backward_elements));
+  };
+  for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
+    for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
+      const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
+      if (tile >= 2 * options.value_dim && tile > 4) continue;
+      if (!why_unfit(target, schedule, Pass::backward).empty()) continue;
+      if (!best || demerits(schedule) < demerits(*best)) best = schedule;
+    }
+  if (!best)
+    throw Error(ErrorCode::unsupported, "the backward pass finds no place for its states", limits.arch,
+                "smaller K, or an architecture with more shared memory", std::string(variant.name.view()));
+  return *best;
+}
+
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const Schedule& forward) {
   require_admitted(variant, pass);
@@ -225,7 +249,7 @@ Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& o
     case Pass::forward: return forward;
     case Pass::states: return states_schedule(variant, options, arch, forward);
     case Pass::combine: return {};
-    case Pass::backward: break;
+    case Pass::backward: return backward_schedule(variant, options, arch);
     case Pass::decode: return decode_schedule(variant, options, arch);
   }
   return forward;

@@ -83,7 +83,7 @@ std::span<const Knob* const> all_knobs() {
   return knobs;
 }
 
-std::string why_unfit(const Target& target, const Schedule& schedule) {
+std::string why_unfit(const Target& target, const Schedule& schedule, Pass pass) {
   const KernelFamily& family = family_of(schedule.family);
   if (std::string reason = family.why_not_served(target).reason; !reason.empty()) return reason;
   const KnobContext context = context_of(target);
@@ -98,7 +98,8 @@ std::string why_unfit(const Target& target, const Schedule& schedule) {
   for (const KnobRow& row : family.knobs)
     if (row.why_not != nullptr)
       if (std::string reason = row.why_not(context, schedule); !reason.empty()) return reason;
-  return family.why_too_large(target, schedule);
+  if (std::string reason = family.why_too_large(target, schedule); !reason.empty()) return reason;
+  return pass == Pass::backward ? why_backward_too_large(target, schedule) : "";
 }
 
 std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits) {

@@ -71,7 +71,10 @@ bool knows(const KernelFamily& family, const Knob& knob, int value);
 std::span<const Knob* const> all_knobs();
 
 // Why the schedule cannot run, whatever is pinned; empty where it can.
-std::string why_unfit(const Target& target, const Schedule& schedule);
+std::string why_unfit(const Target& target, const Schedule& schedule, Pass pass = Pass::forward);
+
+// Likewise what the recurrent family's backward pass needs beside what forward does; it alone has that pass.
+std::string why_backward_too_large(const Target& target, const Schedule& schedule);
 
 // For all families: a sentence where a block takes more shared memory than there is.
 std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits);

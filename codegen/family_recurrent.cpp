@@ -1,26 +1,43 @@
 // SPDX-License-Identifier: MIT
 // The recurrent kernel family: it serves whatever can be declared; what fits into a block.
+#include <algorithm>
+
 #include <rankone/dsl/decay_sides.hpp>
 
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
 #include "codegen/policy_lines.hpp"
-#include "templates/recurrent/layout.cuh"
+#include "templates/recurrent/backward_layout.cuh"
 
 namespace rankone {
 namespace {
 
 constexpr int most_state_registers = 128;  // of a thread; the rest is for what it works with
 
+// In f32 each element has beside it what was rounded away.
+int numbers_of(const Target& target) { return target.options.dtype == dtype::f32 ? 2 : 1; }
+
 std::string why_too_large(const Target& target, const Schedule& schedule) {
   const RecurrentLayout layout = recurrent_layout({target.variant, target.options, schedule});
-  // In f32 each element has beside it what was rounded away.
-  const int numbers = target.options.dtype == dtype::f32 ? 2 : 1;
+  const int numbers = numbers_of(target);
   if (layout.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state takes more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (reduces_keys(target.variant) && layout.rows > layout.threads)
     return "a sum over keys takes a thread for each of them, and there are " + std::to_string(layout.threads);
   return why_beyond_shared_memory(layout.bytes, target.limits);
+}
+
+// Of a full decay each element has a sum for each parameter that runs over keys and values, too.
+int sums_of(const Target& target) {
+  int sums = 0;
+  for (const Port& port : ports_of(ports(target.variant, target.options), PortRole::parameter))
+    sums += port.axes.has(Axis::key) && port.axes.has(Axis::value) ? 2 : 0;
+  return sums;
+}
+
+bool differentiates_decay(const Variant& variant) {
+  const Expression formula = variant.formula(Formula::decay);
+  return std::any_of(formula.begin(), formula.end(), [](const Node& node) { return is_tensor(node.operation); });
 }
 
 void write_policy(const KernelSource& source, PolicyLines& lines) {
@@ -32,10 +49,23 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("reduces_features", reduces_keys(source.variant.formula(Formula::feature_map)));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
+  if (source.pass == Pass::backward) given.emplace_back("differentiates_decay", differentiates_decay(source.variant));
   lines.flags(given);
 }
 
 }  // namespace
+
+std::string why_backward_too_large(const Target& target, const Schedule& schedule) {
+  const BackwardLayout layout = backward_layout({target.variant, target.options, schedule, Pass::backward});
+  // The state and its slopes.
+  const int numbers = 2 * numbers_of(target) + sums_of(target);
+  if (layout.token.thread_rows * thread_columns * numbers > most_state_registers)
+    return "the state and its slopes take more than " + std::to_string(most_state_registers) + " registers of a thread";
+  if (layout.bytes <= target.limits.shared_bytes_per_block) return {};
+  return "a block keeps " + std::to_string(kept_states) + " states of K = " + std::to_string(target.options.key_dim) +
+         " and " + std::to_string(schedule.value_tile) +
+         " value columns: " + why_beyond_shared_memory(layout.bytes, target.limits);
+}
 
 const KernelFamily recurrent_family{
     .family = Family::recurrent,
@@ -47,11 +77,8 @@ const KernelFamily recurrent_family{
     .why_not_served = [](const Target&) { return Unserved{}; },
     .why_too_large = why_too_large,
     .operand_bytes = [](dtype) { return 4; },  // no products of matrices: float32 throughout
-    .kernels =
-        [](const KernelSource& source) {
-          return std::vector{source.pass == Pass::decode ? recurrent::decode(source) : recurrent::forward(source)};
-        },
-    .regions = [](const KernelSource&) { return std::vector<Region>(); },
+    .kernels = recurrent::kernels,
+    .regions = recurrent::regions,
     .segment_tokens = [](const KernelSource&) { return Extent(); },
     .uses_tma = [](const KernelSource&) { return false; },
     .warps = [](const KernelSource& source) { return source.schedule.warps; },

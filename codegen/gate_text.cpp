@@ -8,6 +8,7 @@
 
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/describe.hpp>
+#include <rankone/dsl/gradients.hpp>
 #include <rankone/dsl/operations.hpp>
 #include <rankone/error.hpp>
 
@@ -28,6 +29,37 @@ std::string literal(double value) {
 }
 
 constexpr double most_growth = 1.0 / 16;
+
+// The slope of a formula's result. No variant has a scalar of that name.
+constexpr Leaf result_slope{.operation = Operation::scalar, .name = Name("*")};
+
+// Whether a slope may come to nothing within a formula and then meet something infinite: the slope of a logarithm at 0, of
+// an exponential that a minimum has left out.
+bool may_meet_infinity(const Expression& formula) {
+  return reduces_keys(formula) || std::any_of(formula.begin(), formula.end(), [](const Node& node) {
+           switch (node.operation) {
+             case Operation::exp:
+             case Operation::log:
+             case Operation::sqrt:
+             case Operation::divide:
+             case Operation::minimum:
+             case Operation::maximum: return true;
+             default: return false;
+           }
+         });
+}
+
+// Which nodes of a formula's gradients are slopes.
+std::vector<bool> slopes_among(Nodes nodes) {
+  std::vector<bool> is_slope(static_cast<std::size_t>(nodes.size));
+  for (std::size_t i = 0; i < is_slope.size(); ++i) {
+    const Node& node = nodes[static_cast<int>(i)];
+    is_slope[i] = nodes.leaf(node) == result_slope;
+    for (const short operand : {node.left, node.right})
+      is_slope[i] = is_slope[i] || (operand >= 0 && is_slope[static_cast<std::size_t>(operand)]);
+  }
+  return is_slope;
+}
 
 // `absolute`: with an absolute error of 2e-7, which is cheaper than a relative one.
 std::string function(Operation operation, bool absolute) {
@@ -53,13 +85,13 @@ class GateWriter {
     const DecaySides sides = decay_sides(program_.variant);
     for (const Slot& slot : formula_slots)
       if ((!sides || slot.formula != Formula::decay) && is_asked(slot.formula))
-        formula(slot, program_.variant.formula(slot.formula));
+        both_ways(slot, program_.variant.formula(slot.formula));
     if (sides) {
       Slot slot = slot_of(Formula::decay);
       slot.name = "log_decay_of_key", slot.caption = "log-decay of a key";
-      formula(slot, sides.of_keys);
+      both_ways(slot, sides.of_keys);
       slot.name = "log_decay_of_value", slot.caption = "log-decay of a value column";
-      formula(slot, sides.of_values);
+      both_ways(slot, sides.of_values);
     }
     return text_ + "};\n";
   }
@@ -78,6 +110,11 @@ class GateWriter {
                      [&](const Slot&, const Expression& formula) { is_read |= reads(formula, Operation::decay); });
     return program_.variant.decays_by_key() && program_.options.dtype != dtype::f32 && !is_read &&
            growth_of_log_errors(program_.variant.formula(Formula::decay)) <= most_growth;
+  }
+
+  void both_ways(const Slot& slot, const Expression& expression) {
+    formula(slot, expression);
+    if (program_.pass == Pass::backward) backward(slot, expression);
   }
 
   void formula(const Slot& slot, const Expression& expression) {
@@ -105,6 +142,90 @@ class GateWriter {
     return body + "    return " + result + ";\n  }\n";
   }
 
+  // From the slope of a formula's result to what it adds to those of the leaves.
+  void backward(const Slot& slot, const Expression& expression) {
+    absolute_ = false;
+    if (slot.leaves.has(Operation::element)) return backward_of_element(expression);
+    // A key that no formula changes is a formula, too.
+    const Expression known =
+        expression.empty() && slot.formula == Formula::key ? Expression(Leaf{Operation::key}) : expression;
+    if (known.empty()) return;
+    const std::string name = std::string(slot.name) + "_backward";
+    const auto [bindings, added] = added_slopes(known);
+    if (added.empty()) {
+      text_ += "  template <class At, class Into> static RK_DEVICE void " + name + "(const At&, float, Into&) {}\n";
+      return;
+    }
+    const bool reads = (bindings + added).find("at.") != std::string::npos;
+    text_ +=
+        "  template <class At, class Into>\n  static RK_DEVICE void " + name + "(const At&" + (reads ? " at" : "") +
+        ", float slope, Into& into) {\n" +
+        (reads && !reduces_keys(known) ? "    if (slope == 0.0f) return;  // what leaves hold may be infinite\n" : "") +
+        bindings + added + "  }\n";
+  }
+  void backward_of_element(const Expression& expression) {
+    const bool reduces = reduces_keys(expression);
+    text_ += reduces ? "  template <class At> static RK_DEVICE float feature_map_backward(const At& at, "
+                     : "  static RK_DEVICE float feature_map_backward(";
+    if (expression.empty()) {
+      text_ += "float, float slope) { return slope; }\n";
+      return;
+    }
+    const Gradients all = gradients(expression, result_slope);
+    const short node = all.find(Operation::element)->node;
+    if (node < 0) {
+      text_ += "float, float) { return 0.0f; }\n";
+      return;
+    }
+    const auto [bindings, slopes] = written_slopes(all, {node}, may_meet_infinity(expression));
+    text_ += "float element, float slope) {\n" +
+             std::string(reduces ? "" : "    if (slope == 0.0f) return 0.0f;  // the element may be infinite\n") +
+             bindings + "    return " + slopes.front() + ";\n  }\n";
+  }
+  // Statements: what is named first, then what is added.
+  std::pair<std::string, std::string> added_slopes(const Expression& formula) const {
+    const Gradients all = gradients(formula, result_slope);
+    std::vector<int> roots;
+    std::vector<std::string> sinks;
+    for (const Gradients::Entry& entry : all)
+      if (const std::string sink = this->sink(entry.leaf); entry.node >= 0 && !sink.empty())
+        roots.push_back(entry.node), sinks.push_back(sink);
+    const auto [bindings, slopes] = written_slopes(all, roots, may_meet_infinity(formula));
+    std::string added;
+    for (std::size_t i = 0; i < sinks.size(); ++i) added += "    into." + sinks[i] + "(" + slopes[i] + ");\n";
+    return {bindings, added};
+  }
+  std::pair<std::string, std::vector<std::string>> written_slopes(const Gradients& all, const std::vector<int>& roots,
+                                                                  bool guarded) const {
+    const std::vector<bool> is_slope = slopes_among(all.graph);
+    InfixStyle in = style();
+    if (guarded) in.may_vanish = [&](int node) { return is_slope[static_cast<std::size_t>(node)]; };
+    Bindings bindings;
+    std::vector<std::string> texts;
+    for (const Infix& slope : InfixWriter(all.graph, in, bindings).write(roots)) texts.push_back(slope.text);
+    std::string named;
+    for (const auto& [name, value] : bindings.list) named += "    const float " + name + " = " + value + ";\n";
+    return {named, texts};
+  }
+  // What takes the slope of a leaf; empty where nobody learns it.
+  std::string sink(const Leaf& leaf) const {
+    switch (leaf.operation) {
+      case Operation::input: return "template add_input<" + index_in(PortRole::gate, leaf) + ">";
+      case Operation::parameter: return "template add_parameter<" + index_in(PortRole::parameter, leaf) + ">";
+      case Operation::query:
+      case Operation::key:
+      case Operation::value:
+      case Operation::decay:
+      case Operation::read: return "add_" + std::string(name_of(leaf.operation));
+      default: return {};
+    }
+  }
+
+  std::string index_in(PortRole role, const Leaf& leaf) const {
+    const std::vector<Port> list = ports_of(program_.ports, role);
+    return std::to_string(find_port(list, leaf.view()) - list.data());
+  }
+
   InfixStyle style() const {
     return {.leaf = [this](const Leaf& leaf) { return Infix{this->leaf(leaf)}; },
             .function = [this](Operation operation) { return function(operation, absolute_); },
@@ -112,15 +233,12 @@ class GateWriter {
   }
 
   std::string leaf(const Leaf& leaf) const {
-    const auto index_in = [&](PortRole role) {
-      const std::vector<Port> list = ports_of(program_.ports, role);
-      return std::to_string(find_port(list, leaf.view()) - list.data());
-    };
+    if (leaf == result_slope) return "slope";
     switch (leaf.operation) {
       case Operation::constant: return literal(leaf.value);
       case Operation::element: return "element";
-      case Operation::input: return "at.template input<" + index_in(PortRole::gate) + ">()";
-      case Operation::parameter: return "at.template parameter<" + index_in(PortRole::parameter) + ">()";
+      case Operation::input: return "at.template input<" + index_in(PortRole::gate, leaf) + ">()";
+      case Operation::parameter: return "at.template parameter<" + index_in(PortRole::parameter, leaf) + ">()";
       case Operation::scalar: {
         const auto found = std::find(program_.scalars.begin(), program_.scalars.end(), leaf.view());
         return "at.template scalar<" + std::to_string(found - program_.scalars.begin()) + ">()";

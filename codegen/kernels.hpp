@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "codegen/program.hpp"
-#include "templates/recurrent/layout.cuh"
+#include "templates/recurrent/backward_layout.cuh"
 
 namespace rankone {
 
@@ -56,9 +56,16 @@ int block_threads(const KernelSource& source);  // of its main kernel
 
 // Of the recurrent family's blocks.
 RecurrentLayout recurrent_layout(const KernelSource& source);
+BackwardLayout backward_layout(const KernelSource& source);
 namespace recurrent {
-Kernel forward(const KernelSource& source);  // the whole recurrence, token by token
-Kernel decode(const KernelSource& source);   // a few tokens, from and to slots of a pool of states
+std::vector<Kernel> kernels(const KernelSource& source);
+std::vector<Region> regions(const KernelSource& source);
+Kernel forward(const KernelSource& source);          // the whole recurrence, token by token
+Kernel decode(const KernelSource& source);           // a few tokens, from and to slots of a pool of states
+Kernel checkpoints(const KernelSource& source);      // backward: the state before each run of tokens
+Kernel backward(const KernelSource& source);         // what each value tile has of gradients, from the last token on
+Kernel token_gradients(const KernelSource& source);  // the sums of that over tiles
+Kernel parameter_gradients(const KernelSource& source);  // and over sequences
 }  // namespace recurrent
 
 // What builders share.

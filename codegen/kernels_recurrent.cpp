@@ -1,43 +1,156 @@
 // SPDX-License-Identifier: MIT
 // Kernels of the recurrent family.
+#include <algorithm>
+
 #include <rankone/dsl/decay_sides.hpp>
 
 #include "codegen/kernels.hpp"
-#include "templates/recurrent/layout.cuh"
+#include "templates/recurrent/backward_layout.cuh"
+#include "templates/recurrent/slope_layout.cuh"
 
 namespace rankone {
+namespace {
 
-RecurrentLayout recurrent_layout(const KernelSource& source) {
+RecurrentSizes sizes_of(const KernelSource& source) {
   const Variant& variant = source.variant;
   const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
   const std::size_t inputs = ports_of(ports(variant, source.options), PortRole::gate).size();
-  return make_recurrent_layout({.warps = source.schedule.warps,
-                                .key_dim = source.options.key_dim,
-                                .value_tile = source.schedule.value_tile,
-                                .inputs = is_full ? static_cast<int>(inputs) : 0,
-                                .reduces_keys = reduces_keys(variant),
-                                .value_major = source.options.value_major_state});
+  return {.warps = source.schedule.warps,
+          .key_dim = source.options.key_dim,
+          .value_tile = source.schedule.value_tile,
+          .inputs = is_full ? static_cast<int>(inputs) : 0,
+          .reduces_keys = reduces_keys(variant),
+          .value_major = source.options.value_major_state};
 }
 
-namespace {
+std::vector<Port> formula_ports(const KernelSource& source, PortRole role) {
+  return ports_of(ports(source.variant, source.options), role);
+}
 
-Kernel in_pass(const KernelSource& source, const std::string& pass) {
-  const RecurrentLayout layout = recurrent_layout(source);
-  Kernel kernel{.name = pass == "forward" ? "recurrent" : pass,
-                .entry = pass,
-                .header = "recurrent/" + pass + ".cuh",
-                .call = "rankone::recurrent_" + pass + "<rankone::Policy, rankone::Gate>(arguments);",
-                .check = "rankone::RecurrentTraits<rankone::Policy>::layout.bytes == " + std::to_string(layout.bytes),
+SlopeLayout slope_layout(const KernelSource& source) {
+  const auto columnwise = [](const Port& port) {
+    return Columnwise{port.axes.has(Axis::key), port.axes.has(Axis::value)};
+  };
+  SlopeSizes sizes{.key_dim = source.options.key_dim,
+                   .value_dim = source.options.value_dim,
+                   .value_tiles = value_tiles(source),
+                   .reads_key = reads_key(source.variant),
+                   .inputs = 0,
+                   .parameters = 0,
+                   .of_inputs = {},
+                   .of_parameters = {}};
+  for (const Port& port : formula_ports(source, PortRole::gate)) sizes.of_inputs[sizes.inputs++] = columnwise(port);
+  for (const Port& port : formula_ports(source, PortRole::parameter))
+    sizes.of_parameters[sizes.parameters++] = columnwise(port);
+  return make_slope_layout(sizes);
+}
+
+// Of one sequence, value head and tile of value columns each.
+Kernel by_tiles(const KernelSource& source, const char* name, int threads, int shared_bytes) {
+  Kernel kernel{.name = name,
+                .entry = name,
+                .header = std::string("recurrent/") + name + ".cuh",
+                .call = std::string("rankone::recurrent_") + name + "<rankone::Policy, rankone::Gate>(arguments);",
+                .check = {},
                 .schedule = source.schedule,
-                .threads = layout.threads,
-                .shared_bytes = layout.bytes};
+                .threads = threads,
+                .shared_bytes = shared_bytes};
   kernel.items = kernel.blocks = Extent(Size::sequences) * Size::value_heads * value_tiles(source);
   return kernel;
 }
 
+std::string counted(const char* traits, const char* layout, int bytes) {
+  return std::string("rankone::") + traits + "<rankone::Policy>::" + layout + ".bytes == " + std::to_string(bytes);
+}
+
+// From the first token on.
+Kernel walking(const KernelSource& source, const char* name) {
+  const RecurrentLayout layout = recurrent_layout(source);
+  Kernel kernel = by_tiles(source, name, layout.threads, layout.bytes);
+  kernel.check = counted("RecurrentTraits", "layout", layout.bytes);
+  return kernel;
+}
+
+Kernel sum_of(const KernelSource& source, const char* name) {
+  return {.name = name,
+          .entry = name,
+          .header = "recurrent/reduce.cuh",
+          .call = std::string("rankone::reduce_") + name + "<rankone::Policy>(arguments);",
+          .check = "rankone::reduce_threads == " + std::to_string(reduce_threads),
+          .schedule = source.schedule,
+          .threads = reduce_threads};
+}
+
+Extent in_sixteens(const Extent& floats) { return ceil_div(floats, 4) * 16; }
+
 }  // namespace
 
-Kernel recurrent::forward(const KernelSource& source) { return in_pass(source, "forward"); }
-Kernel recurrent::decode(const KernelSource& source) { return in_pass(source, "decode"); }
+RecurrentLayout recurrent_layout(const KernelSource& source) { return make_recurrent_layout(sizes_of(source)); }
+BackwardLayout backward_layout(const KernelSource& source) {
+  return make_backward_layout(sizes_of(source), static_cast<int>(formula_ports(source, PortRole::gate).size()));
+}
+
+namespace recurrent {
+
+std::vector<Kernel> kernels(const KernelSource& source) {
+  if (source.pass != Pass::backward) return {source.pass == Pass::decode ? decode(source) : forward(source)};
+  std::vector<Kernel> all{checkpoints(source), backward(source), token_gradients(source)};
+  if (!formula_ports(source, PortRole::parameter).empty()) all.push_back(parameter_gradients(source));
+  return all;
+}
+
+std::vector<Region> regions(const KernelSource& source) {
+  if (source.pass != Pass::backward) return {};
+  const SlopeLayout slopes = slope_layout(source);
+  const std::int64_t state = std::int64_t{source.options.key_dim} * source.options.value_dim;
+  const Extent heads = Size::value_heads;
+  return {
+      {"checkpoints", "the state before each run of " + std::to_string(run_tokens) + " tokens, float32",
+       &Arguments::chunk_states, in_sixteens(slots_of(run_tokens) * heads * state)},
+      {"token_slopes", "what each value tile has of the gradients of each token and value head, float32",
+       &Arguments::token_slopes,
+       in_sixteens(Extent(Size::batch) * Size::tokens * heads * std::int64_t{slopes.token_floats})},
+      {"parameter_slopes", "what each value tile, sequence and value head have of the parameters' gradients, float32",
+       &Arguments::parameter_slopes,
+       in_sixteens(Extent(Size::sequences) * heads * std::int64_t{slopes.sequence_floats})}};
+}
+
+Kernel forward(const KernelSource& source) {
+  Kernel kernel = walking(source, "forward");
+  kernel.name = "recurrent";
+  return kernel;
+}
+Kernel decode(const KernelSource& source) { return walking(source, "decode"); }
+Kernel checkpoints(const KernelSource& source) { return walking(source, "checkpoints"); }
+
+Kernel backward(const KernelSource& source) {
+  const BackwardLayout layout = backward_layout(source);
+  Kernel kernel = by_tiles(source, "backward", layout.token.threads, layout.bytes);
+  kernel.check = counted("BackwardTraits", "backward", layout.bytes);
+  return kernel;
+}
+
+Kernel token_gradients(const KernelSource& source) {
+  Kernel kernel = sum_of(source, "token_gradients");
+  kernel.items = kernel.blocks = ceil_div(Extent(Size::batch) * Size::tokens, reduce_tokens);
+  return kernel;
+}
+
+// A warp for each element of the largest parameter.
+Kernel parameter_gradients(const KernelSource& source) {
+  Kernel kernel = sum_of(source, "parameter_gradients");
+  Extent most = 1;
+  for (const Port& port : formula_ports(source, PortRole::parameter)) {
+    Extent elements = std::int64_t{port.axes.has(Axis::key) ? source.options.key_dim : 1} *
+                      (port.axes.has(Axis::value) ? source.options.value_dim : 1);
+    if (port.axes.has(Axis::heads)) elements = elements * Size::heads;
+    if (port.axes.has(Axis::value_heads)) elements = elements * Size::value_heads;
+    most = max(most, elements);
+  }
+  kernel.items = kernel.blocks = ceil_div(most, reduce_threads / 32);
+  return kernel;
+}
+
+}  // namespace recurrent
 
 }  // namespace rankone

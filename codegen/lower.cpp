@@ -43,10 +43,10 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
 }
 
 std::string why_not_admitted(const Variant& variant, Pass pass) {
-  if (pass == Pass::backward) return "there is no backward kernel yet";
   if (pass == Pass::decode)
     return variant.reversed_ ? "decoding goes on behind the last token, and this variant's walk begins there" : "";
-  const std::string part(pass == Pass::forward ? "" : part_beyond(variant, parts_beside_states));
+  const bool is_of_states = pass == Pass::states || pass == Pass::combine;
+  const std::string part(is_of_states ? part_beyond(variant, parts_beside_states) : "");
   return part.empty() ? "" : "states are handed on and joined by decays alone, and this variant has " + part;
 }
 
@@ -81,7 +81,7 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                              : pass == Pass::combine ? ""
                              : pass == Pass::decode && schedule.family != Family::recurrent
                                  ? "the recurrent family decodes"
-                                 : why_unfit(target, schedule);
+                                 : why_unfit(target, schedule, pass);
   if (!reason.empty())
     throw Error(ErrorCode::invalid_argument, "this schedule is not legal: " + reason, to_string(schedule),
                 "one that legal_schedules() lists", std::string(variant.name.view()));

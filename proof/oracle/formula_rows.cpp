@@ -39,6 +39,8 @@ FormulaRows::FormulaRows(const Slot& slot, Nodes formula, std::int64_t key_dim, 
     const Leaf leaf = formula.leaf(nodes_[i]);
     Source& source = sources_[i];
     source.is_slope = leaf == slope_leaf;
+    for (const short operand : {nodes_[i].left, nodes_[i].right})
+      source.follows_slope |= operand >= 0 && (of(operand).is_slope || of(operand).follows_slope);
     if (leaf.operation == Operation::scalar && !source.is_slope)
       source.scalar = find(arguments.scalars, leaf.view())->value;
     if (!is_tensor(leaf.operation)) continue;
@@ -71,6 +73,14 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
              row + i * values_of_key_);
 }
 
+void FormulaRows::keep_zeros(const Node& node, const double* left, const double* right, double* row) const {
+  if (node.operation != Operation::multiply && node.operation != Operation::divide) return;
+  const auto is_slope = [&](short operand) { return of(operand).is_slope || of(operand).follows_slope; };
+  const double* const slope = is_slope(node.left) ? left : right;
+  for (std::int64_t i = 0; i < width_; ++i)
+    if (slope[i] == 0) row[i] = 0;
+}
+
 const double* FormulaRows::operator()(const Place& place) {
   const auto row_of = [&](std::int64_t index) { return values_.data() + index * width_; };
   for (std::size_t n = 0; n < sources_.size(); ++n) {
@@ -90,6 +100,7 @@ const double* FormulaRows::operator()(const Place& place) {
     }
     const double* right = operand_count(node.operation) == 2 ? row_of(node.right) : left;
     for (std::int64_t i = 0; i < width_; ++i) row[i] = evaluate(node.operation, left[i], right[i]);
+    if (sources_[n].follows_slope) keep_zeros(node, left, right, row);
   }
   return row_of(static_cast<std::int64_t>(nodes_.size()) - 1);
 }

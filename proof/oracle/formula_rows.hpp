@@ -53,8 +53,11 @@ class FormulaRows {
     const Tensor* tensor = nullptr;
     Strides strides{};
     double scalar = 0;
-    bool is_slope = false;
+    bool is_slope = false, follows_slope = false;
   };
+  const Source& of(short node) const { return sources_[static_cast<std::size_t>(node)]; }
+  // A slope that is 0 stays so, whatever it is multiplied with or divided by.
+  void keep_zeros(const Node& node, const double* left, const double* right, double* row) const;
   void leaf_row(const Node& node, const Source& source, const Place& place, double* row) const;
 
   std::vector<Node> nodes_;

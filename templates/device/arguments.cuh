@@ -21,10 +21,12 @@ inline constexpr int max_scalars = 8;
 // The part that all kernels have. The tensors follow it.
 struct Arguments {
   // Regions of the workspace; null where a program has none.
-  void* chunk_states;             // of the chunk level: the state before each chunk
-  void* segment_states;           // of the segment level: what each segment adds to the state, then the state before it
-  void* segment_decays;           // beside them: base-2 log-decay of each slot, float [slots, HV] or [slots, HV, K]
-  void* prepared_chunks;          // what the prepare kernel leaves of each chunk
+  void* chunk_states;     // of the chunk level: the state before each chunk; backward: before each run of tokens
+  void* segment_states;   // of the segment level: what each segment adds to the state, then the state before it
+  void* segment_decays;   // beside them: base-2 log-decay of each slot, float [slots, HV] or [slots, HV, K]
+  void* prepared_chunks;  // what the prepare kernel leaves of each chunk
+  void* token_slopes;     // backward: what value tiles have of gradients of tokens, and of parameters
+  void* parameter_slopes;
   long long tokens;               // T of a batch row
   long long sequences;            // N
   long long segment_tokens;       // of a segment, a multiple of the chunk; 0: all of a sequence

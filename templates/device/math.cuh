@@ -102,6 +102,10 @@ RK_DEVICE float tanh(float x) {
   return x < 0.0f ? -value : value;
 }
 
+// A slope that nothing follows is zero, whatever it is multiplied with or divided by.
+RK_DEVICE float slope_times(float slope, float factor) { return slope == 0.0f ? 0.0f : slope * factor; }
+RK_DEVICE float slope_over(float slope, float divisor) { return slope == 0.0f ? 0.0f : divide(slope, divisor); }
+
 // A number and what its rounding took away.
 struct alignas(8) Unrounded {
   float high, low;

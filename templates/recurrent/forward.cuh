@@ -16,12 +16,10 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   if (work.length > 0) tokens.fetch(0);
   RegisterMatrix<T, Gate> state(arguments, work);
   const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
-  if (before.exists(work.sequence))
-    state.load(before, before.first(work.sequence, work.head), is_vectorized(arguments, T::Ports::initial_state) != 0);
+  load_state(state, before, work.sequence, is_vectorized(arguments, T::Ports::initial_state) != 0);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
   const States<T, void> after{port<T>(arguments, T::Ports::final_state).data, arguments.value_heads};
-  if (after.exists(work.sequence))
-    state.store(after, after.first(work.sequence, work.head), is_vectorized(arguments, T::Ports::final_state) != 0);
+  store_state(state, after, work.sequence, is_vectorized(arguments, T::Ports::final_state) != 0);
 }
 
 }  // namespace rankone

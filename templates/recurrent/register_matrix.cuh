@@ -12,7 +12,20 @@ namespace rankone {
 // Four neighbouring value columns.
 struct Columns {
   float value[thread_columns] = {};
+
+  static RK_DEVICE Columns of(const float (&values)[thread_columns]) {
+    Columns columns;
+#pragma unroll
+    for (int i = 0; i < thread_columns; ++i) columns.value[i] = values[i];
+    return columns;
+  }
 };
+RK_DEVICE float dot(const Columns& a, const Columns& b) {
+  float sum = 0.0f;
+#pragma unroll
+  for (int i = 0; i < thread_columns; ++i) sum = multiply_add(a.value[i], b.value[i], sum);
+  return sum;
+}
 RK_DEVICE Columns load_columns(int place) {
   const Vector16 four = shared_load<Vector16>(place);
   Columns columns;
@@ -53,6 +66,13 @@ template <class T, class Gate> struct RegisterMatrix {
   template <class Visit> RK_DEVICE void for_each_row(const Visit& visit) const {
 #pragma unroll
     for (int i = 0; i < rows; ++i) visit(key_of(i), i);
+  }
+
+  // Where the formula of a full decay reads, at one element of the state.
+  RK_DEVICE RecurrentAt<T> at_element(long long position, int half, int row, int column) const {
+    RecurrentAt<T> at{arguments, work, position, row, work.value_column + column, {}};
+    load_inputs(at, half, row, column);
+    return at;
   }
 
   // Elements of the thread that stand side by side in the caller's states.
@@ -116,6 +136,21 @@ template <class T, class Gate> struct RegisterMatrix {
     for_each_piece<1>([&](int, const Piece& piece) { states.store(first + piece.place, element_of(piece, 0)); });
   }
 
+  // Keeps the values in shared memory, where no other thread looks, or takes them back.
+  RK_DEVICE void keep(int place) const {
+    for_each_row([&](int, int i) { store_columns(own_place(place, i), Columns::of(values[i])); });
+  }
+  RK_DEVICE void take(int place) {
+    for_each_row([&](int, int i) {
+      const Columns kept = load_columns(own_place(place, i));
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j) {
+        values[i][j] = kept.value[j];
+        if constexpr (T::compensated) lost[i][j] = 0.0f;
+      }
+    });
+  }
+
   // values *= the token's decays.
   RK_DEVICE void decay(long long position, int half) {
     if constexpr (T::decay_axes == 0) return;
@@ -148,6 +183,19 @@ template <class T, class Gate> struct RegisterMatrix {
       for (int j = 0; j < thread_columns; ++j) sums.value[j] = multiply_add(key, values[i][j], sums.value[j]);
     });
     return sums;
+  }
+  // Stores the sum of each row over the tile, of which term(i) is the thread's part of its row i.
+  template <class Term> RK_DEVICE void store_row_sums(int place, const Term& term) const {
+    for_each_row([&](int row, int i) {
+      float sum = term(i);
+#pragma unroll
+      for (int lanes = 1; lanes < layout.column_threads; lanes *= 2) sum += shuffle_xor(sum, lanes);
+      if (first_column == 0 && has_row(row)) shared_store<float>(place + row * 4, sum);
+    });
+  }
+  // The product of rows with `columns`.
+  RK_DEVICE void store_products(int place, const Columns& columns) const {
+    store_row_sums(place, [&](int i) { return dot(Columns::of(values[i]), columns); });
   }
   // The thread's part of a row's sum.
   RK_DEVICE float sum_row(int place) const {
@@ -197,11 +245,12 @@ template <class T, class Gate> struct RegisterMatrix {
     }
   }
   // Of one element of the state.
+  static RK_DEVICE int own_place(int place, int i) {
+    return place + (i * layout.threads + thread_index()) * (thread_columns * 4);
+  }
   RK_DEVICE Unrounded decay_of(long long position, int half, int row, int column) const {
     if (work.value_column + column >= T::value_dim) return {1.0f, 0.0f};
-    RecurrentAt<T> at{arguments, work, position, row, work.value_column + column, {}};
-    load_inputs(at, half, row, column);
-    return unrounded_exp2(log2_decay(Gate::log_decay(at)));
+    return unrounded_exp2(log2_decay(Gate::log_decay(at_element(position, half, row, column))));
   }
   template <int index = 0> static RK_DEVICE void load_inputs(RecurrentAt<T>& at, int half, int row, int column) {
     if constexpr (index < T::input_count) {

@@ -78,7 +78,7 @@ template <class T, class Gate> struct Tokens {
   static constexpr int columns = (T::value_tile + T::threads - 1) / T::threads;
   const Arguments& arguments;
   const Work& work;
-  RawToken<T> next_keys[keys], next_columns[columns], now[columns];
+  RawToken<T> next_keys[keys], next_columns[columns], now_keys[keys], now[columns];
   KeyReduction<T> reduction;
 
   RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {}
@@ -89,6 +89,13 @@ template <class T, class Gate> struct Tokens {
 #pragma unroll
     for (int i = 0; i < T::inputs; ++i) at.inputs[i] = raw.inputs[i];
     return at;
+  }
+
+  static RK_DEVICE float feature(const RecurrentAt<T>& at, float element) {
+    if constexpr (T::reduces_features)
+      return Gate::feature_map(at, element);
+    else
+      return Gate::feature_map(element);
   }
 
   // Starts to load the `index`-th token.
@@ -119,8 +126,9 @@ template <class T, class Gate> struct Tokens {
   RK_DEVICE void evaluate(long long index, int half) {
 #pragma unroll
     for (int i = 0; i < keys; ++i) {
+      now_keys[i] = next_keys[i];
       const int key = thread_index() + i * T::threads;
-      if (T::reduces_keys || key < T::key_dim) write_key(index, half, key, next_keys[i]);
+      if (T::reduces_keys || key < T::key_dim) write_key(index, half, key, now_keys[i]);
     }
 #pragma unroll
     for (int i = 0; i < columns; ++i) {
@@ -131,12 +139,6 @@ template <class T, class Gate> struct Tokens {
   }
 
  private:
-  static RK_DEVICE float feature(const RecurrentAt<T>& at, float element) {
-    if constexpr (T::reduces_features)
-      return Gate::feature_map(at, element);
-    else
-      return Gate::feature_map(element);
-  }
   template <int index = 0>
   RK_DEVICE void store_inputs(int first, int stride, const RawToken<T>& raw, AxisBit other_side) const {
     if constexpr (index < T::input_count) {

@@ -6,8 +6,7 @@
 // sum over keys is wanted.
 #pragma once
 
-#include "recurrent/register_matrix.cuh"
-#include "recurrent/token.cuh"
+#include "recurrent/step.cuh"
 
 namespace rankone {
 
@@ -40,32 +39,16 @@ RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<
   constexpr RecurrentLayout layout = T::layout;
 #pragma unroll 1
   for (long long index = 0; index < work.length; ++index) {
-    const int half = (index & 1) != 0 ? layout.half_bytes : 0, columns = half + state.first_column * 4;
+    const int half = (index & 1) != 0 ? layout.half_bytes : 0;
     tokens.evaluate(index, half);
     if (index + 1 < work.length) tokens.fetch(index + 1);
     sync_block();  // the token's rows and columns
-    const Columns value = load_columns(columns + layout.value);
     Columns read;
     if constexpr (T::reads_before) read = state.project(half + layout.query);
-    Columns erased;
-    if constexpr (T::has_erase_scale && T::erases_undecayed) erased = state.project(half + layout.erase_read);
-    state.decay(token_of<T>(work.position, work.length, index), half);
-    if constexpr (T::has_erase_scale) {
-      state.settle();
-      if constexpr (!T::erases_undecayed) erased = state.project(half + layout.erase_read);
-      store_warp_sums<T>(half + layout.erased, erased, state.first_column);
-      sync_block();  // what all keys hold of it
-      state.add(half + layout.erase_write, load_warp_sums<T>(half + layout.erased, state.first_column), -1.0f);
-    }
-    state.add(half + layout.key, value, 1.0f);
-    state.settle();
+    advance<T, Gate>(state, token_of<T>(work.position, work.length, index), half);
     updated(index);
     if constexpr (!T::reads_before) read = state.project(half + layout.query);
-    if constexpr (T::has_bonus) {
-      const float own = state.sum_row(half + layout.bonus);
-#pragma unroll
-      for (int i = 0; i < thread_columns; ++i) read.value[i] = multiply_add(own, value.value[i], read.value[i]);
-    }
+    if constexpr (T::has_bonus) add_bonus(state, half, read);
     store_warp_sums<T>(half + layout.read, read, state.first_column);
     sync_block();  // what all keys have of the read
     write_output<T, Gate>(tokens, arguments, work, index, half);

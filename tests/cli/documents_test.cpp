@@ -38,7 +38,7 @@ TEST(Documents, ShowHasTheTensorsOfAVariant) {
   EXPECT_EQ(show.at("name"), "hgrn2");
   EXPECT_FALSE(show.at("recurrence").get<std::string>().empty());
   EXPECT_FALSE(show.at("chunk_form").get<std::string>().empty());
-  EXPECT_EQ(show.at("passes"), json({"forward", "states", "combine", "decode"}));
+  EXPECT_EQ(show.at("passes"), json({"forward", "states", "combine", "backward", "decode"}));
   bool bound = false;
   for (const json& each : show.at("inputs")) {
     EXPECT_NE(each.at("name"), "k") << "hgrn2 does not read it";

@@ -204,9 +204,11 @@ inline constexpr KnobRow hopper_knobs[] = {
 
 inline constexpr KnobRow recurrent_knobs[] = {
     {.knob = &value_tile_knob,
-     .domain = {16, 32, 64, 128},
-     .worth_trying = [](const KnobContext& c,
-                        const Schedule& s) { return s.value_tile < 2 * c.value_dim || s.value_tile == 16; }},
+     .domain = {4, 8, 16, 32, 64, 128},  // below 16 for backward, where a block keeps many states
+     .worth_trying =
+         [](const KnobContext& c, const Schedule& s) {
+           return s.value_tile == 16 || (s.value_tile > 16 && s.value_tile < 2 * c.value_dim);
+         }},
     {.knob = &warps_knob, .domain = {1, 2, 4, 8}},
 };
 

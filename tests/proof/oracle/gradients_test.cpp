@@ -123,6 +123,15 @@ TEST(Gradients, StopAtAReset) {
   for (const double value : named(gradients, "dinitial_state").values) EXPECT_EQ(value, 0);
 }
 
+// What a choice leaves out has no gradient, where its own slope is infinite, too: the logarithm of 0 here.
+TEST(Gradients, OfWhatAChoiceLeavesOut) {
+  const Problem problem = problem_of(variants::rodimus);
+  Differences differences(problem);
+  std::ranges::fill(differences["x"].values, -2000.0);
+  for (const NamedOracleTensor& each : differences.gradients())
+    for (const double value : each.tensor.values) ASSERT_TRUE(std::isfinite(value)) << each.name;
+}
+
 // o = scale * q k v, by hand.
 TEST(Gradients, OfOneNumber) {
   double q = 2, k = 3, v = 5, slope = 7;

@@ -132,11 +132,12 @@ struct Gradients {
   }
 };
 
-constexpr Gradients gradients(const Expression& formula) {
+// `slope`: what the result's is; by itself, 1.
+constexpr Gradients gradients(const Expression& formula, const Leaf& slope = {.value = 1}) {
   Gradients result;
   if (formula.empty()) return result;
   reverse::Sweep sweep(formula);
-  sweep.seed(static_cast<short>(formula.size - 1), sweep.constant(1));
+  sweep.seed(static_cast<short>(formula.size - 1), sweep.leaf(slope));
   sweep.run();
   for (int i = 0; i < formula.size; ++i) {
     const Node& node = formula[i];

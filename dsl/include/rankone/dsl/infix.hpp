@@ -45,6 +45,8 @@ struct InfixStyle {
   std::string_view times = " * ";
   // Division by a power of two is a product, other divisions are calls, and a tensor that is read twice gets a name.
   bool cuda = false;
+  // Whether a node is a slope that may be zero beside something infinite: products with it are calls then.
+  std::function<bool(int)> may_vanish{};
 };
 
 // What stands more than once, under names of its own: t1, t2, ...
@@ -117,7 +119,9 @@ class InfixWriter {
       }
       case Operation::add: return infix(n, " + ", Precedence::sum);
       case Operation::subtract: return infix(n, " - ", Precedence::sum);
-      case Operation::multiply: return infix(n, style_.times, Precedence::product);
+      case Operation::multiply:
+        if (vanishes(n.left) || vanishes(n.right)) return product_of_slope(n);
+        return infix(n, style_.times, Precedence::product);
       case Operation::divide: return quotient(n);
       case Operation::step:
         if (style_.cuda) return {"(" + left.text + " > 0.0f ? 1.0f : 0.0f)"};
@@ -141,6 +145,14 @@ class InfixWriter {
     return {operand(n.left).within(own, first).append(sign) + operand(n.right).within(above, style_.parentheses), own};
   }
 
+  bool vanishes(int node) const { return style_.may_vanish && style_.may_vanish(node); }
+  Infix product_of_slope(const Node& n) const {
+    const bool is_left = vanishes(n.left);
+    const int slope = is_left ? n.left : n.right, factor = is_left ? n.right : n.left;
+    if (nodes_[factor].operation == Operation::constant) return infix(n, style_.times, Precedence::product);
+    return {"slope_times(" + operand(slope).text + ", " + operand(factor).text + ")"};
+  }
+
   Infix quotient(const Node& n) const {
     if (!style_.cuda) return infix(n, " / ", Precedence::product);
     const Node& divisor = nodes_[n.right];
@@ -149,7 +161,8 @@ class InfixWriter {
         std::abs(exponent) < 100)
       return {operand(n.left).within(Precedence::product) + " * " + style_.leaf({.value = 1 / divisor.value}).text,
               Precedence::product};
-    return {"divide(" + operand(n.left).text + ", " + operand(n.right).text + ")"};
+    const bool is_slope = vanishes(n.left) && divisor.operation != Operation::constant;
+    return {(is_slope ? "slope_over(" : "divide(") + operand(n.left).text + ", " + operand(n.right).text + ")"};
   }
 
   Nodes nodes_;

@@ -1,0 +1,572 @@
+// SPDX-License-Identifier: MIT
+// The backward pass of the recurrent family, token by token: for everything that can be declared.
+//
+// A block walks one sequence, value head and tile of value columns back, with the slopes of its part of the state in
+// registers. Of each run of tokens it has the state before it from the workspace. It walks the run forward once and keeps
+// the state before each step of a few tokens; then, for each step from the last one on, it walks forward again, keeps the
+// state behind each token, and walks back over them. Sums over value columns and over tokens are those of the tile and
+// of the sequence: recurrent/reduce.cuh adds them up.
+#pragma once
+
+#include "recurrent/slopes.cuh"
+#include "recurrent/step.cuh"
+
+namespace rankone {
+
+template <class T, class Gate> struct BackwardBlock {
+  using Storage = typename T::Storage;
+  using Matrix = RegisterMatrix<T, Gate>;
+  static constexpr BackwardLayout layout = T::backward;
+  static constexpr RecurrentLayout token_layout = T::layout;
+  static constexpr int keys = Tokens<T, Gate>::keys, columns = Tokens<T, Gate>::columns, rows = Matrix::rows;
+  static constexpr int tile_bytes = T::value_tile * 4, sum_bytes = T::warps * tile_bytes;
+  static constexpr int state_bytes = rows * T::threads * thread_columns * 4;
+  const Arguments& arguments;
+  const Work& work;
+  const SlopePlaces<T> places;
+  Matrix state, slopes;  // what the loss gains by each element of the state
+  Tokens<T, Gate> tokens;
+  float next_output[columns] = {}, output[columns] = {};  // slopes of a token's output
+  LeafSlopes<T> of_columns[columns];
+  float of_head[T::inputs] = {};
+  LongSum key_parameters[keys][T::parameters], column_parameters[columns][T::parameters],
+      head_parameters[T::parameters];
+  LongSum element_parameters[T::parameters][rows][thread_columns];
+  int half = 0;
+
+  RK_DEVICE BackwardBlock(const Arguments& from, const Work& of)
+      : arguments(from), work(of), places{from, of}, state(from, of), slopes(from, of), tokens(from, of) {}
+
+  RK_DEVICE void run() {
+    const States<T, const void> behind{port<T>(arguments, T::Ports::dfinal_state).data, arguments.value_heads};
+    load_state(slopes, behind, work.sequence, is_vectorized(arguments, T::Ports::dfinal_state) != 0);
+#pragma unroll 1
+    for (long long run = (work.length + run_tokens - 1) / run_tokens - 1; run >= 0; --run) walk_run(run);
+    const States<T, void> before{port<T>(arguments, T::Ports::dinitial_state).data, arguments.value_heads};
+    store_state(slopes, before, work.sequence, is_vectorized(arguments, T::Ports::dinitial_state) != 0);
+    if constexpr (T::parameter_count > 0) store_parameters();
+  }
+
+ private:
+  // A run, or what there is of it.
+  RK_DEVICE void walk_run(long long run) {
+    const long long first = run * run_tokens;
+    const int count = static_cast<int>(clamp(work.length - first, 0, run_tokens));
+    const int steps = (count + step_tokens - 1) / step_tokens;
+    const States<InWorkspace<T>, const void> checkpoints{arguments.chunk_states, arguments.value_heads};
+    load_state(state, checkpoints, work.first_slot + run, true);
+    state.keep(layout.states);
+    // Before the last step comes the walk that keeps the state before each.
+#pragma unroll 1
+    for (int step = steps; step >= 0; --step) {
+      const bool is_step = step < steps;
+      const int begin = is_step ? step * step_tokens : 0,
+                end = is_step ? smaller(begin + step_tokens, count) : (steps - 1) * step_tokens;
+      walk(first, begin, end, is_step);
+      if constexpr (T::has_output) sync_block();  // what all keys had of the reads
+      if (is_step) walk_back(first, begin, end);
+    }
+  }
+  static RK_DEVICE int smaller(int a, int b) { return a < b ? a : b; }
+
+  // The state before a step, or behind a token of one.
+  static RK_DEVICE int place_before(int step) { return layout.states + step * state_bytes; }
+  static RK_DEVICE int place_behind(int token) { return layout.states + (run_steps + token) * state_bytes; }
+
+  // From the state before `begin`; keeps the one behind each token, or before each step.
+  RK_DEVICE void walk(long long first, int begin, int end, bool is_step) {
+    if (begin < end) tokens.fetch(first + begin);
+    state.take(place_before(begin / step_tokens));
+#pragma unroll 1
+    for (int i = begin; i < end; ++i) {
+      const long long index = first + i;
+      const int place = i - begin;
+      turn();
+      tokens.evaluate(index, half);
+      if (i + 1 < end) tokens.fetch(index + 1);
+      sync_block();  // the token's rows and columns
+      Columns read;
+      if constexpr (T::has_output && T::reads_before) read = state.project(half + token_layout.query);
+      const Columns erased = advance<T, Gate>(state, position_of(index), half);
+      if (is_step)
+        state.keep(place_behind(place));
+      else if ((i + 1) % step_tokens == 0)
+        state.keep(place_before((i + 1) / step_tokens));
+      if (!is_step) continue;
+      if constexpr (T::has_erase_scale) {
+        if (state.row_thread == 0) store_columns(layout.erased + place * tile_bytes + state.first_column * 4, erased);
+      }
+      if constexpr (T::has_output) {
+        if constexpr (!T::reads_before) read = state.project(half + token_layout.query);
+        if constexpr (T::has_bonus) add_bonus(state, half, read);
+        store_warp_sums<T>(layout.read + place * sum_bytes, read, state.first_column);
+      }
+    }
+  }
+  RK_DEVICE void turn() { half = half == 0 ? token_layout.half_bytes : 0; }
+  RK_DEVICE long long position_of(long long index) const { return token_of<T>(work.position, work.length, index); }
+  RK_DEVICE long long row_of(long long index) const { return token_of<T>(work.start, work.length, index); }
+
+  RK_DEVICE void fetch(long long index) {
+    tokens.fetch(index);
+    const TensorArgument& slope = port<T>(arguments, T::Ports::output_slope);
+    const Global<const Storage> row =
+        global<const Storage>(slope.data) +
+        (work.batch * slope.batch_stride + row_of(index) * slope.token_stride + work.head * slope.head_stride);
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      const int column = thread_index() + i * T::threads;
+      if (column >= T::value_tile || !tokens.exists(column)) break;
+      next_output[i] = to_float(global_load<Storage>(row + (work.value_column + column)));
+    }
+  }
+
+  RK_DEVICE void walk_back(long long first, int begin, int end) {
+    fetch(first + (end - 1));
+#pragma unroll 1
+    for (int i = end - 1; i >= begin; --i) {
+      const long long index = first + i;
+      turn();
+      tokens.evaluate(index, half);
+      start_columns(index, i - begin);
+      if (i > begin) fetch(index - 1);
+      sync_block();  // the token's rows and columns
+      const int before = i > begin ? place_behind(i - 1 - begin) : place_before(begin / step_tokens);
+      const float own = pass_token(position_of(index), i - begin, before);
+      sync_block();  // what all columns have of rows, and all rows of columns
+      finish_columns(index);
+      finish_keys(index, own);
+      if constexpr (T::has_head_inputs) store_head_inputs(index);
+    }
+  }
+
+  // From the slopes of the output to those of what was read.
+  RK_DEVICE void start_columns(long long index, int place) {
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      const int column = thread_index() + i * T::threads;
+      if (column >= T::value_tile) break;
+      LeafSlopes<T> into;
+      if (tokens.exists(column)) {
+        output[i] = next_output[i];
+        if constexpr (T::has_output) {
+          RecurrentAt<T> at = at_column(index, i);
+          at.read_value = load_warp_sum<T>(layout.read + place * sum_bytes, column) * arguments.scale;
+          Gate::output_backward(at, output[i], into);
+        } else {
+          into.add_read(output[i]);
+        }
+      }
+      of_columns[i] = into;
+      shared_store<float>(layout.read_slope + column * 4, into.read * arguments.scale);
+    }
+  }
+  RK_DEVICE RecurrentAt<T> at_column(long long index, int i) const {
+    RecurrentAt<T> at = tokens.at(index, tokens.now[i], 0, work.value_column + thread_index() + i * T::threads);
+    at.value_value = tokens.now[i].value;
+    return at;
+  }
+
+  // The slopes of the state behind a token become those of the state before it, at `before`; on the way what the token's
+  // rows and columns gain is summed up. Returns the slope of the weight with which a bonus adds the token's own value.
+  RK_DEVICE float pass_token(long long position, int place, int before) {
+    const int first_column = state.first_column * 4;
+    const Columns read = load_columns(layout.read_slope + first_column),
+                  value = load_columns(half + token_layout.value + first_column);
+    if constexpr (!T::reads_before) {
+      state.take(place_behind(place));
+      state.store_products(layout.query_slope, read);
+      slopes.add(half + token_layout.query, read, 1.0f);
+      slopes.settle();
+    }
+    slopes.store_products(layout.key_slope, value);
+    Columns written = slopes.project(half + token_layout.key);
+    float own = 0.0f;
+    if constexpr (T::has_bonus) {
+      own = dot(value, read);
+#pragma unroll
+      for (int lanes = 1; lanes < token_layout.column_threads; lanes *= 2) own += shuffle_xor(own, lanes);
+      const float weight = state.sum_row(half + token_layout.bonus);
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j) written.value[j] = multiply_add(weight, read.value[j], written.value[j]);
+    }
+    Columns erased;
+    if constexpr (T::has_erase_scale) erased = slope_of_erased(place);
+
+    state.take(before);
+    if constexpr (T::reads_before) state.store_products(layout.query_slope, read);
+    if constexpr (T::has_erase_scale && T::erases_undecayed) state.store_products(layout.erase_read_slope, erased);
+    if constexpr (T::differentiates_decay || (T::has_erase_scale && !T::erases_undecayed)) state.decay(position, half);
+    if constexpr (T::has_erase_scale && !T::erases_undecayed) {
+      state.store_products(layout.erase_read_slope, erased);
+      slopes.add(half + token_layout.erase_read, erased, 1.0f);
+      slopes.settle();
+    }
+    if constexpr (T::differentiates_decay) store_decay_slopes(position);
+    slopes.decay(position, half);
+    if constexpr (T::has_erase_scale && T::erases_undecayed) slopes.add(half + token_layout.erase_read, erased, 1.0f);
+    if constexpr (T::reads_before) slopes.add(half + token_layout.query, read, 1.0f);
+    slopes.settle();
+    store_warp_sums<T>(layout.value_slope, written, state.first_column);
+    return own;
+  }
+  RK_DEVICE Columns slope_of_erased(int place) {
+    const Columns erased = load_columns(layout.erased + place * tile_bytes + state.first_column * 4);
+    slopes.store_row_sums(layout.erase_write_slope, [&](int i) { return -dot(Columns::of(slopes.values[i]), erased); });
+    store_warp_sums<T>(layout.erased_slope, slopes.project(half + token_layout.erase_write), state.first_column);
+    sync_block();  // what all keys have of it
+    Columns slope = load_warp_sums<T>(layout.erased_slope, state.first_column);
+#pragma unroll
+    for (int j = 0; j < thread_columns; ++j) slope.value[j] = -slope.value[j];
+    return slope;
+  }
+
+  // Of log-decays: each element's is the product of the decayed state and its slope.
+  RK_DEVICE void store_decay_slopes(long long position) {
+    if constexpr (T::decays_by_element) return store_element_slopes(position);
+    if constexpr (T::rows_decay)
+      state.store_row_sums(layout.decay_slope,
+                           [&](int i) { return dot(Columns::of(state.values[i]), Columns::of(slopes.values[i])); });
+    if constexpr (T::columns_decay) {
+      Columns sums;
+      state.for_each_row([&](int, int i) {
+#pragma unroll
+        for (int j = 0; j < thread_columns; ++j)
+          sums.value[j] = multiply_add(state.values[i][j], slopes.values[i][j], sums.value[j]);
+      });
+      store_warp_sums<T>(layout.value_decay_slope, sums, state.first_column);
+    }
+  }
+  // Of a full decay: of what its formula reads at each element.
+  RK_DEVICE void store_element_slopes(long long position) {
+    ElementSlopes sums;
+    state.for_each_row([&](int row, int i) {
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j) {
+        if (!state.has_row(row) || !state.has_column(state.first_column + j)) continue;
+        const RecurrentAt<T> at = state.at_element(position, half, row, state.first_column + j);
+        LeafSlopes<T> into;
+        Gate::log_decay_backward(at, state.values[i][j] * slopes.values[i][j], into);
+        add_element_inputs(into, i, j, sums);
+        add_element_parameters(into, i, j);
+      }
+    });
+    store_element_inputs(sums);
+  }
+  // Of inputs: the thread's part of its rows and columns.
+  struct ElementSlopes {
+    float of_rows[T::inputs][rows] = {};
+    Columns of_columns[T::inputs];
+  };
+  template <int index = 0>
+  RK_DEVICE void add_element_inputs(const LeafSlopes<T>& into, int i, int j, ElementSlopes& sums) {
+    if constexpr (index < T::input_count) {
+      constexpr Columnwise axes = columnwise(T::input_axes[index]);
+      if constexpr (axes.keys)
+        sums.of_rows[index][i] += into.inputs[index];
+      else if constexpr (axes.values)
+        sums.of_columns[index].value[j] += into.inputs[index];
+      else
+        of_head[index] += into.inputs[index];
+      add_element_inputs<index + 1>(into, i, j, sums);
+    }
+  }
+  template <int index = 0> RK_DEVICE void add_element_parameters(const LeafSlopes<T>& into, int i, int j) {
+    if constexpr (index < T::parameter_count) {
+      constexpr Columnwise axes = columnwise(T::parameter_axes[index]);
+      element_parameters[index][axes.keys ? i : 0][axes.values ? j : 0].add(into.parameters[index]);
+      add_element_parameters<index + 1>(into, i, j);
+    }
+  }
+  template <int index = 0> RK_DEVICE void store_element_inputs(const ElementSlopes& sums) {
+    if constexpr (index < T::input_count) {
+      constexpr Columnwise axes = columnwise(T::input_axes[index]);
+      if constexpr (axes.keys)
+        state.store_row_sums(key_input_place(index), [&](int i) { return sums.of_rows[index][i]; });
+      if constexpr (axes.values)
+        store_warp_sums<T>(value_input_place(index), sums.of_columns[index], state.first_column);
+      store_element_inputs<index + 1>(sums);
+    }
+  }
+  static RK_DEVICE int key_input_place(int index) { return layout.key_input_slopes + index * token_layout.rows * 4; }
+  static RK_DEVICE int value_input_place(int index) { return layout.value_input_slopes + index * sum_bytes; }
+
+  // From the slopes of a token's columns to those of what their formulas read.
+  RK_DEVICE void finish_columns(long long index) {
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      const int column = thread_index() + i * T::threads;
+      if (column >= T::value_tile || !tokens.exists(column)) break;
+      const RecurrentAt<T> at = at_column(index, i);
+      LeafSlopes<T>& into = of_columns[i];
+      const float value = load_warp_sum<T>(layout.value_slope, column);
+      if constexpr (T::has_value)
+        Gate::value_backward(at, value, into);
+      else
+        into.add_value(value);
+      if constexpr (T::columns_decay && T::differentiates_decay) {
+        const float decay = load_warp_sum<T>(layout.value_decay_slope, column);
+        if constexpr (T::decays_on_both_sides)
+          Gate::log_decay_of_value_backward(at, decay, into);
+        else
+          Gate::log_decay_backward(at, decay, into);
+      }
+      store_column(index, i, column, into);
+    }
+  }
+  RK_DEVICE void store_column(long long index, int i, int column, const LeafSlopes<T>& into) {
+    const TensorArgument& dv = port<T>(arguments, T::Ports::dv);
+    if (dv.data != nullptr)
+      global_store<Storage>(global<Storage>(dv.data) + (work.batch * dv.batch_stride + row_of(index) * dv.token_stride +
+                                                        work.head * dv.head_stride + work.value_column + column),
+                            Element<Storage>::from(into.value));
+    store_column_inputs(index, column, into);
+    add_column_parameters(i, into);
+  }
+  template <int input = 0> RK_DEVICE void store_column_inputs(long long index, int column, const LeafSlopes<T>& into) {
+    if constexpr (input < T::input_count) {
+      constexpr Columnwise axes = columnwise(T::input_axes[input]);
+      float slope = into.inputs[input];
+      if constexpr (axes.values) {
+        constexpr SlopePart part = T::slopes.inputs[input];
+        if constexpr (T::decays_by_element) slope += load_warp_sum<T>(value_input_place(input), column);
+        store_slope(index, part, work.value_column + column, slope, T::Ports::first_input_gradient + input);
+      } else if constexpr (!axes.keys) {
+        of_head[input] += slope;
+      }
+      store_column_inputs<input + 1>(index, column, into);
+    }
+  }
+  template <int index = 0> RK_DEVICE void add_column_parameters(int i, const LeafSlopes<T>& into) {
+    if constexpr (index < T::parameter_count) {
+      constexpr Columnwise axes = columnwise(T::parameter_axes[index]);
+      if constexpr (axes.values)
+        column_parameters[i][index].add(into.parameters[index]);
+      else if constexpr (!axes.keys)
+        head_parameters[index].add(into.parameters[index]);
+      add_column_parameters<index + 1>(i, into);
+    }
+  }
+  RK_DEVICE void store_slope(long long index, SlopePart part, int element, float slope, int gradient) const {
+    if (is_wanted<T>(arguments, gradient)) global_store<float>(places.of_token(row_of(index), part) + element, slope);
+  }
+
+  // Likewise of its rows. Where formulas reduce them, threads without a key come along, and store nothing.
+  RK_DEVICE void finish_keys(long long index, float own) {
+#pragma unroll
+    for (int i = 0; i < keys; ++i) {
+      const int place = thread_index() + i * T::threads;
+      const bool has_key = place < T::key_dim;
+      if (!T::reduces_keys && !has_key) break;
+      const int key = has_key ? place : 0;
+      const RawToken<T>& raw = tokens.now_keys[i];
+      RecurrentAt<T> at = tokens.at(index, raw, key, 0);
+      tokens.reduction.has_key = has_key;
+      at.reduction = &tokens.reduction;
+      at.query_value = tokens.feature(at, raw.query);
+      if constexpr (T::reads_key) at.key_value = tokens.feature(at, raw.key);
+      if constexpr (T::rows_decay)
+        at.decay_value = row_number(half + token_layout.decay, key) + row_number(half + token_layout.decay_low, key);
+      LeafSlopes<T> into;
+      pass_formulas(at, key, own, into);
+      into.query = feature_slope(at, raw.query, into.query);
+      if constexpr (T::reads_key) into.key = feature_slope(at, raw.key, into.key);
+      if (has_key) store_key(index, i, key, into);
+    }
+  }
+  static RK_DEVICE float feature_slope(const RecurrentAt<T>& at, float element, float slope) {
+    if constexpr (T::reduces_features)
+      return Gate::feature_map_backward(at, element, slope);
+    else
+      return Gate::feature_map_backward(element, slope);
+  }
+  RK_DEVICE float row_number(int place, int key) const { return shared_load<float>(place + key * 4); }
+  RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, int key, float own, LeafSlopes<T>& into) const {
+    const float written = Gate::key(at), scale = Gate::write_scale(at);
+    float of_query = row_number(layout.query_slope, key), of_scaled = row_number(layout.key_slope, key);
+    if constexpr (T::has_bonus) {
+      float query = at.query_value;
+      if constexpr (T::has_query) query = Gate::query(at);
+      const float scaled = written * scale, weight = Gate::bonus(at) * own;
+      of_query = multiply_add(weight, scaled, of_query);
+      of_scaled = multiply_add(weight, query, of_scaled);
+      Gate::bonus_backward(at, query * scaled * own, into);
+    }
+    float of_written = of_scaled * scale;
+    if constexpr (T::has_write_scale) Gate::write_scale_backward(at, of_scaled * written, into);
+    if constexpr (T::has_erase_scale) {
+      const float erased = row_number(layout.erase_write_slope, key), read = row_number(layout.erase_read_slope, key);
+      const float erase = Gate::erase_scale(at);
+      float write = written;
+      if constexpr (T::has_erase_write) write = Gate::erase_write(at);
+      Gate::erase_scale_backward(at, erased * write, into);
+      if constexpr (T::has_erase_write)
+        Gate::erase_write_backward(at, erased * erase, into);
+      else
+        of_written = multiply_add(erased, erase, of_written);
+      if constexpr (T::has_erase_read)
+        Gate::erase_read_backward(at, read, into);
+      else
+        of_written += read;
+    }
+    if constexpr (T::has_query)
+      Gate::query_backward(at, of_query, into);
+    else
+      into.add_query(of_query);
+    Gate::key_backward(at, of_written, into);
+    if constexpr (T::rows_decay && T::differentiates_decay) {
+      const float decay = multiply_add(at.decay_value, into.decay, row_number(layout.decay_slope, key));
+      if constexpr (T::decays_on_both_sides)
+        Gate::log_decay_of_key_backward(at, decay, into);
+      else
+        Gate::log_decay_backward(at, decay, into);
+    }
+  }
+  RK_DEVICE void store_key(long long index, int i, int key, const LeafSlopes<T>& into) {
+    constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
+    store_slope(index, query, key, into.query, T::Ports::dq);
+    if constexpr (T::reads_key) store_slope(index, of_key, key, into.key, T::Ports::dk);
+    store_key_inputs(index, key, into);
+    add_key_parameters(i, into);
+  }
+  template <int input = 0> RK_DEVICE void store_key_inputs(long long index, int key, const LeafSlopes<T>& into) {
+    if constexpr (input < T::input_count) {
+      constexpr Columnwise axes = columnwise(T::input_axes[input]);
+      float slope = into.inputs[input];
+      if constexpr (axes.keys) {
+        constexpr SlopePart part = T::slopes.inputs[input];
+        if constexpr (T::decays_by_element) slope += row_number(key_input_place(input), key);
+        store_slope(index, part, key, slope, T::Ports::first_input_gradient + input);
+      } else if constexpr (!axes.values) {
+        of_head[input] += slope;
+      }
+      store_key_inputs<input + 1>(index, key, into);
+    }
+  }
+  template <int index = 0> RK_DEVICE void add_key_parameters(int i, const LeafSlopes<T>& into) {
+    if constexpr (index < T::parameter_count) {
+      constexpr Columnwise axes = columnwise(T::parameter_axes[index]);
+      if constexpr (axes.keys && !axes.values)
+        key_parameters[i][index].add(into.parameters[index]);
+      else if constexpr (!axes.keys && !axes.values)
+        head_parameters[index].add(into.parameters[index]);
+      add_key_parameters<index + 1>(i, into);
+    }
+  }
+
+  // Inputs that have one number a head gain by all keys and columns.
+  RK_DEVICE void store_head_inputs(long long index) {
+    store_warps_of_head();
+    sync_block();  // what all warps have
+    if (thread_index() == 0) store_sums_of_head(index);
+  }
+  template <int input = 0> RK_DEVICE void store_warps_of_head() {
+    if constexpr (input < T::input_count) {
+      if constexpr (is_of_heads(T::input_axes[input])) {
+        const float sum = sum_over_warp(of_head[input]);
+        of_head[input] = 0.0f;
+        if (lane_index() == 0) shared_store<float>(head_place(input, warp_index()), sum);
+      }
+      store_warps_of_head<input + 1>();
+    }
+  }
+  template <int input = 0> RK_DEVICE void store_sums_of_head(long long index) const {
+    if constexpr (input < T::input_count) {
+      constexpr SlopePart part = T::slopes.inputs[input];
+      if constexpr (is_of_heads(T::input_axes[input]))
+        store_slope(index, part, 0, sum_of_warps(input), T::Ports::first_input_gradient + input);
+      store_sums_of_head<input + 1>(index);
+    }
+  }
+  static RK_DEVICE int head_place(int input, int warp) { return layout.head_slopes + (input * T::warps + warp) * 4; }
+  RK_DEVICE float sum_of_warps(int input) const {
+    float sum = 0.0f;
+    for (int warp = 0; warp < T::warps; ++warp) sum += shared_load<float>(head_place(input, warp));
+    return sum;
+  }
+
+  // The sequence's part of parameters' gradients.
+  template <int index = 0> RK_DEVICE void store_parameters() {
+    if constexpr (index < T::parameter_count) {
+      constexpr SlopePart part = T::slopes.parameters[index];
+      constexpr Columnwise axes = columnwise(T::parameter_axes[index]);
+      if (is_wanted<T>(arguments, T::Ports::first_parameter_gradient + index)) {
+        const Global<float> place = places.of_sequence(part);
+        if constexpr (axes.keys && axes.values)
+          store_element_parameters(place, index);
+        else if constexpr (axes.keys)
+          store_key_parameters(place, index);
+        else if constexpr (axes.values)
+          store_column_parameters(place, index);
+        else
+          store_head_parameter(place, index);
+      }
+      store_parameters<index + 1>();
+    }
+  }
+  RK_DEVICE void store_element_parameters(Global<float> place, int p) const {
+    state.for_each_row([&](int row, int i) {
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j) {
+        const int column = state.first_column + j;
+        if (state.has_row(row) && state.has_column(column))
+          global_store<float>(place + (static_cast<long long>(row) * T::value_dim + work.value_column + column),
+                              element_parameters[p][i][j].total());
+      }
+    });
+  }
+  RK_DEVICE void store_key_parameters(Global<float> place, int p) {
+    if constexpr (T::decays_by_element) {
+      turn();
+      state.store_row_sums(half + token_layout.query, [&](int i) { return element_parameters[p][i][0].total(); });
+      sync_block();  // what all columns have
+    }
+#pragma unroll
+    for (int i = 0; i < keys; ++i) {
+      const int key = thread_index() + i * T::threads;
+      if (key >= T::key_dim) break;
+      float sum = key_parameters[i][p].total();
+      if constexpr (T::decays_by_element) sum += row_number(half + token_layout.query, key);
+      global_store<float>(place + key, sum);
+    }
+  }
+  RK_DEVICE void store_column_parameters(Global<float> place, int p) {
+    if constexpr (T::decays_by_element) {
+      turn();
+      Columns sums;
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j) sums.value[j] = element_parameters[p][0][j].total();
+      store_warp_sums<T>(half + token_layout.erased, sums, state.first_column);
+      sync_block();  // what all keys have
+    }
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      const int column = thread_index() + i * T::threads;
+      if (column >= T::value_tile || !tokens.exists(column)) break;
+      float sum = column_parameters[i][p].total();
+      if constexpr (T::decays_by_element) sum += load_warp_sum<T>(half + token_layout.erased, column);
+      global_store<float>(place + (work.value_column + column), sum);
+    }
+  }
+  RK_DEVICE void store_head_parameter(Global<float> place, int p) {
+    turn();
+    float part = head_parameters[p].total();
+    if constexpr (T::decays_by_element) part += element_parameters[p][0][0].total();
+    part = sum_over_warp(part);
+    if (lane_index() == 0) shared_store<float>(half + token_layout.read + warp_index() * 4, part);
+    sync_block();  // what all warps have
+    if (thread_index() != 0) return;
+    float sum = 0.0f;
+    for (int warp = 0; warp < T::warps; ++warp) sum += shared_load<float>(half + token_layout.read + warp * 4);
+    global_store<float>(place, sum);
+  }
+};
+
+template <class Policy, class Gate> RK_DEVICE void recurrent_backward(const Arguments& arguments) {
+  using T = BackwardTraits<Policy>;
+  Work work;
+  place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), run_tokens, work);
+  BackwardBlock<T, Gate>(arguments, work).run();
+}
+
+}  // namespace rankone

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: MIT
+// Of the recurrent family's backward pass: how a block holds the states that it walks back over, and where gradients
+// stand in the workspace until they are summed; the kernels and the host compute it by these functions.
+#pragma once
+
+#include "recurrent/layout.cuh"
+
+namespace rankone {
+
+// The state before each run of tokens is in the workspace; walking back, a block computes the states before the steps of
+// a run, and of each step the states behind its tokens.
+constexpr int run_tokens = 64, step_tokens = 8, run_steps = run_tokens / step_tokens;
+constexpr int kept_states = run_steps + step_tokens;
+
+struct BackwardLayout {
+  RecurrentLayout token;  // at the start
+  // Of one token, a float for each key: what it adds to the loss, of the token's query, written key, keys of an erasure, and
+  // log-decay; and of each input that elements of a full decay read.
+  int query_slope, key_slope, erase_read_slope, erase_write_slope, decay_slope, key_input_slopes;
+  int read_slope;  // a float for each value column, of what is read of the state
+  // For each warp a float for each value column: of the written value, of what is erased, of the column's log-decay, and
+  // of each input that elements of a full decay read.
+  int value_slope, erased_slope, value_decay_slope, value_input_slopes;
+  int head_slopes;  // for each warp a float for each input without columns
+  // Of each token of a step: a float for each value column of what was erased, and for each warp what its keys had of the
+  // read.
+  int erased, read;
+  int states;  // kept by the threads that hold them
+  int bytes;
+};
+
+RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, int inputs) {
+  BackwardLayout layout{};
+  layout.token = make_recurrent_layout(sizes);
+  const int rows = layout.token.rows * 4, columns = sizes.value_tile * 4, sums = sizes.warps * columns;
+  int offset = layout.token.bytes;
+  int* const of_keys[] = {&layout.query_slope, &layout.key_slope, &layout.erase_read_slope, &layout.erase_write_slope,
+                          &layout.decay_slope};
+  for (int* const place : of_keys) {
+    *place = offset;
+    offset += rows;
+  }
+  layout.key_input_slopes = offset;
+  offset += sizes.inputs * rows;
+  offset = (offset + 15) / 16 * 16;
+  layout.read_slope = offset;
+  offset += columns;
+  int* const of_columns[] = {&layout.value_slope, &layout.erased_slope, &layout.value_decay_slope};
+  for (int* const place : of_columns) {
+    *place = offset;
+    offset += sums;
+  }
+  layout.value_input_slopes = offset;
+  offset += sizes.inputs * sums;
+  layout.head_slopes = offset;
+  offset += (inputs * sizes.warps * 4 + 15) / 16 * 16;
+  layout.erased = offset;
+  offset += step_tokens * columns;
+  layout.read = offset;
+  offset += step_tokens * sums;
+  layout.states = offset;
+  layout.bytes = offset + kept_states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
+  return layout;
+}
+
+}  // namespace rankone

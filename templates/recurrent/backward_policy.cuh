@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+// What the recurrent family's backward pass derives from a Policy.
+#pragma once
+
+#include "recurrent/backward_layout.cuh"
+#include "recurrent/policy.cuh"
+#include "recurrent/slope_layout.cuh"
+
+namespace rankone {
+
+RK_CONSTEXPR Columnwise columnwise(unsigned axes) { return {has_axis(axes, key_axis), has_axis(axes, value_axis)}; }
+
+template <class Policy> RK_CONSTEXPR SlopeSizes slope_sizes() {
+  SlopeSizes sizes{};
+  sizes.key_dim = Policy::key_dim;
+  sizes.value_dim = Policy::value_dim;
+  sizes.value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
+  sizes.reads_key = Policy::reads_key;
+  sizes.inputs = Policy::input_count;
+  sizes.parameters = Policy::parameter_count;
+  for (int i = 0; i < Policy::input_count; ++i) sizes.of_inputs[i] = columnwise(Policy::input_axes[i]);
+  for (int i = 0; i < Policy::parameter_count; ++i) sizes.of_parameters[i] = columnwise(Policy::parameter_axes[i]);
+  return sizes;
+}
+
+// Tensors that formulas read and that have no columns: what their slopes are summed over is the whole block's.
+RK_CONSTEXPR bool is_of_heads(unsigned axes) { return !has_axis(axes, key_axis) && !has_axis(axes, value_axis); }
+
+template <class Policy> RK_CONSTEXPR int count_head_inputs() {
+  int count = 0;
+  for (int i = 0; i < Policy::input_count; ++i) count += is_of_heads(Policy::input_axes[i]) ? 1 : 0;
+  return count;
+}
+template <class Policy> RK_CONSTEXPR int count_head_parameters() {
+  int count = 0;
+  for (int i = 0; i < Policy::parameter_count; ++i) count += is_of_heads(Policy::parameter_axes[i]) ? 1 : 0;
+  return count;
+}
+
+template <class Policy> struct BackwardTraits : RecurrentTraits<Policy> {
+  static constexpr BackwardLayout backward = make_backward_layout(recurrent_sizes<Policy>(), Policy::input_count);
+  static constexpr SlopeLayout slopes = make_slope_layout(slope_sizes<Policy>());
+  static constexpr int parameters = Policy::parameter_count > 0 ? Policy::parameter_count : 1;
+  static constexpr bool has_head_inputs = count_head_inputs<Policy>() > 0;
+  static constexpr bool has_head_parameters = count_head_parameters<Policy>() > 0;
+};
+
+}  // namespace rankone

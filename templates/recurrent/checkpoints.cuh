@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: MIT
+// Of the recurrent family's backward pass: the state before each run of tokens, in the workspace.
+#pragma once
+
+#include "recurrent/backward_layout.cuh"
+#include "recurrent/step.cuh"
+
+namespace rankone {
+
+template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const Arguments& arguments) {
+  using T = RecurrentTraits<Policy>;
+  Work work;
+  place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), run_tokens, work);
+  RegisterMatrix<T, Gate> state(arguments, work);
+  const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
+  load_state(state, before, work.sequence, is_vectorized(arguments, T::Ports::initial_state) != 0);
+  const States<InWorkspace<T>, void> checkpoints{arguments.chunk_states, arguments.value_heads};
+  Tokens<T, Gate> tokens(arguments, work);
+  if (work.length > run_tokens) tokens.fetch(0);
+#pragma unroll 1
+  for (long long index = 0; index < work.length; ++index) {
+    if (index % run_tokens == 0) {
+      store_state(state, checkpoints, work.first_slot + index / run_tokens, true);
+      if (index + run_tokens >= work.length) break;  // of the last run nothing more is wanted
+    }
+    const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
+    tokens.evaluate(index, half);
+    tokens.fetch(index + 1);
+    sync_block();  // the token's rows and columns
+    advance<T, Gate>(state, token_of<T>(work.position, work.length, index), half);
+  }
+}
+
+}  // namespace rankone

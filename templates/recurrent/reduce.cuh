@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Of the recurrent family's backward pass: sums of what its blocks left in the workspace, in one order whatever the launch,
+// become gradients of the caller's types.
+#pragma once
+
+#include "recurrent/slopes.cuh"
+
+namespace rankone {
+
+// The value heads that a tensor's head is for, and how many heads it has.
+struct HeadGroup {
+  int heads, members;
+};
+template <class Policy> RK_DEVICE HeadGroup head_group(const Arguments& arguments, unsigned axes) {
+  const int heads = has_axis(axes, value_head_axis)   ? arguments.value_heads
+                    : has_axis(axes, query_head_axis) ? arguments.heads
+                                                      : 1;
+  return {heads, arguments.value_heads / heads};
+}
+
+// One token of a tensor: over value tiles, and over the value heads that share its head.
+template <class T, class Type>
+RK_DEVICE void reduce_token(const Arguments& arguments, long long row, SlopePart part, unsigned axes, int gradient) {
+  const TensorArgument& to = port<T>(arguments, gradient);
+  if (to.data == nullptr) return;
+  const HeadGroup group = head_group<T>(arguments, axes);
+  const int tiles = part.tile_stride != 0 ? T::value_tiles : 1;
+  const long long batch = row / arguments.tokens, token = row % arguments.tokens;
+  const Global<Type> first = global<Type>(to.data) + (batch * to.batch_stride + token * to.token_stride);
+  const Global<const float> slopes = global<const float>(arguments.token_slopes) + part.place;
+  const long long elements = static_cast<long long>(group.heads) * part.width;
+  for (long long element = thread_index(); element < elements; element += reduce_threads) {
+    const int head = static_cast<int>(element / part.width), column = static_cast<int>(element % part.width);
+    float sum = 0.0f;
+    for (int member = 0; member < group.members; ++member) {
+      const long long place = row * arguments.value_heads + head * group.members + member;
+      for (int tile = 0; tile < tiles; ++tile)
+        sum += global_load<float>(slopes + (place * T::slopes.token_floats + tile * part.tile_stride + column));
+    }
+    global_store<Type>(first + (head * to.head_stride + column), Element<Type>::from(sum));
+  }
+}
+
+template <class T, int input = 0> RK_DEVICE void reduce_inputs(const Arguments& arguments, long long row) {
+  if constexpr (input < T::input_count) {
+    constexpr SlopePart part = T::slopes.inputs[input];
+    constexpr unsigned axes = T::input_axes[input];
+    using Type = typename TypeOf<T::input_types[input]>::Type;
+    reduce_token<T, Type>(arguments, row, part, axes, T::Ports::first_input_gradient + input);
+    reduce_inputs<T, input + 1>(arguments, row);
+  }
+}
+// Of q, k and token inputs.
+template <class Policy> RK_DEVICE void reduce_token_gradients(const Arguments& arguments) {
+  using T = BackwardTraits<Policy>;
+  using Storage = typename T::Storage;
+  constexpr SlopePart query = T::slopes.query, key = T::slopes.key;
+  long long rows = port<T>(arguments, T::Ports::cu_seqlens).data != nullptr ? 1 : arguments.sequences;  // of the batch
+  rows *= arguments.tokens;
+  for (int i = 0; i < reduce_tokens; ++i) {
+    const long long row = block_index() * reduce_tokens + i;
+    if (row >= rows) return;
+    reduce_token<T, Storage>(arguments, row, query, query_head_axis, T::Ports::dq);
+    if constexpr (T::reads_key) reduce_token<T, Storage>(arguments, row, key, query_head_axis, T::Ports::dk);
+    reduce_inputs<T>(arguments, row);
+  }
+}
+
+// One parameter: over sequences, value tiles, and heads that it lacks; a warp for each element.
+template <class T>
+RK_DEVICE void reduce_parameter(const Arguments& arguments, SlopePart part, unsigned axes, int gradient) {
+  void* const to = port<T>(arguments, gradient).data;
+  if (to == nullptr) return;
+  const HeadGroup group = head_group<T>(arguments, axes);
+  const int tiles = part.tile_stride != 0 ? T::value_tiles : 1;
+  const long long elements = static_cast<long long>(group.heads) * part.width, warps = reduce_threads / warp_size;
+  const long long terms = arguments.sequences * group.members * tiles;
+  const Global<const float> slopes = global<const float>(arguments.parameter_slopes) + part.place;
+  for (long long element = block_index() * warps + warp_index(); element < elements; element += block_total() * warps) {
+    const int head = static_cast<int>(element / part.width), column = static_cast<int>(element % part.width);
+    LongSum sum;
+    for (long long term = lane_index(); term < terms; term += warp_size) {
+      const int tile = static_cast<int>(term % tiles), member = static_cast<int>(term / tiles % group.members);
+      const long long place = term / tiles / group.members * arguments.value_heads + head * group.members + member;
+      sum.add(global_load<float>(slopes + (place * T::slopes.sequence_floats + tile * part.tile_stride + column)));
+    }
+    const float total = sum_over_warp(sum.total());
+    if (lane_index() == 0) global_store<float>(global<float>(to) + element, total);
+  }
+}
+
+template <class T, int index = 0> RK_DEVICE void reduce_parameters(const Arguments& arguments) {
+  if constexpr (index < T::parameter_count) {
+    constexpr SlopePart part = T::slopes.parameters[index];
+    constexpr unsigned axes = T::parameter_axes[index];
+    reduce_parameter<T>(arguments, part, axes, T::Ports::first_parameter_gradient + index);
+    reduce_parameters<T, index + 1>(arguments);
+  }
+}
+template <class Policy> RK_DEVICE void reduce_parameter_gradients(const Arguments& arguments) {
+  reduce_parameters<BackwardTraits<Policy>>(arguments);
+}
+
+}  // namespace rankone

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: MIT
+// Where blocks of the recurrent family's backward pass leave gradients that others have a part in: those of tensors over
+// keys and heads, of which each tile of value columns knows its own part, and those of parameters.
+#pragma once
+
+#include "kernels/layout.cuh"
+
+namespace rankone {
+
+constexpr int reduce_threads = 256, reduce_tokens = 4;  // of a block that sums them up
+constexpr int max_slope_inputs = 6, max_slope_parameters = 8;
+
+// Which axes of columns a tensor has.
+struct Columnwise {
+  bool keys, values;
+};
+
+struct SlopeSizes {
+  int key_dim, value_dim, value_tiles;
+  bool reads_key;  // else k has no gradient
+  int inputs, parameters;
+  Columnwise of_inputs[max_slope_inputs], of_parameters[max_slope_parameters];
+};
+
+// A tensor's part: floats from the start of what a token and value head have, or a sequence and value head.
+struct SlopePart {
+  int place;
+  int tile_stride;  // from a value tile's floats to the next one's; 0: the tiles have columns of their own
+  int width;        // elements of the tensor
+};
+
+struct SlopeLayout {
+  SlopePart query, key, inputs[max_slope_inputs];
+  int token_floats;
+  SlopePart parameters[max_slope_parameters];
+  int sequence_floats;
+};
+
+RK_CONSTEXPR SlopePart slope_part(const SlopeSizes& sizes, Columnwise axes, int& offset) {
+  const int width = (axes.keys ? sizes.key_dim : 1) * (axes.values ? sizes.value_dim : 1);
+  const SlopePart part{offset, axes.values ? 0 : width, width};
+  offset += axes.values ? width : width * sizes.value_tiles;
+  return part;
+}
+
+RK_CONSTEXPR SlopeLayout make_slope_layout(const SlopeSizes& sizes) {
+  SlopeLayout layout{};
+  layout.query = slope_part(sizes, {true, false}, layout.token_floats);
+  if (sizes.reads_key) layout.key = slope_part(sizes, {true, false}, layout.token_floats);
+  for (int i = 0; i < sizes.inputs; ++i) layout.inputs[i] = slope_part(sizes, sizes.of_inputs[i], layout.token_floats);
+  for (int i = 0; i < sizes.parameters; ++i)
+    layout.parameters[i] = slope_part(sizes, sizes.of_parameters[i], layout.sequence_floats);
+  layout.token_floats = (layout.token_floats + 3) / 4 * 4;
+  layout.sequence_floats = (layout.sequence_floats + 3) / 4 * 4;
+  return layout;
+}
+
+}  // namespace rankone

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+// What one token does to the state and to what is read of it, once its rows and columns stand in shared memory.
+#pragma once
+
+#include "recurrent/register_matrix.cuh"
+#include "recurrent/token.cuh"
+
+namespace rankone {
+
+// The `index`-th state of a tensor, if there is one. `aligned`: its rows start at multiples of 16 bytes.
+template <class States, class Matrix>
+RK_DEVICE void load_state(Matrix& matrix, const States& states, long long index, bool aligned) {
+  if (states.exists(index)) matrix.load(states, states.first(index, matrix.work.head), aligned);
+}
+template <class States, class Matrix>
+RK_DEVICE void store_state(Matrix& matrix, const States& states, long long index, bool aligned) {
+  if (states.exists(index)) matrix.store(states, states.first(index, matrix.work.head), aligned);
+}
+
+// The state passes a token. Returns what was erased of the thread's columns.
+template <class T, class Gate> RK_DEVICE Columns advance(RegisterMatrix<T, Gate>& state, long long position, int half) {
+  constexpr RecurrentLayout layout = T::layout;
+  Columns erased;
+  if constexpr (T::has_erase_scale && T::erases_undecayed) erased = state.project(half + layout.erase_read);
+  state.decay(position, half);
+  if constexpr (T::has_erase_scale) {
+    state.settle();
+    if constexpr (!T::erases_undecayed) erased = state.project(half + layout.erase_read);
+    store_warp_sums<T>(half + layout.erased, erased, state.first_column);
+    sync_block();  // what all keys hold of it
+    erased = load_warp_sums<T>(half + layout.erased, state.first_column);
+    state.add(half + layout.erase_write, erased, -1.0f);
+  }
+  state.add(half + layout.key, load_columns(half + layout.value + state.first_column * 4), 1.0f);
+  state.settle();
+  return erased;
+}
+
+// What the token's own key and value add to what is read before them.
+template <class T, class Gate> RK_DEVICE void add_bonus(const RegisterMatrix<T, Gate>& state, int half, Columns& read) {
+  const Columns value = load_columns(half + T::layout.value + state.first_column * 4);
+  const float own = state.sum_row(half + T::layout.bonus);
+#pragma unroll
+  for (int i = 0; i < thread_columns; ++i) read.value[i] = multiply_add(own, value.value[i], read.value[i]);
+}
+
+}  // namespace rankone

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: MIT
+// Backward calls of random problems, and how far their gradients are from the oracle's.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <rankone/oracle.hpp>
+
+#include "codegen/ports.hpp"
+#include "proof/launch.hpp"
+#include "runtime/given_arguments.hpp"
+#include "runtime/operator_impl.hpp"
+#include "tests/kernels/cases.hpp"
+#include "tests/kernels/laid.hpp"
+
+namespace rankone::test {
+
+// What forward was given, and the slopes of what it wrote.
+struct BackwardProblem {
+  Problem problem;
+  HostTensor output_slope;
+  std::optional<HostTensor> final_slope{};
+
+  BackwardProblem(Problem of, std::uint64_t seed, bool has_final_slope = true) : problem(std::move(of)) {
+    output_slope = drawn("do", seed);
+    if (has_final_slope) final_slope = drawn("dfinal_state", seed);
+  }
+  std::vector<Port> gradients() const {
+    return ports_of(ports(problem.variant, problem.options, Pass::backward), PortRole::gradient);
+  }
+
+ private:
+  HostTensor drawn(const char* name, std::uint64_t seed) const {
+    const std::vector<Port> all = ports(problem.variant, problem.options, Pass::backward);
+    const Port& port = *find_port(all, name);
+    HostTensor tensor = make_tensor(name, port.type, sizes_of(port.axes, problem.dims));
+    constexpr std::uint64_t of_output = 1001, of_state = 1002;
+    for (std::int64_t i = 0; i < tensor.view().elements(); ++i)
+      store(tensor.bytes.data(), tensor.type, i,
+            draw(Distribution::normal, seed, port.axes.has(Axis::tokens) ? of_output : of_state,
+                 static_cast<std::uint64_t>(i)));
+    return tensor;
+  }
+};
+
+// Which gradients are wanted, and how tensors of tokens lie.
+struct BackwardRun {
+  std::vector<std::string> unwanted{};
+  std::optional<Layout> layout{};
+};
+
+// In the order of the ports; those that are not wanted are left out. Memory is poisoned before.
+inline std::vector<HostTensor> gradients_of(const PassKernels& kernels, const Device& device,
+                                            const BackwardProblem& call, const BackwardRun& how = {}) {
+  std::vector<DeviceBuffer> buffers;
+  std::vector<Laid> laid;
+  laid.reserve(64);
+  BackwardArguments arguments{.scalars = call.problem.scalars, .scale = call.problem.scale};
+  const auto placed = [&](const HostTensor& tensor) {
+    if (how.layout && tensor.shape.size() >= 3 && tensor.shape.size() <= 4 &&
+        tensor.shape[1] == call.problem.dims.tokens)
+      return laid.emplace_back(tensor, *how.layout).tensor();
+    const DeviceBuffer& buffer = buffers.emplace_back(device, tensor.bytes.size());
+    device.upload(buffer.data(), tensor.bytes.data(), tensor.bytes.size());
+    return Tensor(buffer.data(), tensor.type, tensor.shape);
+  };
+  for (const HostTensor& tensor : call.problem.tensors) bind_tensor(arguments, tensor.name, placed(tensor));
+  arguments.do_ = placed(call.output_slope);
+  if (call.final_slope) arguments.dfinal_state = placed(*call.final_slope);
+  std::vector<HostTensor> results;
+  std::vector<std::pair<const void*, Laid*>> places;
+  for (const Port& port : call.gradients()) {
+    if (std::ranges::find(how.unwanted, port.name) != how.unwanted.end()) continue;
+    HostTensor tensor = make_tensor(port.name, port.type, sizes_of(port.axes, call.problem.dims));
+    std::fill(tensor.bytes.begin(), tensor.bytes.end(), std::byte{0xff});
+    const std::size_t before = laid.size();
+    const Tensor there = placed(tensor);
+    places.emplace_back(there.data, laid.size() > before ? &laid.back() : nullptr);
+    bind_gradient(arguments, port.name, there);
+    results.push_back(std::move(tensor));
+  }
+  Shape shape = call.problem.dims.shape();
+  if (!arguments.cu_seqlens) shape.sequences = 0;
+  const auto bytes = static_cast<std::size_t>(workspace_of(kernels.program()).evaluate(sizes_of(shape)));
+  const DeviceBuffer workspace(device, std::max<std::size_t>(bytes, 16));
+  const std::vector<std::byte> poison(bytes, std::byte{0xff});
+  device.upload(workspace.data(), poison.data(), bytes);
+  arguments.workspace = {static_cast<std::byte*>(workspace.data()), bytes};
+  kernels.launch(kernels.bind(kernels.checker().backward(arguments)), nullptr);
+  device.synchronize();
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    if (places[i].second != nullptr)
+      results[i].bytes = places[i].second->gathered();
+    else
+      device.download(results[i].bytes.data(), places[i].first, results[i].bytes.size());
+  }
+  return results;
+}
+
+inline std::vector<HostTensor> gradients_of(const Operator& op, const BackwardProblem& call,
+                                            const BackwardRun& how = {}) {
+  return gradients_of(impl_of(op).backward(), op.device(), call, how);
+}
+
+inline std::vector<NamedOracleTensor> reference_gradients(BackwardProblem& call) {
+  BackwardArguments arguments{.scalars = call.problem.scalars, .scale = call.problem.scale};
+  for (HostTensor& tensor : call.problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
+  arguments.do_ = call.output_slope.view();
+  if (call.final_slope) arguments.dfinal_state = call.final_slope->view();
+  return oracle_gradients(call.problem.variant, arguments, call.problem.options);
+}
+
+struct GradientError {
+  std::string name;
+  double relative = 0;
+};
+inline std::vector<GradientError> errors_of(const std::vector<HostTensor>& results,
+                                            const std::vector<NamedOracleTensor>& reference) {
+  std::vector<GradientError> errors;
+  for (const HostTensor& result : results) {
+    const auto found = std::ranges::find(reference, result.name, &NamedOracleTensor::name);
+    const std::vector<double>& expected = found->tensor.values;
+    double error = 0, norm = 0;
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      const double x = load(result.bytes.data(), result.type, static_cast<std::int64_t>(i));
+      error += (x - expected[i]) * (x - expected[i]), norm += expected[i] * expected[i];
+    }
+    const double least = 1e-6 * std::sqrt(static_cast<double>(expected.size()));
+    errors.push_back({result.name, expected.empty() ? 0 : std::sqrt(error) / std::max(std::sqrt(norm), least)});
+  }
+  return errors;
+}
+
+// Arithmetic is in float32 throughout; what is left is the rounding to the gradient's own type.
+inline double gradient_bound(dtype type) { return type == dtype::bf16 ? 3e-3 : type == dtype::f16 ? 4e-4 : 2e-5; }
+
+inline void expect_right_gradients(const Operator& op, BackwardProblem& call, const std::string& what,
+                                   const BackwardRun& how = {}) {
+  const double bound = gradient_bound(call.problem.options.dtype);
+  for (const auto& [name, error] : errors_of(gradients_of(op, call, how), reference_gradients(call)))
+    EXPECT_TRUE(error <= bound) << what << ": " << name << " is off by " << error << ", bound " << bound;
+}
+
+}  // namespace rankone::test

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+// Takes away each barrier of the backward pass, one at a time: the CPU device must see what that breaks.
+#include <set>
+
+#include "runtime/cpu/device.hpp"
+#include "runtime/cpu/emulator.hpp"
+#include "tests/kernels/backward_calls.hpp"
+
+namespace rankone::test {
+namespace {
+
+// Forms with all barriers there are: of an erasure, inputs and parameters of heads, a nonlinear output, elements that decay
+// each at its own pace.
+constexpr Variant everything = variant("everything")
+                                   .decay(per_head(-softplus(input("a") + param("bias"))))
+                                   .erase(sigmoid(input("b")))
+                                   .output(read() * sigmoid(read()) + param("d", value_axis) * value())
+                                   .checked();
+constexpr Variant elements =
+    variant("elements")
+        .decay(full(-softplus(input("x", value_head_axis | key_axis) + input("y", value_head_axis | value_axis) *
+                                                                           param("w", value_head_axis | key_axis) *
+                                                                           param("u", value_head_axis | value_axis))))
+        .checked();
+
+class BackwardSync : public testing::TestWithParam<const Variant*> {
+ protected:
+  std::string run_without(int line, std::uint64_t seed, std::set<int>& visited, std::string* text = nullptr) {
+    const CompileOptions options{
+        .key_dim = 33, .value_dim = 16, .dtype = dtype::bf16, .pins = {.family = Family::recurrent}};
+    const Dims dims{.batch = 1, .tokens = 75, .heads = 1, .value_heads = 1, .key_dim = 33, .value_dim = 16};
+    BackwardProblem call(random_problem(*GetParam(), options, dims, {.seed = seed}), seed);
+    EmulationOptions emulation{.seed = seed, .dropped_line = line};
+    emulation.on_report = [&](const EmulationReport& report) {
+      visited.insert(report.visited_lines.begin(), report.visited_lines.end());
+    };
+    const Schedule schedule{.family = Family::recurrent, .value_tile = 16, .warps = 2};
+    const Device device = cpu_device(emulation);
+    const PassKernels kernels(lower(*GetParam(), options, schedule, "sm_80", Pass::backward), device, emit_and_load);
+    if (text != nullptr) *text = kernels.text();
+    try {
+      for (const auto& [name, error] : errors_of(gradients_of(kernels, device, call), reference_gradients(call)))
+        if (!(error <= gradient_bound(options.dtype))) return name + " is wrong";
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  }
+};
+
+TEST_P(BackwardSync, EveryRemovalIsSeen) {
+  std::set<int> visited;
+  std::string text;
+  for (std::uint64_t seed = 1; seed <= 4; ++seed) EXPECT_EQ(run_without(0, seed, visited, &text), "") << "untouched";
+  int removed = 0;
+  for (const SyncSite& site : list_sync_sites(text)) {
+    if (!visited.contains(site.line)) continue;
+    ++removed;
+    std::set<int> ignored;
+    EXPECT_NE(run_without(site.line, 1, ignored), "") << site.word << " on line " << site.line << " goes unmissed";
+  }
+  EXPECT_GE(removed, 4);  // before each token of three walks, and behind each of one
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,
+                         testing::Values(&variants::linear, &variants::rwkv6, &variants::comba, &everything, &elements,
+                                         &with_row_sums),
+                         [](const auto& info) { return std::string(info.param->name.view()); });
+
+}  // namespace
+}  // namespace rankone::test

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+// The backward pass of the recurrent family on the CPU device: gradients of every catalogue variant and type against the
+// oracle's, over sizes, packings, heads, layouts and every way to share the state among threads.
+#include <cstdlib>
+
+#include "codegen/family.hpp"
+#include "runtime/cpu/device.hpp"
+#include "tests/kernels/backward_calls.hpp"
+
+namespace rankone::test {
+namespace {
+
+bool whole_matrix() { return std::getenv("RANKONE_TEST_ALL") != nullptr; }
+
+class BackwardMatrix : public testing::TestWithParam<Case> {
+ protected:
+  // Lengths around a step and a run, then one packing with empty sequences; three value heads a key head.
+  void run(int key_dim, int value_dim, std::uint64_t seed) {
+    const Case& c = GetParam();
+    const CompileOptions options = options_of(c, key_dim, value_dim, 0);
+    const auto expect_one = [&](std::int64_t batch, std::int64_t tokens, bool packed, bool spread) {
+      ++seed;
+      const Dims dims{.batch = batch,
+                      .tokens = tokens,
+                      .heads = 1,
+                      .value_heads = 3,
+                      .key_dim = key_dim,
+                      .value_dim = value_dim,
+                      .sequences = batch};
+      BackwardProblem call(
+          random_problem(*c.variant, options, dims, {.seed = seed, .initial_state = tokens != 9, .packed = packed}),
+          seed, tokens != 8);
+      if (spread) spread_gates(call.problem, seed);
+      expect_right_gradients(
+          compile(*c.variant, options, cpu_device(seed)), call,
+          c.name() + " " + to_string(dims) + (packed ? " packed" : "") + " seed " + std::to_string(seed));
+    };
+    for (const int tokens : {1, 8, 9, 65}) expect_one(2, tokens, false, false);
+    expect_one(1, 150, true, false);
+    expect_one(1, 40, false, true);
+  }
+};
+
+TEST_P(BackwardMatrix, AgreesWithTheOracle) { run(12, 20, 10); }
+
+TEST_P(BackwardMatrix, AgreesAtOtherSizes) {
+  if (!whole_matrix()) GTEST_SKIP() << "part of the whole matrix: RANKONE_TEST_ALL=1, or scripts/test --all";
+  run(1, 1, 20);
+  run(21, 75, 30);
+  run(128, 16, 40);
+}
+
+INSTANTIATE_TEST_SUITE_P(Catalogue, BackwardMatrix, testing::ValuesIn(recurrent_cases()),
+                         [](const auto& info) { return info.param.name(); });
+
+// Under every knob, with equal bits on every run; one value head a key head, so that tiles alone are summed.
+TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
+  constexpr Variant written = variant("written")
+                                  .decay(full(-softplus(input("x", value_head_axis | key_axis) +
+                                                        param("w") * input("y", value_head_axis | value_axis))))
+                                  .checked();
+  for (const Variant* variant : {&variants::kda, &written})
+    for (const dtype type : {dtype::bf16, dtype::f32}) {
+      const CompileOptions options{.key_dim = 40,
+                                   .value_dim = 36,
+                                   .dtype = type,
+                                   .value_major_state = true,
+                                   .pins = {.family = Family::recurrent}};
+      const Dims dims{.batch = 1, .tokens = 11, .heads = 2, .value_heads = 2, .key_dim = 40, .value_dim = 36};
+      BackwardProblem call(random_problem(*variant, options, dims, {.seed = 7}), 7);
+      const ArchLimits limits = arch_limits("sm_80");
+      const Target target{*variant, options, limits};
+      int tried = 0;
+      for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
+        for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
+          const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
+          if (!why_unfit(target, schedule, Pass::backward).empty()) continue;
+          ++tried;
+          const Program program = lower(*variant, options, schedule, "sm_80", Pass::backward);
+          const auto run = [&](std::uint64_t seed) {
+            const Device device = cpu_device(seed);
+            return gradients_of(PassKernels(program, device, emit_and_load), device, call);
+          };
+          const std::vector<HostTensor> first = run(1), second = run(2);
+          for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].bytes, second[i].bytes) << first[i].name;
+          for (const auto& [name, error] : errors_of(first, reference_gradients(call)))
+            EXPECT_TRUE(error <= gradient_bound(type))
+                << variant->name.view() << " " << name << " " << error << " " << tile << " " << warps;
+        }
+      EXPECT_GE(tried, 15);
+    }
+}
+
+// Tensors lie anywhere, and of gradients any may be left out.
+TEST(Backward, WritesWhatIsWantedWhereverItLies) {
+  for (const Variant* variant : {&variants::mamba2, &variants::gdn2, &variants::mamba1}) {
+    const CompileOptions options{
+        .key_dim = 9, .value_dim = 10, .dtype = dtype::bf16, .pins = {.family = Family::recurrent}};
+    const Dims dims{.batch = 2, .tokens = 13, .heads = 2, .value_heads = 4, .key_dim = 9, .value_dim = 10};
+    BackwardProblem call(random_problem(*variant, options, dims, {.seed = 3}), 3, false);
+    const Operator op = compile(*variant, options, cpu_device(4));
+    for (const Layout& layout : {Layout{0, 3, false}, Layout{1, 5, true}})
+      expect_right_gradients(op, call, std::string(variant->name.view()) + " laid", {.layout = layout});
+    for (const Port& port : call.gradients())
+      expect_right_gradients(op, call, std::string(variant->name.view()) + " without " + port.name,
+                             {.unwanted = {port.name}});
+  }
+}
+
+// In float32 neither states nor their slopes lose digits as the sequence goes on, nor do sums over all of it.
+TEST(Backward, Float32KeepsItsDigitsOverLongSequences) {
+  const CompileOptions options{
+      .key_dim = 4, .value_dim = 4, .dtype = dtype::f32, .pins = {.family = Family::recurrent}};
+  for (const Variant* variant : {&variants::linear, &variants::gated_delta, &variants::rwkv5}) {
+    const Dims dims{.batch = 1, .tokens = 4096, .heads = 1, .value_heads = 1, .key_dim = 4, .value_dim = 4};
+    BackwardProblem call(random_problem(*variant, options, dims, {.seed = 3}), 3);
+    for (const auto& [name, error] :
+         errors_of(gradients_of(compile(*variant, options, cpu_device(1)), call), reference_gradients(call)))
+      EXPECT_LE(error, 4e-6) << variant->name.view() << " " << name;
+  }
+}
+
+// The first one that the formula of the decay reads.
+std::vector<HostTensor*> input_of_decay(Problem& problem) {
+  const Expression formula = problem.variant.formula(Formula::decay);
+  for (const Node& node : formula)
+    if (node.operation == Operation::input) return {problem.find(formula.leaf(node).view())};
+  return {};
+}
+
+// Decays of 0, by a logarithm of -2000 or minus infinity; nothing erased, all of it, or twice; keys that are zero.
+TEST(Backward, IsRightForHardInputs) {
+  const auto fill = [](HostTensor& tensor, double value) {
+    for (std::int64_t i = 0; i < tensor.view().elements(); ++i) store(tensor.bytes.data(), tensor.type, i, value);
+  };
+  for (const Variant& variant : catalogue()) {
+    const CompileOptions options{
+        .key_dim = 6, .value_dim = 5, .dtype = dtype::f32, .pins = {.family = Family::recurrent}};
+    const Dims dims{.batch = 1, .tokens = 10, .heads = 1, .value_heads = 2, .key_dim = 6, .value_dim = 5};
+    const Operator op = compile(variant, options, cpu_device(3));
+    const auto expect = [&](const auto& tensors, double value) {
+      BackwardProblem call(random_problem(variant, options, dims, {.seed = 21}), 21);
+      for (HostTensor* tensor : tensors(call.problem))
+        if (tensor != nullptr) fill(*tensor, value);
+      expect_right_gradients(op, call, std::string(variant.name.view()) + " with " + std::to_string(value));
+    };
+    const auto named = [](const char* name) {
+      return [name](Problem& problem) { return std::vector{problem.find(name)}; };
+    };
+    for (const double value : {-2000.0, -math::infinity}) expect(input_of_decay, value);
+    for (const double value : {0.0, 1.0, 2.0}) expect(named("beta"), value);
+    for (const char* name : {"k", "q", "v"}) expect(named(name), 0);
+  }
+}
+
+}  // namespace
+}  // namespace rankone::test
