@@ -55,7 +55,7 @@ constexpr Case cases[] = {
     {"missing_json_file", "show nowhere/at/all.json", "No such file", "readable"},
     {"folder_as_variant", "show /", "directory", "readable"},
     {"unknown_pass", "check gla --pass sideways", "sideways", "forward"},
-    {"backward", "check gla --pass backward", "backward", "forward"},
+    {"backward", "tune gla --pass backward", "backward", "forward"},
     {"decode", "bench gla --pass decode", "decode", "forward"},
     {"unknown_dtype", "check gla --dtype fp8", "fp8", "bf16, f16, f32"},
     {"unknown_precision", "check gla --dtype f32 --precision f64", "f64", "tf32, f32"},

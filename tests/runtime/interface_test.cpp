@@ -133,7 +133,7 @@ TEST(Operators, SayWhichPassesTheyHaveAndWhatTheseNeed) {
   EXPECT_FALSE(op.supports(other));
   // And whatever else it has.
   const std::string sentence =
-      "linear: the operator does not have this pass; given number 9; accepted: forward, states, combine, decode";
+      "linear: the operator does not have this pass; given number 9; accepted: forward, states, combine";
   EXPECT_TRUE(refusal([&] { (void)op.tensors(other); }).starts_with(sentence));
   EXPECT_TRUE(refusal([&] { (void)op.workspace_bytes(shape, other); }).starts_with(sentence));
   EXPECT_NE(refusal([&] { (void)op.workspace_bytes({.batch = -1}, Pass::states); }).find("out of range"),
