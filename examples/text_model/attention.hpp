@@ -6,9 +6,11 @@
 
 #include <rankone/rankone.hpp>
 
-#include "math.hpp"
+#include "../support/math.hpp"
 
 namespace text_model {
+
+using support::Vector;
 
 // The state of one layer, [1, H, K, V] float32. A forward reads one buffer and writes the other.
 struct State {

@@ -5,9 +5,11 @@
 #include <string>
 #include <vector>
 
-#include "math.hpp"
+#include "../support/math.hpp"
 
 namespace text_model {
+
+using support::Matrix, support::Vector;
 
 struct Layer {
   Vector norm_attention;

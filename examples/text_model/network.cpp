@@ -7,6 +7,8 @@
 
 namespace text_model {
 
+using namespace support;
+
 namespace {
 constexpr std::size_t alphabet = 256;
 }

@@ -35,6 +35,7 @@ bool contains(const Outcome& outcome, const std::string& text) {
 
 const std::string text_model = RANKONE_TEXT_MODEL;
 const std::string quickstart = RANKONE_QUICKSTART;
+const std::string new_variant = RANKONE_NEW_VARIANT;
 
 // A folder of its own for each test, gone afterwards.
 class Folder {
@@ -102,12 +103,32 @@ TEST(Quickstart, RefusesWithASentence) {
 TEST(QuickstartScript, TakesADeclarationAllTheWay) {
   const Folder folder("script");
   const std::string programs = std::filesystem::path(quickstart).parent_path().string();
-  const Outcome outcome = run(RANKONE_SOURCE_DIR "/scripts/quickstart --built " + programs + " --device cpu --out " +
-                              folder.path());
+  const Outcome outcome =
+      run(RANKONE_SOURCE_DIR "/scripts/quickstart --built " + programs + " --device cpu --out " + folder.path());
   EXPECT_EQ(outcome.code, 0) << outcome.output;
   for (const char* written : {".cu", ".h", ".json", "my_gla.variant.json", "o.safetensors"})
     EXPECT_TRUE(contains(outcome, written)) << outcome.output;
   EXPECT_TRUE(contains(outcome, "bits per byte")) << outcome.output;
+}
+
+// Its exit code says whether the loss falls, and as with the oracle's gradients.
+TEST(NewVariant, LearnsAsWithTheOraclesGradients) {
+  const Folder folder("new-variant");
+  const Outcome outcome = run(new_variant + " --device cpu --steps 12 --out " + (folder / "curve.svg"));
+  EXPECT_EQ(outcome.code, 0) << outcome.output;
+  std::ifstream file(folder / "curve.svg");
+  const std::string svg(std::istreambuf_iterator<char>(file), {});
+  EXPECT_EQ(svg.rfind("<svg xmlns=", 0), 0u);
+  EXPECT_NE(svg.find("generated kernels on "), std::string::npos);
+  EXPECT_NE(svg.find("</svg>"), std::string::npos);
+}
+
+TEST(NewVariant, RefusesWhatItDoesNotKnow) {
+  for (const std::string arguments : {"--devise cpu", "--steps", "--steps 1", "--steps many", "--text nowhere"}) {
+    const Outcome outcome = run(new_variant + " " + arguments);
+    EXPECT_EQ(outcome.code, 2) << arguments << ": " << outcome.output;
+    EXPECT_TRUE(contains(outcome, "accepted")) << outcome.output;
+  }
 }
 
 }  // namespace

@@ -6,7 +6,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace text_model {
+namespace support {
 
 using Vector = std::vector<float>;
 
@@ -51,6 +51,16 @@ inline Vector rms_norm(const Vector& x, const Vector& weight, double epsilon) {
   return y;
 }
 
+// Adds [n, rows]^T @ [n, columns] to [rows, columns]: the gradient of w where y = x @ w, from that of y.
+inline void add_outer(const Vector& x, const Vector& dy, Matrix& dw) {
+  const std::size_t n = x.size() / dw.rows;
+  for (std::size_t i = 0; i < n; ++i)
+    for (std::size_t r = 0; r < dw.rows; ++r) {
+      const float factor = x[i * dw.rows + r];
+      for (std::size_t c = 0; c < dw.columns; ++c) dw.values[r * dw.columns + c] += factor * dy[i * dw.columns + c];
+    }
+}
+
 inline void add_bias(Vector& x, const Vector& bias) {
   for (std::size_t i = 0; i < x.size(); ++i) x[i] += bias[i % bias.size()];
 }
@@ -64,4 +74,4 @@ inline void gate_by_silu(Vector& gate, const Vector& x) {
   for (std::size_t i = 0; i < gate.size(); ++i) gate[i] = gate[i] / (1 + std::exp(-gate[i])) * x[i];
 }
 
-}  // namespace text_model
+}  // namespace support
