@@ -50,6 +50,11 @@ template <class T, int input = 0> RK_DEVICE void reduce_inputs(const Arguments& 
     reduce_inputs<T, input + 1>(arguments, row);
   }
 }
+// Rows before the first packed sequence and behind the last one are nobody's: no block has written their slopes.
+template <class T> RK_DEVICE bool is_in_a_sequence(const Arguments& arguments, long long row) {
+  if (!is_packed<T>(arguments)) return true;
+  return row >= sequence_offset<T>(arguments, 0) && row < sequence_offset<T>(arguments, arguments.sequences);
+}
 // Of q, k and token inputs.
 template <class Policy> RK_DEVICE void reduce_token_gradients(const Arguments& arguments) {
   using T = BackwardTraits<Policy>;
@@ -60,6 +65,7 @@ template <class Policy> RK_DEVICE void reduce_token_gradients(const Arguments& a
   for (int i = 0; i < reduce_tokens; ++i) {
     const long long row = block_index() * reduce_tokens + i;
     if (row >= rows) return;
+    if (!is_in_a_sequence<T>(arguments, row)) continue;
     reduce_token<T, Storage>(arguments, row, query, query_head_axis, T::Ports::dq);
     if constexpr (T::reads_key) reduce_token<T, Storage>(arguments, row, key, query_head_axis, T::Ports::dk);
     reduce_inputs<T>(arguments, row);

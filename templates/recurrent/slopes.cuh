@@ -28,7 +28,7 @@ struct LongSum {
   float sum = 0.0f, lost = 0.0f;
   RK_DEVICE void add(float term) {
     const float next = sum + term, rounded = next - sum;
-    lost += (sum - (next - rounded)) + (term - rounded);
+    if (next - next == 0.0f) lost += (sum - (next - rounded)) + (term - rounded);  // of an infinite sum nothing is lost
     sum = next;
   }
   RK_DEVICE float total() const { return sum + lost; }

@@ -116,6 +116,7 @@ inline std::vector<NamedOracleTensor> reference_gradients(BackwardProblem& call)
 
 struct GradientError {
   std::string name;
+  dtype type = dtype::f32;
   double relative = 0;
 };
 inline std::vector<GradientError> errors_of(const std::vector<HostTensor>& results,
@@ -130,7 +131,8 @@ inline std::vector<GradientError> errors_of(const std::vector<HostTensor>& resul
       error += (x - expected[i]) * (x - expected[i]), norm += expected[i] * expected[i];
     }
     const double least = 1e-6 * std::sqrt(static_cast<double>(expected.size()));
-    errors.push_back({result.name, expected.empty() ? 0 : std::sqrt(error) / std::max(std::sqrt(norm), least)});
+    errors.push_back(
+        {result.name, result.type, expected.empty() ? 0 : std::sqrt(error) / std::max(std::sqrt(norm), least)});
   }
   return errors;
 }
@@ -140,9 +142,9 @@ inline double gradient_bound(dtype type) { return type == dtype::bf16 ? 3e-3 : t
 
 inline void expect_right_gradients(const Operator& op, BackwardProblem& call, const std::string& what,
                                    const BackwardRun& how = {}) {
-  const double bound = gradient_bound(call.problem.options.dtype);
-  for (const auto& [name, error] : errors_of(gradients_of(op, call, how), reference_gradients(call)))
-    EXPECT_TRUE(error <= bound) << what << ": " << name << " is off by " << error << ", bound " << bound;
+  for (const auto& [name, type, error] : errors_of(gradients_of(op, call, how), reference_gradients(call)))
+    EXPECT_TRUE(error <= gradient_bound(type))
+        << what << ": " << name << " is off by " << error << ", bound " << gradient_bound(type);
 }
 
 }  // namespace rankone::test

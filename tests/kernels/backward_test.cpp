@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
 // The backward pass of the recurrent family on the CPU device: gradients of every catalogue variant and type against the
 // oracle's, over sizes, packings, heads, layouts and every way to share the state among threads.
-#include <cstdlib>
-
 #include "codegen/family.hpp"
 #include "runtime/cpu/device.hpp"
 #include "tests/kernels/backward_calls.hpp"
 
 namespace rankone::test {
 namespace {
-
-bool whole_matrix() { return std::getenv("RANKONE_TEST_ALL") != nullptr; }
 
 class BackwardMatrix : public testing::TestWithParam<Case> {
  protected:
@@ -44,7 +40,7 @@ class BackwardMatrix : public testing::TestWithParam<Case> {
 TEST_P(BackwardMatrix, AgreesWithTheOracle) { run(12, 20, 10); }
 
 TEST_P(BackwardMatrix, AgreesAtOtherSizes) {
-  if (!whole_matrix()) GTEST_SKIP() << "part of the whole matrix: RANKONE_TEST_ALL=1, or scripts/test --all";
+  RANKONE_SKIP_UNLESS_WHOLE();
   run(1, 1, 20);
   run(21, 75, 30);
   run(128, 16, 40);
@@ -52,6 +48,37 @@ TEST_P(BackwardMatrix, AgreesAtOtherSizes) {
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, BackwardMatrix, testing::ValuesIn(recurrent_cases()),
                          [](const auto& info) { return info.param.name(); });
+
+// Tokens that are in no sequence have gradients that nobody writes, and no sequences at all none but the parameters'.
+TEST(Backward, LeavesTokensAloneThatAreInNoSequence) {
+  const CompileOptions options{.key_dim = 12, .value_dim = 20, .dtype = dtype::f32};
+  const Operator op = compile(variants::kda, options, cpu_device(3));
+  const std::vector<std::vector<std::int64_t>> packings = {{3, 40, 40, 90}, {0, 70}, {50}};
+  for (const std::vector<std::int64_t>& boundaries : packings) {
+    Problem problem =
+        random_problem(variants::kda, options,
+                       {.batch = 1, .tokens = 100, .heads = 1, .value_heads = 2, .key_dim = 12, .value_dim = 20},
+                       {.seed = 4, .initial_state = false, .boundaries = {0, 100}});
+    HostTensor& offsets = *problem.find("cu_seqlens");
+    offsets = make_tensor("cu_seqlens", dtype::i64, {static_cast<std::int64_t>(boundaries.size())});
+    std::memcpy(offsets.bytes.data(), boundaries.data(), offsets.bytes.size());
+    problem.dims.sequences = static_cast<std::int64_t>(boundaries.size()) - 1;
+    BackwardProblem call(std::move(problem), 4, false);
+    const std::vector<NamedOracleTensor> expected = reference_gradients(call);
+    for (const HostTensor& each : gradients_of(op, call)) {
+      if (each.name == "dinitial_state") continue;
+      const auto elements = static_cast<std::int64_t>(each.bytes.size() / size_of(each.type)), row = elements / 100;
+      const auto& truth = std::ranges::find(expected, each.name, &NamedOracleTensor::name)->tensor.values;
+      for (std::int64_t i = 0; i < elements; ++i) {
+        const double value = load(each.bytes.data(), each.type, i);
+        if (i / row >= boundaries.front() && i / row < boundaries.back())
+          ASSERT_NEAR(value, truth[static_cast<std::size_t>(i)], 1e-4) << each.name;
+        else
+          ASSERT_TRUE(std::isnan(value)) << each.name << " keeps what it was filled with, token " << i / row;
+      }
+    }
+  }
+}
 
 // Under every knob, with equal bits on every run; one value head a key head, so that tiles alone are summed.
 TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
@@ -83,7 +110,7 @@ TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
           };
           const std::vector<HostTensor> first = run(1), second = run(2);
           for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].bytes, second[i].bytes) << first[i].name;
-          for (const auto& [name, error] : errors_of(first, reference_gradients(call)))
+          for (const auto& [name, type, error] : errors_of(first, reference_gradients(call)))
             EXPECT_TRUE(error <= gradient_bound(type))
                 << variant->name.view() << " " << name << " " << error << " " << tile << " " << warps;
         }
@@ -114,7 +141,7 @@ TEST(Backward, Float32KeepsItsDigitsOverLongSequences) {
   for (const Variant* variant : {&variants::linear, &variants::gated_delta, &variants::rwkv5}) {
     const Dims dims{.batch = 1, .tokens = 4096, .heads = 1, .value_heads = 1, .key_dim = 4, .value_dim = 4};
     BackwardProblem call(random_problem(*variant, options, dims, {.seed = 3}), 3);
-    for (const auto& [name, error] :
+    for (const auto& [name, type, error] :
          errors_of(gradients_of(compile(*variant, options, cpu_device(1)), call), reference_gradients(call)))
       EXPECT_LE(error, 4e-6) << variant->name.view() << " " << name;
   }
