@@ -8,6 +8,9 @@
 #include <cstdlib>
 #include <iterator>
 #include <optional>
+#include <string>
+#include <tuple>
+#include <utility>
 
 #include <rankone/error.hpp>
 
@@ -220,24 +223,33 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
 }
 
 // The widest tile whose states find place, and as many warps as give each thread some elements of it: every tile has parts of
-// all gradients over keys, which are to be summed.
+// all gradients over keys, which are to be summed. Pins of the recurrent family are kept where states find place so, too.
 Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
   std::optional<Schedule> best;
+  std::string reason;  // of the last one that does not fit
+  const auto breaks_pin = [&](const Schedule& schedule, const Knob& knob) {
+    const auto pinned = knob.pinned(options.pins);
+    return options.pins.family == Family::recurrent && pinned && *pinned != knob.get(schedule);
+  };
   const auto demerits = [&](const Schedule& schedule) {
     const int elements = options.key_dim * schedule.value_tile / (32 * schedule.warps);
-    return std::pair(-schedule.value_tile, doublings(std::max(elements, 1), preferred_backward_elements));
+    return std::tuple(breaks_pin(schedule, value_tile_knob) + breaks_pin(schedule, warps_knob), -schedule.value_tile,
+                      doublings(std::max(elements, 1), preferred_backward_elements));
   };
   for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
       const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
       if (tile >= 2 * options.value_dim && tile > 4) continue;
-      if (!why_unfit(target, schedule, Pass::backward).empty()) continue;
+      if (std::string unfit = why_unfit(target, schedule, Pass::backward); !unfit.empty()) {
+        reason = std::move(unfit);
+        continue;
+      }
       if (!best || demerits(schedule) < demerits(*best)) best = schedule;
     }
   if (!best)
-    throw Error(ErrorCode::unsupported, "the backward pass finds no place for its states", limits.arch,
+    throw Error(ErrorCode::unsupported, "the backward pass finds no place for its states: " + reason, limits.arch,
                 "smaller K, or an architecture with more shared memory", std::string(variant.name.view()));
   return *best;
 }

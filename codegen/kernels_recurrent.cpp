@@ -72,11 +72,15 @@ Kernel walking(const KernelSource& source, const char* name) {
 }
 
 Kernel sum_of(const KernelSource& source, const char* name) {
+  const SlopeLayout slopes = slope_layout(source);
+  const std::string traits = "rankone::BackwardTraits<rankone::Policy>::slopes.";
   return {.name = name,
           .entry = name,
           .header = "recurrent/reduce.cuh",
           .call = std::string("rankone::reduce_") + name + "<rankone::Policy>(arguments);",
-          .check = "rankone::reduce_threads == " + std::to_string(reduce_threads),
+          .check = "rankone::reduce_threads == " + std::to_string(reduce_threads) + " && " + traits +
+                   "token_floats == " + std::to_string(slopes.token_floats) + " && " + traits +
+                   "sequence_floats == " + std::to_string(slopes.sequence_floats),
           .schedule = source.schedule,
           .threads = reduce_threads};
 }

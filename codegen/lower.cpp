@@ -13,11 +13,13 @@
 #include "codegen/naming.hpp"
 #include "codegen/program.hpp"
 #include "codegen/space.hpp"
+#include "templates/recurrent/slope_layout.cuh"
 
 namespace rankone {
 
 // What a declaration may have, a launch can pass and a layout can hold.
 static_assert(max_variant_inputs == max_layout_inputs && max_variant_scalars == max_scalars);
+static_assert(max_variant_inputs == max_slope_inputs && max_variant_parameters == max_slope_parameters);
 
 HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options, const Schedule& schedule,
                            const HopperParts& parts) {
