@@ -52,7 +52,7 @@ TEST(Documents, ShowHasTheTensorsOfAVariant) {
     EXPECT_EQ(each.at("role"), "parameter");
   }
   EXPECT_TRUE(bound);
-  const json guards = show.at("missing_guards");
+  const json& guards = show.at("missing_guards");
   ASSERT_EQ(guards.size(), 1u) << "lower_bound may be any number";
   EXPECT_EQ(guards[0].at("gate"), "log_decay");
   EXPECT_TRUE(guards[0].at("guard").get<std::string>().starts_with("log(max("));

@@ -63,6 +63,7 @@ class Differences {
       const double relative = std::sqrt(error) / std::max({std::sqrt(norm), std::sqrt(own), 1e-3});
       EXPECT_TRUE(relative <= bound) << each.name << " is off by " << relative;
       EXPECT_LE(kinks, moved.values.size() / 8 + 1) << each.name;
+      EXPECT_TRUE(kinks == 0 || kinks < moved.values.size()) << each.name << " is not judged";
     }
   }
   std::vector<NamedOracleTensor> gradients() {
