@@ -329,7 +329,8 @@ template <class T, class Gate> struct BackwardBlock {
       float slope = into.inputs[input];
       if constexpr (axes.values) {
         constexpr SlopePart part = T::slopes.inputs[input];
-        if constexpr (T::decays_by_element) slope += load_warp_sum<T>(value_input_place(input), column);
+        if constexpr (T::decays_by_element && T::differentiates_decay)
+          slope += load_warp_sum<T>(value_input_place(input), column);
         store_slope(index, part, work.value_column + column, slope, T::Ports::first_input_gradient + input);
       } else if constexpr (!axes.keys) {
         of_head[input] += slope;
@@ -435,7 +436,7 @@ template <class T, class Gate> struct BackwardBlock {
       float slope = into.inputs[input];
       if constexpr (axes.keys) {
         constexpr SlopePart part = T::slopes.inputs[input];
-        if constexpr (T::decays_by_element) slope += row_number(key_input_place(input), key);
+        if constexpr (T::decays_by_element && T::differentiates_decay) slope += row_number(key_input_place(input), key);
         store_slope(index, part, key, slope, T::Ports::first_input_gradient + input);
       } else if constexpr (!axes.values) {
         of_head[input] += slope;

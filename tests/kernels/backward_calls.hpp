@@ -137,8 +137,11 @@ inline std::vector<GradientError> errors_of(const std::vector<HostTensor>& resul
   return errors;
 }
 
-// Arithmetic is in float32 throughout; what is left is the rounding to the gradient's own type.
-inline double gradient_bound(dtype type) { return type == dtype::bf16 ? 3e-3 : type == dtype::f16 ? 4e-4 : 2e-5; }
+// Arithmetic is in float32 throughout; what is left is the rounding to the gradient's own type, half a unit of it where
+// there are few elements.
+inline double gradient_bound(dtype type) {
+  return 2e-5 + (type == dtype::bf16 ? 0x1p-8 : type == dtype::f16 ? 0x1p-11 : 0);
+}
 
 inline void expect_right_gradients(const Operator& op, BackwardProblem& call, const std::string& what,
                                    const BackwardRun& how = {}) {
