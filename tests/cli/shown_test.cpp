@@ -147,7 +147,8 @@ TEST(Shown, ThePageOfTheDocumentationIsWhatTheCodeGives) {
   const std::string written(std::istreambuf_iterator<char>(file), {});
   EXPECT_TRUE(page == written) << path << " is not what `rankone list --markdown` prints: write it with "
                                << "RANKONE_UPDATE_GOLDEN=1";
-  for (const json& each : document("list").at("variants"))
+  const json listed = document("list");
+  for (const json& each : listed.at("variants"))
     EXPECT_NE(page.find("\n## " + each.at("name").get<std::string>() + "\n"), std::string::npos);
 }
 
