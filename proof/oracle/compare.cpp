@@ -35,6 +35,13 @@ struct Row {
   double error = 0, norm = 0;  // squared
 };
 
+// Whether the result's type has infinity alone for such a number.
+bool is_beyond(double reference, dtype type) {
+  double stored = 0;
+  store(&stored, type, 0, reference);
+  return std::isfinite(reference) && std::isinf(load(&stored, type, 0));
+}
+
 Row measure(const Tensor& result, const Tensor& reference, std::int64_t index, std::int64_t length) {
   const auto last = static_cast<std::size_t>(std::max(result.rank - 1, 0));
   const std::int64_t at = row_offset(result, index), reference_at = row_offset(reference, index);
@@ -42,6 +49,11 @@ Row measure(const Tensor& result, const Tensor& reference, std::int64_t index, s
   for (std::int64_t i = 0; i < length; ++i) {
     const double x = load(result.data, result.type, at + i * result.strides[last]);
     const double r = load(reference.data, reference.type, reference_at + i * reference.strides[last]);
+    if (is_beyond(r, result.type)) {
+      // Of the right infinity nothing is lost; what stands in its place is not measured against other elements.
+      if (x != std::copysign(INFINITY, r)) row.error = INFINITY;
+      continue;
+    }
     row.error += (x - r) * (x - r);
     row.norm += r * r;
   }

@@ -12,6 +12,7 @@
 
 #include "codegen/ports.hpp"
 #include "proof/launch.hpp"
+#include "proof/oracle/compare.hpp"
 #include "runtime/given_arguments.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tests/kernels/cases.hpp"
@@ -124,15 +125,8 @@ inline std::vector<GradientError> errors_of(const std::vector<HostTensor>& resul
   std::vector<GradientError> errors;
   for (const HostTensor& result : results) {
     const auto found = std::ranges::find(reference, result.name, &NamedOracleTensor::name);
-    const std::vector<double>& expected = found->tensor.values;
-    double error = 0, norm = 0;
-    for (std::size_t i = 0; i < expected.size(); ++i) {
-      const double x = load(result.bytes.data(), result.type, static_cast<std::int64_t>(i));
-      error += (x - expected[i]) * (x - expected[i]), norm += expected[i] * expected[i];
-    }
-    const double least = 1e-6 * std::sqrt(static_cast<double>(expected.size()));
-    errors.push_back(
-        {result.name, result.type, expected.empty() ? 0 : std::sqrt(error) / std::max(std::sqrt(norm), least)});
+    const Tensor expected = found->tensor.view();
+    errors.push_back({result.name, result.type, compare(result.view(), expected, 1).relative_error});
   }
   return errors;
 }

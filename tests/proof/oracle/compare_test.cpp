@@ -7,6 +7,7 @@
 #include <rankone/error.hpp>
 
 #include "proof/oracle/compare.hpp"
+#include "runtime/convert.hpp"
 #include "tests/proof/oracle/array.hpp"
 
 using namespace rankone;
@@ -45,6 +46,22 @@ TEST(Compare, ALargeRowIsMeasuredByItsOwnNorm) {
 TEST(Compare, NothingIsSmallerThanTheFloor) {
   EXPECT_DOUBLE_EQ(compared({4, 1}, {1e-9, 0, 0, 0}, {0, 0, 0, 0}, 1).relative_error, 1e-9 / (1e-6 * 2));
   EXPECT_TRUE(compared({4, 1}, {0, 0, 0, 0}, {0, 0, 0, 0}, 1e-9).ok);
+}
+
+TEST(Compare, WhatATypeCannotHoldIsInfiniteThere) {
+  const std::vector<double> reference = {1e6, -1e6, 65504, 2};
+  const auto ok = [&](std::initializer_list<double> result) {
+    std::vector<std::uint16_t> halves(4);
+    std::int64_t i = 0;
+    for (const double each : result) store(halves.data(), dtype::f16, i++, each);
+    Array expected({4, 1}, reference);
+    return compare(Tensor(halves.data(), dtype::f16, {4, 1}), expected.tensor(), 1e-3).ok;
+  };
+  EXPECT_TRUE(ok({HUGE_VAL, -HUGE_VAL, 65504, 2}));
+  EXPECT_FALSE(ok({HUGE_VAL, HUGE_VAL, 65504, 2})) << "the other infinity";
+  EXPECT_FALSE(ok({65504, -HUGE_VAL, 65504, 2})) << "the largest number";
+  EXPECT_FALSE(ok({HUGE_VAL, -HUGE_VAL, HUGE_VAL, 2})) << "of what the type can hold";
+  EXPECT_FALSE(ok({HUGE_VAL, -HUGE_VAL, 60000, 2})) << "what is finite is measured against what is finite";
 }
 
 TEST(Compare, ANaNFailsWhereverItStands) {
