@@ -46,6 +46,8 @@ Interval step(const Node& node, Interval a, Interval b) {
     case Operation::log_sigmoid: return rising([](double x) { return -softplus_of(-x); });
     case Operation::softplus: return rising(softplus_of);
     case Operation::tanh: return rising([](double x) { return std::tanh(x); });
+    case Operation::sin:
+    case Operation::cos: return {-1, 1};
     case Operation::silu: return {-0.2785, positive(a.high)};
     case Operation::relu: return rising(positive);
     case Operation::key_sum:  // of 1 to 256 keys

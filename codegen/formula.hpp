@@ -5,8 +5,8 @@
 //   sum     := product { ('+' | '-') product }
 //   product := factor { ('*' | '/') factor }
 //   factor  := '-' factor | number | '(' sum ')' | call | name of a binding
-//   call    := function '(' sum [',' sum] ')'       exp log sigmoid log_sigmoid softplus tanh silu relu sqrt square
-//                                                   min max
+//   call    := function '(' sum [',' sum] ')'       exp log sigmoid log_sigmoid softplus tanh sin cos silu relu sqrt
+//                                                   square min max
 //            | ('input' | 'param') '(' name [',' axis { '|' axis }] ')'      axes: H, HV, K, V
 //            | 'scalar' '(' name ')'
 //            | ('element' | 'key' | 'decay' | 'head' | 'heads' | 'position') '(' ')'

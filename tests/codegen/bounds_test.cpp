@@ -29,6 +29,8 @@ TEST(Bounds, FollowFromTheFormula) {
   expect_bounds(1 / (1 + sigmoid(x)), 0.5, 1);
   expect_bounds(1 / x, -infinity, infinity);
   expect_bounds(square(tanh(x)), 0, 1);
+  expect_bounds(2 * sin(x), -2, 2);
+  expect_bounds(cos(x) + 1, 0, 2);
   expect_bounds(min(max(x, -2), 7), -2, 7);
   expect_bounds(relu(min(x, 5)), 0, 5);
   expect_bounds(sqrt(step(x)), 0, 1);

@@ -154,6 +154,27 @@ TEST(Numbers, ScalarFunctions) {
   }
 }
 
+// Whole turns are taken off without loss, beside their multiples, too.
+TEST(Numbers, SinesOfLargeArguments) {
+  std::vector<float> x = {0.0f, -0.0f, 1e-20f, 0.7853982f, -0.7853982f, 1.5707964f, 3.1415927f, -6.2831855f, 100000.0f};
+  for (int i = 0; i < 400; ++i) {
+    x.push_back(static_cast<float>(i * i) * 0.62f - 400.0f);              // to 98,500
+    x.push_back(static_cast<float>((i * 157 + 1) * 1.5707963267948966));  // near zeros of one of the two
+  }
+  for (const auto& [word, function] :
+       {std::pair<std::string, double (*)(double)>{"rankone::sin(x)", std::sin}, {"rankone::cos(x)", std::cos}}) {
+    const auto bits = evaluate("as_bits(" + word + ")", x);
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const double exact = function(static_cast<double>(x[i]));
+      EXPECT_NEAR(std::bit_cast<float>(bits[i]), exact, std::abs(exact) * 1.8e-7) << word << " of " << x[i];
+    }
+    const auto far = evaluate("as_bits(" + word + ")", {1e30f, -1e12f, infinity, -infinity});
+    EXPECT_LE(std::abs(std::bit_cast<float>(far[0])), 1.0f);
+    EXPECT_LE(std::abs(std::bit_cast<float>(far[1])), 1.0f);
+    EXPECT_TRUE(std::isnan(std::bit_cast<float>(far[2])) && std::isnan(std::bit_cast<float>(far[3])));
+  }
+}
+
 TEST(Numbers, GatesReachTheirLimits) {
   const std::vector<float> x = {-infinity, -1e30f, 1e30f, infinity};
   struct Ends {

@@ -169,6 +169,7 @@ static_assert(gradient(3 * x + y, x) == Expression(3));
 static_assert(gradient(log_sigmoid(x) / 16, x) == sigmoid(-x) / 16);
 static_assert(gradient(exp(x), x) == exp(x));
 static_assert(gradient(step(x), x) == Expression(0));
+static_assert(gradient(sin(x), x) == cos(x) && gradient(cos(x), x) == -sin(x));
 static_assert(gradient(x * y, y) == x);
 static_assert(gradient(key() * decay(), decay()) == key());
 static_assert(gradient(element() * element(), element()).size == 2);  // e + e

@@ -151,8 +151,8 @@ class Reader {
 
   // Braces and fences nest; letters are commands, or names that something has.
   std::string of_words(const std::string& line) {
-    static const std::set<std::string> commands{"frac", "sqrt", "cdot",    "exp", "log", "sigma", "tanh",
-                                                "min",  "max",  "partial", "sum", "top", "odot",  "alpha"};
+    static const std::set<std::string> commands{"frac", "sqrt", "cdot", "exp",     "log", "sigma", "tanh", "sin",
+                                                "cos",  "min",  "max",  "partial", "sum", "top",   "odot", "alpha"};
     static const std::set<std::string> functions{"softplus", "silu", "relu", "step", "Diag"};
     std::vector<std::string> open;
     const std::regex word(

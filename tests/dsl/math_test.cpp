@@ -39,6 +39,10 @@ TEST(ConstexprMath, MatchesTheStandardLibrary) {
   compare("sqrt", 0, 10, series::sqrt, [](double x) { return std::sqrt(x); });
   compare("sqrt", 0, 1e300, series::sqrt, [](double x) { return std::sqrt(x); });
   compare("tanh", -30, 30, series::tanh, [](double x) { return std::tanh(x); });
+  compare(
+      "sin", -4, 4, [](double x) { return series::sine(x, 0); }, [](double x) { return std::sin(x); });
+  compare(
+      "cos", -1e5, 1e5, [](double x) { return series::sine(x, 1); }, [](double x) { return std::cos(x); });
   compare("tanh", -1e-6, 1e-6, series::tanh, [](double x) { return std::tanh(x); });
 }
 
@@ -57,6 +61,7 @@ TEST(ConstexprMath, EndsOfTheRange) {
   EXPECT_EQ(series::sqrt(0), 0);
   EXPECT_EQ(series::sqrt(infinity), infinity);
   EXPECT_TRUE(std::isnan(series::sqrt(-1)));
+  EXPECT_TRUE(std::isnan(series::sine(infinity, 0)));
   expect_close(series::sqrt(1e-310), std::sqrt(1e-310), 1e-310, "sqrt");
 }
 

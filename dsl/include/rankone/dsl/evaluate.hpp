@@ -22,6 +22,8 @@ constexpr double evaluate(Operation operation, double a, double b = 0) {
     case Operation::log_sigmoid: return math::log_sigmoid(a);
     case Operation::softplus: return math::softplus(a);
     case Operation::tanh: return math::tanh(a);
+    case Operation::sin: return math::sin(a);
+    case Operation::cos: return math::cos(a);
     case Operation::silu: return math::silu(a);
     case Operation::relu: return math::relu(a);
     case Operation::sqrt: return math::sqrt(a);

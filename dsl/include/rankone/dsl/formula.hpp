@@ -51,6 +51,8 @@ constexpr Expression sigmoid(const Expression& x) { return apply(Operation::sigm
 constexpr Expression log_sigmoid(const Expression& x) { return apply(Operation::log_sigmoid, x); }
 constexpr Expression softplus(const Expression& x) { return apply(Operation::softplus, x); }
 constexpr Expression tanh(const Expression& x) { return apply(Operation::tanh, x); }
+constexpr Expression sin(const Expression& x) { return apply(Operation::sin, x); }
+constexpr Expression cos(const Expression& x) { return apply(Operation::cos, x); }
 constexpr Expression silu(const Expression& x) { return apply(Operation::silu, x); }
 constexpr Expression relu(const Expression& x) { return apply(Operation::relu, x); }
 constexpr Expression sqrt(const Expression& x) { return apply(Operation::sqrt, x); }

@@ -90,6 +90,8 @@ class Sweep {
       case Operation::log_sigmoid: return r.graph.add(Operation::sigmoid, r.negate(x));
       case Operation::softplus: return r.graph.add(Operation::sigmoid, x);
       case Operation::tanh: return r.one_minus(r.graph.add(Operation::square, result));
+      case Operation::sin: return r.graph.add(Operation::cos, x);
+      case Operation::cos: return r.negate(r.graph.add(Operation::sin, x));
       case Operation::silu: {
         // Far above 0 the second term vanishes: a finite factor keeps it from being infinity times zero.
         const short gate = r.graph.add(Operation::sigmoid, x), most = r.graph.add(1e30);

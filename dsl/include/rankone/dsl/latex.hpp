@@ -71,6 +71,8 @@ inline std::string function(Operation operation) {
     case Operation::log: return "\\log";
     case Operation::sigmoid: return "\\sigma";
     case Operation::tanh: return "\\tanh";
+    case Operation::sin: return "\\sin";
+    case Operation::cos: return "\\cos";
     case Operation::minimum: return "\\min";
     case Operation::maximum: return "\\max";
     case Operation::key_max: return "\\max_{K}";
