@@ -25,7 +25,18 @@ std::string axes_text(const Leaves& leaves) {
   return text;
 }
 
+// Features that are not one of an element: "1+K+KK".
+std::string pieces_text(const Variant& variant) {
+  constexpr std::string_view widths[] = {"1", "K", "KK"};
+  const Expression map = variant.formula(Formula::feature_map);
+  std::string text;
+  for (int i = 0; i < count_pieces(map); ++i)
+    text += (text.empty() ? "" : "+") + std::string(widths[static_cast<int>(piece_of(map, i).width)]);
+  return text;
+}
+
 std::string kind_of(const Variant& variant, const Slot& slot) {
+  if (slot.formula == Formula::feature_map && has_features(variant)) return pieces_text(variant);
   if (slot.has_domains) return std::string(name_in(decay_names, variant.domain(slot.formula)));
   return variant.has(slot.formula) ? "yes" : "no";
 }

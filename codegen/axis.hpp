@@ -11,11 +11,11 @@
 
 namespace rankone {
 
-enum class Axis : unsigned char { batch, tokens, heads, value_heads, key, value, sequences, offsets, slots };
+enum class Axis : unsigned char { batch, tokens, heads, value_heads, key, value, sequences, offsets, slots, feature };
 
-inline constexpr std::size_t axis_count = 9;
+inline constexpr std::size_t axis_count = 10;
 constexpr const char* name_of(Axis axis) {
-  constexpr const char* names[axis_count] = {"B", "T", "H", "HV", "K", "V", "N", "N+1", "P"};
+  constexpr const char* names[axis_count] = {"B", "T", "H", "HV", "K", "V", "N", "N+1", "P", "F"};
   return names[static_cast<std::size_t>(axis)];
 }
 
@@ -45,6 +45,9 @@ class AxisList {
   std::array<Axis, most_axes> axes_{};
   std::size_t size_ = 0;
 };
+
+// Of a state's rows: those of keys, or of features where a variant has more or fewer of them.
+constexpr bool runs_over_keys(const AxisList& axes) { return axes.has(Axis::key) || axes.has(Axis::feature); }
 
 inline std::vector<std::string> names_of(const AxisList& axes) {
   std::vector<std::string> names;

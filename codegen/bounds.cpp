@@ -50,14 +50,15 @@ Interval step(const Node& node, Interval a, Interval b) {
     case Operation::cos: return {-1, 1};
     case Operation::silu: return {-0.2785, positive(a.high)};
     case Operation::relu: return rising(positive);
-    case Operation::key_sum:  // of 1 to 256 keys
-      return hull({a.low, a.high, 256 * a.low, 256 * a.high});
+    case Operation::key_sum:  // of 1 to 512 keys or features
+      return hull({a.low, a.high, max_features * a.low, max_features * a.high});
     case Operation::key_max: return a;
     case Operation::sqrt: return rising([](double x) { return std::sqrt(positive(x)); });
     case Operation::square: {
       const double most = std::max(std::abs(a.low), std::abs(a.high));
       return {0, most * most};
     }
+    case Operation::concatenate:
     case Operation::add: return hull({a.low + b.low, a.high + b.high});
     case Operation::subtract: return hull({a.low - b.high, a.high - b.low});
     case Operation::multiply: return times(a, b);

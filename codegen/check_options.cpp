@@ -29,6 +29,10 @@ void check_options(const Variant& variant, const CompileOptions& options) {
   const std::string where(variant.name.view());
   check_range("K", options.key_dim, max_key_dim, where);
   check_range("V", options.value_dim, max_value_dim, where);
+  if (const std::int64_t features = feature_dim(variant, options.key_dim); features > max_features)
+    throw Error(ErrorCode::invalid_argument, "the feature map makes too many features of a key",
+                "F = " + std::to_string(features) + " at K = " + std::to_string(options.key_dim),
+                "F of at most " + std::to_string(max_features) + ", of a smaller K", where);
   check_type("q, k, v and o", options.dtype, where);
   check_type("states", options.state_dtype, where);
   if (name_in(precision_names, options.precision) == unnamed)

@@ -12,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/knob_text.hpp"
@@ -227,6 +228,7 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
 Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
+  const int keys = static_cast<int>(feature_dim(variant, options.key_dim));
   std::optional<Schedule> best;
   std::string reason;  // of the last one that does not fit
   const auto breaks_pin = [&](const Schedule& schedule, const Knob& knob) {
@@ -234,7 +236,7 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
     return options.pins.family == Family::recurrent && pinned && *pinned != knob.get(schedule);
   };
   const auto demerits = [&](const Schedule& schedule) {
-    const int elements = options.key_dim * schedule.value_tile / (32 * schedule.warps);
+    const int elements = keys * schedule.value_tile / (32 * schedule.warps);
     return std::tuple(breaks_pin(schedule, value_tile_knob) + breaks_pin(schedule, warps_knob), -schedule.value_tile,
                       doublings(std::max(elements, 1), preferred_backward_elements));
   };

@@ -3,6 +3,7 @@
 #include <set>
 
 #include <rankone/dsl/describe.hpp>
+#include <rankone/dsl/features.hpp>
 #include <rankone/variant_json.hpp>
 #include <rankone/version.hpp>
 
@@ -28,8 +29,12 @@ std::string comment_lines(const std::string& text) {
 
 std::string sizes_text(const Program& program) {
   const CompileOptions& options = program.options;
-  std::string text = "K = " + std::to_string(options.key_dim) + ", V = " + std::to_string(options.value_dim) +
-                     "; q, k, v, o " + name_of(options.dtype);
+  const std::string features =
+      has_features(program.variant)
+          ? ", F = " + std::to_string(feature_dim(program.variant, options.key_dim)) + " features"
+          : "";
+  std::string text = "K = " + std::to_string(options.key_dim) + features +
+                     ", V = " + std::to_string(options.value_dim) + "; q, k, v, o " + name_of(options.dtype);
   if (options.state_dtype != dtype::f32) text += std::string("; states ") + name_of(options.state_dtype);
   for (const Port& port : program.ports)
     if (port.rule == TypeRule::own) text += "; " + port.name + " " + name_of(port.type);

@@ -6,6 +6,7 @@
 #include <iterator>
 #include <vector>
 
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/parts.hpp>
 #include <rankone/error.hpp>
 
@@ -26,7 +27,7 @@ std::vector<const Knob*> collect_knobs() {
 }  // namespace
 
 KnobContext context_of(const Target& target) {
-  return {.key_dim = target.options.key_dim,
+  return {.key_dim = static_cast<int>(feature_dim(target.variant, target.options.key_dim)),
           .value_dim = target.options.value_dim,
           .dtype = target.options.dtype,
           .decays_by_key = target.variant.decays_by_key()};

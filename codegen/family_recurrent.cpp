@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <rankone/dsl/decay_sides.hpp>
+#include <rankone/dsl/parts.hpp>
 
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
@@ -31,7 +32,7 @@ std::string why_too_large(const Target& target, const Schedule& schedule) {
 int sums_of(const Target& target) {
   int sums = 0;
   for (const Port& port : ports_of(ports(target.variant, target.options), PortRole::parameter))
-    sums += port.axes.has(Axis::key) && port.axes.has(Axis::value) ? 2 : 0;
+    sums += runs_over_keys(port.axes) && port.axes.has(Axis::value) ? 2 : 0;
   return sums;
 }
 
@@ -40,17 +41,35 @@ bool differentiates_decay(const Variant& variant) {
   return std::any_of(formula.begin(), formula.end(), [](const Node& node) { return is_tensor(node.operation); });
 }
 
+// Of a feature map with a dimension of its own.
+void write_pieces(const KernelSource& source, PolicyLines& lines) {
+  constexpr std::string_view widths[] = {"one", "elements", "pairs"};
+  const Expression map = source.variant.formula(Formula::feature_map);
+  const int count = has_features(source.variant) ? count_pieces(map) : 0;
+  lines.integers({{"element_dim", source.options.key_dim}, {"piece_count", count}});
+  if (count == 0) return;
+  std::string pieces, reduced;
+  for (int i = 0; i < count; ++i) {
+    const Piece piece = piece_of(map, i);
+    pieces += (i > 0 ? ", PieceWidth::" : "PieceWidth::") + std::string(widths[static_cast<int>(piece.width)]);
+    reduced += std::string(i > 0 ? ", " : "") + (reduces_keys(piece.formula) ? "true" : "false");
+  }
+  lines.line("static constexpr PieceWidth pieces[] = {" + pieces + "};");
+  lines.line("static constexpr bool piece_reduces[] = {" + reduced + "};");
+}
+
 void write_policy(const KernelSource& source, PolicyLines& lines) {
   PolicyLines::List<bool> given;
   for (const Slot& slot : formula_slots)
     if (!slot.has_domains && slot.absent.empty())
       given.emplace_back("has_" + std::string(slot.name), source.variant.has(slot.formula));
   given.emplace_back("reduces_keys", reduces_keys(source.variant));
-  given.emplace_back("reduces_features", reduces_keys(source.variant.formula(Formula::feature_map)));
+  given.emplace_back("feature_map_reads_place", map_reads_place(source.variant));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
   if (source.pass == Pass::backward) given.emplace_back("differentiates_decay", differentiates_decay(source.variant));
   lines.flags(given);
+  write_pieces(source, lines);
 }
 
 }  // namespace
@@ -62,8 +81,9 @@ std::string why_backward_too_large(const Target& target, const Schedule& schedul
   if (layout.token.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state and its slopes take more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (layout.bytes <= target.limits.shared_bytes_per_block) return {};
-  return "a block keeps " + std::to_string(kept_states) + " states of K = " + std::to_string(target.options.key_dim) +
-         " and " + std::to_string(schedule.value_tile) +
+  return "a block keeps " + std::to_string(kept_states) + " states of " +
+         std::to_string(feature_dim(target.variant, target.options.key_dim)) + " keys" + " and " +
+         std::to_string(schedule.value_tile) +
          " value columns: " + why_beyond_shared_memory(layout.bytes, target.limits);
 }
 

@@ -131,6 +131,10 @@ class Parser {
       if (!take(',')) refuse(std::string(function) + " takes two operands", at_, "','");
       node.right = sum();
     }
+    while (node.operation == Operation::concatenate && take(',')) {
+      node.left = add(node);
+      node.right = sum();
+    }
     expect(')', function);
     return add(node);
   }

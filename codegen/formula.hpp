@@ -6,10 +6,10 @@
 //   product := factor { ('*' | '/') factor }
 //   factor  := '-' factor | number | '(' sum ')' | call | name of a binding
 //   call    := function '(' sum [',' sum] ')'       exp log sigmoid log_sigmoid softplus tanh sin cos silu relu sqrt
-//                                                   square min max
+//                                                   square min max; concatenate takes more than two
 //            | ('input' | 'param') '(' name [',' axis { '|' axis }] ')'      axes: H, HV, K, V
 //            | 'scalar' '(' name ')'
-//            | ('element' | 'key' | 'decay' | 'head' | 'heads' | 'position') '(' ')'
+//            | ('element' | 'other' | 'keys' | 'key' | 'decay' | 'head' | 'heads' | 'position') '(' ')'
 #pragma once
 
 #include <string>

@@ -8,8 +8,10 @@
 
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/describe.hpp>
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/gradients.hpp>
 #include <rankone/dsl/operations.hpp>
+#include <rankone/dsl/parts.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/bounds.hpp"
@@ -122,9 +124,10 @@ class GateWriter {
     const std::string name(slot.name);
     absolute_ = slot.formula == Formula::decay && may_be_absolute();
     if (!expression.empty()) text_ += "  // " + std::string(slot.caption) + " = " + to_string(expression) + "\n";
+    if (slot.formula == Formula::feature_map && has_features(program_.variant)) return pieces(expression);
     const std::string body =
         expression.empty() ? "{ return " + std::string(slot.absent) + "; }\n" : returning(expression);
-    if (slot.leaves.has(Operation::element) && reduces_keys(expression))
+    if (slot.leaves.has(Operation::element) && map_reads_place(program_.variant))
       text_ += "  template <class At> static RK_DEVICE float " + name + "(const At& at, float element) " + body;
     else if (slot.leaves.has(Operation::element))
       text_ += "  static RK_DEVICE float " + name + "(float element) " + body;
@@ -133,19 +136,52 @@ class GateWriter {
                (body.find("at.") != std::string::npos ? " at) " : ") ") + body;
   }
 
-  std::string returning(const Expression& expression) const {
+  std::string returning(const Expression& expression) const { return "{\n" + statements(expression) + "  }\n"; }
+  std::string statements(const Expression& expression) const {
     Bindings bindings;
     const InfixStyle in = style();
     const std::string result = InfixWriter(expression, in, bindings).write({expression.size - 1}).front().text;
-    std::string body = "{\n";
-    for (const auto& [name, value] : bindings.list) body += "    const float " + name + " = " + value + ";\n";
-    return body + "    return " + result + ";\n  }\n";
+    std::string lines;
+    for (const auto& [name, value] : bindings.list) lines += "    const float " + name + " = " + value + ";\n";
+    return lines + "    return " + result + ";\n";
+  }
+
+  // A feature map's, of which one is asked for by its number. `write`: a piece's statements.
+  template <class Write> static std::string choice(const Expression& map, const Write& write) {
+    std::string body;
+    for (int i = 0; i < count_pieces(map); ++i)
+      body += std::string(i > 0 ? "    } else if" : "    if") + " constexpr (piece == " + std::to_string(i) + ") {\n" +
+              write(piece_of(map, i).formula);
+    return body + "    }\n";
+  }
+  // The place and the elements of a feature, by name where a body reads them.
+  static std::string feature_arguments(const std::string& body) {
+    const auto named = [&](const char* type, const char* name, const char* read) {
+      return type + (body.find(read) != std::string::npos ? " " + std::string(name) : "");
+    };
+    return named("const At&", "at", "at.") + ", " + named("float", "element", "element") + ", " +
+           named("float", "other", "other");
+  }
+  void pieces(const Expression& map) {
+    const std::string body = choice(map, [&](const Expression& piece) { return statements(piece); });
+    text_ += "  template <int piece, class At> static RK_DEVICE float feature_map(" + feature_arguments(body) +
+             ") {\n" + body + "  }\n";
+  }
+  void pieces_backward(const Expression& map) {
+    const std::string body = choice(map, [&](const Expression& piece) {
+      const auto [bindings, added] = added_slopes(piece);
+      const bool guarded = !added.empty() && !reduces_keys(piece);
+      return (guarded ? "    if (slope == 0.0f) return;  // the element may be infinite\n" : "") + bindings + added;
+    });
+    text_ += "  template <int piece, class At, class Into>\n  static RK_DEVICE void feature_map_backward(" +
+             feature_arguments(body) + ", float slope, Into& into) {\n" + body + "  }\n";
   }
 
   // From the slope of a formula's result to what it adds to those of the leaves.
   void backward(const Slot& slot, const Expression& expression) {
     absolute_ = false;
-    if (slot.leaves.has(Operation::element)) return backward_of_element(expression);
+    if (slot.leaves.has(Operation::element))
+      return has_features(program_.variant) ? pieces_backward(expression) : backward_of_element(expression);
     // A key that no formula changes is a formula, too.
     const Expression known =
         expression.empty() && slot.formula == Formula::key ? Expression(Leaf{Operation::key}) : expression;
@@ -164,23 +200,26 @@ class GateWriter {
         bindings + added + "  }\n";
   }
   void backward_of_element(const Expression& expression) {
-    const bool reduces = reduces_keys(expression);
-    text_ += reduces ? "  template <class At> static RK_DEVICE float feature_map_backward(const At& at, "
-                     : "  static RK_DEVICE float feature_map_backward(";
+    const auto start = [&](const std::string& body) {
+      if (!map_reads_place(program_.variant)) return std::string("  static RK_DEVICE float feature_map_backward(");
+      return std::string("  template <class At> static RK_DEVICE float feature_map_backward(const At&") +
+             (body.find("at.") != std::string::npos ? " at, " : ", ");
+    };
     if (expression.empty()) {
-      text_ += "float, float slope) { return slope; }\n";
+      text_ += start("") + "float, float slope) { return slope; }\n";
       return;
     }
     const Gradients all = gradients(expression, result_slope);
     const short node = all.find(Operation::element)->node;
     if (node < 0) {
-      text_ += "float, float) { return 0.0f; }\n";
+      text_ += start("") + "float, float) { return 0.0f; }\n";
       return;
     }
     const auto [bindings, slopes] = written_slopes(all, {node}, may_meet_infinity(expression));
-    text_ += "float element, float slope) {\n" +
-             std::string(reduces ? "" : "    if (slope == 0.0f) return 0.0f;  // the element may be infinite\n") +
-             bindings + "    return " + slopes.front() + ";\n  }\n";
+    const std::string guard =
+        reduces_keys(expression) ? "" : "    if (slope == 0.0f) return 0.0f;  // the element may be infinite\n";
+    text_ += start(bindings + slopes.front()) + "float element, float slope) {\n" + guard + bindings + "    return " +
+             slopes.front() + ";\n  }\n";
   }
   // Statements: what is named first, then what is added.
   std::pair<std::string, std::string> added_slopes(const Expression& formula) const {
@@ -212,6 +251,8 @@ class GateWriter {
     switch (leaf.operation) {
       case Operation::input: return "template add_input<" + index_in(PortRole::gate, leaf) + ">";
       case Operation::parameter: return "template add_parameter<" + index_in(PortRole::parameter, leaf) + ">";
+      case Operation::element:
+      case Operation::other:
       case Operation::query:
       case Operation::key:
       case Operation::value:
@@ -236,7 +277,9 @@ class GateWriter {
     if (leaf == result_slope) return "slope";
     switch (leaf.operation) {
       case Operation::constant: return literal(leaf.value);
-      case Operation::element: return "element";
+      case Operation::element:
+      case Operation::other: return std::string(name_of(leaf.operation));
+      case Operation::keys: return literal(program_.options.key_dim);
       case Operation::input: return "at.template input<" + index_in(PortRole::gate, leaf) + ">()";
       case Operation::parameter: return "at.template parameter<" + index_in(PortRole::parameter, leaf) + ">()";
       case Operation::scalar: {

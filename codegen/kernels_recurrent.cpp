@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include <rankone/dsl/decay_sides.hpp>
+#include <rankone/dsl/features.hpp>
 
 #include "codegen/kernels.hpp"
 #include "templates/recurrent/backward_layout.cuh"
@@ -11,16 +12,28 @@
 namespace rankone {
 namespace {
 
+// The rows of a state.
+int features_of(const KernelSource& source) {
+  return static_cast<int>(feature_dim(source.variant, source.options.key_dim));
+}
+
+// Rows of slopes that a feature map with a dimension of its own gives to elements: of query and key, and of both of a pair.
+int element_slopes(const Variant& variant) {
+  if (!has_features(variant)) return 0;
+  return reads(variant.formula(Formula::feature_map), Operation::other) ? 4 : 2;
+}
+
 RecurrentSizes sizes_of(const KernelSource& source) {
   const Variant& variant = source.variant;
   const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
   const std::size_t inputs = ports_of(ports(variant, source.options), PortRole::gate).size();
   return {.warps = source.schedule.warps,
-          .key_dim = source.options.key_dim,
+          .key_dim = features_of(source),
           .value_tile = source.schedule.value_tile,
           .inputs = is_full ? static_cast<int>(inputs) : 0,
           .reduces_keys = reduces_keys(variant),
-          .value_major = source.options.value_major_state};
+          .value_major = source.options.value_major_state,
+          .element_slopes = element_slopes(variant)};
 }
 
 std::vector<Port> formula_ports(const KernelSource& source, PortRole role) {
@@ -29,9 +42,10 @@ std::vector<Port> formula_ports(const KernelSource& source, PortRole role) {
 
 SlopeLayout slope_layout(const KernelSource& source) {
   const auto columnwise = [](const Port& port) {
-    return Columnwise{port.axes.has(Axis::key), port.axes.has(Axis::value)};
+    return Columnwise{runs_over_keys(port.axes), port.axes.has(Axis::value)};
   };
-  SlopeSizes sizes{.key_dim = source.options.key_dim,
+  SlopeSizes sizes{.element_dim = source.options.key_dim,
+                   .key_dim = features_of(source),
                    .value_dim = source.options.value_dim,
                    .value_tiles = value_tiles(source),
                    .reads_key = reads_key(source.variant),
@@ -106,7 +120,7 @@ std::vector<Kernel> kernels(const KernelSource& source) {
 std::vector<Region> regions(const KernelSource& source) {
   if (source.pass != Pass::backward) return {};
   const SlopeLayout slopes = slope_layout(source);
-  const std::int64_t state = std::int64_t{source.options.key_dim} * source.options.value_dim;
+  const std::int64_t state = std::int64_t{features_of(source)} * source.options.value_dim;
   const Extent heads = Size::value_heads;
   return {
       {"checkpoints", "the state before each run of " + std::to_string(run_tokens) + " tokens, float32",
@@ -145,7 +159,7 @@ Kernel parameter_gradients(const KernelSource& source) {
   Kernel kernel = sum_of(source, "parameter_gradients");
   Extent most = 1;
   for (const Port& port : formula_ports(source, PortRole::parameter)) {
-    Extent elements = std::int64_t{port.axes.has(Axis::key) ? source.options.key_dim : 1} *
+    Extent elements = std::int64_t{runs_over_keys(port.axes) ? features_of(source) : 1} *
                       (port.axes.has(Axis::value) ? source.options.value_dim : 1);
     if (port.axes.has(Axis::heads)) elements = elements * Size::heads;
     if (port.axes.has(Axis::value_heads)) elements = elements * Size::value_heads;

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <rankone/dsl/describe.hpp>
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/scale.hpp>
 #include <rankone/variant_json.hpp>
 #include <rankone/version.hpp>
@@ -156,6 +157,7 @@ std::string manifest_json(const Program& program, const ManifestFiles& files) {
               {"arguments", arguments_json(program)},
               {"tensors", std::move(tensors)}};
   for (std::size_t i = 0; i < files.warnings.size(); ++i) result["kernels"].at(i)["warnings"] = files.warnings[i];
+  if (has_features(program.variant)) result["F"] = feature_dim(program.variant, program.options.key_dim);
   if (!files.cubin.empty())
     result["cubin"] = {
         {"file", files.cubin}, {"bytes", files.cubin_bytes}, {"xxh3_128", files.cubin_hash}, {"key", files.key}};

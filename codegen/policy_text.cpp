@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Writes struct Policy: what is fixed of a kernel, as constants that the templates read.
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
 
 #include "codegen/family.hpp"
@@ -31,6 +32,7 @@ Axes axes_of(const Port& port) {
   constexpr std::pair<Axis, Axes> said[] = {{Axis::heads, Axes::head},
                                             {Axis::value_heads, Axes::value_head},
                                             {Axis::key, Axes::key},
+                                            {Axis::feature, Axes::key},
                                             {Axis::value, Axes::value}};
   Axes axes = Axes::none;
   for (const auto& [axis, bit] : said)
@@ -59,7 +61,7 @@ class PolicyWriter : PolicyLines {
          (family.operand_bytes(options.dtype) == 2 ? name_of(options.dtype) : "float") + ";");
     flags({{"split_products", options.precision == Precision::f32}});
     line("static constexpr unsigned char decay_axes = " + text_of(variant.decay_axes()) + ";");
-    integers({{"key_dim", options.key_dim}, {"value_dim", options.value_dim}});
+    integers({{"key_dim", static_cast<int>(feature_dim(variant, options.key_dim))}, {"value_dim", options.value_dim}});
     integers({{"chunk", schedule.chunk},
               {"value_tile", schedule.value_tile},
               {"warps", family.warps(source)},

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/error.hpp>
 
@@ -37,11 +38,14 @@ struct Row {
   bool exists = true;
 };
 
+// What formulas of keys run over: q and k stand before the feature map, and have K elements whatever it makes of them.
+Axis rows_axis(const Variant& variant) { return has_features(variant) ? Axis::feature : Axis::key; }
+
 // `outer`: what counts states, outermost first.
-AxisList state_axes(const CompileOptions& options, AxisList outer = {Axis::sequences}) {
+AxisList state_axes(const Variant& variant, const CompileOptions& options, AxisList outer = {Axis::sequences}) {
   outer.add(Axis::value_heads);
-  outer.add(options.value_major_state ? Axis::value : Axis::key);
-  outer.add(options.value_major_state ? Axis::key : Axis::value);
+  outer.add(options.value_major_state ? Axis::value : rows_axis(variant));
+  outer.add(options.value_major_state ? rows_axis(variant) : Axis::value);
   return outer;
 }
 // What counts the rows of a token's tensors: decoding has a sequence in each.
@@ -49,7 +53,7 @@ Axis row_axis(Pass pass) { return pass == Pass::decode ? Axis::sequences : Axis:
 
 AxisList total_axes(const Variant& variant) {
   AxisList axes = {Axis::sequences, Axis::value_heads};
-  if (variant.decays_by_key()) axes.add(Axis::key);
+  if (variant.decays_by_key()) axes.add(rows_axis(variant));
   if (variant.decays_by_value()) axes.add(Axis::value);
   return axes;
 }
@@ -93,7 +97,7 @@ Port list_port(const char* name, PortRole role, Axis axis, TypeRule rule, std::s
 Port initial_state(const Variant& variant, const CompileOptions& options, bool combines) {
   Port port{.name = "initial_state",
             .role = PortRole::state,
-            .axes = state_axes(options),
+            .axes = state_axes(variant, options),
             .type = options.state_dtype,
             .rule = TypeRule::state,
             .alignment = vector_bytes,
@@ -106,10 +110,10 @@ Port initial_state(const Variant& variant, const CompileOptions& options, bool c
   return port;
 }
 
-Port final_state(const CompileOptions& options, bool combines) {
+Port final_state(const Variant& variant, const CompileOptions& options, bool combines) {
   return {.name = "final_state",
           .role = PortRole::output,
-          .axes = state_axes(options),
+          .axes = state_axes(variant, options),
           .type = options.state_dtype,
           .rule = TypeRule::state,
           .alignment = vector_bytes,
@@ -143,8 +147,8 @@ Port start_positions(Pass pass) {
 }
 
 // Before the loss has gone back through the call.
-Port final_state_slope(const CompileOptions& options) {
-  Port port = gradient_of(final_state(options, false));
+Port final_state_slope(const Variant& variant, const CompileOptions& options) {
+  Port port = gradient_of(final_state(variant, options, false));
   port.role = PortRole::state;
   port.writable = false;
   port.holds = "the loss's slope with respect to final_state";
@@ -152,10 +156,10 @@ Port final_state_slope(const CompileOptions& options) {
   return port;
 }
 
-Port state_pool(const CompileOptions& options) {
+Port state_pool(const Variant& variant, const CompileOptions& options) {
   return {.name = "state",
           .role = PortRole::state,
-          .axes = state_axes(options, {Axis::slots}),
+          .axes = state_axes(variant, options, {Axis::slots}),
           .type = options.state_dtype,
           .rule = TypeRule::state,
           .alignment = vector_bytes,
@@ -174,10 +178,10 @@ Port slot_list(const char* name, std::string_view holds) {
           .names_slots = true,
           .holds = holds};
 }
-Port token_states(const CompileOptions& options) {
+Port token_states(const Variant& variant, const CompileOptions& options) {
   return {.name = "token_states",
           .role = PortRole::output,
-          .axes = state_axes(options, {Axis::sequences, Axis::tokens}),
+          .axes = state_axes(variant, options, {Axis::sequences, Axis::tokens}),
           .type = options.state_dtype,
           .rule = TypeRule::state,
           .alignment = vector_bytes,
@@ -213,12 +217,12 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
        decode},
       {start_positions(pass), with_formulas, reads_position(variant)},
       {start, over_spans | of_slopes},
-      {state_pool(options), decode},
+      {state_pool(variant, options), decode},
       {token_port("o", output, rows, Axis::value_heads, Axis::value, type), with_output},
-      {token_states(options), decode},
-      {final_state(options, combines), over_spans},
+      {token_states(variant, options), decode},
+      {final_state(variant, options, combines), over_spans},
       {log_decay_total(variant, combines), in(Pass::states) | in(Pass::combine)},
-      {final_state_slope(options), of_slopes},
+      {final_state_slope(variant, options), of_slopes},
       {gradient_of(q), of_slopes},
       {gradient_of(k), of_slopes, reads_key(variant)},
       {gradient_of(v), of_slopes},
@@ -226,17 +230,18 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
 }
 
 // Of a token input or a parameter.
-Port port_of(const Leaf& leaf, PortRole role, AxisList axes, dtype otherwise, const CompileOptions& options) {
+Port port_of(const Variant& variant, const Leaf& leaf, PortRole role, AxisList axes, dtype otherwise,
+             const CompileOptions& options) {
   if (leaf.axes.has(Axes::head)) axes.add(Axis::heads);
   if (leaf.axes.has(Axes::value_head)) axes.add(Axis::value_heads);
-  if (leaf.axes.has(Axes::key)) axes.add(Axis::key);
+  if (leaf.axes.has(Axes::key)) axes.add(rows_axis(variant));
   if (leaf.axes.has(Axes::value)) axes.add(Axis::value);
   Port port{.name = std::string(leaf.name.view()),
             .role = role,
             .axes = axes,
             .type = otherwise,
             .rule = TypeRule::own,
-            .alignment = role == PortRole::gate && (axes.has(Axis::key) || axes.has(Axis::value)) ? vector_bytes : 1,
+            .alignment = role == PortRole::gate && (runs_over_keys(axes) || axes.has(Axis::value)) ? vector_bytes : 1,
             .contiguous = role == PortRole::parameter};
   for (const auto& [name, type] : options.input_types)
     if (name == port.name) port.type = type;
@@ -248,10 +253,10 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
   std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
   std::erase_if(rows, [&](const Row& row) { return (row.passes & group_of(pass)) == 0; });
   for (const Leaf& leaf : inputs_of(variant))
-    leaves.push_back(
-        {port_of(leaf, PortRole::gate, {row_axis(pass), Axis::tokens}, options.dtype, options), with_formulas});
+    leaves.push_back({port_of(variant, leaf, PortRole::gate, {row_axis(pass), Axis::tokens}, options.dtype, options),
+                      with_formulas});
   for (const Leaf& leaf : parameters_of(variant))
-    leaves.push_back({port_of(leaf, PortRole::parameter, {}, dtype::f32, options), with_formulas});
+    leaves.push_back({port_of(variant, leaf, PortRole::parameter, {}, dtype::f32, options), with_formulas});
   const auto rest = std::ranges::find_if(rows, [](const Row& row) { return row.port.role != PortRole::input; });
   if (rows.size() > most_own_ports || static_cast<std::size_t>(rest - rows.begin()) > most_own_inputs)
     throw Error(ErrorCode::internal, "the table of ports has more rows than a launch has room for",

@@ -35,6 +35,7 @@ AxisSizes sizes_of(const Dims& dims) {
   sizes.set(Axis::batch, dims.batch), sizes.set(Axis::tokens, dims.tokens);
   sizes.set(Axis::heads, dims.heads), sizes.set(Axis::value_heads, dims.value_heads);
   sizes.set(Axis::key, dims.key_dim), sizes.set(Axis::value, dims.value_dim);
+  sizes.set(Axis::feature, dims.features != 0 ? dims.features : dims.key_dim);
   sizes.set(Axis::sequences, dims.sequences);
   sizes.set(Axis::slots, dims.slots);
   return sizes;

@@ -15,7 +15,9 @@ namespace rankone {
 struct Dims {
   std::int64_t batch = 1, tokens = 1;       // B, T
   std::int64_t heads = 1, value_heads = 1;  // H, HV
-  std::int64_t key_dim = 1, value_dim = 1;  // K, V
+  std::int64_t key_dim = 1;                 // K
+  std::int64_t features = 0;                // F; 0: as many as K
+  std::int64_t value_dim = 1;               // V
   std::int64_t sequences = 1;               // N
   std::int64_t slots = 0;                   // P, of decoding
 

@@ -91,7 +91,8 @@ std::int64_t positions_of(const Dims& dims) {
 TokenPlace place_of(const Dims& dims, std::int64_t i) {
   return {.head = static_cast<double>(i % dims.value_heads),
           .heads = static_cast<double>(dims.value_heads),
-          .position = spread(i, samples, positions_of(dims))};
+          .position = spread(i, samples, positions_of(dims)),
+          .keys = static_cast<double>(dims.key_dim)};
 }
 
 // What an erasure takes of the state at a key.
@@ -113,7 +114,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
   log_decays = 0;
   double erased = 0;  // of what a key holds, on average
   for (std::uint64_t i = 0; i < samples; ++i) {
-    const double element = draws.draw_element(1, 0, i);
+    const double element = draws.draw_element(1, 0, i), other = draws.draw_element(1, 0, samples + i);
     double mapped = element, decay = 1;
     const double value = rankone::draw(Distribution::normal, 1, 2, i),
                  read = rankone::draw(Distribution::normal, 1, 3, i);
@@ -122,6 +123,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
       if (const auto value = place.value_of(leaf.operation)) return *value;
       switch (leaf.operation) {
         case Operation::element: return element;
+        case Operation::other: return other;
         case Operation::query:
         case Operation::key: return mapped;
         case Operation::value: return value;
@@ -192,7 +194,8 @@ std::vector<TokenPlace> places_of(const Expression& formula, const Dims& dims) {
     for (std::int64_t position = 0; position < positions; ++position)
       places.push_back({.head = spread(head, most_heads, dims.value_heads),
                         .heads = static_cast<double>(dims.value_heads),
-                        .position = spread(position, most_positions, positions_of(dims))});
+                        .position = spread(position, most_positions, positions_of(dims)),
+                        .keys = static_cast<double>(dims.key_dim)});
   return places;
 }
 
@@ -203,7 +206,7 @@ std::string text_of(const Expression& formula, const TokenPlace& place, const st
     separator = ", ";
   };
   for (const NamedScalar& each : scalars) add(each.name, each.value);
-  for (const Operation leaf : {Operation::head, Operation::heads, Operation::position})
+  for (const Operation leaf : {Operation::head, Operation::heads, Operation::position, Operation::keys})
     if (reads(formula, leaf)) add(std::string(name_of(leaf)) + "()", *place.value_of(leaf));
   return text;
 }

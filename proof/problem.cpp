@@ -174,9 +174,10 @@ std::int64_t slot_stride_of(const Port& port, const Dims& dims, std::uint64_t se
   return product(sizes) + (seed % 2 != 0 ? unit : 3);
 }
 
-// With the number of sequences, and of slots.
+// With the numbers of features, sequences and slots.
 Dims require_sizes(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
   dims.sequences = dims.batch;
+  dims.features = feature_dim(variant, dims.key_dim);
   if (inputs.pass == Pass::decode) {
     if (dims.tokens > most_decoded_tokens || is_packed(inputs))
       throw Error(ErrorCode::invalid_argument, "decoding has rows of few tokens",

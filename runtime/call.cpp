@@ -7,6 +7,7 @@
 #include <sstream>
 #include <utility>
 
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/math.hpp>
 #include <rankone/dsl/scale.hpp>
 #include <rankone/error.hpp>
@@ -45,6 +46,7 @@ CallChecker::CallChecker(const Program& program, bool on_cpu)
 Sizes CallChecker::known_sizes() const {
   Sizes sizes(where_);
   sizes.set(Axis::key, program_.options.key_dim);
+  sizes.set(Axis::feature, feature_dim(program_.variant, program_.options.key_dim));
   sizes.set(Axis::value, program_.options.value_dim);
   return sizes;
 }

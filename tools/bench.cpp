@@ -4,6 +4,7 @@
 #include <optional>
 
 #include <rankone/compile.hpp>
+#include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
 #include "bench/clock.hpp"
@@ -42,15 +43,14 @@ std::vector<Row> wanted_rows(const Options& options, const Device& device) {
     throw Error(ErrorCode::invalid_argument, "a variant is missing", "nothing",
                 "a name that `rankone list` prints, a JSON file, or - for standard input; or --suite forward",
                 "rankone bench");
-  const Dims defaults = device.is_cpu()
-                            ? Dims{.batch = 1, .tokens = 128, .heads = 1, .key_dim = 64, .value_dim = 64}
-                            : Dims{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
-  std::vector<Dims> shapes;
-  for (const std::string& shape : options.shapes) shapes.push_back(parse_dims(shape, defaults));
-  if (shapes.empty()) shapes.push_back(parse_dims("", defaults));
+  const std::vector<std::string> shapes = options.shapes.empty() ? std::vector<std::string>{""} : options.shapes;
   for (const std::string& name : options.variants) {
     const Variant variant = resolve_variant(name);  // once: it may come from standard input
-    for (const Dims& dims : shapes) rows.push_back({variant, {.caption = "", .variant = "", .dims = dims}});
+    Dims defaults = device.is_cpu() ? Dims{.batch = 1, .tokens = 128, .heads = 1, .key_dim = 64, .value_dim = 64}
+                                    : Dims{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
+    defaults.key_dim = usual_key_dim(variant, defaults.key_dim);
+    for (const std::string& shape : shapes)
+      rows.push_back({variant, {.caption = "", .variant = "", .dims = parse_dims(shape, defaults)}});
   }
   return rows;
 }

@@ -85,7 +85,8 @@ std::string section(const Entry& entry, const CompileOptions& options, const std
   const std::string name(entry.name.view());
   return "\n## " + name + "\n\n" + sentence(entry.source.about) + "\n\n" + source_text(entry.source) + "\n\n" +
          recurrence_text(entry) + formulas_text(entry) + inputs_text(entry, options) +
-         "\n- scale: " + scale_text(entry) + "\n" + passes_text(served_passes(entry, options, archs)) +
+         "\n- scale: " + scale_text(entry) + "\n" +
+         passes_text(served_passes(entry, usual_options(entry, options), archs)) +
          "- chunk form: " + chunk_form(entry, options).text() + "\n";
 }
 
@@ -97,7 +98,7 @@ std::string catalogue_page(const CompileOptions& options, const std::vector<std:
       "Written by `rankone list --markdown` from the declarations in `dsl/include/rankone/dsl/variants/`: to change it, "
       "change those, and see\n[CONTRIBUTING.md](../CONTRIBUTING.md). [Declaring](declaring.md) has what the words mean; "
       "in C++ an entry is `rankone::variants::NAME`. Families are\nthose of bf16 at K = V = " +
-      std::to_string(options.key_dim) + ", untuned.\n\n";
+      std::to_string(options.key_dim) + ", untuned; those of feature maps with pairs at K = 16.\n\n";
   text += heading({"entry", "", "chunk form"});
   for (const Entry& entry : catalogue()) {
     const std::string name(entry.name.view());

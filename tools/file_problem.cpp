@@ -29,9 +29,10 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
   return "[" + joined(sizes) + "]";
 }
 
-// Sizes by axis, each with the tensor that gave it.
+// Sizes by axis, each with the tensor that gave it; features follow from elements.
 class KnownSizes {
  public:
+  explicit KnownSizes(const Variant& variant) : variant_(variant) {}
   void learn(const std::string& where, const Port& port, const SafetensorsEntry& entry) {
     const std::string place = where + ", tensor '" + port.name + "'";
     if (entry.shape.size() != port.axes.size())
@@ -53,11 +54,13 @@ class KnownSizes {
   void set(Axis axis, std::int64_t size, const std::string& giver) {
     sizes_.set(axis, size);
     givers_[place_of(axis)] = giver;
+    if (axis == Axis::key) set(Axis::feature, feature_dim(variant_, size), giver);
   }
   bool knows(Axis axis) const { return sizes_.knows(axis); }
   const std::string& giver(Axis axis) const { return givers_[place_of(axis)]; }
 
  private:
+  const Variant& variant_;
   AxisSizes sizes_;
   std::array<std::string, axis_count> givers_{};
 
@@ -118,7 +121,7 @@ std::string names_in(const SafetensorsFile& file) {
 class Reader {
  public:
   Reader(const Variant& variant, const CompileOptions& options, Pass pass, const SafetensorsFile& file)
-      : file_(file), ports_(ports(variant, options, pass)) {
+      : file_(file), ports_(ports(variant, options, pass)), sizes_(variant) {
     problem_.variant = variant;
     problem_.pass = pass;
     problem_.options = options;
@@ -188,6 +191,7 @@ class Reader {
                      .heads = heads,
                      .value_heads = value_heads,
                      .key_dim = options.key_dim,
+                     .features = sizes_[Axis::feature],
                      .value_dim = options.value_dim,
                      .sequences = sizes_[Axis::sequences]};
     if (problem_.pass == Pass::decode) problem_.dims.slots = sizes_[Axis::slots];

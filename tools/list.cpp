@@ -20,7 +20,7 @@ std::string table_text(const CompileOptions& compile, const std::vector<std::str
   heading.emplace_back("chunk form");
   Table table(heading);
   for (const Entry& entry : catalogue()) {
-    const std::vector<ServedPass> passes = served_passes(entry, compile, archs);
+    const std::vector<ServedPass> passes = served_passes(entry, usual_options(entry, compile), archs);
     std::vector<std::string> cells{std::string(entry.name.view()), joined(passes_of(entry))};
     for (const ServedPass::Choice& choice : passes.front().choices)
       cells.push_back(choice.reason.empty() ? choice.family : "-");
@@ -42,7 +42,8 @@ int command_list(const Options& options) {
   }
   Json variants = Json::array();
   if (options.json)
-    for (const Entry& entry : catalogue()) variants.append(variant_document(entry, compile, archs));
+    for (const Entry& entry : catalogue())
+      variants.append(variant_document(entry, usual_options(entry, compile), archs));
   print_result(options, Json::object({{"variants", variants}}), options.json ? "" : table_text(compile, archs));
   return exit_done;
 }

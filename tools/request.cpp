@@ -150,6 +150,11 @@ Dims one_dims(const Options& options, const Dims& defaults) {
   return parse_dims(options.shapes.empty() ? "" : options.shapes.front(), defaults);
 }
 
+Dims one_dims(const Options& options, const Variant& variant, Dims defaults) {
+  defaults.key_dim = usual_key_dim(variant, defaults.key_dim);
+  return one_dims(options, defaults);
+}
+
 Device pick_device(const Options& options) {
   const std::string name = options.device.empty() ? "auto" : options.device;
   try {

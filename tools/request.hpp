@@ -31,6 +31,8 @@ Pass pass_of(const Options& options);  // any that there is a program for
 Dims parse_dims(const std::string& text, Dims defaults);
 // The one --shape, or the defaults. Throws where several are given.
 Dims one_dims(const Options& options, const Dims& defaults);
+// Likewise, and where no K is given, one under which the variant's feature map does not make too many features.
+Dims one_dims(const Options& options, const Variant& variant, Dims defaults);
 Device pick_device(const Options& options);
 std::uint64_t parse_seed(const Options& options);
 std::vector<NamedScalar> parse_scalars(const Options& options);

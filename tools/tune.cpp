@@ -2,6 +2,7 @@
 // rankone tune: searches, says what it finds, and remembers the best. Ctrl-C keeps what was learnt.
 #include "autotune/tune.hpp"
 
+#include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
 #include "autotune/lookup.hpp"
@@ -33,8 +34,9 @@ Device tunable_device(const Options& options) {
   return device;
 }
 
-std::vector<Dims> wanted_dims(const Options& options) {
-  const Dims defaults{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
+std::vector<Dims> wanted_dims(const Options& options, const Variant& variant) {
+  const Dims defaults{
+      .batch = 8, .tokens = 4096, .heads = 16, .key_dim = usual_key_dim(variant, 128), .value_dim = 128};
   std::vector<Dims> wanted;
   for (const std::string& shape : options.shapes) wanted.push_back(parse_dims(shape, defaults));
   if (wanted.empty()) wanted.push_back(parse_dims("", defaults));
@@ -77,7 +79,6 @@ int command_tune(const Options& options) {
   const Device device = tunable_device(options);
   const std::filesystem::path folder = require_tuned_user_folder();
   require_tuned_folder(folder, device.name());
-  const std::vector<Dims> shapes = wanted_dims(options);
 
   const Interruptible guard;
   const std::string file = (folder / tuned_file_name(device.name())).string();
@@ -85,7 +86,7 @@ int command_tune(const Options& options) {
   Table table({"variant", "shape", "schedule", "ms", "default", "tried", "rejected"});
   bool interrupted = false;
   for (const Variant& variant : variants)
-    for (const Dims& dims : shapes) {
+    for (const Dims& dims : wanted_dims(options, variant)) {
       if (interrupted) continue;
       note(options, "tuning " + std::string(variant.name.view()) + " " + to_string(dims) + " on " + device.name());
       const TuneRequest request{.variant = variant,

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/error.hpp>
 
@@ -24,12 +25,12 @@ namespace {
 class Binder {
  public:
   Binder(const Variant& variant, const CompileOptions& options, const GivenArguments& arguments, Pass pass)
-      : where_(variant.name.view()), reads_position_(reads_position(variant)), ports_(ports(variant, options, pass)),
-        arguments_(arguments) {
+      : variant_(variant), where_(variant.name.view()), reads_position_(reads_position(variant)),
+        ports_(ports(variant, options, pass)), arguments_(arguments) {
     for (const auto& [name, size] : {std::pair{"K", options.key_dim}, std::pair{"V", options.value_dim}})
       if (size < 0)
         refuse(where_, std::string(name) + " is out of range", std::to_string(size), "0 or the tensors' own");
-    if (options.key_dim != 0) sizes_.set(Axis::key, options.key_dim);
+    if (options.key_dim != 0) set(Axis::key, options.key_dim);
     if (options.value_dim != 0) sizes_.set(Axis::value, options.value_dim);
   }
 
@@ -66,6 +67,11 @@ class Binder {
   }
 
  private:
+  // Features follow from elements.
+  void set(Axis axis, std::int64_t size) {
+    sizes_.set(axis, size);
+    if (axis == Axis::key) sizes_.set(Axis::feature, feature_dim(variant_, size));
+  }
   Tensor given(const Port& port) const {
     const bool is_gradient = port.role == PortRole::gradient;
     const Tensor* const tensor =
@@ -93,7 +99,7 @@ class Binder {
     for (std::size_t i = 0; i < port.axes.size(); ++i) {
       if (sizes_.knows(port.axes[i]) && sizes_[port.axes[i]] != tensor.shape[i])
         refuse(port.name, "a tensor has the wrong shape", shape_text(tensor), wanted(port));
-      sizes_.set(port.axes[i], tensor.shape[i]);
+      set(port.axes[i], tensor.shape[i]);
     }
     if (port.role == PortRole::packing) {
       if (!sizes_.knows(Axis::offsets)) refuse(port.name, "there is no boundary", shape_text(tensor), "[N+1]");
@@ -106,6 +112,7 @@ class Binder {
              "HV=" + std::to_string(value_heads) + ", H=" + std::to_string(heads), "a multiple of H");
   }
 
+  const Variant& variant_;
   std::string where_;
   bool reads_position_;
   std::vector<Port> ports_;
@@ -137,6 +144,7 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const GivenArg
           .heads = binder[Axis::heads],
           .value_heads = binder[Axis::value_heads],
           .key_dim = binder[Axis::key],
+          .features = binder[Axis::feature],
           .value_dim = binder[Axis::value],
           .sequences = binder.spans()};
 }
@@ -147,7 +155,8 @@ std::vector<std::int64_t> shape_of(const Port& port, const Sizes& sizes) {
   AxisSizes known;
   known.set(Axis::batch, sizes.batch), known.set(Axis::tokens, sizes.tokens);
   known.set(Axis::heads, sizes.heads), known.set(Axis::value_heads, sizes.value_heads);
-  known.set(Axis::key, sizes.key_dim), known.set(Axis::value, sizes.value_dim);
+  known.set(Axis::key, sizes.key_dim), known.set(Axis::feature, sizes.features),
+      known.set(Axis::value, sizes.value_dim);
   known.set(Axis::sequences, static_cast<std::int64_t>(sizes.sequences.size()));
   std::vector<std::int64_t> shape;
   for (const Axis axis : port.axes) shape.push_back(known[axis]);

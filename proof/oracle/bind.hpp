@@ -21,7 +21,8 @@ struct Span {
 };
 
 struct Sizes {
-  std::int64_t batch = 0, tokens = 0, heads = 0, value_heads = 0, key_dim = 0, value_dim = 0;
+  std::int64_t batch = 0, tokens = 0, heads = 0, value_heads = 0;
+  std::int64_t key_dim = 0, features = 0, value_dim = 0;  // K, F, V
   std::vector<Span> sequences;
 };
 
@@ -33,7 +34,8 @@ std::vector<std::int64_t> shape_of(const Port& port, const Sizes& sizes);
 // Multiplications of one product with every state.
 inline double operations(const Sizes& sizes) {
   const auto size = [](std::int64_t each) { return static_cast<double>(each); };
-  return size(sizes.batch) * size(sizes.tokens) * size(sizes.value_heads) * size(sizes.key_dim) * size(sizes.value_dim);
+  return size(sizes.batch) * size(sizes.tokens) * size(sizes.value_heads) * size(sizes.features) *
+         size(sizes.value_dim);
 }
 
 // The tensor or scalar of this name, or null.

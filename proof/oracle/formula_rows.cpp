@@ -53,13 +53,18 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
   const auto all = [&](double value) { std::fill_n(row, width_, value); };
   const auto copy = [&](const double* values) { std::copy_n(values, width_, row); };
   const TokenPlace token{static_cast<double>(place.head), static_cast<double>(place.heads),
-                         static_cast<double>(place.position)};
+                         static_cast<double>(place.position), static_cast<double>(place.keys)};
   if (const auto value = token.value_of(node.operation)) return all(*value);
   if (source.is_slope) return copy(place.slope);
   switch (node.operation) {
     case Operation::constant: return all(node.value);
     case Operation::scalar: return all(source.scalar);
-    case Operation::element: return copy(place.element);
+    case Operation::element:
+      for (std::int64_t i = 0; i < keys_; ++i) std::fill_n(row + i * values_of_key_, values_of_key_, place.element[i]);
+      return;
+    case Operation::other:
+      for (std::int64_t i = 0; i < keys_; ++i) std::copy_n(place.element, values_of_key_, row + i * values_of_key_);
+      return;
     case Operation::query: return copy(place.query);
     case Operation::key: return copy(place.key);
     case Operation::value: return copy(place.value);

@@ -18,7 +18,8 @@ struct Place {
   std::int64_t batch = 0, token = 0;               // row and column of [B, T]
   std::int64_t position = 0;                       // of the token in its sequence
   std::int64_t head = 0, key_head = 0, heads = 1;  // value head, the head of q and k it reads, HV
-  // The rows that element(), query(), key(), value(), decay() and read() stand for.
+  std::int64_t keys = 1;                           // K
+  // The rows that element() and other(), query(), key(), value(), decay() and read() stand for.
   const double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr,
                *read = nullptr;
   const double* slope = nullptr;  // what comes in where a formula is gone through in reverse

@@ -12,7 +12,8 @@ namespace rankone::recurrence {
 
 double* LeafRows::of(Operation leaf) const {
   switch (leaf) {
-    case Operation::element: return element;
+    case Operation::element:
+    case Operation::other: return element;
     case Operation::query: return query;
     case Operation::key: return key;
     case Operation::value: return value;
@@ -57,8 +58,12 @@ void FormulaSlopes::add(const Place& place, const double* slopes, const LeafRows
     for (std::int64_t i = 0, at_result = 0; i < keys_; ++i)
       for (std::int64_t j = 0; j < values_of_key_; ++j, ++at_result) {
         if (slopes[at_result] == 0 && !mixes_keys_) continue;
-        double& sum = row != nullptr ? row[at_result]
-                                     : target.gradient[offset + i * target.strides.key + j * target.strides.value];
+        // Elements are fewer than pairs of them.
+        const std::int64_t at_leaf = target.leaf == Operation::element ? i
+                                     : target.leaf == Operation::other ? j
+                                                                       : at_result;
+        double& sum =
+            row != nullptr ? row[at_leaf] : target.gradient[offset + i * target.strides.key + j * target.strides.value];
         sum += found[at_result];
       }
   }

@@ -26,6 +26,7 @@ class FormulaSlopes {
   FormulaSlopes(const Slot& slot, const Expression& formula, std::int64_t key_dim, std::int64_t value_dim,
                 const GivenArguments& arguments, std::span<const NamedTensor> gradients);
   bool given() const { return rows_.given(); }
+  std::int64_t width() const { return rows_.width(); }
   // `slopes` has a number for each of the formula's results. Where it is 0, nothing is added: where a factor is infinite,
   // too.
   void add(const Place& place, const double* slopes, const LeafRows& rows);

@@ -36,13 +36,13 @@ OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, con
 
   const auto size = [](std::int64_t each) { return static_cast<double>(each); };
   const double tokens = size(sizes.batch) * size(sizes.tokens), sequences = static_cast<double>(sizes.sequences.size());
-  require_memory((tokens + sequences * size(sizes.key_dim)) * size(sizes.value_heads) * size(sizes.value_dim) * 8,
+  require_memory((tokens + sequences * size(sizes.features)) * size(sizes.value_heads) * size(sizes.value_dim) * 8,
                  "B=" + std::to_string(sizes.batch) + ", T=" + std::to_string(sizes.tokens) +
                      ", HV=" + std::to_string(sizes.value_heads) + ", K=" + std::to_string(sizes.key_dim) +
                      ", V=" + std::to_string(sizes.value_dim),
                  std::string(variant.name.view()));
 
-  std::int64_t rows = sizes.key_dim, columns = sizes.value_dim;
+  std::int64_t rows = sizes.features, columns = sizes.value_dim;
   if (options.value_major_state) std::swap(rows, columns);
   OracleOutputs outputs{
       .o = zeros({sizes.batch, sizes.tokens, sizes.value_heads, sizes.value_dim}),

@@ -28,11 +28,13 @@ Tensor tensor_of(const GivenArguments& given, std::string_view name) {
 
 Step::Step(const Variant& of, const Sizes& with, const GivenArguments& given)
     : variant(of), sizes(with), q_(tensor_of(given, "q")), k_(tensor_of(given, "k")), v_(tensor_of(given, "v")),
-      reads_key_(reads_key(of)) {
+      features_(of, with.key_dim, given), reads_key_(reads_key(of)) {
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
-    rows_of(slot.formula) = FormulaRows(slot, formula, sizes.key_dim, sizes.value_dim, given);
+    if (slot.formula != Formula::feature_map)
+      rows_of(slot.formula) = FormulaRows(slot, formula, sizes.features, sizes.value_dim, given);
   });
-  q = k = raw_q = raw_k = Row(static_cast<std::size_t>(sizes.key_dim));
+  raw_q = raw_k = Row(static_cast<std::size_t>(sizes.key_dim));
+  q = k = Row(static_cast<std::size_t>(sizes.features));
   v = erased = Row(static_cast<std::size_t>(sizes.value_dim));
   key_step_ = variant.decays_by_key() ? (variant.decays_by_value() ? sizes.value_dim : 1) : 0;
   value_step_ = variant.decays_by_value() ? 1 : 0;
@@ -119,13 +121,13 @@ double Step::number_or(Formula which, double otherwise) {
 // Of q or k, behind the feature map.
 void Step::load_features(const Tensor& tensor, Row& raw, Row& mapped) {
   load_token(tensor, place, place.key_head, raw);
-  mapped = raw;
-  FormulaRows& feature_map = rows_of(Formula::feature_map);
-  if (!feature_map.given()) return;
+  if (!features_.given()) {
+    mapped = raw;
+    return;
+  }
   Place at = place;
   at.element = raw.data();
-  const double* const row = feature_map(at);
-  std::copy_n(row, mapped.size(), mapped.begin());
+  features_(at, mapped.data());
 }
 
 void load_state(const Tensor& tensor, bool value_major, const Sizes& sizes, std::int64_t n, std::int64_t head,
@@ -142,7 +144,8 @@ Place place_of_token(const Variant& variant, const Sizes& sizes, const Span& spa
           .position = span.position + token - span.begin,
           .head = head,
           .key_head = head / (sizes.value_heads / sizes.heads),
-          .heads = sizes.value_heads};
+          .heads = sizes.value_heads,
+          .keys = sizes.key_dim};
 }
 
 }  // namespace rankone::recurrence

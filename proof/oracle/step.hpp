@@ -9,6 +9,7 @@
 #include <rankone/dsl/variant.hpp>
 
 #include "proof/oracle/bind.hpp"
+#include "proof/oracle/features.hpp"
 #include "proof/oracle/formula_rows.hpp"
 #include "runtime/given_arguments.hpp"
 
@@ -40,20 +41,20 @@ class Step {
   // f(i, j, where in a state the element stands)
   template <class Function> void each_element(const Function& f) const {
     std::size_t at = 0;
-    for (std::int64_t i = 0; i < sizes.key_dim; ++i)
+    for (std::int64_t i = 0; i < sizes.features; ++i)
       for (std::int64_t j = 0; j < sizes.value_dim; ++j)
         f(static_cast<std::size_t>(i), static_cast<std::size_t>(j), at++);
   }
   // What a row of keys reads of a state.
   void project(const double* keys, const Row& state, Row& sums) const;
-  Row state() const { return Row(static_cast<std::size_t>(sizes.key_dim * sizes.value_dim)); }
+  Row state() const { return Row(static_cast<std::size_t>(sizes.features * sizes.value_dim)); }
 
   const Variant& variant;
   Sizes sizes;
   double scale = 1;
   Place place{};     // with the rows that leaves stand for
   Row q, k, v;       // as formulas read them: q and k behind the feature map
-  Row raw_q, raw_k;  // before it
+  Row raw_q, raw_k;  // before it, K elements
   Row factors{1};    // decays, one for each element that has one of its own
   Row erased;
   // Where there is no formula, what stands for it.
@@ -69,7 +70,8 @@ class Step {
   void load_features(const Tensor& tensor, Row& raw, Row& mapped);
 
   Tensor q_, k_, v_;
-  std::array<FormulaRows, formula_slots.size()> rows_;
+  std::array<FormulaRows, formula_slots.size()> rows_;  // the feature map's apart
+  Features features_;
   std::int64_t key_step_ = 0, value_step_ = 0;
   bool reads_key_;
 };
@@ -81,7 +83,7 @@ void each_state_element(const Tensor& tensor, bool value_major, const Sizes& siz
   const std::int64_t key_stride = tensor.strides[value_major ? 3 : 2],
                      value_stride = tensor.strides[value_major ? 2 : 3];
   std::int64_t at = 0;
-  for (std::int64_t i = 0; i < sizes.key_dim; ++i)
+  for (std::int64_t i = 0; i < sizes.features; ++i)
     for (std::int64_t j = 0; j < sizes.value_dim; ++j)
       f(static_cast<std::size_t>(at++),
         n * tensor.strides[0] + head * tensor.strides[1] + i * key_stride + j * value_stride);

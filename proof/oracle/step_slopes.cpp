@@ -21,9 +21,10 @@ void add_row(const Tensor& gradient, const Place& place, std::int64_t head, cons
 }  // namespace
 
 StepSlopes::StepSlopes(const Step& step, const GivenArguments& given, std::span<const NamedTensor> gradients)
-    : reads_key_(reads_key(step.variant)) {
+    : features_(step.variant, step.sizes.key_dim, given), reads_key_(reads_key(step.variant)) {
   for_each_formula(step.variant, [&](const Slot& slot, const Expression& formula) {
-    slopes_of(slot.formula) = FormulaSlopes(slot, formula, step.sizes.key_dim, step.sizes.value_dim, given, gradients);
+    if (slot.formula == Formula::feature_map) return;
+    slopes_of(slot.formula) = FormulaSlopes(slot, formula, step.sizes.features, step.sizes.value_dim, given, gradients);
   });
   dq_ = *find(gradients, "q"), dv_ = *find(gradients, "v");
   if (reads_key_) dk_ = *find(gradients, "k");
@@ -143,11 +144,11 @@ void StepSlopes::add_to_leaves(const Step& step) {
   add(step, Formula::decay, log_decay_.data(), {});
 
   const auto add_features = [&](const Tensor& gradient, const Row& raw, const Row& slopes) {
-    if (!slopes_of(Formula::feature_map).given()) return add_row(gradient, step.place, step.place.key_head, slopes);
-    Row elements(slopes.size());
+    if (!features_.given()) return add_row(gradient, step.place, step.place.key_head, slopes);
+    Row elements(raw.size());
     Place at = step.place;
     at.element = raw.data();
-    slopes_of(Formula::feature_map).add(at, slopes.data(), {.element = elements.data()});
+    features_.add(at, slopes.data(), elements.data());
     add_row(gradient, step.place, step.place.key_head, elements);
   };
   add_features(dq_, step.raw_q, q_);

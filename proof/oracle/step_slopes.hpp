@@ -30,7 +30,8 @@ class StepSlopes {
 
   FormulaSlopes& slopes_of(Formula formula) { return formulas_[static_cast<std::size_t>(formula)]; }
 
-  std::array<FormulaSlopes, formula_slots.size()> formulas_;
+  std::array<FormulaSlopes, formula_slots.size()> formulas_;  // the feature map's apart
+  FeatureSlopes features_;
   Tensor dq_, dk_, dv_;
   bool reads_key_;
   // By what a step has under these names.

@@ -364,22 +364,97 @@ template <class T, class Gate> struct BackwardBlock {
       RecurrentAt<T> at = tokens.at(index, raw, key, 0);
       tokens.reduction.has_key = has_key;
       at.reduction = &tokens.reduction;
-      at.query_value = tokens.feature(at, raw.query);
-      if constexpr (T::reads_key) at.key_value = tokens.feature(at, raw.key);
+      at.query_value = tokens.feature(at, raw.query, raw.other_query);
+      if constexpr (T::reads_key) at.key_value = tokens.feature(at, raw.key, raw.other_key);
       if constexpr (T::rows_decay)
         at.decay_value = row_number(half + token_layout.decay, key) + row_number(half + token_layout.decay_low, key);
       LeafSlopes<T> into;
       pass_formulas(at, key, own, into);
-      into.query = feature_slope(at, raw.query, into.query);
-      if constexpr (T::reads_key) into.key = feature_slope(at, raw.key, into.key);
+      if constexpr (T::piece_count > 0) {
+        const ElementSlope of_query = pass_feature(at, raw.query, raw.other_query, into.query);
+        ElementSlope of_key;
+        if constexpr (T::reads_key) of_key = pass_feature(at, raw.key, raw.other_key, into.key);
+        if (has_key) keep_element_slopes(key, of_query, of_key);
+      } else {
+        into.query = feature_slope(at, raw.query, into.query);
+        if constexpr (T::reads_key) into.key = feature_slope(at, raw.key, into.key);
+      }
       if (has_key) store_key(index, i, key, into);
+    }
+    if constexpr (T::piece_count > 0) {
+      sync_block();  // what all features add to elements
+      store_elements(index);
     }
   }
   static RK_DEVICE float feature_slope(const RecurrentAt<T>& at, float element, float slope) {
-    if constexpr (T::reduces_features)
+    if constexpr (T::feature_map_reads_place)
       return Gate::feature_map_backward(at, element, slope);
     else
       return Gate::feature_map_backward(element, slope);
+  }
+
+  // What a feature adds to the slopes of the elements that it is made of.
+  struct ElementSlope {
+    float element = 0.0f, other = 0.0f;
+    RK_DEVICE void add_element(float slope) { element += slope; }
+    RK_DEVICE void add_other(float slope) { other += slope; }
+  };
+  RK_DEVICE ElementSlope pass_feature(const RecurrentAt<T>& at, float element, float other, float slope) {
+    ElementSlope into;
+    pass_piece(at, feature_place<T>(at.key_index), element, other, slope, into);
+    return into;
+  }
+  template <int index = 0>
+  RK_DEVICE void pass_piece(const RecurrentAt<T>& at, const FeaturePlace& from, float element, float other, float slope,
+                            ElementSlope& into) {
+    const bool is_here = from.piece == index;
+    if constexpr (T::piece_reduces[index]) {
+      bool& has_key = tokens.reduction.has_key;
+      const bool had_key = has_key;
+      has_key = had_key && is_here;
+      ElementSlope own;
+      Gate::template feature_map_backward<index>(at, element, other, slope, own);
+      if (is_here) into = own;
+      has_key = had_key;
+    } else if (is_here) {
+      Gate::template feature_map_backward<index>(at, element, other, slope, into);
+    }
+    if constexpr (index + 1 < T::piece_count) pass_piece<index + 1>(at, from, element, other, slope, into);
+  }
+  // Rows of the query's and the key's, and then of those that are the second of a pair.
+  static RK_DEVICE int element_row(int row) { return layout.element_slopes + row * token_layout.rows * 4; }
+  RK_DEVICE void keep_element_slopes(int feature, const ElementSlope& of_query, const ElementSlope& of_key) const {
+    const auto keep = [&](int row, float slope) { shared_store<float>(element_row(row) + feature * 4, slope); };
+    keep(0, of_query.element);
+    keep(1, of_key.element);
+    if constexpr (has_pairs<T>()) {
+      keep(2, of_query.other);
+      keep(3, of_key.other);
+    }
+  }
+  RK_DEVICE void store_elements(long long index) const {
+    constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
+    for (int element = thread_index(); element < T::element_dim; element += T::threads) {
+      store_slope(index, query, element, sum_of_element(0, element), T::Ports::dq);
+      if constexpr (T::reads_key) store_slope(index, of_key, element, sum_of_element(1, element), T::Ports::dk);
+    }
+  }
+  // Over the features that are made of it.
+  RK_DEVICE float sum_of_element(int row, int element) const {
+    constexpr int elements = T::element_dim;
+    const int first_row = element_row(row), second_row = element_row(row + 2);
+    float sum = 0.0f;
+    int first = 0;
+#pragma unroll
+    for (int i = 0; i < T::piece_count; ++i) {
+      if (T::pieces[i] == PieceWidth::elements) sum += row_number(first_row, first + element);
+      if (T::pieces[i] == PieceWidth::pairs)
+        for (int other = 0; other < elements; ++other)
+          sum += row_number(first_row, first + element * elements + other) +
+                 row_number(second_row, first + other * elements + element);
+      first += features_of(T::pieces[i], elements);
+    }
+    return sum;
   }
   RK_DEVICE float row_number(int place, int key) const { return shared_load<float>(place + key * 4); }
   RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, int key, float own, LeafSlopes<T>& into) const {
@@ -425,8 +500,10 @@ template <class T, class Gate> struct BackwardBlock {
   }
   RK_DEVICE void store_key(long long index, int i, int key, const LeafSlopes<T>& into) {
     constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
-    store_slope(index, query, key, into.query, T::Ports::dq);
-    if constexpr (T::reads_key) store_slope(index, of_key, key, into.key, T::Ports::dk);
+    if constexpr (T::piece_count == 0) {
+      store_slope(index, query, key, into.query, T::Ports::dq);
+      if constexpr (T::reads_key) store_slope(index, of_key, key, into.key, T::Ports::dk);
+    }
     store_key_inputs(index, key, into);
     add_key_parameters(i, into);
   }

@@ -17,7 +17,8 @@ struct BackwardLayout {
   // Of one token, a float for each key: what it adds to the loss, of the token's query, written key, keys of an erasure, and
   // log-decay; and of each input that elements of a full decay read.
   int query_slope, key_slope, erase_read_slope, erase_write_slope, decay_slope, key_input_slopes;
-  int read_slope;  // a float for each value column, of what is read of the state
+  int element_slopes;  // what each feature adds to those of the elements that it is made of: a float for each, in some rows
+  int read_slope;      // a float for each value column, of what is read of the state
   // For each warp a float for each value column: of the written value, of what is erased, of the column's log-decay, and
   // of each input that elements of a full decay read.
   int value_slope, erased_slope, value_decay_slope, value_input_slopes;
@@ -42,6 +43,8 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   }
   layout.key_input_slopes = offset;
   offset += sizes.inputs * rows;
+  layout.element_slopes = offset;
+  offset += sizes.element_slopes * rows;
   offset = (offset + 15) / 16 * 16;
   layout.read_slope = offset;
   offset += columns;

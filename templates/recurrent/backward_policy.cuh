@@ -12,6 +12,7 @@ RK_CONSTEXPR Columnwise columnwise(unsigned axes) { return {has_axis(axes, key_a
 
 template <class Policy> RK_CONSTEXPR SlopeSizes slope_sizes() {
   SlopeSizes sizes{};
+  sizes.element_dim = Policy::element_dim;
   sizes.key_dim = Policy::key_dim;
   sizes.value_dim = Policy::value_dim;
   sizes.value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;

@@ -14,6 +14,7 @@ struct RecurrentSizes {
   int inputs;         // token inputs that the elements of a full decay read; 0: there is none
   bool reduces_keys;  // formulas have sums or maxima over keys
   bool value_major;   // the caller's states have the keys of a value column side by side
+  int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
 };
 
 // Offsets are bytes, within the half of a token where it says so: tokens take the two halves in turn.

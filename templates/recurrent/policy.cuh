@@ -4,6 +4,7 @@
 
 #include "kernels/policy.cuh"
 #include "kernels/read.cuh"
+#include "recurrent/features.cuh"
 #include "recurrent/layout.cuh"
 
 namespace rankone {
@@ -11,8 +12,9 @@ namespace rankone {
 template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   constexpr bool by_key = has_axis(Policy::decay_axes, key_axis), by_value = has_axis(Policy::decay_axes, value_axis);
   constexpr bool by_element = by_key && by_value && !Policy::decays_on_both_sides;
-  return {Policy::warps,        Policy::key_dim,          Policy::value_tile, by_element ? Policy::input_count : 0,
-          Policy::reduces_keys, Policy::value_major_state};
+  return {
+      Policy::warps,        Policy::key_dim,           Policy::value_tile,      by_element ? Policy::input_count : 0,
+      Policy::reduces_keys, Policy::value_major_state, element_slopes<Policy>()};
 }
 
 template <class Policy> struct RecurrentTraits : Policy {

@@ -16,8 +16,8 @@ struct Columnwise {
 };
 
 struct SlopeSizes {
-  int key_dim, value_dim, value_tiles;
-  bool reads_key;  // else k has no gradient
+  int element_dim, key_dim, value_dim, value_tiles;  // of q and k, of a state
+  bool reads_key;                                    // else k has no gradient
   int inputs, parameters;
   Columnwise of_inputs[max_slope_inputs], of_parameters[max_slope_parameters];
 };
@@ -36,8 +36,8 @@ struct SlopeLayout {
   int sequence_floats;
 };
 
-RK_CONSTEXPR SlopePart slope_part(const SlopeSizes& sizes, Columnwise axes, int& offset) {
-  const int width = (axes.keys ? sizes.key_dim : 1) * (axes.values ? sizes.value_dim : 1);
+RK_CONSTEXPR SlopePart slope_part(const SlopeSizes& sizes, Columnwise axes, int& offset, int keys) {
+  const int width = (axes.keys ? keys : 1) * (axes.values ? sizes.value_dim : 1);
   const SlopePart part{offset, axes.values ? 0 : width, width};
   offset += axes.values ? width : width * sizes.value_tiles;
   return part;
@@ -45,11 +45,12 @@ RK_CONSTEXPR SlopePart slope_part(const SlopeSizes& sizes, Columnwise axes, int&
 
 RK_CONSTEXPR SlopeLayout make_slope_layout(const SlopeSizes& sizes) {
   SlopeLayout layout{};
-  layout.query = slope_part(sizes, {true, false}, layout.token_floats);
-  if (sizes.reads_key) layout.key = slope_part(sizes, {true, false}, layout.token_floats);
-  for (int i = 0; i < sizes.inputs; ++i) layout.inputs[i] = slope_part(sizes, sizes.of_inputs[i], layout.token_floats);
+  layout.query = slope_part(sizes, {true, false}, layout.token_floats, sizes.element_dim);
+  if (sizes.reads_key) layout.key = slope_part(sizes, {true, false}, layout.token_floats, sizes.element_dim);
+  for (int i = 0; i < sizes.inputs; ++i)
+    layout.inputs[i] = slope_part(sizes, sizes.of_inputs[i], layout.token_floats, sizes.key_dim);
   for (int i = 0; i < sizes.parameters; ++i)
-    layout.parameters[i] = slope_part(sizes, sizes.of_parameters[i], layout.sequence_floats);
+    layout.parameters[i] = slope_part(sizes, sizes.of_parameters[i], layout.sequence_floats, sizes.key_dim);
   layout.token_floats = (layout.token_floats + 3) / 4 * 4;
   layout.sequence_floats = (layout.sequence_floats + 3) / 4 * 4;
   return layout;

@@ -43,6 +43,7 @@ template <class T> struct RecurrentAt {
 // Numbers of one key or one value column of a token, as they stand in the tensors.
 template <class T> struct RawToken {
   float query = 0.0f, key = 0.0f, value = 0.0f;
+  float other_query = 0.0f, other_key = 0.0f;  // of a pair the second
   float inputs[T::inputs] = {};
 
   template <class Type>
@@ -91,11 +92,33 @@ template <class T, class Gate> struct Tokens {
     return at;
   }
 
-  static RK_DEVICE float feature(const RecurrentAt<T>& at, float element) {
-    if constexpr (T::reduces_features)
+  // What the feature map makes of a key's element or two.
+  RK_DEVICE float feature(const RecurrentAt<T>& at, float element, float other) {
+    if constexpr (T::piece_count > 0)
+      return piece(at, feature_place<T>(at.key_index), element, other);
+    else if constexpr (T::feature_map_reads_place)
       return Gate::feature_map(at, element);
     else
       return Gate::feature_map(element);
+  }
+  // Where a piece reduces its row, all threads come along, and those of other pieces add nothing.
+  template <int index = 0>
+  RK_DEVICE float piece(const RecurrentAt<T>& at, const FeaturePlace& from, float element, float other) {
+    const bool is_here = from.piece == index;
+    float own = 0.0f;
+    if constexpr (T::piece_reduces[index]) {
+      const bool had_key = reduction.has_key;
+      reduction.has_key = had_key && is_here;
+      own = Gate::template feature_map<index>(at, element, other);
+      reduction.has_key = had_key;
+    } else if (is_here) {
+      own = Gate::template feature_map<index>(at, element, other);
+    }
+    if constexpr (index + 1 < T::piece_count) {
+      const float of_later = piece<index + 1>(at, from, element, other);
+      return is_here ? own : of_later;
+    }
+    return own;
   }
 
   // Starts to load the `index`-th token.
@@ -106,9 +129,16 @@ template <class T, class Gate> struct Tokens {
       const int key = thread_index() + i * T::threads;
       if (key >= T::key_dim) break;
       RawToken<T>& raw = next_keys[i];
-      raw.query = RawToken<T>::template element<Storage>(arguments, work, T::Ports::q, work.query_head, token, key);
-      if constexpr (T::reads_key)
-        raw.key = RawToken<T>::template element<Storage>(arguments, work, T::Ports::k, work.query_head, token, key);
+      const FeaturePlace from = feature_place<T>(key);
+      const auto load = [&](int tensor, int element) {
+        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.query_head, token, element);
+      };
+      raw.query = load(T::Ports::q, from.element);
+      if constexpr (T::reads_key) raw.key = load(T::Ports::k, from.element);
+      if constexpr (has_pairs<T>()) {
+        raw.other_query = load(T::Ports::q, from.other);
+        if constexpr (T::reads_key) raw.other_key = load(T::Ports::k, from.other);
+      }
       raw.template load_inputs<value_axis>(arguments, work, token, key);
     }
 #pragma unroll
@@ -170,8 +200,8 @@ template <class T, class Gate> struct Tokens {
     }
     if constexpr (T::decays_by_element)
       if (has_key) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
-    at.query_value = feature(at, raw.query);
-    if constexpr (T::reads_key) at.key_value = feature(at, raw.key);
+    at.query_value = feature(at, raw.query, raw.other_query);
+    if constexpr (T::reads_key) at.key_value = feature(at, raw.key, raw.other_key);
     const float written = Gate::key(at), scaled = written * Gate::write_scale(at);
     float query = at.query_value;
     if constexpr (T::has_query) query = Gate::query(at);

@@ -43,7 +43,7 @@ TEST(Variants, AreRefusedWithAllParts) {
       {R"json({"name":"a","feature_map":"1"})json", "in '1'", "relu(element())", ".feature_map"},
       {R"json({"name":"a","feature_map":"min"})json", "'min'", "silu, relu, ", ".feature_map"},
       {R"json({"name":"a","feature_map":"frob"})json", "'frob'", "silu, relu, ", ".feature_map"},
-      {R"json({"name":"a","feature_map":"position()"})json", "'position'", "element()", ".feature_map"},
+      {R"json({"name":"a","feature_map":"input(x)"})json", "'x'", "element()", ".feature_map"},
       {R"json({"name":"a","chunk":17})json", "17", "16, 32", ".chunk"},
       {R"json({"name":"a","chunk":-16})json", "-16", "16, 32", ".chunk"},
       {R"json({"name":"a","scale":1e300})json", "1e+300", "3.4e38", ".scale"},

@@ -89,7 +89,7 @@ TEST(Formula, SaysWhereAndWhatIsAccepted) {
                               {"exp(1", {"exp is not closed", "')'"}},
                               {"(1", {"the parenthesis is not closed"}},
                               {"1 2", {"goes on after its end", "'2' at position 3"}},
-                              {"cos(1)", {"unknown function", "'cos' at position 1", "log_sigmoid", "softplus"}},
+                              {"tan(1)", {"unknown function", "'tan' at position 1", "log_sigmoid", "softplus"}},
                               {"1 + x", {"unknown name", "'x' at position 5", "input(NAME)"}},
                               {"input()", {"a name is missing", "position 7"}},
                               {"input(x, T)", {"unknown axis", "'T'", "H, HV, K, V"}},

@@ -121,7 +121,7 @@ TEST(Pins, OfChunksAreRefusedByWhatServesWithoutThem) {
   EXPECT_TRUE(accepts(refused({.chunk = 32}), "accepted: no 'chunk'")) << refused({.chunk = 32});
   EXPECT_TRUE(accepts(refused({.warps = 16}), "accepted: warps of 1, 2, 4, 8")) << refused({.warps = 16});
   EXPECT_TRUE(accepts(refused({.family = Family::portable, .chunk = 32, .warps = 3}),
-                      "accepted: family=recurrent with no chunk and warps of 1, 2, 4, 8"))
+                      "accepted: family=recurrent with no chunk and warps of 1, 2, 4, 8, 16"))
       << refused({.family = Family::portable, .chunk = 32, .warps = 3});
   EXPECT_TRUE(accepts(refused({.cluster = 2}), "accepted: no 'cluster'")) << refused({.cluster = 2});
   EXPECT_TRUE(accepts(refused({.family = Family::hopper}), "accepted: family=recurrent"))
@@ -245,7 +245,7 @@ TEST(Prepared, IsRefusedWithTheReason) {
          "accepted: chunk of 32", "pins.chunk");
   expect(variants::gla, {.pins = {.warps = 4, .prepared = true}}, "sm_90a", "no kernel family takes all",
          "given warps=4 prepared=true",
-         "warps of 1 to 16 (portable); 1, 2, 4, 8 (recurrent), and prepared of false, true (hopper)");
+         "warps of 1 to 16 (portable); 1, 2, 4, 8, 16 (recurrent), and prepared of false, true (hopper)");
 }
 
 // Why a cluster is not to be had: the type, the number of keys, the tiles.

@@ -5,6 +5,7 @@
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "tests/kernels/backward_calls.hpp"
+#include "tests/kernels/features.hpp"
 
 namespace rankone::test {
 namespace {
@@ -26,9 +27,10 @@ constexpr Variant elements =
 class BackwardSync : public testing::TestWithParam<const Variant*> {
  protected:
   std::string run_without(int line, std::uint64_t seed, std::set<int>& visited, std::string* text = nullptr) {
+    const int key_dim = has_features(*GetParam()) ? 6 : 33;  // of which 43 features are made
     const CompileOptions options{
-        .key_dim = 33, .value_dim = 16, .dtype = dtype::bf16, .pins = {.family = Family::recurrent}};
-    const Dims dims{.batch = 1, .tokens = 75, .heads = 1, .value_heads = 1, .key_dim = 33, .value_dim = 16};
+        .key_dim = key_dim, .value_dim = 16, .dtype = dtype::bf16, .pins = {.family = Family::recurrent}};
+    const Dims dims{.batch = 1, .tokens = 75, .heads = 1, .value_heads = 1, .key_dim = key_dim, .value_dim = 16};
     BackwardProblem call(random_problem(*GetParam(), options, dims, {.seed = seed}), seed);
     EmulationOptions emulation{.seed = seed, .dropped_line = line};
     emulation.on_report = [&](const EmulationReport& report) {
@@ -64,7 +66,7 @@ TEST_P(BackwardSync, EveryRemovalIsSeen) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,
                          testing::Values(&variants::linear, &variants::rwkv6, &variants::comba, &everything, &elements,
-                                         &with_row_sums),
+                                         &with_row_sums, &features::series),
                          [](const auto& info) { return std::string(info.param->name.view()); });
 
 }  // namespace

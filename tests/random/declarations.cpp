@@ -52,6 +52,9 @@ Variant random_variant(Chance& chance, int index) {
   if (chance.once_in(3)) result = result.write_scale(formulas.write_scale({}, chance.between(2, most_depth)));
   if (!erases && chance.once_in(3)) result = result.feature_map(formulas.feature_map(chance.between(2, most_depth)));
   if (chance.once_in(4)) result = result.scale(chance.among({1.0, 0.25, -0.5}));
+  // Of these one in five has more or fewer features than keys have elements, drawn apart from all else.
+  if (Chance own(static_cast<std::uint64_t>(index)); !erases && index % 5 == 1)
+    result = result.feature_map(Formulas(own).pieces(own.between(2, 4)));
   validate(result);
   return result;
 }
@@ -63,6 +66,10 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
   };
   options.key_dim = size(chance.once_in(4) ? 300 : 128);
   options.value_dim = size(chance.once_in(4) ? 300 : 128);
+  if (has_features(variant)) {  // at most 3 of an element, or 20 squared
+    const bool has_pairs = reads(variant.formula(Formula::feature_map), Operation::other);
+    options.key_dim = std::min(options.key_dim, has_pairs ? chance.between(1, 20) : 150);
+  }
   options.dtype = chance.among({dtype::bf16, dtype::bf16, dtype::f16, dtype::f32});
   if (chance.once_in(2)) options.precision = Precision::f32;
   options.value_major_state = chance.once_in(4);
@@ -99,13 +106,13 @@ bool has_schedule(const Variant& variant, CompileOptions& options) {
   return false;
 }
 
-Dims random_dims(Chance& chance, const CompileOptions& options) {
+Dims random_dims(Chance& chance, const Variant& variant, const CompileOptions& options) {
   Dims dims{.key_dim = options.key_dim, .value_dim = options.value_dim};
   dims.batch = chance.between(1, 3);
   dims.heads = chance.between(1, 2);
   dims.value_heads = dims.heads * chance.between(1, 3);
   constexpr std::int64_t most = 3'000'000;  // of products of a token, a key and a value
-  const std::int64_t each = dims.batch * dims.value_heads * dims.key_dim * dims.value_dim;
+  const std::int64_t each = dims.batch * dims.value_heads * feature_dim(variant, dims.key_dim) * dims.value_dim;
   dims.tokens = std::min<std::int64_t>(chance.between(1, 300), std::max<std::int64_t>(most / each, 20));
   dims.sequences = dims.batch;
   return dims;
@@ -138,7 +145,7 @@ Declared random_declaration(std::uint64_t seed, int index) {
     }
     result.options = random_options(chance, result.variant);
     if (!has_schedule(result.variant, result.options)) continue;
-    result.dims = random_dims(chance, result.options);
+    result.dims = random_dims(chance, result.variant, result.options);
     result.packed = chance.once_in(3);
     if (result.packed) result.dims.tokens *= result.dims.batch, result.dims.batch = 1, result.dims.sequences = 1;
     result.initial_state = chance.once_in(2);

@@ -186,6 +186,42 @@ Expression Formulas::feature_map(int depth) {
   }
 }
 
+Expression Formulas::of_place() {
+  switch (chance_.below(4)) {
+    case 0: return sin(position() / 8);
+    case 1: return cos(position() * scalar(Name("s" + std::to_string(chance_.below(3)))));
+    case 2: return (head() + 0.5) / heads();
+    default: return 1 / sqrt(keys());
+  }
+}
+
+Expression Formulas::of_pair(int depth) {
+  switch (chance_.below(4)) {
+    case 0: return element() * other() / sqrt(2 * keys());
+    case 1: return tanh(element()) * other() * of_place();
+    case 2: return (element() - other()) / (1 + square(other()));
+    default: {
+      const Expression a = bounded({.element = true}, depth - 1);
+      return (a + element()) * relu(other());
+    }
+  }
+}
+
+Expression Formulas::pieces(int depth) {
+  Expression map;
+  const auto add = [&](const Expression& piece) { map = map.empty() ? piece : concatenate(map, piece); };
+  for (int left = chance_.between(1, 3), kinds = 4; left > 0; --left) {
+    const int kind = chance_.below(kinds);
+    if (kind == 0) add(of_place());
+    if (kind == 1) add(feature_map(depth));
+    if (kind == 2) add(chance_.once_in(2) ? feature_map(depth) * of_place() : softmax(feature_map(depth)));
+    if (kind == 3) add(of_pair(depth)), kinds = 3;  // squares of K are many already
+  }
+  if (!reads(map, Operation::element)) add(element());
+  const bool is_own = map.root().operation == Operation::concatenate || reads(map, Operation::other);
+  return is_own ? map : concatenate(map, 1);
+}
+
 Expression Formulas::erase_scale(int depth) {
   return chance_.once_in(3) ? Expression(1.0) : sigmoid(moderate({}, depth - 1));
 }

@@ -44,6 +44,7 @@ class Formulas {
   Expression key(const FormulaPlace& place, int depth);
   Expression write_scale(const FormulaPlace& place, int depth);
   Expression feature_map(int depth);
+  Expression pieces(int depth);       // a feature map with a dimension of its own
   Expression erase_scale(int depth);  // from 0 to 1
   Expression erase_key(int depth);    // no longer than the key
   Expression query(int depth);
@@ -65,6 +66,8 @@ class Formulas {
   Expression bounded(const FormulaPlace& place, int depth);   // from -1 to 1
   Expression positive(const FormulaPlace& place, int depth);  // from about 0 to a few units
   Expression of_row(const FormulaPlace& place, int depth);    // from -1 to 1
+  Expression of_place();                                      // of a token or a head: from -1 to 1
+  Expression of_pair(int depth);
 };
 
 }  // namespace rankone::test

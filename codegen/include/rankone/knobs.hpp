@@ -100,7 +100,7 @@ inline constexpr Knob prepared_knob = detail::knob<&Schedule::prepared, &Pins::p
 
 // What else decides which values serve.
 struct KnobContext {
-  int key_dim, value_dim;  // K, V
+  int key_dim, value_dim;  // K, or F where a feature map has a dimension of its own; V
   rankone::dtype dtype;    // of q, k, v and o
   bool decays_by_key;      // each key column has a decay of its own
 };
@@ -209,7 +209,12 @@ inline constexpr KnobRow recurrent_knobs[] = {
          [](const KnobContext& c, const Schedule& s) {
            return s.value_tile == 16 || (s.value_tile > 16 && s.value_tile < 2 * c.value_dim);
          }},
-    {.knob = &warps_knob, .domain = {1, 2, 4, 8}},
+    {.knob = &warps_knob,
+     .domain = {1, 2, 4, 8, 16},
+     .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
+       if (s.warps == 16 && c.key_dim <= 256) return "16 warps are for states of more than 256 keys";
+       return {};
+     }},
 };
 
 }  // namespace rankone

@@ -35,7 +35,7 @@ struct CompileOptions {
   std::vector<std::pair<std::string, rankone::dtype>> input_types{};
   Precision precision = Precision::tf32;
   rankone::dtype state_dtype = rankone::dtype::f32;  // of states that calls take and give: f32, bf16 or f16
-  bool value_major_state = false;                    // states are [N, HV, V, K] instead of [N, HV, K, V]
+  bool value_major_state = false;                    // states are [N, HV, V, F] instead of [N, HV, F, V]
   Pins pins{};         // of the schedule; the rest is left to the tuned database, or else to the default
   std::string arch{};  // "sm_80" ... "sm_120a"; empty: the device's own. "sm_90" has the portable family alone
 };

@@ -8,6 +8,7 @@
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/describe.hpp>
 #include <rankone/dsl/evaluate.hpp>
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/formula.hpp>
 #include <rankone/dsl/gradients.hpp>
 #include <rankone/dsl/leaves.hpp>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: a feature map is a formula of element() and numbers alone
+// Must not compile: a feature map reads no tensor, and nothing that is made of one but its elements
 // Given: 'x'
 #include "refused.hpp"
 

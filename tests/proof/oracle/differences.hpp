@@ -35,7 +35,7 @@ class Differences {
     }
     const Dims& dims = problem.dims;
     do_ = Array::random({dims.batch, dims.tokens, dims.value_heads, dims.value_dim}, source);
-    std::vector<std::int64_t> state = {dims.sequences, dims.value_heads, dims.key_dim, dims.value_dim};
+    std::vector<std::int64_t> state = {dims.sequences, dims.value_heads, dims.features, dims.value_dim};
     if (problem.options.value_major_state) std::swap(state[2], state[3]);
     dfinal_ = Array::random(state, source);
   }

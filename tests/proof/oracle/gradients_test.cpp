@@ -54,6 +54,19 @@ TEST(Gradients, OfEveryShapeAgreeWithDifferences) {
   }
 }
 
+// Features that are made of one element, of two and of none, of their place and of their row.
+TEST(Gradients, OfWiderFeaturesAgreeWithDifferences) {
+  const Variant gated = variant("gated").decay(per_key(log_sigmoid(input("x")))).key(key() * param("c", key_axis));
+  for (const Variant& variant :
+       {gated.feature_map(taylor), gated.feature_map(concatenate(softmax(element()), softmax(-element()))),
+        gated.feature_map(concatenate(element() * cos(position()), element() * sin(position() * scalar("pace")))),
+        gated.feature_map(tanh(element()) * square(other()) + head() / heads())}) {
+    SCOPED_TRACE(describe(variant));
+    const Problem problem = problem_of(variant);
+    Differences(problem).expect_agreement();
+  }
+}
+
 // An empty sequence hands the slope of its final state on, beside one that has tokens.
 TEST(Gradients, OfNoTokensAreThoseOfTheState) {
   std::vector<double> tokens(3, 0.5), final_slope = {1, 2, 3};

@@ -48,12 +48,14 @@ Row less_the_largest(Row row) {
   return row;
 }
 
-Array mapped(const Array& rows, Row (*function)(Row)) {
-  Array result = rows;
+// With as many columns as the function makes.
+Array mapped(const Array& rows, const std::function<Row(Row)>& function) {
+  Array result({1, T, 1, 0});
   for (std::size_t at = 0; at < rows.values.size(); at += K) {
     const auto from = rows.values.begin() + static_cast<std::ptrdiff_t>(at);
     const Row row = function(Row(from, from + K));
-    std::copy(row.begin(), row.end(), result.values.begin() + static_cast<std::ptrdiff_t>(at));
+    result.values.insert(result.values.end(), row.begin(), row.end());
+    result.shape[3] = static_cast<std::int64_t>(row.size());
   }
   return result;
 }
@@ -90,6 +92,37 @@ TEST(Rows, FeatureMapsSeeAllKeysOfARow) {
     SCOPED_TRACE(map.name);
     expect_equal(output(map.with, q, k, v, beta),
                  output(plain, mapped(q, map.function), mapped(k, map.function), v, beta));
+  }
+}
+
+Row joined(Row a, const Row& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+Row products(const Row& row) {
+  Row all;
+  for (const double x : row)
+    for (const double y : row) all.push_back(x * y + y);
+  return all;
+}
+
+TEST(Rows, FeatureMapsMayMakeMoreOfThem) {
+  std::mt19937 source{5};
+  const Array q = Array::random({1, T, 1, K}, source), k = Array::random({1, T, 1, K}, source),
+              v = Array::random({1, T, 1, V}, source), beta = Array::random({1, T, 1}, source, 0, 0.1);
+  const Variant scaled = plain.scale(0.5);  // of itself it is K's
+  struct Wider {
+    Expression map;
+    std::function<Row(Row)> function;
+  };
+  for (const Wider& each : {Wider{element() * other() + other(), products},
+                            Wider{concatenate(softmax(element()), 2, l2_normalize(element())),
+                                  [](const Row& row) { return joined(joined(soft(row), {2}), l2(row)); }},
+                            Wider{concatenate(keys(), element() * other() + other(), element()),
+                                  [](const Row& row) { return joined(joined({K}, products(row)), row); }}}) {
+    SCOPED_TRACE(to_string(each.map));
+    expect_equal(output(scaled.feature_map(each.map), q, k, v, beta),
+                 output(scaled, mapped(q, each.function), mapped(k, each.function), v, beta));
   }
 }
 

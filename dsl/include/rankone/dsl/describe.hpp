@@ -77,6 +77,7 @@ class Recurrence {
   Infix mapped(std::string_view name) {
     const Expression map = taken(Formula::feature_map);
     const auto leaf = [&](const Leaf& leaf) {
+      if (leaf.operation == Operation::other) return plain(join(name, "'"));
       return leaf.operation == Operation::element ? plain(name) : words_.style.leaf(leaf);
     };
     return map.empty() ? plain(name) : written(map, map.size - 1, leaf);

@@ -31,10 +31,11 @@ constexpr double evaluate(Operation operation, double a, double b = 0) {
     case Operation::step: return math::step(a);
     case Operation::key_sum:
     case Operation::key_max: return a;  // of a row of one
-    case Operation::add: return a + b;
     case Operation::subtract: return a - b;
     case Operation::multiply: return a * b;
     case Operation::divide: return math::divide(a, b);
+    case Operation::concatenate:  // as one number: finite where both are
+    case Operation::add: return a + b;
     case Operation::minimum: return math::minimum(a, b);
     case Operation::maximum: return math::maximum(a, b);
     default:
@@ -52,6 +53,7 @@ struct Binding {
 struct TokenPlace {
   double head = 0, heads = 1;  // the value head, HV
   double position = 0;         // of the token in its sequence
+  double keys = 1;             // K
 
   // None for any other leaf.
   constexpr std::optional<double> value_of(Operation leaf) const {
@@ -59,6 +61,7 @@ struct TokenPlace {
       case Operation::head: return head;
       case Operation::heads: return heads;
       case Operation::position: return position;
+      case Operation::keys: return keys;
       default: return std::nullopt;
     }
   }
@@ -67,13 +70,14 @@ struct TokenPlace {
 // What the leaves of an expression stand for.
 struct Environment {
   std::initializer_list<Binding> named{};  // inputs, parameters and scalars
-  double element = 0, query = 0, key = 0, value = 0, decay = 0, read = 0;
-  double head = 0, heads = 1, position = 0;
+  double element = 0, other = 0, query = 0, key = 0, value = 0, decay = 0, read = 0;
+  double head = 0, heads = 1, position = 0, keys = 1;
 
   constexpr double operator()(const Leaf& leaf) const {
-    if (const auto value = TokenPlace{head, heads, position}.value_of(leaf.operation)) return *value;
+    if (const auto value = TokenPlace{head, heads, position, keys}.value_of(leaf.operation)) return *value;
     switch (leaf.operation) {
       case Operation::element: return element;
+      case Operation::other: return other;
       case Operation::query: return query;
       case Operation::key: return key;
       case Operation::value: return value;

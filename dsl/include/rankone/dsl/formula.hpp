@@ -28,6 +28,8 @@ constexpr Expression input(Name name, Axes axes = {}) { return Leaf{Operation::i
 constexpr Expression param(Name name, Axes axes = {}) { return Leaf{Operation::parameter, name, axes}; }
 constexpr Expression scalar(Name name) { return Leaf{Operation::scalar, name}; }
 constexpr Expression element() { return Leaf{Operation::element}; }
+constexpr Expression other() { return Leaf{Operation::other}; }
+constexpr Expression keys() { return Leaf{Operation::keys}; }
 constexpr Expression query() { return Leaf{Operation::query}; }
 constexpr Expression key() { return Leaf{Operation::key}; }
 constexpr Expression value() { return Leaf{Operation::value}; }
@@ -76,6 +78,19 @@ constexpr Expression rms_normalize(const Expression& x) { return rms_normalize(x
 constexpr Expression softmax(const Expression& x) {
   const Expression power = exp(x - key_max(x));
   return power / key_sum(power);
+}
+
+// Of a feature map: several side by side.
+constexpr Expression concatenate(const Expression& a, const Expression& b) {
+  return apply(Operation::concatenate, a, b);
+}
+template <class... More>
+constexpr Expression concatenate(const Expression& a, const Expression& b, const Expression& c, const More&... more) {
+  return concatenate(concatenate(a, b), c, more...);
+}
+// To second order what exp(q.k K^-0.5) is: a feature map under which the product of a query and a key is 1 + s + s^2/2.
+constexpr Expression taylor(const Expression& element) {
+  return concatenate(1, element / sqrt(sqrt(keys())), element * other() / sqrt(2 * keys()));
 }
 
 }  // namespace rankone

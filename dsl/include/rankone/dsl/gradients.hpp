@@ -52,6 +52,7 @@ class Sweep {
     Simplifier& r = result_;
     switch (node.operation) {
       case Operation::negate: return pass(x, r.negate(slope));
+      case Operation::concatenate:
       case Operation::add: return pass(x, slope), pass(y, slope);
       case Operation::subtract: return pass(x, slope), pass(y, r.negate(slope));
       case Operation::multiply: return pass(x, r.multiply(slope, y)), pass(y, r.multiply(slope, x));

@@ -128,9 +128,14 @@ class InfixWriter {
         break;
       default: break;
     }
-    std::string operands = left.text;
-    if (operand_count(n.operation) == 2) operands += ", " + operand(n.right).text;
-    return {style_.function(n.operation) + style_.parentheses.around(operands)};
+    return {style_.function(n.operation) + style_.parentheses.around(operands_of(n))};
+  }
+  // Those of a concatenation that another one begins with stand before its own.
+  std::string operands_of(const Node& n) const {
+    const bool begins =
+        n.operation == Operation::concatenate && nodes_[n.left].operation == n.operation && !is_bound(n.left);
+    const std::string first = begins ? operands_of(nodes_[n.left]) : operand(n.left).text;
+    return operand_count(n.operation) == 2 ? first + ", " + operand(n.right).text : first;
   }
 
   Infix leaf(const Leaf& leaf) const {

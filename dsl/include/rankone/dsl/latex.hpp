@@ -61,6 +61,8 @@ inline Infix leaf(const Leaf& leaf) {
     case Operation::heads: return {"H"};
     case Operation::position: return {"\\mathrm{position}_{t}"};
     case Operation::element: return {"\\mathrm{element}"};
+    case Operation::other: return {"\\mathrm{other}"};
+    case Operation::keys: return {"K"};
     default: return {name(leaf.view())};
   }
 }

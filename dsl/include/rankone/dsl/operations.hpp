@@ -15,6 +15,8 @@ enum class Operation : unsigned char {
   parameter,  // a learned parameter, by name
   scalar,     // a named run-time scalar
   element,    // the argument of a feature map
+  other,      // of a pair of elements the second one, where element() is the first
+  keys,       // K, the number of elements
   query,      // of q, k and v, behind the feature map: in formulas of a row of the state or of a value column
   key,        //
   value,      //
@@ -45,6 +47,7 @@ enum class Operation : unsigned char {
   subtract,
   multiply,
   divide,
+  concatenate,  // of a feature map: the second behind the first
   minimum,
   maximum
 };
@@ -65,6 +68,8 @@ inline constexpr std::array operation_traits{
     OperationTraits{Operation::parameter, "param", 0},
     OperationTraits{Operation::scalar, "scalar", 0},
     OperationTraits{.operation = Operation::element, .name = "element", .operands = 0, .of_gates = false},
+    OperationTraits{.operation = Operation::other, .name = "other", .operands = 0, .of_gates = false},
+    OperationTraits{Operation::keys, "keys", 0, 1, 256, false},
     OperationTraits{.operation = Operation::query, .name = "query", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{.operation = Operation::key, .name = "key", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{.operation = Operation::value, .name = "value", .operands = 0, .of_gates = false, .varies = true},
@@ -93,6 +98,7 @@ inline constexpr std::array operation_traits{
     OperationTraits{Operation::subtract, "-", 2},
     OperationTraits{Operation::multiply, "*", 2},
     OperationTraits{Operation::divide, "/", 2},
+    OperationTraits{Operation::concatenate, "concatenate", 2},
     OperationTraits{Operation::minimum, "min", 2},
     OperationTraits{Operation::maximum, "max", 2},
 };

@@ -7,6 +7,8 @@
 namespace rankone {
 
 enum class Part : unsigned char {
+  features,
+  feature_leaves,
   key_reduction,
   erasure,
   element_decay,

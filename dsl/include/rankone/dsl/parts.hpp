@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <rankone/dsl/decay_sides.hpp>
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/part_set.hpp>
 #include <rankone/dsl/variant.hpp>
 
@@ -17,7 +18,20 @@ struct PartRow {
   std::string_view text;
   bool (*is_in)(const Variant&);
 };
+// Whether its feature map tells tokens or heads apart.
+constexpr bool maps_by_place(const Variant& variant) {
+  const Expression map = variant.formula(Formula::feature_map);
+  for (const Operation leaf : {Operation::scalar, Operation::head, Operation::heads, Operation::position})
+    if (reads(map, leaf)) return true;
+  return false;
+}
+// Whether that, or a row that it reduces, has to be known beside an element.
+constexpr bool map_reads_place(const Variant& variant) {
+  return maps_by_place(variant) || reduces_keys(variant.formula(Formula::feature_map));
+}
 inline constexpr std::array variant_parts{
+    PartRow{Part::features, "a feature dimension of its own", [](const Variant& v) { return has_features(v); }},
+    PartRow{Part::feature_leaves, "a feature map that reads more than its element", maps_by_place},
     PartRow{Part::key_reduction, "a sum or maximum over keys", [](const Variant& v) { return reduces_keys(v); }},
     PartRow{Part::erasure, "what is erased of the state", [](const Variant& v) { return v.has(Formula::erase); }},
     PartRow{Part::element_decay, "decays of single elements",

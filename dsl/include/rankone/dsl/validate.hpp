@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <rankone/dsl/evaluate.hpp>
+#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/dsl/parts.hpp>
 #include <rankone/dsl/variant.hpp>
@@ -121,10 +122,14 @@ constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
                            "parameters, scalars, head(), numbers", name);
   if (slot.leaves.has(operation)) return {};
   if (slot.leaves.has(Operation::element))
-    return RANKONE_REFUSED("a feature map is a formula of element() and numbers alone", "element() and numbers", name);
+    return RANKONE_REFUSED("a feature map reads no tensor, and nothing that is made of one but its elements",
+                           "element(), other(), keys(), position(), head(), heads(), scalars, numbers", name);
   if (operation == Operation::element)
     return RANKONE_REFUSED("element() stands in feature maps alone", "inputs, parameters, scalars, head(), position()",
                            "element()");
+  if (operation == Operation::other || operation == Operation::keys)
+    return RANKONE_REFUSED("other() and keys() stand in feature maps alone",
+                           "inputs, parameters, scalars, head(), position()", name);
   if (operation == Operation::query)
     return RANKONE_REFUSED("query() stands in query expressions alone",
                            "inputs, parameters, scalars, head(), position()", "query()");
@@ -174,6 +179,35 @@ constexpr Verdict check_range(const Expression& formula, const Slot& slot) {
   return {};
 }
 
+constexpr int count(const Expression& formula, Operation operation) {
+  return static_cast<int>(
+      std::count_if(formula.begin(), formula.end(), [&](const Node& node) { return node.operation == operation; }));
+}
+// A feature map's pieces, and that nothing else has any.
+constexpr Verdict check_pieces(const Expression& formula, const Slot& slot) {
+  const int pieces = count_pieces(formula);
+  if (slot.formula != Formula::feature_map || count(formula, Operation::concatenate) != pieces - 1) {
+    if (count(formula, Operation::concatenate) == 0) return {};
+    return RANKONE_REFUSED("a concatenation stands at the root of a feature map, and in no other formula",
+                           "concatenate(piece, piece, ...)", slot.caption);
+  }
+  if (pieces > max_pieces) return RANKONE_REFUSED("a feature map is at most 4 pieces side by side", "1 to 4", pieces);
+  if (!reads(formula, Operation::element))
+    return RANKONE_REFUSED("a feature map reads element()", "such as relu(element())",
+                           Described{"a formula without it"});
+  for (int i = 0; i < pieces; ++i) {
+    const Piece piece = piece_of(formula, i);
+    if (piece.width == Width::pairs && !reads(piece.formula, Operation::element))
+      return RANKONE_REFUSED("a piece of pairs reads both of them: element() beside other()", "element() * other()",
+                             Described{"other() alone"});
+    if (piece.width != Width::elements && reduces_keys(piece.formula))
+      return RANKONE_REFUSED("a sum or maximum over keys stands in pieces of single elements",
+                             "element() without other()",
+                             Described{piece.width == Width::pairs ? "a piece of pairs" : "a piece without element()"});
+  }
+  return {};
+}
+
 constexpr Verdict check_domain(const Variant& variant) {
   const bool has_formula = variant.has(Formula::decay);
   const Axes domain = Axes::of_bits(variant.domains[static_cast<std::size_t>(Formula::decay)]);
@@ -200,15 +234,13 @@ constexpr Verdict check_formulas(const Variant& variant) {
     for (const Node& node : formula)
       if (!first && operand_count(node.operation) == 0) first = check_leaf(formula.leaf(node), slot);
     if (!first) first = check_reductions(formula, slot);
+    if (!first) first = check_pieces(formula, slot);
     if (!first) first = check_range(formula, slot);
   });
   if (first) return first;
   if (variant.decay_axes() != slot_domains::key && reads_decay(variant))
     return RANKONE_REFUSED("decay() in an expression of keys and queries needs a per-key decay",
                            "key(), or a decay of kind per_key", "decay()");
-  if (variant.has(Formula::feature_map) && !reads(variant.formula(Formula::feature_map), Operation::element))
-    return RANKONE_REFUSED("a feature map reads element()", "such as relu(element())",
-                           Described{"a formula without it"});
   return {};
 }
 
