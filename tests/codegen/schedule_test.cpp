@@ -119,7 +119,7 @@ TEST(Pins, OfChunksAreRefusedByWhatServesWithoutThem) {
   EXPECT_TRUE(refused({.chunk = 32}).starts_with("pins.chunk: ")) << refused({.chunk = 32});
   EXPECT_TRUE(holds(refused({.chunk = 32}), "no form in chunks for what is erased")) << refused({.chunk = 32});
   EXPECT_TRUE(accepts(refused({.chunk = 32}), "accepted: no 'chunk'")) << refused({.chunk = 32});
-  EXPECT_TRUE(accepts(refused({.warps = 16}), "accepted: warps of 1, 2, 4, 8")) << refused({.warps = 16});
+  EXPECT_TRUE(accepts(refused({.warps = 32}), "accepted: warps of 1, 2, 4, 8, 16")) << refused({.warps = 32});
   EXPECT_TRUE(accepts(refused({.family = Family::portable, .chunk = 32, .warps = 3}),
                       "accepted: family=recurrent with no chunk and warps of 1, 2, 4, 8, 16"))
       << refused({.family = Family::portable, .chunk = 32, .warps = 3});

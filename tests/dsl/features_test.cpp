@@ -54,6 +54,7 @@ static_assert([] {
 
 TEST(Features, AreWrittenSideBySide) {
   EXPECT_EQ(to_string(three), "concatenate(1, element, element * other)");
+  EXPECT_EQ(to_string(element() / sqrt(keys())), "element / sqrt(K)");
   EXPECT_EQ(describe(squares), "S_t = S_{t-1} + (k_t * k_t')^T v_t; o_t = K^-0.5 (q_t * q_t') S_t");
   EXPECT_EQ(describe(plain.feature_map(concatenate(element(), 1))),
             "S_t = S_{t-1} + concatenate(k_t, 1)^T v_t; o_t = K^-0.5 concatenate(q_t, 1) S_t");

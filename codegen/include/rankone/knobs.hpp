@@ -210,11 +210,8 @@ inline constexpr KnobRow recurrent_knobs[] = {
            return s.value_tile == 16 || (s.value_tile > 16 && s.value_tile < 2 * c.value_dim);
          }},
     {.knob = &warps_knob,
-     .domain = {1, 2, 4, 8, 16},
-     .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
-       if (s.warps == 16 && c.key_dim <= 256) return "16 warps are for states of more than 256 keys";
-       return {};
-     }},
+     .domain = {1, 2, 4, 8, 16},  // 16: a thread for each of up to 512 features whose rows are reduced
+     .worth_trying = [](const KnobContext& c, const Schedule& s) { return s.warps < 16 || c.key_dim > 256; }},
 };
 
 }  // namespace rankone

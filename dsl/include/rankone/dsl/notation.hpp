@@ -22,6 +22,7 @@ namespace description {
 // Inputs, parameters and scalars by their bare names.
 inline Infix bare_leaf(const Leaf& leaf) {
   if (leaf.operation == Operation::constant) return {to_string(leaf.value)};
+  if (leaf.operation == Operation::keys) return {"K"};
   return {std::string(is_named(leaf.operation) ? leaf.view() : name_of(leaf.operation))};
 }
 inline InfixStyle style(std::function<Infix(const Leaf&)> leaf = bare_leaf) {
