@@ -67,6 +67,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("feature_map_reads_place", map_reads_place(source.variant));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
+  given.emplace_back("permuted", source.variant.permuted_);
   if (source.pass == Pass::backward) given.emplace_back("differentiates_decay", differentiates_decay(source.variant));
   lines.flags(given);
   write_pieces(source, lines);

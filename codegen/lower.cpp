@@ -45,6 +45,8 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
 }
 
 std::string why_not_admitted(const Variant& variant, Pass pass) {
+  if (pass == Pass::decode && variant.permuted_)
+    return "decoding takes tokens as they come, and this variant walks them in an order that is given for all of them";
   if (pass == Pass::decode)
     return variant.reversed_ ? "decoding goes on behind the last token, and this variant's walk begins there" : "";
   const bool is_of_states = pass == Pass::states || pass == Pass::combine;

@@ -36,6 +36,7 @@ struct Row {
   Port port;
   unsigned passes = over_spans;
   bool exists = true;
+  bool keeps_slot = true;  // where it does not exist
 };
 
 // What formulas of keys run over: q and k stand before the feature map, and have K elements whatever it makes of them.
@@ -146,6 +147,15 @@ Port start_positions(Pass pass) {
   return port;
 }
 
+Port token_order() {
+  Port port = list_port("order", PortRole::index, Axis::tokens, TypeRule::fixed,
+                        "the token of a row that is walked first, second, and so on, one order for all rows", {});
+  port.type = dtype::i32;
+  port.optional = false;
+  port.names_tokens = true;
+  return port;
+}
+
 // Before the loss has gone back through the call.
 Port final_state_slope(const Variant& variant, const CompileOptions& options) {
   Port port = gradient_of(final_state(variant, options, false));
@@ -216,6 +226,7 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
       {slot_list("state_write", "the slot where it goes, which no other row reads or writes; -1: the row does nothing"),
        decode},
       {start_positions(pass), with_formulas, reads_position(variant)},
+      {token_order(), over_tokens, variant.permuted_, false},
       {start, over_spans | of_slopes},
       {state_pool(variant, options), decode},
       {token_port("o", output, rows, Axis::value_heads, Axis::value, type), with_output},
@@ -251,7 +262,8 @@ Port port_of(const Variant& variant, const Leaf& leaf, PortRole role, AxisList a
 // Of all passes of its group: a pass that lacks a port leaves its slot empty.
 std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, Pass pass) {
   std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
-  std::erase_if(rows, [&](const Row& row) { return (row.passes & group_of(pass)) == 0; });
+  std::erase_if(rows,
+                [&](const Row& row) { return (row.passes & group_of(pass)) == 0 || !(row.exists || row.keeps_slot); });
   for (const Leaf& leaf : inputs_of(variant))
     leaves.push_back({port_of(variant, leaf, PortRole::gate, {row_axis(pass), Axis::tokens}, options.dtype, options),
                       with_formulas});

@@ -145,15 +145,21 @@ void fill_integers(HostTensor& tensor, const Port& port, const RandomInputs& inp
   }
 }
 
+// The numbers below `count`, shuffled.
+std::vector<std::int64_t> shuffled(std::int64_t count, std::uint64_t seed, std::uint64_t stream) {
+  std::vector<std::int64_t> numbers(static_cast<std::size_t>(count));
+  std::iota(numbers.begin(), numbers.end(), 0);
+  for (std::size_t i = numbers.size(); i > 1; --i) {
+    const double part = draw(Distribution::uniform, seed, stream, i);
+    std::swap(numbers[i - 1], numbers[static_cast<std::size_t>(part * static_cast<double>(i))]);
+  }
+  return numbers;
+}
+
 // Each row has two slots of its own, of which it uses one or both.
 void draw_slots(Problem& problem, const RandomInputs& inputs) {
   const std::int64_t rows = problem.dims.sequences;
-  std::vector<std::int64_t> slots(static_cast<std::size_t>(problem.dims.slots));
-  std::iota(slots.begin(), slots.end(), 0);
-  for (std::size_t i = slots.size(); i > 1; --i) {
-    const double part = draw(Distribution::uniform, inputs.seed, 98, i);
-    std::swap(slots[i - 1], slots[static_cast<std::size_t>(part * static_cast<double>(i))]);
-  }
+  const std::vector<std::int64_t> slots = shuffled(problem.dims.slots, inputs.seed, 98);
   const auto shift = static_cast<std::int64_t>(inputs.seed % static_cast<std::uint64_t>(rows));
   HostTensor &read = *problem.find("state_read"), &write = *problem.find("state_write");
   for (std::int64_t n = 0; n < rows; ++n) {
@@ -164,6 +170,12 @@ void draw_slots(Problem& problem, const RandomInputs& inputs) {
     store(read.bytes.data(), read.type, n, reads_nothing ? -1 : static_cast<double>(from));
     store(write.bytes.data(), write.type, n, writes_nothing ? -1 : static_cast<double>(to));
   }
+}
+
+void fill_order(HostTensor& tensor, std::uint64_t seed, std::uint64_t stream) {
+  const std::vector<std::int64_t> order = shuffled(tensor.shape[0], seed, stream);
+  for (std::size_t i = 0; i < order.size(); ++i)
+    store(tensor.bytes.data(), tensor.type, static_cast<std::int64_t>(i), static_cast<double>(order[i]));
 }
 
 // Of a pool of states, in elements.
@@ -224,7 +236,9 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
     const double scale =
         (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * key_scale(variant, port, dims.key_dim);
-    if (integers)
+    if (port.names_tokens)
+      fill_order(tensor, inputs.seed, stream);
+    else if (integers)
       fill_integers(tensor, port, inputs, stream, dims.tokens);
     else if (mapped)
       fill(tensor, [&](std::uint64_t i) { return scale * draws.draw_element(inputs.seed, stream, i); });

@@ -142,10 +142,15 @@ void CallChecker::check_lists(const GivenArguments& given, const Sizes& sizes) c
     rows = {*tensor("state_read"), *tensor("state_write")};
     check_row_slots(rows, sizes[Axis::slots], where_);
   }
-  for (const Bound& bound : ports_)
-    if (bound.port.positions)
-      if (const Tensor* const starts = tensor(bound.port.name); starts != nullptr && is_given(*starts))
-        check_start_positions(*starts, decodes ? &rows : nullptr, where_);
+  for (const auto& [port, place] : ports_) {
+    const Tensor* const list =
+        port.positions || port.names_tokens ? given.find(place, given.inputs, port.name) : nullptr;
+    if (list == nullptr || !is_given(*list)) continue;
+    if (port.positions)
+      check_start_positions(*list, decodes ? &rows : nullptr, where_);
+    else
+      check_order(*list, where_);
+  }
 }
 
 void CallChecker::set_shape(const Sizes& sizes, Call& call) const {

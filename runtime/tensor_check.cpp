@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <vector>
 
 #include <rankone/error.hpp>
 
@@ -205,6 +206,22 @@ void check_row_slots(const RowSlots& rows, std::int64_t slots, std::string_view 
       refuse("a row writes the slot that another reads",
              text("state_write", writer->second) + text("state_read", n) + std::to_string(slot),
              "slots to write that no other row reads", "state_write");
+  }
+}
+
+void check_order(const Tensor& order, std::string_view where) {
+  const std::int64_t tokens = order.shape[0];
+  std::vector<bool> seen(static_cast<std::size_t>(tokens));
+  const auto refuse = [&](const char* message, std::int64_t i) {
+    throw Error(ErrorCode::invalid_argument, message,
+                "order[" + std::to_string(i) + "] = " + std::to_string(integer_at(order, i)),
+                "each token from 0 to T - 1 = " + std::to_string(tokens - 1) + " once", place_of(where, "order"));
+  };
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    const std::int64_t token = integer_at(order, i);
+    if (token < 0 || token >= tokens) refuse("an order names a token that there is not", i);
+    if (seen[static_cast<std::size_t>(token)]) refuse("an order names a token twice", i);
+    seen[static_cast<std::size_t>(token)] = true;
   }
 }
 

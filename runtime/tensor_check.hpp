@@ -77,6 +77,8 @@ struct RowSlots {
 };
 // Each number is -1 or one of `slots`, and no row's slot is written by another row. Throws Error(invalid_argument).
 void check_row_slots(const RowSlots& rows, std::int64_t slots, std::string_view where);
+// Each of the numbers below T once: how a walk's tokens are ordered. Throws Error(invalid_argument).
+void check_order(const Tensor& order, std::string_view where);
 // The same for start_positions: from 0 to 2^62, so that positions stay within 64 bits. `rows`: those that are idle may have
 // any; null: there are none.
 void check_start_positions(const Tensor& starts, const RowSlots* rows, std::string_view where);

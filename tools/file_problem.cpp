@@ -212,9 +212,14 @@ class Reader {
       rows = slots_of(problem_);
       check_row_slots(rows, problem_.dims.slots, file_.where());
     }
-    for (const Port& port : ports_)
-      if (const HostTensor* const starts = port.positions ? problem_.find(port.name) : nullptr)
-        check_start_positions(starts->view(), decodes ? &rows : nullptr, file_.where());
+    for (const Port& port : ports_) {
+      const HostTensor* const list = port.positions || port.names_tokens ? problem_.find(port.name) : nullptr;
+      if (list == nullptr) continue;
+      if (port.positions)
+        check_start_positions(list->view(), decodes ? &rows : nullptr, file_.where());
+      else
+        check_order(list->view(), file_.where());
+    }
   }
 
   void read_numbers() {

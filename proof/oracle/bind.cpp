@@ -65,6 +65,14 @@ class Binder {
     }
     return spans;
   }
+  std::vector<std::int64_t> order() const {
+    const Port* const port = find_port(ports_, "order");
+    if (port == nullptr) return {};
+    const Tensor tensor = given(*port);
+    std::vector<std::int64_t> order;
+    for (std::int64_t i = 0; i < tensor.shape[0]; ++i) order.push_back(integer_at(tensor, i));
+    return order;
+  }
 
  private:
   // Features follow from elements.
@@ -88,7 +96,7 @@ class Binder {
   void learn(const Port& port, const Tensor& tensor) {
     require_readable(port.name, tensor);
     const bool integers = tensor.type == dtype::i32 || tensor.type == dtype::i64;
-    if (const bool counts = port.type == dtype::i64; counts != integers)
+    if (const bool counts = port.type == dtype::i64 || port.type == dtype::i32; counts != integers)
       refuse(port.name, "a tensor has an element type that is not one of its port",
              name_of(tensor.type) + (counts ? shape_text(tensor) : ""),
              counts ? "i32 or i64" : "bf16, f16, f32 or f64");
@@ -106,6 +114,7 @@ class Binder {
       check_cu_seqlens(tensor, sizes_[Axis::tokens], where_);
     }
     if (port.positions) check_start_positions(tensor, nullptr, where_);
+    if (port.names_tokens) check_order(tensor, where_);
     const std::int64_t heads = sizes_[Axis::heads], value_heads = sizes_[Axis::value_heads];
     if (sizes_.knows(Axis::heads) && sizes_.knows(Axis::value_heads) && (heads < 1 || value_heads % heads != 0))
       refuse(port.name, "the value heads are not a multiple of the heads of q and k",
@@ -146,7 +155,8 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const GivenArg
           .key_dim = binder[Axis::key],
           .features = binder[Axis::feature],
           .value_dim = binder[Axis::value],
-          .sequences = binder.spans()};
+          .sequences = binder.spans(),
+          .order = binder.order()};
 }
 
 }  // namespace

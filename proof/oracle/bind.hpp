@@ -24,6 +24,7 @@ struct Sizes {
   std::int64_t batch = 0, tokens = 0, heads = 0, value_heads = 0;
   std::int64_t key_dim = 0, features = 0, value_dim = 0;  // K, F, V
   std::vector<Span> sequences;
+  std::vector<std::int64_t> order{};  // of a permuted variant: the token that stands at each place of a row
 };
 
 Sizes bind(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments);

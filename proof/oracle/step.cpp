@@ -138,10 +138,10 @@ void load_state(const Tensor& tensor, bool value_major, const Sizes& sizes, std:
 }
 
 Place place_of_token(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i) {
-  const std::int64_t token = variant.reversed_ ? span.end - 1 - i : span.begin + i;
+  const std::int64_t place = variant.reversed_ ? span.end - 1 - i : span.begin + i;
   return {.batch = span.batch,
-          .token = token,
-          .position = span.position + token - span.begin,
+          .token = sizes.order.empty() ? place : sizes.order[static_cast<std::size_t>(place)],
+          .position = span.position + place - span.begin,
           .head = head,
           .key_head = head / (sizes.value_heads / sizes.heads),
           .heads = sizes.value_heads,

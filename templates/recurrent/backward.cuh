@@ -105,7 +105,8 @@ template <class T, class Gate> struct BackwardBlock {
   }
   RK_DEVICE void turn() { half = half == 0 ? token_layout.half_bytes : 0; }
   RK_DEVICE long long position_of(long long index) const { return token_of<T>(work.position, work.length, index); }
-  RK_DEVICE long long row_of(long long index) const { return token_of<T>(work.start, work.length, index); }
+  RK_DEVICE long long place_of(long long index) const { return token_of<T>(work.start, work.length, index); }
+  RK_DEVICE long long row_of(long long index) const { return token_at<T>(arguments, place_of(index)); }
 
   RK_DEVICE void fetch(long long index) {
     tokens.fetch(index);
@@ -349,7 +350,7 @@ template <class T, class Gate> struct BackwardBlock {
     }
   }
   RK_DEVICE void store_slope(long long index, SlopePart part, int element, float slope, int gradient) const {
-    if (is_wanted<T>(arguments, gradient)) global_store<float>(places.of_token(row_of(index), part) + element, slope);
+    if (is_wanted<T>(arguments, gradient)) global_store<float>(places.of_token(place_of(index), part) + element, slope);
   }
 
   // Likewise of its rows. Where formulas reduce them, threads without a key come along, and store nothing.

@@ -3,6 +3,7 @@
 // become gradients of the caller's types.
 #pragma once
 
+#include "recurrent/order.cuh"
 #include "recurrent/slopes.cuh"
 
 namespace rankone {
@@ -18,14 +19,14 @@ template <class Policy> RK_DEVICE HeadGroup head_group(const Arguments& argument
   return {heads, arguments.value_heads / heads};
 }
 
-// One token of a tensor: over value tiles, and over the value heads that share its head.
+// One token of a tensor, that at a place of its row: over value tiles, and over the value heads that share its head.
 template <class T, class Type>
 RK_DEVICE void reduce_token(const Arguments& arguments, long long row, SlopePart part, unsigned axes, int gradient) {
   const TensorArgument& to = port<T>(arguments, gradient);
   if (to.data == nullptr) return;
   const HeadGroup group = head_group<T>(arguments, axes);
   const int tiles = part.tile_stride != 0 ? T::value_tiles : 1;
-  const long long batch = row / arguments.tokens, token = row % arguments.tokens;
+  const long long batch = row / arguments.tokens, token = token_at<T>(arguments, row % arguments.tokens);
   const Global<Type> first = global<Type>(to.data) + (batch * to.batch_stride + token * to.token_stride);
   const Global<const float> slopes = global<const float>(arguments.token_slopes) + part.place;
   const long long elements = static_cast<long long>(group.heads) * part.width;
@@ -50,7 +51,7 @@ template <class T, int input = 0> RK_DEVICE void reduce_inputs(const Arguments& 
     reduce_inputs<T, input + 1>(arguments, row);
   }
 }
-// Rows before the first packed sequence and behind the last one are nobody's: no block has written their slopes.
+// Places before the first packed sequence and behind the last one are nobody's: no block has written their slopes.
 template <class T> RK_DEVICE bool is_in_a_sequence(const Arguments& arguments, long long row) {
   if (!is_packed<T>(arguments)) return true;
   return row >= sequence_offset<T>(arguments, 0) && row < sequence_offset<T>(arguments, arguments.sequences);

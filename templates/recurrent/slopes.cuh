@@ -46,9 +46,9 @@ template <class T> struct SlopePlaces {
   const Arguments& arguments;
   const Work& work;
 
-  // Of the token that stands at `token` in its row.
-  RK_DEVICE Global<float> of_token(long long token, SlopePart part) const {
-    const long long row = (work.batch * arguments.tokens + token) * arguments.value_heads + work.head;
+  // Of the token at a place of its row.
+  RK_DEVICE Global<float> of_token(long long place, SlopePart part) const {
+    const long long row = (work.batch * arguments.tokens + place) * arguments.value_heads + work.head;
     return global<float>(arguments.token_slopes) +
            (row * T::slopes.token_floats + part.place + work.value_tile * part.tile_stride);
   }

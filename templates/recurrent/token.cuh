@@ -8,6 +8,7 @@
 #include "kernels/parameter.cuh"
 #include "kernels/sequence.cuh"
 #include "recurrent/key_reduction.cuh"
+#include "recurrent/order.cuh"
 #include "recurrent/policy.cuh"
 
 namespace rankone {
@@ -123,7 +124,7 @@ template <class T, class Gate> struct Tokens {
 
   // Starts to load the `index`-th token.
   RK_DEVICE void fetch(long long index) {
-    const long long token = token_of<T>(work.start, work.length, index);
+    const long long token = token_at<T>(arguments, token_of<T>(work.start, work.length, index));
 #pragma unroll
     for (int i = 0; i < keys; ++i) {
       const int key = thread_index() + i * T::threads;

@@ -16,9 +16,9 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
                             long long index, int half) {
   using Storage = typename T::Storage;
   const TensorArgument& o = port<T>(arguments, T::Ports::o);
-  const Global<Storage> row = global<Storage>(o.data) + (work.batch * o.batch_stride +
-                                                         token_of<T>(work.start, work.length, index) * o.token_stride +
-                                                         work.head * o.head_stride);
+  const long long token = token_at<T>(arguments, token_of<T>(work.start, work.length, index));
+  const Global<Storage> row =
+      global<Storage>(o.data) + (work.batch * o.batch_stride + token * o.token_stride + work.head * o.head_stride);
 #pragma unroll
   for (int i = 0; i < Tokens<T, Gate>::columns; ++i) {
     const int column = thread_index() + i * T::threads;

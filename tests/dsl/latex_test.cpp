@@ -153,6 +153,7 @@ class Reader {
   std::string of_words(const std::string& line) {
     static const std::set<std::string> commands{"frac", "sqrt", "cdot", "exp",     "log", "sigma", "tanh", "sin",
                                                 "cos",  "min",  "max",  "partial", "sum", "top",   "odot", "alpha"};
+    static const std::set<std::string> words{"position", "token", "order"};
     static const std::set<std::string> functions{"softplus", "silu", "relu", "step", "Diag"};
     std::vector<std::string> open;
     const std::regex word(
@@ -170,7 +171,7 @@ class Reader {
         used_.insert(match[6]);
       } else if (kind == "mathrm") {
         const bool of_slot = std::ranges::any_of(formula_slots, [&](const Slot& slot) { return slot.name == inner; });
-        if (!names_.contains(inner) && !of_slot && inner != "position") return inner + " is no name";
+        if (!names_.contains(inner) && !of_slot && !words.contains(inner)) return inner + " is no name";
       } else if (kind == "operatorname") {
         if (!functions.contains(inner)) return inner + " is no function";
       } else if (!command.empty()) {

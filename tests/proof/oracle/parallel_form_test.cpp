@@ -3,11 +3,16 @@
 //
 //   o_t = scale sum_{s <= t} (phi(q_t) * exp(g_{s+1} + ... + g_t)) . key_s  w_s v_s
 //
+// Of a permuted variant s and t count places of the order.
+//
 // Each variant's g, key and w are written out here in plain arithmetic, apart from its declaration.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <numeric>
+#include <vector>
 
 #include <rankone/dsl.hpp>
 
@@ -44,11 +49,22 @@ class ParallelForm : public testing::Test {
   Array a_log = Array::random({HV}, source), dt_bias = Array::random({HV}, source);
   Array lower_bound = Array::random({HV, K}, source, 0, 1);
 
+  std::vector<std::int32_t> order = shuffled();  // of permuted variants
+
+  std::vector<std::int32_t> shuffled() {
+    std::vector<std::int32_t> tokens(T);
+    std::iota(tokens.begin(), tokens.end(), 0);
+    std::shuffle(tokens.begin(), tokens.end(), source);
+    return tokens;
+  }
   double head_value(Position p) { return per_head[(p.b * T + p.t) * HV + p.j]; }
   double key_value(Position p) { return per_key.at(p.b, p.t, p.j, p.i); }
 
   Array expected(const Definition& of) {
     Array o({B, T, HV, V});
+    const auto at = [&](std::int64_t place) {
+      return of.variant.permuted_ ? order[static_cast<std::size_t>(place)] : place;
+    };
     for (std::int64_t b = 0; b < B; ++b)
       for (std::int64_t t = 0; t < T; ++t)
         for (std::int64_t j = 0; j < HV; ++j)
@@ -57,12 +73,12 @@ class ParallelForm : public testing::Test {
             for (std::int64_t s = 0; s <= t; ++s)
               for (std::int64_t i = 0; i < K; ++i) {
                 double log_decay = 0;
-                for (std::int64_t u = s + 1; u <= t; ++u) log_decay += of.log_decay({b, u, j, i});
-                const double key = of.key ? of.key({b, s, j, i}) : k.at(b, s, j / (HV / H), i);
-                sum += q.at(b, t, j / (HV / H), i) * std::exp(log_decay) * key * of.write_scale({b, s, j, i}) *
-                       v.at(b, s, j, c);
+                for (std::int64_t u = s + 1; u <= t; ++u) log_decay += of.log_decay({b, at(u), j, i});
+                const double key = of.key ? of.key({b, at(s), j, i}) : k.at(b, at(s), j / (HV / H), i);
+                sum += q.at(b, at(t), j / (HV / H), i) * std::exp(log_decay) * key * of.write_scale({b, at(s), j, i}) *
+                       v.at(b, at(s), j, c);
               }
-            o.at(b, t, j, c) = of.scale * sum;
+            o.at(b, at(t), j, c) = of.scale * sum;
           }
     return o;
   }
@@ -75,6 +91,7 @@ class ParallelForm : public testing::Test {
       arguments.inputs.push_back({std::string(leaf.view()), values.tensor()});
     }
     arguments.inputs.push_back({"A_log", a_log.tensor()});
+    arguments.inputs.push_back({"order", Tensor::of(order.data(), {T})});
     arguments.inputs.push_back({"dt_bias", dt_bias.tensor()});
     arguments.inputs.push_back({"lower_bound", lower_bound.tensor()});
     arguments.scalars = {{"layer", 3}, {"layers", 8}};
@@ -100,6 +117,7 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
       {variants::gated_retention, [&](Position p) { return std::log(sigmoid_of(head_value(p))) / 16; }},
       {variants::simple_gla, [&](Position p) { return head_value(p); }},
       {variants::gla, [&](Position p) { return key_value(p); }},
+      {variants::dig, [&](Position p) { return key_value(p); }},
       {variants::gla_sigmoid, [&](Position p) { return std::log(sigmoid_of(key_value(p))) / 16; }},
       {variants::mamba2, [&](Position p) { return -std::exp(a_log[p.j]) * step_size(p); }, nullptr, step_size, 1},
       {variants::hgrn2, [&](Position p) { return std::log(bounded(p)); }, [&](Position p) { return 1 - bounded(p); }},

@@ -10,6 +10,7 @@
 #include <rankone/dsl/variants/comba.hpp>
 #include <rankone/dsl/variants/delta.hpp>
 #include <rankone/dsl/variants/dfw.hpp>
+#include <rankone/dsl/variants/dig.hpp>
 #include <rankone/dsl/variants/dplr.hpp>
 #include <rankone/dsl/variants/gated_delta.hpp>
 #include <rankone/dsl/variants/gated_retention.hpp>
@@ -46,6 +47,7 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{mamba2, mamba2_source},
                                 Entry{gla, gla_source},
                                 Entry{gla_sigmoid, gla_sigmoid_source},
+                                Entry{dig, dig_source},
                                 Entry{hgrn2, hgrn2_source},
                                 Entry{rodimus, rodimus_source},
                                 Entry{rwkv5, rwkv5_source},

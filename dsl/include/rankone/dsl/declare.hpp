@@ -46,6 +46,11 @@ constexpr Variant Variant::reversed() const {
   result.reversed_ = true;
   return result;
 }
+constexpr Variant Variant::permuted() const {
+  Variant result = *this;
+  result.permuted_ = true;
+  return result;
+}
 constexpr Variant Variant::scale(double factor) const {
   if (factor == 0) refuse<"a scale is not 0; without one it is K^-0.5", "another number">(factor);
   Variant result = *this;

@@ -55,6 +55,7 @@ class Recurrence {
     });
     for (const auto& [name, bound] : bindings_.list) add(name, bound);
     equations_.insert(equations_.end(), last.begin(), last.end());
+    if (variant_.permuted_) add(words_.formula_name.around("token"), words_.formula_name.around("order"));
     return equations_;
   }
 

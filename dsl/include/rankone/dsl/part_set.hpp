@@ -15,6 +15,7 @@ enum class Part : unsigned char {
   value_decay,
   earlier_read,
   reversed_walk,
+  permuted_walk,
   query,
   value,
   output

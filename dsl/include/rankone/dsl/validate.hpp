@@ -56,7 +56,8 @@ constexpr Verdict check_name(std::string_view name) {
   constexpr std::string_view taken[] = {
       "q",         "k",     "v",          "o",           "dq",           "dk",
       "dv",        "do",    "scale",      "cu_seqlens",  "cu_seqlens_k", "start_positions",
-      "workspace", "state", "state_read", "state_write", "token_states", "log_decay_total"};
+      "workspace", "state", "state_read", "state_write", "token_states", "log_decay_total",
+      "order"};
   constexpr std::string_view prefixes[] = {"initial_state", "final_state", "dinitial_state", "dfinal_state"};
   bool clashes = std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
   for (const std::string_view prefix : prefixes) clashes |= name.starts_with(prefix);

@@ -32,6 +32,7 @@ struct Variant {
   bool exclusive_ = false;         // a query reads the state before its token, S_{t-1}; a bonus does that, too
   bool erases_undecayed_ = false;  // what is erased is read of S_{t-1}, not of S'
   bool reversed_ = false;          // from the last token to the first, where the initial state enters
+  bool permuted_ = false;          // the tokens of a row are walked in an order that each call gives
 
   constexpr bool has(Formula which) const { return results[index(which)] > 0; }
   // The node of its result; -1 where there is none.
@@ -68,6 +69,7 @@ struct Variant {
   constexpr Variant bonus(const Expression& expression) const { return with(Formula::bonus, expression); }
   constexpr Variant output(const Expression& expression) const { return with(Formula::output, expression); }
   constexpr Variant reversed() const;
+  constexpr Variant permuted() const;
   constexpr Variant feature_map(const Expression& expression) const { return with(Formula::feature_map, expression); }
   constexpr Variant feature_map(Expression (*function)(const Expression&)) const {
     return feature_map(function(Leaf{Operation::element}));
@@ -113,7 +115,8 @@ struct Switch {
 };
 inline constexpr std::array switches{Switch{"read", "inclusive", "exclusive", &Variant::exclusive_},
                                      Switch{"erase_order", "decayed", "undecayed", &Variant::erases_undecayed_},
-                                     Switch{"pattern", "causal", "reversed", &Variant::reversed_}};
+                                     Switch{"pattern", "causal", "reversed", &Variant::reversed_},
+                                     Switch{"order", "natural", "permuted", &Variant::permuted_}};
 
 // Calls f(slot, formula) for each formula of a variant, in the order of the table.
 template <class Function> constexpr void for_each_formula(const Variant& variant, const Function& f) {
