@@ -78,8 +78,10 @@ std::vector<ArgumentPort> argument_ports(const Program& program) {
 
 std::vector<ArgumentField> argument_fields(const Program& program) {
   const bool combines = program.pass == Pass::combine;
-  const std::string segments =
-      program.segment_tokens.is_constant() ? not_read : "the size `segment_tokens`; the same for all kernels of a call";
+  const std::string segments = program.segment_tokens.is_constant() ? not_read
+                               : program.variant.non_causal_
+                                   ? "Tk, of a row of k and v; where sequences are packed, of all of them"
+                                   : "the size `segment_tokens`; the same for all kernels of a call";
   const auto ports = static_cast<std::size_t>(program.port_slots), maps = static_cast<std::size_t>(program.map_slots);
   std::vector<ArgumentField> fields = {
       RANKONE_FIELD(chunk_states, "pointer", 0, region_text(program, &Arguments::chunk_states), true),

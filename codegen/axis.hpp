@@ -11,11 +11,11 @@
 
 namespace rankone {
 
-enum class Axis : unsigned char { batch, tokens, heads, value_heads, key, value, sequences, offsets, slots, feature };
+enum class Axis : unsigned char { batch, tokens, heads, value_heads, key, value, sequences, offsets, slots, feature, key_tokens };
 
-inline constexpr std::size_t axis_count = 10;
+inline constexpr std::size_t axis_count = 11;
 constexpr const char* name_of(Axis axis) {
-  constexpr const char* names[axis_count] = {"B", "T", "H", "HV", "K", "V", "N", "N+1", "P", "F"};
+  constexpr const char* names[axis_count] = {"B", "T", "H", "HV", "K", "V", "N", "N+1", "P", "F", "Tk"};
   return names[static_cast<std::size_t>(axis)];
 }
 
@@ -39,6 +39,8 @@ class AxisList {
       if (axis == wanted) return true;
     return false;
   }
+  // Of a non-causal variant queries and keys are counted apart.
+  constexpr bool has_tokens() const { return has(Axis::tokens) || has(Axis::key_tokens); }
   friend constexpr bool operator==(const AxisList&, const AxisList&) = default;
 
  private:

@@ -69,7 +69,7 @@ class HeaderWriter {
 
   void sizes() {
     text_ += "// Of a call; packed is 1 where there are cu_seqlens, else 0 and N is B; multiprocessors of the GPU.\n" +
-             extent_helpers(name_) + "\n";
+             extent_helpers(name_, program_.variant.non_causal_) + "\n";
     for (const auto& [name, extent] : definitions_of(program_)) text_ += extent_function(name_, name, extent) + "\n";
     if (program_.segment_tokens.is_constant())
       text_ +=

@@ -18,7 +18,8 @@ constexpr SizeRow size_rows[] = {{Size::batch, "B", &Sizes64::batch},
                                  {Size::heads, "H", &Sizes64::heads},
                                  {Size::value_heads, "HV", &Sizes64::value_heads},
                                  {Size::packed, "packed", &Sizes64::packed},
-                                 {Size::multiprocessors, "multiprocessors", &Sizes64::multiprocessors}};
+                                 {Size::multiprocessors, "multiprocessors", &Sizes64::multiprocessors},
+                                 {Size::key_tokens, "Tk", &Sizes64::key_tokens}};
 
 const SizeRow& row_of(Size size) {
   return *std::find_if(std::begin(size_rows), std::end(size_rows),
@@ -150,13 +151,16 @@ Sizes64 sizes_of(const Shape& shape, int multiprocessors) {
           .heads = shape.heads,
           .value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads,
           .packed = shape.sequences != 0 ? 1 : 0,
-          .multiprocessors = multiprocessors};
+          .multiprocessors = multiprocessors,
+          .key_tokens = shape.key_tokens >= 0 ? shape.key_tokens : shape.tokens};
 }
 
-std::string extent_helpers(std::string_view prefix) {
+std::string extent_helpers(std::string_view prefix, bool has_key_tokens) {
   const std::string p(prefix);
   std::string members;
-  for (const SizeRow& row : size_rows) members += (members.empty() ? "" : ", ") + std::string(row.name);
+  for (const SizeRow& row : size_rows)
+    if (row.size != Size::key_tokens || has_key_tokens)
+      members += (members.empty() ? "" : ", ") + std::string(row.name);
   const auto helper = [&](const char* name, const char* value) {
     return "static inline int64_t " + p + "_" + name + "(int64_t a, int64_t b) { return " + value + "; }\n";
   };

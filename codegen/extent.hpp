@@ -14,10 +14,11 @@
 namespace rankone {
 
 // What an extent may depend on. `packed` is 1 where sequences are packed and 0 where they are not; N is B then.
-enum class Size : unsigned char { batch, tokens, sequences, heads, value_heads, packed, multiprocessors };
+enum class Size : unsigned char { batch, tokens, sequences, heads, value_heads, packed, multiprocessors, key_tokens };
 
 struct Sizes64 {
   std::int64_t batch = 1, tokens = 1, sequences = 1, heads = 1, value_heads = 1, packed = 0, multiprocessors = 1;
+  std::int64_t key_tokens = 1;  // Tk of a non-causal variant, of others T
 };
 Sizes64 sizes_of(const Shape& shape, int multiprocessors = 1);
 
@@ -75,8 +76,8 @@ class Extent {
   std::shared_ptr<const Node> node_;
 };
 
-// The C text of the shape's struct and of what expressions call, for a C11 or C++ header.
-std::string extent_helpers(std::string_view prefix);
+// The C text of the shape's struct and of what expressions call, for a C11 or C++ header. Tk is there for non-causal variants.
+std::string extent_helpers(std::string_view prefix, bool has_key_tokens = false);
 // `static inline int64_t PREFIX_NAME(const PREFIX_shape* s)` of an extent.
 std::string extent_function(std::string_view prefix, std::string_view name, const Extent& extent);
 

@@ -68,9 +68,20 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
   given.emplace_back("permuted", source.variant.permuted_);
+  given.emplace_back("non_causal", source.variant.non_causal_);
   if (source.pass == Pass::backward) given.emplace_back("differentiates_decay", differentiates_decay(source.variant));
   lines.flags(given);
   write_pieces(source, lines);
+  if (!source.variant.non_causal_) return;
+  std::string sides;
+  for (const Port& port : ports_of(ports(source.variant, source.options), PortRole::gate))
+    sides += std::string(sides.empty() ? "" : ", ") + (port.axes.has(Axis::tokens) ? "true" : "false");
+  lines.line("static constexpr bool input_is_of_queries[] = {" + (sides.empty() ? "true" : sides) + "};");
+}
+
+// Tk goes where others have the tokens of a segment (templates/recurrent/rows.cuh).
+Extent segment_tokens(const KernelSource& source) {
+  return source.variant.non_causal_ ? Extent(Size::key_tokens).named("segment_tokens") : Extent();
 }
 
 }  // namespace
@@ -100,7 +111,7 @@ const KernelFamily recurrent_family{
     .operand_bytes = [](dtype) { return 4; },  // no products of matrices: float32 throughout
     .kernels = recurrent::kernels,
     .regions = recurrent::regions,
-    .segment_tokens = [](const KernelSource&) { return Extent(); },
+    .segment_tokens = segment_tokens,
     .uses_tma = [](const KernelSource&) { return false; },
     .warps = [](const KernelSource& source) { return source.schedule.warps; },
     .write_policy = write_policy};

@@ -85,6 +85,13 @@ Kernel walking(const KernelSource& source, const char* name) {
   return kernel;
 }
 
+// Of a non-causal variant, whose kernels walk keys and queries apart.
+Kernel by_sides(Kernel kernel, const std::string& file, const std::string& function) {
+  kernel.header = "recurrent/" + file + ".cuh";
+  kernel.call.replace(0, kernel.call.find('<'), "rankone::" + function);
+  return kernel;
+}
+
 Kernel sum_of(const KernelSource& source, const char* name) {
   const SlopeLayout slopes = slope_layout(source);
   const std::string traits = "rankone::BackwardTraits<rankone::Policy>::slopes.";
@@ -99,20 +106,27 @@ Kernel sum_of(const KernelSource& source, const char* name) {
           .threads = reduce_threads};
 }
 
+// Tokens with slopes of their own, of a row.
+Extent token_rows(const KernelSource& source) {
+  return source.variant.non_causal_ ? Extent(Size::tokens) + Size::key_tokens : Extent(Size::tokens);
+}
+
 Extent in_sixteens(const Extent& floats) { return ceil_div(floats, 4) * 16; }
 
 }  // namespace
 
 RecurrentLayout recurrent_layout(const KernelSource& source) { return make_recurrent_layout(sizes_of(source)); }
 BackwardLayout backward_layout(const KernelSource& source) {
-  return make_backward_layout(sizes_of(source), static_cast<int>(formula_ports(source, PortRole::gate).size()));
+  return make_backward_layout(sizes_of(source), static_cast<int>(formula_ports(source, PortRole::gate).size()),
+                              source.variant.non_causal_ ? 0 : kept_states);
 }
 
 namespace recurrent {
 
 std::vector<Kernel> kernels(const KernelSource& source) {
   if (source.pass != Pass::backward) return {source.pass == Pass::decode ? decode(source) : forward(source)};
-  std::vector<Kernel> all{checkpoints(source), backward(source), token_gradients(source)};
+  std::vector<Kernel> all{backward(source), token_gradients(source)};
+  if (!source.variant.non_causal_) all.insert(all.begin(), checkpoints(source));
   if (!formula_ports(source, PortRole::parameter).empty()) all.push_back(parameter_gradients(source));
   return all;
 }
@@ -122,21 +136,23 @@ std::vector<Region> regions(const KernelSource& source) {
   const SlopeLayout slopes = slope_layout(source);
   const std::int64_t state = std::int64_t{features_of(source)} * source.options.value_dim;
   const Extent heads = Size::value_heads;
-  return {
+  std::vector<Region> regions{
       {"checkpoints", "the state before each run of " + std::to_string(run_tokens) + " tokens, float32",
        &Arguments::chunk_states, in_sixteens(slots_of(run_tokens) * heads * state)},
       {"token_slopes", "what each value tile has of the gradients of each token and value head, float32",
        &Arguments::token_slopes,
-       in_sixteens(Extent(Size::batch) * Size::tokens * heads * std::int64_t{slopes.token_floats})},
+       in_sixteens(Extent(Size::batch) * token_rows(source) * heads * std::int64_t{slopes.token_floats})},
       {"parameter_slopes", "what each value tile, sequence and value head have of the parameters' gradients, float32",
        &Arguments::parameter_slopes,
        in_sixteens(Extent(Size::sequences) * heads * std::int64_t{slopes.sequence_floats})}};
+  if (source.variant.non_causal_) regions.erase(regions.begin());
+  return regions;
 }
 
 Kernel forward(const KernelSource& source) {
   Kernel kernel = walking(source, "forward");
   kernel.name = "recurrent";
-  return kernel;
+  return source.variant.non_causal_ ? by_sides(kernel, "non_causal", "non_causal_forward") : kernel;
 }
 Kernel decode(const KernelSource& source) { return walking(source, "decode"); }
 Kernel checkpoints(const KernelSource& source) { return walking(source, "checkpoints"); }
@@ -145,13 +161,13 @@ Kernel backward(const KernelSource& source) {
   const BackwardLayout layout = backward_layout(source);
   Kernel kernel = by_tiles(source, "backward", layout.token.threads, layout.bytes);
   kernel.check = counted("BackwardTraits", "backward", layout.bytes);
-  return kernel;
+  return source.variant.non_causal_ ? by_sides(kernel, "non_causal_backward", "non_causal_backward") : kernel;
 }
 
 Kernel token_gradients(const KernelSource& source) {
   Kernel kernel = sum_of(source, "token_gradients");
-  kernel.items = kernel.blocks = ceil_div(Extent(Size::batch) * Size::tokens, reduce_tokens);
-  return kernel;
+  kernel.items = kernel.blocks = ceil_div(Extent(Size::batch) * token_rows(source), reduce_tokens);
+  return source.variant.non_causal_ ? by_sides(kernel, "non_causal_reduce", "reduce_gradients_of_sides") : kernel;
 }
 
 // A warp for each element of the largest parameter.

@@ -5,7 +5,6 @@
 #include <nlohmann/json.hpp>
 
 #include <rankone/dsl/describe.hpp>
-#include <rankone/dsl/features.hpp>
 #include <rankone/dsl/scale.hpp>
 #include <rankone/variant_json.hpp>
 #include <rankone/version.hpp>
@@ -78,7 +77,7 @@ json arguments_json(const Program& program) {
 json sizes_json(const Program& program) {
   json definitions = json::object();
   for (const auto& [name, extent] : definitions_of(program)) definitions[name] = size_json(extent);
-  return {
+  json sizes = {
       {"names",
        {{"B", "rows of the batch"},
         {"T", "tokens of a row"},
@@ -91,6 +90,8 @@ json sizes_json(const Program& program) {
        "integers; add, subtract, multiply; divide rounds down and ceil_div up; min, max; less is 1 or 0; select takes "
        "its second where the first is not 0, else its third, and evaluates only that"},
       {"definitions", std::move(definitions)}};
+  if (program.variant.non_causal_) sizes["names"]["Tk"] = "tokens of a row of k and v";
+  return sizes;
 }
 
 json workspace_json(const Program& program) {
@@ -157,7 +158,6 @@ std::string manifest_json(const Program& program, const ManifestFiles& files) {
               {"arguments", arguments_json(program)},
               {"tensors", std::move(tensors)}};
   for (std::size_t i = 0; i < files.warnings.size(); ++i) result["kernels"].at(i)["warnings"] = files.warnings[i];
-  if (has_features(program.variant)) result["F"] = feature_dim(program.variant, program.options.key_dim);
   if (!files.cubin.empty())
     result["cubin"] = {
         {"file", files.cubin}, {"bytes", files.cubin_bytes}, {"xxh3_128", files.cubin_hash}, {"key", files.key}};

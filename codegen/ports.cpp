@@ -60,10 +60,11 @@ AxisList total_axes(const Variant& variant) {
 }
 
 // A tensor that has a token's vectors.
-Port token_port(const char* name, PortRole role, Axis rows, Axis heads, Axis columns, dtype type) {
+Port token_port(const char* name, PortRole role, Axis rows, Axis heads, Axis columns, dtype type,
+                Axis tokens = Axis::tokens) {
   return {.name = name,
           .role = role,
-          .axes = {rows, Axis::tokens, heads, columns},
+          .axes = {rows, tokens, heads, columns},
           .type = type,
           .rule = TypeRule::storage,
           .alignment = vector_bytes,
@@ -80,6 +81,9 @@ Port gradient_of(Port port) {
   port.absent = "not wanted";
   return port;
 }
+
+// What counts the tokens of keys and values.
+Axis key_tokens(const Variant& variant) { return variant.non_causal_ ? Axis::key_tokens : Axis::tokens; }
 
 // Integers that a call may do without.
 Port list_port(const char* name, PortRole role, Axis axis, TypeRule rule, std::string_view holds,
@@ -147,6 +151,15 @@ Port start_positions(Pass pass) {
   return port;
 }
 
+// Beside those of queries, of a non-causal variant.
+Port key_offsets() {
+  Port port = list_port("cu_seqlens_k", PortRole::packing, Axis::offsets, TypeRule::integer,
+                        "where the keys of packed sequences begin and end", "Tk keys for each row");
+  port.needs = "cu_seqlens";
+  port.counted = Axis::key_tokens;
+  return port;
+}
+
 Port token_order() {
   Port port = list_port("order", PortRole::index, Axis::tokens, TypeRule::fixed,
                         "the token of a row that is walked first, second, and so on, one order for all rows", {});
@@ -208,8 +221,8 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
   const dtype type = options.dtype;
   const Axis rows = row_axis(pass);
   const Port q = token_port("q", input, rows, Axis::heads, Axis::key, type),
-             k = token_port("k", input, rows, Axis::heads, Axis::key, type),
-             v = token_port("v", input, rows, Axis::value_heads, Axis::value, type),
+             k = token_port("k", input, rows, Axis::heads, Axis::key, type, key_tokens(variant)),
+             v = token_port("v", input, rows, Axis::value_heads, Axis::value, type, key_tokens(variant)),
              start = initial_state(variant, options, combines);
   Port slope = token_port("do", input, rows, Axis::value_heads, Axis::value, type);
   slope.holds = "the loss's slope with respect to o";
@@ -222,6 +235,7 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
       {list_port("cu_seqlens", packing, Axis::offsets, TypeRule::integer,
                  "where packed sequences begin and end, then B = 1", "N = B, T tokens each"),
        over_tokens},
+      {key_offsets(), over_tokens, variant.non_causal_, false},
       {slot_list("state_read", "the slot that a row's state is read from; -1: the row does nothing"), decode},
       {slot_list("state_write", "the slot where it goes, which no other row reads or writes; -1: the row does nothing"),
        decode},
@@ -264,9 +278,10 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
   std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
   std::erase_if(rows,
                 [&](const Row& row) { return (row.passes & group_of(pass)) == 0 || !(row.exists || row.keeps_slot); });
-  for (const Leaf& leaf : inputs_of(variant))
-    leaves.push_back({port_of(variant, leaf, PortRole::gate, {row_axis(pass), Axis::tokens}, options.dtype, options),
-                      with_formulas});
+  for (const Leaf& leaf : inputs_of(variant)) {
+    const Axis tokens = side_reads(variant, false, leaf.view()) ? key_tokens(variant) : Axis::tokens;
+    leaves.push_back({port_of(variant, leaf, PortRole::gate, {row_axis(pass), tokens}, options.dtype, options), with_formulas});
+  }
   for (const Leaf& leaf : parameters_of(variant))
     leaves.push_back({port_of(variant, leaf, PortRole::parameter, {}, dtype::f32, options), with_formulas});
   const auto rest = std::ranges::find_if(rows, [](const Row& row) { return row.port.role != PortRole::input; });

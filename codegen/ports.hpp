@@ -49,13 +49,14 @@ struct Port {
   bool writable = false;
   bool updated = false;  // writable, and read before
   bool optional = false;
-  bool positions = false;     // each element is where a sequence goes on
-  bool names_slots = false;   // each element is a slot of `state`
-  bool names_tokens = false;  // each element is a token of a row, and all of them are there once
-  std::string_view needs{};   // the port that has to be given with this one
-  std::string_view holds{};   // for people; empty where the name says it
-  std::string_view absent{};  // what its absence means
-  int slot = 0;               // in PortArguments::ports
+  bool positions = false;       // each element is where a sequence goes on
+  bool names_slots = false;     // each element is a slot of `state`
+  Axis counted = Axis::tokens;  // of offsets: what they are boundaries of
+  bool names_tokens = false;    // each element is a token of a row, and all of them are there once
+  std::string_view needs{};     // the port that has to be given with this one
+  std::string_view holds{};     // for people; empty where the name says it
+  std::string_view absent{};    // what its absence means
+  int slot = 0;                 // in PortArguments::ports
 };
 
 // How many a pass has at most beside gates, parameters and their gradients, and how many of them are inputs.

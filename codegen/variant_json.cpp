@@ -38,7 +38,8 @@ constexpr const char* kind_key = "kind";
 std::vector<std::string_view> members() {
   std::vector<std::string_view> names{"name"};
   for (const Slot& slot : formula_slots) names.push_back(slot.member);
-  for (const Switch& each : switches) names.push_back(each.member);
+  for (const Switch& each : switches)
+    if (names.back() != each.member) names.push_back(each.member);
   names.insert(names.end(), {"scale", "chunk", "level"});
   return names;
 }
@@ -57,7 +58,8 @@ class Reader {
     variant_.name = Name(name);
     check("name");
     for (const Slot& slot : formula_slots) read(slot);
-    for (const Switch& each : switches) read(each);
+    for (std::size_t i = 0; i < switches.size(); ++i)
+      if (i == 0 || switches[i].member != switches[i - 1].member) read(switches[i]);
     if (object_.has("scale")) {
       variant_.scale_ = object_.number("scale");
       if (variant_.scale_ == 0)
@@ -79,11 +81,14 @@ class Reader {
     const JsonObject inner(object_.at(member.c_str()), object_.where(member.c_str()), {kind_key, name});
     add(slot, inner, name, inner.named(kind_key, decay_names));
   }
-  void read(const Switch& each) {
-    const std::string member(each.member);
+  // All choices of the member of one.
+  void read(const Switch& first) {
+    const std::string member(first.member);
     if (!object_.has(member.c_str())) return;
-    const NamedValue<bool> values[] = {{each.off, false}, {each.on, true}};
-    variant_.*each.flag = object_.named(member.c_str(), values);
+    std::vector<NamedValue<const Switch*>> choices{{first.off, nullptr}};
+    for (const Switch& each : switches)
+      if (each.member == first.member) choices.push_back({each.on, &each});
+    if (const Switch* const chosen = object_.named(member.c_str(), choices)) variant_.*chosen->flag = true;
     check(member.c_str());
   }
   void add(const Slot& slot, const JsonObject& of, const std::string& key, Axes domain) {

@@ -79,7 +79,7 @@ Roundings roundings_of(const Variant& variant) {
 // By three products float32 errs alike on equal tokens: 7.2e-7 after 32,768 of them. Tensor cores cut sums short instead of
 // rounding them: of each of the three products of eight keys half a unit on average, of a sum that is half there.
 double float32_sums(const Problem& problem, bool on_tensor_cores) {
-  const double of_tokens = 1.25e-11 * static_cast<double>(problem.dims.tokens);
+  const double of_tokens = 1.25e-11 * static_cast<double>(std::max(problem.dims.tokens, problem.dims.keys()));
   const double steps = 3 * (static_cast<double>(problem.dims.key_dim) / 8 + 8);
   return of_tokens + (on_tensor_cores ? steps * 0x1p-24 / 2 : 0);
 }
@@ -128,7 +128,7 @@ double independent_elements(const Problem& problem, std::string_view tensor, dou
       std::max<std::int64_t>(dims.batch * dims.tokens / std::max<std::int64_t>(dims.sequences, 1), 1);
   const std::vector<Port> written = written_ports(problem);
   const Port* const gradient = find_gradient(written, tensor);
-  const bool output = tensor == "o" || (gradient != nullptr && gradient->axes.has(Axis::tokens));
+  const bool output = tensor == "o" || (gradient != nullptr && gradient->axes.has_tokens());
   if (problem.inputs == Inputs::equal) return output ? static_cast<double>(tokens) / tokens_of_chunk : 1;
   return effective_rows * static_cast<double>(std::min(dims.value_dim, output ? tokens * dims.key_dim : tokens));
 }

@@ -21,7 +21,8 @@ Dims drawn_dims(const CompileOptions& options, const Shape& shape, const std::st
                   .value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads,
                   .key_dim = options.key_dim,
                   .value_dim = options.value_dim,
-                  .sequences = shape.batch};
+                  .sequences = shape.batch,
+                  .key_tokens = shape.key_tokens};
   if (std::min({dims.batch, dims.tokens, dims.heads, dims.value_heads}) < 1 || shape.sequences != 0 ||
       dims.value_heads % dims.heads != 0)
     throw Error(ErrorCode::invalid_argument, "no inputs of this shape are drawn",
@@ -38,6 +39,7 @@ AxisSizes sizes_of(const Dims& dims) {
   sizes.set(Axis::feature, dims.features != 0 ? dims.features : dims.key_dim);
   sizes.set(Axis::sequences, dims.sequences);
   sizes.set(Axis::slots, dims.slots);
+  sizes.set(Axis::key_tokens, dims.keys());
   return sizes;
 }
 
@@ -59,7 +61,8 @@ std::int64_t product(const std::vector<std::int64_t>& sizes) {
 std::string to_string(const Dims& dims) {
   return "B=" + std::to_string(dims.batch) + ",T=" + std::to_string(dims.tokens) + ",H=" + std::to_string(dims.heads) +
          ",HV=" + std::to_string(dims.value_heads) + ",K=" + std::to_string(dims.key_dim) +
-         ",V=" + std::to_string(dims.value_dim);
+         ",V=" + std::to_string(dims.value_dim) +
+         (dims.key_tokens >= 0 ? ",Tk=" + std::to_string(dims.key_tokens) : "");
 }
 
 }  // namespace rankone

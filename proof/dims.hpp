@@ -20,8 +20,10 @@ struct Dims {
   std::int64_t value_dim = 1;               // V
   std::int64_t sequences = 1;               // N
   std::int64_t slots = 0;                   // P, of decoding
+  std::int64_t key_tokens = -1;             // Tk, of a non-causal variant; below 0: T
 
-  Shape shape() const { return {batch, tokens, heads, value_heads, sequences}; }
+  std::int64_t keys() const { return key_tokens >= 0 ? key_tokens : tokens; }
+  Shape shape() const { return {batch, tokens, heads, value_heads, sequences, key_tokens}; }
 };
 
 // What compile() takes: N only where sequences are packed.

@@ -84,7 +84,7 @@ double spread(std::int64_t i, std::int64_t most, std::int64_t count) {
 
 // Sequences that go on have positions beyond T.
 std::int64_t positions_of(const Dims& dims) {
-  return 2 * std::min(dims.tokens, std::numeric_limits<std::int64_t>::max() / 2);
+  return 2 * std::min(std::max(dims.tokens, dims.keys()), std::numeric_limits<std::int64_t>::max() / 2);
 }
 
 // The i-th of as many as are tried.

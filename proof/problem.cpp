@@ -119,6 +119,13 @@ bool is_packed(const RandomInputs& inputs) { return inputs.packed || !inputs.bou
 std::vector<std::int64_t> boundaries_of(const RandomInputs& inputs, std::int64_t tokens) {
   return inputs.boundaries.empty() ? uneven_boundaries(tokens, inputs.seed) : inputs.boundaries;
 }
+// Of the keys of a non-causal variant's sequences: elsewhere than those of its queries.
+std::vector<std::int64_t> key_boundaries_of(const RandomInputs& inputs, const Dims& dims) {
+  if (inputs.boundaries.empty()) return uneven_boundaries(dims.keys(), inputs.seed + 1);
+  std::vector<std::int64_t> boundaries = inputs.boundaries;
+  for (std::int64_t& each : boundaries) each = each * dims.keys() / std::max<std::int64_t>(dims.tokens, 1);
+  return boundaries;
+}
 
 // An erasure takes of the state what its keys hold, times their squares: those that are drawn have squares near 1, as the
 // normalized keys of models do, else the state grows without bound.
@@ -133,15 +140,16 @@ double key_scale(const Variant& variant, const Port& port, std::int64_t key_dim)
 
 // Sequences' boundaries, and positions of up to T.
 void fill_integers(HostTensor& tensor, const Port& port, const RandomInputs& inputs, std::uint64_t stream,
-                   std::int64_t tokens) {
-  const std::vector<std::int64_t> boundaries =
-      port.role == PortRole::packing ? boundaries_of(inputs, tokens) : std::vector<std::int64_t>{};
+                   const Dims& dims) {
+  std::vector<std::int64_t> boundaries;
+  if (port.role == PortRole::packing)
+    boundaries = port.counted == Axis::tokens ? boundaries_of(inputs, dims.tokens) : key_boundaries_of(inputs, dims);
   for (std::int64_t i = 0; i < product(tensor.shape); ++i) {
     const auto index = static_cast<std::uint64_t>(i);
     store(tensor.bytes.data(), tensor.type, i,
           port.role == PortRole::packing
               ? static_cast<double>(boundaries[index])
-              : std::floor(draw(Distribution::uniform, inputs.seed, stream, index) * static_cast<double>(tokens)));
+              : std::floor(draw(Distribution::uniform, inputs.seed, stream, index) * static_cast<double>(dims.tokens)));
   }
 }
 
@@ -190,6 +198,9 @@ std::int64_t slot_stride_of(const Port& port, const Dims& dims, std::uint64_t se
 Dims require_sizes(const Variant& variant, const CompileOptions& options, Dims dims, const RandomInputs& inputs) {
   dims.sequences = dims.batch;
   dims.features = feature_dim(variant, dims.key_dim);
+  if (dims.key_tokens >= 0 && !variant.non_causal_)
+    throw Error(ErrorCode::invalid_argument, "keys are counted apart from queries in non-causal variants alone",
+                "Tk=" + std::to_string(dims.key_tokens), "no Tk", "shape");
   if (inputs.pass == Pass::decode) {
     if (dims.tokens > most_decoded_tokens || is_packed(inputs))
       throw Error(ErrorCode::invalid_argument, "decoding has rows of few tokens",
@@ -239,7 +250,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     if (port.names_tokens)
       fill_order(tensor, inputs.seed, stream);
     else if (integers)
-      fill_integers(tensor, port, inputs, stream, dims.tokens);
+      fill_integers(tensor, port, inputs, stream, dims);
     else if (mapped)
       fill(tensor, [&](std::uint64_t i) { return scale * draws.draw_element(inputs.seed, stream, i); });
     else

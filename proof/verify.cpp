@@ -103,10 +103,10 @@ int draws_for(std::vector<HostTensor>& results, const Problem& problem) {
   const std::vector<Port> written = written_ports(problem);
   std::int64_t draws = 1;
   for (HostTensor& each : results) {
+    if (each.view().elements() == 0) continue;
     const Port* const port = find_port(written, each.name);
     const bool is_sum = port != nullptr && port->role == PortRole::gradient && port->of == PortRole::parameter;
-    const std::int64_t enough = is_sum ? enough_sums : enough_elements,
-                       elements = std::max<std::int64_t>(each.view().elements(), 1);
+    const std::int64_t enough = is_sum ? enough_sums : enough_elements, elements = each.view().elements();
     draws = std::max(draws, (enough + elements - 1) / elements);
   }
   return static_cast<int>(std::min<std::int64_t>(draws, most_draws));

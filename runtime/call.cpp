@@ -88,7 +88,7 @@ void CallChecker::bind_packing(const Port& port, const Tensor& tensor, Sizes& si
     sizes.refuse(port.name, "packed sequences stand in one row", "B = " + std::to_string(sizes[Axis::batch]), "B = 1");
   bind(port, tensor, sizes, call);
   if (!sizes.knows(Axis::offsets)) sizes.refuse(port.name, "there is no offset", shape_text(tensor), "[N + 1]");
-  if (on_cpu_) check_cu_seqlens(tensor, sizes[Axis::tokens], where_);
+  if (on_cpu_) check_offsets(port, tensor, sizes[port.counted], where_);
   call.shape.sequences = sizes[Axis::sequences];
 }
 
@@ -166,12 +166,14 @@ void CallChecker::set_shape(const Sizes& sizes, Call& call) const {
   call.arguments->value_heads = static_cast<int>(value_heads);
   call.arguments->tokens = sizes[Axis::tokens];
   call.arguments->sequences = sizes[Axis::sequences];
-  call.shape = {sizes[Axis::batch], sizes[Axis::tokens], heads, value_heads, call.shape.sequences};
+  call.shape = {sizes[Axis::batch], sizes[Axis::tokens],  heads,
+                value_heads,        call.shape.sequences, sizes[Axis::key_tokens]};
   check_shape(call.shape, program_.variant);
 }
 
 void CallChecker::bind_workspace(const GivenArguments& given, const Sizes& sizes, Call& call) const {
   const Sizes64 of_call = sizes_of(call.shape);
+  call.arguments->segment_tokens = program_.segment_tokens.evaluate(of_call);
   const auto wanted = static_cast<std::size_t>(workspace_of(program_).evaluate(of_call));
   const std::span<std::byte> space = given.workspace;
   if (space.data() == nullptr && !space.empty())
@@ -193,7 +195,6 @@ void CallChecker::bind_workspace(const GivenArguments& given, const Sizes& sizes
     const Port port{.name = "workspace." + region.name, .role = PortRole::workspace, .writable = true};
     name_tensor(call, port, Tensor(place, dtype::f32, {region.bytes.evaluate(of_call) / 4}), &place);
   }
-  call.arguments->segment_tokens = program_.segment_tokens.evaluate(of_call);
 }
 
 void CallChecker::refuse_unknown(const GivenArguments& given, const Sizes& sizes) const {
@@ -224,7 +225,7 @@ void CallChecker::refuse_writing_nothing(const Sizes& sizes) const {
 Call CallChecker::check(const GivenArguments& given) const {
   Call call(program_.port_slots);
   Sizes sizes = known_sizes();
-  bool writes = false, writes_without_tokens = false, writes_without_sequences = false;
+  bool is_packed = false, writes = false, writes_without_tokens = false, writes_without_sequences = false;
   unsigned long long bound = 0;
   std::size_t named = 0;
   for (const auto& [port, place] : ports_) {
@@ -239,7 +240,10 @@ Call CallChecker::check(const GivenArguments& given) const {
     if (port.optional && !is_given(tensor)) continue;
     if (!port.needs.empty() && (bound >> find_port(program_.ports, port.needs)->slot & 1u) == 0)
       sizes.refuse(std::string(port.needs), "the tensor is missing", port.name + " without it",
-                   "both, since the variant reads position(): the sequence goes on from there");
+                   port.role == PortRole::packing
+                       ? "both, or none: queries and keys are packed alike"
+                       : "both, since the variant reads position(): the sequence goes on from there");
+    is_packed = is_packed || port.role == PortRole::packing;
     if (port.role == PortRole::packing)
       bind_packing(port, tensor, sizes, call);
     else
@@ -252,6 +256,10 @@ Call CallChecker::check(const GivenArguments& given) const {
         writes_without_sequences || !(port.axes.has(Axis::sequences) || port.axes.has(Axis::batch));
   }
   if (named != given.inputs.size() + given.gradients.size()) refuse_unknown(given, sizes);
+  for (const auto& [port, place] : ports_)
+    if (port.role == PortRole::packing && is_packed && (bound >> port.slot & 1u) == 0)
+      sizes.refuse(port.name, "the tensor is missing", "cu_seqlens without it",
+                   "both, or none: queries and keys are packed alike");
   bind_scalars(given, *call.arguments);
   if (!writes) refuse_writing_nothing(sizes);
   // Where neither k nor a gate has key heads, nothing depends on their number.

@@ -164,12 +164,14 @@ void Sizes::check(const Port& port, const Tensor& tensor) {
     refuse(port.name, "elements of an output share memory", strides(), "strides under which no two elements meet");
 }
 
-void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_view where) {
+void check_offsets(const Port& port, const Tensor& offsets, std::int64_t tokens, std::string_view where) {
   const auto at = [&](std::int64_t i) { return integer_at(offsets, i); };
   const auto refuse = [&](const char* message, std::int64_t i) {
-    throw Error(
-        ErrorCode::invalid_argument, message, "cu_seqlens[" + std::to_string(i) + "] = " + std::to_string(at(i)),
-        "offsets that never decrease, between 0 and T = " + std::to_string(tokens), place_of(where, "cu_seqlens"));
+    throw Error(ErrorCode::invalid_argument, message,
+                port.name + "[" + std::to_string(i) + "] = " + std::to_string(at(i)),
+                std::string("offsets that never decrease, between 0 and ") + name_of(port.counted) + " = " +
+                    std::to_string(tokens),
+                place_of(where, port.name));
   };
   for (std::int64_t i = 0; i < offsets.shape[0]; ++i) {
     if (at(i) < 0) refuse("an offset is negative", i);

@@ -68,8 +68,9 @@ void require_readable(const std::string& where, const Tensor& tensor);
 
 // Of a list of i32 or i64 in this process's memory.
 std::int64_t integer_at(const Tensor& list, std::int64_t i);
-// cu_seqlens as they lie in this process's memory: from 0 to T, never decreasing. Throws Error(invalid_argument).
-void check_cu_seqlens(const Tensor& offsets, std::int64_t tokens, std::string_view where);
+// Offsets of packed sequences as they lie in this process's memory: from 0 to the `tokens` that the port counts, never
+// decreasing. Throws Error(invalid_argument).
+void check_offsets(const Port& port, const Tensor& offsets, std::int64_t tokens, std::string_view where);
 // Decoding's lists of slots, in this process's memory.
 struct RowSlots {
   Tensor read, write;

@@ -7,12 +7,14 @@
 namespace rankone {
 
 Json shape_document(const Dims& dims) {
-  return Json::object({{"B", dims.batch},
-                       {"T", dims.tokens},
-                       {"H", dims.heads},
-                       {"HV", dims.value_heads},
-                       {"K", dims.key_dim},
-                       {"V", dims.value_dim}});
+  Json document = Json::object({{"B", dims.batch},
+                                {"T", dims.tokens},
+                                {"H", dims.heads},
+                                {"HV", dims.value_heads},
+                                {"K", dims.key_dim},
+                                {"V", dims.value_dim}});
+  if (dims.key_tokens >= 0) document.set("Tk", dims.key_tokens);
+  return document;
 }
 
 Json schedule_document(const Schedule& schedule) {

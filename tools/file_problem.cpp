@@ -194,17 +194,26 @@ class Reader {
                      .features = sizes_[Axis::feature],
                      .value_dim = options.value_dim,
                      .sequences = sizes_[Axis::sequences]};
+    if (problem_.variant.non_causal_) problem_.dims.key_tokens = sizes_[Axis::key_tokens];
     if (problem_.pass == Pass::decode) problem_.dims.slots = sizes_[Axis::slots];
   }
 
   void check_lists() {
     for (const Port& port : ports_of(ports_, PortRole::packing)) {
       const HostTensor* const offsets = problem_.find(port.name);
-      if (offsets == nullptr) continue;
+      if (offsets == nullptr && port.needs.empty()) continue;
+      if (offsets == nullptr) {
+        if (problem_.find(std::string(port.needs)) == nullptr) continue;
+        refuse(file_.where(), "keys of packed sequences have no boundaries", std::string(port.needs) + " alone",
+               "'" + port.name + "', too, or neither");
+      }
+      if (!port.needs.empty() && problem_.find(std::string(port.needs)) == nullptr)
+        refuse(file_.where(), "queries of packed sequences have no boundaries", port.name + " alone",
+               "'" + std::string(port.needs) + "', too, or neither");
       if (problem_.dims.batch != 1)
         refuse(tensor(sizes_.giver(Axis::batch)), "packed sequences lie in one batch row",
                "B=" + std::to_string(problem_.dims.batch), "B=1 with " + port.name);
-      check_cu_seqlens(offsets->view(), problem_.dims.tokens, file_.where());
+      check_offsets(port, offsets->view(), sizes_[port.counted], file_.where());
     }
     RowSlots rows;
     const bool decodes = problem_.pass == Pass::decode;

@@ -29,7 +29,7 @@ const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};
 const Flag checked_pass{"--pass", "PASS", "forward (default), backward or decode", "forward, backward, decode",
                         &Options::pass};
 const Flag any_pass{"--pass", "PASS", with_default(list_of(pass_names)), list_of(pass_names), &Options::pass};
-const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V; those left out have defaults",
+const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V, Tk; those left out have defaults",
                  accepted_sizes, nullptr,     &Options::shapes};
 const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: " + with_default(list_of(storage_type_names)),
                   list_of(storage_type_names), &Options::dtype};

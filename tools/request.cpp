@@ -116,12 +116,13 @@ Dims parse_dims(const std::string& text, Dims dims) {
   struct Axis {
     std::string_view name;
     std::int64_t Dims::*size;
-    std::int64_t most;
+    std::int64_t most, least = 1;
     bool given = false;
   };
   Axis axes[] = {{"B", &Dims::batch, most},          {"T", &Dims::tokens, most},
                  {"H", &Dims::heads, 1 << 20},       {"HV", &Dims::value_heads, 1 << 20},
-                 {"K", &Dims::key_dim, max_key_dim}, {"V", &Dims::value_dim, max_value_dim}};
+                 {"K", &Dims::key_dim, max_key_dim}, {"V", &Dims::value_dim, max_value_dim},
+                 {"Tk", &Dims::key_tokens, most, 0}};
   for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
@@ -131,11 +132,12 @@ Dims parse_dims(const std::string& text, Dims dims) {
     for (Axis& each : axes)
       if (sign != std::string::npos && part.substr(0, sign) == each.name) axis = &each;
     if (axis == nullptr)
-      refuse("an unknown size" + did_you_mean(part.substr(0, sign), {"B", "T", "H", "HV", "K", "V"}), part,
+      refuse("an unknown size" + did_you_mean(part.substr(0, sign), {"B", "T", "H", "HV", "K", "V", "Tk"}), part,
              accepted_sizes, "--shape");
-    if (axis->given) refuse("a size is given twice", part, "each of B, T, H, HV, K, V once", "--shape");
+    if (axis->given) refuse("a size is given twice", part, "each of B, T, H, HV, K, V, Tk once", "--shape");
     axis->given = true;
-    dims.*axis->size = parse_integer(part.substr(sign + 1), 1, axis->most, "--shape " + std::string(axis->name) + "=");
+    dims.*axis->size =
+        parse_integer(part.substr(sign + 1), axis->least, axis->most, "--shape " + std::string(axis->name) + "=");
   }
   if (!axes[3].given) dims.value_heads = dims.heads;
   if (dims.value_heads % dims.heads != 0)

@@ -48,20 +48,23 @@ class Binder {
       }
     }
     if (!sizes_.knows(Axis::heads)) sizes_.set(Axis::heads, sizes_[Axis::value_heads]);
+    require_packing_of_keys();
   }
   std::int64_t operator[](Axis axis) const { return sizes_[axis]; }
 
-  std::vector<Span> spans() const {
+  // Of the tokens that the packing of this name counts.
+  std::vector<Span> spans(std::string_view packing, Axis tokens) const {
     std::vector<Span> spans;
     const std::int64_t count = sizes_[Axis::sequences];
     require_memory(static_cast<double>(count) * sizeof(Span), "N=" + std::to_string(count), where_);
-    const Tensor offsets = placed("cu_seqlens");
+    const Port* const port = find_port(ports_, packing);
+    const Tensor offsets = port != nullptr ? given(*port) : Tensor();
     const auto boundary = [&](std::int64_t i) { return integer_at(offsets, i); };
     const Tensor starts = reads_position_ ? placed("start_positions") : Tensor();
     for (std::int64_t n = 0; n < count; ++n) {
       const std::int64_t start = is_given(starts) ? integer_at(starts, n) : 0;
       spans.push_back(is_given(offsets) ? Span{0, boundary(n), boundary(n + 1), start}
-                                        : Span{n, 0, sizes_[Axis::tokens], start});
+                                        : Span{n, 0, sizes_[tokens], start});
     }
     return spans;
   }
@@ -79,6 +82,11 @@ class Binder {
   void set(Axis axis, std::int64_t size) {
     sizes_.set(axis, size);
     if (axis == Axis::key) sizes_.set(Axis::feature, feature_dim(variant_, size));
+  }
+  void require_packing_of_keys() const {
+    const Port* const keys = find_port(ports_, "cu_seqlens_k");
+    if (keys != nullptr && !is_given(given(*keys)) && is_given(placed("cu_seqlens")))
+      refuse(keys->name, "a tensor is missing without which another has no meaning", "cu_seqlens alone", "both");
   }
   Tensor given(const Port& port) const {
     const bool is_gradient = port.role == PortRole::gradient;
@@ -111,7 +119,7 @@ class Binder {
     }
     if (port.role == PortRole::packing) {
       if (!sizes_.knows(Axis::offsets)) refuse(port.name, "there is no boundary", shape_text(tensor), "[N+1]");
-      check_cu_seqlens(tensor, sizes_[Axis::tokens], where_);
+      check_offsets(port, tensor, sizes_[port.counted], where_);
     }
     if (port.positions) check_start_positions(tensor, nullptr, where_);
     if (port.names_tokens) check_order(tensor, where_);
@@ -155,7 +163,9 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const GivenArg
           .key_dim = binder[Axis::key],
           .features = binder[Axis::feature],
           .value_dim = binder[Axis::value],
-          .sequences = binder.spans(),
+          .key_tokens = binder[variant.non_causal_ ? Axis::key_tokens : Axis::tokens],
+          .sequences = binder.spans("cu_seqlens", Axis::tokens),
+          .keys = variant.non_causal_ ? binder.spans("cu_seqlens_k", Axis::key_tokens) : std::vector<Span>{},
           .order = binder.order()};
 }
 
@@ -164,6 +174,7 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const GivenArg
 std::vector<std::int64_t> shape_of(const Port& port, const Sizes& sizes) {
   AxisSizes known;
   known.set(Axis::batch, sizes.batch), known.set(Axis::tokens, sizes.tokens);
+  known.set(Axis::key_tokens, sizes.key_tokens);
   known.set(Axis::heads, sizes.heads), known.set(Axis::value_heads, sizes.value_heads);
   known.set(Axis::key, sizes.key_dim), known.set(Axis::feature, sizes.features),
       known.set(Axis::value, sizes.value_dim);

@@ -2,6 +2,7 @@
 // The sizes of one call, found in its tensors; whatever does not fit them is refused.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <span>
 #include <string_view>
@@ -23,7 +24,8 @@ struct Span {
 struct Sizes {
   std::int64_t batch = 0, tokens = 0, heads = 0, value_heads = 0;
   std::int64_t key_dim = 0, features = 0, value_dim = 0;  // K, F, V
-  std::vector<Span> sequences;
+  std::int64_t key_tokens = 0;          // of a non-causal variant; of others T
+  std::vector<Span> sequences, keys{};  // tokens of each; of a non-causal variant its queries, and its keys
   std::vector<std::int64_t> order{};  // of a permuted variant: the token that stands at each place of a row
 };
 
@@ -35,8 +37,8 @@ std::vector<std::int64_t> shape_of(const Port& port, const Sizes& sizes);
 // Multiplications of one product with every state.
 inline double operations(const Sizes& sizes) {
   const auto size = [](std::int64_t each) { return static_cast<double>(each); };
-  return size(sizes.batch) * size(sizes.tokens) * size(sizes.value_heads) * size(sizes.features) *
-         size(sizes.value_dim);
+  return size(sizes.batch) * size(std::max(sizes.tokens, sizes.key_tokens)) * size(sizes.value_heads) *
+         size(sizes.features) * size(sizes.value_dim);
 }
 
 // The tensor or scalar of this name, or null.

@@ -64,6 +64,7 @@ class HeadWalk {
  private:
   // Of about the root of its length many tokens the states are kept, and of each of them the one before.
   void run(std::int64_t n, std::int64_t head) {
+    if (step_.variant.non_causal_) return run_non_causal(n, head);
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     const std::int64_t tokens = span.end - span.begin,
                        run = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(tokens))), 1);
@@ -88,6 +89,30 @@ class HeadWalk {
         reverse_.go_back(step_, before[static_cast<std::size_t>(i - first)], output_.data(), slopes_);
       }
     }
+    store_initial(n, head);
+  }
+  // What all queries read has the slopes that all of them give it, and hands them to each key.
+  void run_non_causal(std::int64_t n, std::int64_t head) {
+    const Span &keys = sizes_.keys[static_cast<std::size_t>(n)],
+               &queries = sizes_.sequences[static_cast<std::size_t>(n)];
+    load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
+    for (std::int64_t i = 0; i < keys.end - keys.begin; ++i) {
+      step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
+      step_.advance(state_);
+    }
+    load_state(arguments_.dfinal_state, value_major_, sizes_, n, head, slopes_);
+    for (std::int64_t i = 0; i < queries.end - queries.begin; ++i) {
+      step_.evaluate_query(place_of_token(step_.variant, sizes_, queries, head, i));
+      load_output_slope();
+      reverse_.go_back_from_query(step_, state_, output_.data(), slopes_);
+    }
+    for (std::int64_t i = 0; i < keys.end - keys.begin; ++i) {
+      step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
+      reverse_.go_back_from_key(step_, slopes_);
+    }
+    store_initial(n, head);
+  }
+  void store_initial(std::int64_t n, std::int64_t head) {
     each_state_element(initial_, value_major_, sizes_, n, head, [&](std::size_t at, std::int64_t offset) {
       static_cast<double*>(initial_.data)[offset] = slopes_[at];
     });

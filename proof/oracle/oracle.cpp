@@ -32,6 +32,7 @@ class Recurrence {
 
  private:
   void run(std::int64_t n, std::int64_t head) {
+    if (step_.variant.non_causal_) return run_non_causal(static_cast<std::size_t>(n), head);
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
     const bool before = step_.variant.reads_before(), reads = static_cast<bool>(arguments_.o);
@@ -42,6 +43,22 @@ class Recurrence {
       if (reads && !before) read();
     }
     store_state(n, head);
+  }
+
+  // All keys are written, and then read by each query.
+  void run_non_causal(std::size_t n, std::int64_t head) {
+    const auto sequence = static_cast<std::int64_t>(n);
+    const Span &keys = sizes_.keys[n], &queries = sizes_.sequences[n];
+    load_state(arguments_.initial_state, value_major_, sizes_, sequence, head, state_);
+    for (std::int64_t i = 0; i < keys.end - keys.begin; ++i) {
+      step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
+      step_.advance(state_);
+    }
+    for (std::int64_t i = 0; arguments_.o && i < queries.end - queries.begin; ++i) {
+      step_.evaluate_query(place_of_token(step_.variant, sizes_, queries, head, i));
+      read();
+    }
+    store_state(sequence, head);
   }
 
   void read() {

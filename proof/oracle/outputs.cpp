@@ -29,6 +29,8 @@ OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, con
   // Sizes are checked and counted before any memory is taken: `o` has the shape of `v`, whatever that is.
   double unwritten = 0;
   arguments.o = inputs.v;
+  // Of a non-causal variant it has the tokens of q.
+  if (variant.non_causal_ && inputs.q.rank == 4 && inputs.v.rank == 4) arguments.o.shape[1] = inputs.q.shape[1];
   arguments.o.data = &unwritten;
   arguments.o.type = dtype::f64;
   arguments.final_state = {};

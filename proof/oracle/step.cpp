@@ -42,6 +42,15 @@ Step::Step(const Variant& of, const Sizes& with, const GivenArguments& given)
 }
 
 void Step::evaluate(const Place& at, bool reads_query) {
+  evaluate_key(at);
+  if (reads_query) load_query();
+}
+void Step::evaluate_query(const Place& at) {
+  place = at;
+  load_query();
+}
+
+void Step::evaluate_key(const Place& at) {
   place = at;
   set_decay();
   load_token(v_, place, place.head, v);
@@ -56,7 +65,9 @@ void Step::evaluate(const Place& at, bool reads_query) {
     erase_read = row_or(Formula::erase_read, key);
     erase_write = row_or(Formula::erase_write, key);
   }
-  if (!reads_query) return;
+}
+
+void Step::load_query() {
   load_features(q_, raw_q, q);
   place.query = q.data();
   query = row_or(Formula::query, place.query);

@@ -27,6 +27,9 @@ class Step {
 
   // All formulas but that of the output; those of the query where it is read.
   void evaluate(const Place& at, bool reads_query);
+  // Of a non-causal variant: those of a key, and those of a query.
+  void evaluate_key(const Place& at);
+  void evaluate_query(const Place& at);
   // The token's turn, as Variant says it. Leaves in `erased` what was read of it to be erased.
   void advance(Row& state);
   // What the query reads, times the scale. Of the state before the token or behind it, as the variant has it.
@@ -67,6 +70,7 @@ class Step {
   const double* row_or(Formula which, const double* otherwise);
   double number_or(Formula which, double otherwise);
   void set_decay();
+  void load_query();
   void load_features(const Tensor& tensor, Row& raw, Row& mapped);
 
   Tensor q_, k_, v_;

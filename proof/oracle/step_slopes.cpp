@@ -33,11 +33,15 @@ StepSlopes::StepSlopes(const Step& step, const GivenArguments& given, std::span<
   decayed_ = behind_ = step.state();
 }
 
-void StepSlopes::go_back(Step& step, const Row& before, const double* output, Row& slopes) {
+void StepSlopes::clear_sums(const Step& step) {
   for (Row* row : {&query_, &key_, &value_, &bonus_, &erase_read_, &erase_write_, &erased_, &q_, &k_, &v_}) clear(*row);
   log_decay_.assign(step.factors.size(), 0);
   factors_.assign(step.factors.size(), 0);
   write_ = erase_ = 0;
+}
+
+void StepSlopes::go_back(Step& step, const Row& before, const double* output, Row& slopes) {
+  clear_sums(step);
   decayed_ = behind_ = before;
   step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
     decayed_[at] *= step.decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
@@ -66,6 +70,18 @@ void StepSlopes::go_back(Step& step, const Row& before, const double* output, Ro
   if (erases && undecayed) add_erased();
   if (reads_before) add_query(step, slopes);
   add_to_leaves(step);
+}
+
+void StepSlopes::go_back_from_query(Step& step, const Row& state, const double* output, Row& slopes) {
+  clear_sums(step);
+  read(step, state, output);
+  add_query(step, slopes);
+  add_to_leaves(step, {.query = true, .key = false});
+}
+void StepSlopes::go_back_from_key(const Step& step, const Row& slopes) {
+  clear_sums(step);
+  write(step, slopes);
+  add_to_leaves(step, {.query = false, .key = true});
 }
 
 // By what was read, and by all that read it. `state`: what it was read of.
@@ -123,16 +139,16 @@ void StepSlopes::decay(const Step& step, const Row& decayed, const Row& slopes) 
 }
 
 // From formulas to what they read. What stands where there is no formula takes its slopes itself.
-void StepSlopes::add_to_leaves(const Step& step) {
+void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
   const LeafRows of_keys{.query = q_.data(), .key = k_.data(), .decay = factors_.data()};
   const auto pass = [&](Formula formula, const Row& slopes, Row& otherwise) {
     if (slopes_of(formula).given()) return add(step, formula, slopes.data(), of_keys);
     for (std::size_t i = 0; i < slopes.size(); ++i) otherwise[i] += slopes[i];
   };
-  pass(Formula::erase_read, erase_read_, key_);
-  pass(Formula::erase_write, erase_write_, key_);
-  pass(Formula::key, key_, k_);
-  pass(Formula::query, query_, q_);
+  if (sides.key) pass(Formula::erase_read, erase_read_, key_);
+  if (sides.key) pass(Formula::erase_write, erase_write_, key_);
+  if (sides.key) pass(Formula::key, key_, k_);
+  if (sides.query) pass(Formula::query, query_, q_);
   if (slopes_of(Formula::value).given())
     add(step, Formula::value, value_.data(), {.value = v_.data()});
   else
@@ -151,9 +167,9 @@ void StepSlopes::add_to_leaves(const Step& step) {
     features_.add(at, slopes.data(), elements.data());
     add_row(gradient, step.place, step.place.key_head, elements);
   };
-  add_features(dq_, step.raw_q, q_);
-  if (reads_key_) add_features(dk_, step.raw_k, k_);
-  add_row(dv_, step.place, step.place.head, v_);
+  if (sides.query) add_features(dq_, step.raw_q, q_);
+  if (sides.key && reads_key_) add_features(dk_, step.raw_k, k_);
+  if (sides.key) add_row(dv_, step.place, step.place.head, v_);
 }
 
 void StepSlopes::add(const Step& step, Formula formula, const double* slopes, const LeafRows& rows) {

@@ -18,13 +18,20 @@ class StepSlopes {
   // Of a token that `step` has evaluated. `slopes`: of the loss by the state behind the token; becomes that by the state
   // before it, which is `before`. `output`: by the token's output. Adds to the gradients.
   void go_back(Step& step, const Row& before, const double* output, Row& slopes);
+  // Of a non-causal variant: of a query, which has read `state`, and then of a key.
+  void go_back_from_query(Step& step, const Row& state, const double* output, Row& slopes);
+  void go_back_from_key(const Step& step, const Row& slopes);
 
  private:
   void read(Step& step, const Row& state, const double* output);
   void write(const Step& step, const Row& slopes);
   void erase(const Step& step, const Row& slopes);
   void decay(const Step& step, const Row& decayed, const Row& slopes);
-  void add_to_leaves(const Step& step);
+  struct Sides {
+    bool query = true, key = true;
+  };
+  void clear_sums(const Step& step);
+  void add_to_leaves(const Step& step, Sides sides = {true, true});
   void add_query(const Step& step, Row& slopes) const;
   void add(const Step& step, Formula formula, const double* slopes, const LeafRows& rows);
 

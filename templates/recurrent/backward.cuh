@@ -47,7 +47,7 @@ template <class T, class Gate> struct BackwardBlock {
     if constexpr (T::parameter_count > 0) store_parameters();
   }
 
- private:
+ protected:
   // A run, or what there is of it.
   RK_DEVICE void walk_run(long long run) {
     const long long first = run * run_tokens;
@@ -300,11 +300,13 @@ template <class T, class Gate> struct BackwardBlock {
       if (column >= T::value_tile || !tokens.exists(column)) break;
       const RecurrentAt<T> at = at_column(index, i);
       LeafSlopes<T>& into = of_columns[i];
-      const float value = load_warp_sum<T>(layout.value_slope, column);
-      if constexpr (T::has_value)
-        Gate::value_backward(at, value, into);
-      else
-        into.add_value(value);
+      if constexpr (T::walks_keys) {
+        const float value = load_warp_sum<T>(layout.value_slope, column);
+        if constexpr (T::has_value)
+          Gate::value_backward(at, value, into);
+        else
+          into.add_value(value);
+      }
       if constexpr (T::columns_decay && T::differentiates_decay) {
         const float decay = load_warp_sum<T>(layout.value_decay_slope, column);
         if constexpr (T::decays_on_both_sides)
@@ -317,7 +319,7 @@ template <class T, class Gate> struct BackwardBlock {
   }
   RK_DEVICE void store_column(long long index, int i, int column, const LeafSlopes<T>& into) {
     const TensorArgument& dv = port<T>(arguments, T::Ports::dv);
-    if (dv.data != nullptr)
+    if (T::walks_keys && dv.data != nullptr)
       global_store<Storage>(global<Storage>(dv.data) + (work.batch * dv.batch_stride + row_of(index) * dv.token_stride +
                                                         work.head * dv.head_stride + work.value_column + column),
                             Element<Storage>::from(into.value));
@@ -332,7 +334,8 @@ template <class T, class Gate> struct BackwardBlock {
         constexpr SlopePart part = T::slopes.inputs[input];
         if constexpr (T::decays_by_element && T::differentiates_decay)
           slope += load_warp_sum<T>(value_input_place(input), column);
-        store_slope(index, part, work.value_column + column, slope, T::Ports::first_input_gradient + input);
+        if constexpr (fetches_input<T>(input))
+          store_slope(index, part, work.value_column + column, slope, T::Ports::first_input_gradient + input);
       } else if constexpr (!axes.keys) {
         of_head[input] += slope;
       }
@@ -365,20 +368,20 @@ template <class T, class Gate> struct BackwardBlock {
       RecurrentAt<T> at = tokens.at(index, raw, key, 0);
       tokens.reduction.has_key = has_key;
       at.reduction = &tokens.reduction;
-      at.query_value = tokens.feature(at, raw.query, raw.other_query);
-      if constexpr (T::reads_key) at.key_value = tokens.feature(at, raw.key, raw.other_key);
+      if constexpr (T::walks_queries) at.query_value = tokens.feature(at, raw.query, raw.other_query);
+      if constexpr (T::reads_key && T::walks_keys) at.key_value = tokens.feature(at, raw.key, raw.other_key);
       if constexpr (T::rows_decay)
         at.decay_value = row_number(half + token_layout.decay, key) + row_number(half + token_layout.decay_low, key);
       LeafSlopes<T> into;
       pass_formulas(at, key, own, into);
       if constexpr (T::piece_count > 0) {
-        const ElementSlope of_query = pass_feature(at, raw.query, raw.other_query, into.query);
-        ElementSlope of_key;
-        if constexpr (T::reads_key) of_key = pass_feature(at, raw.key, raw.other_key, into.key);
+        ElementSlope of_query, of_key;
+        if constexpr (T::walks_queries) of_query = pass_feature(at, raw.query, raw.other_query, into.query);
+        if constexpr (T::reads_key && T::walks_keys) of_key = pass_feature(at, raw.key, raw.other_key, into.key);
         if (has_key) keep_element_slopes(key, of_query, of_key);
       } else {
-        into.query = feature_slope(at, raw.query, into.query);
-        if constexpr (T::reads_key) into.key = feature_slope(at, raw.key, into.key);
+        if constexpr (T::walks_queries) into.query = feature_slope(at, raw.query, into.query);
+        if constexpr (T::reads_key && T::walks_keys) into.key = feature_slope(at, raw.key, into.key);
       }
       if (has_key) store_key(index, i, key, into);
     }
@@ -436,8 +439,8 @@ template <class T, class Gate> struct BackwardBlock {
   RK_DEVICE void store_elements(long long index) const {
     constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
     for (int element = thread_index(); element < T::element_dim; element += T::threads) {
-      store_slope(index, query, element, sum_of_element(0, element), T::Ports::dq);
-      if constexpr (T::reads_key) store_slope(index, of_key, element, sum_of_element(1, element), T::Ports::dk);
+      if constexpr (T::walks_queries) store_slope(index, query, element, sum_of_element(0, element), T::Ports::dq);
+      if constexpr (T::reads_key && T::walks_keys) store_slope(index, of_key, element, sum_of_element(1, element), T::Ports::dk);
     }
   }
   // Over the features that are made of it.
@@ -459,8 +462,21 @@ template <class T, class Gate> struct BackwardBlock {
   }
   RK_DEVICE float row_number(int place, int key) const { return shared_load<float>(place + key * 4); }
   RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, int key, float own, LeafSlopes<T>& into) const {
+    if constexpr (!T::walks_keys)
+      pass_query(at, row_number(layout.query_slope, key), into);
+    else
+      pass_written(at, key, own, into);
+  }
+  RK_DEVICE void pass_query(const RecurrentAt<T>& at, float slope, LeafSlopes<T>& into) const {
+    if constexpr (T::has_query)
+      Gate::query_backward(at, slope, into);
+    else
+      into.add_query(slope);
+  }
+  RK_DEVICE void pass_written(const RecurrentAt<T>& at, int key, float own, LeafSlopes<T>& into) const {
     const float written = Gate::key(at), scale = Gate::write_scale(at);
-    float of_query = row_number(layout.query_slope, key), of_scaled = row_number(layout.key_slope, key);
+    float of_query = 0.0f, of_scaled = row_number(layout.key_slope, key);
+    if constexpr (T::walks_queries) of_query = row_number(layout.query_slope, key);
     if constexpr (T::has_bonus) {
       float query = at.query_value;
       if constexpr (T::has_query) query = Gate::query(at);
@@ -486,10 +502,7 @@ template <class T, class Gate> struct BackwardBlock {
       else
         of_written += read;
     }
-    if constexpr (T::has_query)
-      Gate::query_backward(at, of_query, into);
-    else
-      into.add_query(of_query);
+    if constexpr (T::walks_queries) pass_query(at, of_query, into);
     Gate::key_backward(at, of_written, into);
     if constexpr (T::rows_decay && T::differentiates_decay) {
       const float decay = multiply_add(at.decay_value, into.decay, row_number(layout.decay_slope, key));
@@ -502,8 +515,8 @@ template <class T, class Gate> struct BackwardBlock {
   RK_DEVICE void store_key(long long index, int i, int key, const LeafSlopes<T>& into) {
     constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
     if constexpr (T::piece_count == 0) {
-      store_slope(index, query, key, into.query, T::Ports::dq);
-      if constexpr (T::reads_key) store_slope(index, of_key, key, into.key, T::Ports::dk);
+      if constexpr (T::walks_queries) store_slope(index, query, key, into.query, T::Ports::dq);
+      if constexpr (T::reads_key && T::walks_keys) store_slope(index, of_key, key, into.key, T::Ports::dk);
     }
     store_key_inputs(index, key, into);
     add_key_parameters(i, into);
@@ -515,7 +528,8 @@ template <class T, class Gate> struct BackwardBlock {
       if constexpr (axes.keys) {
         constexpr SlopePart part = T::slopes.inputs[input];
         if constexpr (T::decays_by_element && T::differentiates_decay) slope += row_number(key_input_place(input), key);
-        store_slope(index, part, key, slope, T::Ports::first_input_gradient + input);
+        if constexpr (fetches_input<T>(input))
+          store_slope(index, part, key, slope, T::Ports::first_input_gradient + input);
       } else if constexpr (!axes.values) {
         of_head[input] += slope;
       }
@@ -552,7 +566,7 @@ template <class T, class Gate> struct BackwardBlock {
   template <int input = 0> RK_DEVICE void store_sums_of_head(long long index) const {
     if constexpr (input < T::input_count) {
       constexpr SlopePart part = T::slopes.inputs[input];
-      if constexpr (is_of_heads(T::input_axes[input]))
+      if constexpr (is_of_heads(T::input_axes[input]) && fetches_input<T>(input))
         store_slope(index, part, 0, sum_of_warps(input), T::Ports::first_input_gradient + input);
       store_sums_of_head<input + 1>(index);
     }

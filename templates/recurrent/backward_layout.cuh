@@ -30,7 +30,8 @@ struct BackwardLayout {
   int bytes;
 };
 
-RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, int inputs) {
+// `states`: that are kept.
+RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, int inputs, int states) {
   BackwardLayout layout{};
   layout.token = make_recurrent_layout(sizes);
   const int rows = layout.token.rows * 4, columns = sizes.value_tile * 4, sums = sizes.warps * columns;
@@ -62,7 +63,7 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   layout.read = offset;
   offset += step_tokens * sums;
   layout.states = offset;
-  layout.bytes = offset + kept_states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
+  layout.bytes = offset + states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
   return layout;
 }
 

@@ -39,7 +39,8 @@ template <class Policy> RK_CONSTEXPR int count_head_parameters() {
 }
 
 template <class Policy> struct BackwardTraits : RecurrentTraits<Policy> {
-  static constexpr BackwardLayout backward = make_backward_layout(recurrent_sizes<Policy>(), Policy::input_count);
+  static constexpr BackwardLayout backward =
+      make_backward_layout(recurrent_sizes<Policy>(), Policy::input_count, Policy::non_causal ? 0 : kept_states);
   static constexpr SlopeLayout slopes = make_slope_layout(slope_sizes<Policy>());
   static constexpr int parameters = Policy::parameter_count > 0 ? Policy::parameter_count : 1;
   static constexpr bool has_head_inputs = count_head_inputs<Policy>() > 0;

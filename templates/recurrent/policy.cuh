@@ -17,6 +17,14 @@ template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
       Policy::reduces_keys, Policy::value_major_state, element_slopes<Policy>()};
 }
 
+// Whether a walk fetches the token input.
+template <class T> RK_CONSTEXPR bool fetches_input(int input) {
+  if constexpr (T::non_causal)
+    return T::input_is_of_queries[input] == T::walks_queries;
+  else
+    return true;
+}
+
 template <class Policy> struct RecurrentTraits : Policy {
   static constexpr RecurrentLayout layout = make_recurrent_layout(recurrent_sizes<Policy>());
   static constexpr int threads = layout.threads;
@@ -29,6 +37,8 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr bool rows_decay =
       !decays_by_element && Policy::decay_axes != 0 && (!columns_decay || Policy::decays_on_both_sides);
   static constexpr bool reads_before = !reads_own<Policy>;
+  // Whether a walk is over queries, and whether over keys: a non-causal variant has one for each (recurrent/sides.cuh).
+  static constexpr bool walks_queries = true, walks_keys = true;
   // Float32 outputs show what each of many additions to the state rounds away: each element keeps it. Those of a few tokens
   // of decoding are rounded with the state, which goes back to its slot.
   static constexpr bool compensated =

@@ -19,22 +19,27 @@ template <class Policy> RK_DEVICE HeadGroup head_group(const Arguments& argument
   return {heads, arguments.value_heads / heads};
 }
 
-// One token of a tensor, that at a place of its row: over value tiles, and over the value heads that share its head.
+// A token of a tensor, and where its slopes stand.
+struct TokenRow {
+  long long slopes, batch, token;
+};
+
+// One token of a tensor: over value tiles, and over the value heads that share its head.
 template <class T, class Type>
-RK_DEVICE void reduce_token(const Arguments& arguments, long long row, SlopePart part, unsigned axes, int gradient) {
+RK_DEVICE void reduce_token(const Arguments& arguments, const TokenRow& row, SlopePart part, unsigned axes,
+                            int gradient) {
   const TensorArgument& to = port<T>(arguments, gradient);
   if (to.data == nullptr) return;
   const HeadGroup group = head_group<T>(arguments, axes);
   const int tiles = part.tile_stride != 0 ? T::value_tiles : 1;
-  const long long batch = row / arguments.tokens, token = token_at<T>(arguments, row % arguments.tokens);
-  const Global<Type> first = global<Type>(to.data) + (batch * to.batch_stride + token * to.token_stride);
+  const Global<Type> first = global<Type>(to.data) + (row.batch * to.batch_stride + row.token * to.token_stride);
   const Global<const float> slopes = global<const float>(arguments.token_slopes) + part.place;
   const long long elements = static_cast<long long>(group.heads) * part.width;
   for (long long element = thread_index(); element < elements; element += reduce_threads) {
     const int head = static_cast<int>(element / part.width), column = static_cast<int>(element % part.width);
     float sum = 0.0f;
     for (int member = 0; member < group.members; ++member) {
-      const long long place = row * arguments.value_heads + head * group.members + member;
+      const long long place = row.slopes * arguments.value_heads + head * group.members + member;
       for (int tile = 0; tile < tiles; ++tile)
         sum += global_load<float>(slopes + (place * T::slopes.token_floats + tile * part.tile_stride + column));
     }
@@ -42,12 +47,13 @@ RK_DEVICE void reduce_token(const Arguments& arguments, long long row, SlopePart
   }
 }
 
-template <class T, int input = 0> RK_DEVICE void reduce_inputs(const Arguments& arguments, long long row) {
+template <class T, int input = 0> RK_DEVICE void reduce_inputs(const Arguments& arguments, const TokenRow& row) {
   if constexpr (input < T::input_count) {
     constexpr SlopePart part = T::slopes.inputs[input];
     constexpr unsigned axes = T::input_axes[input];
     using Type = typename TypeOf<T::input_types[input]>::Type;
-    reduce_token<T, Type>(arguments, row, part, axes, T::Ports::first_input_gradient + input);
+    if constexpr (fetches_input<T>(input))
+      reduce_token<T, Type>(arguments, row, part, axes, T::Ports::first_input_gradient + input);
     reduce_inputs<T, input + 1>(arguments, row);
   }
 }
@@ -61,15 +67,15 @@ template <class Policy> RK_DEVICE void reduce_token_gradients(const Arguments& a
   using T = BackwardTraits<Policy>;
   using Storage = typename T::Storage;
   constexpr SlopePart query = T::slopes.query, key = T::slopes.key;
-  long long rows = port<T>(arguments, T::Ports::cu_seqlens).data != nullptr ? 1 : arguments.sequences;  // of the batch
-  rows *= arguments.tokens;
+  const long long rows = rows_of_batch<T>(arguments) * arguments.tokens;
   for (int i = 0; i < reduce_tokens; ++i) {
     const long long row = block_index() * reduce_tokens + i;
     if (row >= rows) return;
     if (!is_in_a_sequence<T>(arguments, row)) continue;
-    reduce_token<T, Storage>(arguments, row, query, query_head_axis, T::Ports::dq);
-    if constexpr (T::reads_key) reduce_token<T, Storage>(arguments, row, key, query_head_axis, T::Ports::dk);
-    reduce_inputs<T>(arguments, row);
+    const TokenRow token{row, row / arguments.tokens, token_at<T>(arguments, row % arguments.tokens)};
+    reduce_token<T, Storage>(arguments, token, query, query_head_axis, T::Ports::dq);
+    if constexpr (T::reads_key) reduce_token<T, Storage>(arguments, token, key, query_head_axis, T::Ports::dk);
+    reduce_inputs<T>(arguments, token);
   }
 }
 

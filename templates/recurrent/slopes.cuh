@@ -5,6 +5,7 @@
 #include "device/global.cuh"
 #include "kernels/sequence.cuh"
 #include "recurrent/backward_policy.cuh"
+#include "recurrent/rows.cuh"
 
 namespace rankone {
 
@@ -48,9 +49,15 @@ template <class T> struct SlopePlaces {
 
   // Of the token at a place of its row.
   RK_DEVICE Global<float> of_token(long long place, SlopePart part) const {
-    const long long row = (work.batch * arguments.tokens + place) * arguments.value_heads + work.head;
     return global<float>(arguments.token_slopes) +
-           (row * T::slopes.token_floats + part.place + work.value_tile * part.tile_stride);
+           ((row_of(place) * arguments.value_heads + work.head) * T::slopes.token_floats + part.place +
+            work.value_tile * part.tile_stride);
+  }
+  // Of a non-causal variant the rows of keys follow those of queries.
+  RK_DEVICE long long row_of(long long place) const {
+    if constexpr (!T::walks_queries)
+      return rows_of_batch<T>(arguments) * arguments.tokens + work.batch * key_tokens(arguments) + place;
+    return work.batch * arguments.tokens + place;
   }
   RK_DEVICE Global<float> of_sequence(SlopePart part) const {
     const long long row = work.sequence * arguments.value_heads + work.head;

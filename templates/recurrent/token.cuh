@@ -61,7 +61,7 @@ template <class T> struct RawToken {
     if constexpr (index < T::input_count) {
       using Type = typename TypeOf<T::input_types[index]>::Type;
       constexpr unsigned axes = T::input_axes[index];
-      if constexpr (!has_axis(axes, other_side)) {
+      if constexpr (!has_axis(axes, other_side) && fetches_input<T>(index)) {
         const int head = has_axis(axes, query_head_axis) ? work.query_head : work.head;
         const bool has_columns = has_axis(axes, key_axis) || has_axis(axes, value_axis);
         inputs[index] =
@@ -134,11 +134,11 @@ template <class T, class Gate> struct Tokens {
       const auto load = [&](int tensor, int element) {
         return RawToken<T>::template element<Storage>(arguments, work, tensor, work.query_head, token, element);
       };
-      raw.query = load(T::Ports::q, from.element);
-      if constexpr (T::reads_key) raw.key = load(T::Ports::k, from.element);
+      if constexpr (T::walks_queries) raw.query = load(T::Ports::q, from.element);
+      if constexpr (T::reads_key && T::walks_keys) raw.key = load(T::Ports::k, from.element);
       if constexpr (has_pairs<T>()) {
-        raw.other_query = load(T::Ports::q, from.other);
-        if constexpr (T::reads_key) raw.other_key = load(T::Ports::k, from.other);
+        if constexpr (T::walks_queries) raw.other_query = load(T::Ports::q, from.other);
+        if constexpr (T::reads_key && T::walks_keys) raw.other_key = load(T::Ports::k, from.other);
       }
       raw.template load_inputs<value_axis>(arguments, work, token, key);
     }
@@ -147,8 +147,9 @@ template <class T, class Gate> struct Tokens {
       const int column = thread_index() + i * T::threads;
       if (column >= T::value_tile || !exists(column)) break;
       RawToken<T>& raw = next_columns[i];
-      raw.value = RawToken<T>::template element<Storage>(arguments, work, T::Ports::v, work.head, token,
-                                                         work.value_column + column);
+      if constexpr (T::walks_keys)
+        raw.value = RawToken<T>::template element<Storage>(arguments, work, T::Ports::v, work.head, token,
+                                                           work.value_column + column);
       raw.template load_inputs<key_axis>(arguments, work, token, work.value_column + column);
     }
   }
@@ -201,13 +202,17 @@ template <class T, class Gate> struct Tokens {
     }
     if constexpr (T::decays_by_element)
       if (has_key) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
-    at.query_value = feature(at, raw.query, raw.other_query);
-    if constexpr (T::reads_key) at.key_value = feature(at, raw.key, raw.other_key);
-    const float written = Gate::key(at), scaled = written * Gate::write_scale(at);
+    if constexpr (T::walks_queries) at.query_value = feature(at, raw.query, raw.other_query);
+    if constexpr (T::reads_key && T::walks_keys) at.key_value = feature(at, raw.key, raw.other_key);
+    float written = 0.0f, scaled = 0.0f;
+    if constexpr (T::walks_keys) {
+      written = Gate::key(at);
+      scaled = written * Gate::write_scale(at);
+    }
     float query = at.query_value;
-    if constexpr (T::has_query) query = Gate::query(at);
-    store(layout.query, query);
-    store(layout.key, scaled);
+    if constexpr (T::has_query && T::walks_queries) query = Gate::query(at);
+    if constexpr (T::walks_queries) store(layout.query, query);
+    if constexpr (T::walks_keys) store(layout.key, scaled);
     if constexpr (T::has_erase_scale) {
       float read = written, write = written;
       if constexpr (T::has_erase_read) read = Gate::erase_read(at);
@@ -218,6 +223,7 @@ template <class T, class Gate> struct Tokens {
     if constexpr (T::has_bonus) store(layout.bonus, query * Gate::bonus(at) * scaled);
   }
   RK_DEVICE void write_column(long long index, int half, int column, const RawToken<T>& raw) const {
+    if constexpr (!T::walks_keys) return;
     const int place = half + column * 4;
     if (!exists(column)) {
       shared_store<float>(place + layout.value, 0.0f);

@@ -67,6 +67,8 @@ TEST(Variants, AreRefusedWithAllParts) {
       {R"json({"name":"a","bonus":"param(u)","read":"exclusive"})json", "both", "bonus, or an exclusive read", ".read"},
       {R"json({"name":"a","erase_order":"undecayed"})json", "no erase", "erase(1)", ".erase_order"},
       {R"json({"name":"a","pattern":1})json", "1", "string", ".pattern"},
+      {R"json({"name":"a","pattern":"sideways"})json", "'sideways'", "causal, reversed, non_causal", ".pattern"},
+      {R"json({"name":"a","pattern":"non_causal","erase":"0.5"})json", "an erase", "no erase, or a causal", ".pattern"},
       {R"json({"name":"a","order":"any"})json", "'any'", "natural, permuted", ".order"},
       {decay("per_head", "key()"), "'key()'", "inputs", ".decay"},
       {decay("per_head", R"json(input(x)\u0000)json"), R"json('\x00')json", "an operator", ".decay"},

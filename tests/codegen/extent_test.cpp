@@ -34,7 +34,8 @@ class JsonSizes {
                {"H", sizes.heads},
                {"HV", sizes.value_heads},
                {"packed", sizes.packed},
-               {"multiprocessors", sizes.multiprocessors}};
+               {"multiprocessors", sizes.multiprocessors},
+               {"Tk", sizes.key_tokens}};
   }
   std::int64_t operator()(const json& size) const {
     if (size.is_number()) return size.get<std::int64_t>();
@@ -91,7 +92,8 @@ std::vector<Sizes64> random_sizes(int count) {
                    .heads = heads,
                    .value_heads = heads * (1 + below(3)),
                    .packed = packed,
-                   .multiprocessors = 1 + below(200)});
+                   .multiprocessors = 1 + below(200),
+                   .key_tokens = below(5000)});
   }
   return all;
 }
@@ -137,6 +139,7 @@ std::string c_program(const std::vector<Program>& all, const std::vector<Sizes64
       for (const std::int64_t value :
            {each.batch, each.tokens, each.sequences, each.heads, each.value_heads, each.packed, each.multiprocessors})
         calls += std::to_string(value) + ", ";
+      if (all[p].variant.non_causal_) calls += std::to_string(each.key_tokens);
       calls += "}; print" + std::to_string(p) + "(s); }\n";
     }
   }

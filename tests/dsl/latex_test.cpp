@@ -178,7 +178,7 @@ class Reader {
         if (!commands.contains(command) && !names_.contains(command)) return command + " is no command";
       } else if (kind.empty() && text.size() > 1) {
         return text + " is several letters";
-      } else if (kind.empty() && !names_.contains(text) && text.find_first_not_of("hHKt") == 0) {
+      } else if (kind.empty() && !names_.contains(text) && text.find_first_not_of("hHKTkt") == 0) {
         return text + " is no name";
       }
     }

@@ -24,6 +24,14 @@ constexpr Variant elements =
                                                                            param("u", value_head_axis | value_axis))))
         .checked();
 
+// Queries and keys walked apart.
+constexpr Variant apart = variant("apart")
+                              .write_scale(sigmoid(input("w") + param("bias")))
+                              .output(read() * sigmoid(read() + input("z", value_head_axis)))
+                              .non_causal()
+                              .checked();
+constexpr Variant apart_and_plain = variant("apart_and_plain").non_causal().checked();
+
 class BackwardSync : public testing::TestWithParam<const Variant*> {
  protected:
   std::string run_without(int line, std::uint64_t seed, std::set<int>& visited, std::string* text = nullptr) {
@@ -66,7 +74,7 @@ TEST_P(BackwardSync, EveryRemovalIsSeen) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,
                          testing::Values(&variants::linear, &variants::rwkv6, &variants::comba, &everything, &elements,
-                                         &with_row_sums, &features::series),
+                                         &apart, &apart_and_plain, &with_row_sums, &features::series),
                          [](const auto& info) { return std::string(info.param->name.view()); });
 
 }  // namespace

@@ -35,9 +35,26 @@ Variant with_other_parts(Chance& chance, Formulas& formulas, Variant result) {
   return result;
 }
 
+// Each input is of keys or of queries.
+Variant non_causal_variant(Chance& chance, Formulas& formulas, Variant result) {
+  const auto depth = [&] { return chance.between(2, most_depth - 1); };
+  result = result.non_causal();
+  if (chance.once_in(2)) result = result.key(formulas.key({.per_key = true}, depth()));
+  if (chance.once_in(2)) result = result.write_scale(formulas.write_scale({}, depth()));
+  if (chance.once_in(3)) result = result.value(formulas.value(depth()));
+  formulas.forget_inputs();
+  if (chance.once_in(2)) result = result.query(formulas.query(depth(), true));
+  if (chance.once_in(2)) result = result.output(formulas.output(depth(), true));
+  if (chance.once_in(3)) result = result.feature_map(formulas.feature_map(depth()));
+  if (chance.once_in(4)) result = result.scale(chance.among({1.0, 0.25, -0.5}));
+  validate(result);
+  return result;
+}
+
 Variant random_variant(Chance& chance, int index) {
   Formulas formulas(chance);
   Variant result = variant(Name("random_" + std::to_string(index)));
+  if (chance.once_in(8)) return non_causal_variant(chance, formulas, result);
   const int kind = chance.below(7), depth = chance.between(2, most_depth);
   if (kind == 1) result = result.decay(constant(formulas.log_decay({.varies = false}, depth)));
   if (kind == 2) result = result.decay(per_head(formulas.log_decay({}, depth)));
@@ -147,6 +164,7 @@ Declared random_declaration(std::uint64_t seed, int index) {
     result.options = random_options(chance, result.variant);
     if (!has_schedule(result.variant, result.options)) continue;
     result.dims = random_dims(chance, result.variant, result.options);
+    if (result.variant.non_causal_ && !chance.once_in(4)) result.dims.key_tokens = chance.between(0, 200);
     result.packed = chance.once_in(3);
     if (result.packed) result.dims.tokens *= result.dims.batch, result.dims.batch = 1, result.dims.sequences = 1;
     result.initial_state = chance.once_in(2);

@@ -47,7 +47,7 @@ std::vector<HostTensor> run(const Operator& op, const Declared& declared, Proble
   for (const Port& port : written_ports(problem)) results.push_back(poisoned(port, problem.dims));
   const auto bind = [&](HostTensor& tensor) {
     const Port* const port = find_port(all, tensor.name);
-    const bool lies_anywhere = port->axes.has(Axis::tokens) && !port->contiguous;
+    const bool lies_anywhere = port->axes.has_tokens() && !port->contiguous;
     if (lies_anywhere) laid.emplace_back(tensor, declared.layouts[laid.size() % declared.layouts.size()]);
     const Tensor view = lies_anywhere ? laid.back().tensor() : tensor.view();
     if constexpr (std::is_same_v<Arguments, BackwardArguments>)
@@ -59,13 +59,14 @@ std::vector<HostTensor> run(const Operator& op, const Declared& declared, Proble
   for (HostTensor& tensor : results) bind(tensor);
 
   const Dims& dims = problem.dims;
-  const Shape shape{dims.batch, dims.tokens, dims.heads, dims.value_heads, declared.packed ? dims.sequences : 0};
+  const Shape shape{dims.batch,     dims.tokens, dims.heads, dims.value_heads, declared.packed ? dims.sequences : 0,
+                    dims.key_tokens};
   std::vector<std::byte> workspace(op.workspace_bytes(shape, problem.pass));
   arguments.workspace = workspace;
   call(arguments);
   std::size_t next = inputs;
   for (HostTensor& tensor : results)
-    if (find_port(all, tensor.name)->axes.has(Axis::tokens)) tensor.bytes = laid[next++].gathered();
+    if (find_port(all, tensor.name)->axes.has_tokens()) tensor.bytes = laid[next++].gathered();
   return results;
 }
 
@@ -74,6 +75,7 @@ Problem problem_of(const Declared& declared, int draw, Pass pass) {
   Inputs inputs = declared.inputs;
   if (pass == Pass::backward) {  // which takes some walks of each token, and whose errors are judged on random inputs
     dims.tokens = std::min<std::int64_t>(dims.tokens, 90);
+    dims.key_tokens = std::min<std::int64_t>(dims.key_tokens, 90);
     inputs = Inputs::random;
   }
   Problem problem = random_problem(declared.variant, declared.options, dims,

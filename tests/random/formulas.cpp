@@ -230,9 +230,13 @@ Expression Formulas::erase_key(int depth) {
   return rankone::key() * sigmoid(moderate({.per_key = true}, depth - 1));  // of the other's sign, the state would grow
 }
 
-Expression Formulas::query(int depth) {
+void Formulas::forget_inputs() {
+  std::erase_if(known_, [](const Leaf& leaf) { return leaf.operation == Operation::input; });
+}
+
+Expression Formulas::query(int depth, bool alone) {
   const Expression a = rankone::query() * positive({.per_key = true}, depth - 1);
-  return chance_.once_in(2) ? a : a - bounded({.per_key = true}, depth - 1) * rankone::key();
+  return alone || chance_.once_in(2) ? a : a - bounded({.per_key = true}, depth - 1) * rankone::key();
 }
 
 Expression Formulas::value(int depth) {
@@ -243,10 +247,12 @@ Expression Formulas::value(int depth) {
 
 Expression Formulas::bonus(int depth) { return bounded({.per_key = true}, depth) + 0.25; }
 
-Expression Formulas::output(int depth) {
-  const FormulaPlace place{.per_value = true, .value = true};
+Expression Formulas::output(int depth, bool alone) {
+  const FormulaPlace place{.per_value = true, .value = !alone};
   const Expression a = read() * sigmoid(moderate(place, depth - 1));
-  return chance_.once_in(2) ? a : a + bounded(place, depth - 1) * rankone::value();
+  if (chance_.once_in(2)) return a;
+  const Expression b = bounded(place, depth - 1);
+  return a + (alone ? b : b * rankone::value());
 }
 
 }  // namespace rankone::test

@@ -47,10 +47,12 @@ class Formulas {
   Expression pieces(int depth);       // a feature map with a dimension of its own
   Expression erase_scale(int depth);  // from 0 to 1
   Expression erase_key(int depth);    // no longer than the key
-  Expression query(int depth);
+  // `alone`: without the key or value of the same token.
+  Expression query(int depth, bool alone = false);
   Expression value(int depth);
   Expression bonus(int depth);
-  Expression output(int depth);
+  Expression output(int depth, bool alone = false);
+  void forget_inputs();  // those so far are not read again
 
  private:
   Chance& chance_;

@@ -47,6 +47,7 @@ struct Shape {
   std::int64_t heads = 1;        // H
   std::int64_t value_heads = 0;  // HV; 0: H
   std::int64_t sequences = 0;    // N where sequences are packed (cu_seqlens); 0: not packed, N = B
+  std::int64_t key_tokens = -1;  // Tk: of a non-causal variant, the tokens of k and v; below 0: T
 };
 
 }  // namespace rankone

@@ -68,6 +68,29 @@ TEST(Gradients, OfWiderFeaturesAgreeWithDifferences) {
   }
 }
 
+// Other numbers of keys than of queries, none at all, and packed ones.
+TEST(Gradients, OfNonCausalVariantsAgreeWithDifferences) {
+  const Variant plain = variant("plain").feature_map(relu).non_causal();
+  const Variant gated = variant("gated")
+                            .key(key() * sigmoid(input("a")))
+                            .value(value() + param("b"))
+                            .write_scale(sigmoid(input("w")))
+                            .query(query() * input("c"))
+                            .output(read() * sigmoid(input("z") + param("b")))
+                            .non_causal();
+  for (const Variant& variant : {plain, gated})
+    for (const std::int64_t keys : {0, 1, 4, 9}) {
+      SCOPED_TRACE(describe(variant) + ", Tk=" + std::to_string(keys));
+      Dims dims = small;
+      dims.key_tokens = keys;
+      const Problem problem = problem_of(variant, dims);
+      Differences(problem).expect_agreement();
+      dims.batch = 1;
+      const Problem packed = problem_of(variant, dims, {.packed = true});
+      Differences(packed).expect_agreement();
+    }
+}
+
 // An empty sequence hands the slope of its final state on, beside one that has tokens.
 TEST(Gradients, OfNoTokensAreThoseOfTheState) {
   std::vector<double> tokens(3, 0.5), final_slope = {1, 2, 3};

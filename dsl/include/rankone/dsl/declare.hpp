@@ -46,6 +46,11 @@ constexpr Variant Variant::reversed() const {
   result.reversed_ = true;
   return result;
 }
+constexpr Variant Variant::non_causal() const {
+  Variant result = *this;
+  result.non_causal_ = true;
+  return result;
+}
 constexpr Variant Variant::permuted() const {
   Variant result = *this;
   result.permuted_ = true;

@@ -137,7 +137,7 @@ class Recurrence {
   }
   std::vector<Equation> output(const std::string& key, const std::string& value) {
     const std::string query = vector(Formula::query, mapped(words_.query));
-    std::string state(variant_.reads_before() ? before() : words_.state);
+    std::string state(variant_.reads_before() ? before() : variant_.non_causal_ ? words_.last : words_.state);
     if (variant_.has(Formula::bonus))
       state = words_.style.parentheses.around(join(state, " + ", words_.diagonal.around(formula(Formula::bonus).text),
                                                    " ", key, words_.transposed, " ", value));

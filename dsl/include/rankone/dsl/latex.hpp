@@ -113,6 +113,7 @@ inline Notation notation() {
           .decayed = "\\mathbf{S}'_{t}",
           .before = "\\mathbf{S}_{t-1}",
           .behind = "\\mathbf{S}_{t+1}",
+          .last = "\\mathbf{S}_{T_{k}}",
           .transposed = "^{\\top}",
           .each = " \\odot ",
           .usual_scale = "\\frac{1}{\\sqrt{K}} ",

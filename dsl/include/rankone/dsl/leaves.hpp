@@ -65,6 +65,17 @@ constexpr bool reads_key(const Variant& variant) {
   return found;
 }
 
+// Whether formulas of this side of a non-causal variant, that of queries or that of keys, read the token input.
+constexpr bool side_reads(const Variant& variant, bool of_queries, std::string_view input) {
+  bool found = false;
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    for (const Node& node : formula)
+      found |=
+          slot.of_queries == of_queries && node.operation == Operation::input && formula.leaf(node).view() == input;
+  });
+  return found;
+}
+
 // Whether a formula reads the decay of its token.
 constexpr bool reads_decay(const Variant& variant) { return !leaves_of(variant, Operation::decay).empty(); }
 

@@ -16,6 +16,7 @@ enum class Part : unsigned char {
   earlier_read,
   reversed_walk,
   permuted_walk,
+  non_causal,
   query,
   value,
   output

@@ -65,6 +65,7 @@ struct Slot {
   std::string_view absent{};  // stands for it in emitted text where there is none; empty: kernels do not ask then
   Range range = Range::finite;
   bool multiplies_write = false;  // what is written is a multiple of it
+  bool of_queries = false;        // in a non-causal variant it runs over queries, else over keys
 };
 
 namespace leaf_sets {
@@ -105,7 +106,8 @@ inline constexpr std::array formula_slots{
          .caption = "query",
          .domain = slot_domains::key,
          .has_domains = false,
-         .leaves = leaf_sets::query},
+         .leaves = leaf_sets::query,
+         .of_queries = true},
     Slot{.formula = Formula::key,
          .member = "key",
          .name = "key",
@@ -165,7 +167,8 @@ inline constexpr std::array formula_slots{
          .caption = "output",
          .domain = slot_domains::value,
          .has_domains = false,
-         .leaves = leaf_sets::output},
+         .leaves = leaf_sets::output,
+         .of_queries = true},
     Slot{.formula = Formula::feature_map,
          .member = "feature_map",
          .name = "feature_map",

@@ -263,6 +263,36 @@ constexpr Verdict check_parts(const Variant& variant) {
   return {};
 }
 
+// Queries and keys of a non-causal variant are as many as each call gives, and in no order.
+constexpr Verdict check_non_causal(const Variant& variant) {
+  if (!variant.non_causal_) return {};
+  if (variant.has(Formula::decay))
+    return RANKONE_REFUSED("a non-causal variant forgets nothing: each of its queries reads all keys",
+                           "no decay, or a causal or reversed variant", Described{"a decay"});
+  if (variant.has(Formula::erase))
+    return RANKONE_REFUSED("a non-causal variant erases nothing: its keys are in no order",
+                           "no erase, or a causal or reversed variant", Described{"an erase"});
+  if (variant.reads_before())
+    return RANKONE_REFUSED("a non-causal query reads all keys, and has no token of its own before or beside them",
+                           "an inclusive read, or a causal or reversed variant",
+                           Described{variant.exclusive_ ? "an exclusive read" : "a bonus"});
+  if (variant.reversed_ || variant.permuted_)
+    return RANKONE_REFUSED("a non-causal variant walks its keys in no order that could be another one",
+                           "one of non_causal(), reversed() and permuted(), or the last two",
+                           Described{variant.reversed_ ? "reversed, too" : "permuted, too"});
+  if (variant.has(Formula::query) && reads(variant.formula(Formula::query), Operation::key))
+    return RANKONE_REFUSED("a non-causal query has no key of its own", "query(), or a causal or reversed variant",
+                           "key()");
+  if (variant.has(Formula::output) && reads(variant.formula(Formula::output), Operation::value))
+    return RANKONE_REFUSED("a non-causal output has no value of its own", "read(), or a causal or reversed variant",
+                           "value()");
+  for (const Leaf& input : inputs_of(variant))
+    if (side_reads(variant, true, input.view()) && side_reads(variant, false, input.view()))
+      return RANKONE_REFUSED("a token input of a non-causal variant is of queries or of keys, which are counted apart",
+                             "an input of another name for each side", input.view());
+  return {};
+}
+
 // The tensors and scalars of all formulas together.
 constexpr Verdict check_names(const Variant& variant) {
   const Leaves inputs = inputs_of(variant), parameters = parameters_of(variant), scalars = scalars_of(variant);
@@ -321,8 +351,8 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{validation::check_nodes, validation::check_formulas, validation::check_parts,
-                              validation::check_names, validation::check_numbers};
+  constexpr std::array checks{validation::check_nodes,      validation::check_formulas, validation::check_parts,
+                              validation::check_non_causal, validation::check_names,    validation::check_numbers};
   for (const auto check : checks)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};

@@ -32,6 +32,7 @@ struct Variant {
   bool exclusive_ = false;         // a query reads the state before its token, S_{t-1}; a bonus does that, too
   bool erases_undecayed_ = false;  // what is erased is read of S_{t-1}, not of S'
   bool reversed_ = false;          // from the last token to the first, where the initial state enters
+  bool non_causal_ = false;        // keys are as many as a call gives, and every query reads all of them
   bool permuted_ = false;          // the tokens of a row are walked in an order that each call gives
 
   constexpr bool has(Formula which) const { return results[index(which)] > 0; }
@@ -70,6 +71,7 @@ struct Variant {
   constexpr Variant output(const Expression& expression) const { return with(Formula::output, expression); }
   constexpr Variant reversed() const;
   constexpr Variant permuted() const;
+  constexpr Variant non_causal() const;
   constexpr Variant feature_map(const Expression& expression) const { return with(Formula::feature_map, expression); }
   constexpr Variant feature_map(Expression (*function)(const Expression&)) const {
     return feature_map(function(Leaf{Operation::element}));
@@ -108,7 +110,7 @@ constexpr bool reduces_keys(const Variant& variant) {
   return false;
 }
 
-// What a variant is or is not, beside its formulas; as JSON writes it.
+// What a variant is or is not, beside its formulas; as JSON writes it. Rows of one member are choices of which it has one.
 struct Switch {
   std::string_view member, off, on;
   bool Variant::*flag;
@@ -116,6 +118,7 @@ struct Switch {
 inline constexpr std::array switches{Switch{"read", "inclusive", "exclusive", &Variant::exclusive_},
                                      Switch{"erase_order", "decayed", "undecayed", &Variant::erases_undecayed_},
                                      Switch{"pattern", "causal", "reversed", &Variant::reversed_},
+                                     Switch{"pattern", "causal", "non_causal", &Variant::non_causal_},
                                      Switch{"order", "natural", "permuted", &Variant::permuted_}};
 
 // Calls f(slot, formula) for each formula of a variant, in the order of the table.

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: MIT
+// Non-causal variants on the CPU device: other numbers of keys than of queries, packed and empty sequences, each barrier
+// taken away, and what is refused.
+#include <set>
+
+#include "codegen/program.hpp"
+#include "proof/launch.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/cpu/device.hpp"
+#include "runtime/cpu/emulator.hpp"
+#include "runtime/operator_impl.hpp"
+#include "tests/kernels/cases.hpp"
+#include "tests/refusal.hpp"
+
+namespace rankone::test {
+namespace {
+
+constexpr Variant plain = variant("plain").feature_map(relu).non_causal().checked();
+constexpr Variant gated = variant("gated")
+                              .key(key() * sigmoid(input("a")) + param("u"))
+                              .value(value() * input("b"))
+                              .write_scale(sigmoid(input("w") + param("bias")))
+                              .query(query() * sigmoid(input("c")) * (1 + position() / 64) + param("u"))
+                              .output(read() * sigmoid(read() + input("z", value_head_axis)) + input("y"))
+                              .non_causal()
+                              .checked();
+constexpr Variant with_sums =
+    variant("with_sums").feature_map(l2_normalize).query(softmax(query())).non_causal().checked();
+
+Dims dims_of(const CompileOptions& options, std::int64_t batch, std::int64_t tokens, std::int64_t keys) {
+  return {.batch = batch,
+          .tokens = tokens,
+          .heads = 1,
+          .value_heads = 3,
+          .key_dim = options.key_dim,
+          .value_dim = options.value_dim,
+          .sequences = batch,
+          .key_tokens = keys};
+}
+
+class NonCausal : public testing::TestWithParam<Case> {};
+
+TEST_P(NonCausal, AgreesWithTheOracle) {
+  const Case& c = GetParam();
+  const CompileOptions options = options_of(c, 21, 20, 0);
+  const Operator op = compile(*c.variant, options, cpu_device(7));
+  std::uint64_t seed = 30;
+  for (const Pass pass : {Pass::forward, Pass::backward})
+    for (const auto& [tokens, keys] : {std::pair{1, 1}, {9, 40}, {70, 3}, {5, 0}})
+      for (const bool packed : {false, true}) {
+        Problem problem =
+            random_problem(*c.variant, options, dims_of(options, packed ? 1 : 2, tokens, keys),
+                           {.seed = ++seed, .initial_state = tokens != 9, .packed = packed, .pass = pass});
+        expect_right(
+            op, problem,
+            c.name() + " " + to_string(problem.dims) + (packed ? " packed " : " ") + "seed " + std::to_string(seed));
+      }
+}
+
+std::vector<Case> cases() {
+  std::vector<Case> all;
+  for (const Variant* variant : {&plain, &gated, &with_sums})
+    for (const Numbers& numbers : all_numbers)
+      if (numbers.precision == Precision::tf32) all.push_back({variant, Level::automatic, numbers, Family::recurrent});
+  return all;
+}
+INSTANTIATE_TEST_SUITE_P(Forms, NonCausal, testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.name(); });
+
+// Without a barrier the CPU device sees a race, or an output is wrong.
+TEST(NonCausal, EveryRemovedBarrierIsSeen) {
+  const CompileOptions options{.key_dim = 33, .value_dim = 16, .pins = {.family = Family::recurrent}};
+  const auto run_without = [&](int line, std::set<int>& visited, std::string* text) -> std::string {
+    Problem problem = random_problem(gated, options, dims_of(options, 1, 12, 9), {.seed = 4});
+    EmulationOptions emulation{.seed = 4, .dropped_line = line};
+    emulation.on_report = [&](const EmulationReport& report) {
+      visited.insert(report.visited_lines.begin(), report.visited_lines.end());
+    };
+    const Schedule schedule{.family = Family::recurrent, .value_tile = 16, .warps = 2};
+    try {
+      const Operator op = compile_schedule(gated, options, {schedule, "pinned"}, cpu_device(emulation));
+      if (text != nullptr) *text = op.source();
+      std::vector<HostTensor> reference = reference_outputs(problem);
+      for (const TensorError& error : verify(op, problem, reference))
+        if (!error.ok) return error.name + " is wrong";
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return {};
+  };
+  std::set<int> visited, ignored;
+  std::string text;
+  EXPECT_EQ(run_without(0, visited, &text), "") << "untouched";
+  int removed = 0;
+  for (const SyncSite& site : list_sync_sites(text)) {
+    if (!visited.contains(site.line)) continue;
+    ++removed;
+    EXPECT_NE(run_without(site.line, ignored, nullptr), "") << site.word << " on line " << site.line;
+  }
+  EXPECT_EQ(removed, 3);
+}
+
+TEST(NonCausal, IsRefusedWhatItHasNot) {
+  const CompileOptions options{.key_dim = 16, .value_dim = 16};
+  const Operator op = compile(plain, options, cpu_device(1));
+  for (const Pass pass : {Pass::decode, Pass::states, Pass::combine}) EXPECT_FALSE(op.supports(pass));
+  EXPECT_NE(refusal([&] { op.prepare_decode(); }).find("this variant's queries read all keys"), std::string::npos);
+  std::vector<float> memory(1 << 12);
+  std::vector<int> offsets = {0, 2, 3}, keys = {0, 1, 9};
+  const auto tensor = [&](std::int64_t tokens) { return Tensor(memory.data(), dtype::bf16, {1, tokens, 1, 16}); };
+  ForwardArguments given{
+      .q = tensor(3), .k = tensor(5), .v = tensor(5), .o = Tensor(&memory[1 << 11], dtype::bf16, {1, 3, 1, 16})};
+  EXPECT_EQ(refusal([&] { op.forward(given); }), "accepted");
+  given.cu_seqlens = Tensor::of(offsets.data(), {3});
+  EXPECT_EQ(
+      refusal([&] { op.forward(given); }),
+      "plain, tensor 'cu_seqlens_k': the tensor is missing; given cu_seqlens without it; accepted: both, or none: "
+      "queries and keys are packed alike");
+  given.inputs = {{"cu_seqlens_k", Tensor::of(keys.data(), {3})}};
+  EXPECT_EQ(refusal([&] { op.forward(given); }),
+            "plain, tensor 'cu_seqlens_k': an offset overruns the tokens; given cu_seqlens_k[2] = 9; accepted: offsets "
+            "that never decrease, between 0 and Tk = 5");
+  given.cu_seqlens = {};
+  EXPECT_NE(refusal([&] { op.forward(given); }).find("tensor 'cu_seqlens': the tensor is missing"), std::string::npos);
+  given.inputs.clear();
+  given.v = tensor(4);
+  EXPECT_NE(refusal([&] { op.forward(given); }).find("[B = 1, Tk = 5"), std::string::npos);
+  EXPECT_NE(refusal([&] {
+              random_problem(variants::linear, options, {.key_dim = 16, .value_dim = 16, .key_tokens = 4}, {});
+            }).find("non-causal variants alone; given Tk=4"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace rankone::test
