@@ -11,7 +11,19 @@
 
 namespace rankone {
 
-enum class Axis : unsigned char { batch, tokens, heads, value_heads, key, value, sequences, offsets, slots, feature, key_tokens };
+enum class Axis : unsigned char {
+  batch,
+  tokens,
+  heads,
+  value_heads,
+  key,
+  value,
+  sequences,
+  offsets,
+  slots,
+  feature,
+  key_tokens
+};
 
 inline constexpr std::size_t axis_count = 11;
 constexpr const char* name_of(Axis axis) {

@@ -69,6 +69,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
   given.emplace_back("permuted", source.variant.permuted_);
   given.emplace_back("non_causal", source.variant.non_causal_);
+  given.emplace_back("bidirectional", source.variant.bidirectional_);
   if (source.pass == Pass::backward) given.emplace_back("differentiates_decay", differentiates_decay(source.variant));
   lines.flags(given);
   write_pieces(source, lines);

@@ -92,6 +92,37 @@ Kernel by_sides(Kernel kernel, const std::string& file, const std::string& funct
   return kernel;
 }
 
+// Of a bidirectional variant's walks, which are launched one after the other (recurrent/both_directions.cuh).
+std::vector<Kernel> in_both_directions(const Kernel& kernel) {
+  constexpr std::string_view policy = "rankone::Policy";
+  std::vector<Kernel> both;
+  for (const bool upward : {true, false}) {
+    Kernel& each = both.emplace_back(kernel);
+    each.header = "recurrent/both_directions.cuh";
+    each.call.replace(each.call.find(policy), policy.size(),
+                      std::string(upward ? "rankone::Upward<" : "rankone::Downward<") + std::string(policy) + ">");
+    if (upward) continue;
+    each.name += "_reversed";
+    each.entry += "_reversed";
+  }
+  return both;
+}
+
+std::vector<Kernel> bidirectional_kernels(const KernelSource& source) {
+  std::vector<Kernel> all;
+  const auto add = [&](const Kernel& kernel) {
+    for (Kernel& each : in_both_directions(kernel)) all.push_back(std::move(each));
+  };
+  if (source.pass != Pass::backward) {
+    add(recurrent::forward(source));
+    return all;
+  }
+  add(recurrent::checkpoints(source));
+  if (source.variant.has(Formula::output)) add(walking(source, "reads"));
+  add(recurrent::backward(source));
+  return all;
+}
+
 Kernel sum_of(const KernelSource& source, const char* name) {
   const SlopeLayout slopes = slope_layout(source);
   const std::string traits = "rankone::BackwardTraits<rankone::Policy>::slopes.";
@@ -113,6 +144,12 @@ Extent token_rows(const KernelSource& source) {
 
 Extent in_sixteens(const Extent& floats) { return ceil_div(floats, 4) * 16; }
 
+// Of a bidirectional variant.
+Region reads_of_both(const KernelSource& source) {
+  return {"reads", "what the queries have read of the states, float32", &Arguments::prepared_chunks,
+          in_sixteens(Extent(Size::batch) * Size::tokens * Size::value_heads * std::int64_t{source.options.value_dim})};
+}
+
 }  // namespace
 
 RecurrentLayout recurrent_layout(const KernelSource& source) { return make_recurrent_layout(sizes_of(source)); }
@@ -124,14 +161,19 @@ BackwardLayout backward_layout(const KernelSource& source) {
 namespace recurrent {
 
 std::vector<Kernel> kernels(const KernelSource& source) {
+  const bool both = source.variant.bidirectional_;
+  std::vector<Kernel> all = both ? bidirectional_kernels(source) : std::vector<Kernel>();
+  if (source.pass != Pass::backward && both) return all;
   if (source.pass != Pass::backward) return {source.pass == Pass::decode ? decode(source) : forward(source)};
-  std::vector<Kernel> all{backward(source), token_gradients(source)};
-  if (!source.variant.non_causal_) all.insert(all.begin(), checkpoints(source));
+  if (!both && !source.variant.non_causal_) all.push_back(checkpoints(source));
+  if (!both) all.push_back(backward(source));
+  all.push_back(token_gradients(source));
   if (!formula_ports(source, PortRole::parameter).empty()) all.push_back(parameter_gradients(source));
   return all;
 }
 
 std::vector<Region> regions(const KernelSource& source) {
+  if (source.variant.bidirectional_ && source.pass == Pass::forward) return {reads_of_both(source)};
   if (source.pass != Pass::backward) return {};
   const SlopeLayout slopes = slope_layout(source);
   const std::int64_t state = std::int64_t{features_of(source)} * source.options.value_dim;
@@ -146,6 +188,13 @@ std::vector<Region> regions(const KernelSource& source) {
        &Arguments::parameter_slopes,
        in_sixteens(Extent(Size::sequences) * heads * std::int64_t{slopes.sequence_floats})}};
   if (source.variant.non_causal_) regions.erase(regions.begin());
+  if (source.variant.bidirectional_) {
+    regions.push_back({"checkpoints_reversed", "the same of the walk from the last token to the first",
+                       &Arguments::segment_states, regions.front().bytes});
+    regions.push_back({"value_slopes", "what the first walk has of the gradient of v, float32",
+                       &Arguments::segment_decays, reads_of_both(source).bytes});
+    if (source.variant.has(Formula::output)) regions.push_back(reads_of_both(source));
+  }
   return regions;
 }
 

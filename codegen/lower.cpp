@@ -47,6 +47,8 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
 std::string why_not_admitted(const Variant& variant, Pass pass) {
   if (pass == Pass::decode && variant.non_causal_)
     return "decoding reads what came before a token, and this variant's queries read all keys";
+  if (pass == Pass::decode && variant.bidirectional_)
+    return "decoding reads what came before a token, and this variant's queries read what comes behind it, too";
   if (pass == Pass::decode && variant.permuted_)
     return "decoding takes tokens as they come, and this variant walks them in an order that is given for all of them";
   if (pass == Pass::decode)

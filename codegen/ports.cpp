@@ -169,6 +169,14 @@ Port token_order() {
   return port;
 }
 
+// Of a bidirectional variant's walk from the last token to the first.
+Port of_other_walk(Port port, std::string_view holds) {
+  port.name += "_reversed";
+  port.needs = {};
+  port.holds = holds;
+  return port;
+}
+
 // Before the loss has gone back through the call.
 Port final_state_slope(const Variant& variant, const CompileOptions& options) {
   Port port = gradient_of(final_state(variant, options, false));
@@ -224,6 +232,8 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
              k = token_port("k", input, rows, Axis::heads, Axis::key, type, key_tokens(variant)),
              v = token_port("v", input, rows, Axis::value_heads, Axis::value, type, key_tokens(variant)),
              start = initial_state(variant, options, combines);
+  const Port other_start = of_other_walk(start, "the state before the last token, of the walk that begins there");
+  const bool both = variant.bidirectional_;
   Port slope = token_port("do", input, rows, Axis::value_heads, Axis::value, type);
   slope.holds = "the loss's slope with respect to o";
   return {
@@ -242,16 +252,23 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
       {start_positions(pass), with_formulas, reads_position(variant)},
       {token_order(), over_tokens, variant.permuted_, false},
       {start, over_spans | of_slopes},
+      {other_start, over_spans | of_slopes, both, false},
       {state_pool(variant, options), decode},
       {token_port("o", output, rows, Axis::value_heads, Axis::value, type), with_output},
       {token_states(variant, options), decode},
       {final_state(variant, options, combines), over_spans},
+      {of_other_walk(final_state(variant, options, combines),
+                     "the state after the first token, of the walk that ends there"),
+       over_spans, both, false},
       {log_decay_total(variant, combines), in(Pass::states) | in(Pass::combine)},
       {final_state_slope(variant, options), of_slopes},
+      {of_other_walk(final_state_slope(variant, options), "the loss's slope with respect to final_state_reversed"),
+       of_slopes, both, false},
       {gradient_of(q), of_slopes},
       {gradient_of(k), of_slopes, reads_key(variant)},
       {gradient_of(v), of_slopes},
-      {gradient_of(start), of_slopes}};
+      {gradient_of(start), of_slopes},
+      {gradient_of(other_start), of_slopes, both, false}};
 }
 
 // Of a token input or a parameter.
@@ -280,7 +297,8 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
                 [&](const Row& row) { return (row.passes & group_of(pass)) == 0 || !(row.exists || row.keeps_slot); });
   for (const Leaf& leaf : inputs_of(variant)) {
     const Axis tokens = side_reads(variant, false, leaf.view()) ? key_tokens(variant) : Axis::tokens;
-    leaves.push_back({port_of(variant, leaf, PortRole::gate, {row_axis(pass), tokens}, options.dtype, options), with_formulas});
+    leaves.push_back(
+        {port_of(variant, leaf, PortRole::gate, {row_axis(pass), tokens}, options.dtype, options), with_formulas});
   }
   for (const Leaf& leaf : parameters_of(variant))
     leaves.push_back({port_of(variant, leaf, PortRole::parameter, {}, dtype::f32, options), with_formulas});

@@ -238,7 +238,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
   std::uint64_t stream = 0;
   for (const Port& port : ports(variant, options, inputs.pass)) {
     ++stream;
-    if ((port.writable && !port.updated) || (port.name == "initial_state" && !inputs.initial_state)) continue;
+    if ((port.writable && !port.updated) || (port.name.starts_with("initial_state") && !inputs.initial_state)) continue;
     const bool packing = port.role == PortRole::packing, integers = packing || port.role == PortRole::index;
     if (packing && !is_packed(inputs)) continue;
     const dtype type = !packing ? port.type : dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;

@@ -53,7 +53,9 @@ class HeadWalk {
       : arguments_(arguments), sizes_(sizes), value_major_(options.value_major_state), given_(arguments),
         step_(variant, sizes, given_), reverse_(step_, given_, gradients), state_(step_.state()),
         slopes_(step_.state()), output_(static_cast<std::size_t>(sizes.value_dim)),
-        initial_(*recurrence::find(gradients, "initial_state")) {}
+        initial_(*recurrence::find(gradients, "initial_state")) {
+    if (variant.bidirectional_) other_initial_ = *recurrence::find(gradients, "initial_state_reversed");
+  }
 
   void run(std::int64_t key_head) {
     const std::int64_t group = sizes_.value_heads / sizes_.heads;
@@ -62,34 +64,73 @@ class HeadWalk {
   }
 
  private:
-  // Of about the root of its length many tokens the states are kept, and of each of them the one before.
   void run(std::int64_t n, std::int64_t head) {
     if (step_.variant.non_causal_) return run_non_causal(n, head);
+    if (step_.variant.bidirectional_) return run_both_ways(n, head);
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
-    const std::int64_t tokens = span.end - span.begin,
-                       run = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(tokens))), 1);
     load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
+    load_state(arguments_.dfinal_state, value_major_, sizes_, n, head, slopes_);
+    walk_back(
+        span.end - span.begin, [&](std::int64_t i) { evaluate(span, head, i); },
+        [&](std::int64_t, const Row& before) {
+          load_output_slope();
+          reverse_.go_back(step_, before, output_.data(), slopes_);
+        });
+    store_initial(initial_, n, head);
+  }
+
+  // From `state_`, through the tokens that `enter(i)` evaluates, and back with `leave(i, the state before)`. Of about the root
+  // of their number many tokens the states are kept, and of each of them the one before.
+  template <class Enter, class Leave> void walk_back(std::int64_t tokens, const Enter& enter, const Leave& leave) {
+    const std::int64_t run = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(tokens))), 1);
     std::vector<Row> starts;
     for (std::int64_t i = 0; i < tokens; ++i) {
       if (i % run == 0) starts.push_back(state_);
-      evaluate(span, head, i);
+      enter(i);
       step_.advance(state_);
     }
-    load_state(arguments_.dfinal_state, value_major_, sizes_, n, head, slopes_);
     for (std::int64_t first = (tokens - 1) / run * run; !starts.empty(); first -= run, starts.pop_back()) {
       std::vector<Row> before{std::move(starts.back())};
       const std::int64_t end = std::min(first + run, tokens);
       for (std::int64_t i = first; i + 1 < end; ++i) {
-        evaluate(span, head, i);
+        enter(i);
         step_.advance(before.emplace_back(Row(before.back())));
       }
       for (std::int64_t i = end - 1; i >= first; --i) {
-        evaluate(span, head, i);
-        load_output_slope();
-        reverse_.go_back(step_, before[static_cast<std::size_t>(i - first)], output_.data(), slopes_);
+        enter(i);
+        leave(i, before[static_cast<std::size_t>(i - first)]);
       }
     }
-    store_initial(n, head);
+  }
+
+  // What was read in both walks has one slope, with which either is gone through in reverse.
+  void run_both_ways(std::int64_t n, std::int64_t head) {
+    const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
+    const std::int64_t tokens = span.end - span.begin;
+    const auto load = [&](std::string_view name, Row& state) {
+      load_state(recurrence::tensor_of(given_, name), value_major_, sizes_, n, head, state);
+    };
+    Row other = step_.state();
+    load("initial_state", state_);
+    load("initial_state_reversed", other);
+    std::vector<Row> reads = read_both_ways(step_, span, head, state_, other);
+    for (std::int64_t i = 0; i < tokens; ++i) {
+      evaluate(span, head, i);
+      load_output_slope();
+      Row& read = reads[static_cast<std::size_t>(i)];
+      reverse_.go_back_from_output(step_, Row(read), output_.data(), read);
+    }
+    for (const bool is_upward : {true, false}) {
+      load(is_upward ? "initial_state" : "initial_state_reversed", state_);
+      load(is_upward ? "dfinal_state" : "dfinal_state_reversed", slopes_);
+      const auto at = [&](std::int64_t i) { return is_upward ? i : tokens - 1 - i; };
+      walk_back(
+          tokens, [&](std::int64_t i) { evaluate(span, head, at(i)); },
+          [&](std::int64_t i, const Row& before) {
+            reverse_.go_back_one_way(step_, before, reads[static_cast<std::size_t>(at(i))], is_upward, slopes_);
+          });
+      store_initial(is_upward ? initial_ : other_initial_, n, head);
+    }
   }
   // What all queries read has the slopes that all of them give it, and hands them to each key.
   void run_non_causal(std::int64_t n, std::int64_t head) {
@@ -110,11 +151,11 @@ class HeadWalk {
       step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
       reverse_.go_back_from_key(step_, slopes_);
     }
-    store_initial(n, head);
+    store_initial(initial_, n, head);
   }
-  void store_initial(std::int64_t n, std::int64_t head) {
-    each_state_element(initial_, value_major_, sizes_, n, head, [&](std::size_t at, std::int64_t offset) {
-      static_cast<double*>(initial_.data)[offset] = slopes_[at];
+  void store_initial(const Tensor& to, std::int64_t n, std::int64_t head) {
+    each_state_element(to, value_major_, sizes_, n, head, [&](std::size_t at, std::int64_t offset) {
+      static_cast<double*>(to.data)[offset] = slopes_[at];
     });
   }
   void evaluate(const Span& span, std::int64_t head, std::int64_t i) {
@@ -135,7 +176,7 @@ class HeadWalk {
   Step step_;
   StepSlopes reverse_;
   Row state_, slopes_, output_;
-  Tensor initial_;
+  Tensor initial_, other_initial_{};
 };
 
 // All elements of `from`, which has no gaps, rounded once.

@@ -32,6 +32,7 @@ class Recurrence {
 
  private:
   void run(std::int64_t n, std::int64_t head) {
+    if (step_.variant.bidirectional_) return run_both_ways(n, head);
     if (step_.variant.non_causal_) return run_non_causal(static_cast<std::size_t>(n), head);
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
@@ -42,7 +43,7 @@ class Recurrence {
       step_.advance(state_);
       if (reads && !before) read();
     }
-    store_state(n, head);
+    store_state(arguments_.final_state, state_, n, head);
   }
 
   // All keys are written, and then read by each query.
@@ -58,22 +59,39 @@ class Recurrence {
       step_.evaluate_query(place_of_token(step_.variant, sizes_, queries, head, i));
       read();
     }
-    store_state(sequence, head);
+    store_state(arguments_.final_state, state_, sequence, head);
   }
 
+  void run_both_ways(std::int64_t n, std::int64_t head) {
+    const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
+    Row other = state_;
+    load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
+    load_state(given("initial_state_reversed"), value_major_, sizes_, n, head, other);
+    const std::vector<Row> reads = read_both_ways(step_, span, head, state_, other, static_cast<bool>(arguments_.o));
+    for (std::int64_t i = 0; arguments_.o && i < span.end - span.begin; ++i) {
+      step_.evaluate(place_of_token(step_.variant, sizes_, span, head, i), true);
+      write(reads[static_cast<std::size_t>(i)]);
+    }
+    store_state(arguments_.final_state, state_, n, head);
+    store_state(given("final_state_reversed"), other, n, head);
+  }
+
+  Tensor given(std::string_view name) const { return recurrence::tensor_of(GivenArguments(arguments_), name); }
   void read() {
     step_.read(state_, o_);
-    const double* const output = step_.output(o_);
+    write(o_);
+  }
+  void write(const Row& read) {
+    const double* const output = step_.output(read);
     const recurrence::Place& place = step_.place;
     const Tensor& o = arguments_.o;
     const std::int64_t offset = place.batch * o.strides[0] + place.token * o.strides[1] + place.head * o.strides[2];
     for (std::int64_t j = 0; j < sizes_.value_dim; ++j) store(o.data, o.type, offset + j * o.strides[3], output[j]);
   }
-  void store_state(std::int64_t n, std::int64_t head) {
-    const Tensor& tensor = arguments_.final_state;
+  void store_state(const Tensor& tensor, const Row& state, std::int64_t n, std::int64_t head) {
     if (!tensor) return;
     each_state_element(tensor, value_major_, sizes_, n, head, [&](std::size_t at, std::int64_t offset) {
-      store(tensor.data, tensor.type, offset, state_[at]);
+      store(tensor.data, tensor.type, offset, state[at]);
     });
   }
 

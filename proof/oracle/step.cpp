@@ -102,6 +102,11 @@ void Step::read(const Row& state, Row& result) const {
   for (double& element : result) element *= scale;
 }
 
+void Step::read_others(const Row& state, Row& result) const {
+  project(query, state, result);
+  for (double& element : result) element *= scale;
+}
+
 const double* Step::output(const Row& read) {
   place.read = read.data();
   return row_or(Formula::output, place.read);
@@ -146,6 +151,31 @@ void load_state(const Tensor& tensor, bool value_major, const Sizes& sizes, std:
   if (!tensor) return void(std::fill(state.begin(), state.end(), 0.0));
   each_state_element(tensor, value_major, sizes, n, head,
                      [&](std::size_t at, std::int64_t offset) { state[at] = load(tensor.data, tensor.type, offset); });
+}
+
+std::vector<Row> read_both_ways(Step& step, const Span& span, std::int64_t head, Row& upward, Row& downward,
+                                bool reads) {
+  const std::int64_t tokens = span.end - span.begin;
+  const bool before = step.variant.reads_before();
+  std::vector<Row> rows(static_cast<std::size_t>(tokens), Row(step.v.size()));
+  const auto enter = [&](std::int64_t i) {
+    step.evaluate(place_of_token(step.variant, step.sizes, span, head, i), reads);
+  };
+  for (std::int64_t i = 0; i < tokens; ++i) {
+    enter(i);
+    Row& row = rows[static_cast<std::size_t>(i)];
+    if (reads && before) step.read(upward, row);
+    step.advance(upward);
+    if (reads && !before) step.read(upward, row);
+  }
+  Row more(step.v.size());
+  for (std::int64_t i = tokens - 1; i >= 0; --i) {
+    enter(i);
+    if (reads) step.read_others(downward, more);
+    for (std::size_t j = 0; j < more.size(); ++j) rows[static_cast<std::size_t>(i)][j] += more[j];
+    step.advance(downward);
+  }
+  return rows;
 }
 
 Place place_of_token(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i) {

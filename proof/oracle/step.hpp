@@ -34,6 +34,8 @@ class Step {
   void advance(Row& state);
   // What the query reads, times the scale. Of the state before the token or behind it, as the variant has it.
   void read(const Row& state, Row& result) const;
+  // The same without what a bonus adds: of a walk in which others have the token's own write.
+  void read_others(const Row& state, Row& result) const;
   const double* output(const Row& read);  // valid until the next one
 
   double decay(std::int64_t i, std::int64_t j) const { return factors[place_of_decay(i, j)]; }
@@ -95,6 +97,11 @@ void each_state_element(const Tensor& tensor, bool value_major, const Sizes& siz
 // Zeros where there is no tensor.
 void load_state(const Tensor& tensor, bool value_major, const Sizes& sizes, std::int64_t n, std::int64_t head,
                 Row& state);
+
+// What a bidirectional variant's queries read in both of its walks over a sequence, a row of value columns for each token; the
+// states are where each walk begins, and become those where it ends. Without `reads` there are no queries, and rows hold nothing.
+std::vector<Row> read_both_ways(Step& step, const Span& span, std::int64_t head, Row& upward, Row& downward,
+                                bool reads = true);
 
 // Of a head's walk over a sequence, the `i`-th token.
 Place place_of_token(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i);

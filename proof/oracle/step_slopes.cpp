@@ -40,16 +40,42 @@ void StepSlopes::clear_sums(const Step& step) {
   write_ = erase_ = 0;
 }
 
-void StepSlopes::go_back(Step& step, const Row& before, const double* output, Row& slopes) {
+// What the token has done to the state before it.
+void StepSlopes::enter(Step& step, const Row& before) {
   clear_sums(step);
   decayed_ = behind_ = before;
   step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
     decayed_[at] *= step.decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
   });
   step.advance(behind_);
-  const bool reads_before = step.variant.reads_before(), erases = step.variant.has(Formula::erase),
-             undecayed = step.variant.erases_undecayed_;
+}
+
+void StepSlopes::go_back(Step& step, const Row& before, const double* output, Row& slopes) {
+  enter(step, before);
+  const bool reads_before = step.variant.reads_before();
   read(step, reads_before ? before : behind_, output);
+  pass_state(step, before, reads_before, slopes);
+}
+
+void StepSlopes::go_back_from_output(Step& step, const Row& read, const double* output, Row& read_slopes) {
+  clear_sums(step);
+  result_ = read;
+  pass_output(step, output);
+  read_slopes = read_;
+  add_row(dv_, step.place, step.place.head, v_);
+}
+
+void StepSlopes::go_back_one_way(Step& step, const Row& before, const Row& read_slopes, bool is_upward, Row& slopes) {
+  enter(step, before);
+  read_ = read_slopes;
+  const bool reads_before = !is_upward || step.variant.reads_before();
+  pass_read(step, reads_before ? before : behind_, is_upward && step.bonus != nullptr);
+  pass_state(step, before, reads_before, slopes);
+}
+
+// From the slopes of the state behind a token to those of the state before it, and of what the token reads and writes.
+void StepSlopes::pass_state(Step& step, const Row& before, bool reads_before, Row& slopes) {
+  const bool erases = step.variant.has(Formula::erase), undecayed = step.variant.erases_undecayed_;
   if (!reads_before) add_query(step, slopes);
   write(step, slopes);
   const auto add_erased = [&] {
@@ -87,6 +113,12 @@ void StepSlopes::go_back_from_key(const Step& step, const Row& slopes) {
 // By what was read, and by all that read it. `state`: what it was read of.
 void StepSlopes::read(Step& step, const Row& state, const double* output) {
   step.read(state, result_);
+  pass_output(step, output);
+  pass_read(step, state, step.bonus != nullptr);
+}
+
+// To the slopes of `result_`, what was read for the token's output.
+void StepSlopes::pass_output(Step& step, const double* output) {
   step.output(result_);
   clear(read_);
   if (slopes_of(Formula::output).given())
@@ -94,8 +126,12 @@ void StepSlopes::read(Step& step, const Row& state, const double* output) {
   else
     std::copy_n(output, read_.size(), read_.begin());
   for (double& slope : read_) slope *= step.scale;
+}
+
+// `has_own`: a bonus was added to what was read of the state.
+void StepSlopes::pass_read(const Step& step, const Row& state, bool has_own) {
   step.each_element([&](std::size_t i, std::size_t j, std::size_t at) { query_[i] += state[at] * read_[j]; });
-  if (step.bonus == nullptr) return;
+  if (!has_own) return;
   double own = 0, through = 0;  // q.(bonus k), and what its slope is
   for (std::size_t i = 0; i < query_.size(); ++i) own += step.query[i] * step.bonus[i] * step.key[i];
   for (std::size_t j = 0; j < read_.size(); ++j) {

@@ -18,12 +18,20 @@ class StepSlopes {
   // Of a token that `step` has evaluated. `slopes`: of the loss by the state behind the token; becomes that by the state
   // before it, which is `before`. `output`: by the token's output. Adds to the gradients.
   void go_back(Step& step, const Row& before, const double* output, Row& slopes);
+  // Of a bidirectional variant: from a token's output, with all that was read for it, to the slopes of that, `read_slopes`;
+  // then, with these, of either walk, upward or downward.
+  void go_back_from_output(Step& step, const Row& read, const double* output, Row& read_slopes);
+  void go_back_one_way(Step& step, const Row& before, const Row& read_slopes, bool is_upward, Row& slopes);
   // Of a non-causal variant: of a query, which has read `state`, and then of a key.
   void go_back_from_query(Step& step, const Row& state, const double* output, Row& slopes);
   void go_back_from_key(const Step& step, const Row& slopes);
 
  private:
   void read(Step& step, const Row& state, const double* output);
+  void pass_output(Step& step, const double* output);
+  void pass_read(const Step& step, const Row& state, bool has_own);
+  void enter(Step& step, const Row& before);
+  void pass_state(Step& step, const Row& before, bool reads_before, Row& slopes);
   void write(const Step& step, const Row& slopes);
   void erase(const Step& step, const Row& slopes);
   void decay(const Step& step, const Row& decayed, const Row& slopes);

@@ -9,7 +9,7 @@
 #pragma once
 
 #include "recurrent/slopes.cuh"
-#include "recurrent/step.cuh"
+#include "recurrent/walk.cuh"
 
 namespace rankone {
 
@@ -38,12 +38,12 @@ template <class T, class Gate> struct BackwardBlock {
       : arguments(from), work(of), places{from, of}, state(from, of), slopes(from, of), tokens(from, of) {}
 
   RK_DEVICE void run() {
-    const States<T, const void> behind{port<T>(arguments, T::Ports::dfinal_state).data, arguments.value_heads};
-    load_state(slopes, behind, work.sequence, is_vectorized(arguments, T::Ports::dfinal_state) != 0);
+    const States<T, const void> behind{port<T>(arguments, final_slope_port<T>()).data, arguments.value_heads};
+    load_state(slopes, behind, work.sequence, is_vectorized(arguments, final_slope_port<T>()) != 0);
 #pragma unroll 1
     for (long long run = (work.length + run_tokens - 1) / run_tokens - 1; run >= 0; --run) walk_run(run);
-    const States<T, void> before{port<T>(arguments, T::Ports::dinitial_state).data, arguments.value_heads};
-    store_state(slopes, before, work.sequence, is_vectorized(arguments, T::Ports::dinitial_state) != 0);
+    const States<T, void> before{port<T>(arguments, initial_slope_port<T>()).data, arguments.value_heads};
+    store_state(slopes, before, work.sequence, is_vectorized(arguments, initial_slope_port<T>()) != 0);
     if constexpr (T::parameter_count > 0) store_parameters();
   }
 
@@ -53,7 +53,7 @@ template <class T, class Gate> struct BackwardBlock {
     const long long first = run * run_tokens;
     const int count = static_cast<int>(clamp(work.length - first, 0, run_tokens));
     const int steps = (count + step_tokens - 1) / step_tokens;
-    const States<InWorkspace<T>, const void> checkpoints{arguments.chunk_states, arguments.value_heads};
+    const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
     load_state(state, checkpoints, work.first_slot + run, true);
     state.keep(layout.states);
     // Before the last step comes the walk that keeps the state before each.
@@ -63,7 +63,7 @@ template <class T, class Gate> struct BackwardBlock {
       const int begin = is_step ? step * step_tokens : 0,
                 end = is_step ? smaller(begin + step_tokens, count) : (steps - 1) * step_tokens;
       walk(first, begin, end, is_step);
-      if constexpr (T::has_output) sync_block();  // what all keys had of the reads
+      if constexpr (T::reads_again) sync_block();  // what all keys had of the reads
       if (is_step) walk_back(first, begin, end);
     }
   }
@@ -86,7 +86,7 @@ template <class T, class Gate> struct BackwardBlock {
       if (i + 1 < end) tokens.fetch(index + 1);
       sync_block();  // the token's rows and columns
       Columns read;
-      if constexpr (T::has_output && T::reads_before) read = state.project(half + token_layout.query);
+      if constexpr (T::reads_again && T::reads_before) read = state.project(half + token_layout.query);
       const Columns erased = advance<T, Gate>(state, position_of(index), half);
       if (is_step)
         state.keep(place_behind(place));
@@ -96,7 +96,7 @@ template <class T, class Gate> struct BackwardBlock {
       if constexpr (T::has_erase_scale) {
         if (state.row_thread == 0) store_columns(layout.erased + place * tile_bytes + state.first_column * 4, erased);
       }
-      if constexpr (T::has_output) {
+      if constexpr (T::reads_again) {
         if constexpr (!T::reads_before) read = state.project(half + token_layout.query);
         if constexpr (T::has_bonus) add_bonus(state, half, read);
         store_warp_sums<T>(layout.read + place * sum_bytes, read, state.first_column);
@@ -152,13 +152,16 @@ template <class T, class Gate> struct BackwardBlock {
         output[i] = next_output[i];
         if constexpr (T::has_output) {
           RecurrentAt<T> at = at_column(index, i);
-          at.read_value = load_warp_sum<T>(layout.read + place * sum_bytes, column) * arguments.scale;
+          if constexpr (T::bidirectional)
+            at.read_value = global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
+          else
+            at.read_value = load_warp_sum<T>(layout.read + place * sum_bytes, column) * arguments.scale;
           Gate::output_backward(at, output[i], into);
         } else {
           into.add_read(output[i]);
         }
       }
-      of_columns[i] = into;
+      of_columns[i] = T::is_downward ? LeafSlopes<T>() : into;  // the other walk has what the output's formula adds
       shared_store<float>(layout.read_slope + column * 4, into.read * arguments.scale);
     }
   }
@@ -318,13 +321,28 @@ template <class T, class Gate> struct BackwardBlock {
     }
   }
   RK_DEVICE void store_column(long long index, int i, int column, const LeafSlopes<T>& into) {
-    const TensorArgument& dv = port<T>(arguments, T::Ports::dv);
-    if (T::walks_keys && dv.data != nullptr)
-      global_store<Storage>(global<Storage>(dv.data) + (work.batch * dv.batch_stride + row_of(index) * dv.token_stride +
-                                                        work.head * dv.head_stride + work.value_column + column),
-                            Element<Storage>::from(into.value));
+    if constexpr (T::walks_keys) store_value(index, column, into.value);
     store_column_inputs(index, column, into);
     add_column_parameters(i, into);
+  }
+  RK_DEVICE void store_value(long long index, int column, float slope) {
+    const TensorArgument& dv = port<T>(arguments, T::Ports::dv);
+    if (dv.data == nullptr) return;
+    if constexpr (T::bidirectional) {
+      const Global<float> sum = value_slope(index) + (work.value_column + column);
+      if constexpr (T::is_downward)
+        slope += global_load<float>(sum);
+      else
+        return global_store<float>(sum, slope);
+    }
+    global_store<Storage>(global<Storage>(dv.data) + (work.batch * dv.batch_stride + row_of(index) * dv.token_stride +
+                                                      work.head * dv.head_stride + work.value_column + column),
+                          Element<Storage>::from(slope));
+  }
+  // Of the first of two walks.
+  RK_DEVICE Global<float> value_slope(long long index) const {
+    const long long row = work.batch * arguments.tokens + place_of(index);
+    return global<float>(arguments.segment_decays) + (row * arguments.value_heads + work.head) * T::value_dim;
   }
   template <int input = 0> RK_DEVICE void store_column_inputs(long long index, int column, const LeafSlopes<T>& into) {
     if constexpr (input < T::input_count) {
@@ -352,8 +370,13 @@ template <class T, class Gate> struct BackwardBlock {
       add_column_parameters<index + 1>(i, into);
     }
   }
+  // The second of two walks adds to what the first one has left.
+  static RK_DEVICE void store_sum(Global<float> place, float sum) {
+    if constexpr (T::is_downward) sum += global_load<float>(place);
+    global_store<float>(place, sum);
+  }
   RK_DEVICE void store_slope(long long index, SlopePart part, int element, float slope, int gradient) const {
-    if (is_wanted<T>(arguments, gradient)) global_store<float>(places.of_token(place_of(index), part) + element, slope);
+    if (is_wanted<T>(arguments, gradient)) store_sum(places.of_token(place_of(index), part) + element, slope);
   }
 
   // Likewise of its rows. Where formulas reduce them, threads without a key come along, and store nothing.
@@ -440,7 +463,8 @@ template <class T, class Gate> struct BackwardBlock {
     constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
     for (int element = thread_index(); element < T::element_dim; element += T::threads) {
       if constexpr (T::walks_queries) store_slope(index, query, element, sum_of_element(0, element), T::Ports::dq);
-      if constexpr (T::reads_key && T::walks_keys) store_slope(index, of_key, element, sum_of_element(1, element), T::Ports::dk);
+      if constexpr (T::reads_key && T::walks_keys)
+        store_slope(index, of_key, element, sum_of_element(1, element), T::Ports::dk);
     }
   }
   // Over the features that are made of it.
@@ -603,8 +627,8 @@ template <class T, class Gate> struct BackwardBlock {
       for (int j = 0; j < thread_columns; ++j) {
         const int column = state.first_column + j;
         if (state.has_row(row) && state.has_column(column))
-          global_store<float>(place + (static_cast<long long>(row) * T::value_dim + work.value_column + column),
-                              element_parameters[p][i][j].total());
+          store_sum(place + (static_cast<long long>(row) * T::value_dim + work.value_column + column),
+                    element_parameters[p][i][j].total());
       }
     });
   }
@@ -620,7 +644,7 @@ template <class T, class Gate> struct BackwardBlock {
       if (key >= T::key_dim) break;
       float sum = key_parameters[i][p].total();
       if constexpr (T::decays_by_element) sum += row_number(half + token_layout.query, key);
-      global_store<float>(place + key, sum);
+      store_sum(place + key, sum);
     }
   }
   RK_DEVICE void store_column_parameters(Global<float> place, int p) {
@@ -638,7 +662,7 @@ template <class T, class Gate> struct BackwardBlock {
       if (column >= T::value_tile || !tokens.exists(column)) break;
       float sum = column_parameters[i][p].total();
       if constexpr (T::decays_by_element) sum += load_warp_sum<T>(half + token_layout.erased, column);
-      global_store<float>(place + (work.value_column + column), sum);
+      store_sum(place + (work.value_column + column), sum);
     }
   }
   RK_DEVICE void store_head_parameter(Global<float> place, int p) {
@@ -651,7 +675,7 @@ template <class T, class Gate> struct BackwardBlock {
     if (thread_index() != 0) return;
     float sum = 0.0f;
     for (int warp = 0; warp < T::warps; ++warp) sum += shared_load<float>(half + token_layout.read + warp * 4);
-    global_store<float>(place, sum);
+    store_sum(place, sum);
   }
 };
 

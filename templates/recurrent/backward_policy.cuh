@@ -24,6 +24,11 @@ template <class Policy> RK_CONSTEXPR SlopeSizes slope_sizes() {
   return sizes;
 }
 
+// The state before each run of tokens.
+template <class T> RK_DEVICE void* run_states(const Arguments& arguments) {
+  return T::is_downward ? arguments.segment_states : arguments.chunk_states;
+}
+
 // Tensors that formulas read and that have no columns: what their slopes are summed over is the whole block's.
 RK_CONSTEXPR bool is_of_heads(unsigned axes) { return !has_axis(axes, key_axis) && !has_axis(axes, value_axis); }
 
@@ -43,6 +48,8 @@ template <class Policy> struct BackwardTraits : RecurrentTraits<Policy> {
       make_backward_layout(recurrent_sizes<Policy>(), Policy::input_count, Policy::non_causal ? 0 : kept_states);
   static constexpr SlopeLayout slopes = make_slope_layout(slope_sizes<Policy>());
   static constexpr int parameters = Policy::parameter_count > 0 ? Policy::parameter_count : 1;
+  // Whether what a query read has to be known, and is not in the workspace.
+  static constexpr bool reads_again = Policy::has_output && !Policy::bidirectional;
   static constexpr bool has_head_inputs = count_head_inputs<Policy>() > 0;
   static constexpr bool has_head_parameters = count_head_parameters<Policy>() > 0;
 };

@@ -2,7 +2,7 @@
 // Of the recurrent family's backward pass: the state before each run of tokens, in the workspace.
 #pragma once
 
-#include "recurrent/backward_layout.cuh"
+#include "recurrent/backward_policy.cuh"
 #include "recurrent/step.cuh"
 
 namespace rankone {
@@ -12,9 +12,9 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   Work work;
   place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), run_tokens, work);
   RegisterMatrix<T, Gate> state(arguments, work);
-  const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
-  load_state(state, before, work.sequence, is_vectorized(arguments, T::Ports::initial_state) != 0);
-  const States<InWorkspace<T>, void> checkpoints{arguments.chunk_states, arguments.value_heads};
+  const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
+  load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
+  const States<InWorkspace<T>, void> checkpoints{run_states<T>(arguments), arguments.value_heads};
   Tokens<T, Gate> tokens(arguments, work);
   if (work.length > run_tokens) tokens.fetch(0);
 #pragma unroll 1

@@ -15,11 +15,11 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   Tokens<T, Gate> tokens(arguments, work);
   if (work.length > 0) tokens.fetch(0);
   RegisterMatrix<T, Gate> state(arguments, work);
-  const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
-  load_state(state, before, work.sequence, is_vectorized(arguments, T::Ports::initial_state) != 0);
+  const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
+  load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
-  const States<T, void> after{port<T>(arguments, T::Ports::final_state).data, arguments.value_heads};
-  store_state(state, after, work.sequence, is_vectorized(arguments, T::Ports::final_state) != 0);
+  const States<T, void> after{port<T>(arguments, final_state_port<T>()).data, arguments.value_heads};
+  store_state(state, after, work.sequence, is_vectorized(arguments, final_state_port<T>()) != 0);
 }
 
 }  // namespace rankone

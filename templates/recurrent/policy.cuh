@@ -39,6 +39,10 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr bool reads_before = !reads_own<Policy>;
   // Whether a walk is over queries, and whether over keys: a non-causal variant has one for each (recurrent/sides.cuh).
   static constexpr bool walks_queries = true, walks_keys = true;
+  // Which of a bidirectional variant's walks it is (recurrent/both_directions.cuh).
+  static constexpr bool is_upward = Policy::bidirectional && Policy::walk == Walk::ascending;
+  static constexpr bool is_downward = Policy::bidirectional && Policy::walk == Walk::descending;
+  static constexpr bool keeps_reads = is_upward;  // what queries read goes to the workspace, and no output is written
   // Float32 outputs show what each of many additions to the state rounds away: each element keeps it. Those of a few tokens
   // of decoding are rounded with the state, which goes back to its slot.
   static constexpr bool compensated =

@@ -7,6 +7,32 @@
 
 namespace rankone {
 
+// The states that a walk begins and ends with, and their slopes: of a bidirectional variant each walk has its own.
+template <class T> RK_CONSTEXPR int initial_state_port() {
+  if constexpr (T::is_downward)
+    return T::Ports::initial_state_reversed;
+  else
+    return T::Ports::initial_state;
+}
+template <class T> RK_CONSTEXPR int final_state_port() {
+  if constexpr (T::is_downward)
+    return T::Ports::final_state_reversed;
+  else
+    return T::Ports::final_state;
+}
+template <class T> RK_CONSTEXPR int final_slope_port() {
+  if constexpr (T::is_downward)
+    return T::Ports::dfinal_state_reversed;
+  else
+    return T::Ports::dfinal_state;
+}
+template <class T> RK_CONSTEXPR int initial_slope_port() {
+  if constexpr (T::is_downward)
+    return T::Ports::dinitial_state_reversed;
+  else
+    return T::Ports::dinitial_state;
+}
+
 // The `index`-th state of a tensor, if there is one. `aligned`: its rows start at multiples of 16 bytes.
 template <class States, class Matrix>
 RK_DEVICE void load_state(Matrix& matrix, const States& states, long long index, bool aligned) {

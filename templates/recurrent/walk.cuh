@@ -10,6 +10,27 @@
 
 namespace rankone {
 
+// Of a bidirectional variant: where the workspace holds what a token's query reads of both states, a float for each value
+// column of a head.
+template <class T> RK_DEVICE Global<float> read_of_both(const Arguments& arguments, const Work& work, long long index) {
+  const long long row = work.batch * arguments.tokens + token_of<T>(work.start, work.length, index);
+  return global<float>(arguments.prepared_chunks) + (row * arguments.value_heads + work.head) * T::value_dim;
+}
+// What this walk reads, and what an earlier one has read.
+template <class T, class Gate>
+RK_DEVICE void keep_read(const Tokens<T, Gate>& tokens, const Arguments& arguments, const Work& work, long long index,
+                         int half) {
+  const Global<float> row = read_of_both<T>(arguments, work, index);
+#pragma unroll
+  for (int i = 0; i < Tokens<T, Gate>::columns; ++i) {
+    const int column = thread_index() + i * T::threads;
+    if (column >= T::value_tile || !tokens.exists(column)) break;
+    float read = load_warp_sum<T>(half + T::layout.read, column) * arguments.scale;
+    if constexpr (T::is_downward) read += global_load<float>(row + (work.value_column + column));
+    global_store<float>(row + (work.value_column + column), read);
+  }
+}
+
 // What has been read of the state becomes the output of a token.
 template <class T, class Gate>
 RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& arguments, const Work& work,
@@ -26,6 +47,8 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
     RecurrentAt<T> at = tokens.at(index, tokens.now[i], 0, work.value_column + column);
     at.value_value = tokens.now[i].value;
     at.read_value = load_warp_sum<T>(half + T::layout.read, column) * arguments.scale;
+    if constexpr (T::is_downward)
+      at.read_value += global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
     float output = at.read_value;
     if constexpr (T::has_output) output = Gate::output(at);
     global_store<Storage>(row + (work.value_column + column), Element<Storage>::from(output));
@@ -51,7 +74,10 @@ RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<
     if constexpr (T::has_bonus) add_bonus(state, half, read);
     store_warp_sums<T>(half + layout.read, read, state.first_column);
     sync_block();  // what all keys have of the read
-    write_output<T, Gate>(tokens, arguments, work, index, half);
+    if constexpr (T::keeps_reads)
+      keep_read<T, Gate>(tokens, arguments, work, index, half);
+    else
+      write_output<T, Gate>(tokens, arguments, work, index, half);
   }
 }
 

@@ -29,6 +29,9 @@ TEST(Describe, Recurrences) {
   EXPECT_EQ(of("linear"), "S_t = S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t");
   EXPECT_EQ(of("retnet"),
             "S_t = (1 - exp(-0.6931471805599453 * (5 + head))) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t");
+  EXPECT_EQ(describe(variant("both").decay(per_head(input("g"))).bonus(param("u")).bidirectional()),
+            "S_t = exp(g) S_{t-1} + k_t^T v_t; R_t = exp(g) R_{t+1} + k_t^T v_t; "
+            "o_t = K^-0.5 q_t (S_{t-1} + Diag(u) k_t^T v_t + R_{t+1})");
   EXPECT_EQ(describe(variant("all").non_causal()), "S_t = S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_{Tk}");
   EXPECT_EQ(of("dig"), "S_t = Diag(exp(g)) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t; token_t = order_t");
   EXPECT_EQ(of("gla_sigmoid"), "S_t = Diag(exp(log_sigmoid(x) / 16)) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t");

@@ -32,6 +32,12 @@ constexpr Variant apart = variant("apart")
                               .checked();
 constexpr Variant apart_and_plain = variant("apart_and_plain").non_causal().checked();
 
+constexpr Variant both_ways = variant("both_ways")
+                                  .decay(per_key(log_sigmoid(input("x") + param("bias"))))
+                                  .output(read() * sigmoid(read()))
+                                  .bidirectional()
+                                  .checked();
+
 class BackwardSync : public testing::TestWithParam<const Variant*> {
  protected:
   std::string run_without(int line, std::uint64_t seed, std::set<int>& visited, std::string* text = nullptr) {
@@ -74,7 +80,7 @@ TEST_P(BackwardSync, EveryRemovalIsSeen) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,
                          testing::Values(&variants::linear, &variants::rwkv6, &variants::comba, &everything, &elements,
-                                         &apart, &apart_and_plain, &with_row_sums, &features::series),
+                                         &apart, &apart_and_plain, &both_ways, &with_row_sums, &features::series),
                          [](const auto& info) { return std::string(info.param->name.view()); });
 
 }  // namespace

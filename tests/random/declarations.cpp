@@ -27,7 +27,10 @@ Variant with_other_parts(Chance& chance, Formulas& formulas, Variant result) {
     if (chance.once_in(3)) result = result.erase_undecayed();
   }
   if (chance.once_in(3)) result = chance.once_in(2) ? result.exclusive() : result.bonus(formulas.bonus(depth()));
-  if (chance.once_in(4)) result = result.reversed();
+  if (chance.once_in(4))
+    result = result.reversed();
+  else if (!result.exclusive_ && chance.once_in(5))
+    result = result.bidirectional();
   if (chance.once_in(5)) result = result.permuted();
   if (chance.once_in(4)) result = result.query(formulas.query(depth()));
   if (chance.once_in(4)) result = result.value(formulas.value(depth()));

@@ -41,7 +41,9 @@ TEST(Gradients, OfEveryShapeAgreeWithDifferences) {
   Dims one = small, many = small, packed = small;
   one.tokens = 1, many.tokens = 23, packed.batch = 1, packed.tokens = 11;
   for (const Variant& variant : {variants::kda, variants::rwkv7, variants::rwkv6.reversed(), variants::rwkv6.permuted(),
-                                 variants::kda.reversed().permuted()}) {
+                                 variants::kda.reversed().permuted(), variants::rwkv6.bidirectional(),
+                                 variants::kda.output(read() * sigmoid(value() + read())).bidirectional(),
+                                 variants::comba.bidirectional().permuted()}) {
     SCOPED_TRACE(describe(variant));
     Differences(problem_of(variant, one)).expect_agreement();
     const Problem long_one = problem_of(variant, many);

@@ -51,6 +51,11 @@ constexpr Variant Variant::non_causal() const {
   result.non_causal_ = true;
   return result;
 }
+constexpr Variant Variant::bidirectional() const {
+  Variant result = *this;
+  result.bidirectional_ = true;
+  return result;
+}
 constexpr Variant Variant::permuted() const {
   Variant result = *this;
   result.permuted_ = true;

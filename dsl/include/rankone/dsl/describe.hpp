@@ -46,6 +46,7 @@ class Recurrence {
     } else {
       add(words_.state, join(decayed, " + ", added));
     }
+    if (variant_.bidirectional_) add_other_walk();
     const std::vector<Equation> last = output(key, value);
     if (reads_decay_) add(words_.decay, decay_value_.text);
     // A formula that the recurrence has no place for is not left out.
@@ -108,6 +109,20 @@ class Recurrence {
   std::string vector(Formula which, const Infix& otherwise) {
     return within(variant_.has(which) ? formula(which) : otherwise, Precedence::atom);
   }
+  // The same equations of a state that comes from the end.
+  void add_other_walk() {
+    const std::pair<std::string_view, std::string_view> words[] = {{words_.before, words_.other_behind},
+                                                                   {words_.decayed, words_.other_decayed},
+                                                                   {words_.state, words_.other_state}};
+    const std::vector<Equation> forward = equations_;
+    for (Equation each : forward) {
+      for (std::string* text : {&each.left, &each.right})
+        for (const auto& [from, to] : words)
+          for (std::size_t at = 0; (at = text->find(from, at)) != text->npos; at += to.size())
+            text->replace(at, from.size(), to);
+      equations_.push_back(each);
+    }
+  }
   std::string_view before() const { return variant_.reversed_ ? words_.behind : words_.before; }
 
   // The state before a token, decayed.
@@ -138,9 +153,12 @@ class Recurrence {
   std::vector<Equation> output(const std::string& key, const std::string& value) {
     const std::string query = vector(Formula::query, mapped(words_.query));
     std::string state(variant_.reads_before() ? before() : variant_.non_causal_ ? words_.last : words_.state);
+    std::string others;  // beside it
     if (variant_.has(Formula::bonus))
-      state = words_.style.parentheses.around(join(state, " + ", words_.diagonal.around(formula(Formula::bonus).text),
-                                                   " ", key, words_.transposed, " ", value));
+      others =
+          join(" + ", words_.diagonal.around(formula(Formula::bonus).text), " ", key, words_.transposed, " ", value);
+    if (variant_.bidirectional_) others += join(" + ", words_.other_behind);
+    if (!others.empty()) state = words_.style.parentheses.around(state + others);
     const std::string read = join(scale(), query, " ", state);
     if (!variant_.has(Formula::output)) return {{std::string(words_.output), read}};
     return {{std::string(words_.read), read}, {std::string(words_.output), formula(Formula::output).text}};

@@ -35,8 +35,9 @@ inline InfixStyle style(std::function<Infix(const Leaf&)> leaf = bare_leaf) {
 struct Notation {
   InfixStyle style = description::style();
   std::string_view query = "q_t", key = "k_t", value = "v_t", decay = "a_t", read = "r_t", output = "o_t";
-  std::string_view state = "S_t", decayed = "S'", before = "S_{t-1}", behind = "S_{t+1}",
-                   last = "S_{Tk}";  // behind all keys
+  std::string_view state = "S_t", decayed = "S'", before = "S_{t-1}", behind = "S_{t+1}", last = "S_{Tk}",
+                   other_state = "R_t", other_decayed = "R'",
+                   other_behind = "R_{t+1}";  // behind all keys; of a walk from the end
   std::string_view transposed = "^T", each = " .* ", usual_scale = "K^-0.5 ";
   Fence exponential{"exp(", ")"}, diagonal{"Diag(", ")"}, formula_name{"", "_t"}, shared_number{"t", ""};
 };

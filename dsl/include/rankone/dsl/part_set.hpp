@@ -17,6 +17,7 @@ enum class Part : unsigned char {
   reversed_walk,
   permuted_walk,
   non_causal,
+  both_directions,
   query,
   value,
   output

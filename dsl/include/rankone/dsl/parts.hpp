@@ -41,6 +41,7 @@ inline constexpr std::array variant_parts{
     PartRow{Part::reversed_walk, "a walk from the last token to the first",
             [](const Variant& v) { return v.reversed_; }},
     PartRow{Part::non_causal, "queries that read all keys", [](const Variant& v) { return v.non_causal_; }},
+    PartRow{Part::both_directions, "walks in both directions", [](const Variant& v) { return v.bidirectional_; }},
     PartRow{Part::permuted_walk, "a walk in an order that calls give", [](const Variant& v) { return v.permuted_; }},
     PartRow{Part::query, "a formula for the query", [](const Variant& v) { return v.has(Formula::query); }},
     PartRow{Part::value, "a formula for the written value", [](const Variant& v) { return v.has(Formula::value); }},

@@ -276,10 +276,12 @@ constexpr Verdict check_non_causal(const Variant& variant) {
     return RANKONE_REFUSED("a non-causal query reads all keys, and has no token of its own before or beside them",
                            "an inclusive read, or a causal or reversed variant",
                            Described{variant.exclusive_ ? "an exclusive read" : "a bonus"});
-  if (variant.reversed_ || variant.permuted_)
+  if (variant.reversed_ || variant.permuted_ || variant.bidirectional_)
     return RANKONE_REFUSED("a non-causal variant walks its keys in no order that could be another one",
-                           "one of non_causal(), reversed() and permuted(), or the last two",
-                           Described{variant.reversed_ ? "reversed, too" : "permuted, too"});
+                           "non_causal() without reversed(), permuted() and bidirectional()",
+                           Described{variant.reversed_   ? "reversed, too"
+                                     : variant.permuted_ ? "permuted, too"
+                                                         : "bidirectional, too"});
   if (variant.has(Formula::query) && reads(variant.formula(Formula::query), Operation::key))
     return RANKONE_REFUSED("a non-causal query has no key of its own", "query(), or a causal or reversed variant",
                            "key()");
@@ -290,6 +292,17 @@ constexpr Verdict check_non_causal(const Variant& variant) {
     if (side_reads(variant, true, input.view()) && side_reads(variant, false, input.view()))
       return RANKONE_REFUSED("a token input of a non-causal variant is of queries or of keys, which are counted apart",
                              "an input of another name for each side", input.view());
+  return {};
+}
+
+constexpr Verdict check_bidirectional(const Variant& variant) {
+  if (!variant.bidirectional_) return {};
+  if (variant.reversed_)
+    return RANKONE_REFUSED("both directions are walked already: there is none that could be reversed",
+                           "bidirectional(), or reversed()", Described{"both"});
+  if (variant.exclusive_)
+    return RANKONE_REFUSED("in both directions together a token is read once, and an exclusive read would leave it out",
+                           "an inclusive read, or a bonus", Described{"an exclusive read"});
   return {};
 }
 
@@ -351,8 +364,9 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{validation::check_nodes,      validation::check_formulas, validation::check_parts,
-                              validation::check_non_causal, validation::check_names,    validation::check_numbers};
+  constexpr std::array checks{validation::check_nodes,      validation::check_formulas,      validation::check_parts,
+                              validation::check_non_causal, validation::check_bidirectional, validation::check_names,
+                              validation::check_numbers};
   for (const auto check : checks)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};

@@ -33,6 +33,7 @@ struct Variant {
   bool erases_undecayed_ = false;  // what is erased is read of S_{t-1}, not of S'
   bool reversed_ = false;          // from the last token to the first, where the initial state enters
   bool non_causal_ = false;        // keys are as many as a call gives, and every query reads all of them
+  bool bidirectional_ = false;     // queries read what one walk and another one from the end have, their token once
   bool permuted_ = false;          // the tokens of a row are walked in an order that each call gives
 
   constexpr bool has(Formula which) const { return results[index(which)] > 0; }
@@ -72,6 +73,7 @@ struct Variant {
   constexpr Variant reversed() const;
   constexpr Variant permuted() const;
   constexpr Variant non_causal() const;
+  constexpr Variant bidirectional() const;
   constexpr Variant feature_map(const Expression& expression) const { return with(Formula::feature_map, expression); }
   constexpr Variant feature_map(Expression (*function)(const Expression&)) const {
     return feature_map(function(Leaf{Operation::element}));
@@ -119,6 +121,7 @@ inline constexpr std::array switches{Switch{"read", "inclusive", "exclusive", &V
                                      Switch{"erase_order", "decayed", "undecayed", &Variant::erases_undecayed_},
                                      Switch{"pattern", "causal", "reversed", &Variant::reversed_},
                                      Switch{"pattern", "causal", "non_causal", &Variant::non_causal_},
+                                     Switch{"pattern", "causal", "bidirectional", &Variant::bidirectional_},
                                      Switch{"order", "natural", "permuted", &Variant::permuted_}};
 
 // Calls f(slot, formula) for each formula of a variant, in the order of the table.

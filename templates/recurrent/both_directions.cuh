@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: MIT
+// The two walks of a bidirectional variant, each a kernel: from the first token to the last, which reads each token with its
+// own write, and from the last to the first, which reads it before. What the first has read waits in the workspace.
+#pragma once
+
+#include "recurrent/backward.cuh"
+#include "recurrent/checkpoints.cuh"
+#include "recurrent/forward.cuh"
+
+namespace rankone {
+
+template <class Policy> struct Upward : Policy { static constexpr Walk walk = Walk::ascending; };
+template <class Policy> struct Downward : Policy {
+  static constexpr Walk walk = Walk::descending;
+  static constexpr Read read = Read::exclusive;
+  static constexpr bool has_bonus = false;
+};
+
+// Backward, what the output's formula reads: as the forward pass has it before that.
+template <class Policy> struct ReadTraits : RecurrentTraits<Policy> { static constexpr bool keeps_reads = true; };
+template <class Policy, class Gate> RK_DEVICE void recurrent_reads(const Arguments& arguments) {
+  using T = ReadTraits<Policy>;
+  Work work;
+  place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), 1, work);
+  Tokens<T, Gate> tokens(arguments, work);
+  if (work.length > 0) tokens.fetch(0);
+  RegisterMatrix<T, Gate> state(arguments, work);
+  const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
+  load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
+  walk_tokens(arguments, work, tokens, state, [](long long) {});
+}
+
+}  // namespace rankone
