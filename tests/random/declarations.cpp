@@ -74,7 +74,7 @@ Variant random_variant(Chance& chance, int index) {
   if (!erases && chance.once_in(3)) result = result.feature_map(formulas.feature_map(chance.between(2, most_depth)));
   if (chance.once_in(4)) result = result.scale(chance.among({1.0, 0.25, -0.5}));
   // Of these one in five has more or fewer features than keys have elements, drawn apart from all else.
-  if (Chance own(static_cast<std::uint64_t>(index)); !erases && index % 5 == 1)
+  if (Chance own = chance; !erases && index % 5 == 1)
     result = result.feature_map(Formulas(own).pieces(own.between(2, 4)));
   validate(result);
   return result;
