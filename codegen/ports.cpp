@@ -172,7 +172,6 @@ Port token_order() {
 // Of a bidirectional variant's walk from the last token to the first.
 Port of_other_walk(Port port, std::string_view holds) {
   port.name += "_reversed";
-  port.needs = {};
   port.holds = holds;
   return port;
 }

@@ -272,7 +272,8 @@ Call CallChecker::check(const GivenArguments& given) const {
   bind_workspace(given, sizes, call);
   // Without tokens there is no output, but the final state still is the initial one; without sequences, sums are zeros.
   call.empty = (call.arguments->sequences == 0 && !writes_without_sequences) ||
-               (call.arguments->tokens == 0 && !writes_without_tokens);
+               (call.arguments->tokens == 0 && std::max<std::int64_t>(sizes[Axis::key_tokens], 0) == 0 &&
+                !writes_without_tokens);
   return call;
 }
 

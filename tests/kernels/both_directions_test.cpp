@@ -66,5 +66,19 @@ TEST(BothDirections, AreOfWholeSequences) {
   EXPECT_NE(refusal([&] { op.prepare_decode(); }).find("queries read what comes behind it, too"), std::string::npos);
 }
 
+TEST(BothDirections, AStateOfEitherWalkSaysFromWhereItGoesOn) {
+  constexpr Variant variant = rankone::variant("placed").write_scale(1 / (1 + position())).bidirectional().checked();
+  const Operator op = compile(variant, {.key_dim = 16, .value_dim = 16, .dtype = dtype::f32}, cpu_device(1));
+  std::vector<float> memory(16 * 16 * 2);
+  const Tensor token(memory.data(), dtype::f32, {1, 1, 1, 16}), state(memory.data(), dtype::f32, {1, 1, 16, 16});
+  ForwardArguments given{.q = token, .k = token, .v = token, .o = Tensor(&memory[256], dtype::f32, {1, 1, 1, 16})};
+  given.inputs = {{"initial_state_reversed", state}};
+  std::vector<std::byte> workspace(op.workspace_bytes({1, 1, 1, 1}));
+  given.workspace = workspace;
+  EXPECT_NE(refusal([&] { op.forward(given); }).find("initial_state_reversed without it"), std::string::npos);
+  given.inputs.clear();
+  EXPECT_EQ(refusal([&] { op.forward(given); }), "accepted");
+}
+
 }  // namespace
 }  // namespace rankone::test
