@@ -10,6 +10,7 @@
 #include "proof/launch.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/cpu/device.hpp"
+#include "runtime/tensor_check.hpp"
 #include "tests/kernels/extremes.hpp"
 #include "tests/kernels/parts.hpp"
 
@@ -138,9 +139,18 @@ TEST_P(HardInputs, InShortSequencesAreRight) {
 TEST_P(HardInputs, OfOneSequenceReachNoOther) {
   const std::vector<std::int64_t> boundaries = {0, 20, 45, tokens};
   const Operator op = compile(variant(), options(), cpu_device(1));
+  // Sequences are ranges of places.
+  Problem drawn_problem = problem(23, boundaries);
+  std::vector<std::int64_t> places(static_cast<std::size_t>(tokens));
+  const HostTensor* const order = drawn_problem.find("order");
+  for (std::int64_t place = 0; place < tokens; ++place)
+    places[static_cast<std::size_t>(order != nullptr ? integer_at(order->view(), place) : place)] = place;
+  const auto inside = [&](std::int64_t token) {
+    const std::int64_t place = places[static_cast<std::size_t>(token)];
+    return place >= boundaries[1] && place < boundaries[2];
+  };
   const auto run = [&](bool spoilt) {
-    Problem packed = problem(23, boundaries);
-    const auto inside = [&](std::int64_t token) { return token >= boundaries[1] && token < boundaries[2]; };
+    Problem packed = drawn_problem;
     if (spoilt)
       for (const char* name : {"q", "k", "v"})
         if (packed.find(name) != nullptr)
@@ -158,7 +168,7 @@ TEST_P(HardInputs, OfOneSequenceReachNoOther) {
     const std::size_t rows = static_cast<std::size_t>(by_token ? tokens : 3), row = clean[i].bytes.size() / rows;
     for (std::size_t at = 0; at < rows; ++at) {
       const auto index = static_cast<std::int64_t>(at);
-      if (by_token ? index >= boundaries[1] && index < boundaries[2] : index == 1) continue;
+      if (by_token ? inside(index) : index == 1) continue;
       ASSERT_TRUE(std::equal(clean[i].bytes.begin() + static_cast<std::ptrdiff_t>(at * row),
                              clean[i].bytes.begin() + static_cast<std::ptrdiff_t>((at + 1) * row),
                              spoilt[i].bytes.begin() + static_cast<std::ptrdiff_t>(at * row)))
