@@ -12,6 +12,7 @@
 #include "runtime/cpu/emulator.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tests/kernels/cases.hpp"
+#include "tests/kernels/first_fault.hpp"
 
 namespace rankone::test {
 namespace {
@@ -186,14 +187,7 @@ class HopperSync : public testing::TestWithParam<Skeleton> {
       visited.insert(report.visited_lines.begin(), report.visited_lines.end());
     };
     const Operator op = compile(*GetParam().variant, options(), cpu_device(emulation));
-    try {
-      std::vector<HostTensor> reference = reference_outputs(problem);
-      for (const TensorError& error : verify(op, problem, reference))
-        if (!error.ok) return error.name + " is wrong";
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return {};
+    return first_fault(op, problem);
   }
 };
 

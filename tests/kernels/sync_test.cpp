@@ -9,6 +9,7 @@
 #include "runtime/cpu/emulator.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tests/kernels/cases.hpp"
+#include "tests/kernels/first_fault.hpp"
 #include "tests/kernels/parts.hpp"
 
 namespace rankone::test {
@@ -91,14 +92,7 @@ class Sync : public testing::TestWithParam<Skeleton> {
       visited.insert(report.visited_lines.begin(), report.visited_lines.end());
     };
     const Operator op = compile_schedule(*s.variant, options, {s.schedule, "pinned"}, cpu_device(emulation));
-    try {
-      std::vector<HostTensor> reference = reference_outputs(problem);
-      for (const TensorError& error : verify(op, problem, reference))
-        if (!error.ok) return error.name + " is wrong";
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return {};
+    return first_fault(op, problem);
   }
   std::string text(dtype type) {
     const Skeleton& s = GetParam();
