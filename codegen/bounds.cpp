@@ -99,12 +99,13 @@ std::pair<double, double> growth(const Node& node, Interval a, Interval b) {
 
 }  // namespace
 
-std::vector<Interval> all_bounds(Nodes formula) {
+std::vector<Interval> all_bounds(Nodes formula, const KnownLeaves& known) {
   std::vector<Interval> of_nodes;
   for (int i = 0; i < formula.size; ++i) {
     const Node& node = formula[i];
     const auto operand = [&](short index) { return index < 0 ? anything : of_nodes[static_cast<std::size_t>(index)]; };
     Interval bounds = step(node, operand(node.left), operand(node.right));
+    if (known && operand_count(node.operation) == 0) bounds = known(node.operation).value_or(bounds);
     if (node.operation == Operation::multiply && node.left == node.right) bounds.low = std::max(bounds.low, 0.0);
     if (is_less_its_largest(formula, static_cast<short>(i))) bounds.high = 0;
     if (is_sum_of_powers(formula, node)) bounds.low = 1;
@@ -113,7 +114,24 @@ std::vector<Interval> all_bounds(Nodes formula) {
   return of_nodes;
 }
 
-Interval bounds_of(Nodes formula) { return formula.size == 0 ? anything : all_bounds(formula).back(); }
+Interval bounds_of(Nodes formula, const KnownLeaves& known) {
+  return formula.size == 0 ? anything : all_bounds(formula, known).back();
+}
+
+Interval normaliser_bounds(const Variant& variant) {
+  if (variant.has(Formula::erase) || variant.scale_ < 0) return anything;
+  const Interval mapped = bounds_of(variant.formula(Formula::feature_map));
+  const auto features = [&](Operation leaf) {
+    return leaf == Operation::query || leaf == Operation::key ? std::optional(mapped) : std::nullopt;
+  };
+  const auto is_negative = [&](Formula which, double otherwise) {
+    return !((variant.has(which) ? bounds_of(variant.formula(which), features).low : otherwise) >= 0);
+  };
+  if (is_negative(Formula::query, mapped.low) || is_negative(Formula::key, mapped.low) ||
+      is_negative(Formula::write_scale, 0) || is_negative(Formula::bonus, 0))
+    return anything;
+  return {0, infinity};
+}
 
 double growth_of_log_errors(Nodes formula) {
   const std::vector<Interval> bounds = all_bounds(formula);

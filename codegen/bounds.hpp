@@ -2,6 +2,8 @@
 // Between which numbers a formula stays whatever its tensors hold, and what that says of float16.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,9 +14,14 @@ namespace rankone {
 struct Interval {
   double low, high;
 };
-Interval bounds_of(Nodes formula);
+// Of a leaf, where more is known than its row in the table of operations says.
+using KnownLeaves = std::function<std::optional<Interval>(Operation)>;
+Interval bounds_of(Nodes formula, const KnownLeaves& known = {});
 // Of each node.
-std::vector<Interval> all_bounds(Nodes formula);
+std::vector<Interval> all_bounds(Nodes formula, const KnownLeaves& known = {});
+
+// What an output reads of a normaliser: at least 0 where queries, keys and what is written at them are.
+Interval normaliser_bounds(const Variant& variant);
 
 // What an absolute error of a logarithm, a log-sigmoid or a softplus within the formula is multiplied with at most on its
 // way to the result; 0 where there is none.

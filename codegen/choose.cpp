@@ -243,7 +243,8 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
   for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
       const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
-      if (tile >= 2 * options.value_dim && tile > 4) continue;
+      const int of_all = context_of(target).tile_columns_of_all;
+      if (tile - of_all >= 2 * options.value_dim && tile > of_all + 4) continue;
       if (std::string unfit = why_unfit(target, schedule, Pass::backward); !unfit.empty()) {
         reason = std::move(unfit);
         continue;

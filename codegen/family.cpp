@@ -6,6 +6,7 @@
 #include <iterator>
 #include <vector>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/features.hpp>
 #include <rankone/dsl/parts.hpp>
 #include <rankone/error.hpp>
@@ -30,7 +31,8 @@ KnobContext context_of(const Target& target) {
   return {.key_dim = static_cast<int>(feature_dim(target.variant, target.options.key_dim)),
           .value_dim = target.options.value_dim,
           .dtype = target.options.dtype,
-          .decays_by_key = target.variant.decays_by_key()};
+          .decays_by_key = target.variant.decays_by_key(),
+          .tile_columns_of_all = is_normalised(target.variant) ? 4 : 0};
 }
 
 std::span<const KernelFamily* const> kernel_families() {

@@ -2,6 +2,7 @@
 // The recurrent kernel family: it serves whatever can be declared; what fits into a block.
 #include <algorithm>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/parts.hpp>
 
@@ -66,6 +67,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("reduces_keys", reduces_keys(source.variant));
   given.emplace_back("feature_map_reads_place", map_reads_place(source.variant));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
+  given.emplace_back("has_normaliser", is_normalised(source.variant));
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
   given.emplace_back("permuted", source.variant.permuted_);
   given.emplace_back("non_causal", source.variant.non_causal_);

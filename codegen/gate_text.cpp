@@ -257,7 +257,8 @@ class GateWriter {
       case Operation::key:
       case Operation::value:
       case Operation::decay:
-      case Operation::read: return "add_" + std::string(name_of(leaf.operation));
+      case Operation::read:
+      case Operation::normaliser: return "add_" + std::string(name_of(leaf.operation));
       default: return {};
     }
   }

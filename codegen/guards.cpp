@@ -20,8 +20,11 @@ bool may_leave(Operation operation, const Interval& operand) {
   }
 }
 
-void add_missing(const Slot& slot, const Expression& formula, std::vector<MissingGuard>& found) {
-  const std::vector<Interval> bounds = all_bounds(formula);
+void add_missing(const Variant& variant, const Slot& slot, const Expression& formula,
+                 std::vector<MissingGuard>& found) {
+  const std::vector<Interval> bounds = all_bounds(formula, [&](Operation leaf) {
+    return leaf == Operation::normaliser ? std::optional(normaliser_bounds(variant)) : std::nullopt;
+  });
   for (int i = 0; i < formula.size; ++i) {
     const Node& node = formula[i];
     if (operand_count(node.operation) == 0) continue;
@@ -43,7 +46,8 @@ void add_missing(const Slot& slot, const Expression& formula, std::vector<Missin
 
 std::vector<MissingGuard> missing_guards(const Variant& variant) {
   std::vector<MissingGuard> found;
-  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) { add_missing(slot, formula, found); });
+  for_each_formula(variant,
+                   [&](const Slot& slot, const Expression& formula) { add_missing(variant, slot, formula, found); });
   return found;
 }
 

@@ -62,6 +62,7 @@ std::vector<Kernel> kernels(const KernelSource& source);
 std::vector<Region> regions(const KernelSource& source);
 Kernel forward(const KernelSource& source);          // the whole recurrence, token by token
 Kernel decode(const KernelSource& source);           // a few tokens, from and to slots of a pool of states
+Kernel decode_sums(const KernelSource& source);      // of a normaliser, once all value tiles have read it
 Kernel checkpoints(const KernelSource& source);      // backward: the state before each run of tokens
 Kernel backward(const KernelSource& source);         // what each value tile has of gradients, from the last token on
 Kernel token_gradients(const KernelSource& source);  // the sums of that over tiles

@@ -2,6 +2,7 @@
 // Kernels of the recurrent family.
 #include <algorithm>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/features.hpp>
 
@@ -33,8 +34,11 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .inputs = is_full ? static_cast<int>(inputs) : 0,
           .reduces_keys = reduces_keys(variant),
           .value_major = source.options.value_major_state,
-          .element_slopes = element_slopes(variant)};
+          .element_slopes = element_slopes(variant),
+          .is_normalised = is_normalised(variant)};
 }
+// Of a head's value columns.
+int tiles_of(const KernelSource& source) { return value_tiles(sizes_of(source), source.options.value_dim); }
 
 std::vector<Port> formula_ports(const KernelSource& source, PortRole role) {
   return ports_of(ports(source.variant, source.options), role);
@@ -47,8 +51,9 @@ SlopeLayout slope_layout(const KernelSource& source) {
   SlopeSizes sizes{.element_dim = source.options.key_dim,
                    .key_dim = features_of(source),
                    .value_dim = source.options.value_dim,
-                   .value_tiles = value_tiles(source),
+                   .value_tiles = tiles_of(source),
                    .reads_key = reads_key(source.variant),
+                   .is_normalised = is_normalised(source.variant),
                    .inputs = 0,
                    .parameters = 0,
                    .of_inputs = {},
@@ -69,7 +74,7 @@ Kernel by_tiles(const KernelSource& source, const char* name, int threads, int s
                 .schedule = source.schedule,
                 .threads = threads,
                 .shared_bytes = shared_bytes};
-  kernel.items = kernel.blocks = Extent(Size::sequences) * Size::value_heads * value_tiles(source);
+  kernel.items = kernel.blocks = Extent(Size::sequences) * Size::value_heads * tiles_of(source);
   return kernel;
 }
 
@@ -161,14 +166,16 @@ BackwardLayout backward_layout(const KernelSource& source) {
 namespace recurrent {
 
 std::vector<Kernel> kernels(const KernelSource& source) {
-  const bool both = source.variant.bidirectional_;
+  const bool has_sum = is_normalised(source.variant), both = source.variant.bidirectional_;
+  if (source.pass == Pass::decode)
+    return has_sum && tiles_of(source) > 1 ? std::vector{decode(source), decode_sums(source)}
+                                           : std::vector{decode(source)};
   std::vector<Kernel> all = both ? bidirectional_kernels(source) : std::vector<Kernel>();
-  if (source.pass != Pass::backward && both) return all;
-  if (source.pass != Pass::backward) return {source.pass == Pass::decode ? decode(source) : forward(source)};
+  if (source.pass != Pass::backward) return both ? all : std::vector{forward(source)};
   if (!both && !source.variant.non_causal_) all.push_back(checkpoints(source));
   if (!both) all.push_back(backward(source));
   all.push_back(token_gradients(source));
-  if (!formula_ports(source, PortRole::parameter).empty()) all.push_back(parameter_gradients(source));
+  if (has_sum || !formula_ports(source, PortRole::parameter).empty()) all.push_back(parameter_gradients(source));
   return all;
 }
 
@@ -178,7 +185,7 @@ std::vector<Region> regions(const KernelSource& source) {
   const SlopeLayout slopes = slope_layout(source);
   const std::int64_t state = std::int64_t{features_of(source)} * source.options.value_dim;
   const Extent heads = Size::value_heads;
-  std::vector<Region> regions{
+  std::vector<Region> all{
       {"checkpoints", "the state before each run of " + std::to_string(run_tokens) + " tokens, float32",
        &Arguments::chunk_states, in_sixteens(slots_of(run_tokens) * heads * state)},
       {"token_slopes", "what each value tile has of the gradients of each token and value head, float32",
@@ -187,15 +194,19 @@ std::vector<Region> regions(const KernelSource& source) {
       {"parameter_slopes", "what each value tile, sequence and value head have of the parameters' gradients, float32",
        &Arguments::parameter_slopes,
        in_sixteens(Extent(Size::sequences) * heads * std::int64_t{slopes.sequence_floats})}};
-  if (source.variant.non_causal_) regions.erase(regions.begin());
+  if (source.variant.non_causal_)
+    all.erase(all.begin());
+  else if (is_normalised(source.variant))
+    all.push_back({"checkpoint_sums", "the normaliser's sum there, float32", &Arguments::segment_states,
+                   in_sixteens(slots_of(run_tokens) * heads * std::int64_t{features_of(source)})});
   if (source.variant.bidirectional_) {
-    regions.push_back({"checkpoints_reversed", "the same of the walk from the last token to the first",
-                       &Arguments::segment_states, regions.front().bytes});
-    regions.push_back({"value_slopes", "what the first walk has of the gradient of v, float32",
-                       &Arguments::segment_decays, reads_of_both(source).bytes});
-    if (source.variant.has(Formula::output)) regions.push_back(reads_of_both(source));
+    all.push_back({"checkpoints_reversed", "the same of the walk from the last token to the first",
+                   &Arguments::segment_states, all.front().bytes});
+    all.push_back({"value_slopes", "what the first walk has of the gradient of v, float32", &Arguments::segment_decays,
+                   reads_of_both(source).bytes});
+    if (source.variant.has(Formula::output)) all.push_back(reads_of_both(source));
   }
-  return regions;
+  return all;
 }
 
 Kernel forward(const KernelSource& source) {
@@ -204,6 +215,12 @@ Kernel forward(const KernelSource& source) {
   return source.variant.non_causal_ ? by_sides(kernel, "non_causal", "non_causal_forward") : kernel;
 }
 Kernel decode(const KernelSource& source) { return walking(source, "decode"); }
+Kernel decode_sums(const KernelSource& source) {
+  Kernel kernel = walking(source, "decode_sums");
+  kernel.header = "recurrent/decode.cuh";
+  kernel.items = kernel.blocks = Extent(Size::sequences) * Size::value_heads;
+  return kernel;
+}
 Kernel checkpoints(const KernelSource& source) { return walking(source, "checkpoints"); }
 
 Kernel backward(const KernelSource& source) {
@@ -219,7 +236,7 @@ Kernel token_gradients(const KernelSource& source) {
   return source.variant.non_causal_ ? by_sides(kernel, "non_causal_reduce", "reduce_gradients_of_sides") : kernel;
 }
 
-// A warp for each element of the largest parameter.
+// A warp for each element of the largest parameter; of a normaliser's initial sum a thread.
 Kernel parameter_gradients(const KernelSource& source) {
   Kernel kernel = sum_of(source, "parameter_gradients");
   Extent most = 1;
@@ -230,6 +247,8 @@ Kernel parameter_gradients(const KernelSource& source) {
     if (port.axes.has(Axis::value_heads)) elements = elements * Size::value_heads;
     most = max(most, elements);
   }
+  if (is_normalised(source.variant))
+    most = max(most, ceil_div(Extent(Size::sequences) * Size::value_heads * std::int64_t{features_of(source)}, 32));
   kernel.items = kernel.blocks = ceil_div(most, reduce_threads / 32);
   return kernel;
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/error.hpp>
@@ -77,7 +78,7 @@ Port gradient_of(Port port) {
   if (port.role == PortRole::parameter) port.type = dtype::f32, port.rule = TypeRule::fixed;
   port.of = std::exchange(port.role, PortRole::gradient);
   port.writable = port.optional = true;
-  port.needs = port.holds = {};
+  port.needs.clear(), port.holds = {};
   port.absent = "not wanted";
   return port;
 }
@@ -113,6 +114,23 @@ Port initial_state(const Variant& variant, const CompileOptions& options, bool c
   // A call that goes on has to say from where.
   if (reads_position(variant) && !combines) port.needs = "start_positions";
   return port;
+}
+
+// Of what a variant carries beside its state. `outer`: what counts states, outermost first.
+Port carried_port(const CarriedState& state, const Variant& variant, const char* prefix, PortRole role,
+                  AxisList outer) {
+  outer.add(Axis::value_heads);
+  if (state.axes.has(Axes::key)) outer.add(rows_axis(variant));
+  if (state.axes.has(Axes::value)) outer.add(Axis::value);
+  const bool written = role == PortRole::output;
+  return {.name = prefix + std::string(state.name),
+          .role = role,
+          .axes = outer,
+          .contiguous = true,
+          .writable = written,
+          .optional = true,
+          .holds = state.holds,
+          .absent = written ? "not wanted" : state.start};
 }
 
 Port final_state(const Variant& variant, const CompileOptions& options, bool combines) {
@@ -177,13 +195,16 @@ Port of_other_walk(Port port, std::string_view holds) {
 }
 
 // Before the loss has gone back through the call.
-Port final_state_slope(const Variant& variant, const CompileOptions& options) {
-  Port port = gradient_of(final_state(variant, options, false));
+Port slope_of(const Port& final_state, std::string_view holds) {
+  Port port = gradient_of(final_state);
   port.role = PortRole::state;
   port.writable = false;
-  port.holds = "the loss's slope with respect to final_state";
+  port.holds = holds;
   port.absent = "zeros";
   return port;
+}
+Port final_state_slope(const Variant& variant, const CompileOptions& options) {
+  return slope_of(final_state(variant, options, false), "the loss's slope with respect to final_state");
 }
 
 Port state_pool(const Variant& variant, const CompileOptions& options) {
@@ -270,6 +291,31 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
       {gradient_of(other_start), of_slopes, both, false}};
 }
 
+// The tensors of what a variant carries beside its state, if anything. A call that goes on gives it with the state.
+void add_carried(const Variant& variant, std::vector<Row>& rows) {
+  using enum PortRole;
+  const auto state_row =
+      std::ranges::find_if(rows, [](const Row& row) { return row.port.name == "initial_state"; }) - rows.begin();
+  std::vector<Row> starts, others;
+  for (const CarriedState& each : carried_states) {
+    if (!each.is_in(variant)) continue;
+    Port start = carried_port(each, variant, "initial_state_", state, {Axis::sequences});
+    start.needs = std::exchange(rows[static_cast<std::size_t>(state_row)].port.needs, start.name);
+    starts.push_back({start, in(Pass::forward) | of_slopes});
+    Port pool = carried_port(each, variant, "state_", state, {Axis::slots});
+    pool.in_slots = pool.writable = pool.updated = true;
+    pool.optional = false;
+    others.push_back({pool, decode});
+    others.push_back({carried_port(each, variant, "token_states_", output, {Axis::sequences, Axis::tokens}), decode});
+    const Port end = carried_port(each, variant, "final_state_", output, {Axis::sequences});
+    others.push_back({end, in(Pass::forward)});
+    others.push_back({slope_of(end, each.holds), of_slopes});
+    others.push_back({gradient_of(start), of_slopes});
+  }
+  rows.insert(rows.end(), others.begin(), others.end());
+  rows.insert(rows.begin() + state_row, starts.begin(), starts.end());
+}
+
 // Of a token input or a parameter.
 Port port_of(const Variant& variant, const Leaf& leaf, PortRole role, AxisList axes, dtype otherwise,
              const CompileOptions& options) {
@@ -292,6 +338,7 @@ Port port_of(const Variant& variant, const Leaf& leaf, PortRole role, AxisList a
 // Of all passes of its group: a pass that lacks a port leaves its slot empty.
 std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, Pass pass) {
   std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
+  add_carried(variant, rows);
   std::erase_if(rows,
                 [&](const Row& row) { return (row.passes & group_of(pass)) == 0 || !(row.exists || row.keeps_slot); });
   for (const Leaf& leaf : inputs_of(variant)) {

@@ -53,7 +53,7 @@ struct Port {
   bool names_slots = false;     // each element is a slot of `state`
   Axis counted = Axis::tokens;  // of offsets: what they are boundaries of
   bool names_tokens = false;    // each element is a token of a row, and all of them are there once
-  std::string_view needs{};     // the port that has to be given with this one
+  std::string needs{};          // the port that has to be given with this one, and stands before it
   std::string_view holds{};     // for people; empty where the name says it
   std::string_view absent{};    // what its absence means
   int slot = 0;                 // in PortArguments::ports

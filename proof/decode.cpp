@@ -57,7 +57,9 @@ bool is_untouched(HostTensor tensor, const std::vector<std::int64_t>& written, s
   return tensor.bytes == before;
 }
 
-bool is_pool(const HostTensor& tensor) { return tensor.name == "state"; }
+bool is_pool(const std::vector<Port>& ports, const HostTensor& tensor) {
+  return find_port(ports, tensor.name)->in_slots;
+}
 
 HostTensor in_float64(const HostTensor& tensor) {
   HostTensor wide = make_tensor(tensor.name, dtype::f64, tensor.shape, tensor.slot_stride);
@@ -83,16 +85,17 @@ std::vector<HostTensor> decode_reference(Problem& problem) {
   }
   oracle_decode(problem.variant, problem.options, arguments);
   const RowSlots rows = slots_of(problem);
-  for (HostTensor& each : results) each = parts_of(each, written_indices(rows, is_pool(each)));
+  for (HostTensor& each : results) each = parts_of(each, written_indices(rows, is_pool(all, each)));
   return results;
 }
 
 std::vector<HostTensor> written_rows(const Problem& problem, const std::vector<HostTensor>& outputs) {
   Problem given = problem;
+  const std::vector<Port> all = ports(problem.variant, problem.options, Pass::decode);
   const RowSlots rows = slots_of(given);
   std::vector<HostTensor> results;
   for (const HostTensor& each : outputs) {
-    const std::vector<std::int64_t> indices = written_indices(rows, is_pool(each));
+    const std::vector<std::int64_t> indices = written_indices(rows, is_pool(all, each));
     const HostTensor* const before = given.find(each.name);
     if (!is_untouched(each, indices, before != nullptr ? before->bytes : std::vector<std::byte>{}))
       throw Error(ErrorCode::check_failed, "a row that does nothing changed, or a slot that no row writes", each.name,

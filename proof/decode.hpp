@@ -8,7 +8,7 @@
 
 namespace rankone {
 
-// `o`, `state` and `token_states` of those rows, in float64; `state` is the slots that they write, in their order.
+// `o`, the states and `token_states` of those rows, in float64; `state` is the slots that they write, in their order.
 std::vector<HostTensor> decode_reference(Problem& problem);
 
 // The same rows of what a launch has left, which began with NaNs, all bits set. Throws Error(check_failed) where it wrote

@@ -117,7 +117,8 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
     const double element = draws.draw_element(1, 0, i), other = draws.draw_element(1, 0, samples + i);
     double mapped = element, decay = 1;
     const double value = rankone::draw(Distribution::normal, 1, 2, i),
-                 read = rankone::draw(Distribution::normal, 1, 3, i);
+                 read = rankone::draw(Distribution::normal, 1, 3, i),
+                 normaliser = 1 + rankone::draw(Distribution::uniform, 1, 4, i);
     const TokenPlace place = place_of(dims, static_cast<std::int64_t>(i));
     const auto leaf = [&](const Leaf& leaf) -> double {
       if (const auto value = place.value_of(leaf.operation)) return *value;
@@ -128,6 +129,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
         case Operation::key: return mapped;
         case Operation::value: return value;
         case Operation::read: return read;
+        case Operation::normaliser: return normaliser;
         case Operation::decay: return decay;
         case Operation::scalar: return scalar_value(scalars, leaf.view());
         default: break;

@@ -244,6 +244,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     const dtype type = !packing ? port.type : dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
     HostTensor& tensor = problem.tensors.emplace_back(make_tensor(
         port.name, type, sizes_of(port.axes, dims), port.in_slots ? slot_stride_of(port, dims, inputs.seed) : 0));
+    const bool is_sum = port.role == PortRole::state && port.name.ends_with("state_sum") && port.of != PortRole::output;
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
     const double scale =
         (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * key_scale(variant, port, dims.key_dim);
@@ -251,6 +252,8 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
       fill_order(tensor, inputs.seed, stream);
     else if (integers)
       fill_integers(tensor, port, inputs, stream, dims);
+    else if (is_sum)  // of a normaliser, that outputs are divided by
+      fill(tensor, [&](std::uint64_t i) { return 1 + draw(Distribution::uniform, inputs.seed, stream, i); });
     else if (mapped)
       fill(tensor, [&](std::uint64_t i) { return scale * draws.draw_element(inputs.seed, stream, i); });
     else

@@ -239,10 +239,11 @@ Call CallChecker::check(const GivenArguments& given) const {
       sizes.set(Axis::sequences, sizes[Axis::batch]);
     if (port.optional && !is_given(tensor)) continue;
     if (!port.needs.empty() && (bound >> find_port(program_.ports, port.needs)->slot & 1u) == 0)
-      sizes.refuse(std::string(port.needs), "the tensor is missing", port.name + " without it",
-                   port.role == PortRole::packing
-                       ? "both, or none: queries and keys are packed alike"
-                       : "both, since the variant reads position(): the sequence goes on from there");
+      sizes.refuse(port.needs, "the tensor is missing", port.name + " without it",
+                   port.needs == "start_positions"
+                       ? "both, since the variant reads position(): the sequence goes on from there"
+                   : port.role == PortRole::packing ? "both, or none: queries and keys are packed alike"
+                                                    : "both, since the variant carries both from token to token");
     is_packed = is_packed || port.role == PortRole::packing;
     if (port.role == PortRole::packing)
       bind_packing(port, tensor, sizes, call);

@@ -29,7 +29,7 @@ Json port_document(const Port& port) {
                            {"role", name_in(role_names, port.role)}});
   row.set("optional", port.optional);
   if (port.rule == TypeRule::integer) row.set("dtypes", names_of(possible_types(port)));
-  if (!port.needs.empty()) row.set("needs", std::string(port.needs));
+  if (!port.needs.empty()) row.set("needs", port.needs);
   return row;
 }
 

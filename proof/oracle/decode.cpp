@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // Decoding in float64: the recurrence over each row, token by token, from its slot.
 #include <cstddef>
+#include <deque>
+#include <span>
+#include <string>
 #include <vector>
 
 #include <rankone/dsl/validate.hpp>
@@ -9,6 +12,7 @@
 #include "codegen/program.hpp"
 #include "proof/oracle/oracle.hpp"
 #include "runtime/convert.hpp"
+#include "runtime/given_arguments.hpp"
 #include "runtime/tensor_check.hpp"
 
 namespace rankone {
@@ -35,25 +39,53 @@ void copy_state(const Tensor& from, const Tensor& to) {
       }
 }
 
+// What a row carries from token to token, and where that stands: "state", and what the variant has beside it.
+struct Held {
+  std::string name{};
+  Tensor pool{}, token_states{}, own{};
+  std::vector<double> values{};
+};
+
 class RowDecoder {
  public:
   RowDecoder(const Variant& variant, const CompileOptions& options, const DecodeArguments& given)
       : variant_(variant), options_(options), given_(given), gates_(ports_of(ports(variant, options), PortRole::gate)) {
-    const Tensor& pool = given.state;
-    state_.resize(static_cast<std::size_t>(pool.shape[1] * pool.shape[2] * pool.shape[3]));
-    held_ = Tensor(state_.data(), dtype::f64, {1, pool.shape[1], pool.shape[2], pool.shape[3]});
+    const GivenArguments tensors(given);
+    const std::vector<Port> all = ports(variant, options, Pass::decode);
+    for (const Port& port : all)
+      if (port.in_slots) hold(tensors, port.name);
+    std::erase_if(given_.inputs, [&](const NamedTensor& each) {
+      const Port* const port = find_port(all, each.name);
+      return port != nullptr && (port->in_slots || port->writable);
+    });
   }
 
   void run(std::int64_t row, std::int64_t from, std::int64_t to) {
-    copy_state(part_of(given_.state, 0, from), held_);
+    for (const Held& each : held_) copy_state(part_of(each.pool, 0, from), each.own);
     for (std::int64_t token = 0; token < given_.q.shape[1]; ++token) {
       step(row, token);
-      if (given_.token_states) copy_state(held_, part_of(part_of(given_.token_states, 0, row), 1, token));
+      for (const Held& each : held_)
+        if (each.token_states) copy_state(each.own, part_of(part_of(each.token_states, 0, row), 1, token));
     }
-    copy_state(held_, part_of(given_.state, 0, to));
+    for (const Held& each : held_) copy_state(each.own, part_of(each.pool, 0, to));
   }
 
  private:
+  void hold(const GivenArguments& given, const std::string& name) {
+    const auto tensor = [&](const std::string& of) {
+      const Tensor* const found = given.find(place_of(of), given.inputs, of);
+      return found != nullptr ? *found : Tensor();
+    };
+    Held& held = held_.emplace_back();
+    held.name = name;
+    held.pool = tensor(name);
+    held.token_states = tensor("token_states" + name.substr(std::string_view("state").size()));
+    held.own = held.pool;
+    held.own.shape[0] = 1;
+    held.values.resize(static_cast<std::size_t>(held.own.elements()));
+    held.own = Tensor(held.values.data(), dtype::f64,
+                      std::span(held.own.shape).first(static_cast<std::size_t>(held.own.rank)));
+  }
   void step(std::int64_t row, std::int64_t token) {
     const auto at = [&](const Tensor& tensor) { return tensor ? part_of(part_of(tensor, 0, row), 1, token) : tensor; };
     ForwardArguments arguments{.q = at(given_.q),
@@ -62,11 +94,11 @@ class RowDecoder {
                                .inputs = given_.inputs,
                                .scalars = given_.scalars,
                                .scale = given_.scale,
-                               .initial_state = held_,
-                               .o = at(given_.o),
-                               .final_state = held_};
+                               .o = at(given_.o)};
     for (NamedTensor& each : arguments.inputs)
       if (find_port(gates_, each.name) != nullptr) each.tensor = at(each.tensor);
+    for (const Held& each : held_)
+      for (const char* const end : {"initial_", "final_"}) bind_tensor(arguments, end + each.name, each.own);
     std::int64_t position = token;
     if (given_.start_positions) position += integer_at(given_.start_positions, row);
     arguments.start_positions = Tensor(&position, dtype::i64, {1});
@@ -75,10 +107,9 @@ class RowDecoder {
 
   const Variant& variant_;
   const CompileOptions& options_;
-  const DecodeArguments& given_;
+  DecodeArguments given_;
   std::vector<Port> gates_;
-  std::vector<double> state_;
-  Tensor held_;
+  std::deque<Held> held_;
 };
 
 }  // namespace

@@ -70,6 +70,7 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
     case Operation::value: return copy(place.value);
     case Operation::decay: return copy(place.decay);
     case Operation::read: return copy(place.read);
+    case Operation::normaliser: return all(*place.normaliser);
     default: break;
   }
   const std::int64_t offset = source.strides.offset_of(place);

@@ -22,7 +22,8 @@ struct Place {
   // The rows that element() and other(), query(), key(), value(), decay() and read() stand for.
   const double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr,
                *read = nullptr;
-  const double* slope = nullptr;  // what comes in where a formula is gone through in reverse
+  const double* normaliser = nullptr;  // one number, whatever the column
+  const double* slope = nullptr;       // what comes in where a formula is gone through in reverse
 };
 inline constexpr Leaf slope_leaf{Operation::scalar, Name("do")};  // the leaf that stands for it: no scalar has the name
 

@@ -19,6 +19,7 @@ double* LeafRows::of(Operation leaf) const {
     case Operation::value: return value;
     case Operation::decay: return decay;
     case Operation::read: return read;
+    case Operation::normaliser: return normaliser;
     default: return nullptr;
   }
 }

@@ -15,7 +15,8 @@ namespace rankone::recurrence {
 
 // What leaves that are rows add to; null: nobody asks.
 struct LeafRows {
-  double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr, *read = nullptr;
+  double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr, *read = nullptr,
+         *normaliser = nullptr;
   double* of(Operation leaf) const;
 };
 

@@ -25,6 +25,7 @@ namespace {
 using recurrence::Row;
 using recurrence::Sizes;
 using recurrence::Span;
+using recurrence::StateTensors;
 using recurrence::Step;
 using recurrence::StepSlopes;
 
@@ -53,8 +54,10 @@ class HeadWalk {
       : arguments_(arguments), sizes_(sizes), value_major_(options.value_major_state), given_(arguments),
         step_(variant, sizes, given_), reverse_(step_, given_, gradients), state_(step_.state()),
         slopes_(step_.state()), output_(static_cast<std::size_t>(sizes.value_dim)),
-        initial_(*recurrence::find(gradients, "initial_state")) {
-    if (variant.bidirectional_) other_initial_ = *recurrence::find(gradients, "initial_state_reversed");
+        initial_(recurrence::state_tensors(given_, "initial_")), end_(recurrence::state_tensors(given_, "dfinal_")) {
+    before_.state = *recurrence::find(gradients, "initial_state");
+    if (const Tensor* const sum = recurrence::find(gradients, "initial_state_sum")) before_.sum = *sum;
+    if (variant.bidirectional_) other_before_.state = *recurrence::find(gradients, "initial_state_reversed");
   }
 
   void run(std::int64_t key_head) {
@@ -68,15 +71,15 @@ class HeadWalk {
     if (step_.variant.non_causal_) return run_non_causal(n, head);
     if (step_.variant.bidirectional_) return run_both_ways(n, head);
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
-    load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
-    load_state(arguments_.dfinal_state, value_major_, sizes_, n, head, slopes_);
+    load_state(initial_, value_major_, step_, n, head, state_);
+    load_state(end_, value_major_, step_, n, head, slopes_);
     walk_back(
         span.end - span.begin, [&](std::int64_t i) { evaluate(span, head, i); },
         [&](std::int64_t, const Row& before) {
           load_output_slope();
           reverse_.go_back(step_, before, output_.data(), slopes_);
         });
-    store_initial(initial_, n, head);
+    store_state(before_, value_major_, step_, n, head, slopes_);
   }
 
   // From `state_`, through the tokens that `enter(i)` evaluates, and back with `leave(i, the state before)`. Of about the root
@@ -108,7 +111,7 @@ class HeadWalk {
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     const std::int64_t tokens = span.end - span.begin;
     const auto load = [&](std::string_view name, Row& state) {
-      load_state(recurrence::tensor_of(given_, name), value_major_, sizes_, n, head, state);
+      load_state({recurrence::tensor_of(given_, name), {}}, value_major_, step_, n, head, state);
     };
     Row other = step_.state();
     load("initial_state", state_);
@@ -129,19 +132,19 @@ class HeadWalk {
           [&](std::int64_t i, const Row& before) {
             reverse_.go_back_one_way(step_, before, reads[static_cast<std::size_t>(at(i))], is_upward, slopes_);
           });
-      store_initial(is_upward ? initial_ : other_initial_, n, head);
+      store_state(is_upward ? before_ : other_before_, value_major_, step_, n, head, slopes_);
     }
   }
   // What all queries read has the slopes that all of them give it, and hands them to each key.
   void run_non_causal(std::int64_t n, std::int64_t head) {
     const Span &keys = sizes_.keys[static_cast<std::size_t>(n)],
                &queries = sizes_.sequences[static_cast<std::size_t>(n)];
-    load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
+    load_state(initial_, value_major_, step_, n, head, state_);
     for (std::int64_t i = 0; i < keys.end - keys.begin; ++i) {
       step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
       step_.advance(state_);
     }
-    load_state(arguments_.dfinal_state, value_major_, sizes_, n, head, slopes_);
+    load_state(end_, value_major_, step_, n, head, slopes_);
     for (std::int64_t i = 0; i < queries.end - queries.begin; ++i) {
       step_.evaluate_query(place_of_token(step_.variant, sizes_, queries, head, i));
       load_output_slope();
@@ -151,12 +154,7 @@ class HeadWalk {
       step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
       reverse_.go_back_from_key(step_, slopes_);
     }
-    store_initial(initial_, n, head);
-  }
-  void store_initial(const Tensor& to, std::int64_t n, std::int64_t head) {
-    each_state_element(to, value_major_, sizes_, n, head, [&](std::size_t at, std::int64_t offset) {
-      static_cast<double*>(to.data)[offset] = slopes_[at];
-    });
+    store_state(before_, value_major_, step_, n, head, slopes_);
   }
   void evaluate(const Span& span, std::int64_t head, std::int64_t i) {
     step_.evaluate(place_of_token(step_.variant, sizes_, span, head, i), true);
@@ -176,7 +174,7 @@ class HeadWalk {
   Step step_;
   StepSlopes reverse_;
   Row state_, slopes_, output_;
-  Tensor initial_, other_initial_{};
+  StateTensors initial_, end_, before_, other_before_;  // the last two: gradients
 };
 
 // All elements of `from`, which has no gaps, rounded once.

@@ -24,8 +24,10 @@ class Recurrence {
   Recurrence(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments,
              const Sizes& sizes)
       : arguments_(arguments), sizes_(sizes), value_major_(options.value_major_state),
+        initial_(recurrence::state_tensors(GivenArguments(arguments), "initial_")),
+        final_(recurrence::state_tensors(GivenArguments(arguments), "final_")),
         step_(variant, sizes, GivenArguments(arguments)), state_(step_.state()),
-        o_(static_cast<std::size_t>(sizes.value_dim)) {}
+        o_(static_cast<std::size_t>(step_.columns)) {}
 
   // One for each sequence and value head.
   void run(std::int64_t piece) { run(piece / sizes_.value_heads, piece % sizes_.value_heads); }
@@ -35,7 +37,7 @@ class Recurrence {
     if (step_.variant.bidirectional_) return run_both_ways(n, head);
     if (step_.variant.non_causal_) return run_non_causal(static_cast<std::size_t>(n), head);
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
-    load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
+    load_state(initial_, value_major_, step_, n, head, state_);
     const bool before = step_.variant.reads_before(), reads = static_cast<bool>(arguments_.o);
     for (std::int64_t i = 0; i < span.end - span.begin; ++i) {
       step_.evaluate(place_of_token(step_.variant, sizes_, span, head, i), reads);
@@ -43,14 +45,14 @@ class Recurrence {
       step_.advance(state_);
       if (reads && !before) read();
     }
-    store_state(arguments_.final_state, state_, n, head);
+    store_state(final_, value_major_, step_, n, head, state_);
   }
 
   // All keys are written, and then read by each query.
   void run_non_causal(std::size_t n, std::int64_t head) {
     const auto sequence = static_cast<std::int64_t>(n);
     const Span &keys = sizes_.keys[n], &queries = sizes_.sequences[n];
-    load_state(arguments_.initial_state, value_major_, sizes_, sequence, head, state_);
+    load_state(initial_, value_major_, step_, sequence, head, state_);
     for (std::int64_t i = 0; i < keys.end - keys.begin; ++i) {
       step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
       step_.advance(state_);
@@ -59,21 +61,21 @@ class Recurrence {
       step_.evaluate_query(place_of_token(step_.variant, sizes_, queries, head, i));
       read();
     }
-    store_state(arguments_.final_state, state_, sequence, head);
+    store_state(final_, value_major_, step_, sequence, head, state_);
   }
 
   void run_both_ways(std::int64_t n, std::int64_t head) {
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     Row other = state_;
-    load_state(arguments_.initial_state, value_major_, sizes_, n, head, state_);
-    load_state(given("initial_state_reversed"), value_major_, sizes_, n, head, other);
+    load_state(initial_, value_major_, step_, n, head, state_);
+    load_state({given("initial_state_reversed"), {}}, value_major_, step_, n, head, other);
     const std::vector<Row> reads = read_both_ways(step_, span, head, state_, other, static_cast<bool>(arguments_.o));
     for (std::int64_t i = 0; arguments_.o && i < span.end - span.begin; ++i) {
       step_.evaluate(place_of_token(step_.variant, sizes_, span, head, i), true);
       write(reads[static_cast<std::size_t>(i)]);
     }
-    store_state(arguments_.final_state, state_, n, head);
-    store_state(given("final_state_reversed"), other, n, head);
+    store_state(final_, value_major_, step_, n, head, state_);
+    store_state({given("final_state_reversed"), {}}, value_major_, step_, n, head, other);
   }
 
   Tensor given(std::string_view name) const { return recurrence::tensor_of(GivenArguments(arguments_), name); }
@@ -88,16 +90,11 @@ class Recurrence {
     const std::int64_t offset = place.batch * o.strides[0] + place.token * o.strides[1] + place.head * o.strides[2];
     for (std::int64_t j = 0; j < sizes_.value_dim; ++j) store(o.data, o.type, offset + j * o.strides[3], output[j]);
   }
-  void store_state(const Tensor& tensor, const Row& state, std::int64_t n, std::int64_t head) {
-    if (!tensor) return;
-    each_state_element(tensor, value_major_, sizes_, n, head, [&](std::size_t at, std::int64_t offset) {
-      store(tensor.data, tensor.type, offset, state[at]);
-    });
-  }
 
   const ForwardArguments& arguments_;
   Sizes sizes_;
   bool value_major_;
+  recurrence::StateTensors initial_, final_;
   recurrence::Step step_;
   Row state_, o_;
 };

@@ -48,9 +48,16 @@ OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, con
   if (options.value_major_state) std::swap(rows, columns);
   OracleOutputs outputs{
       .o = zeros({sizes.batch, sizes.tokens, sizes.value_heads, sizes.value_dim}),
-      .final_state = zeros({static_cast<std::int64_t>(sizes.sequences.size()), sizes.value_heads, rows, columns})};
+      .final_state = zeros({static_cast<std::int64_t>(sizes.sequences.size()), sizes.value_heads, rows, columns}),
+      .carried = {}};
+  for (const Port& port : ports_of(ports(variant, options), PortRole::output))
+    if (place_of(port.name) == no_place) outputs.carried.push_back({port.name, zeros(shape_of(port, sizes))});
   arguments.o = outputs.o.view();
   arguments.final_state = outputs.final_state.view();
+  for (NamedOracleTensor& each : outputs.carried) {
+    std::erase_if(arguments.inputs, [&](const NamedTensor& given) { return given.name == each.name; });
+    bind_tensor(arguments, each.name, each.tensor.view());
+  }
   oracle_forward(variant, options, arguments);
   return outputs;
 }

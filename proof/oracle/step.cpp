@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/dsl/scale.hpp>
 
@@ -27,15 +28,18 @@ Tensor tensor_of(const GivenArguments& given, std::string_view name) {
 }
 
 Step::Step(const Variant& of, const Sizes& with, const GivenArguments& given)
-    : variant(of), sizes(with), q_(tensor_of(given, "q")), k_(tensor_of(given, "k")), v_(tensor_of(given, "v")),
-      features_(of, with.key_dim, given), reads_key_(reads_key(of)) {
+    : variant(of), sizes(with), columns(with.value_dim + (is_normalised(of) ? 1 : 0)), q_(tensor_of(given, "q")),
+      k_(tensor_of(given, "k")), v_(tensor_of(given, "v")), features_(of, with.key_dim, given),
+      reads_key_(reads_key(of)) {
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
     if (slot.formula != Formula::feature_map)
       rows_of(slot.formula) = FormulaRows(slot, formula, sizes.features, sizes.value_dim, given);
   });
   raw_q = raw_k = Row(static_cast<std::size_t>(sizes.key_dim));
   q = k = Row(static_cast<std::size_t>(sizes.features));
-  v = erased = Row(static_cast<std::size_t>(sizes.value_dim));
+  v = Row(static_cast<std::size_t>(sizes.value_dim));
+  erased = Row(static_cast<std::size_t>(columns));
+  value_and_one_ = Row(erased.size(), 1);
   key_step_ = variant.decays_by_key() ? (variant.decays_by_value() ? sizes.value_dim : 1) : 0;
   value_step_ = variant.decays_by_value() ? 1 : 0;
   scale = scale_of(variant, sizes.key_dim, given.scale);
@@ -58,7 +62,8 @@ void Step::evaluate_key(const Place& at) {
   if (reads_key_) load_features(k_, raw_k, k), place.key = k.data();
   place.decay = factors.data();
   key = row_or(Formula::key, place.key);
-  value = row_or(Formula::value, place.value);
+  std::copy_n(row_or(Formula::value, place.value), v.size(), value_and_one_.begin());
+  value = value_and_one_.data();
   write = number_or(Formula::write_scale, 1);
   if (variant.has(Formula::erase)) {
     erase = number_or(Formula::erase, 1);
@@ -109,6 +114,7 @@ void Step::read_others(const Row& state, Row& result) const {
 
 const double* Step::output(const Row& read) {
   place.read = read.data();
+  place.normaliser = read.data() + v.size();
   return row_or(Formula::output, place.read);
 }
 
@@ -146,11 +152,28 @@ void Step::load_features(const Tensor& tensor, Row& raw, Row& mapped) {
   features_(at, mapped.data());
 }
 
-void load_state(const Tensor& tensor, bool value_major, const Sizes& sizes, std::int64_t n, std::int64_t head,
+StateTensors state_tensors(const GivenArguments& given, const std::string& prefix) {
+  return {tensor_of(given, prefix + "state"), tensor_of(given, prefix + "state_sum")};
+}
+
+void load_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                 Row& state) {
-  if (!tensor) return void(std::fill(state.begin(), state.end(), 0.0));
-  each_state_element(tensor, value_major, sizes, n, head,
-                     [&](std::size_t at, std::int64_t offset) { state[at] = load(tensor.data, tensor.type, offset); });
+  std::fill(state.begin(), state.end(), 0.0);
+  const auto load_from = [&](const Tensor& tensor) {
+    return [&](std::size_t at, std::int64_t offset) { state[at] = load(tensor.data, tensor.type, offset); };
+  };
+  const auto& [whole, sum] = tensors;
+  if (whole) each_state_element(whole, value_major, step, n, head, load_from(whole));
+  if (sum) each_sum_element(sum, step, n, head, load_from(sum));
+}
+void store_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
+                 const Row& state) {
+  const auto store_to = [&](const Tensor& tensor) {
+    return [&](std::size_t at, std::int64_t offset) { store(tensor.data, tensor.type, offset, state[at]); };
+  };
+  const auto& [whole, sum] = tensors;
+  if (whole) each_state_element(whole, value_major, step, n, head, store_to(whole));
+  if (sum) each_sum_element(sum, step, n, head, store_to(sum));
 }
 
 std::vector<Row> read_both_ways(Step& step, const Span& span, std::int64_t head, Row& upward, Row& downward,

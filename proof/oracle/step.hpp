@@ -47,15 +47,15 @@ class Step {
   template <class Function> void each_element(const Function& f) const {
     std::size_t at = 0;
     for (std::int64_t i = 0; i < sizes.features; ++i)
-      for (std::int64_t j = 0; j < sizes.value_dim; ++j)
-        f(static_cast<std::size_t>(i), static_cast<std::size_t>(j), at++);
+      for (std::int64_t j = 0; j < columns; ++j) f(static_cast<std::size_t>(i), static_cast<std::size_t>(j), at++);
   }
   // What a row of keys reads of a state.
   void project(const double* keys, const Row& state, Row& sums) const;
-  Row state() const { return Row(static_cast<std::size_t>(sizes.features * sizes.value_dim)); }
+  Row state() const { return Row(static_cast<std::size_t>(sizes.features * columns)); }
 
   const Variant& variant;
   Sizes sizes;
+  std::int64_t columns;  // of a state: those of values, and behind them the normaliser's, whose values are ones
   double scale = 1;
   Place place{};     // with the rows that leaves stand for
   Row q, k, v;       // as formulas read them: q and k behind the feature map
@@ -78,25 +78,42 @@ class Step {
   Tensor q_, k_, v_;
   std::array<FormulaRows, formula_slots.size()> rows_;  // the feature map's apart
   Features features_;
+  Row value_and_one_;
   std::int64_t key_step_ = 0, value_step_ = 0;
   bool reads_key_;
 };
 
+// What a variant carries from token to token, in the tensors of a call.
+struct StateTensors {
+  Tensor state, sum;  // sum: the normaliser's
+};
+// Those whose names have this prefix: "initial_" of "initial_state" and "initial_state_sum".
+StateTensors state_tensors(const GivenArguments& given, const std::string& prefix);
+
 // f(index in a state, offset in the tensor) for the states of one sequence and head.
 template <class Function>
-void each_state_element(const Tensor& tensor, bool value_major, const Sizes& sizes, std::int64_t n, std::int64_t head,
+void each_state_element(const Tensor& tensor, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                         const Function& f) {
+  const Sizes& sizes = step.sizes;
   const std::int64_t key_stride = tensor.strides[value_major ? 3 : 2],
                      value_stride = tensor.strides[value_major ? 2 : 3];
-  std::int64_t at = 0;
   for (std::int64_t i = 0; i < sizes.features; ++i)
     for (std::int64_t j = 0; j < sizes.value_dim; ++j)
-      f(static_cast<std::size_t>(at++),
+      f(static_cast<std::size_t>(i * step.columns + j),
         n * tensor.strides[0] + head * tensor.strides[1] + i * key_stride + j * value_stride);
 }
+// Of the normaliser's column.
+template <class Function>
+void each_sum_element(const Tensor& tensor, const Step& step, std::int64_t n, std::int64_t head, const Function& f) {
+  for (std::int64_t i = 0; i < step.sizes.features; ++i)
+    f(static_cast<std::size_t>((i + 1) * step.columns - 1),
+      n * tensor.strides[0] + head * tensor.strides[1] + i * tensor.strides[2]);
+}
 // Zeros where there is no tensor.
-void load_state(const Tensor& tensor, bool value_major, const Sizes& sizes, std::int64_t n, std::int64_t head,
+void load_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                 Row& state);
+void store_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
+                 const Row& state);
 
 // What a bidirectional variant's queries read in both of its walks over a sequence, a row of value columns for each token; the
 // states are where each walk begins, and become those where it ends. Without `reads` there are no queries, and rows hold nothing.

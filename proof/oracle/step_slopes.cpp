@@ -3,6 +3,7 @@
 #include "proof/oracle/step_slopes.hpp"
 
 #include <algorithm>
+#include <numeric>
 
 #include <rankone/dsl/leaves.hpp>
 
@@ -29,7 +30,8 @@ StepSlopes::StepSlopes(const Step& step, const GivenArguments& given, std::span<
   dq_ = *find(gradients, "q"), dv_ = *find(gradients, "v");
   if (reads_key_) dk_ = *find(gradients, "k");
   query_ = key_ = bonus_ = erase_read_ = erase_write_ = q_ = k_ = Row(step.q.size());
-  value_ = erased_ = read_ = v_ = result_ = Row(step.v.size());
+  v_ = normaliser_ = Row(step.v.size());
+  value_ = erased_ = read_ = result_ = Row(static_cast<std::size_t>(step.columns));
   decayed_ = behind_ = step.state();
 }
 
@@ -121,10 +123,12 @@ void StepSlopes::read(Step& step, const Row& state, const double* output) {
 void StepSlopes::pass_output(Step& step, const double* output) {
   step.output(result_);
   clear(read_);
+  clear(normaliser_);
   if (slopes_of(Formula::output).given())
-    add(step, Formula::output, output, {.value = v_.data(), .read = read_.data()});
+    add(step, Formula::output, output, {.value = v_.data(), .read = read_.data(), .normaliser = normaliser_.data()});
   else
     std::copy_n(output, read_.size(), read_.begin());
+  if (read_.size() > v_.size()) read_.back() = std::accumulate(normaliser_.begin(), normaliser_.end(), 0.0);
   for (double& slope : read_) slope *= step.scale;
 }
 

@@ -51,6 +51,7 @@ class StepSlopes {
   bool reads_key_;
   // By what a step has under these names.
   Row query_, key_, value_, bonus_, erase_read_, erase_write_, erased_, read_, log_decay_, q_, k_, v_, factors_;
+  Row normaliser_;  // by what each column's output reads of it
   double write_ = 0, erase_ = 0;
   Row result_, decayed_, behind_;
 };

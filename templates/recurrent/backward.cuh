@@ -40,10 +40,14 @@ template <class T, class Gate> struct BackwardBlock {
   RK_DEVICE void run() {
     const States<T, const void> behind{port<T>(arguments, final_slope_port<T>()).data, arguments.value_heads};
     load_state(slopes, behind, work.sequence, is_vectorized(arguments, final_slope_port<T>()) != 0);
+    if constexpr (T::has_normaliser) {  // which one tile takes
+      if (work.value_tile == 0) load_sum(slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, work.sequence);
+    }
 #pragma unroll 1
     for (long long run = (work.length + run_tokens - 1) / run_tokens - 1; run >= 0; --run) walk_run(run);
     const States<T, void> before{port<T>(arguments, initial_slope_port<T>()).data, arguments.value_heads};
     store_state(slopes, before, work.sequence, is_vectorized(arguments, initial_slope_port<T>()) != 0);
+    if constexpr (T::has_normaliser) store_sum_slopes();
     if constexpr (T::parameter_count > 0) store_parameters();
   }
 
@@ -55,6 +59,7 @@ template <class T, class Gate> struct BackwardBlock {
     const int steps = (count + step_tokens - 1) / step_tokens;
     const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
     load_state(state, checkpoints, work.first_slot + run, true);
+    if constexpr (T::has_normaliser) load_sum(state, arguments.segment_states, work.first_slot + run);
     state.keep(layout.states);
     // Before the last step comes the walk that keeps the state before each.
 #pragma unroll 1
@@ -156,6 +161,8 @@ template <class T, class Gate> struct BackwardBlock {
             at.read_value = global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
           else
             at.read_value = load_warp_sum<T>(layout.read + place * sum_bytes, column) * arguments.scale;
+          if constexpr (T::has_normaliser)
+            at.normaliser_value = load_warp_sum<T>(layout.read + place * sum_bytes, T::value_columns) * arguments.scale;
           Gate::output_backward(at, output[i], into);
         } else {
           into.add_read(output[i]);
@@ -163,6 +170,8 @@ template <class T, class Gate> struct BackwardBlock {
       }
       of_columns[i] = T::is_downward ? LeafSlopes<T>() : into;  // the other walk has what the output's formula adds
       shared_store<float>(layout.read_slope + column * 4, into.read * arguments.scale);
+      if constexpr (T::has_normaliser)
+        shared_store<float>(layout.normaliser_slope + column * 4, into.normaliser * arguments.scale);
     }
   }
   RK_DEVICE RecurrentAt<T> at_column(long long index, int i) const {
@@ -175,8 +184,11 @@ template <class T, class Gate> struct BackwardBlock {
   // rows and columns gain is summed up. Returns the slope of the weight with which a bonus adds the token's own value.
   RK_DEVICE float pass_token(long long position, int place, int before) {
     const int first_column = state.first_column * 4;
-    const Columns read = load_columns(layout.read_slope + first_column),
-                  value = load_columns(half + token_layout.value + first_column);
+    Columns read = load_columns(layout.read_slope + first_column);
+    const Columns value = load_columns(half + token_layout.value + first_column);
+    if constexpr (T::has_normaliser) {
+      if (state.has_sum()) read.value[0] = slope_of_normaliser();
+    }
     if constexpr (!T::reads_before) {
       state.take(place_behind(place));
       state.store_products(layout.query_slope, read);
@@ -213,6 +225,13 @@ template <class T, class Gate> struct BackwardBlock {
     slopes.settle();
     store_warp_sums<T>(layout.value_slope, written, state.first_column);
     return own;
+  }
+  // All of the tile's columns read it.
+  static RK_DEVICE float slope_of_normaliser() {
+    float sum = 0.0f;
+    for (int column = 0; column < T::value_columns; column += thread_columns)
+      sum += dot(load_columns(layout.normaliser_slope + column * 4), Columns{{1.0f, 1.0f, 1.0f, 1.0f}});
+    return sum;
   }
   RK_DEVICE Columns slope_of_erased(int place) {
     const Columns erased = load_columns(layout.erased + place * tile_bytes + state.first_column * 4);
@@ -602,6 +621,12 @@ template <class T, class Gate> struct BackwardBlock {
     return sum;
   }
 
+  // The tile's part of the initial sum's gradient.
+  RK_DEVICE void store_sum_slopes() const {
+    constexpr SlopePart part = T::slopes.sum;
+    if (is_wanted<T>(arguments, T::Ports::dinitial_state_sum)) slopes.store_sum(places.of_sequence(part));
+  }
+
   // The sequence's part of parameters' gradients.
   template <int index = 0> RK_DEVICE void store_parameters() {
     if constexpr (index < T::parameter_count) {
@@ -682,7 +707,7 @@ template <class T, class Gate> struct BackwardBlock {
 template <class Policy, class Gate> RK_DEVICE void recurrent_backward(const Arguments& arguments) {
   using T = BackwardTraits<Policy>;
   Work work;
-  place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), run_tokens, work);
+  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), run_tokens, work);
   BackwardBlock<T, Gate>(arguments, work).run();
 }
 

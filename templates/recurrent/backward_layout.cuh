@@ -18,7 +18,8 @@ struct BackwardLayout {
   // log-decay; and of each input that elements of a full decay read.
   int query_slope, key_slope, erase_read_slope, erase_write_slope, decay_slope, key_input_slopes;
   int element_slopes;  // what each feature adds to those of the elements that it is made of: a float for each, in some rows
-  int read_slope;      // a float for each value column, of what is read of the state
+  // A float for each value column: of what is read of the state, and of the normaliser by the column's output.
+  int read_slope, normaliser_slope;
   // For each warp a float for each value column: of the written value, of what is erased, of the column's log-decay, and
   // of each input that elements of a full decay read.
   int value_slope, erased_slope, value_decay_slope, value_input_slopes;
@@ -49,6 +50,8 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   offset = (offset + 15) / 16 * 16;
   layout.read_slope = offset;
   offset += columns;
+  layout.normaliser_slope = offset;
+  offset += sizes.is_normalised ? columns : 0;
   int* const of_columns[] = {&layout.value_slope, &layout.erased_slope, &layout.value_decay_slope};
   for (int* const place : of_columns) {
     *place = offset;

@@ -15,8 +15,9 @@ template <class Policy> RK_CONSTEXPR SlopeSizes slope_sizes() {
   sizes.element_dim = Policy::element_dim;
   sizes.key_dim = Policy::key_dim;
   sizes.value_dim = Policy::value_dim;
-  sizes.value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
+  sizes.value_tiles = value_tiles(recurrent_sizes<Policy>(), Policy::value_dim);
   sizes.reads_key = Policy::reads_key;
+  sizes.is_normalised = Policy::has_normaliser;
   sizes.inputs = Policy::input_count;
   sizes.parameters = Policy::parameter_count;
   for (int i = 0; i < Policy::input_count; ++i) sizes.of_inputs[i] = columnwise(Policy::input_axes[i]);

@@ -21,7 +21,7 @@ template <class Policy> struct ReadTraits : RecurrentTraits<Policy> { static con
 template <class Policy, class Gate> RK_DEVICE void recurrent_reads(const Arguments& arguments) {
   using T = ReadTraits<Policy>;
   Work work;
-  place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), 1, work);
+  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
   Tokens<T, Gate> tokens(arguments, work);
   if (work.length > 0) tokens.fetch(0);
   RegisterMatrix<T, Gate> state(arguments, work);

@@ -10,10 +10,11 @@ namespace rankone {
 template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const Arguments& arguments) {
   using T = RecurrentTraits<Policy>;
   Work work;
-  place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), run_tokens, work);
+  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), run_tokens, work);
   RegisterMatrix<T, Gate> state(arguments, work);
   const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
   load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
+  if constexpr (T::has_normaliser) load_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
   const States<InWorkspace<T>, void> checkpoints{run_states<T>(arguments), arguments.value_heads};
   Tokens<T, Gate> tokens(arguments, work);
   if (work.length > run_tokens) tokens.fetch(0);
@@ -21,6 +22,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   for (long long index = 0; index < work.length; ++index) {
     if (index % run_tokens == 0) {
       store_state(state, checkpoints, work.first_slot + index / run_tokens, true);
+      if constexpr (T::has_normaliser) store_sum(state, arguments.segment_states, work.first_slot + index / run_tokens);
       if (index + run_tokens >= work.length) break;  // of the last run nothing more is wanted
     }
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;

@@ -11,17 +11,34 @@
 namespace rankone {
 
 // Rows of the tensors are sequences, all of one length.
-template <class T> RK_DEVICE void place_row(const Arguments& arguments, Work& work) {
-  work.sequence = work.batch = place_columns<T, long long>(arguments, block_index(), work);
+template <class T> RK_DEVICE void place_row(const Arguments& arguments, long long block, Work& work) {
+  work.sequence = work.batch = place_tile<T>(arguments, block, work);
   work.start = work.first_slot = 0;
   work.length = arguments.tokens;
   work.position = start_position<T>(arguments, work.sequence);
 }
 
+// The normaliser's column in the slot that a row names, which there is.
+template <class T, class Number>
+RK_DEVICE Global<Number> sum_in_slot(const Arguments& arguments, const Work& work, int indices) {
+  const TensorArgument& pool = port<T>(arguments, T::Ports::state_sum);
+  const long long slot = global_load<int>(global<const int>(port<T>(arguments, indices).data) + work.sequence);
+  return global<Number>(pool.data) + (slot * pool.batch_stride + work.head * T::key_dim);
+}
+
+// Behind a token, for whoever wants it.
+template <class T, class Gate> RK_DEVICE void store_token_sum(const RegisterMatrix<T, Gate>& state, long long index) {
+  const Work& work = state.work;
+  const TensorArgument& kept = port<T>(state.arguments, T::Ports::token_states_sum);
+  if (kept.data == nullptr || work.value_tile != 0) return;
+  state.store_sum(global<float>(kept.data) +
+                  (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
+}
+
 template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Arguments& arguments) {
   using T = RecurrentTraits<Policy>;
   Work work;
-  place_row<T>(arguments, work);
+  place_row<T>(arguments, block_index(), work);
   // The caller's numbers: those that name no slot leave the row alone.
   const TensorArgument& pool = port<T>(arguments, T::Ports::state);
   const auto slots = [&](int indices) {
@@ -38,14 +55,44 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
   const bool aligned = is_vectorized(arguments, T::Ports::state) != 0;
   RegisterMatrix<T, Gate> state(arguments, work);
   state.load(before, from, aligned);
+  if constexpr (T::has_normaliser) state.load_sum(sum_in_slot<T, const float>(arguments, work, T::Ports::state_read));
   const TensorArgument& kept = port<T>(arguments, T::Ports::token_states);
   walk_tokens(arguments, work, tokens, state, [&](long long index) {
+    if constexpr (T::has_normaliser) store_token_sum(state, index);
     if (kept.data == nullptr) return;
     const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
     state.store(States<T, void>{kept.data, arguments.value_heads}, first,
                 is_vectorized(arguments, T::Ports::token_states) != 0);
   });
   state.store(after, to, aligned);
+  // Of one tile there is nobody else who has yet to read it.
+  if constexpr (T::has_normaliser && T::value_tiles == 1)
+    state.store_sum(sum_in_slot<T, float>(arguments, work, T::Ports::state_write));
+}
+
+// Where several tiles read a row's normaliser, it goes to its slot once all have: the walk again, of this column alone.
+template <class Policy, class Gate> RK_DEVICE void recurrent_decode_sums(const Arguments& arguments) {
+  using T = RecurrentTraits<Policy>;
+  Work work;
+  place_row<T>(arguments, block_index() * T::value_tiles, work);
+  const auto exists = [&](int indices) {
+    const int slot = global_load<int>(global<const int>(port<T>(arguments, indices).data) + work.sequence);
+    return slot >= 0 && slot < arguments.state_slots;
+  };
+  if (!exists(T::Ports::state_read) || !exists(T::Ports::state_write)) return;
+  Tokens<T, Gate> tokens(arguments, work);
+  tokens.fetch(0);
+  RegisterMatrix<T, Gate> state(arguments, work);
+  state.load_sum(sum_in_slot<T, const float>(arguments, work, T::Ports::state_read));
+#pragma unroll 1
+  for (long long index = 0; index < work.length; ++index) {
+    const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
+    tokens.evaluate(index, half);
+    if (index + 1 < work.length) tokens.fetch(index + 1);
+    sync_block();  // the token's rows and columns
+    advance<T, Gate>(state, token_of<T>(work.position, work.length, index), half);
+  }
+  state.store_sum(sum_in_slot<T, float>(arguments, work, T::Ports::state_write));
 }
 
 }  // namespace rankone

@@ -11,15 +11,17 @@ namespace rankone {
 template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Arguments& arguments) {
   using T = RecurrentTraits<Policy>;
   Work work;
-  place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), work), 1, work);
+  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
   Tokens<T, Gate> tokens(arguments, work);
   if (work.length > 0) tokens.fetch(0);
   RegisterMatrix<T, Gate> state(arguments, work);
   const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
   load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
+  if constexpr (T::has_normaliser) load_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
   const States<T, void> after{port<T>(arguments, final_state_port<T>()).data, arguments.value_heads};
   store_state(state, after, work.sequence, is_vectorized(arguments, final_state_port<T>()) != 0);
+  if constexpr (T::has_normaliser) store_sum(state, port<T>(arguments, T::Ports::final_state_sum).data, work.sequence);
 }
 
 }  // namespace rankone

@@ -15,7 +15,16 @@ struct RecurrentSizes {
   bool reduces_keys;  // formulas have sums or maxima over keys
   bool value_major;   // the caller's states have the keys of a value column side by side
   int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
+  bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles
 };
+
+// Of v, that a tile has.
+RK_CONSTEXPR int value_columns(const RecurrentSizes& sizes) {
+  return sizes.value_tile - (sizes.is_normalised ? thread_columns : 0);
+}
+RK_CONSTEXPR int value_tiles(const RecurrentSizes& sizes, int value_dim) {
+  return (value_dim + value_columns(sizes) - 1) / value_columns(sizes);
+}
 
 // Offsets are bytes, within the half of a token where it says so: tokens take the two halves in turn.
 struct RecurrentLayout {

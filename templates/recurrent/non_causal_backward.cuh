@@ -35,7 +35,10 @@ template <class T, class Gate> struct QueryBlock : BackwardBlock<T, Gate> {
       this->start_columns(index, 0);
       if (index + 1 < work.length) this->fetch(index + 1);
       sync_block();  // the query's row and the slopes of its columns
-      const Columns read = load_columns(layout.read_slope + state.first_column * 4);
+      Columns read = load_columns(layout.read_slope + state.first_column * 4);
+      if constexpr (T::has_normaliser) {
+        if (state.has_sum()) read.value[0] = this->slope_of_normaliser();
+      }
       state.store_products(layout.query_slope, read);
       slopes.add(half + token_layout.query, read, 1.0f);
       slopes.settle();
@@ -90,6 +93,7 @@ template <class T, class Gate> struct KeyBlock : BackwardBlock<T, Gate> {
     }
     const States<T, void> before{port<T>(arguments, T::Ports::dinitial_state).data, arguments.value_heads};
     store_state(slopes, before, work.sequence, is_vectorized(arguments, T::Ports::dinitial_state) != 0);
+    if constexpr (T::has_normaliser) this->store_sum_slopes();
     if constexpr (T::parameter_count > 0) this->store_parameters();
   }
 };
@@ -97,16 +101,22 @@ template <class T, class Gate> struct KeyBlock : BackwardBlock<T, Gate> {
 template <class Policy, class Gate> RK_DEVICE void non_causal_backward(const Arguments& arguments) {
   using T = BackwardTraits<Policy>;
   Work of_queries;
-  place_sequence<T>(arguments, place_columns<T, long long>(arguments, block_index(), of_queries), 1, of_queries);
+  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), of_queries), 1, of_queries);
   const Work of_keys = keys_of<T>(arguments, of_queries);
   KeyBlock<KeySide<T>, Gate> keys(arguments, of_keys);
   const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
   load_state(keys.state, before, of_keys.sequence, is_vectorized(arguments, T::Ports::initial_state) != 0);
+  if constexpr (T::has_normaliser)
+    load_sum(keys.state, port<T>(arguments, T::Ports::initial_state_sum).data, of_keys.sequence);
   write_keys<KeySide<T>, Gate>(arguments, of_keys, keys.state);
   QueryBlock<QuerySide<T>, Gate> queries(arguments, of_queries);
   take_values(queries.state, keys.state);
   const States<T, const void> behind{port<T>(arguments, T::Ports::dfinal_state).data, arguments.value_heads};
   load_state(queries.slopes, behind, of_queries.sequence, is_vectorized(arguments, T::Ports::dfinal_state) != 0);
+  if constexpr (T::has_normaliser) {  // which one tile takes
+    if (of_queries.value_tile == 0)
+      load_sum(queries.slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, of_queries.sequence);
+  }
   queries.run();
   keys.go_on(queries);
   keys.run();

@@ -13,8 +13,8 @@ template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   constexpr bool by_key = has_axis(Policy::decay_axes, key_axis), by_value = has_axis(Policy::decay_axes, value_axis);
   constexpr bool by_element = by_key && by_value && !Policy::decays_on_both_sides;
   return {
-      Policy::warps,        Policy::key_dim,           Policy::value_tile,      by_element ? Policy::input_count : 0,
-      Policy::reduces_keys, Policy::value_major_state, element_slopes<Policy>()};
+      Policy::warps,        Policy::key_dim,           Policy::value_tile,       by_element ? Policy::input_count : 0,
+      Policy::reduces_keys, Policy::value_major_state, element_slopes<Policy>(), Policy::has_normaliser};
 }
 
 // Whether a walk fetches the token input.
@@ -28,7 +28,8 @@ template <class T> RK_CONSTEXPR bool fetches_input(int input) {
 template <class Policy> struct RecurrentTraits : Policy {
   static constexpr RecurrentLayout layout = make_recurrent_layout(recurrent_sizes<Policy>());
   static constexpr int threads = layout.threads;
-  static constexpr int value_tiles = (Policy::value_dim + Policy::value_tile - 1) / Policy::value_tile;
+  static constexpr int value_columns = rankone::value_columns(recurrent_sizes<Policy>());
+  static constexpr int value_tiles = rankone::value_tiles(recurrent_sizes<Policy>(), Policy::value_dim);
   static constexpr int inputs = Policy::input_count > 0 ? Policy::input_count : 1;
   // Each element of the state at its own pace; or else what rows of keys decay by, and columns of values.
   static constexpr bool decays_by_element = has_axis(Policy::decay_axes, key_axis) &&
@@ -47,6 +48,7 @@ template <class Policy> struct RecurrentTraits : Policy {
   // of decoding are rounded with the state, which goes back to its slot.
   static constexpr bool compensated =
       sizeof(typename Policy::Storage) == 4 && Policy::state_layout == StateLayout::dense;
+  static_assert(value_columns > 0, "a tile has columns of v");
   static_assert(!Policy::reduces_keys || layout.rows <= threads, "each key of a row has a thread of its own");
   static_assert(layout.column_threads <= warp_size, "a warp holds whole rows of the tile");
 };

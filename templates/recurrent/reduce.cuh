@@ -110,8 +110,26 @@ template <class T, int index = 0> RK_DEVICE void reduce_parameters(const Argumen
     reduce_parameters<T, index + 1>(arguments);
   }
 }
+// Of the normaliser's initial sum: over value tiles.
+template <class T> RK_DEVICE void reduce_sum(const Arguments& arguments) {
+  void* const to = port<T>(arguments, T::Ports::dinitial_state_sum).data;
+  if (to == nullptr) return;
+  constexpr SlopePart part = T::slopes.sum;
+  const Global<const float> slopes = global<const float>(arguments.parameter_slopes) + part.place;
+  const long long elements = arguments.sequences * arguments.value_heads * part.width;
+  for (long long element = block_index() * reduce_threads + thread_index(); element < elements;
+       element += block_total() * reduce_threads) {
+    const long long state = element / part.width, first = state * T::slopes.sequence_floats + element % part.width;
+    float sum = 0.0f;
+    for (int tile = 0; tile < T::value_tiles; ++tile)
+      sum += global_load<float>(slopes + (first + tile * part.tile_stride));
+    global_store<float>(global<float>(to) + element, sum);
+  }
+}
 template <class Policy> RK_DEVICE void reduce_parameter_gradients(const Arguments& arguments) {
-  reduce_parameters<BackwardTraits<Policy>>(arguments);
+  using T = BackwardTraits<Policy>;
+  reduce_parameters<T>(arguments);
+  if constexpr (T::has_normaliser) reduce_sum<T>(arguments);
 }
 
 }  // namespace rankone

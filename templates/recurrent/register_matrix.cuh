@@ -55,8 +55,11 @@ template <class T, class Gate> struct RegisterMatrix {
 
   RK_DEVICE bool has_row(int row) const { return layout.rows == T::key_dim || row < T::key_dim; }
   RK_DEVICE bool has_column(int column) const {
-    return T::value_dim % T::value_tile == 0 || work.value_column + column < T::value_dim;
+    if (T::has_normaliser && column >= T::value_columns) return false;
+    return T::value_dim % T::value_columns == 0 || work.value_column + column < T::value_dim;
   }
+  // Whether the thread's first column is that of ones.
+  RK_DEVICE bool has_sum() const { return T::has_normaliser && first_column == T::value_columns; }
   // The key of the thread's i-th row.
   RK_DEVICE int key_of(int i) const {
     constexpr int group = layout.row_group;
@@ -134,6 +137,20 @@ template <class T, class Gate> struct RegisterMatrix {
       }
     }
     for_each_piece<1>([&](int, const Piece& piece) { states.store(first + piece.place, element_of(piece, 0)); });
+  }
+
+  // The column of ones, key by key.
+  RK_DEVICE void load_sum(Global<const float> from) {
+    if (!has_sum()) return;
+    for_each_row([&](int row, int i) {
+      if (has_row(row)) values[i][0] = global_load<float>(from + row);
+    });
+  }
+  RK_DEVICE void store_sum(Global<float> to) const {
+    if (!has_sum()) return;
+    for_each_row([&](int row, int i) {
+      if (has_row(row)) global_store<float>(to + row, values[i][0]);
+    });
   }
 
   // Keeps the values in shared memory, where no other thread looks, or takes them back.

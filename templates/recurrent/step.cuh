@@ -43,6 +43,29 @@ RK_DEVICE void store_state(Matrix& matrix, const States& states, long long index
   if (states.exists(index)) matrix.store(states, states.first(index, matrix.work.head), aligned);
 }
 
+template <class T, class Gate>
+RK_DEVICE long long first_of_sum(const RegisterMatrix<T, Gate>& matrix, long long index) {
+  return (index * matrix.arguments.value_heads + matrix.work.head) * T::key_dim;
+}
+// The same of the normaliser's column, for which tensors have K numbers a state.
+template <class T, class Gate>
+RK_DEVICE void load_sum(RegisterMatrix<T, Gate>& matrix, const void* sums, long long index) {
+  if (sums != nullptr) matrix.load_sum(global<const float>(sums) + first_of_sum<T>(matrix, index));
+}
+// Every tile has all of it; the first one stores it.
+template <class T, class Gate>
+RK_DEVICE void store_sum(const RegisterMatrix<T, Gate>& matrix, void* sums, long long index) {
+  if (sums != nullptr && matrix.work.value_tile == 0)
+    matrix.store_sum(global<float>(sums) + first_of_sum<T>(matrix, index));
+}
+
+// The sequence, head and value columns of a block; returns what the block's number says of tokens.
+template <class T> RK_DEVICE long long place_tile(const Arguments& arguments, long long block, Work& work) {
+  const long long place = place_columns<T, long long>(arguments, block, work);
+  if constexpr (T::has_normaliser) work.value_column = work.value_tile * T::value_columns;
+  return place;
+}
+
 // The state passes a token. Returns what was erased of the thread's columns.
 template <class T, class Gate> RK_DEVICE Columns advance(RegisterMatrix<T, Gate>& state, long long position, int half) {
   constexpr RecurrentLayout layout = T::layout;

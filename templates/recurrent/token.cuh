@@ -20,7 +20,8 @@ template <class T> struct RecurrentAt {
   long long position_value;
   int key_index, column;
   float inputs[T::inputs];
-  float query_value = 0.0f, key_value = 0.0f, value_value = 0.0f, decay_value = 1.0f, read_value = 0.0f;
+  float query_value = 0.0f, key_value = 0.0f, value_value = 0.0f, decay_value = 1.0f, read_value = 0.0f,
+        normaliser_value = 0.0f;
   KeyReduction<T>* reduction = nullptr;  // where there are rows to reduce
 
   RK_DEVICE float query() const { return query_value; }
@@ -28,6 +29,7 @@ template <class T> struct RecurrentAt {
   RK_DEVICE float value() const { return value_value; }
   RK_DEVICE float decay() const { return decay_value; }
   RK_DEVICE float read() const { return read_value; }
+  RK_DEVICE float normaliser() const { return normaliser_value; }
   RK_DEVICE float head() const { return static_cast<float>(work.head); }
   RK_DEVICE float heads() const { return static_cast<float>(arguments.value_heads); }
   RK_DEVICE float position() const { return static_cast<float>(position_value); }
@@ -85,7 +87,10 @@ template <class T, class Gate> struct Tokens {
 
   RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {}
 
-  RK_DEVICE bool exists(int column) const { return work.value_column + column < T::value_dim; }
+  // Of v, that is.
+  RK_DEVICE bool exists(int column) const {
+    return (!T::has_normaliser || column < T::value_columns) && work.value_column + column < T::value_dim;
+  }
   RK_DEVICE RecurrentAt<T> at(long long index, const RawToken<T>& raw, int key, int column) const {
     RecurrentAt<T> at{arguments, work, token_of<T>(work.position, work.length, index), key, column, {}};
 #pragma unroll
@@ -226,7 +231,7 @@ template <class T, class Gate> struct Tokens {
     if constexpr (!T::walks_keys) return;
     const int place = half + column * 4;
     if (!exists(column)) {
-      shared_store<float>(place + layout.value, 0.0f);
+      shared_store<float>(place + layout.value, T::has_normaliser && column == T::value_columns ? 1.0f : 0.0f);
       if constexpr (T::columns_decay) {
         shared_store<float>(place + layout.value_decay, 1.0f);
         shared_store<float>(place + layout.value_decay_low, 0.0f);

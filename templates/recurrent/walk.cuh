@@ -47,6 +47,8 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
     RecurrentAt<T> at = tokens.at(index, tokens.now[i], 0, work.value_column + column);
     at.value_value = tokens.now[i].value;
     at.read_value = load_warp_sum<T>(half + T::layout.read, column) * arguments.scale;
+    if constexpr (T::has_normaliser)
+      at.normaliser_value = load_warp_sum<T>(half + T::layout.read, T::value_columns) * arguments.scale;
     if constexpr (T::is_downward)
       at.read_value += global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
     float output = at.read_value;

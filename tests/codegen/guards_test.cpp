@@ -45,5 +45,22 @@ TEST(Guards, OfTheCatalogueAreKnown) {
   }
 }
 
+// A normaliser is at least 0 where all that is summed is.
+TEST(Guards, KnowWhatANormaliserIs) {
+  const auto count = [](const Variant& variant) { return missing_guards(variant.normalised(1e-6)).size(); };
+  const Variant mapped = variant("mapped").feature_map(exp(element()));
+  EXPECT_EQ(count(mapped), 0u);
+  EXPECT_EQ(count(mapped.exclusive().write_scale(sigmoid(input("b")))), 0u);
+  EXPECT_EQ(count(mapped.bonus(square(param("u")))), 0u);
+  EXPECT_EQ(count(mapped.key(key() + square(input("b")))), 0u);
+  EXPECT_EQ(count(variant("plain")), 1u);
+  EXPECT_EQ(count(mapped.query(-query())), 1u);
+  EXPECT_EQ(count(mapped.key(key() - 1)), 1u);
+  EXPECT_EQ(count(mapped.write_scale(input("b"))), 1u);
+  EXPECT_EQ(count(mapped.bonus(param("u"))), 1u);
+  EXPECT_EQ(count(mapped.erase(sigmoid(input("b")))), 1u);
+  EXPECT_EQ(count(mapped.scale(-1)), 1u);
+}
+
 }  // namespace
 }  // namespace rankone

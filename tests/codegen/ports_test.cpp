@@ -75,6 +75,41 @@ TEST(Ports, TellRolesAxesAndTypes) {
   EXPECT_EQ(find_port(all, "log_decay_total"), nullptr);
 }
 
+// What a variant carries beside its state has tensors in every pass, float32 whatever the state is.
+TEST(Ports, OfWhatIsCarriedBesideTheState) {
+  const CompileOptions options{.state_dtype = dtype::bf16, .value_major_state = true};
+  const auto of = [&](Pass pass) { return ports(variants::performer, options, pass); };
+  EXPECT_EQ(names(of(Pass::forward)),
+            (std::vector<std::string>{"q", "k", "v", "cu_seqlens", "initial_state_sum", "initial_state", "o",
+                                      "final_state", "final_state_sum"}));
+  EXPECT_EQ(names(of(Pass::decode)), (std::vector<std::string>{"q", "k", "v", "state_read", "state_write", "state", "o",
+                                                               "token_states", "state_sum", "token_states_sum"}));
+  EXPECT_EQ(
+      names(of(Pass::backward)),
+      (std::vector<std::string>{"q", "k", "v", "do", "cu_seqlens", "initial_state_sum", "initial_state", "dfinal_state",
+                                "dq", "dk", "dv", "dinitial_state", "dfinal_state_sum", "dinitial_state_sum"}));
+  const auto forward = of(Pass::forward), decode = of(Pass::decode), backward = of(Pass::backward);
+  const Port &start = *find_port(forward, "initial_state_sum"), &pool = *find_port(decode, "state_sum"),
+             &kept = *find_port(decode, "token_states_sum"), &slope = *find_port(backward, "dfinal_state_sum"),
+             &gradient = *find_port(backward, "dinitial_state_sum");
+  EXPECT_EQ(start.axes, (AxisList{Axis::sequences, Axis::value_heads, Axis::key}));
+  EXPECT_EQ(pool.axes, (AxisList{Axis::slots, Axis::value_heads, Axis::key}));
+  EXPECT_EQ(kept.axes, (AxisList{Axis::sequences, Axis::tokens, Axis::value_heads, Axis::key}));
+  for (const Port* port : {&start, &pool, &kept, &slope, &gradient}) {
+    EXPECT_EQ(port->type, dtype::f32) << port->name;
+    EXPECT_EQ(possible_types(*port), std::vector{dtype::f32}) << port->name;
+    EXPECT_EQ(port->optional, port != &pool) << port->name;
+  }
+  EXPECT_TRUE(pool.in_slots && pool.updated && pool.writable);
+  EXPECT_EQ(gradient.role, PortRole::gradient);
+  EXPECT_EQ(slope.role, PortRole::state);
+  EXPECT_EQ(find_port(forward, "initial_state")->needs, "initial_state_sum") << "one without the other has no meaning";
+  const Variant placed = variant("placed").write_scale(1 / (1 + position())).normalised(1);
+  EXPECT_EQ(find_port(ports(placed, {}), "initial_state_sum")->needs, "start_positions");
+  EXPECT_EQ(names(slots(variants::linear, options, Pass::backward)).size() + 3,
+            slots(variants::performer, options, Pass::backward).size());
+}
+
 // A tensor has one slot in all passes of the same templates, and shares it with no other.
 TEST(Ports, KeepTheirSlots) {
   const auto forward = ports(variants::mamba2, square_128), states = ports(variants::mamba2, square_128, Pass::states);
@@ -116,7 +151,7 @@ TEST(Ports, OfDecodingSayWhereStatesStand) {
 // An input of such a name would be two tensors of one name: what declarations refuse is all of the table's names.
 TEST(Ports, OfEveryVariantHaveNamesThatNoInputTakes) {
   for (const auto& [name, pass] : pass_names)
-    for (const Port& port : slots(variants::linear, square_128, pass)) {
+    for (const Port& port : slots(variants::performer, square_128, pass)) {
       Variant other = variant("other").decay(per_head(input("g")));
       EXPECT_NO_THROW(validate(other)) << "what is tried below differs by its name alone";
       other.nodes.names[0] = Name(port.name);

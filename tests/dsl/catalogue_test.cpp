@@ -13,7 +13,7 @@ using namespace rankone;
 
 namespace {
 
-static_assert(catalogue().size() == 23);
+static_assert(catalogue().size() == 25);
 static_assert(find_variant("gla") == &catalogue()[6] && find_variant("nothing") == nullptr);
 static_assert(*find_variant("mamba2") == variants::mamba2);
 
@@ -37,6 +37,13 @@ static_assert(scalars_of(variants::lightning).index_of("layer") == 0 &&
               scalars_of(variants::lightning).index_of("layers") == 1);
 static_assert(!reads_key(variants::hgrn2) && reads_key(variants::gla));
 static_assert(variants::mamba2.scale_ == 1 && variants::gla.scale_ == 0);
+
+// A quotient takes the place of what was read, wherever that stands.
+constexpr Variant gated = variant("gated").output(read() * sigmoid(read() + value())).normalised(0.5);
+constexpr Expression quotient = read() / (normaliser() + 0.5);
+static_assert(gated.formula(Formula::output) == quotient * sigmoid(quotient + value()));
+static_assert(variant("plain").normalised(0.5).formula(Formula::output) == quotient);
+static_assert(is_normalised(variants::performer) && is_normalised(gated) && !is_normalised(variants::linear));
 
 // A decay of elements that is a product of two, in whatever order its terms stand; what stands for no side is the keys'.
 constexpr Expression of_key = -exp(input("a", value_head_axis | key_axis)),

@@ -45,6 +45,14 @@ TEST(Describe, Recurrences) {
       variant("mapped").feature_map(relu(element()) + 1).key(key() * input("b")).write_scale(param("w") + 1).scale(0.5);
   EXPECT_EQ(describe(variant("t1").decay(per_key(-square(exp(input("t1")) * exp(input("t1")))))),
             "S_t = Diag(exp(-square(t2 * t2))) S_{t-1} + k_t^T v_t; t2 = exp(t1); o_t = K^-0.5 q_t S_t");
+  EXPECT_EQ(of("performer"),
+            "S_t = S_{t-1} + exp(k_t)^T v_t; z_t = z_{t-1} + exp(k_t)^T; r_t = exp(q_t) S_t; n_t = exp(q_t) z_t; "
+            "o_t = r_t / (n_t + 1e-06)");
+  const auto beta = sigmoid(input("b"));
+  EXPECT_EQ(describe(variant("all").decay(per_head(input("g"))).erase(beta).bonus(param("u")).scale(1).normalised(1)),
+            "S' = exp(g) S_{t-1}; S_t = S' - sigmoid(b) k_t^T (k_t S') + sigmoid(b) k_t^T v_t; z' = exp(g) z_{t-1}; "
+            "z_t = z' - sigmoid(b) k_t^T (k_t z') + sigmoid(b) k_t^T; r_t = q_t (S_{t-1} + Diag(u) k_t^T v_t); "
+            "n_t = q_t (z_{t-1} + Diag(u) k_t^T); o_t = r_t / (n_t + 1)");
   EXPECT_EQ(describe(mapped), "S_t = S_{t-1} + (w + 1) ((relu(k_t) + 1) * b)^T v_t; o_t = 0.5 (relu(q_t) + 1) S_t");
 }
 

@@ -24,18 +24,21 @@ namespace rankone::test {
 struct BackwardProblem {
   Problem problem;
   HostTensor output_slope;
-  std::optional<HostTensor> final_slope{};
+  std::vector<HostTensor> final_slopes{};  // of all that is carried
 
   BackwardProblem(Problem of, std::uint64_t seed, bool has_final_slope = true) : problem(std::move(of)) {
     output_slope = drawn("do", seed);
-    if (has_final_slope) final_slope = drawn("dfinal_state", seed);
+    if (!has_final_slope) return;
+    for (const Port& port : ports(problem.variant, problem.options, Pass::backward))
+      if (port.role == PortRole::state && port.name.starts_with("dfinal_state"))
+        final_slopes.push_back(drawn(port.name, seed));
   }
   std::vector<Port> gradients() const {
     return ports_of(ports(problem.variant, problem.options, Pass::backward), PortRole::gradient);
   }
 
  private:
-  HostTensor drawn(const char* name, std::uint64_t seed) const {
+  HostTensor drawn(const std::string& name, std::uint64_t seed) const {
     const std::vector<Port> all = ports(problem.variant, problem.options, Pass::backward);
     const Port& port = *find_port(all, name);
     HostTensor tensor = make_tensor(name, port.type, sizes_of(port.axes, problem.dims));
@@ -71,7 +74,7 @@ inline std::vector<HostTensor> gradients_of(const PassKernels& kernels, const De
   };
   for (const HostTensor& tensor : call.problem.tensors) bind_tensor(arguments, tensor.name, placed(tensor));
   arguments.do_ = placed(call.output_slope);
-  if (call.final_slope) arguments.dfinal_state = placed(*call.final_slope);
+  for (const HostTensor& slope : call.final_slopes) bind_tensor(arguments, slope.name, placed(slope));
   std::vector<HostTensor> results;
   std::vector<std::pair<const void*, Laid*>> places;
   for (const Port& port : call.gradients()) {
@@ -111,7 +114,7 @@ inline std::vector<NamedOracleTensor> reference_gradients(BackwardProblem& call)
   BackwardArguments arguments{.scalars = call.problem.scalars, .scale = call.problem.scale};
   for (HostTensor& tensor : call.problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
   arguments.do_ = call.output_slope.view();
-  if (call.final_slope) arguments.dfinal_state = call.final_slope->view();
+  for (HostTensor& slope : call.final_slopes) bind_tensor(arguments, slope.name, slope.view());
   return oracle_gradients(call.problem.variant, arguments, call.problem.options);
 }
 

@@ -37,6 +37,8 @@ constexpr Variant both_ways = variant("both_ways")
                                   .output(read() * sigmoid(read()))
                                   .bidirectional()
                                   .checked();
+constexpr Variant normalised =
+    variant("normalised").decay(per_head(-softplus(input("a")))).output(read() / (1 + square(normaliser()))).checked();
 
 class BackwardSync : public testing::TestWithParam<const Variant*> {
  protected:
@@ -80,7 +82,8 @@ TEST_P(BackwardSync, EveryRemovalIsSeen) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,
                          testing::Values(&variants::linear, &variants::rwkv6, &variants::comba, &everything, &elements,
-                                         &apart, &apart_and_plain, &both_ways, &with_row_sums, &features::series),
+                                         &apart, &apart_and_plain, &both_ways, &with_row_sums, &features::series,
+                                         &normalised),
                          [](const auto& info) { return std::string(info.param->name.view()); });
 
 }  // namespace

@@ -86,7 +86,13 @@ TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
                                   .decay(full(-softplus(input("x", value_head_axis | key_axis) +
                                                         param("w") * input("y", value_head_axis | value_axis))))
                                   .checked();
-  for (const Variant* variant : {&variants::kda, &written})
+  constexpr Variant normalised = variant("normalised")
+                                     .decay(per_key(-softplus(input("x"))))
+                                     .erase(sigmoid(input("b")))
+                                     .bonus(param("u"))
+                                     .output(read() / (1 + square(normaliser())))
+                                     .checked();
+  for (const Variant* variant : {&variants::kda, &written, &normalised})
     for (const dtype type : {dtype::bf16, dtype::f32}) {
       const CompileOptions options{.key_dim = 40,
                                    .value_dim = 36,
@@ -114,7 +120,7 @@ TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
             EXPECT_TRUE(error <= gradient_bound(type))
                 << variant->name.view() << " " << name << " " << error << " " << tile << " " << warps;
         }
-      EXPECT_GE(tried, 15);
+      EXPECT_GE(tried, variant == &normalised ? 10 : 15);  // tiles of four columns have none beside the normaliser's
     }
 }
 

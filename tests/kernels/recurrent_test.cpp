@@ -64,7 +64,7 @@ std::string refusal(const Variant& variant, const CompileOptions& options, Pass 
 }
 
 TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
-  for (const Variant* variant : {&variants::kda, &variants::dfw, &with_row_sums})
+  for (const Variant* variant : {&variants::kda, &variants::dfw, &with_row_sums, &variants::linear_transformer})
     for (const dtype type : {dtype::bf16, dtype::f32}) {
       const CompileOptions options{.key_dim = 40,
                                    .value_dim = 36,
@@ -122,6 +122,14 @@ TEST(Recurrent, WhatHasNoFormInChunksSaysSo) {
   EXPECT_NE(pinned.find("family=recurrent"), std::string::npos) << pinned;
   const std::string chunk = refusal(variants::kda, with({.chunk = 32}));
   EXPECT_NE(chunk.find("chunk"), std::string::npos) << chunk;
+  const std::string normalised = refusal(variants::performer, with({.family = Family::portable}));
+  EXPECT_NE(normalised.find("has no form in chunks for a normaliser"), std::string::npos) << normalised;
+  const std::string tile = refusal(variants::performer, with({.family = Family::recurrent, .value_tile = 4}));
+  EXPECT_NE(tile.find("a normaliser takes four columns of each value tile"), std::string::npos) << tile;
+  const std::string sums = refusal(variants::performer, with({}), Pass::states);
+  EXPECT_NE(sums.find("states are handed on and joined by decays alone, and this variant has a normaliser"),
+            std::string::npos)
+      << sums;
   const std::string states = refusal(variants::kda, with({}), Pass::states);
   EXPECT_NE(states.find("states are handed on and joined by decays alone"), std::string::npos) << states;
 }

@@ -6,6 +6,7 @@
 
 #include <rankone/error.hpp>
 
+#include "codegen/bounds.hpp"
 #include "codegen/choose.hpp"
 #include "codegen/knob_text.hpp"
 #include "codegen/program.hpp"
@@ -47,7 +48,9 @@ Variant non_causal_variant(Chance& chance, Formulas& formulas, Variant result) {
   if (chance.once_in(3)) result = result.value(formulas.value(depth()));
   formulas.forget_inputs();
   if (chance.once_in(2)) result = result.query(formulas.query(depth(), true));
-  if (chance.once_in(2)) result = result.output(formulas.output(depth(), true));
+  Expression output = chance.once_in(2) ? formulas.output(depth(), true) : read();
+  if (chance.once_in(2)) output = output * sigmoid(normaliser() / 64);
+  if (chance.once_in(2)) result = result.output(output);
   if (chance.once_in(3)) result = result.feature_map(formulas.feature_map(depth()));
   if (chance.once_in(4)) result = result.scale(chance.among({1.0, 0.25, -0.5}));
   validate(result);
@@ -76,6 +79,10 @@ Variant random_variant(Chance& chance, int index) {
   // Of these one in five has more or fewer features than keys have elements, drawn apart from all else.
   if (Chance own = chance; !erases && index % 5 == 1)
     result = result.feature_map(Formulas(own).pieces(own.between(2, 4)));
+  if (!result.decays_by_value() && !result.bidirectional_ && chance.once_in(4)) {
+    if (!erases && chance.once_in(2)) result = result.feature_map(exp(tanh(element())));
+    result = result.output(formulas.normalised_output(chance.between(2, 4), normaliser_bounds(result).low >= 0));
+  }
   validate(result);
   return result;
 }
@@ -174,7 +181,8 @@ Declared random_declaration(std::uint64_t seed, int index) {
     if (result.packed) result.dims.tokens *= result.dims.batch, result.dims.batch = 1, result.dims.sequences = 1;
     result.initial_state = chance.once_in(2);
     result.start_positions = result.initial_state || chance.once_in(2);
-    result.scale = chance.once_in(4) ? chance.among({0.3, -1.25}) : 0;
+    // A scale below 0 would make a denominator of a normaliser's small.
+    result.scale = chance.once_in(4) ? chance.among({0.3, is_normalised(result.variant) ? 1.25 : -1.25}) : 0;
     result.inputs = chance.among({Inputs::random, Inputs::random, Inputs::equal, Inputs::strong});
     result.multiprocessors = chance.among({1, 2, 5, 132});
     for (const Leaf& scalar : scalars_of(result.variant))

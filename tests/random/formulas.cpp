@@ -245,6 +245,18 @@ Expression Formulas::value(int depth) {
   return chance_.once_in(2) ? a : a + bounded(place, depth - 1);
 }
 
+// Of keys with signs a sum may be small beside its terms, and nothing is said of its relative error then.
+Expression Formulas::normalised_output(int depth, bool is_positive) {
+  const Expression a = output(depth), of_sum = normaliser() / 64;
+  switch (chance_.below(is_positive ? 5 : 3)) {
+    case 0: return replaced(a, Operation::read, read() / (0.5 + square(of_sum)));
+    case 1: return a * sigmoid(of_sum);
+    case 2: return a - tanh(of_sum) * rankone::value();
+    case 3: return read() / (normaliser() + 0.25);
+    default: return replaced(a, Operation::read, read() / (normaliser() + 0.25));
+  }
+}
+
 Expression Formulas::bonus(int depth) { return bounded({.per_key = true}, depth) + 0.25; }
 
 Expression Formulas::output(int depth, bool alone) {

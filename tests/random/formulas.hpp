@@ -53,6 +53,8 @@ class Formulas {
   Expression bonus(int depth);
   Expression output(int depth, bool alone = false);
   void forget_inputs();  // those so far are not read again
+  // Reads a normaliser, which may be a denominator where it `is_positive`.
+  Expression normalised_output(int depth, bool is_positive);
 
  private:
   Chance& chance_;

@@ -100,9 +100,10 @@ inline constexpr Knob prepared_knob = detail::knob<&Schedule::prepared, &Pins::p
 
 // What else decides which values serve.
 struct KnobContext {
-  int key_dim, value_dim;  // K, or F where a feature map has a dimension of its own; V
-  rankone::dtype dtype;    // of q, k, v and o
-  bool decays_by_key;      // each key column has a decay of its own
+  int key_dim, value_dim;       // K, or F where a feature map has a dimension of its own; V
+  rankone::dtype dtype;         // of q, k, v and o
+  bool decays_by_key;           // each key column has a decay of its own
+  int tile_columns_of_all = 0;  // that a value tile of the recurrent family has beside its own: a normaliser's
 };
 
 // The values that a family knows for a knob, in the order in which a search tries them.
@@ -205,9 +206,13 @@ inline constexpr KnobRow hopper_knobs[] = {
 inline constexpr KnobRow recurrent_knobs[] = {
     {.knob = &value_tile_knob,
      .domain = {4, 8, 16, 32, 64, 128},  // below 16 for backward, where a block keeps many states
+     .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
+       if (s.value_tile <= c.tile_columns_of_all) return "a normaliser takes four columns of each value tile";
+       return {};
+     },
      .worth_trying =
          [](const KnobContext& c, const Schedule& s) {
-           return s.value_tile == 16 || (s.value_tile > 16 && s.value_tile < 2 * c.value_dim);
+           return s.value_tile == 16 || (s.value_tile > 16 && s.value_tile - c.tile_columns_of_all < 2 * c.value_dim);
          }},
     {.knob = &warps_knob,
      .domain = {1, 2, 4, 8, 16},  // 16: a thread for each of up to 512 features whose rows are reduced

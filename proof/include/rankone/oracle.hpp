@@ -19,9 +19,14 @@ struct OracleTensor {
   Tensor view() { return Tensor::of(values.data(), shape); }
   Tensor view() const { return Tensor::of(values.data(), shape); }
 };
+struct NamedOracleTensor {
+  std::string name;
+  OracleTensor tensor;
+};
 struct OracleOutputs {
   OracleTensor o;            // [B, T, HV, V]
   OracleTensor final_state;  // [N, HV, K, V], or [N, HV, V, K] with value_major_state; N = B without cu_seqlens
+  std::vector<NamedOracleTensor> carried{};  // beside it, as "final_state_sum" of a normaliser
 };
 
 // The outputs of forward() on these inputs, which lie in this process's memory: any strides, and any floating element
@@ -31,10 +36,6 @@ struct OracleOutputs {
 // where memory does not suffice for the outputs, and whatever a wrong variant throws.
 OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, const CompileOptions& options = {});
 
-struct NamedOracleTensor {
-  std::string name;
-  OracleTensor tensor;
-};
 // The gradients of backward() on these inputs, in the order of its tensors: "dq", "dk" where the variant reads k, "dv",
 // "dinitial_state", and those of token inputs and parameters. Each has the shape of its tensor; where no packed sequence
 // stands it is 0. Gradients and `workspace` of the arguments are not used. Options and errors are those of oracle().

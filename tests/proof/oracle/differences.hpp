@@ -12,6 +12,7 @@
 
 #include <rankone/oracle.hpp>
 
+#include "codegen/ports.hpp"
 #include "proof/problem.hpp"
 #include "runtime/convert.hpp"
 #include "runtime/given_arguments.hpp"
@@ -38,6 +39,9 @@ class Differences {
     std::vector<std::int64_t> state = {dims.sequences, dims.value_heads, dims.features, dims.value_dim};
     if (problem.options.value_major_state) std::swap(state[2], state[3]);
     dfinal_ = Array::random(state, source);
+    for (const Port& port : ports(problem.variant, problem.options, Pass::backward))
+      if (port.name.starts_with("dfinal_state_") && port.role == PortRole::state)
+        carried_.push_back({port.name, Array::random(sizes_of(port.axes, dims), source)});
   }
   Array& operator[](const std::string& name) {
     return arrays_[static_cast<std::size_t>(std::ranges::find(names_, name) - names_.begin())];
@@ -84,6 +88,7 @@ class Differences {
     bind_inputs(arguments);
     arguments.do_ = do_.tensor();
     arguments.dfinal_state = dfinal_.tensor();
+    for (auto& [name, slopes] : carried_) bind_tensor(arguments, name, slopes.tensor());
     return arguments;
   }
   double loss() {
@@ -93,6 +98,11 @@ class Differences {
     double sum = 0;
     for (std::size_t i = 0; i < do_.values.size(); ++i) sum += do_.values[i] * outputs.o.values[i];
     for (std::size_t i = 0; i < dfinal_.values.size(); ++i) sum += dfinal_.values[i] * outputs.final_state.values[i];
+    for (auto& [name, slopes] : carried_) {
+      const auto of_name = [&](const NamedOracleTensor& each) { return "d" + each.name == name; };
+      const OracleTensor& state = std::ranges::find_if(outputs.carried, of_name)->tensor;
+      for (std::size_t i = 0; i < slopes.values.size(); ++i) sum += slopes.values[i] * state.values[i];
+    }
     return sum;
   }
   // By four points: what is left is of the fourth order. NaN at a kink, of a minimum say, where the slopes to both sides
@@ -115,6 +125,7 @@ class Differences {
   std::vector<Array> arrays_;
   std::vector<std::size_t> lists_;  // of integers
   Array do_{{0}}, dfinal_{{0}};
+  std::vector<std::pair<std::string, Array>> carried_;  // of what the variant carries beside its state
 };
 
 }  // namespace rankone

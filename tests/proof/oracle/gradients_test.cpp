@@ -93,6 +93,32 @@ TEST(Gradients, OfNonCausalVariantsAgreeWithDifferences) {
     }
 }
 
+// What a column of ones holds decays, is erased and read as values are, and its slopes come back the same way.
+constexpr Variant normalised_erasure = variant("normalised_erasure")
+                                           .decay(per_key(-softplus(input("x") + param("c"))))
+                                           .erase(sigmoid(input("b")))
+                                           .erase_read(key() / 2)
+                                           .write_scale(sigmoid(input("w")))
+                                           .output(read() / (1 + square(normaliser() + value())))
+                                           .checked();
+
+TEST(Gradients, OfANormaliserAgreeWithDifferences) {
+  Dims many = small, packed = small;
+  many.tokens = 23, packed.batch = 1, packed.tokens = 11;
+  for (const Variant& variant : {normalised_erasure, normalised_erasure.erase_undecayed().exclusive(),
+                                 normalised_erasure.bonus(param("u")).reversed()}) {
+    SCOPED_TRACE(describe(variant));
+    const Problem long_one = problem_of(variant, many);
+    Differences(long_one).expect_agreement();
+    const Problem of_packed = problem_of(variant, packed, {.packed = true});
+    Differences(of_packed).expect_agreement();
+    const Problem turned = problem_of(variant, small, {}, {.value_major_state = true});
+    Differences(turned).expect_agreement();
+    const Problem from_zero = problem_of(variant, small, {.initial_state = false});
+    Differences(from_zero).expect_agreement();
+  }
+}
+
 // An empty sequence hands the slope of its final state on, beside one that has tokens.
 TEST(Gradients, OfNoTokensAreThoseOfTheState) {
   std::vector<double> tokens(3, 0.5), final_slope = {1, 2, 3};

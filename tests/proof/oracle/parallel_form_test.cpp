@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
 // The oracle against another definition of the same: sums over all earlier tokens, without a state.
 //
-//   o_t = scale sum_{s <= t} (phi(q_t) * exp(g_{s+1} + ... + g_t)) . key_s  w_s v_s
+//   o_t = scale sum_{s <= t} (phi(q_t) * exp(g_{s+1} + ... + g_t)) . key_s  w_s v_s,   key_s = phi(k_s) or its formula
+//
+// and, where the variant is normalised, over the same sum with ones for v, plus epsilon.
 //
 // Of a permuted variant s and t count places of the order.
 //
@@ -36,6 +38,8 @@ struct Definition {
   std::function<double(Position)> key = nullptr;  // instead of k
   std::function<double(Position)> write_scale = [](Position) { return 1.0; };
   double scale = 1 / std::sqrt(5.0);
+  std::function<double(double)> feature = [](double x) { return x; };
+  double epsilon = -1;  // where outputs are divided by what a column of ones has of them, and this
 };
 
 double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
@@ -69,16 +73,18 @@ class ParallelForm : public testing::Test {
       for (std::int64_t t = 0; t < T; ++t)
         for (std::int64_t j = 0; j < HV; ++j)
           for (std::int64_t c = 0; c < V; ++c) {
-            double sum = 0;
+            double sum = 0, of_ones = 0;
             for (std::int64_t s = 0; s <= t; ++s)
               for (std::int64_t i = 0; i < K; ++i) {
                 double log_decay = 0;
                 for (std::int64_t u = s + 1; u <= t; ++u) log_decay += of.log_decay({b, at(u), j, i});
-                const double key = of.key ? of.key({b, at(s), j, i}) : k.at(b, at(s), j / (HV / H), i);
-                sum += q.at(b, at(t), j / (HV / H), i) * std::exp(log_decay) * key * of.write_scale({b, at(s), j, i}) *
-                       v.at(b, at(s), j, c);
+                const double key = of.key ? of.key({b, at(s), j, i}) : of.feature(k.at(b, at(s), j / (HV / H), i));
+                const double weight = of.feature(q.at(b, at(t), j / (HV / H), i)) * std::exp(log_decay) * key *
+                                      of.write_scale({b, at(s), j, i});
+                sum += weight * v.at(b, at(s), j, c);
+                of_ones += weight;
               }
-            o.at(b, at(t), j, c) = of.scale * sum;
+            o.at(b, at(t), j, c) = of.scale * sum / (of.epsilon < 0 ? 1 : of.scale * of_ones + of.epsilon);
           }
     return o;
   }
@@ -121,6 +127,10 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
       {variants::gla_sigmoid, [&](Position p) { return std::log(sigmoid_of(key_value(p))) / 16; }},
       {variants::mamba2, [&](Position p) { return -std::exp(a_log[p.j]) * step_size(p); }, nullptr, step_size, 1},
       {variants::hgrn2, [&](Position p) { return std::log(bounded(p)); }, [&](Position p) { return 1 - bounded(p); }},
+      {variants::linear_transformer, [](Position) { return 0.0; }, nullptr, [](Position) { return 1.0; }, 1,
+       [](double x) { return x > 0 ? x + 1 : std::exp(x); }, 1e-6},
+      {variants::performer, [](Position) { return 0.0; }, nullptr, [](Position) { return 1.0; }, 1,
+       [](double x) { return std::exp(x); }, 1e-6},
   };
   constexpr std::size_t others = 13;  // whose recurrences are in transition_test.cpp
   EXPECT_EQ(definitions.size() + others, catalogue().size());

@@ -22,8 +22,10 @@
 #include <rankone/dsl/variants/kda.hpp>
 #include <rankone/dsl/variants/lightning.hpp>
 #include <rankone/dsl/variants/linear.hpp>
+#include <rankone/dsl/variants/linear_transformer.hpp>
 #include <rankone/dsl/variants/mamba1.hpp>
 #include <rankone/dsl/variants/mamba2.hpp>
+#include <rankone/dsl/variants/performer.hpp>
 #include <rankone/dsl/variants/retnet.hpp>
 #include <rankone/dsl/variants/rodimus.hpp>
 #include <rankone/dsl/variants/rwkv5.hpp>
@@ -61,10 +63,12 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{gdn2, gdn2_source},
                                 Entry{rwkv7, rwkv7_source},
                                 Entry{dplr, dplr_source},
-                                Entry{iplr, iplr_source}};
+                                Entry{iplr, iplr_source},
+                                Entry{linear_transformer, linear_transformer_source},
+                                Entry{performer, performer_source}};
 }
 
-// In the order of what they add: no decay, constant, per head, per key, other reads and axes, erasures.
+// In the order of what they add: no decay, constant, per head, per key, other reads and axes, erasures, normalisers.
 constexpr const auto& catalogue() { return variants::all; }
 
 // Null where there is no such variant.

@@ -41,6 +41,10 @@ constexpr Variant Variant::exclusive() const {
   result.exclusive_ = true;
   return result;
 }
+constexpr Variant Variant::normalised(double epsilon) const {
+  const Expression quotient = read() / (normaliser() + epsilon);
+  return output(has(Formula::output) ? replaced(formula(Formula::output), Operation::read, quotient) : quotient);
+}
 constexpr Variant Variant::reversed() const {
   Variant result = *this;
   result.reversed_ = true;

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/notation.hpp>
 #include <rankone/dsl/variant.hpp>
 
@@ -36,17 +37,15 @@ class Recurrence {
   }
 
   std::vector<Equation> equations() {
-    const std::string decayed = this->decayed(), write = factor(Formula::write_scale);
+    set_decay();
+    const std::string write = factor(Formula::write_scale);
     key_ = variant_.has(Formula::key) ? formula(Formula::key) : mapped(words_.key);
     const std::string key = within(key_, Precedence::atom), value = vector(Formula::value, plain(words_.value)),
-                      added = join(write, key, words_.transposed, " ", value);
-    if (variant_.has(Formula::erase)) {
-      add(words_.decayed, decayed);
-      add(words_.state, join(words_.decayed, " - ", erased(), " + ", added));
-    } else {
-      add(words_.state, join(decayed, " + ", added));
-    }
-    if (variant_.bidirectional_) add_other_walk();
+                      added = join(write, key, words_.transposed);
+    set_erasure();
+    add_state(words_.state, added + " " + value);
+    if (is_normalised(variant_)) add_state(words_.sum, added);
+    if (variant_.bidirectional_) add_state(words_.other, added + " " + value);
     const std::vector<Equation> last = output(key, value);
     if (reads_decay_) add(words_.decay, decay_value_.text);
     // A formula that the recurrence has no place for is not left out.
@@ -95,6 +94,7 @@ class Recurrence {
         case Operation::value: return plain(words_.value);
         case Operation::decay: return plain(words_.decay);
         case Operation::read: return plain(words_.read);
+        case Operation::normaliser: return plain(words_.normaliser);
         default: return words_.style.leaf(leaf);
       }
     };
@@ -109,64 +109,77 @@ class Recurrence {
   std::string vector(Formula which, const Infix& otherwise) {
     return within(variant_.has(which) ? formula(which) : otherwise, Precedence::atom);
   }
-  // The same equations of a state that comes from the end.
-  void add_other_walk() {
-    const std::pair<std::string_view, std::string_view> words[] = {{words_.before, words_.other_behind},
-                                                                   {words_.decayed, words_.other_decayed},
-                                                                   {words_.state, words_.other_state}};
-    const std::vector<Equation> forward = equations_;
-    for (Equation each : forward) {
-      for (std::string* text : {&each.left, &each.right})
-        for (const auto& [from, to] : words)
-          for (std::size_t at = 0; (at = text->find(from, at)) != text->npos; at += to.size())
-            text->replace(at, from.size(), to);
-      equations_.push_back(each);
+  std::string before(const StateWords& state) const {
+    return std::string(variant_.reversed_ ? state.before_reversed : state.before);
+  }
+
+  // What becomes of a state.
+  void add_state(const StateWords& state, const std::string& added) {
+    if (variant_.has(Formula::erase)) {
+      add(state.decayed, decayed(state));
+      add(state.behind_token, join(state.decayed, " - ", erased(state), " + ", added));
+    } else {
+      add(state.behind_token, join(decayed(state), " + ", added));
     }
   }
-  std::string_view before() const { return variant_.reversed_ ? words_.behind : words_.before; }
-
-  // The state before a token, decayed.
-  std::string decayed() {
-    if (!variant_.has(Formula::decay)) return std::string(before());
+  void set_decay() {
+    if (!variant_.has(Formula::decay)) return;
     // exp(log(a)) reads as a.
     const bool is_logarithm = variant_.formula(Formula::decay).root().operation == Operation::log;
     decay_value_ = formula(Formula::decay, is_logarithm);
     if (!is_logarithm) decay_value_ = {words_.exponential.around(decay_value_.text)};
+  }
+  // The state before a token, decayed.
+  std::string decayed(const StateWords& state) const {
+    const std::string before = this->before(state);
+    if (!variant_.has(Formula::decay)) return before;
     const Infix shown = reads_decay_ ? plain(words_.decay) : decay_value_;
     const bool by_key = variant_.decays_by_key(), by_value = variant_.decays_by_value();
-    if (by_key && by_value) return join(within(shown, Precedence::atom), words_.each, before());
-    if (by_key) return join(words_.diagonal.around(shown.text), " ", before());
-    if (by_value) return join(before(), " ", words_.diagonal.around(shown.text));
-    return join(within(shown, Precedence::atom), " ", before());
+    if (by_key && by_value) return join(within(shown, Precedence::atom), words_.each, before);
+    if (by_key) return join(words_.diagonal.around(shown.text), " ", before);
+    if (by_value) return join(before, " ", words_.diagonal.around(shown.text));
+    return join(within(shown, Precedence::atom), " ", before);
   }
-  std::string erased() {
-    const std::string scale = factor(Formula::erase), write = vector(Formula::erase_write, key_),
-                      read = vector(Formula::erase_read, key_);
-    const std::string_view state = variant_.erases_undecayed_ ? before() : words_.decayed;
-    return join(scale, write, words_.transposed, " ", words_.style.parentheses.around(join(read, " ", state)));
+  void set_erasure() {
+    if (!variant_.has(Formula::erase)) return;
+    const std::string scale = factor(Formula::erase), write = vector(Formula::erase_write, key_);
+    erased_key_ = join(scale, write, words_.transposed, " ");
+    erase_read_ = vector(Formula::erase_read, key_);
+  }
+  std::string erased(const StateWords& of) const {
+    const std::string state = variant_.erases_undecayed_ ? before(of) : std::string(of.decayed);
+    return erased_key_ + words_.style.parentheses.around(join(erase_read_, " ", state));
   }
   std::string scale() const {
     if (variant_.scale_ == 0) return std::string(words_.usual_scale);
     if (variant_.scale_ == 1) return "";
     return join(words_.style.leaf({.value = variant_.scale_}).text, " ");
   }
+  // What a query reads of a state, to which its token adds `own`, where a bonus does.
+  std::string read(const std::string& query, const StateWords& of, const std::string& own) const {
+    const std::string state =
+        variant_.reads_before() ? before(of) : std::string(variant_.non_causal_ ? of.last : of.behind_token);
+    const std::string more = join(own.empty() ? "" : " + " + own, variant_.bidirectional_ ? " + " : "",
+                                  variant_.bidirectional_ ? words_.other.before : "");
+    return join(scale(), query, " ", more.empty() ? state : words_.style.parentheses.around(state + more));
+  }
   std::vector<Equation> output(const std::string& key, const std::string& value) {
     const std::string query = vector(Formula::query, mapped(words_.query));
-    std::string state(variant_.reads_before() ? before() : variant_.non_causal_ ? words_.last : words_.state);
-    std::string others;  // beside it
+    std::string own;
     if (variant_.has(Formula::bonus))
-      others =
-          join(" + ", words_.diagonal.around(formula(Formula::bonus).text), " ", key, words_.transposed, " ", value);
-    if (variant_.bidirectional_) others += join(" + ", words_.other_behind);
-    if (!others.empty()) state = words_.style.parentheses.around(state + others);
-    const std::string read = join(scale(), query, " ", state);
+      own = join(words_.diagonal.around(formula(Formula::bonus).text), " ", key, words_.transposed);
+    const std::string read = this->read(query, words_.state, own.empty() ? own : own + " " + value);
     if (!variant_.has(Formula::output)) return {{std::string(words_.output), read}};
-    return {{std::string(words_.read), read}, {std::string(words_.output), formula(Formula::output).text}};
+    std::vector<Equation> list{{std::string(words_.read), read}};
+    if (is_normalised(variant_)) list.push_back({std::string(words_.normaliser), this->read(query, words_.sum, own)});
+    list.push_back({std::string(words_.output), formula(Formula::output).text});
+    return list;
   }
 
   const Variant& variant_;
   const Notation& words_;
   Infix key_{}, decay_value_{};
+  std::string erased_key_{}, erase_read_{};
   bool reads_decay_ = false;
   std::array<bool, formula_slots.size()> placed_{};
   Bindings bindings_{};

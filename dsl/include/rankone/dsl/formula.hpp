@@ -3,6 +3,7 @@
 #pragma once
 
 #include <rankone/dsl/expression.hpp>
+#include <rankone/dsl/operations.hpp>
 
 namespace rankone {
 
@@ -23,6 +24,21 @@ constexpr Expression apply(Operation operation, const Expression& left, const Ex
   return result;
 }
 
+// A formula with another one in the place of a leaf.
+constexpr Expression replaced(const Expression& formula, Operation leaf, const Expression& by) {
+  Expression result = by;
+  short moved[max_nodes]{};
+  for (int i = 0; i < formula.size; ++i) {
+    const Node& node = formula[i];
+    const auto operand = [&](short index) { return index < 0 ? index : moved[index]; };
+    moved[i] = node.operation == leaf ? static_cast<short>(by.size - 1)
+               : operand_count(node.operation) == 0
+                   ? result.add(formula.leaf(node))
+                   : result.add(node.operation, operand(node.left), operand(node.right));
+  }
+  return Expression(result, moved[formula.size - 1]);
+}
+
 // Leaves. Without axes a tensor has those of the formula it stands in.
 constexpr Expression input(Name name, Axes axes = {}) { return Leaf{Operation::input, name, axes}; }
 constexpr Expression param(Name name, Axes axes = {}) { return Leaf{Operation::parameter, name, axes}; }
@@ -35,6 +51,8 @@ constexpr Expression key() { return Leaf{Operation::key}; }
 constexpr Expression value() { return Leaf{Operation::value}; }
 constexpr Expression decay() { return Leaf{Operation::decay}; }
 constexpr Expression read() { return Leaf{Operation::read}; }
+// What the query reads of a value column of ones: keys that are written, decayed and erased as values are, and summed.
+constexpr Expression normaliser() { return Leaf{Operation::normaliser}; }
 constexpr Expression head() { return Leaf{Operation::head}; }
 constexpr Expression heads() { return Leaf{Operation::heads}; }
 constexpr Expression position() { return Leaf{Operation::position}; }

@@ -35,6 +35,7 @@ inline Notation formula_notation() {
       case Operation::value: return Infix{std::string(words.value)};
       case Operation::decay: return Infix{std::string(words.decay)};
       case Operation::read: return Infix{std::string(words.read)};
+      case Operation::normaliser: return Infix{std::string(words.normaliser)};
       default: return description::bare_leaf(leaf);
     }
   };

@@ -57,6 +57,7 @@ inline Infix leaf(const Leaf& leaf) {
     case Operation::value: return {"\\mathbf{v}_{t}"};
     case Operation::decay: return {"\\boldsymbol{\\alpha}_{t}"};
     case Operation::read: return {"\\mathbf{r}_{t}"};
+    case Operation::normaliser: return {"\\mathbf{n}_{t}"};
     case Operation::head: return {"h"};
     case Operation::heads: return {"H"};
     case Operation::position: return {"\\mathrm{position}_{t}"};
@@ -102,28 +103,25 @@ inline Infix own(Operation operation, const Infix& left, const Infix& right) {
 }
 
 inline Notation notation() {
-  return {.style = {.leaf = leaf, .function = function, .own = own, .parentheses = parentheses, .times = " \\cdot "},
-          .query = "\\mathbf{q}_{t}",
-          .key = "\\mathbf{k}_{t}",
-          .value = "\\mathbf{v}_{t}",
-          .decay = "\\boldsymbol{\\alpha}_{t}",
-          .read = "\\mathbf{r}_{t}",
-          .output = "\\mathbf{o}_{t}",
-          .state = "\\mathbf{S}_{t}",
-          .decayed = "\\mathbf{S}'_{t}",
-          .before = "\\mathbf{S}_{t-1}",
-          .behind = "\\mathbf{S}_{t+1}",
-          .last = "\\mathbf{S}_{T_{k}}",
-          .other_state = "\\mathbf{R}_{t}",
-          .other_decayed = "\\mathbf{R}'_{t}",
-          .other_behind = "\\mathbf{R}_{t+1}",
-          .transposed = "^{\\top}",
-          .each = " \\odot ",
-          .usual_scale = "\\frac{1}{\\sqrt{K}} ",
-          .exponential = {"\\exp\\left(", "\\right)"},
-          .diagonal = {"\\operatorname{Diag}\\left(", "\\right)"},
-          .formula_name = {"\\mathrm{", "}_{t}"},
-          .shared_number = {"z_{", "}"}};
+  return {
+      .style = {.leaf = leaf, .function = function, .own = own, .parentheses = parentheses, .times = " \\cdot "},
+      .query = "\\mathbf{q}_{t}",
+      .key = "\\mathbf{k}_{t}",
+      .value = "\\mathbf{v}_{t}",
+      .decay = "\\boldsymbol{\\alpha}_{t}",
+      .read = "\\mathbf{r}_{t}",
+      .normaliser = "\\mathbf{n}_{t}",
+      .output = "\\mathbf{o}_{t}",
+      .state = {"\\mathbf{S}_{t}", "\\mathbf{S}'_{t}", "\\mathbf{S}_{t-1}", "\\mathbf{S}_{t+1}", "\\mathbf{S}_{T_{k}}"},
+      .other = {"\\mathbf{R}_{t}", "\\mathbf{R}'_{t}", "\\mathbf{R}_{t+1}", "\\mathbf{R}_{t+1}", ""},
+      .sum = {"\\mathbf{z}_{t}", "\\mathbf{z}'_{t}", "\\mathbf{z}_{t-1}", "\\mathbf{z}_{t+1}", "\\mathbf{z}_{T_{k}}"},
+      .transposed = "^{\\top}",
+      .each = " \\odot ",
+      .usual_scale = "\\frac{1}{\\sqrt{K}} ",
+      .exponential = {"\\exp\\left(", "\\right)"},
+      .diagonal = {"\\operatorname{Diag}\\left(", "\\right)"},
+      .formula_name = {"\\mathrm{", "}_{t}"},
+      .shared_number = {"z_{", "}"}};
 }
 
 // Lines of an environment, aligned at their equals signs.

@@ -31,13 +31,19 @@ inline InfixStyle style(std::function<Infix(const Leaf&)> leaf = bare_leaf) {
 
 }  // namespace description
 
+// A state and what it was: decayed, before its token, and before it where the walk is a reversed one; and behind all keys.
+struct StateWords {
+  std::string_view behind_token, decayed, before, before_reversed, last;
+};
+
 // The words around formulas, and how formulas are written among them.
 struct Notation {
   InfixStyle style = description::style();
-  std::string_view query = "q_t", key = "k_t", value = "v_t", decay = "a_t", read = "r_t", output = "o_t";
-  std::string_view state = "S_t", decayed = "S'", before = "S_{t-1}", behind = "S_{t+1}", last = "S_{Tk}",
-                   other_state = "R_t", other_decayed = "R'",
-                   other_behind = "R_{t+1}";  // behind all keys; of a walk from the end
+  std::string_view query = "q_t", key = "k_t", value = "v_t", decay = "a_t", read = "r_t", normaliser = "n_t",
+                   output = "o_t";
+  StateWords state{"S_t", "S'", "S_{t-1}", "S_{t+1}", "S_{Tk}"},
+      other{"R_t", "R'", "R_{t+1}", "R_{t+1}", ""},      // of a second walk, from the end
+      sum{"z_t", "z'", "z_{t-1}", "z_{t+1}", "z_{Tk}"};  // of a normaliser
   std::string_view transposed = "^T", each = " .* ", usual_scale = "K^-0.5 ";
   Fence exponential{"exp(", ")"}, diagonal{"Diag(", ")"}, formula_name{"", "_t"}, shared_number{"t", ""};
 };

@@ -10,21 +10,22 @@
 namespace rankone {
 
 enum class Operation : unsigned char {
-  constant,   // value
-  input,      // a token input, by name
-  parameter,  // a learned parameter, by name
-  scalar,     // a named run-time scalar
-  element,    // the argument of a feature map
-  other,      // of a pair of elements the second one, where element() is the first
-  keys,       // K, the number of elements
-  query,      // of q, k and v, behind the feature map: in formulas of a row of the state or of a value column
-  key,        //
-  value,      //
-  decay,      // exp(log-decay) of the token
-  read,       // what the query reads of the state, scaled
-  head,       // index of the value head
-  heads,      // number of value heads
-  position,   // index of the token in its sequence
+  constant,    // value
+  input,       // a token input, by name
+  parameter,   // a learned parameter, by name
+  scalar,      // a named run-time scalar
+  element,     // the argument of a feature map
+  other,       // of a pair of elements the second one, where element() is the first
+  keys,        // K, the number of elements
+  query,       // of q, k and v, behind the feature map: in formulas of a row of the state or of a value column
+  key,         //
+  value,       //
+  decay,       // exp(log-decay) of the token
+  read,        // what the query reads of the state, scaled
+  normaliser,  // what it reads of a value column of ones
+  head,        // index of the value head
+  heads,       // number of value heads
+  position,    // index of the token in its sequence
   // One operand, left.
   negate,
   exp,
@@ -75,6 +76,8 @@ inline constexpr std::array operation_traits{
     OperationTraits{.operation = Operation::value, .name = "value", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{Operation::decay, "decay", 0, 0, 1, false, true},
     OperationTraits{.operation = Operation::read, .name = "read", .operands = 0, .of_gates = false, .varies = true},
+    OperationTraits{
+        .operation = Operation::normaliser, .name = "normaliser", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{Operation::head, "head", 0, 0},
     OperationTraits{Operation::heads, "heads", 0, 1},
     OperationTraits{Operation::position, "position", 0, 0, math::infinity, true, true},

@@ -20,6 +20,7 @@ enum class Part : unsigned char {
   both_directions,
   query,
   value,
+  normaliser,
   output
 };
 

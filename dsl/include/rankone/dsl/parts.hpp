@@ -6,6 +6,7 @@
 #include <array>
 #include <string_view>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/features.hpp>
 #include <rankone/dsl/part_set.hpp>
@@ -45,6 +46,7 @@ inline constexpr std::array variant_parts{
     PartRow{Part::permuted_walk, "a walk in an order that calls give", [](const Variant& v) { return v.permuted_; }},
     PartRow{Part::query, "a formula for the query", [](const Variant& v) { return v.has(Formula::query); }},
     PartRow{Part::value, "a formula for the written value", [](const Variant& v) { return v.has(Formula::value); }},
+    PartRow{Part::normaliser, "a normaliser", is_normalised},
     PartRow{Part::output, "a formula for the output", [](const Variant& v) { return v.has(Formula::output); }},
 };
 

@@ -79,7 +79,7 @@ constexpr LeafSet gate_and(std::initializer_list<Operation> more) { return {gate
 inline constexpr LeafSet key = gate_and({Operation::key, Operation::decay});
 inline constexpr LeafSet query = gate_and({Operation::query, Operation::key, Operation::decay});
 inline constexpr LeafSet value = gate_and({Operation::value});
-inline constexpr LeafSet output = gate_and({Operation::read, Operation::value});
+inline constexpr LeafSet output = gate_and({Operation::read, Operation::normaliser, Operation::value});
 inline constexpr LeafSet elementwise =
     leaf_set({Operation::constant, Operation::element, Operation::other, Operation::keys, Operation::scalar,
               Operation::head, Operation::heads, Operation::position});

@@ -6,6 +6,7 @@
 #include <array>
 #include <string_view>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/evaluate.hpp>
 #include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
@@ -53,14 +54,29 @@ constexpr Verdict check_name(std::string_view name) {
   if (!is_identifier(name))
     return RANKONE_REFUSED("a name starts with a letter; letters, digits and underscores follow",
                            "such as x or dt_bias", name);
-  constexpr std::string_view taken[] = {
-      "q",         "k",     "v",          "o",           "dq",           "dk",
-      "dv",        "do",    "scale",      "cu_seqlens",  "cu_seqlens_k", "start_positions",
-      "workspace", "state", "state_read", "state_write", "token_states", "log_decay_total",
-      "order"};
-  constexpr std::string_view prefixes[] = {"initial_state", "final_state", "dinitial_state", "dfinal_state"};
+  constexpr std::string_view taken[] = {"q",
+                                        "k",
+                                        "v",
+                                        "o",
+                                        "dq",
+                                        "dk",
+                                        "dv",
+                                        "do",
+                                        "scale",
+                                        "cu_seqlens",
+                                        "cu_seqlens_k",
+                                        "start_positions",
+                                        "workspace",
+                                        "state",
+                                        "state_read",
+                                        "state_write",
+                                        "log_decay_total",
+                                        "order"};
+  constexpr std::string_view prefixes[] = {"initial_state", "final_state", "dinitial_state", "dfinal_state",
+                                           "token_states"};
   bool clashes = std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
   for (const std::string_view prefix : prefixes) clashes |= name.starts_with(prefix);
+  for (const CarriedState& each : carried_states) clashes |= name.starts_with("state_") && name.substr(6) == each.name;
   if (clashes)
     return RANKONE_REFUSED("q, k, v, o, scale, cu_seqlens, states and their gradients are taken: choose another name",
                            "another name", name);
@@ -146,6 +162,9 @@ constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
   if (operation == Operation::read)
     return RANKONE_REFUSED("read() stands in output expressions alone",
                            "inputs, parameters, scalars, head(), position()", "read()");
+  if (operation == Operation::normaliser)
+    return RANKONE_REFUSED("normaliser() stands in output expressions alone",
+                           "inputs, parameters, scalars, head(), position()", "normaliser()");
   return RANKONE_REFUSED("a formula reads what its place in the recurrence knows", "leaves of another kind", name);
 }
 
@@ -257,6 +276,9 @@ constexpr Verdict check_parts(const Variant& variant) {
   if (variant.has(Formula::output) && !reads(variant.formula(Formula::output), Operation::read))
     return RANKONE_REFUSED("an output expression uses what was read", "such as read() * sigmoid(value())",
                            Described{"a formula without read()"});
+  if (is_normalised(variant) && variant.decays_by_value())
+    return RANKONE_REFUSED("a normaliser has no value columns that could decay, each in its own way",
+                           "no decay, or one of kind constant, per_head or per_key", "normaliser()");
   if ((variant.chunk_ != 0 || variant.level_ != Level::automatic) && !part_without_chunks(variant).empty())
     return RANKONE_REFUSED("a chunk or a level is pinned where a variant has no form in chunks",
                            "no chunk and no level", part_without_chunks(variant));
@@ -303,6 +325,9 @@ constexpr Verdict check_bidirectional(const Variant& variant) {
   if (variant.exclusive_)
     return RANKONE_REFUSED("in both directions together a token is read once, and an exclusive read would leave it out",
                            "an inclusive read, or a bonus", Described{"an exclusive read"});
+  if (is_normalised(variant))
+    return RANKONE_REFUSED("a normaliser's sum of keys has one direction: no second one is carried beside it",
+                           "no normaliser, or a causal, reversed or non-causal variant", Described{"normaliser()"});
   return {};
 }
 

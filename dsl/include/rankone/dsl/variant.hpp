@@ -70,6 +70,9 @@ struct Variant {
   constexpr Variant exclusive() const;
   constexpr Variant bonus(const Expression& expression) const { return with(Formula::bonus, expression); }
   constexpr Variant output(const Expression& expression) const { return with(Formula::output, expression); }
+  // Divides what was read by what a column of ones has of it, plus epsilon: read() / (normaliser() + epsilon) takes the place
+  // of read() in the output's formula, if there is one by then.
+  constexpr Variant normalised(double epsilon) const;
   constexpr Variant reversed() const;
   constexpr Variant permuted() const;
   constexpr Variant non_causal() const;
