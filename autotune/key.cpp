@@ -57,6 +57,7 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
       key.structure += std::string(slot.member) + "=" + kind_of(variant, slot) + " ";
   for (const Switch& each : switches)
     if (variant.*each.flag) key.structure += std::string(each.member) + "=" + std::string(each.on) + " ";
+  if (variant.steps_ > 1) key.structure += "steps=" + std::to_string(variant.steps_) + " ";
   key.structure += std::string("k=") + (reads_key(variant) ? "yes" : "no") +
                    " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));
   key.types = name_of(options.dtype);

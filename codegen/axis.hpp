@@ -14,6 +14,7 @@ namespace rankone {
 enum class Axis : unsigned char {
   batch,
   tokens,
+  steps,
   heads,
   value_heads,
   key,
@@ -25,9 +26,9 @@ enum class Axis : unsigned char {
   key_tokens
 };
 
-inline constexpr std::size_t axis_count = 11;
+inline constexpr std::size_t axis_count = 12;
 constexpr const char* name_of(Axis axis) {
-  constexpr const char* names[axis_count] = {"B", "T", "H", "HV", "K", "V", "N", "N+1", "P", "F", "Tk"};
+  constexpr const char* names[axis_count] = {"B", "T", "T*R", "H", "HV", "K", "V", "N", "N+1", "P", "F", "Tk"};
   return names[static_cast<std::size_t>(axis)];
 }
 
@@ -51,8 +52,8 @@ class AxisList {
       if (axis == wanted) return true;
     return false;
   }
-  // Of a non-causal variant queries and keys are counted apart.
-  constexpr bool has_tokens() const { return has(Axis::tokens) || has(Axis::key_tokens); }
+  // Of a non-causal variant queries and keys are counted apart, and a token may have several steps.
+  constexpr bool has_tokens() const { return has(Axis::tokens) || has(Axis::key_tokens) || has(Axis::steps); }
   friend constexpr bool operator==(const AxisList&, const AxisList&) = default;
 
  private:
@@ -69,21 +70,29 @@ inline std::vector<std::string> names_of(const AxisList& axes) {
   return names;
 }
 
-// Sizes as far as they are known. Offsets are one more than sequences, whichever of the two is known.
+// Sizes as far as they are known. Offsets are one more than sequences, and steps so many for each token, whichever of the
+// two is known.
 class AxisSizes {
  public:
-  constexpr AxisSizes() { sizes_.fill(-1); }
+  constexpr explicit AxisSizes(std::int64_t steps_of_a_token = 1) : steps_(steps_of_a_token) { sizes_.fill(-1); }
   constexpr bool knows(Axis axis) const { return sizes_[place_of(axis)] >= 0; }
   constexpr std::int64_t operator[](Axis axis) const {
     const std::int64_t size = sizes_[place_of(axis)];
-    return axis == Axis::offsets && size >= 0 ? size + 1 : size;
+    if (size < 0) return size;
+    return axis == Axis::offsets ? size + 1 : axis == Axis::steps ? size * steps_ : size;
   }
-  constexpr void set(Axis axis, std::int64_t size) { sizes_[place_of(axis)] = axis == Axis::offsets ? size - 1 : size; }
+  // What cannot be is kept as another size: who sets it compares.
+  constexpr void set(Axis axis, std::int64_t size) {
+    sizes_[place_of(axis)] = axis == Axis::offsets ? size - 1 : axis == Axis::steps ? size / steps_ : size;
+  }
+  // The axis whose size this one's follows from.
+  static constexpr Axis counted_as(Axis axis) {
+    return axis == Axis::offsets ? Axis::sequences : axis == Axis::steps ? Axis::tokens : axis;
+  }
 
  private:
-  static constexpr std::size_t place_of(Axis axis) {
-    return static_cast<std::size_t>(axis == Axis::offsets ? Axis::sequences : axis);
-  }
+  static constexpr std::size_t place_of(Axis axis) { return static_cast<std::size_t>(counted_as(axis)); }
+  std::int64_t steps_;
   std::array<std::int64_t, axis_count> sizes_{};
 };
 

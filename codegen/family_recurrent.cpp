@@ -75,6 +75,13 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   if (source.pass == Pass::backward) given.emplace_back("differentiates_decay", differentiates_decay(source.variant));
   lines.flags(given);
   write_pieces(source, lines);
+  // A bit for each input that a token has for each of its steps.
+  int step_inputs = 0, bit = 1;
+  for (const Leaf& input : inputs_of(source.variant)) {
+    if (is_of_steps(source.variant, input.view())) step_inputs |= bit;
+    bit *= 2;
+  }
+  lines.integers({{"token_steps", source.variant.steps_}, {"step_inputs", step_inputs}});
   if (!source.variant.non_causal_) return;
   std::string sides;
   for (const Port& port : ports_of(ports(source.variant, source.options), PortRole::gate))
@@ -96,7 +103,7 @@ std::string why_backward_too_large(const Target& target, const Schedule& schedul
   if (layout.token.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state and its slopes take more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (layout.bytes <= target.limits.shared_bytes_per_block) return {};
-  return "a block keeps " + std::to_string(kept_states) + " states of " +
+  return "a block keeps " + std::to_string(kept_states(target.variant.steps_)) + " states of " +
          std::to_string(feature_dim(target.variant, target.options.key_dim)) + " keys" + " and " +
          std::to_string(schedule.value_tile) +
          " value columns: " + why_beyond_shared_memory(layout.bytes, target.limits);

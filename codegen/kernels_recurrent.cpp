@@ -33,6 +33,7 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .value_tile = source.schedule.value_tile,
           .inputs = is_full ? static_cast<int>(inputs) : 0,
           .reduces_keys = reduces_keys(variant),
+          .token_steps = variant.steps_,
           .value_major = source.options.value_major_state,
           .element_slopes = element_slopes(variant),
           .is_normalised = is_normalised(variant)};
@@ -160,7 +161,7 @@ Region reads_of_both(const KernelSource& source) {
 RecurrentLayout recurrent_layout(const KernelSource& source) { return make_recurrent_layout(sizes_of(source)); }
 BackwardLayout backward_layout(const KernelSource& source) {
   return make_backward_layout(sizes_of(source), static_cast<int>(formula_ports(source, PortRole::gate).size()),
-                              source.variant.non_causal_ ? 0 : kept_states);
+                              source.variant.non_causal_ ? 0 : kept_states(source.variant.steps_));
 }
 
 namespace recurrent {
@@ -188,9 +189,10 @@ std::vector<Region> regions(const KernelSource& source) {
   std::vector<Region> all{
       {"checkpoints", "the state before each run of " + std::to_string(run_tokens) + " tokens, float32",
        &Arguments::chunk_states, in_sixteens(slots_of(run_tokens) * heads * state)},
-      {"token_slopes", "what each value tile has of the gradients of each token and value head, float32",
+      {"token_slopes", "what each value tile has of the gradients of each token's steps and value head, float32",
        &Arguments::token_slopes,
-       in_sixteens(Extent(Size::batch) * token_rows(source) * heads * std::int64_t{slopes.token_floats})},
+       in_sixteens(Extent(Size::batch) * token_rows(source) * std::int64_t{source.variant.steps_} * heads *
+                   std::int64_t{slopes.token_floats})},
       {"parameter_slopes", "what each value tile, sequence and value head have of the parameters' gradients, float32",
        &Arguments::parameter_slopes,
        in_sixteens(Extent(Size::sequences) * heads * std::int64_t{slopes.sequence_floats})}};

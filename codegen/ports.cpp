@@ -85,6 +85,8 @@ Port gradient_of(Port port) {
 
 // What counts the tokens of keys and values.
 Axis key_tokens(const Variant& variant) { return variant.non_causal_ ? Axis::key_tokens : Axis::tokens; }
+// What counts written keys and values.
+Axis written_tokens(const Variant& variant) { return variant.steps_ > 1 ? Axis::steps : key_tokens(variant); }
 
 // Integers that a call may do without.
 Port list_port(const char* name, PortRole role, Axis axis, TypeRule rule, std::string_view holds,
@@ -249,8 +251,8 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
   const dtype type = options.dtype;
   const Axis rows = row_axis(pass);
   const Port q = token_port("q", input, rows, Axis::heads, Axis::key, type),
-             k = token_port("k", input, rows, Axis::heads, Axis::key, type, key_tokens(variant)),
-             v = token_port("v", input, rows, Axis::value_heads, Axis::value, type, key_tokens(variant)),
+             k = token_port("k", input, rows, Axis::heads, Axis::key, type, written_tokens(variant)),
+             v = token_port("v", input, rows, Axis::value_heads, Axis::value, type, written_tokens(variant)),
              start = initial_state(variant, options, combines);
   const Port other_start = of_other_walk(start, "the state before the last token, of the walk that begins there");
   const bool both = variant.bidirectional_;
@@ -342,7 +344,9 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
   std::erase_if(rows,
                 [&](const Row& row) { return (row.passes & group_of(pass)) == 0 || !(row.exists || row.keeps_slot); });
   for (const Leaf& leaf : inputs_of(variant)) {
-    const Axis tokens = side_reads(variant, false, leaf.view()) ? key_tokens(variant) : Axis::tokens;
+    const Axis tokens = is_of_steps(variant, leaf.view())             ? Axis::steps
+                        : side_reads(variant, false, leaf.view()) ? key_tokens(variant)
+                                                                  : Axis::tokens;
     leaves.push_back(
         {port_of(variant, leaf, PortRole::gate, {row_axis(pass), tokens}, options.dtype, options), with_formulas});
   }

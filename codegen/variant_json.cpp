@@ -40,7 +40,7 @@ std::vector<std::string_view> members() {
   for (const Slot& slot : formula_slots) names.push_back(slot.member);
   for (const Switch& each : switches)
     if (names.back() != each.member) names.push_back(each.member);
-  names.insert(names.end(), {"scale", "chunk", "level"});
+  names.insert(names.end(), {"steps", "scale", "chunk", "level"});
   return names;
 }
 
@@ -60,6 +60,8 @@ class Reader {
     for (const Slot& slot : formula_slots) read(slot);
     for (std::size_t i = 0; i < switches.size(); ++i)
       if (i == 0 || switches[i].member != switches[i - 1].member) read(switches[i]);
+    if (object_.has("steps")) variant_.steps_ = object_.integer("steps");
+    check("steps");
     if (object_.has("scale")) {
       variant_.scale_ = object_.number("scale");
       if (variant_.scale_ == 0)
@@ -134,6 +136,7 @@ std::string variant_to_json(const Variant& variant, int indent) {
   }
   for (const Switch& each : switches)
     if (variant.*each.flag) result[std::string(each.member)] = each.on;
+  if (variant.steps_ != 1) result["steps"] = variant.steps_;
   if (variant.scale_ != 0) result["scale"] = variant.scale_;
   if (variant.chunk_ != 0) result["chunk"] = variant.chunk_;
   if (variant.level_ != Level::automatic) result["level"] = name_in(level_names, variant.level_);

@@ -32,7 +32,7 @@ Dims drawn_dims(const CompileOptions& options, const Shape& shape, const std::st
 }
 
 AxisSizes sizes_of(const Dims& dims) {
-  AxisSizes sizes;
+  AxisSizes sizes(dims.steps);
   sizes.set(Axis::batch, dims.batch), sizes.set(Axis::tokens, dims.tokens);
   sizes.set(Axis::heads, dims.heads), sizes.set(Axis::value_heads, dims.value_heads);
   sizes.set(Axis::key, dims.key_dim), sizes.set(Axis::value, dims.value_dim);

@@ -201,6 +201,7 @@ Dims require_sizes(const Variant& variant, const CompileOptions& options, Dims d
   if (dims.key_tokens >= 0 && !variant.non_causal_)
     throw Error(ErrorCode::invalid_argument, "keys are counted apart from queries in non-causal variants alone",
                 "Tk=" + std::to_string(dims.key_tokens), "no Tk", "shape");
+  dims.steps = variant.steps_;
   if (inputs.pass == Pass::decode) {
     if (dims.tokens > most_decoded_tokens || is_packed(inputs))
       throw Error(ErrorCode::invalid_argument, "decoding has rows of few tokens",

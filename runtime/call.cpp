@@ -44,7 +44,7 @@ CallChecker::CallChecker(const Program& program, bool on_cpu)
 }
 
 Sizes CallChecker::known_sizes() const {
-  Sizes sizes(where_);
+  Sizes sizes(where_, program_.variant.steps_);
   sizes.set(Axis::key, program_.options.key_dim);
   sizes.set(Axis::feature, feature_dim(program_.variant, program_.options.key_dim));
   sizes.set(Axis::value, program_.options.value_dim);
@@ -252,7 +252,7 @@ Call CallChecker::check(const GivenArguments& given) const {
     bound |= 1ull << port.slot;
     if (!port.writable) continue;
     writes = true;
-    writes_without_tokens = writes_without_tokens || !port.axes.has(Axis::tokens);
+    writes_without_tokens = writes_without_tokens || !port.axes.has_tokens();
     writes_without_sequences =
         writes_without_sequences || !(port.axes.has(Axis::sequences) || port.axes.has(Axis::batch));
   }

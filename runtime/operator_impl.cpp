@@ -95,7 +95,8 @@ void check_shape(const Shape& shape, const Variant& variant) {
   constexpr double most = 0x1p44;  // of tokens times heads, far past any memory and far from 64 bits
   const auto number = [](std::int64_t size) { return static_cast<double>(size); };
   const std::int64_t sequences = shape.sequences != 0 ? shape.sequences : shape.batch;
-  const double tokens = number(shape.tokens) + number(std::max<std::int64_t>(shape.key_tokens, 0));
+  const double tokens =
+      number(shape.tokens) * variant.steps_ + number(std::max<std::int64_t>(shape.key_tokens, 0));
   if (negative || (number(shape.batch) * tokens + number(sequences)) * number(value_heads) > most)
     throw Error(ErrorCode::invalid_argument, "the shape is out of range", text_of(shape),
                 "sizes from 0, with B·T·HV and N·HV below 2^44", std::string(variant.name.view()));

@@ -149,10 +149,14 @@ void Sizes::check_kind(const Port& port, const Tensor& tensor) const {
 void Sizes::check(const Port& port, const Tensor& tensor) {
   check_kind(port, tensor);
   if (port.writable) require_writable(port.name, tensor, where_);
+  const auto fits = [&](std::size_t i) { return (*this)[port.axes[i]] == tensor.shape[i]; };
   for (std::size_t i = 0; i < port.axes.size(); ++i)
-    if (knows(port.axes[i]) && (*this)[port.axes[i]] != tensor.shape[i])
-      refuse(port.name, "the shape does not fit", shape_text(tensor), wanted(port));
-  for (std::size_t i = 0; i < port.axes.size(); ++i) set(port.axes[i], tensor.shape[i]);
+    if (knows(port.axes[i]) && !fits(i)) refuse(port.name, "the shape does not fit", shape_text(tensor), wanted(port));
+  for (std::size_t i = 0; i < port.axes.size(); ++i) {
+    set(port.axes[i], tensor.shape[i]);
+    if (!fits(i))
+      refuse(port.name, "a token's steps are not complete", shape_text(tensor), "as many for each of the T tokens");
+  }
   const auto strides = [&] { return "strides " + list_text(tensor.strides, tensor.rank); };
   if (const std::size_t rank = rank_of(tensor); rank > 0 && tensor.shape[rank - 1] > 1 && tensor.strides[rank - 1] != 1)
     refuse(port.name, "the last dimension is not contiguous", strides(), "stride 1 in the last dimension");

@@ -19,7 +19,7 @@ inline bool is_given(const Tensor& tensor) { return tensor.data != nullptr || te
 // Error(invalid_argument) that names the tensor.
 class Sizes {
  public:
-  explicit Sizes(std::string_view where) : where_(where) {}
+  Sizes(std::string_view where, std::int64_t steps_of_a_token) : where_(where), sizes_(steps_of_a_token) {}
 
   bool knows(Axis axis) const { return sizes_.knows(axis); }
   std::int64_t operator[](Axis axis) const { return sizes_[axis]; }

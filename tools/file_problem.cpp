@@ -32,7 +32,7 @@ std::string shape_text(const std::vector<std::int64_t>& shape) {
 // Sizes by axis, each with the tensor that gave it; features follow from elements.
 class KnownSizes {
  public:
-  explicit KnownSizes(const Variant& variant) : variant_(variant) {}
+  explicit KnownSizes(const Variant& variant) : variant_(variant), sizes_(variant.steps_) {}
   void learn(const std::string& where, const Port& port, const SafetensorsEntry& entry) {
     const std::string place = where + ", tensor '" + port.name + "'";
     if (entry.shape.size() != port.axes.size())
@@ -43,11 +43,12 @@ class KnownSizes {
       if (axis == Axis::offsets && size < 2)
         refuse(place, "it has no sequence", shape_text(entry.shape), "[N+1] with N of at least 1");
       if (size < 1) refuse(place, "a size is 0", shape_text(entry.shape), wanted(port) + ", all of at least 1");
-      if (!sizes_.knows(axis)) {
-        set(axis, size, port.name);
-      } else if (sizes_[axis] != size) {
-        refuse(place, "the shape does not fit that of '" + giver(axis) + "'", shape_text(entry.shape), wanted(port));
-      }
+      if (!sizes_.knows(axis)) set(axis, size, port.name);
+      if (sizes_[axis] != size)
+        refuse(place,
+               giver(axis) == port.name ? "a token's steps are not complete"
+                                        : "the shape does not fit that of '" + giver(axis) + "'",
+               shape_text(entry.shape), wanted(port));
     }
   }
   std::int64_t operator[](Axis axis) const { return sizes_[axis]; }
@@ -64,9 +65,7 @@ class KnownSizes {
   AxisSizes sizes_;
   std::array<std::string, axis_count> givers_{};
 
-  static std::size_t place_of(Axis axis) {
-    return static_cast<std::size_t>(axis == Axis::offsets ? Axis::sequences : axis);
-  }
+  static std::size_t place_of(Axis axis) { return static_cast<std::size_t>(AxisSizes::counted_as(axis)); }
   std::string wanted(const Port& port) const {
     std::vector<std::string> axes;
     for (const Axis axis : port.axes)
@@ -193,7 +192,8 @@ class Reader {
                      .key_dim = options.key_dim,
                      .features = sizes_[Axis::feature],
                      .value_dim = options.value_dim,
-                     .sequences = sizes_[Axis::sequences]};
+                     .sequences = sizes_[Axis::sequences],
+                     .steps = problem_.variant.steps_};
     if (problem_.variant.non_causal_) problem_.dims.key_tokens = sizes_[Axis::key_tokens];
     if (problem_.pass == Pass::decode) problem_.dims.slots = sizes_[Axis::slots];
   }

@@ -26,7 +26,7 @@ class Binder {
  public:
   Binder(const Variant& variant, const CompileOptions& options, const GivenArguments& arguments, Pass pass)
       : variant_(variant), where_(variant.name.view()), reads_position_(reads_position(variant)),
-        ports_(ports(variant, options, pass)), arguments_(arguments) {
+        ports_(ports(variant, options, pass)), arguments_(arguments), sizes_(variant.steps_) {
     for (const auto& [name, size] : {std::pair{"K", options.key_dim}, std::pair{"V", options.value_dim}})
       if (size < 0)
         refuse(where_, std::string(name) + " is out of range", std::to_string(size), "0 or the tensors' own");
@@ -116,6 +116,8 @@ class Binder {
       if (sizes_.knows(port.axes[i]) && sizes_[port.axes[i]] != tensor.shape[i])
         refuse(port.name, "a tensor has the wrong shape", shape_text(tensor), wanted(port));
       set(port.axes[i], tensor.shape[i]);
+      if (sizes_[port.axes[i]] != tensor.shape[i])
+        refuse(port.name, "a token's steps are not complete", shape_text(tensor), wanted(port));
     }
     if (port.role == PortRole::packing) {
       if (!sizes_.knows(Axis::offsets)) refuse(port.name, "there is no boundary", shape_text(tensor), "[N+1]");
@@ -163,6 +165,7 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const GivenArg
           .key_dim = binder[Axis::key],
           .features = binder[Axis::feature],
           .value_dim = binder[Axis::value],
+          .steps = variant.steps_,
           .key_tokens = binder[variant.non_causal_ ? Axis::key_tokens : Axis::tokens],
           .sequences = binder.spans("cu_seqlens", Axis::tokens),
           .keys = variant.non_causal_ ? binder.spans("cu_seqlens_k", Axis::key_tokens) : std::vector<Span>{},
@@ -172,7 +175,7 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const GivenArg
 }  // namespace
 
 std::vector<std::int64_t> shape_of(const Port& port, const Sizes& sizes) {
-  AxisSizes known;
+  AxisSizes known(sizes.steps);
   known.set(Axis::batch, sizes.batch), known.set(Axis::tokens, sizes.tokens);
   known.set(Axis::key_tokens, sizes.key_tokens);
   known.set(Axis::heads, sizes.heads), known.set(Axis::value_heads, sizes.value_heads);

@@ -18,11 +18,11 @@
 namespace rankone {
 namespace {
 
-// One index of a dimension, which then has the size 1.
-Tensor part_of(Tensor tensor, std::size_t dimension, std::int64_t index) {
-  const std::int64_t elements = index * tensor.strides[dimension];
+// One index of a dimension, which then has the size 1; or the `index`-th so many of them.
+Tensor part_of(Tensor tensor, std::size_t dimension, std::int64_t index, std::int64_t count = 1) {
+  const std::int64_t elements = index * count * tensor.strides[dimension];
   tensor.data = static_cast<std::byte*>(tensor.data) + elements * static_cast<std::int64_t>(size_of(tensor.type));
-  tensor.shape[dimension] = 1;
+  tensor.shape[dimension] = count;
   return tensor;
 }
 
@@ -87,16 +87,19 @@ class RowDecoder {
                       std::span(held.own.shape).first(static_cast<std::size_t>(held.own.rank)));
   }
   void step(std::int64_t row, std::int64_t token) {
-    const auto at = [&](const Tensor& tensor) { return tensor ? part_of(part_of(tensor, 0, row), 1, token) : tensor; };
+    const auto at = [&](const Tensor& tensor, std::int64_t steps = 1) {
+      return tensor ? part_of(part_of(tensor, 0, row), 1, token, steps) : tensor;
+    };
     ForwardArguments arguments{.q = at(given_.q),
-                               .k = at(given_.k),
-                               .v = at(given_.v),
+                               .k = at(given_.k, variant_.steps_),
+                               .v = at(given_.v, variant_.steps_),
                                .inputs = given_.inputs,
                                .scalars = given_.scalars,
                                .scale = given_.scale,
                                .o = at(given_.o)};
     for (NamedTensor& each : arguments.inputs)
-      if (find_port(gates_, each.name) != nullptr) each.tensor = at(each.tensor);
+      if (const Port* const gate = find_port(gates_, each.name); gate != nullptr)
+        each.tensor = at(each.tensor, gate->axes.has(Axis::steps) ? variant_.steps_ : 1);
     for (const Held& each : held_)
       for (const char* const end : {"initial_", "final_"}) bind_tensor(arguments, end + each.name, each.own);
     std::int64_t position = token;

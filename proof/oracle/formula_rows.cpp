@@ -22,7 +22,8 @@ Strides strides_of(const Tensor& tensor, const Leaf& leaf, const Slot& slot) {
   Strides strides;
   std::size_t axis = 0;
   const auto next_stride = [&] { return tensor.strides[axis++]; };
-  if (leaf.operation == Operation::input) strides.batch = next_stride(), strides.token = next_stride();
+  if (leaf.operation == Operation::input)
+    strides.batch = next_stride(), (slot.of_steps ? strides.step : strides.token) = next_stride();
   if (axes.has(Axes::head)) strides.key_head = next_stride();
   if (axes.has(Axes::value_head)) strides.head = next_stride();
   if (axes.has(Axes::key)) strides.key = next_stride();

@@ -16,6 +16,8 @@ namespace rankone::recurrence {
 // Where in the call a formula is evaluated.
 struct Place {
   std::int64_t batch = 0, token = 0;               // row and column of [B, T]
+  std::int64_t step = 0;                           // column of [B, T * R]: the token, where it has one step
+  bool is_first_step = true, is_last_step = true;  // of the token
   std::int64_t position = 0;                       // of the token in its sequence
   std::int64_t head = 0, key_head = 0, heads = 1;  // value head, the head of q and k it reads, HV
   std::int64_t keys = 1;                           // K
@@ -29,9 +31,10 @@ inline constexpr Leaf slope_leaf{Operation::scalar, Name("do")};  // the leaf th
 
 // How a leaf's elements lie in memory; a stride is 0 along an axis that it lacks.
 struct Strides {
-  std::int64_t batch = 0, token = 0, head = 0, key_head = 0, key = 0, value = 0;
+  std::int64_t batch = 0, token = 0, step = 0, head = 0, key_head = 0, key = 0, value = 0;
   std::int64_t offset_of(const Place& place) const {
-    return place.batch * batch + place.token * token + place.head * head + place.key_head * key_head;
+    return place.batch * batch + place.token * token + place.step * step + place.head * head +
+           place.key_head * key_head;
   }
 };
 // Of a tensor that stands for the leaf.

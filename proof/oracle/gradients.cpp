@@ -74,7 +74,7 @@ class HeadWalk {
     load_state(initial_, value_major_, step_, n, head, state_);
     load_state(end_, value_major_, step_, n, head, slopes_);
     walk_back(
-        span.end - span.begin, [&](std::int64_t i) { evaluate(span, head, i); },
+        (span.end - span.begin) * sizes_.steps, [&](std::int64_t i) { evaluate(span, head, i); },
         [&](std::int64_t, const Row& before) {
           load_output_slope();
           reverse_.go_back(step_, before, output_.data(), slopes_);
@@ -82,19 +82,19 @@ class HeadWalk {
     store_state(before_, value_major_, step_, n, head, slopes_);
   }
 
-  // From `state_`, through the tokens that `enter(i)` evaluates, and back with `leave(i, the state before)`. Of about the root
-  // of their number many tokens the states are kept, and of each of them the one before.
-  template <class Enter, class Leave> void walk_back(std::int64_t tokens, const Enter& enter, const Leave& leave) {
-    const std::int64_t run = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(tokens))), 1);
+  // From `state_`, through the steps that `enter(i)` evaluates, and back with `leave(i, the state before)`. Of about the root
+  // of their number many steps the states are kept, and of each of them the one before.
+  template <class Enter, class Leave> void walk_back(std::int64_t steps, const Enter& enter, const Leave& leave) {
+    const std::int64_t run = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(steps))), 1);
     std::vector<Row> starts;
-    for (std::int64_t i = 0; i < tokens; ++i) {
+    for (std::int64_t i = 0; i < steps; ++i) {
       if (i % run == 0) starts.push_back(state_);
       enter(i);
       step_.advance(state_);
     }
-    for (std::int64_t first = (tokens - 1) / run * run; !starts.empty(); first -= run, starts.pop_back()) {
+    for (std::int64_t first = (steps - 1) / run * run; !starts.empty(); first -= run, starts.pop_back()) {
       std::vector<Row> before{std::move(starts.back())};
-      const std::int64_t end = std::min(first + run, tokens);
+      const std::int64_t end = std::min(first + run, steps);
       for (std::int64_t i = first; i + 1 < end; ++i) {
         enter(i);
         step_.advance(before.emplace_back(Row(before.back())));
@@ -141,23 +141,23 @@ class HeadWalk {
                &queries = sizes_.sequences[static_cast<std::size_t>(n)];
     load_state(initial_, value_major_, step_, n, head, state_);
     for (std::int64_t i = 0; i < keys.end - keys.begin; ++i) {
-      step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
+      step_.evaluate_key(place_of_step(step_.variant, sizes_, keys, head, i));
       step_.advance(state_);
     }
     load_state(end_, value_major_, step_, n, head, slopes_);
     for (std::int64_t i = 0; i < queries.end - queries.begin; ++i) {
-      step_.evaluate_query(place_of_token(step_.variant, sizes_, queries, head, i));
+      step_.evaluate_query(place_of_step(step_.variant, sizes_, queries, head, i));
       load_output_slope();
       reverse_.go_back_from_query(step_, state_, output_.data(), slopes_);
     }
     for (std::int64_t i = 0; i < keys.end - keys.begin; ++i) {
-      step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
+      step_.evaluate_key(place_of_step(step_.variant, sizes_, keys, head, i));
       reverse_.go_back_from_key(step_, slopes_);
     }
     store_state(before_, value_major_, step_, n, head, slopes_);
   }
   void evaluate(const Span& span, std::int64_t head, std::int64_t i) {
-    step_.evaluate(place_of_token(step_.variant, sizes_, span, head, i), true);
+    step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), true);
   }
   void load_output_slope() {
     const Tensor& slope = arguments_.do_;

@@ -39,11 +39,11 @@ class Recurrence {
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     load_state(initial_, value_major_, step_, n, head, state_);
     const bool before = step_.variant.reads_before(), reads = static_cast<bool>(arguments_.o);
-    for (std::int64_t i = 0; i < span.end - span.begin; ++i) {
-      step_.evaluate(place_of_token(step_.variant, sizes_, span, head, i), reads);
-      if (reads && before) read();
+    for (std::int64_t i = 0; i < (span.end - span.begin) * sizes_.steps; ++i) {
+      step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), reads);
+      if (reads && before && step_.is_read()) read();
       step_.advance(state_);
-      if (reads && !before) read();
+      if (reads && !before && step_.is_read()) read();
     }
     store_state(final_, value_major_, step_, n, head, state_);
   }
@@ -54,11 +54,11 @@ class Recurrence {
     const Span &keys = sizes_.keys[n], &queries = sizes_.sequences[n];
     load_state(initial_, value_major_, step_, sequence, head, state_);
     for (std::int64_t i = 0; i < keys.end - keys.begin; ++i) {
-      step_.evaluate_key(place_of_token(step_.variant, sizes_, keys, head, i));
+      step_.evaluate_key(place_of_step(step_.variant, sizes_, keys, head, i));
       step_.advance(state_);
     }
     for (std::int64_t i = 0; arguments_.o && i < queries.end - queries.begin; ++i) {
-      step_.evaluate_query(place_of_token(step_.variant, sizes_, queries, head, i));
+      step_.evaluate_query(place_of_step(step_.variant, sizes_, queries, head, i));
       read();
     }
     store_state(final_, value_major_, step_, sequence, head, state_);
@@ -71,7 +71,7 @@ class Recurrence {
     load_state({given("initial_state_reversed"), {}}, value_major_, step_, n, head, other);
     const std::vector<Row> reads = read_both_ways(step_, span, head, state_, other, static_cast<bool>(arguments_.o));
     for (std::int64_t i = 0; arguments_.o && i < span.end - span.begin; ++i) {
-      step_.evaluate(place_of_token(step_.variant, sizes_, span, head, i), true);
+      step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), true);
       write(reads[static_cast<std::size_t>(i)]);
     }
     store_state(final_, value_major_, step_, n, head, state_);

@@ -26,9 +26,11 @@ OracleTensor zeros(std::vector<std::int64_t> shape) {
 OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, const CompileOptions& options) {
   validate(variant);  // before anything is looked up in it
   ForwardArguments arguments = inputs;
-  // Sizes are checked and counted before any memory is taken: `o` has the shape of `v`, whatever that is.
+  // Sizes are checked and counted before any memory is taken: `o` has the shape of `v`, whatever that is, but
+  // for a token's steps.
   double unwritten = 0;
   arguments.o = inputs.v;
+  arguments.o.shape[1] /= variant.steps_;
   // Of a non-causal variant it has the tokens of q.
   if (variant.non_causal_ && inputs.q.rank == 4 && inputs.v.rank == 4) arguments.o.shape[1] = inputs.q.shape[1];
   arguments.o.data = &unwritten;

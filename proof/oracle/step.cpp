@@ -14,9 +14,8 @@
 namespace rankone::recurrence {
 namespace {
 
-void load_token(const Tensor& tensor, const Place& place, std::int64_t head, Row& row) {
-  const std::int64_t offset =
-      place.batch * tensor.strides[0] + place.token * tensor.strides[1] + head * tensor.strides[2];
+void load_token(const Tensor& tensor, std::int64_t batch, std::int64_t token, std::int64_t head, Row& row) {
+  const std::int64_t offset = batch * tensor.strides[0] + token * tensor.strides[1] + head * tensor.strides[2];
   load_row(tensor, offset, tensor.strides[3], static_cast<std::int64_t>(row.size()), row.data());
 }
 
@@ -57,9 +56,9 @@ void Step::evaluate_query(const Place& at) {
 void Step::evaluate_key(const Place& at) {
   place = at;
   set_decay();
-  load_token(v_, place, place.head, v);
+  load_token(v_, place.batch, place.step, place.head, v);
   place.value = v.data();
-  if (reads_key_) load_features(k_, raw_k, k), place.key = k.data();
+  if (reads_key_) load_features(k_, place.step, raw_k, k), place.key = k.data();
   place.decay = factors.data();
   key = row_or(Formula::key, place.key);
   std::copy_n(row_or(Formula::value, place.value), v.size(), value_and_one_.begin());
@@ -73,7 +72,7 @@ void Step::evaluate_key(const Place& at) {
 }
 
 void Step::load_query() {
-  load_features(q_, raw_q, q);
+  load_features(q_, place.token, raw_q, q);
   place.query = q.data();
   query = row_or(Formula::query, place.query);
   bonus = row_or(Formula::bonus, nullptr);
@@ -141,8 +140,8 @@ double Step::number_or(Formula which, double otherwise) {
 }
 
 // Of q or k, behind the feature map.
-void Step::load_features(const Tensor& tensor, Row& raw, Row& mapped) {
-  load_token(tensor, place, place.key_head, raw);
+void Step::load_features(const Tensor& tensor, std::int64_t token, Row& raw, Row& mapped) {
+  load_token(tensor, place.batch, token, place.key_head, raw);
   if (!features_.given()) {
     mapped = raw;
     return;
@@ -182,7 +181,7 @@ std::vector<Row> read_both_ways(Step& step, const Span& span, std::int64_t head,
   const bool before = step.variant.reads_before();
   std::vector<Row> rows(static_cast<std::size_t>(tokens), Row(step.v.size()));
   const auto enter = [&](std::int64_t i) {
-    step.evaluate(place_of_token(step.variant, step.sizes, span, head, i), reads);
+    step.evaluate(place_of_step(step.variant, step.sizes, span, head, i), reads);
   };
   for (std::int64_t i = 0; i < tokens; ++i) {
     enter(i);
@@ -201,10 +200,15 @@ std::vector<Row> read_both_ways(Step& step, const Span& span, std::int64_t head,
   return rows;
 }
 
-Place place_of_token(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i) {
-  const std::int64_t place = variant.reversed_ ? span.end - 1 - i : span.begin + i;
+Place place_of_step(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i) {
+  const std::int64_t steps = variant.steps_, index = i / steps, step = i % steps,
+                     place = variant.reversed_ ? span.end - 1 - index : span.begin + index,
+                     token = sizes.order.empty() ? place : sizes.order[static_cast<std::size_t>(place)];
   return {.batch = span.batch,
-          .token = sizes.order.empty() ? place : sizes.order[static_cast<std::size_t>(place)],
+          .token = token,
+          .step = token * steps + step,
+          .is_first_step = step == 0,
+          .is_last_step = step + 1 == steps,
           .position = span.position + place - span.begin,
           .head = head,
           .key_head = head / (sizes.value_heads / sizes.heads),

@@ -38,7 +38,10 @@ class Step {
   void read_others(const Row& state, Row& result) const;
   const double* output(const Row& read);  // valid until the next one
 
-  double decay(std::int64_t i, std::int64_t j) const { return factors[place_of_decay(i, j)]; }
+  bool decays() const { return place.is_first_step; }
+  // Whether the query reads the state before this step or behind it.
+  bool is_read() const { return variant.reads_before() ? place.is_first_step : place.is_last_step; }
+  double decay(std::int64_t i, std::int64_t j) const { return decays() ? factors[place_of_decay(i, j)] : 1; }
   // Where the decay of an element stands among as many as have one of their own.
   std::size_t place_of_decay(std::int64_t i, std::int64_t j) const {
     return static_cast<std::size_t>(i * key_step_ + j * value_step_);
@@ -73,7 +76,7 @@ class Step {
   double number_or(Formula which, double otherwise);
   void set_decay();
   void load_query();
-  void load_features(const Tensor& tensor, Row& raw, Row& mapped);
+  void load_features(const Tensor& tensor, std::int64_t token, Row& raw, Row& mapped);
 
   Tensor q_, k_, v_;
   std::array<FormulaRows, formula_slots.size()> rows_;  // the feature map's apart
@@ -120,7 +123,7 @@ void store_state(const StateTensors& tensors, bool value_major, const Step& step
 std::vector<Row> read_both_ways(Step& step, const Span& span, std::int64_t head, Row& upward, Row& downward,
                                 bool reads = true);
 
-// Of a head's walk over a sequence, the `i`-th token.
-Place place_of_token(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i);
+// Of a head's walk over a sequence, the `i`-th step of its tokens.
+Place place_of_step(const Variant& variant, const Sizes& sizes, const Span& span, std::int64_t head, std::int64_t i);
 
 }  // namespace rankone::recurrence

@@ -12,9 +12,8 @@ namespace {
 
 void clear(Row& row) { std::fill(row.begin(), row.end(), 0.0); }
 
-void add_row(const Tensor& gradient, const Place& place, std::int64_t head, const Row& row) {
-  const std::int64_t offset =
-      place.batch * gradient.strides[0] + place.token * gradient.strides[1] + head * gradient.strides[2];
+void add_row(const Tensor& gradient, std::int64_t batch, std::int64_t token, std::int64_t head, const Row& row) {
+  const std::int64_t offset = batch * gradient.strides[0] + token * gradient.strides[1] + head * gradient.strides[2];
   double* const to = static_cast<double*>(gradient.data) + offset;
   for (std::size_t i = 0; i < row.size(); ++i) to[i] += row[i];
 }
@@ -55,7 +54,8 @@ void StepSlopes::enter(Step& step, const Row& before) {
 void StepSlopes::go_back(Step& step, const Row& before, const double* output, Row& slopes) {
   enter(step, before);
   const bool reads_before = step.variant.reads_before();
-  read(step, reads_before ? before : behind_, output);
+  clear(read_);
+  if (step.is_read()) read(step, reads_before ? before : behind_, output);
   pass_state(step, before, reads_before, slopes);
 }
 
@@ -64,7 +64,7 @@ void StepSlopes::go_back_from_output(Step& step, const Row& read, const double* 
   result_ = read;
   pass_output(step, output);
   read_slopes = read_;
-  add_row(dv_, step.place, step.place.head, v_);
+  add_row(dv_, step.place.batch, step.place.step, step.place.head, v_);
 }
 
 void StepSlopes::go_back_one_way(Step& step, const Row& before, const Row& read_slopes, bool is_upward, Row& slopes) {
@@ -86,7 +86,7 @@ void StepSlopes::pass_state(Step& step, const Row& before, bool reads_before, Ro
   };
   if (erases) erase(step, slopes);
   if (erases && !undecayed) add_erased();
-  decay(step, decayed_, slopes);
+  if (step.decays()) decay(step, decayed_, slopes);
   if (erases) {
     const Row& read_of = undecayed ? before : decayed_;
     step.each_element(
@@ -199,17 +199,18 @@ void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
   for (std::size_t i = 0; i < factors_.size(); ++i) log_decay_[i] += factors_[i] * step.factors[i];
   add(step, Formula::decay, log_decay_.data(), {});
 
-  const auto add_features = [&](const Tensor& gradient, const Row& raw, const Row& slopes) {
-    if (!features_.given()) return add_row(gradient, step.place, step.place.key_head, slopes);
+  const Place& place = step.place;
+  const auto add_features = [&](const Tensor& gradient, std::int64_t token, const Row& raw, const Row& slopes) {
+    if (!features_.given()) return add_row(gradient, place.batch, token, place.key_head, slopes);
     Row elements(raw.size());
-    Place at = step.place;
+    Place at = place;
     at.element = raw.data();
     features_.add(at, slopes.data(), elements.data());
-    add_row(gradient, step.place, step.place.key_head, elements);
+    add_row(gradient, place.batch, token, place.key_head, elements);
   };
-  if (sides.query) add_features(dq_, step.raw_q, q_);
-  if (sides.key && reads_key_) add_features(dk_, step.raw_k, k_);
-  if (sides.key) add_row(dv_, step.place, step.place.head, v_);
+  if (sides.query) add_features(dq_, place.token, step.raw_q, q_);
+  if (sides.key && reads_key_) add_features(dk_, place.step, step.raw_k, k_);
+  if (sides.key) add_row(dv_, place.batch, place.step, place.head, v_);
 }
 
 void StepSlopes::add(const Step& step, Formula formula, const double* slopes, const LeafRows& rows) {

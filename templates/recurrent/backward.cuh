@@ -21,6 +21,7 @@ template <class T, class Gate> struct BackwardBlock {
   static constexpr int keys = Tokens<T, Gate>::keys, columns = Tokens<T, Gate>::columns, rows = Matrix::rows;
   static constexpr int tile_bytes = T::value_tile * 4, sum_bytes = T::warps * tile_bytes;
   static constexpr int state_bytes = rows * T::threads * thread_columns * 4;
+  static constexpr int run_length = run_tokens * T::token_steps, step_length = step_tokens(T::token_steps) * T::token_steps;
   const Arguments& arguments;
   const Work& work;
   const SlopePlaces<T> places;
@@ -29,6 +30,9 @@ template <class T, class Gate> struct BackwardBlock {
   float next_output[columns] = {}, output[columns] = {};  // slopes of a token's output
   LeafSlopes<T> of_columns[columns];
   float of_head[T::inputs] = {};
+  // Of a token's later steps, for inputs that a token has once.
+  static constexpr int later = T::token_steps > 1 ? T::inputs : 1;
+  float later_keys[keys][later] = {}, later_columns[columns][later] = {};
   LongSum key_parameters[keys][T::parameters], column_parameters[columns][T::parameters],
       head_parameters[T::parameters];
   LongSum element_parameters[T::parameters][rows][thread_columns];
@@ -44,7 +48,7 @@ template <class T, class Gate> struct BackwardBlock {
       if (work.value_tile == 0) load_sum(slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, work.sequence);
     }
 #pragma unroll 1
-    for (long long run = (work.length + run_tokens - 1) / run_tokens - 1; run >= 0; --run) walk_run(run);
+    for (long long run = (length() + run_length - 1) / run_length - 1; run >= 0; --run) walk_run(run);
     const States<T, void> before{port<T>(arguments, initial_slope_port<T>()).data, arguments.value_heads};
     store_state(slopes, before, work.sequence, is_vectorized(arguments, initial_slope_port<T>()) != 0);
     if constexpr (T::has_normaliser) store_sum_slopes();
@@ -52,11 +56,12 @@ template <class T, class Gate> struct BackwardBlock {
   }
 
  protected:
+  RK_DEVICE long long length() const { return work.length * T::token_steps; }
   // A run, or what there is of it.
   RK_DEVICE void walk_run(long long run) {
-    const long long first = run * run_tokens;
-    const int count = static_cast<int>(clamp(work.length - first, 0, run_tokens));
-    const int steps = (count + step_tokens - 1) / step_tokens;
+    const long long first = run * run_length;
+    const int count = static_cast<int>(clamp(length() - first, 0, run_length));
+    const int steps = (count + step_length - 1) / step_length;
     const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
     load_state(state, checkpoints, work.first_slot + run, true);
     if constexpr (T::has_normaliser) load_sum(state, arguments.segment_states, work.first_slot + run);
@@ -65,8 +70,8 @@ template <class T, class Gate> struct BackwardBlock {
 #pragma unroll 1
     for (int step = steps; step >= 0; --step) {
       const bool is_step = step < steps;
-      const int begin = is_step ? step * step_tokens : 0,
-                end = is_step ? smaller(begin + step_tokens, count) : (steps - 1) * step_tokens;
+      const int begin = is_step ? step * step_length : 0,
+                end = is_step ? smaller(begin + step_length, count) : (steps - 1) * step_length;
       walk(first, begin, end, is_step);
       if constexpr (T::reads_again) sync_block();  // what all keys had of the reads
       if (is_step) walk_back(first, begin, end);
@@ -76,12 +81,12 @@ template <class T, class Gate> struct BackwardBlock {
 
   // The state before a step, or behind a token of one.
   static RK_DEVICE int place_before(int step) { return layout.states + step * state_bytes; }
-  static RK_DEVICE int place_behind(int token) { return layout.states + (run_steps + token) * state_bytes; }
+  static RK_DEVICE int place_behind(int token) { return layout.states + (run_steps(T::token_steps) + token) * state_bytes; }
 
   // From the state before `begin`; keeps the one behind each token, or before each step.
   RK_DEVICE void walk(long long first, int begin, int end, bool is_step) {
     if (begin < end) tokens.fetch(first + begin);
-    state.take(place_before(begin / step_tokens));
+    state.take(place_before(begin / step_length));
 #pragma unroll 1
     for (int i = begin; i < end; ++i) {
       const long long index = first + i;
@@ -92,11 +97,11 @@ template <class T, class Gate> struct BackwardBlock {
       sync_block();  // the token's rows and columns
       Columns read;
       if constexpr (T::reads_again && T::reads_before) read = state.project(half + token_layout.query);
-      const Columns erased = advance<T, Gate>(state, position_of(index), half);
+      const Columns erased = advance<T, Gate>(state, work, index, half);
       if (is_step)
         state.keep(place_behind(place));
-      else if ((i + 1) % step_tokens == 0)
-        state.keep(place_before((i + 1) / step_tokens));
+      else if ((i + 1) % step_length == 0)
+        state.keep(place_before((i + 1) / step_length));
       if (!is_step) continue;
       if constexpr (T::has_erase_scale) {
         if (state.row_thread == 0) store_columns(layout.erased + place * tile_bytes + state.first_column * 4, erased);
@@ -109,16 +114,16 @@ template <class T, class Gate> struct BackwardBlock {
     }
   }
   RK_DEVICE void turn() { half = half == 0 ? token_layout.half_bytes : 0; }
-  RK_DEVICE long long position_of(long long index) const { return token_of<T>(work.position, work.length, index); }
-  RK_DEVICE long long place_of(long long index) const { return token_of<T>(work.start, work.length, index); }
-  RK_DEVICE long long row_of(long long index) const { return token_at<T>(arguments, place_of(index)); }
+  RK_DEVICE long long place_of(long long index) const { return place_of_step<T>(work, index); }
+  RK_DEVICE TokenRows rows_of(long long index) const { return rows_of_step<T>(arguments, work, index); }
 
   RK_DEVICE void fetch(long long index) {
     tokens.fetch(index);
+    if (!is_read<T>(index)) return;
     const TensorArgument& slope = port<T>(arguments, T::Ports::output_slope);
     const Global<const Storage> row =
         global<const Storage>(slope.data) +
-        (work.batch * slope.batch_stride + row_of(index) * slope.token_stride + work.head * slope.head_stride);
+        (work.batch * slope.batch_stride + rows_of(index).token * slope.token_stride + work.head * slope.head_stride);
 #pragma unroll
     for (int i = 0; i < columns; ++i) {
       const int column = thread_index() + i * T::threads;
@@ -137,8 +142,8 @@ template <class T, class Gate> struct BackwardBlock {
       start_columns(index, i - begin);
       if (i > begin) fetch(index - 1);
       sync_block();  // the token's rows and columns
-      const int before = i > begin ? place_behind(i - 1 - begin) : place_before(begin / step_tokens);
-      const float own = pass_token(position_of(index), i - begin, before);
+      const int before = i > begin ? place_behind(i - 1 - begin) : place_before(begin / step_length);
+      const float own = pass_token(index, i - begin, before);
       sync_block();  // what all columns have of rows, and all rows of columns
       finish_columns(index);
       finish_keys(index, own);
@@ -153,7 +158,7 @@ template <class T, class Gate> struct BackwardBlock {
       const int column = thread_index() + i * T::threads;
       if (column >= T::value_tile) break;
       LeafSlopes<T> into;
-      if (tokens.exists(column)) {
+      if (is_read<T>(index) && tokens.exists(column)) {
         output[i] = next_output[i];
         if constexpr (T::has_output) {
           RecurrentAt<T> at = at_column(index, i);
@@ -182,18 +187,22 @@ template <class T, class Gate> struct BackwardBlock {
 
   // The slopes of the state behind a token become those of the state before it, at `before`; on the way what the token's
   // rows and columns gain is summed up. Returns the slope of the weight with which a bonus adds the token's own value.
-  RK_DEVICE float pass_token(long long position, int place, int before) {
+  RK_DEVICE float pass_token(long long index, int place, int before) {
     const int first_column = state.first_column * 4;
+    const long long position = position_of_step<T>(work, index);
+    const bool is_read = rankone::is_read<T>(index), decays = decays_before<T>(index);
     Columns read = load_columns(layout.read_slope + first_column);
     const Columns value = load_columns(half + token_layout.value + first_column);
     if constexpr (T::has_normaliser) {
       if (state.has_sum()) read.value[0] = slope_of_normaliser();
     }
     if constexpr (!T::reads_before) {
-      state.take(place_behind(place));
-      state.store_products(layout.query_slope, read);
-      slopes.add(half + token_layout.query, read, 1.0f);
-      slopes.settle();
+      if (is_read) {
+        state.take(place_behind(place));
+        state.store_products(layout.query_slope, read);
+        slopes.add(half + token_layout.query, read, 1.0f);
+        slopes.settle();
+      }
     }
     slopes.store_products(layout.key_slope, value);
     Columns written = slopes.project(half + token_layout.key);
@@ -210,18 +219,22 @@ template <class T, class Gate> struct BackwardBlock {
     if constexpr (T::has_erase_scale) erased = slope_of_erased(place);
 
     state.take(before);
-    if constexpr (T::reads_before) state.store_products(layout.query_slope, read);
+    if constexpr (T::reads_before)
+      if (is_read) state.store_products(layout.query_slope, read);
     if constexpr (T::has_erase_scale && T::erases_undecayed) state.store_products(layout.erase_read_slope, erased);
-    if constexpr (T::differentiates_decay || (T::has_erase_scale && !T::erases_undecayed)) state.decay(position, half);
+    if constexpr (T::differentiates_decay || (T::has_erase_scale && !T::erases_undecayed))
+      if (decays) state.decay(position, half);
     if constexpr (T::has_erase_scale && !T::erases_undecayed) {
       state.store_products(layout.erase_read_slope, erased);
       slopes.add(half + token_layout.erase_read, erased, 1.0f);
       slopes.settle();
     }
-    if constexpr (T::differentiates_decay) store_decay_slopes(position);
-    slopes.decay(position, half);
+    if constexpr (T::differentiates_decay)
+      if (decays) store_decay_slopes(position);
+    if (decays) slopes.decay(position, half);
     if constexpr (T::has_erase_scale && T::erases_undecayed) slopes.add(half + token_layout.erase_read, erased, 1.0f);
-    if constexpr (T::reads_before) slopes.add(half + token_layout.query, read, 1.0f);
+    if constexpr (T::reads_before)
+      if (is_read) slopes.add(half + token_layout.query, read, 1.0f);
     slopes.settle();
     store_warp_sums<T>(layout.value_slope, written, state.first_column);
     return own;
@@ -329,19 +342,21 @@ template <class T, class Gate> struct BackwardBlock {
         else
           into.add_value(value);
       }
-      if constexpr (T::columns_decay && T::differentiates_decay) {
-        const float decay = load_warp_sum<T>(layout.value_decay_slope, column);
-        if constexpr (T::decays_on_both_sides)
-          Gate::log_decay_of_value_backward(at, decay, into);
-        else
-          Gate::log_decay_backward(at, decay, into);
-      }
+      if constexpr (T::columns_decay && T::differentiates_decay)
+        if (decays_before<T>(index)) pass_column_decay(at, column, into);
       store_column(index, i, column, into);
     }
   }
+  static RK_DEVICE void pass_column_decay(const RecurrentAt<T>& at, int column, LeafSlopes<T>& into) {
+    const float decay = load_warp_sum<T>(layout.value_decay_slope, column);
+    if constexpr (T::decays_on_both_sides)
+      Gate::log_decay_of_value_backward(at, decay, into);
+    else
+      Gate::log_decay_backward(at, decay, into);
+  }
   RK_DEVICE void store_column(long long index, int i, int column, const LeafSlopes<T>& into) {
     if constexpr (T::walks_keys) store_value(index, column, into.value);
-    store_column_inputs(index, column, into);
+    store_column_inputs(index, i, column, into);
     add_column_parameters(i, into);
   }
   RK_DEVICE void store_value(long long index, int column, float slope) {
@@ -354,7 +369,7 @@ template <class T, class Gate> struct BackwardBlock {
       else
         return global_store<float>(sum, slope);
     }
-    global_store<Storage>(global<Storage>(dv.data) + (work.batch * dv.batch_stride + row_of(index) * dv.token_stride +
+    global_store<Storage>(global<Storage>(dv.data) + (work.batch * dv.batch_stride + rows_of(index).step * dv.token_stride +
                                                       work.head * dv.head_stride + work.value_column + column),
                           Element<Storage>::from(slope));
   }
@@ -363,20 +378,33 @@ template <class T, class Gate> struct BackwardBlock {
     const long long row = work.batch * arguments.tokens + place_of(index);
     return global<float>(arguments.segment_decays) + (row * arguments.value_heads + work.head) * T::value_dim;
   }
-  template <int input = 0> RK_DEVICE void store_column_inputs(long long index, int column, const LeafSlopes<T>& into) {
+  template <int input = 0>
+  RK_DEVICE void store_column_inputs(long long index, int i, int column, const LeafSlopes<T>& into) {
     if constexpr (input < T::input_count) {
       constexpr Columnwise axes = columnwise(T::input_axes[input]);
       float slope = into.inputs[input];
       if constexpr (axes.values) {
-        constexpr SlopePart part = T::slopes.inputs[input];
         if constexpr (T::decays_by_element && T::differentiates_decay)
-          slope += load_warp_sum<T>(value_input_place(input), column);
+          if (decays_before<T>(index)) slope += load_warp_sum<T>(value_input_place(input), column);
         if constexpr (fetches_input<T>(input))
-          store_slope(index, part, work.value_column + column, slope, T::Ports::first_input_gradient + input);
+          store_input<input>(index, later_columns[i], work.value_column + column, slope);
       } else if constexpr (!axes.keys) {
         of_head[input] += slope;
       }
-      store_column_inputs<input + 1>(index, column, into);
+      store_column_inputs<input + 1>(index, i, column, into);
+    }
+  }
+  // At one key or column. What a token has once is summed over its steps.
+  template <int input> RK_DEVICE void store_input(long long index, float (&of_later)[later], int element, float slope) {
+    constexpr SlopePart part = T::slopes.inputs[input];
+    constexpr int gradient = T::Ports::first_input_gradient + input;
+    if constexpr (T::token_steps == 1 || is_of_steps<T>(input)) {
+      store_slope(index, part, element, slope, gradient, is_of_steps<T>(input));
+    } else {
+      slope += of_later[input];
+      const bool is_first = decays_before<T>(index);
+      of_later[input] = is_first ? 0.0f : slope;
+      if (is_first) store_slope(index, part, element, slope, gradient, false);
     }
   }
   template <int index = 0> RK_DEVICE void add_column_parameters(int i, const LeafSlopes<T>& into) {
@@ -394,8 +422,10 @@ template <class T, class Gate> struct BackwardBlock {
     if constexpr (T::is_downward) sum += global_load<float>(place);
     global_store<float>(place, sum);
   }
-  RK_DEVICE void store_slope(long long index, SlopePart part, int element, float slope, int gradient) const {
-    if (is_wanted<T>(arguments, gradient)) store_sum(places.of_token(place_of(index), part) + element, slope);
+  RK_DEVICE void store_slope(long long index, SlopePart part, int element, float slope, int gradient,
+                             bool of_steps) const {
+    if (is_wanted<T>(arguments, gradient))
+      store_sum(places.of_token(place_of(index), part, of_steps ? step_in_token<T>(index) : 0) + element, slope);
   }
 
   // Likewise of its rows. Where formulas reduce them, threads without a key come along, and store nothing.
@@ -415,7 +445,7 @@ template <class T, class Gate> struct BackwardBlock {
       if constexpr (T::rows_decay)
         at.decay_value = row_number(half + token_layout.decay, key) + row_number(half + token_layout.decay_low, key);
       LeafSlopes<T> into;
-      pass_formulas(at, key, own, into);
+      pass_formulas(at, index, key, own, into);
       if constexpr (T::piece_count > 0) {
         ElementSlope of_query, of_key;
         if constexpr (T::walks_queries) of_query = pass_feature(at, raw.query, raw.other_query, into.query);
@@ -481,9 +511,10 @@ template <class T, class Gate> struct BackwardBlock {
   RK_DEVICE void store_elements(long long index) const {
     constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
     for (int element = thread_index(); element < T::element_dim; element += T::threads) {
-      if constexpr (T::walks_queries) store_slope(index, query, element, sum_of_element(0, element), T::Ports::dq);
+      if constexpr (T::walks_queries)
+        if (is_read<T>(index)) store_slope(index, query, element, sum_of_element(0, element), T::Ports::dq, false);
       if constexpr (T::reads_key && T::walks_keys)
-        store_slope(index, of_key, element, sum_of_element(1, element), T::Ports::dk);
+        store_slope(index, of_key, element, sum_of_element(1, element), T::Ports::dk, true);
     }
   }
   // Over the features that are made of it.
@@ -504,11 +535,12 @@ template <class T, class Gate> struct BackwardBlock {
     return sum;
   }
   RK_DEVICE float row_number(int place, int key) const { return shared_load<float>(place + key * 4); }
-  RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, int key, float own, LeafSlopes<T>& into) const {
+  RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, long long index, int key, float own,
+                               LeafSlopes<T>& into) const {
     if constexpr (!T::walks_keys)
       pass_query(at, row_number(layout.query_slope, key), into);
     else
-      pass_written(at, key, own, into);
+      pass_written(at, index, key, own, into);
   }
   RK_DEVICE void pass_query(const RecurrentAt<T>& at, float slope, LeafSlopes<T>& into) const {
     if constexpr (T::has_query)
@@ -516,10 +548,11 @@ template <class T, class Gate> struct BackwardBlock {
     else
       into.add_query(slope);
   }
-  RK_DEVICE void pass_written(const RecurrentAt<T>& at, int key, float own, LeafSlopes<T>& into) const {
+  RK_DEVICE void pass_written(const RecurrentAt<T>& at, long long index, int key, float own, LeafSlopes<T>& into) const {
     const float written = Gate::key(at), scale = Gate::write_scale(at);
     float of_query = 0.0f, of_scaled = row_number(layout.key_slope, key);
-    if constexpr (T::walks_queries) of_query = row_number(layout.query_slope, key);
+    if constexpr (T::walks_queries)
+      if (is_read<T>(index)) of_query = row_number(layout.query_slope, key);
     if constexpr (T::has_bonus) {
       float query = at.query_value;
       if constexpr (T::has_query) query = Gate::query(at);
@@ -547,36 +580,38 @@ template <class T, class Gate> struct BackwardBlock {
     }
     if constexpr (T::walks_queries) pass_query(at, of_query, into);
     Gate::key_backward(at, of_written, into);
-    if constexpr (T::rows_decay && T::differentiates_decay) {
-      const float decay = multiply_add(at.decay_value, into.decay, row_number(layout.decay_slope, key));
-      if constexpr (T::decays_on_both_sides)
-        Gate::log_decay_of_key_backward(at, decay, into);
-      else
-        Gate::log_decay_backward(at, decay, into);
-    }
+    if constexpr (T::rows_decay && T::differentiates_decay)
+      if (decays_before<T>(index)) pass_key_decay(at, key, into);
+  }
+  RK_DEVICE void pass_key_decay(const RecurrentAt<T>& at, int key, LeafSlopes<T>& into) const {
+    const float decay = multiply_add(at.decay_value, into.decay, row_number(layout.decay_slope, key));
+    if constexpr (T::decays_on_both_sides)
+      Gate::log_decay_of_key_backward(at, decay, into);
+    else
+      Gate::log_decay_backward(at, decay, into);
   }
   RK_DEVICE void store_key(long long index, int i, int key, const LeafSlopes<T>& into) {
     constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
     if constexpr (T::piece_count == 0) {
-      if constexpr (T::walks_queries) store_slope(index, query, key, into.query, T::Ports::dq);
-      if constexpr (T::reads_key && T::walks_keys) store_slope(index, of_key, key, into.key, T::Ports::dk);
+      if constexpr (T::walks_queries)
+        if (is_read<T>(index)) store_slope(index, query, key, into.query, T::Ports::dq, false);
+      if constexpr (T::reads_key && T::walks_keys) store_slope(index, of_key, key, into.key, T::Ports::dk, true);
     }
-    store_key_inputs(index, key, into);
+    store_key_inputs(index, i, key, into);
     add_key_parameters(i, into);
   }
-  template <int input = 0> RK_DEVICE void store_key_inputs(long long index, int key, const LeafSlopes<T>& into) {
+  template <int input = 0> RK_DEVICE void store_key_inputs(long long index, int i, int key, const LeafSlopes<T>& into) {
     if constexpr (input < T::input_count) {
       constexpr Columnwise axes = columnwise(T::input_axes[input]);
       float slope = into.inputs[input];
       if constexpr (axes.keys) {
-        constexpr SlopePart part = T::slopes.inputs[input];
-        if constexpr (T::decays_by_element && T::differentiates_decay) slope += row_number(key_input_place(input), key);
-        if constexpr (fetches_input<T>(input))
-          store_slope(index, part, key, slope, T::Ports::first_input_gradient + input);
+        if constexpr (T::decays_by_element && T::differentiates_decay)
+          if (decays_before<T>(index)) slope += row_number(key_input_place(input), key);
+        if constexpr (fetches_input<T>(input)) store_input<input>(index, later_keys[i], key, slope);
       } else if constexpr (!axes.values) {
         of_head[input] += slope;
       }
-      store_key_inputs<input + 1>(index, key, into);
+      store_key_inputs<input + 1>(index, i, key, into);
     }
   }
   template <int index = 0> RK_DEVICE void add_key_parameters(int i, const LeafSlopes<T>& into) {
@@ -592,25 +627,29 @@ template <class T, class Gate> struct BackwardBlock {
 
   // Inputs that have one number a head gain by all keys and columns.
   RK_DEVICE void store_head_inputs(long long index) {
-    store_warps_of_head();
+    store_warps_of_head(index);
     sync_block();  // what all warps have
     if (thread_index() == 0) store_sums_of_head(index);
   }
-  template <int input = 0> RK_DEVICE void store_warps_of_head() {
+  // What a token has once is summed over its steps.
+  template <int input> static RK_DEVICE bool is_complete(long long index) {
+    return is_of_steps<T>(input) || decays_before<T>(index);
+  }
+  template <int input = 0> RK_DEVICE void store_warps_of_head(long long index) {
     if constexpr (input < T::input_count) {
-      if constexpr (is_of_heads(T::input_axes[input])) {
+      if (is_of_heads(T::input_axes[input]) && is_complete<input>(index)) {
         const float sum = sum_over_warp(of_head[input]);
         of_head[input] = 0.0f;
         if (lane_index() == 0) shared_store<float>(head_place(input, warp_index()), sum);
       }
-      store_warps_of_head<input + 1>();
+      store_warps_of_head<input + 1>(index);
     }
   }
   template <int input = 0> RK_DEVICE void store_sums_of_head(long long index) const {
     if constexpr (input < T::input_count) {
       constexpr SlopePart part = T::slopes.inputs[input];
-      if constexpr (is_of_heads(T::input_axes[input]) && fetches_input<T>(input))
-        store_slope(index, part, 0, sum_of_warps(input), T::Ports::first_input_gradient + input);
+      if (is_of_heads(T::input_axes[input]) && fetches_input<T>(input) && is_complete<input>(index))
+        store_slope(index, part, 0, sum_of_warps(input), T::Ports::first_input_gradient + input, is_of_steps<T>(input));
       store_sums_of_head<input + 1>(index);
     }
   }

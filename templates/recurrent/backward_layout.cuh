@@ -9,8 +9,12 @@ namespace rankone {
 
 // The state before each run of tokens is in the workspace; walking back, a block computes the states before the steps of
 // a run, and of each step the states behind its tokens.
-constexpr int run_tokens = 64, step_tokens = 8, run_steps = run_tokens / step_tokens;
-constexpr int kept_states = run_steps + step_tokens;
+constexpr int run_tokens = 64;
+RK_CONSTEXPR int step_tokens(int token_steps) { return token_steps < 3 ? 8 : 4; }  // few states in all
+RK_CONSTEXPR int run_steps(int token_steps) { return run_tokens / step_tokens(token_steps); }
+RK_CONSTEXPR int kept_states(int token_steps) {
+  return run_steps(token_steps) + step_tokens(token_steps) * token_steps;
+}
 
 struct BackwardLayout {
   RecurrentLayout token;  // at the start
@@ -62,9 +66,9 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   layout.head_slopes = offset;
   offset += (inputs * sizes.warps * 4 + 15) / 16 * 16;
   layout.erased = offset;
-  offset += step_tokens * columns;
+  offset += step_tokens(sizes.token_steps) * sizes.token_steps * columns;
   layout.read = offset;
-  offset += step_tokens * sums;
+  offset += step_tokens(sizes.token_steps) * sizes.token_steps * sums;
   layout.states = offset;
   layout.bytes = offset + states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
   return layout;

@@ -17,19 +17,21 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   if constexpr (T::has_normaliser) load_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
   const States<InWorkspace<T>, void> checkpoints{run_states<T>(arguments), arguments.value_heads};
   Tokens<T, Gate> tokens(arguments, work);
-  if (work.length > run_tokens) tokens.fetch(0);
+  constexpr int run_length = run_tokens * T::token_steps;
+  const long long length = work.length * T::token_steps;
+  if (length > run_length) tokens.fetch(0);
 #pragma unroll 1
-  for (long long index = 0; index < work.length; ++index) {
-    if (index % run_tokens == 0) {
-      store_state(state, checkpoints, work.first_slot + index / run_tokens, true);
-      if constexpr (T::has_normaliser) store_sum(state, arguments.segment_states, work.first_slot + index / run_tokens);
-      if (index + run_tokens >= work.length) break;  // of the last run nothing more is wanted
+  for (long long index = 0; index < length; ++index) {
+    if (index % run_length == 0) {
+      store_state(state, checkpoints, work.first_slot + index / run_length, true);
+      if constexpr (T::has_normaliser) store_sum(state, arguments.segment_states, work.first_slot + index / run_length);
+      if (index + run_length >= length) break;  // of the last run nothing more is wanted
     }
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
     tokens.evaluate(index, half);
     tokens.fetch(index + 1);
     sync_block();  // the token's rows and columns
-    advance<T, Gate>(state, token_of<T>(work.position, work.length, index), half);
+    advance<T, Gate>(state, work, index, half);
   }
 }
 

@@ -85,12 +85,12 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode_sums(const A
   RegisterMatrix<T, Gate> state(arguments, work);
   state.load_sum(sum_in_slot<T, const float>(arguments, work, T::Ports::state_read));
 #pragma unroll 1
-  for (long long index = 0; index < work.length; ++index) {
+  for (long long index = 0; index < work.length * T::token_steps; ++index) {
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
     tokens.evaluate(index, half);
-    if (index + 1 < work.length) tokens.fetch(index + 1);
+    if (index + 1 < work.length * T::token_steps) tokens.fetch(index + 1);
     sync_block();  // the token's rows and columns
-    advance<T, Gate>(state, token_of<T>(work.position, work.length, index), half);
+    advance<T, Gate>(state, work, index, half);
   }
   state.store_sum(sum_in_slot<T, float>(arguments, work, T::Ports::state_write));
 }

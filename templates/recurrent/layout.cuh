@@ -13,6 +13,7 @@ struct RecurrentSizes {
   int warps, key_dim, value_tile;
   int inputs;         // token inputs that the elements of a full decay read; 0: there is none
   bool reduces_keys;  // formulas have sums or maxima over keys
+  int token_steps;    // of a token
   bool value_major;   // the caller's states have the keys of a value column side by side
   int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
   bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles

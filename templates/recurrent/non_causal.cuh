@@ -18,7 +18,7 @@ RK_DEVICE void write_keys(const Arguments& arguments, const Work& work, Register
     tokens.evaluate(index, half);
     if (index + 1 < work.length) tokens.fetch(index + 1);
     sync_block();  // the key's row and columns
-    advance<T, Gate>(state, work.position + index, half);
+    advance<T, Gate>(state, work, index, half);
   }
 }
 

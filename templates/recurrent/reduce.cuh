@@ -24,27 +24,37 @@ struct TokenRow {
   long long slopes, batch, token;
 };
 
-// One token of a tensor: over value tiles, and over the value heads that share its head.
+// One row of a tensor, of a token or of one of its `steps`: over value tiles, and over the value heads that share its head.
 template <class T, class Type>
-RK_DEVICE void reduce_token(const Arguments& arguments, const TokenRow& row, SlopePart part, unsigned axes,
-                            int gradient) {
+RK_DEVICE void reduce_row(const Arguments& arguments, const TokenRow& at, int step, int steps, SlopePart part,
+                          unsigned axes, int gradient) {
   const TensorArgument& to = port<T>(arguments, gradient);
-  if (to.data == nullptr) return;
   const HeadGroup group = head_group<T>(arguments, axes);
   const int tiles = part.tile_stride != 0 ? T::value_tiles : 1;
-  const Global<Type> first = global<Type>(to.data) + (row.batch * to.batch_stride + row.token * to.token_stride);
+  const long long row = at.slopes * T::token_steps + step;
+  const Global<Type> first =
+      global<Type>(to.data) + (at.batch * to.batch_stride + (at.token * steps + step) * to.token_stride);
   const Global<const float> slopes = global<const float>(arguments.token_slopes) + part.place;
   const long long elements = static_cast<long long>(group.heads) * part.width;
   for (long long element = thread_index(); element < elements; element += reduce_threads) {
     const int head = static_cast<int>(element / part.width), column = static_cast<int>(element % part.width);
     float sum = 0.0f;
     for (int member = 0; member < group.members; ++member) {
-      const long long place = row.slopes * arguments.value_heads + head * group.members + member;
+      const long long place = row * arguments.value_heads + head * group.members + member;
       for (int tile = 0; tile < tiles; ++tile)
         sum += global_load<float>(slopes + (place * T::slopes.token_floats + tile * part.tile_stride + column));
     }
     global_store<Type>(first + (head * to.head_stride + column), Element<Type>::from(sum));
   }
+}
+
+// All rows of a tensor that a token has: one, or one for each step.
+template <class T, class Type, bool of_steps = false>
+RK_DEVICE void reduce_token(const Arguments& arguments, const TokenRow& row, SlopePart part, unsigned axes,
+                            int gradient) {
+  if (port<T>(arguments, gradient).data == nullptr) return;
+  constexpr int steps = of_steps ? T::token_steps : 1;
+  for (int step = 0; step < steps; ++step) reduce_row<T, Type>(arguments, row, step, steps, part, axes, gradient);
 }
 
 template <class T, int input = 0> RK_DEVICE void reduce_inputs(const Arguments& arguments, const TokenRow& row) {
@@ -53,7 +63,7 @@ template <class T, int input = 0> RK_DEVICE void reduce_inputs(const Arguments& 
     constexpr unsigned axes = T::input_axes[input];
     using Type = typename TypeOf<T::input_types[input]>::Type;
     if constexpr (fetches_input<T>(input))
-      reduce_token<T, Type>(arguments, row, part, axes, T::Ports::first_input_gradient + input);
+      reduce_token<T, Type, is_of_steps<T>(input)>(arguments, row, part, axes, T::Ports::first_input_gradient + input);
     reduce_inputs<T, input + 1>(arguments, row);
   }
 }
@@ -74,7 +84,7 @@ template <class Policy> RK_DEVICE void reduce_token_gradients(const Arguments& a
     if (!is_in_a_sequence<T>(arguments, row)) continue;
     const TokenRow token{row, row / arguments.tokens, token_at<T>(arguments, row % arguments.tokens)};
     reduce_token<T, Storage>(arguments, token, query, query_head_axis, T::Ports::dq);
-    if constexpr (T::reads_key) reduce_token<T, Storage>(arguments, token, key, query_head_axis, T::Ports::dk);
+    if constexpr (T::reads_key) reduce_token<T, Storage, true>(arguments, token, key, query_head_axis, T::Ports::dk);
     reduce_inputs<T>(arguments, token);
   }
 }

@@ -66,12 +66,13 @@ template <class T> RK_DEVICE long long place_tile(const Arguments& arguments, lo
   return place;
 }
 
-// The state passes a token. Returns what was erased of the thread's columns.
-template <class T, class Gate> RK_DEVICE Columns advance(RegisterMatrix<T, Gate>& state, long long position, int half) {
+// The state passes a token, or the `index`-th step. Returns what was erased of the thread's columns.
+template <class T, class Gate>
+RK_DEVICE Columns advance(RegisterMatrix<T, Gate>& state, const Work& work, long long index, int half) {
   constexpr RecurrentLayout layout = T::layout;
   Columns erased;
   if constexpr (T::has_erase_scale && T::erases_undecayed) erased = state.project(half + layout.erase_read);
-  state.decay(position, half);
+  if (decays_before<T>(index)) state.decay(position_of_step<T>(work, index), half);
   if constexpr (T::has_erase_scale) {
     state.settle();
     if constexpr (!T::erases_undecayed) erased = state.project(half + layout.erase_read);

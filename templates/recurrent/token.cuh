@@ -43,6 +43,37 @@ template <class T> struct RecurrentAt {
   RK_DEVICE float key_max(float term) const { return reduction->max(term); }
 };
 
+// A walk counts a token's steps, one after the other: the token that the `index`-th one is of, and which of its steps it is.
+template <class T> RK_DEVICE long long token_of_step(long long index) { return index / T::token_steps; }
+template <class T> RK_DEVICE int step_in_token(long long index) {
+  return T::token_steps == 1 ? 0 : static_cast<int>(index % T::token_steps);
+}
+// The state decays before the first one. Queries read behind the last one, or before the first.
+template <class T> RK_DEVICE bool decays_before(long long index) { return step_in_token<T>(index) == 0; }
+template <class T> RK_DEVICE bool is_last_step(long long index) {
+  return step_in_token<T>(index) == T::token_steps - 1;
+}
+template <class T> RK_DEVICE bool is_read(long long index) {
+  return T::reads_before ? decays_before<T>(index) : is_last_step<T>(index);
+}
+template <class T> RK_CONSTEXPR bool is_of_steps(int input) { return (T::step_inputs >> input & 1) != 0; }
+
+// Rows of the tensors that have one for each token, and for each step.
+struct TokenRows {
+  long long token, step;
+};
+// Their place in the walk's order.
+template <class T> RK_DEVICE long long place_of_step(const Work& work, long long index) {
+  return token_of<T>(work.start, work.length, token_of_step<T>(index));
+}
+template <class T> RK_DEVICE TokenRows rows_of_step(const Arguments& arguments, const Work& work, long long index) {
+  const long long token = token_at<T>(arguments, place_of_step<T>(work, index));
+  return {token, token * T::token_steps + step_in_token<T>(index)};
+}
+template <class T> RK_DEVICE long long position_of_step(const Work& work, long long index) {
+  return token_of<T>(work.position, work.length, token_of_step<T>(index));
+}
+
 // Numbers of one key or one value column of a token, as they stand in the tensors.
 template <class T> struct RawToken {
   float query = 0.0f, key = 0.0f, value = 0.0f;
@@ -59,17 +90,17 @@ template <class T> struct RawToken {
   }
   // `other_side`: the axis that these numbers do not run over.
   template <AxisBit other_side, int index = 0>
-  RK_DEVICE void load_inputs(const Arguments& arguments, const Work& work, long long token, int column) {
+  RK_DEVICE void load_inputs(const Arguments& arguments, const Work& work, const TokenRows& rows, int column) {
     if constexpr (index < T::input_count) {
       using Type = typename TypeOf<T::input_types[index]>::Type;
       constexpr unsigned axes = T::input_axes[index];
       if constexpr (!has_axis(axes, other_side) && fetches_input<T>(index)) {
         const int head = has_axis(axes, query_head_axis) ? work.query_head : work.head;
         const bool has_columns = has_axis(axes, key_axis) || has_axis(axes, value_axis);
-        inputs[index] =
-            element<Type>(arguments, work, T::Ports::first_input + index, head, token, has_columns ? column : 0);
+        inputs[index] = element<Type>(arguments, work, T::Ports::first_input + index, head,
+                                      is_of_steps<T>(index) ? rows.step : rows.token, has_columns ? column : 0);
       }
-      load_inputs<other_side, index + 1>(arguments, work, token, column);
+      load_inputs<other_side, index + 1>(arguments, work, rows, column);
     }
   }
 };
@@ -92,7 +123,7 @@ template <class T, class Gate> struct Tokens {
     return (!T::has_normaliser || column < T::value_columns) && work.value_column + column < T::value_dim;
   }
   RK_DEVICE RecurrentAt<T> at(long long index, const RawToken<T>& raw, int key, int column) const {
-    RecurrentAt<T> at{arguments, work, token_of<T>(work.position, work.length, index), key, column, {}};
+    RecurrentAt<T> at{arguments, work, position_of_step<T>(work, index), key, column, {}};
 #pragma unroll
     for (int i = 0; i < T::inputs; ++i) at.inputs[i] = raw.inputs[i];
     return at;
@@ -127,25 +158,25 @@ template <class T, class Gate> struct Tokens {
     return own;
   }
 
-  // Starts to load the `index`-th token.
+  // Starts to load the `index`-th step.
   RK_DEVICE void fetch(long long index) {
-    const long long token = token_at<T>(arguments, token_of<T>(work.start, work.length, index));
+    const TokenRows rows = rows_of_step<T>(arguments, work, index);
 #pragma unroll
     for (int i = 0; i < keys; ++i) {
       const int key = thread_index() + i * T::threads;
       if (key >= T::key_dim) break;
       RawToken<T>& raw = next_keys[i];
       const FeaturePlace from = feature_place<T>(key);
-      const auto load = [&](int tensor, int element) {
-        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.query_head, token, element);
+      const auto load = [&](int tensor, long long row, int element) {
+        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.query_head, row, element);
       };
-      if constexpr (T::walks_queries) raw.query = load(T::Ports::q, from.element);
-      if constexpr (T::reads_key && T::walks_keys) raw.key = load(T::Ports::k, from.element);
+      if constexpr (T::walks_queries) raw.query = load(T::Ports::q, rows.token, from.element);
+      if constexpr (T::reads_key && T::walks_keys) raw.key = load(T::Ports::k, rows.step, from.element);
       if constexpr (has_pairs<T>()) {
-        if constexpr (T::walks_queries) raw.other_query = load(T::Ports::q, from.other);
-        if constexpr (T::reads_key && T::walks_keys) raw.other_key = load(T::Ports::k, from.other);
+        if constexpr (T::walks_queries) raw.other_query = load(T::Ports::q, rows.token, from.other);
+        if constexpr (T::reads_key && T::walks_keys) raw.other_key = load(T::Ports::k, rows.step, from.other);
       }
-      raw.template load_inputs<value_axis>(arguments, work, token, key);
+      raw.template load_inputs<value_axis>(arguments, work, rows, key);
     }
 #pragma unroll
     for (int i = 0; i < columns; ++i) {
@@ -153,9 +184,9 @@ template <class T, class Gate> struct Tokens {
       if (column >= T::value_tile || !exists(column)) break;
       RawToken<T>& raw = next_columns[i];
       if constexpr (T::walks_keys)
-        raw.value = RawToken<T>::template element<Storage>(arguments, work, T::Ports::v, work.head, token,
+        raw.value = RawToken<T>::template element<Storage>(arguments, work, T::Ports::v, work.head, rows.step,
                                                            work.value_column + column);
-      raw.template load_inputs<key_axis>(arguments, work, token, work.value_column + column);
+      raw.template load_inputs<key_axis>(arguments, work, rows, work.value_column + column);
     }
   }
 

@@ -37,7 +37,7 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
                             long long index, int half) {
   using Storage = typename T::Storage;
   const TensorArgument& o = port<T>(arguments, T::Ports::o);
-  const long long token = token_at<T>(arguments, token_of<T>(work.start, work.length, index));
+  const long long token = rows_of_step<T>(arguments, work, index).token;
   const Global<Storage> row =
       global<Storage>(o.data) + (work.batch * o.batch_stride + token * o.token_stride + work.head * o.head_stride);
 #pragma unroll
@@ -57,21 +57,23 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
   }
 }
 
-// All tokens, of which the first has been fetched. Calls updated(index) when the state holds a token.
+// All tokens, of which the first step has been fetched. Calls updated(token) when the state holds one.
 template <class T, class Gate, class Updated>
 RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<T, Gate>& tokens,
                            RegisterMatrix<T, Gate>& state, const Updated& updated) {
   constexpr RecurrentLayout layout = T::layout;
 #pragma unroll 1
-  for (long long index = 0; index < work.length; ++index) {
+  for (long long index = 0; index < work.length * T::token_steps; ++index) {
     const int half = (index & 1) != 0 ? layout.half_bytes : 0;
     tokens.evaluate(index, half);
-    if (index + 1 < work.length) tokens.fetch(index + 1);
+    if (index + 1 < work.length * T::token_steps) tokens.fetch(index + 1);
     sync_block();  // the token's rows and columns
     Columns read;
-    if constexpr (T::reads_before) read = state.project(half + layout.query);
-    advance<T, Gate>(state, token_of<T>(work.position, work.length, index), half);
-    updated(index);
+    if constexpr (T::reads_before)
+      if (is_read<T>(index)) read = state.project(half + layout.query);
+    advance<T, Gate>(state, work, index, half);
+    if (is_last_step<T>(index)) updated(token_of_step<T>(index));
+    if (!is_read<T>(index)) continue;
     if constexpr (!T::reads_before) read = state.project(half + layout.query);
     if constexpr (T::has_bonus) add_bonus(state, half, read);
     store_warp_sums<T>(half + layout.read, read, state.first_column);

@@ -189,6 +189,25 @@ TEST(Ports, SayWhatCombiningWrites) {
   EXPECT_TRUE(find_port(ports(variants::gla, square_128, Pass::states), "log_decay_total")->writable);
 }
 
+TEST(Ports, StepsOfATokenStandSideBySide) {
+  const std::vector<Port> all = ports(variants::delta_product, {.key_dim = 16, .value_dim = 16});
+  const auto axes = [&](const char* name) { return find_port(all, name)->axes; };
+  EXPECT_EQ(axes("k"), (AxisList{Axis::batch, Axis::steps, Axis::heads, Axis::key}));
+  EXPECT_EQ(axes("v"), (AxisList{Axis::batch, Axis::steps, Axis::value_heads, Axis::value}));
+  EXPECT_EQ(axes("beta"), (AxisList{Axis::batch, Axis::steps, Axis::value_heads}));
+  EXPECT_EQ(axes("q"), (AxisList{Axis::batch, Axis::tokens, Axis::heads, Axis::key}));
+  EXPECT_EQ(axes("g"), (AxisList{Axis::batch, Axis::tokens, Axis::value_heads}));
+}
+
+TEST(AxisSizes, StepsAreSoManyForEachToken) {
+  AxisSizes sizes(3);
+  EXPECT_FALSE(sizes.knows(Axis::steps));
+  sizes.set(Axis::tokens, 5);
+  EXPECT_EQ(sizes[Axis::steps], 15);
+  sizes.set(Axis::steps, 7);
+  EXPECT_NE(sizes[Axis::steps], 7) << "two tokens and a third of one";
+}
+
 TEST(AxisSizes, OffsetsAreOneMoreThanSequences) {
   AxisSizes sizes;
   EXPECT_FALSE(sizes.knows(Axis::offsets));

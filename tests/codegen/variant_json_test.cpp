@@ -16,6 +16,7 @@ void expect_same(const Variant& a, const Variant& b) {
     EXPECT_TRUE(a.formula(slot.formula) == b.formula(slot.formula)) << slot.name;
   }
   EXPECT_EQ(a.scale_, b.scale_);
+  EXPECT_EQ(a.steps_, b.steps_);
   EXPECT_EQ(a.chunk_, b.chunk_);
   EXPECT_EQ(a.level_, b.level_);
 }

@@ -53,6 +53,10 @@ TEST(Describe, Recurrences) {
             "S' = exp(g) S_{t-1}; S_t = S' - sigmoid(b) k_t^T (k_t S') + sigmoid(b) k_t^T v_t; z' = exp(g) z_{t-1}; "
             "z_t = z' - sigmoid(b) k_t^T (k_t z') + sigmoid(b) k_t^T; r_t = q_t (S_{t-1} + Diag(u) k_t^T v_t); "
             "n_t = q_t (z_{t-1} + Diag(u) k_t^T); o_t = r_t / (n_t + 1)");
+  EXPECT_EQ(
+      of("delta_product"),
+      "S_{t,0} = exp(g) S_{t-1}; S_{t,r} = S_{t,r-1} - beta k_{t,r}^T (k_{t,r} S_{t,r-1}) + beta k_{t,r}^T v_{t,r}, "
+      "r = 1 .. 2; S_t = S_{t,2}; o_t = K^-0.5 q_t S_t");
   EXPECT_EQ(describe(mapped), "S_t = S_{t-1} + (w + 1) ((relu(k_t) + 1) * b)^T v_t; o_t = 0.5 (relu(q_t) + 1) S_t");
 }
 

@@ -71,6 +71,13 @@ TEST(Latex, Recurrences) {
 \mathbf{o}_{t} &= \frac{1}{\sqrt{K}} \mathbf{q}_{t} \mathbf{S}_{t}
 \end{aligned}
 )");
+  EXPECT_EQ(of("delta_product"), R"(\begin{aligned}
+\mathbf{S}_{t,0} &= \exp\left(g_{t}\right) \mathbf{S}_{t-1} \\
+\mathbf{S}_{t,r} &= \mathbf{S}_{t,r-1} - \beta_{t,r} \mathbf{k}_{t,r}^{\top} \left(\mathbf{k}_{t,r} \mathbf{S}_{t,r-1}\right) + \beta_{t,r} \mathbf{k}_{t,r}^{\top} \mathbf{v}_{t,r},\quad r = 1, \dots, 2 \\
+\mathbf{S}_{t} &= \mathbf{S}_{t,2} \\
+\mathbf{o}_{t} &= \frac{1}{\sqrt{K}} \mathbf{q}_{t} \mathbf{S}_{t}
+\end{aligned}
+)");
   const Variant all = variant("all").reversed().scale(0.5).feature_map(square(element())).bonus(param("u"));
   EXPECT_EQ(latex_recurrence(all), R"(\begin{aligned}
 \mathbf{S}_{t} &= \mathbf{S}_{t+1} + \left(\mathbf{k}_{t}^{2}\right)^{\top} \mathbf{v}_{t} \\
@@ -152,7 +159,8 @@ class Reader {
   // Braces and fences nest; letters are commands, or names that something has.
   std::string of_words(const std::string& line) {
     static const std::set<std::string> commands{"frac", "sqrt", "cdot", "exp",     "log", "sigma", "tanh", "sin",
-                                                "cos",  "min",  "max",  "partial", "sum", "top",   "odot", "alpha"};
+                                                "cos",  "min",  "max",  "partial", "sum", "top",   "odot", "alpha",
+                                                "quad", "dots"};
     static const std::set<std::string> words{"position", "token", "order"};
     static const std::set<std::string> functions{"softplus", "silu", "relu", "step", "Diag"};
     std::vector<std::string> open;
@@ -178,7 +186,7 @@ class Reader {
         if (!commands.contains(command) && !names_.contains(command)) return command + " is no command";
       } else if (kind.empty() && text.size() > 1) {
         return text + " is several letters";
-      } else if (kind.empty() && !names_.contains(text) && text.find_first_not_of("hHKTkt") == 0) {
+      } else if (kind.empty() && !names_.contains(text) && text.find_first_not_of("hHKTkrt") == 0) {
         return text + " is no name";
       }
     }

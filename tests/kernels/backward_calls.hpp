@@ -45,7 +45,7 @@ struct BackwardProblem {
     constexpr std::uint64_t of_output = 1001, of_state = 1002;
     for (std::int64_t i = 0; i < tensor.view().elements(); ++i)
       store(tensor.bytes.data(), tensor.type, i,
-            draw(Distribution::normal, seed, port.axes.has(Axis::tokens) ? of_output : of_state,
+            draw(Distribution::normal, seed, port.axes.has_tokens() ? of_output : of_state,
                  static_cast<std::uint64_t>(i)));
     return tensor;
   }

@@ -4,6 +4,7 @@
 #include "codegen/family.hpp"
 #include "runtime/cpu/device.hpp"
 #include "tests/kernels/backward_calls.hpp"
+#include "tests/kernels/stepping.hpp"
 
 namespace rankone::test {
 namespace {
@@ -47,6 +48,9 @@ TEST_P(BackwardMatrix, AgreesAtOtherSizes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, BackwardMatrix, testing::ValuesIn(recurrent_cases()),
+                         [](const auto& info) { return info.param.name(); });
+
+INSTANTIATE_TEST_SUITE_P(Steps, BackwardMatrix, testing::ValuesIn(stepping::cases()),
                          [](const auto& info) { return info.param.name(); });
 
 // Tokens that are in no sequence have gradients that nobody writes, and no sequences at all none but the parameters'.

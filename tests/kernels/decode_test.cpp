@@ -100,10 +100,11 @@ struct HostCall {
   DecodeArguments arguments;
 };
 
-Tensor tokens_of(HostTensor& tensor, std::int64_t first, std::int64_t count) {
+// `steps`: that the tensor has for each token.
+Tensor tokens_of(HostTensor& tensor, std::int64_t first, std::int64_t count, std::int64_t steps = 1) {
   Tensor part = tensor.view();
-  part.data = tensor.bytes.data() + first * part.strides[1] * static_cast<std::int64_t>(size_of(tensor.type));
-  part.shape[1] = count;
+  part.data = tensor.bytes.data() + first * steps * part.strides[1] * static_cast<std::int64_t>(size_of(tensor.type));
+  part.shape[1] = count * steps;
   return part;
 }
 
@@ -116,8 +117,9 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
     for (HostTensor& tensor : problem.tensors) {
       const Port& port = *find_port(all, tensor.name);
       if (port.role == PortRole::index) continue;
+      const std::int64_t steps = port.axes.has(Axis::steps) ? op.variant().steps_ : 1;
       bind_tensor(arguments, tensor.name,
-                  port.axes.has(Axis::tokens) ? tokens_of(tensor, first, count) : tensor.view());
+                  port.axes.has_tokens() ? tokens_of(tensor, first, count, steps) : tensor.view());
     }
     arguments.scalars = problem.scalars;
     arguments.o = tokens_of(o, first, count);

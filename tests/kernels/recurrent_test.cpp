@@ -8,7 +8,7 @@
 #include "runtime/backend.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/operator_impl.hpp"
-#include "tests/kernels/cases.hpp"
+#include "tests/kernels/stepping.hpp"
 
 namespace rankone::test {
 namespace {
@@ -33,6 +33,9 @@ TEST_P(RecurrentMatrix, AgreesAtOtherSizes) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, RecurrentMatrix, testing::ValuesIn(recurrent_cases()),
+                         [](const auto& info) { return info.param.name(); });
+
+INSTANTIATE_TEST_SUITE_P(Steps, RecurrentMatrix, testing::ValuesIn(stepping::cases()),
                          [](const auto& info) { return info.param.name(); });
 
 Problem problem_of(const Variant& variant, const CompileOptions& options, int tokens, std::uint64_t seed) {

@@ -83,6 +83,10 @@ Variant random_variant(Chance& chance, int index) {
     if (!erases && chance.once_in(2)) result = result.feature_map(exp(tanh(element())));
     result = result.output(formulas.normalised_output(chance.between(2, 4), normaliser_bounds(result).low >= 0));
   }
+  if (chance.once_in(4)) {
+    const Variant stepping = result.steps(chance.between(2, 3));
+    if (!judge(stepping)) result = stepping;
+  }
   validate(result);
   return result;
 }

@@ -50,6 +50,13 @@ struct Call {
   Call& per_value(const std::string& name, double low = -1, double high = 1) {
     return with(name, {1, T, 1, V}, low, high);
   }
+  // With keys, values and `inputs` for each of a token's steps, drawn anew.
+  Call& with_steps(int steps, const std::vector<std::string>& of_steps) {
+    k = Array::random({1, T * steps, 1, K}, source), v = Array::random({1, T * steps, 1, V}, source);
+    for (const std::string& name : of_steps)
+      inputs.insert_or_assign(name, Array::random({1, T * steps, 1}, source, 0, 1));
+    return *this;
+  }
   // Element `i` of a token's row.
   double at(const std::string& name, int t, int i = 0) {
     Array& array = name == "k" ? k : name == "v" ? v : inputs.at(name);
@@ -142,6 +149,34 @@ TEST(Transition, DeltaRules) {
     for (double& each : token.key) each *= kda.at("beta", t);
     return token;
   });
+}
+
+// Two steps' transitions, one after the other, are one: (I - b2 k2^T k2) (I - b1 k1^T k1) exp(g), and what the first one
+// writes goes through the second.
+TEST(Transition, StepsOfATokenFollowEachOther) {
+  Call call;
+  call.per_head("g", -2, 0).with_steps(2, {"beta"});
+  call.run(variants::delta_product);
+  Matrix state(K, Row(V));
+  for (int i = 0; i < K; ++i)
+    for (int j = 0; j < V; ++j) state[i][j] = call.initial[i * V + j];
+  for (int t = 0; t < T; ++t) {
+    for (Row& row : state)
+      for (double& each : row) each *= std::exp(call.at("g", t));
+    for (int step = 2 * t; step < 2 * t + 2; ++step) {
+      Row key(K);
+      for (int i = 0; i < K; ++i) key[i] = call.at("k", step, i);
+      const Row held = product(key, state);
+      for (int i = 0; i < K; ++i)
+        for (int j = 0; j < V; ++j) state[i][j] += call.at("beta", step) * key[i] * (call.at("v", step, j) - held[j]);
+    }
+    Row query(K);
+    for (int i = 0; i < K; ++i) query[i] = call.q[t * K + i] / std::sqrt(K);
+    const Row o = product(query, state);
+    for (int j = 0; j < V; ++j) EXPECT_NEAR(call.o[t * V + j], o[j], 1e-13) << t;
+  }
+  for (int i = 0; i < K; ++i)
+    for (int j = 0; j < V; ++j) EXPECT_NEAR(call.final_state[i * V + j], state[i][j], 1e-13);
 }
 
 TEST(Transition, GatesOfKeysThatEraseAndOfValuesThatAreWritten) {

@@ -9,6 +9,7 @@
 #include <rankone/dsl/source.hpp>
 #include <rankone/dsl/variants/comba.hpp>
 #include <rankone/dsl/variants/delta.hpp>
+#include <rankone/dsl/variants/delta_product.hpp>
 #include <rankone/dsl/variants/dfw.hpp>
 #include <rankone/dsl/variants/dig.hpp>
 #include <rankone/dsl/variants/dplr.hpp>
@@ -58,6 +59,7 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{mamba1, mamba1_source},
                                 Entry{delta, delta_source},
                                 Entry{gated_delta, gated_delta_source},
+                                Entry{delta_product, delta_product_source},
                                 Entry{comba, comba_source},
                                 Entry{kda, kda_source},
                                 Entry{gdn2, gdn2_source},

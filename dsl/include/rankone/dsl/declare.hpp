@@ -65,6 +65,11 @@ constexpr Variant Variant::permuted() const {
   result.permuted_ = true;
   return result;
 }
+constexpr Variant Variant::steps(int of_a_token) const {
+  Variant result = *this;
+  result.steps_ = of_a_token;
+  return result;
+}
 constexpr Variant Variant::scale(double factor) const {
   if (factor == 0) refuse<"a scale is not 0; without one it is K^-0.5", "another number">(factor);
   Variant result = *this;

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <rankone/dsl/carried.hpp>
+#include <rankone/dsl/leaves.hpp>
 #include <rankone/dsl/notation.hpp>
 #include <rankone/dsl/variant.hpp>
 
@@ -29,6 +30,7 @@ template <class... Parts> std::string join(const Parts&... parts) {
 class Recurrence {
  public:
   Recurrence(const Variant& variant, const Notation& notation) : variant_(variant), words_(notation) {
+    if (has_steps()) words_.key = words_.step_key, words_.value = words_.step_value;
     bindings_.number = words_.shared_number;
     for_each_formula(variant, [&](const Slot&, const Expression& formula) {
       reads_decay_ |= reads(formula, Operation::decay);
@@ -43,9 +45,9 @@ class Recurrence {
     const std::string key = within(key_, Precedence::atom), value = vector(Formula::value, plain(words_.value)),
                       added = join(write, key, words_.transposed);
     set_erasure();
-    add_state(words_.state, added + " " + value);
-    if (is_normalised(variant_)) add_state(words_.sum, added);
-    if (variant_.bidirectional_) add_state(words_.other, added + " " + value);
+    add_state(words_.state, words_.state_of_steps, added + " " + value);
+    if (is_normalised(variant_)) add_state(words_.sum, words_.sum_of_steps, added);
+    if (variant_.bidirectional_) add_state(words_.other, {}, added + " " + value);
     const std::vector<Equation> last = output(key, value);
     if (reads_decay_) add(words_.decay, decay_value_.text);
     // A formula that the recurrence has no place for is not left out.
@@ -95,10 +97,17 @@ class Recurrence {
         case Operation::decay: return plain(words_.decay);
         case Operation::read: return plain(words_.read);
         case Operation::normaliser: return plain(words_.normaliser);
-        default: return words_.style.leaf(leaf);
+        default: return indexed(leaf);
       }
     };
     return written(expression, without_root ? expression.root().left : expression.size - 1, leaf);
+  }
+  // An input of a step has the step's index.
+  Infix indexed(const Leaf& leaf) const {
+    Infix result = words_.style.leaf(leaf);
+    if (leaf.operation == Operation::input && is_of_steps(variant_, leaf.view()))
+      result.text.replace(result.text.size() - words_.token_index.size(), words_.token_index.size(), words_.step_index);
+    return result;
   }
   std::string factor(Formula which) {
     if (!variant_.has(which)) return "";
@@ -109,13 +118,23 @@ class Recurrence {
   std::string vector(Formula which, const Infix& otherwise) {
     return within(variant_.has(which) ? formula(which) : otherwise, Precedence::atom);
   }
+  bool has_steps() const { return variant_.steps_ > 1; }
   std::string before(const StateWords& state) const {
     return std::string(variant_.reversed_ ? state.before_reversed : state.before);
   }
 
   // What becomes of a state.
-  void add_state(const StateWords& state, const std::string& added) {
-    if (variant_.has(Formula::erase)) {
+  void add_steps(const StateWords& state, const StepWords& step, const std::string& added) {
+    const std::string steps = std::to_string(variant_.steps_),
+                      lost = variant_.has(Formula::erase) ? join(" - ", erased_of(step.before)) : "";
+    add(step.numbered.around("0"), decayed(state));
+    add(step.behind, join(step.before, lost, " + ", added, words_.steps.around(steps)));
+    add(state.behind_token, step.numbered.around(steps));
+  }
+  void add_state(const StateWords& state, const StepWords& step, const std::string& added) {
+    if (has_steps()) {
+      add_steps(state, step, added);
+    } else if (variant_.has(Formula::erase)) {
       add(state.decayed, decayed(state));
       add(state.behind_token, join(state.decayed, " - ", erased(state), " + ", added));
     } else {
@@ -147,7 +166,9 @@ class Recurrence {
     erase_read_ = vector(Formula::erase_read, key_);
   }
   std::string erased(const StateWords& of) const {
-    const std::string state = variant_.erases_undecayed_ ? before(of) : std::string(of.decayed);
+    return erased_of(variant_.erases_undecayed_ ? before(of) : std::string(of.decayed));
+  }
+  std::string erased_of(std::string_view state) const {
     return erased_key_ + words_.style.parentheses.around(join(erase_read_, " ", state));
   }
   std::string scale() const {
@@ -177,7 +198,7 @@ class Recurrence {
   }
 
   const Variant& variant_;
-  const Notation& words_;
+  Notation words_;
   Infix key_{}, decay_value_{};
   std::string erased_key_{}, erase_read_{};
   bool reads_decay_ = false;

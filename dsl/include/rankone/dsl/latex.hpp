@@ -20,8 +20,8 @@ inline constexpr Fence braces{"{", "}"}, parentheses{.open = "\\left(", .close =
 inline constexpr std::array<std::string_view, 19> greek{"beta", "gamma", "delta",  "epsilon", "zeta", "eta", "theta",
                                                         "iota", "kappa", "lambda", "mu",      "nu",   "xi",  "rho",
                                                         "tau",  "phi",   "chi",    "psi",     "omega"};
-// Letters that stand for something already: heads, sizes, the token, and what is shared.
-inline constexpr std::string_view taken_letters = "hHKtz";
+// Letters that stand for something already: heads, sizes, the token, its step, and what is shared.
+inline constexpr std::string_view taken_letters = "hHKrtz";
 
 inline std::string escaped(std::string_view name) {
   std::string text;
@@ -115,6 +115,13 @@ inline Notation notation() {
       .state = {"\\mathbf{S}_{t}", "\\mathbf{S}'_{t}", "\\mathbf{S}_{t-1}", "\\mathbf{S}_{t+1}", "\\mathbf{S}_{T_{k}}"},
       .other = {"\\mathbf{R}_{t}", "\\mathbf{R}'_{t}", "\\mathbf{R}_{t+1}", "\\mathbf{R}_{t+1}", ""},
       .sum = {"\\mathbf{z}_{t}", "\\mathbf{z}'_{t}", "\\mathbf{z}_{t-1}", "\\mathbf{z}_{t+1}", "\\mathbf{z}_{T_{k}}"},
+      .state_of_steps = {"\\mathbf{S}_{t,r}", "\\mathbf{S}_{t,r-1}", {"\\mathbf{S}_{t,", "}"}},
+      .sum_of_steps = {"\\mathbf{z}_{t,r}", "\\mathbf{z}_{t,r-1}", {"\\mathbf{z}_{t,", "}"}},
+      .step_key = "\\mathbf{k}_{t,r}",
+      .step_value = "\\mathbf{v}_{t,r}",
+      .token_index = "_{t}",
+      .step_index = "_{t,r}",
+      .steps = {",\\quad r = 1, \\dots, ", ""},
       .transposed = "^{\\top}",
       .each = " \\odot ",
       .usual_scale = "\\frac{1}{\\sqrt{K}} ",

@@ -57,6 +57,17 @@ constexpr Leaves inputs_of(const Variant& variant) { return leaves_of(variant, O
 constexpr Leaves parameters_of(const Variant& variant) { return leaves_of(variant, Operation::parameter); }
 constexpr Leaves scalars_of(const Variant& variant) { return leaves_of(variant, Operation::scalar); }
 
+// Whether a token has this input for each of its steps.
+constexpr bool is_of_steps(const Variant& variant, std::string_view input) {
+  if (variant.steps_ == 1) return false;
+  bool found = false;
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    for (const Node& node : formula)
+      found |= slot.of_steps && node.operation == Operation::input && formula.leaf(node).view() == input;
+  });
+  return found;
+}
+
 // False where no formula that there is uses the tensor k.
 constexpr bool reads_key(const Variant& variant) {
   if (!variant.has(Formula::key)) return true;

@@ -36,6 +36,12 @@ struct StateWords {
   std::string_view behind_token, decayed, before, before_reversed, last;
 };
 
+// Of a token with several steps: behind one and before it, and by its number.
+struct StepWords {
+  std::string_view behind, before;
+  Fence numbered;
+};
+
 // The words around formulas, and how formulas are written among them.
 struct Notation {
   InfixStyle style = description::style();
@@ -44,6 +50,10 @@ struct Notation {
   StateWords state{"S_t", "S'", "S_{t-1}", "S_{t+1}", "S_{Tk}"},
       other{"R_t", "R'", "R_{t+1}", "R_{t+1}", ""},      // of a second walk, from the end
       sum{"z_t", "z'", "z_{t-1}", "z_{t+1}", "z_{Tk}"};  // of a normaliser
+  StepWords state_of_steps{"S_{t,r}", "S_{t,r-1}", {"S_{t,", "}"}}, sum_of_steps{"z_{t,r}", "z_{t,r-1}", {"z_{t,", "}"}};
+  std::string_view step_key = "k_{t,r}", step_value = "v_{t,r}";
+  std::string_view token_index = "", step_index = "";  // behind an input's name
+  Fence steps{", r = 1 .. ", ""};
   std::string_view transposed = "^T", each = " .* ", usual_scale = "K^-0.5 ";
   Fence exponential{"exp(", ")"}, diagonal{"Diag(", ")"}, formula_name{"", "_t"}, shared_number{"t", ""};
 };

@@ -21,7 +21,8 @@ enum class Part : unsigned char {
   query,
   value,
   normaliser,
-  output
+  output,
+  several_steps
 };
 
 struct Parts {

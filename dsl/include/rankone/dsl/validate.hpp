@@ -16,6 +16,7 @@
 namespace rankone {
 
 // As many as a launch can pass.
+inline constexpr int max_steps = 8;
 inline constexpr int max_variant_inputs = 6, max_variant_parameters = 8, max_variant_scalars = 8;
 
 // The literal twice: GCC prints it in the name of the function that is no constant expression, Clang as an argument.
@@ -264,6 +265,45 @@ constexpr Verdict check_formulas(const Variant& variant) {
   return {};
 }
 
+// What a token has once, and what it has for each of its steps.
+constexpr Verdict check_steps(const Variant& variant) {
+  if (variant.steps_ < 1 || variant.steps_ > max_steps)
+    return RANKONE_REFUSED("a token has 1 to 8 steps", "1 to 8", variant.steps_);
+  if (variant.steps_ == 1) return {};
+  if (variant.has(Formula::bonus))
+    return RANKONE_REFUSED("a bonus is of a token's own key, and with several steps it has several",
+                           "one step a token, or an inclusive or exclusive read", variant.steps_);
+  if (variant.non_causal_ || variant.bidirectional_)
+    return RANKONE_REFUSED("steps follow each other in one walk: a non-causal or bidirectional variant has none",
+                           "one step a token, or the pattern causal or reversed", variant.steps_);
+  if (variant.non_causal_ || variant.bidirectional_)
+    return RANKONE_REFUSED("steps follow each other in one walk: a non-causal or bidirectional variant has none",
+                           "one step a token, or the pattern causal or reversed", variant.steps_);
+  if (variant.erases_undecayed_)
+    return RANKONE_REFUSED("with several steps what is erased is read of the decayed state",
+                           "one step a token, or the order decayed", Described{"undecayed"});
+  Verdict first;
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    for (const Node& node : formula) {
+      if (first) return;
+      const Leaf leaf = formula.leaf(node);
+      const bool reads_step = node.operation == Operation::key || node.operation == Operation::value,
+                 reads_input = node.operation == Operation::input;
+      if (!slot.of_steps && reads_step)
+        first =
+            RANKONE_REFUSED("with several steps a token has several keys and values: a query or an output reads none",
+                            "one step a token, or a formula without it", name_of(node.operation));
+      else if (slot.of_steps && node.operation == Operation::decay)
+        first = RANKONE_REFUSED("with several steps a token decays before the first alone: no key reads the decay",
+                                "one step a token, or a key without decay()", "decay()");
+      else if (!slot.of_steps && reads_input && is_of_steps(variant, leaf.view()))
+        first = RANKONE_REFUSED("an input is a token's or a step's: keys, values and scales have one for each step",
+                                "two inputs", leaf.view());
+    }
+  });
+  return first;
+}
+
 // Parts that mean nothing without another.
 constexpr Verdict check_parts(const Variant& variant) {
   if (!variant.has(Formula::erase) &&
@@ -389,9 +429,9 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{validation::check_nodes,      validation::check_formulas,      validation::check_parts,
-                              validation::check_non_causal, validation::check_bidirectional, validation::check_names,
-                              validation::check_numbers};
+  constexpr std::array checks{validation::check_nodes, validation::check_formulas,   validation::check_steps,
+                              validation::check_parts, validation::check_non_causal, validation::check_bidirectional,
+                              validation::check_names, validation::check_numbers};
   for (const auto check : checks)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};

@@ -17,7 +17,8 @@ struct Decay {
 };
 
 // S' = decay_t * S_{t-1};   S_t = S' - erase_write_t^T (erase_t erase_read_t S') + key_t^T (write_t value_t);
-// o_t = output(scale * query_t S_t). Without a formula, query, key and value are phi(q), phi(k) and v, both keys of an
+// o_t = output(scale * query_t S_t). With several steps a token, each passes the second equation on, and the state decays
+// before the first alone. Without a formula, query, key and value are phi(q), phi(k) and v, both keys of an
 // erasure are the written one, and the output is what was read.
 struct Variant {
   Name name{};
@@ -35,6 +36,7 @@ struct Variant {
   bool non_causal_ = false;        // keys are as many as a call gives, and every query reads all of them
   bool bidirectional_ = false;     // queries read what one walk and another one from the end have, their token once
   bool permuted_ = false;          // the tokens of a row are walked in an order that each call gives
+  int steps_ = 1;  // a token's keys, values and what goes with them: erased and written one after the other
 
   constexpr bool has(Formula which) const { return results[index(which)] > 0; }
   // The node of its result; -1 where there is none.
@@ -77,6 +79,8 @@ struct Variant {
   constexpr Variant permuted() const;
   constexpr Variant non_causal() const;
   constexpr Variant bidirectional() const;
+  // k, v and the inputs of keys, values and scales have T * steps tokens, a token's steps side by side.
+  constexpr Variant steps(int of_a_token) const;
   constexpr Variant feature_map(const Expression& expression) const { return with(Formula::feature_map, expression); }
   constexpr Variant feature_map(Expression (*function)(const Expression&)) const {
     return feature_map(function(Leaf{Operation::element}));
@@ -144,7 +148,8 @@ constexpr bool operator==(const Variant& a, const Variant& b) {
   }
   for (const Switch& each : switches)
     if (a.*each.flag != b.*each.flag) return false;
-  return a.name == b.name && a.scale_ == b.scale_ && a.chunk_ == b.chunk_ && a.level_ == b.level_;
+  return a.name == b.name && a.scale_ == b.scale_ && a.steps_ == b.steps_ && a.chunk_ == b.chunk_ &&
+         a.level_ == b.level_;
 }
 
 }  // namespace rankone
