@@ -344,7 +344,7 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
   std::erase_if(rows,
                 [&](const Row& row) { return (row.passes & group_of(pass)) == 0 || !(row.exists || row.keeps_slot); });
   for (const Leaf& leaf : inputs_of(variant)) {
-    const Axis tokens = is_of_steps(variant, leaf.view())             ? Axis::steps
+    const Axis tokens = is_of_steps(variant, leaf.view())         ? Axis::steps
                         : side_reads(variant, false, leaf.view()) ? key_tokens(variant)
                                                                   : Axis::tokens;
     leaves.push_back(

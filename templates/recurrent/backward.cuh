@@ -21,7 +21,8 @@ template <class T, class Gate> struct BackwardBlock {
   static constexpr int keys = Tokens<T, Gate>::keys, columns = Tokens<T, Gate>::columns, rows = Matrix::rows;
   static constexpr int tile_bytes = T::value_tile * 4, sum_bytes = T::warps * tile_bytes;
   static constexpr int state_bytes = rows * T::threads * thread_columns * 4;
-  static constexpr int run_length = run_tokens * T::token_steps, step_length = step_tokens(T::token_steps) * T::token_steps;
+  static constexpr int run_length = run_tokens * T::token_steps,
+                       step_length = step_tokens(T::token_steps) * T::token_steps;
   const Arguments& arguments;
   const Work& work;
   const SlopePlaces<T> places;
@@ -81,7 +82,9 @@ template <class T, class Gate> struct BackwardBlock {
 
   // The state before a step, or behind a token of one.
   static RK_DEVICE int place_before(int step) { return layout.states + step * state_bytes; }
-  static RK_DEVICE int place_behind(int token) { return layout.states + (run_steps(T::token_steps) + token) * state_bytes; }
+  static RK_DEVICE int place_behind(int token) {
+    return layout.states + (run_steps(T::token_steps) + token) * state_bytes;
+  }
 
   // From the state before `begin`; keeps the one behind each token, or before each step.
   RK_DEVICE void walk(long long first, int begin, int end, bool is_step) {
@@ -369,9 +372,10 @@ template <class T, class Gate> struct BackwardBlock {
       else
         return global_store<float>(sum, slope);
     }
-    global_store<Storage>(global<Storage>(dv.data) + (work.batch * dv.batch_stride + rows_of(index).step * dv.token_stride +
-                                                      work.head * dv.head_stride + work.value_column + column),
-                          Element<Storage>::from(slope));
+    global_store<Storage>(
+        global<Storage>(dv.data) + (work.batch * dv.batch_stride + rows_of(index).step * dv.token_stride +
+                                    work.head * dv.head_stride + work.value_column + column),
+        Element<Storage>::from(slope));
   }
   // Of the first of two walks.
   RK_DEVICE Global<float> value_slope(long long index) const {
@@ -548,7 +552,8 @@ template <class T, class Gate> struct BackwardBlock {
     else
       into.add_query(slope);
   }
-  RK_DEVICE void pass_written(const RecurrentAt<T>& at, long long index, int key, float own, LeafSlopes<T>& into) const {
+  RK_DEVICE void pass_written(const RecurrentAt<T>& at, long long index, int key, float own,
+                              LeafSlopes<T>& into) const {
     const float written = Gate::key(at), scale = Gate::write_scale(at);
     float of_query = 0.0f, of_scaled = row_number(layout.key_slope, key);
     if constexpr (T::walks_queries)

@@ -12,14 +12,8 @@ namespace rankone {
 template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   constexpr bool by_key = has_axis(Policy::decay_axes, key_axis), by_value = has_axis(Policy::decay_axes, value_axis);
   constexpr bool by_element = by_key && by_value && !Policy::decays_on_both_sides;
-  return {Policy::warps,
-          Policy::key_dim,
-          Policy::value_tile,
-          by_element ? Policy::input_count : 0,
-          Policy::reduces_keys,
-          Policy::token_steps,
-          Policy::value_major_state,
-          element_slopes<Policy>(),
+  return {Policy::warps,         Policy::key_dim,     Policy::value_tile,        by_element ? Policy::input_count : 0,
+          Policy::reduces_keys,  Policy::token_steps, Policy::value_major_state, element_slopes<Policy>(),
           Policy::has_normaliser};
 }
 

@@ -51,8 +51,8 @@ template <class T> struct SlopePlaces {
   // Of the token at a place of its row, or of one of its steps; what a token has once stands with its first one.
   RK_DEVICE Global<float> of_token(long long place, SlopePart part, int step = 0) const {
     return global<float>(arguments.token_slopes) +
-           (((row_of(place) * T::token_steps + step) * arguments.value_heads + work.head) * T::slopes.token_floats + part.place +
-            work.value_tile * part.tile_stride);
+           (((row_of(place) * T::token_steps + step) * arguments.value_heads + work.head) * T::slopes.token_floats +
+            part.place + work.value_tile * part.tile_stride);
   }
   // Of a non-causal variant the rows of keys follow those of queries.
   RK_DEVICE long long row_of(long long place) const {

@@ -5,7 +5,7 @@
 //
 // and, where the variant is normalised, over the same sum with ones for v, plus epsilon.
 //
-// Of a permuted variant s and t count places of the order.
+// Of a permuted variant s and t count places of the order; of a non-causal one s is every token.
 //
 // Each variant's g, key and w are written out here in plain arithmetic, apart from its declaration.
 #include <gtest/gtest.h>
@@ -40,6 +40,7 @@ struct Definition {
   double scale = 1 / std::sqrt(5.0);
   std::function<double(double)> feature = [](double x) { return x; };
   double epsilon = -1;  // where outputs are divided by what a column of ones has of them, and this
+  std::function<double(Position)> gate = [](Position) { return 1.0; };  // of the output; i: its value column
 };
 
 double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
@@ -50,6 +51,7 @@ class ParallelForm : public testing::Test {
   Array q = Array::random({B, T, H, K}, source), k = Array::random({B, T, H, K}, source);
   Array v = Array::random({B, T, HV, V}, source);
   Array per_head = Array::random({B, T, HV}, source, -3, 0), per_key = Array::random({B, T, HV, K}, source, -3, 0);
+  Array per_value = Array::random({B, T, HV, V}, source);
   Array a_log = Array::random({HV}, source), dt_bias = Array::random({HV}, source);
   Array lower_bound = Array::random({HV, K}, source, 0, 1);
 
@@ -74,7 +76,7 @@ class ParallelForm : public testing::Test {
         for (std::int64_t j = 0; j < HV; ++j)
           for (std::int64_t c = 0; c < V; ++c) {
             double sum = 0, of_ones = 0;
-            for (std::int64_t s = 0; s <= t; ++s)
+            for (std::int64_t s = 0; s < (of.variant.non_causal_ ? T : t + 1); ++s)
               for (std::int64_t i = 0; i < K; ++i) {
                 double log_decay = 0;
                 for (std::int64_t u = s + 1; u <= t; ++u) log_decay += of.log_decay({b, at(u), j, i});
@@ -84,7 +86,8 @@ class ParallelForm : public testing::Test {
                 sum += weight * v.at(b, at(s), j, c);
                 of_ones += weight;
               }
-            o.at(b, at(t), j, c) = of.scale * sum / (of.epsilon < 0 ? 1 : of.scale * of_ones + of.epsilon);
+            o.at(b, at(t), j, c) =
+                of.gate({b, at(t), j, c}) * of.scale * sum / (of.epsilon < 0 ? 1 : of.scale * of_ones + of.epsilon);
           }
     return o;
   }
@@ -93,7 +96,7 @@ class ParallelForm : public testing::Test {
     Array o({B, T, HV, V});
     ForwardArguments arguments{.q = q.tensor(), .k = k.tensor(), .v = v.tensor()};
     for (const Leaf& leaf : inputs_of(of.variant)) {
-      Array& values = leaf.axes.has(Axes::key) ? per_key : per_head;
+      Array& values = leaf.axes.has(Axes::key) ? per_key : leaf.axes.has(Axes::value) ? per_value : per_head;
       arguments.inputs.push_back({std::string(leaf.view()), values.tensor()});
     }
     arguments.inputs.push_back({"A_log", a_log.tensor()});
@@ -111,6 +114,11 @@ class ParallelForm : public testing::Test {
 };
 
 TEST_F(ParallelForm, OfTheWholeCatalogue) {
+  const auto one = [](Position) { return 1.0; };
+  const auto of_image = [&](const Variant& variant, std::function<double(Position)> gate = nullptr) {
+    return Definition{variant, [](Position) { return 0.0; },           nullptr, one,
+                      1,       [](double x) { return x > 0 ? x : 0; }, 1e-15,   gate ? gate : one};
+  };
   const auto step_size = [&](Position p) { return std::log1p(std::exp(head_value(p) + dt_bias[p.j])); };
   const auto bounded = [&](Position p) {
     const double bound = lower_bound[p.j * K + p.i];
@@ -131,6 +139,10 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
        [](double x) { return x > 0 ? x + 1 : std::exp(x); }, 1e-6},
       {variants::performer, [](Position) { return 0.0; }, nullptr, [](Position) { return 1.0; }, 1,
        [](double x) { return std::exp(x); }, 1e-6},
+      of_image(variants::lite_la),
+      of_image(variants::edit),
+      of_image(variants::gate_control, [&](Position p) { return sigmoid_of(head_value(p)); }),
+      of_image(variants::regla, [&](Position p) { return sigmoid_of(per_value.at(p.b, p.t, p.j, p.i)); }),
   };
   constexpr std::size_t others = 14;  // whose recurrences are in transition_test.cpp
   EXPECT_EQ(definitions.size() + others, catalogue().size());

@@ -13,6 +13,8 @@
 #include <rankone/dsl/variants/dfw.hpp>
 #include <rankone/dsl/variants/dig.hpp>
 #include <rankone/dsl/variants/dplr.hpp>
+#include <rankone/dsl/variants/edit.hpp>
+#include <rankone/dsl/variants/gate_control.hpp>
 #include <rankone/dsl/variants/gated_delta.hpp>
 #include <rankone/dsl/variants/gated_retention.hpp>
 #include <rankone/dsl/variants/gdn2.hpp>
@@ -24,9 +26,11 @@
 #include <rankone/dsl/variants/lightning.hpp>
 #include <rankone/dsl/variants/linear.hpp>
 #include <rankone/dsl/variants/linear_transformer.hpp>
+#include <rankone/dsl/variants/lite_la.hpp>
 #include <rankone/dsl/variants/mamba1.hpp>
 #include <rankone/dsl/variants/mamba2.hpp>
 #include <rankone/dsl/variants/performer.hpp>
+#include <rankone/dsl/variants/regla.hpp>
 #include <rankone/dsl/variants/retnet.hpp>
 #include <rankone/dsl/variants/rodimus.hpp>
 #include <rankone/dsl/variants/rwkv5.hpp>
@@ -67,7 +71,11 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{dplr, dplr_source},
                                 Entry{iplr, iplr_source},
                                 Entry{linear_transformer, linear_transformer_source},
-                                Entry{performer, performer_source}};
+                                Entry{performer, performer_source},
+                                Entry{lite_la, lite_la_source},
+                                Entry{edit, edit_source},
+                                Entry{gate_control, gate_control_source},
+                                Entry{regla, regla_source}};
 }
 
 // In the order of what they add: no decay, constant, per head, per key, other reads and axes, erasures, normalisers.
