@@ -153,9 +153,12 @@ TEST_P(HardInputs, OfOneSequenceReachNoOther) {
     Problem packed = drawn_problem;
     if (spoilt)
       for (const char* name : {"q", "k", "v"})
-        if (packed.find(name) != nullptr)
-          change(packed, name,
-                 [&](std::int64_t token, double drawn, std::int64_t) { return inside(token) ? std::nan("") : drawn; });
+        if (const HostTensor* const tensor = packed.find(name)) {
+          const std::int64_t steps = tensor->shape[1] / tokens;  // rows of a token
+          change(packed, name, [&](std::int64_t row, double drawn, std::int64_t) {
+            return inside(row / steps) ? std::nan("") : drawn;
+          });
+        }
     Launch launch(op, packed, true);
     launch.poison();
     launch.forward();
