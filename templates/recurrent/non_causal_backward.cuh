@@ -69,6 +69,7 @@ template <class T, class Gate> struct KeyBlock : BackwardBlock<T, Gate> {
   template <class Queries> RK_DEVICE void go_on(const Queries& queries) {
     take_values(slopes, queries.slopes);
     this->tokens.reduction.turn = queries.tokens.reduction.turn;  // the other place may still be read
+    half = work.length % 2 == 0 ? token_layout.half_bytes : 0;    // that of the last key, which others may still read
     for (int p = 0; p < T::parameters; ++p) {
       for (int i = 0; i < keys; ++i) this->key_parameters[i][p] = queries.key_parameters[i][p];
       for (int i = 0; i < columns; ++i) this->column_parameters[i][p] = queries.column_parameters[i][p];
