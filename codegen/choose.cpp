@@ -275,6 +275,11 @@ Program lower_beside(const Program& forward, Pass pass) {
   return lower(forward.variant, forward.options, schedule, forward.arch, pass);
 }
 
+CompileOptions usual_options(const Variant& variant, CompileOptions options) {
+  options.key_dim = static_cast<int>(usual_key_dim(variant, options.key_dim));
+  return options;
+}
+
 Schedule preferred(const std::vector<Schedule>& legal) {
   return *std::min_element(legal.begin(), legal.end(), is_better);
 }

@@ -38,6 +38,10 @@ Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& o
 // Another pass of the same operator, under the schedule that goes with its forward pass's.
 Program lower_beside(const Program& forward, Pass pass);
 
+// Those where many variants are asked for alike: with a K under which this one's feature map does not make too many
+// features.
+CompileOptions usual_options(const Variant& variant, CompileOptions options);
+
 // The best of `legal`, which is not empty, whatever the target; of equals the first.
 Schedule preferred(const std::vector<Schedule>& legal);
 

@@ -44,7 +44,9 @@ std::vector<std::int64_t> uneven_boundaries(std::int64_t tokens, std::uint64_t s
 }
 
 // Values that the formulas of the catalogue are meant for.
-double default_scalar(std::string_view name) { return name == "layer" ? 6 : name == "layers" ? 24 : 0.5; }
+double default_scalar(std::string_view name) {
+  return name == "layer" ? 6 : name == "layers" ? 24 : name == "length" ? 4096 : 0.5;
+}
 
 std::vector<NamedScalar> complete(const Variant& variant, std::vector<NamedScalar> given) {
   std::vector<NamedScalar> result;

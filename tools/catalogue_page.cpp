@@ -7,6 +7,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/dsl/latex.hpp>
 
+#include "codegen/choose.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
 #include "tools/served.hpp"

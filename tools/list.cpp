@@ -2,6 +2,7 @@
 // rankone list: the catalogue.
 #include <rankone/dsl.hpp>
 
+#include "codegen/choose.hpp"
 #include "codegen/program.hpp"
 #include "tools/catalogue_page.hpp"
 #include "tools/commands.hpp"

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/choose.hpp"
@@ -75,11 +74,6 @@ std::vector<ServedPass> served_passes(const Variant& variant, const CompileOptio
     passes.push_back(std::move(served));
   }
   return passes;
-}
-
-CompileOptions usual_options(const Variant& variant, CompileOptions options) {
-  options.key_dim = static_cast<int>(usual_key_dim(variant, options.key_dim));
-  return options;
 }
 
 }  // namespace rankone

@@ -31,7 +31,4 @@ struct ServedPass {
 std::vector<ServedPass> served_passes(const Variant& variant, const CompileOptions& options,
                                       const std::vector<std::string>& archs);
 
-// Those of a page that lists many variants: with a K under which this one's feature map does not make too many features.
-CompileOptions usual_options(const Variant& variant, CompileOptions options);
-
 }  // namespace rankone

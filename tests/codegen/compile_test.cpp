@@ -182,7 +182,8 @@ TEST_P(ByNvrtc, StaysWithinBudgets) {
   if (!part_without_chunks(variant).empty()) {
     if (level == Level::chunk) return;  // it has one form
     for (const dtype type : {dtype::bf16, dtype::f16, dtype::f32}) {
-      const Program program = program_of(variant, {.key_dim = 128, .value_dim = 128, .dtype = type}, "sm_80");
+      const Program program =
+          program_of(variant, usual_options(variant, {.key_dim = 128, .value_dim = 128, .dtype = type}), "sm_80");
       if (compiler->supports(program.arch)) expect_within_budgets(*compiler, program);
     }
     return;

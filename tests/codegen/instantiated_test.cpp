@@ -153,7 +153,7 @@ TEST(Instantiated, NoFunctionIsNeedless) {
         if (!all && !(is_short && type == dtype::bf16) &&
             !(variant.name == Name("hgrn2") && type == dtype::f16 && std::string_view(arch) == "sm_90a"))
           continue;
-        const CompileOptions options{.key_dim = 128, .value_dim = 128, .dtype = type};
+        const CompileOptions options = usual_options(variant, {.key_dim = 128, .value_dim = 128, .dtype = type});
         std::map<std::string, Schedule> kinds;
         for (const Schedule& each : legal_schedules(variant, options, arch))
           kinds.emplace(std::to_string(static_cast<int>(each.family)) + std::to_string(static_cast<int>(each.level)) +

@@ -166,7 +166,8 @@ TEST(Manifest, SaysHowSegmentsAreLaunched) {
 
 TEST(Manifest, HasAVariantThatReadsBack) {
   for (const Variant& variant : catalogue()) {
-    const json manifest = json::parse(manifest_json(program_of(variant, {.key_dim = 64, .value_dim = 64})));
+    const json manifest =
+        json::parse(manifest_json(program_of(variant, usual_options(variant, {.key_dim = 64, .value_dim = 64}))));
     EXPECT_EQ(variant_to_json(variant_from_json(manifest["variant"].dump())), variant_to_json(variant));
   }
 }

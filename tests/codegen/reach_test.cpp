@@ -162,7 +162,7 @@ TEST(Reach, EveryFunctionOfEveryTextIsCalled) {
   for (const Variant& variant : catalogue())
     for (const dtype type : {dtype::bf16, dtype::f16})
       for (const char* arch : {"sm_80", "sm_90a"}) {
-        const CompileOptions options{.key_dim = 128, .value_dim = 128, .dtype = type};
+        const CompileOptions options = usual_options(variant, {.key_dim = 128, .value_dim = 128, .dtype = type});
         std::set<std::string> seen;
         for (const Schedule& forward : one_of_each_kind(variant, options, arch))
           for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode}) {

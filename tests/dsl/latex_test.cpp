@@ -158,11 +158,11 @@ class Reader {
 
   // Braces and fences nest; letters are commands, or names that something has.
   std::string of_words(const std::string& line) {
-    static const std::set<std::string> commands{"frac", "sqrt", "cdot", "exp",     "log", "sigma", "tanh", "sin",
-                                                "cos",  "min",  "max",  "partial", "sum", "top",   "odot", "alpha",
-                                                "quad", "dots"};
+    static const std::set<std::string> commands{"frac", "sqrt", "cdot", "exp",   "log",  "sigma",
+                                                "tanh", "sin",  "cos",  "min",   "max",  "partial",
+                                                "sum",  "top",  "odot", "alpha", "quad", "dots"};
     static const std::set<std::string> words{"position", "token", "order"};
-    static const std::set<std::string> functions{"softplus", "silu", "relu", "step", "Diag"};
+    static const std::set<std::string> functions{"softplus", "silu", "relu", "step", "concatenate", "Diag"};
     std::vector<std::string> open;
     const std::regex word(
         R"(\\(left|right)([(\[)\]])|\\(mathrm|mathbf|operatorname|boldsymbol)\{((?:[^{}])*)\}|\\([a-zA-Z]+)|z_\{(\d+)\}|[{}]|[a-zA-Z]+)");

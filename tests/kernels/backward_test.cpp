@@ -21,7 +21,7 @@ class BackwardMatrix : public testing::TestWithParam<Case> {
                       .tokens = tokens,
                       .heads = 1,
                       .value_heads = 3,
-                      .key_dim = key_dim,
+                      .key_dim = options.key_dim,
                       .value_dim = value_dim,
                       .sequences = batch};
       BackwardProblem call(
@@ -42,8 +42,13 @@ TEST_P(BackwardMatrix, AgreesWithTheOracle) { run(12, 20, 10); }
 
 TEST_P(BackwardMatrix, AgreesAtOtherSizes) {
   RANKONE_SKIP_UNLESS_WHOLE();
-  run(1, 1, 20);
-  run(21, 75, 30);
+  const Variant& variant = *GetParam().variant;
+  // Of one key a quotient depends on the query by its epsilon alone: dq would be what rounding leaves.
+  run(is_normalised(variant) ? 3 : 1, 1, 20);
+  // Pairs of 21 keys are more features than a block has room for with their slopes.
+  const bool has_pairs =
+      variant.has(Formula::feature_map) && reads(variant.formula(Formula::feature_map), Operation::other);
+  run(has_pairs ? 16 : 21, 75, 30);
   run(128, 16, 40);
 }
 

@@ -113,8 +113,9 @@ inline std::vector<Case> prepared_cases() {
   return cases;
 }
 
-// `chunk` 0: the schedule's own.
+// `chunk` 0: the schedule's own. `key_dim` is what there is of it where the variant's feature map has room for it.
 inline CompileOptions options_of(const Case& c, int key_dim, int value_dim, int chunk) {
+  key_dim = static_cast<int>(usual_key_dim(*c.variant, key_dim));
   if (c.family == Family::recurrent)
     return {.key_dim = key_dim, .value_dim = value_dim, .dtype = c.numbers.type, .pins = {.family = c.family}};
   return {.key_dim = key_dim,
@@ -168,7 +169,7 @@ void expect_right_at_all_lengths(const Case& c, const DeviceOf& device_of, int k
                                       .tokens = tokens,
                                       .heads = 1,
                                       .value_heads = 3,
-                                      .key_dim = key_dim,
+                                      .key_dim = options.key_dim,
                                       .value_dim = value_dim,
                                       .sequences = batch},
                                      {.seed = seed, .packed = packed});

@@ -34,10 +34,15 @@ TEST_P(OnCuda, AgreesWithTheRecurrence) {
 TEST_P(OnCuda, AgreesOverALongSequence) {
   const Case& c = GetParam();
   const CompileOptions options = options_of(c, 128, 128, 0);
-  Problem problem = random_problem(
-      *c.variant, options,
-      {.batch = 2, .tokens = 4096, .heads = 2, .value_heads = 2, .key_dim = 128, .value_dim = 128, .sequences = 2},
-      {.seed = 130});
+  Problem problem = random_problem(*c.variant, options,
+                                   {.batch = 2,
+                                    .tokens = 4096,
+                                    .heads = 2,
+                                    .value_heads = 2,
+                                    .key_dim = options.key_dim,
+                                    .value_dim = 128,
+                                    .sequences = 2},
+                                   {.seed = 130});
   expect_right(compile(*c.variant, options, *device_), problem, c.name());
 }
 

@@ -112,9 +112,11 @@ class HardInputs : public testing::TestWithParam<Case> {
   const Variant& variant() const { return *GetParam().variant; }
   CompileOptions options() const { return options_of(GetParam(), 32, 32, 0); }
   Problem problem(std::uint64_t seed, const std::vector<std::int64_t>& boundaries = {}) const {
-    return random_problem(variant(), options(),
-                          {.batch = 1, .tokens = tokens, .heads = 1, .value_heads = 2, .key_dim = 32, .value_dim = 32},
-                          {.seed = seed, .boundaries = boundaries});
+    const CompileOptions all = options();
+    return random_problem(
+        variant(), all,
+        {.batch = 1, .tokens = tokens, .heads = 1, .value_heads = 2, .key_dim = all.key_dim, .value_dim = 32},
+        {.seed = seed, .boundaries = boundaries});
   }
 };
 

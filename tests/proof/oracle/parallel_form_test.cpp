@@ -5,6 +5,8 @@
 //
 // and, where the variant is normalised, over the same sum with ones for v, plus epsilon.
 //
+// A feature map with a dimension of its own is written as the score of a query and a key that it stands for.
+//
 // Of a permuted variant s and t count places of the order; of a non-causal one s is every token.
 //
 // Each variant's g, key and w are written out here in plain arithmetic, apart from its declaration.
@@ -27,10 +29,14 @@ using namespace rankone;
 namespace {
 
 constexpr std::int64_t B = 2, T = 23, H = 2, HV = 4, K = 5, V = 3;
+constexpr double length = 29;  // cosformer's
 
 struct Position {
   std::int64_t b, t, j, i;  // batch row, token, value head, key
 };
+
+// Of the rows of a query and a key, which stands so many tokens before it.
+using Score = std::function<double(const double* q, const double* k, std::int64_t distance)>;
 
 struct Definition {
   const Variant& variant;
@@ -41,9 +47,36 @@ struct Definition {
   std::function<double(double)> feature = [](double x) { return x; };
   double epsilon = -1;  // where outputs are divided by what a column of ones has of them, and this
   std::function<double(Position)> gate = [](Position) { return 1.0; };  // of the output; i: its value column
+  Score score = nullptr;  // instead of all that makes a weight but the scale
 };
 
 double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
+double product_of(const double* a, const double* b) { return std::inner_product(a, a + K, b, 0.0); }
+// Of softmax(sign a) and softmax(sign b).
+double product_of_softmaxes(const double* a, const double* b, double sign) {
+  double sum = 0, of_a = 0, of_b = 0;
+  for (std::int64_t i = 0; i < K; ++i) {
+    sum += std::exp(sign * (a[i] + b[i]));
+    of_a += std::exp(sign * a[i]), of_b += std::exp(sign * b[i]);
+  }
+  return sum / (of_a * of_b);
+}
+double score_of_cosformer(const double* q, const double* k, std::int64_t distance) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < K; ++i) sum += std::max(q[i], 0.0) * std::max(k[i], 0.0);
+  return sum * std::cos(std::acos(-1.0) * static_cast<double>(distance) / (2 * length));
+}
+double score_of_hedgehog(const double* q, const double* k, std::int64_t) {
+  return product_of_softmaxes(q, k, 1) + product_of_softmaxes(q, k, -1);
+}
+double score_of_based(const double* q, const double* k, std::int64_t) {
+  const double s = product_of(q, k) / std::sqrt(K);
+  return 1 + s + s * s / 2;
+}
+double score_of_rebased(const double* q, const double* k, std::int64_t) {
+  const double s = product_of(q, k) / std::sqrt(K);
+  return s * s;
+}
 
 class ParallelForm : public testing::Test {
  protected:
@@ -66,26 +99,37 @@ class ParallelForm : public testing::Test {
   double head_value(Position p) { return per_head[(p.b * T + p.t) * HV + p.j]; }
   double key_value(Position p) { return per_key.at(p.b, p.t, p.j, p.i); }
 
+  std::int64_t token(const Definition& of, std::int64_t place) const {
+    return of.variant.permuted_ ? order[static_cast<std::size_t>(place)] : place;
+  }
+  // Of place s in what place t reads.
+  double weight(const Definition& of, std::int64_t b, std::int64_t t, std::int64_t s, std::int64_t j) {
+    const auto at = [&](std::int64_t place) { return token(of, place); };
+    const std::int64_t h = j / (HV / H);
+    if (of.score) return of.score(&q.at(b, at(t), h, 0), &k.at(b, at(s), h, 0), t - s);
+    double sum = 0;
+    for (std::int64_t i = 0; i < K; ++i) {
+      double log_decay = 0;
+      for (std::int64_t u = s + 1; u <= t; ++u) log_decay += of.log_decay({b, at(u), j, i});
+      const double key = of.key ? of.key({b, at(s), j, i}) : of.feature(k.at(b, at(s), h, i));
+      sum += of.feature(q.at(b, at(t), h, i)) * std::exp(log_decay) * key * of.write_scale({b, at(s), j, i});
+    }
+    return sum;
+  }
+
   Array expected(const Definition& of) {
     Array o({B, T, HV, V});
-    const auto at = [&](std::int64_t place) {
-      return of.variant.permuted_ ? order[static_cast<std::size_t>(place)] : place;
-    };
+    const auto at = [&](std::int64_t place) { return token(of, place); };
     for (std::int64_t b = 0; b < B; ++b)
       for (std::int64_t t = 0; t < T; ++t)
         for (std::int64_t j = 0; j < HV; ++j)
           for (std::int64_t c = 0; c < V; ++c) {
             double sum = 0, of_ones = 0;
-            for (std::int64_t s = 0; s < (of.variant.non_causal_ ? T : t + 1); ++s)
-              for (std::int64_t i = 0; i < K; ++i) {
-                double log_decay = 0;
-                for (std::int64_t u = s + 1; u <= t; ++u) log_decay += of.log_decay({b, at(u), j, i});
-                const double key = of.key ? of.key({b, at(s), j, i}) : of.feature(k.at(b, at(s), j / (HV / H), i));
-                const double weight = of.feature(q.at(b, at(t), j / (HV / H), i)) * std::exp(log_decay) * key *
-                                      of.write_scale({b, at(s), j, i});
-                sum += weight * v.at(b, at(s), j, c);
-                of_ones += weight;
-              }
+            for (std::int64_t s = 0; s < (of.variant.non_causal_ ? T : t + 1); ++s) {
+              const double of_place = weight(of, b, t, s, j);
+              sum += of_place * v.at(b, at(s), j, c);
+              of_ones += of_place;
+            }
             o.at(b, at(t), j, c) =
                 of.gate({b, at(t), j, c}) * of.scale * sum / (of.epsilon < 0 ? 1 : of.scale * of_ones + of.epsilon);
           }
@@ -103,7 +147,7 @@ class ParallelForm : public testing::Test {
     arguments.inputs.push_back({"order", Tensor::of(order.data(), {T})});
     arguments.inputs.push_back({"dt_bias", dt_bias.tensor()});
     arguments.inputs.push_back({"lower_bound", lower_bound.tensor()});
-    arguments.scalars = {{"layer", 3}, {"layers", 8}};
+    arguments.scalars = {{"layer", 3}, {"layers", 8}, {"length", length}};
     arguments.o = o.tensor();
     oracle_forward(of.variant, {.key_dim = K, .value_dim = V}, arguments);
     Array reference = expected(of);
@@ -118,6 +162,11 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
   const auto of_image = [&](const Variant& variant, std::function<double(Position)> gate = nullptr) {
     return Definition{variant, [](Position) { return 0.0; },           nullptr, one,
                       1,       [](double x) { return x > 0 ? x : 0; }, 1e-15,   gate ? gate : one};
+  };
+  const auto of_score = [&](const Variant& variant, const Score& score) {
+    Definition definition{.variant = variant, .log_decay = nullptr};
+    definition.scale = 1, definition.epsilon = 1e-6, definition.score = score;
+    return definition;
   };
   const auto step_size = [&](Position p) { return std::log1p(std::exp(head_value(p) + dt_bias[p.j])); };
   const auto bounded = [&](Position p) {
@@ -139,6 +188,10 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
        [](double x) { return x > 0 ? x + 1 : std::exp(x); }, 1e-6},
       {variants::performer, [](Position) { return 0.0; }, nullptr, [](Position) { return 1.0; }, 1,
        [](double x) { return std::exp(x); }, 1e-6},
+      of_score(variants::cosformer, score_of_cosformer),
+      of_score(variants::hedgehog, score_of_hedgehog),
+      of_score(variants::based, score_of_based),
+      of_score(variants::rebased, score_of_rebased),
       of_image(variants::lite_la),
       of_image(variants::edit),
       of_image(variants::gate_control, [&](Position p) { return sigmoid_of(head_value(p)); }),

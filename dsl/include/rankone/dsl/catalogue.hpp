@@ -7,7 +7,9 @@
 #include <string_view>
 
 #include <rankone/dsl/source.hpp>
+#include <rankone/dsl/variants/based.hpp>
 #include <rankone/dsl/variants/comba.hpp>
+#include <rankone/dsl/variants/cosformer.hpp>
 #include <rankone/dsl/variants/delta.hpp>
 #include <rankone/dsl/variants/delta_product.hpp>
 #include <rankone/dsl/variants/dfw.hpp>
@@ -20,6 +22,7 @@
 #include <rankone/dsl/variants/gdn2.hpp>
 #include <rankone/dsl/variants/gla.hpp>
 #include <rankone/dsl/variants/gla_sigmoid.hpp>
+#include <rankone/dsl/variants/hedgehog.hpp>
 #include <rankone/dsl/variants/hgrn2.hpp>
 #include <rankone/dsl/variants/iplr.hpp>
 #include <rankone/dsl/variants/kda.hpp>
@@ -30,6 +33,7 @@
 #include <rankone/dsl/variants/mamba1.hpp>
 #include <rankone/dsl/variants/mamba2.hpp>
 #include <rankone/dsl/variants/performer.hpp>
+#include <rankone/dsl/variants/rebased.hpp>
 #include <rankone/dsl/variants/regla.hpp>
 #include <rankone/dsl/variants/retnet.hpp>
 #include <rankone/dsl/variants/rodimus.hpp>
@@ -72,6 +76,10 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{iplr, iplr_source},
                                 Entry{linear_transformer, linear_transformer_source},
                                 Entry{performer, performer_source},
+                                Entry{cosformer, cosformer_source},
+                                Entry{hedgehog, hedgehog_source},
+                                Entry{based, based_source},
+                                Entry{rebased, rebased_source},
                                 Entry{lite_la, lite_la_source},
                                 Entry{edit, edit_source},
                                 Entry{gate_control, gate_control_source},
