@@ -71,6 +71,35 @@ std::vector<NamedScalar> complete(const Variant& variant, std::vector<NamedScala
   return result;
 }
 
+// Whether some feature map's product of two rows may be below 0 in this feature, where all of them together are not: of
+// pairs, those of two elements, and the elements beside them.
+bool is_signed(const Variant& variant, std::int64_t key_dim, std::int64_t feature) {
+  const Expression map = variant.formula(Formula::feature_map);
+  if (!reads(map, Operation::other)) return false;
+  for (int i = 0; i < count_pieces(map); ++i) {
+    const Width width = piece_of(map, i).width;
+    const std::int64_t features = features_of(width, key_dim);
+    if (feature < features)
+      return width == Width::elements || (width == Width::pairs && feature / key_dim != feature % key_dim);
+    feature -= features;
+  }
+  return false;
+}
+
+// A normaliser's sum, [N, HV, F], which outputs are divided by what queries read of: one that keys can leave, so that none
+// reads less than 0.
+void fill_sum(HostTensor& tensor, const Variant& variant, std::int64_t key_dim, std::uint64_t seed,
+              std::uint64_t stream) {
+  fill(tensor, [&](std::uint64_t i) { return 1 + draw(Distribution::uniform, seed, stream, i); });
+  const Tensor view = tensor.view();
+  for (std::int64_t n = 0; n < view.shape[0]; ++n)
+    for (std::int64_t head = 0; head < view.shape[1]; ++head)
+      for (std::int64_t feature = 0; feature < view.shape[2]; ++feature)
+        if (is_signed(variant, key_dim, feature))
+          store(tensor.bytes.data(), tensor.type,
+                n * view.strides[0] + head * view.strides[1] + feature * view.strides[2], 0);
+}
+
 double bytes_of(const Variant& variant, const CompileOptions& options, const Dims& dims, Pass pass) {
   double bytes = 0;
   for (const Port& port : ports(variant, options, pass))
@@ -255,8 +284,8 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
       fill_order(tensor, inputs.seed, stream);
     else if (integers)
       fill_integers(tensor, port, inputs, stream, dims);
-    else if (is_sum)  // of a normaliser, that outputs are divided by
-      fill(tensor, [&](std::uint64_t i) { return 1 + draw(Distribution::uniform, inputs.seed, stream, i); });
+    else if (is_sum)
+      fill_sum(tensor, variant, dims.key_dim, inputs.seed, stream);
     else if (mapped)
       fill(tensor, [&](std::uint64_t i) { return scale * draws.draw_element(inputs.seed, stream, i); });
     else

@@ -33,6 +33,24 @@ TEST(Problem, EveryVariantOfTheCatalogueHasInputsAndFiniteResults) {
     }
 }
 
+// What a query reads of a sum that is drawn for it is far from 0, as of one that keys left.
+TEST(Problem, SumsOfNormalisersHaveNoSign) {
+  for (const Pass pass : {Pass::forward, Pass::decode}) {
+    const Dims few{.batch = 3, .tokens = 2, .heads = 1, .value_heads = 2, .key_dim = 4, .value_dim = 2};
+    Problem problem = random_problem(variants::based, {.key_dim = 4, .value_dim = 2}, few, {.seed = 5, .pass = pass});
+    const Tensor sum = problem.find(pass == Pass::decode ? "state_sum" : "initial_state_sum")->view();
+    ASSERT_EQ(sum.shape[2], 1 + 4 + 4 * 4);
+    for (std::int64_t n = 0; n < sum.shape[0]; ++n)
+      for (std::int64_t head = 0; head < 2; ++head)
+        for (std::int64_t i = 0; i < 21; ++i) {
+          const double value =
+              load(sum.data, sum.type, n * sum.strides[0] + head * sum.strides[1] + i * sum.strides[2]);
+          const bool squared = i == 0 || i == 5 || i == 10 || i == 15 || i == 20;  // 1, and an element by itself
+          EXPECT_TRUE(squared ? value >= 1 : value == 0) << n << " " << head << " " << i << " " << value;
+        }
+  }
+}
+
 // Whatever backward reads is there, and drawn.
 TEST(Problem, OfBackwardHasSlopesToo) {
   Problem problem = random_problem(variants::gla, options, dims, {.seed = 5, .packed = true, .pass = Pass::backward});
