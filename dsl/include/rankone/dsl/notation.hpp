@@ -52,7 +52,7 @@ struct Notation {
       sum{"z_t", "z'", "z_{t-1}", "z_{t+1}", "z_{Tk}"};  // of a normaliser
   StepWords state_of_steps{"S_{t,r}", "S_{t,r-1}", {"S_{t,", "}"}}, sum_of_steps{"z_{t,r}", "z_{t,r-1}", {"z_{t,", "}"}};
   std::string_view step_key = "k_{t,r}", step_value = "v_{t,r}";
-  std::string_view token_index = "", step_index = "";  // behind an input's name
+  std::string_view token_index{}, step_index{};  // behind an input's name
   Fence steps{", r = 1 .. ", ""};
   std::string_view transposed = "^T", each = " .* ", usual_scale = "K^-0.5 ";
   Fence exponential{"exp(", ")"}, diagonal{"Diag(", ")"}, formula_name{"", "_t"}, shared_number{"t", ""};
