@@ -42,7 +42,7 @@ int command_check(const Options& options) {
   const Pass pass = require_pass(options, {Pass::forward, Pass::backward, Pass::decode});
   const Variant variant = resolve_variant(options.variants.front());
   const Device device = pick_device(options);
-  const Dims dims = one_dims(options, default_dims(device, pass, options.packed));
+  const Dims dims = one_dims(options, variant, default_dims(device, pass, options.packed));
   const std::uint64_t seed = parse_seed(options);
   const CompileOptions compile = compile_options(options, dims);
   const CheckOptions judged{.shape = {dims.batch, dims.tokens, dims.heads, dims.value_heads, 0, dims.key_tokens},

@@ -28,6 +28,13 @@ TEST(Decode, IsCheckedAgainstTheRecurrence) {
   EXPECT_EQ(names, (std::vector<std::string>{"state", "o", "token_states"}));
 }
 
+// At a K that its pairs of keys leave room for.
+TEST(Decode, OfPairsIsCheckedWithoutAShape) {
+  const Finished done = run({"check", "rebased", "--pass", "decode", "--device", "cpu"});
+  EXPECT_EQ(done.code, 0) << done.err;
+  EXPECT_NE(done.out.find("K=16,"), std::string::npos) << done.out;
+}
+
 TEST(Decode, IsShownAndEmitted) {
   const json document = json::parse(rankone(split("show gla --pass decode --state-dtype f16 --json")).out);
   std::vector<std::string> names;
