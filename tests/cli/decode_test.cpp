@@ -30,7 +30,7 @@ TEST(Decode, IsCheckedAgainstTheRecurrence) {
 
 // At a K that its pairs of keys leave room for.
 TEST(Decode, OfPairsIsCheckedWithoutAShape) {
-  const Finished done = run({"check", "rebased", "--pass", "decode", "--device", "cpu"});
+  const Finished done = rankone(split("check rebased --pass decode --device cpu"));
   EXPECT_EQ(done.code, 0) << done.err;
   EXPECT_NE(done.out.find("K=16,"), std::string::npos) << done.out;
 }
