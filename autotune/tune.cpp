@@ -114,7 +114,7 @@ TuneReport tune(const TuneRequest& request, const Device& device) {
       .time =
           [&](const Schedule& schedule, int launches) {
             launch.use(operators.get(schedule));
-            return timer.cold([&](void* stream) { launch.forward(stream); }, launches);
+            return timer.cold([&](void* stream) { launch.run(stream); }, launches);
           },
       .seconds = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); },
       .interrupted = request.interrupted,

@@ -42,17 +42,17 @@ double Clock::copy_rate() const {
   return 2.0 * static_cast<double>(host_copy_bytes) / milliseconds * 1e-6;
 }
 
-double Clock::forward(const Operator& op, const Problem& problem, std::size_t& bytes) const {
+double Clock::milliseconds(const Operator& op, const Problem& problem, std::size_t& bytes) const {
   std::deque<Launch> launches;
   launches.emplace_back(op, problem, false);
   bytes = launches.front().bytes();
-  if (!gpu_) return wall([&] { launches.front().forward(); }, repeats_ != 0 ? repeats_ : cpu_repeats);
+  if (!gpu_) return wall([&] { launches.front().run(); }, repeats_ != 0 ? repeats_ : cpu_repeats);
   const std::size_t room = gpu_->free_bytes() / 2 / std::max<std::size_t>(bytes, 1);
   const std::size_t wanted = std::clamp<std::size_t>(l2_multiple * gpu_->l2_bytes() / bytes + 1, 2, most_rotations);
   while (launches.size() < std::min(wanted, 1 + room)) launches.emplace_back(op, problem, false);
   std::vector<GpuTimer::Work> works;
   while (works.size() < std::max(least_launches, launches.size()))
-    works.emplace_back([&launch = launches[works.size() % launches.size()]](void* stream) { launch.forward(stream); });
+    works.emplace_back([&launch = launches[works.size() % launches.size()]](void* stream) { launch.run(stream); });
   return gpu_->in_graph(works, repeats_ != 0 ? repeats_ : 30);
 }
 

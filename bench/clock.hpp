@@ -18,8 +18,8 @@ class Clock {
   Clock(const Device& device, int repeats);
 
   double copy_rate() const;  // GB/s, bytes read and bytes written together
-  // Median milliseconds of a forward launch; `bytes` becomes those of its inputs and outputs.
-  double forward(const Operator& op, const Problem& problem, std::size_t& bytes) const;
+  // Median milliseconds of a launch of the problem's pass; `bytes` becomes those of its inputs and outputs.
+  double milliseconds(const Operator& op, const Problem& problem, std::size_t& bytes) const;
 
  private:
   std::optional<GpuTimer> gpu_;

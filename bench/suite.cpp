@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include <rankone/dsl/catalogue.hpp>
+#include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
 #include "proof/draw.hpp"
@@ -53,11 +55,55 @@ std::vector<SuiteRow> forward_rows() {
   return rows;
 }
 
+// A few tokens of each of so many rows, which take their states from slots and put them back.
+std::vector<SuiteRow> decode_rows() {
+  struct Group {
+    const char* caption;
+    std::int64_t batch, tokens;
+    std::optional<dtype> state;
+    double goal_ms;
+  };
+  const Group groups[] = {{"one token of many rows", 128, 1, {}, 0.075},
+                          {"one token of one row", 1, 1, {}, 0.004},
+                          {"one token, bf16 states", 128, 1, dtype::bf16, 0.042},
+                          {"four tokens", 128, 4, {}, 1.3 * 0.075}};
+  std::vector<SuiteRow> rows;
+  for (const Group& group : groups)
+    for (const char* variant : {"linear", "simple_gla", "gla", "gated_delta", "kda"})
+      rows.push_back({.caption = group.caption,
+                      .variant = variant,
+                      .dims = square(group.batch, group.tokens, 16, 128),
+                      .goal_ms = group.goal_ms,
+                      .pass = Pass::decode,
+                      .state_dtype = group.state});
+  return rows;
+}
+
+// Every variant, token by token.
+std::vector<SuiteRow> recurrent_rows(Pass pass, double goal_ms) {
+  std::vector<SuiteRow> rows;
+  for (const auto& entry : catalogue()) {
+    if (!why_not_admitted(entry, pass).empty()) continue;
+    Dims dims = square(8, 4096, 16, 128);
+    dims.key_dim = usual_key_dim(entry, dims.key_dim);
+    rows.push_back({.caption = "token by token",
+                    .variant = entry.name.text,
+                    .dims = dims,
+                    .goal_ms = goal_ms,
+                    .pass = pass,
+                    .family = Family::recurrent});
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::vector<SuiteRow> suite_rows(const std::string& name) {
   if (name == "forward") return forward_rows();
-  throw Error(ErrorCode::invalid_argument, "there is no such suite", name, "forward", "--suite");
+  if (name == "decode") return decode_rows();
+  if (name == "recurrent") return recurrent_rows(Pass::forward, 12);
+  if (name == "recurrent-backward") return recurrent_rows(Pass::backward, 40);
+  throw Error(ErrorCode::invalid_argument, "there is no such suite", name, suite_names, "--suite");
 }
 
 std::vector<std::int64_t> boundaries_of(const SuiteRow& row, std::uint64_t seed) {

@@ -3,9 +3,11 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "codegen/program.hpp"
 #include "proof/dims.hpp"
 
 namespace rankone {
@@ -20,9 +22,14 @@ struct SuiteRow {
   double goal_fraction = 0;  // of the floor; 0: none
   double gate_scale = 1;     // what drawn gate inputs are multiplied with
   Packing packing = Packing::none;
+  Pass pass = Pass::forward;
+  std::optional<Family> family{};      // pinned
+  std::optional<dtype> state_dtype{};  // else float32
 };
 
-// Throws Error for a name that is none.
+inline constexpr const char* suite_names = "forward, decode, recurrent, recurrent-backward";
+
+// Throws Error for a name that is none of those.
 std::vector<SuiteRow> suite_rows(const std::string& name);
 
 // cu_seqlens of a row that packs its tokens; empty where it does not.

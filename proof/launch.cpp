@@ -113,6 +113,14 @@ void Launch::poison(std::byte with) {
   op_.device().synchronize();
 }
 
+void Launch::run(void* stream) const {
+  switch (pass_) {
+    case Pass::backward: return op_.backward(backward_, stream);
+    case Pass::decode: return op_.decode(decode_, stream);
+    default: return op_.forward(arguments_, stream);
+  }
+}
+
 std::vector<HostTensor> Launch::outputs() const {
   std::vector<HostTensor> results;
   for (const Output& output : outputs_) {

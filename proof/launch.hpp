@@ -37,10 +37,7 @@ class Launch {
   // Outputs and workspace become NaN, or all of `with`, and what is updated is as at first; the memory around them becomes a
   // pattern.
   void poison(std::byte with = std::byte{0xFF});
-  // Of a problem of that pass.
-  void forward(void* stream = nullptr) const { op_.forward(arguments_, stream); }
-  void backward(void* stream = nullptr) const { op_.backward(backward_, stream); }
-  void decode(void* stream = nullptr) const { op_.decode(decode_, stream); }
+  void run(void* stream = nullptr) const;  // the problem's pass
   std::vector<HostTensor> outputs()
       const;  // waits for them; throws Error(check_failed) where memory around them changed
   std::size_t bytes() const { return bytes_; }  // each input once, each output once

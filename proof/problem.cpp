@@ -195,9 +195,15 @@ std::vector<std::int64_t> shuffled(std::int64_t count, std::uint64_t seed, std::
   return numbers;
 }
 
-// Each row has two slots of its own, of which it uses one or both.
+// Each row has two slots of its own, of which it uses one or both; or one.
 void draw_slots(Problem& problem, const RandomInputs& inputs) {
   const std::int64_t rows = problem.dims.sequences;
+  if (inputs.in_place) {
+    for (const char* const name : {"state_read", "state_write"})
+      for (std::int64_t n = 0; n < rows; ++n)
+        store(problem.find(name)->bytes.data(), problem.find(name)->type, n, static_cast<double>(n));
+    return;
+  }
   const std::vector<std::int64_t> slots = shuffled(problem.dims.slots, inputs.seed, 98);
   const auto shift = static_cast<std::int64_t>(inputs.seed % static_cast<std::uint64_t>(rows));
   HostTensor &read = *problem.find("state_read"), &write = *problem.find("state_write");
@@ -238,7 +244,7 @@ Dims require_sizes(const Variant& variant, const CompileOptions& options, Dims d
       throw Error(ErrorCode::invalid_argument, "decoding has rows of few tokens",
                   is_packed(inputs) ? "packed sequences" : "T=" + std::to_string(dims.tokens),
                   "T from 1 to " + std::to_string(most_decoded_tokens) + ", not packed", "shape");
-    dims.slots = 2 * dims.sequences + 1;
+    dims.slots = inputs.in_place ? dims.sequences : 2 * dims.sequences + 1;
   }
   if (is_packed(inputs)) {
     if (dims.batch != 1)
@@ -274,8 +280,9 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     const bool packing = port.role == PortRole::packing, integers = packing || port.role == PortRole::index;
     if (packing && !is_packed(inputs)) continue;
     const dtype type = !packing ? port.type : dims.tokens <= INT32_MAX ? dtype::i32 : dtype::i64;
-    HostTensor& tensor = problem.tensors.emplace_back(make_tensor(
-        port.name, type, sizes_of(port.axes, dims), port.in_slots ? slot_stride_of(port, dims, inputs.seed) : 0));
+    HostTensor& tensor = problem.tensors.emplace_back(
+        make_tensor(port.name, type, sizes_of(port.axes, dims),
+                    port.in_slots && !inputs.in_place ? slot_stride_of(port, dims, inputs.seed) : 0));
     const bool is_sum = port.role == PortRole::state && port.name.ends_with("state_sum") && port.of != PortRole::output;
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
     const double scale =

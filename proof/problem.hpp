@@ -56,6 +56,7 @@ struct RandomInputs {
   // Of decoding, dims.batch counts rows. Some read one slot and write another, and of three rows and more one does nothing, of
   // four two; slots have gaps between them, of 16 bytes or of three elements.
   Pass pass = Pass::forward;
+  bool in_place = false;  // instead each row of decoding has one slot, which it reads and writes, and there are no gaps
 };
 
 // What random_problem() refuses, without the tensors; else the sizes with the number of sequences.

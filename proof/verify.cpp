@@ -70,15 +70,8 @@ struct Outcome {
 std::vector<HostTensor> results_of(const Operator& op, const Problem& problem) {
   Launch launch(op, problem, true);
   launch.poison();
-  if (problem.pass == Pass::decode) {
-    launch.decode();
-    return written_rows(problem, launch.outputs());
-  }
-  if (problem.pass == Pass::backward)
-    launch.backward();
-  else
-    launch.forward();
-  return launch.outputs();
+  launch.run();
+  return problem.pass == Pass::decode ? written_rows(problem, launch.outputs()) : launch.outputs();
 }
 
 std::vector<TensorError> errors_of(std::vector<Outcome>& outcomes, const Problem& problem, bool on_tensor_cores) {

@@ -7,8 +7,10 @@
 #include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
+#include "autotune/lookup.hpp"
 #include "bench/clock.hpp"
 #include "bench/suite.hpp"
+#include "codegen/names.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tools/commands.hpp"
 #include "tools/documents.hpp"
@@ -26,37 +28,56 @@ struct Row {
   SuiteRow what;
 };
 
-std::vector<Row> wanted_rows(const Options& options, const Device& device) {
+std::vector<Row> rows_of_suite(const Options& options, const Device& device) {
+  const std::string given = !options.variants.empty() ? options.variants.front()
+                            : !options.shapes.empty() ? "--shape " + options.shapes.front()
+                            : !options.pass.empty()   ? "--pass " + options.pass
+                                                      : "";
+  if (!given.empty())
+    throw Error(ErrorCode::invalid_argument, "a suite brings its own variants, shapes and passes", given,
+                "--suite alone, or variants, --shape and --pass", "rankone bench");
   std::vector<Row> rows;
-  if (!options.suite.empty()) {
-    if (!options.variants.empty() || !options.shapes.empty())
-      throw Error(ErrorCode::invalid_argument, "a suite brings its own variants and shapes",
-                  options.variants.empty() ? "--shape " + options.shapes.front() : options.variants.front(),
-                  "--suite alone, or variants and --shape", "rankone bench");
-    for (const SuiteRow& row : suite_rows(options.suite)) rows.push_back({resolve_variant(row.variant), row});
-    if (device.is_cpu())
-      throw Error(ErrorCode::unsupported, "the rows of a suite are made for a GPU", "the CPU device", "--device cuda",
-                  "--suite");
-    return rows;
-  }
+  for (const SuiteRow& row : suite_rows(options.suite)) rows.push_back({resolve_variant(row.variant), row});
+  if (device.is_cpu())
+    throw Error(ErrorCode::unsupported, "the rows of a suite are made for a GPU", "the CPU device", "--device cuda",
+                "--suite");
+  return rows;
+}
+
+// Where the command line says no more.
+Dims default_dims(const Device& device, Pass pass) {
+  Dims dims = device.is_cpu() ? Dims{.batch = 1, .tokens = 128, .heads = 1, .key_dim = 64, .value_dim = 64}
+                              : Dims{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
+  if (pass != Pass::decode) return dims;
+  dims.tokens = 1;
+  if (!device.is_cpu()) dims.batch = 128;
+  return dims;
+}
+
+std::vector<Row> wanted_rows(const Options& options, const Device& device) {
+  const Pass pass = require_pass(options, {Pass::forward, Pass::backward, Pass::decode});
+  if (!options.suite.empty()) return rows_of_suite(options, device);
+  std::vector<Row> rows;
   if (options.variants.empty())
-    throw Error(ErrorCode::invalid_argument, "a variant is missing", "nothing",
-                "a name that `rankone list` prints, a JSON file, or - for standard input; or --suite forward",
-                "rankone bench");
+    throw Error(
+        ErrorCode::invalid_argument, "a variant is missing", "nothing",
+        "a name that `rankone list` prints, a JSON file, or - for standard input; or --suite forward (or decode, recurrent, recurrent-backward)",
+        "rankone bench");
   const std::vector<std::string> shapes = options.shapes.empty() ? std::vector<std::string>{""} : options.shapes;
   for (const std::string& name : options.variants) {
     const Variant variant = resolve_variant(name);  // once: it may come from standard input
-    Dims defaults = device.is_cpu() ? Dims{.batch = 1, .tokens = 128, .heads = 1, .key_dim = 64, .value_dim = 64}
-                                    : Dims{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
+    require_admitted(variant, pass);
+    Dims defaults = default_dims(device, pass);
     defaults.key_dim = usual_key_dim(variant, defaults.key_dim);
     for (const std::string& shape : shapes)
-      rows.push_back({variant, {.caption = "", .variant = "", .dims = parse_dims(shape, defaults)}});
+      rows.push_back({variant, {.caption = "", .variant = "", .dims = parse_dims(shape, defaults), .pass = pass}});
   }
   return rows;
 }
 
 struct Measured {
   Operator op;
+  ChosenSchedule chosen;
   double milliseconds = 0, floor = 0;
   std::size_t bytes = 0;
   std::int64_t sequences = 0;  // 0: they are not packed
@@ -66,16 +87,22 @@ struct Measured {
 
 Measured measure(const Row& row, const Options& options, const Device& device, const Clock& clock, double copy_rate) {
   const auto& [variant, what] = row;
-  const CompileOptions compile = compile_options(options, what.dims);
+  CompileOptions compile = compile_options(options, what.dims);
+  if (what.family) compile.pins.family = what.family;
+  if (what.state_dtype) compile.state_dtype = *what.state_dtype;
   const std::vector<std::int64_t> boundaries = boundaries_of(what, parse_seed(options));
   const Problem problem = random_problem(variant, compile, what.dims,
                                          {.seed = parse_seed(options),
                                           .initial_state = false,
                                           .scalars = parse_scalars(options),
                                           .boundaries = boundaries,
-                                          .gate_scale = what.gate_scale});
-  Measured result{.op = rankone::compile(variant, compile, device, expected_shape(problem.dims))};
-  result.milliseconds = clock.forward(result.op, problem, result.bytes);
+                                          .gate_scale = what.gate_scale,
+                                          .pass = what.pass,
+                                          .in_place = true});
+  const Operator op = rankone::compile(variant, compile, device, expected_shape(problem.dims));
+  Measured result{.op = op,
+                  .chosen = chosen_for(what.pass, variant, compile, impl_of(op).program().arch, chosen_schedule(op))};
+  result.milliseconds = clock.milliseconds(result.op, problem, result.bytes);
   result.floor = static_cast<double>(result.bytes) / copy_rate * 1e-6;
   if (!boundaries.empty()) result.sequences = problem.dims.sequences;
   return result;
@@ -84,14 +111,15 @@ Measured measure(const Row& row, const Options& options, const Device& device, c
 Json row_document(const Row& row, const Measured& measured, bool is_suite) {
   const auto& [variant, what] = row;
   Json document = Json::object({{"variant", variant.name.view()},
-                                {"pass", "forward"},
+                                {"pass", name_in(pass_names, what.pass)},
                                 {"shape", shape_document(what.dims)},
                                 {"dtype", name_of(measured.op.options().dtype)},
+                                {"state_dtype", name_of(measured.op.options().state_dtype)},
                                 {"median_ms", measured.milliseconds},
                                 {"bytes", measured.bytes},
                                 {"floor_ms", measured.floor},
                                 {"floor_fraction", measured.fraction()},
-                                {"schedule", schedule_document(chosen_schedule(measured.op))}});
+                                {"schedule", schedule_document(measured.chosen)}});
   if (measured.sequences != 0) document.set("sequences", measured.sequences);
   if (!is_suite) return document;
   document.set("row", what.caption);
@@ -116,7 +144,7 @@ std::vector<std::string> cells_of(const Row& row, const Measured& measured, bool
                                     fixed(measured.floor, 4),
                                     percent(measured.fraction()),
                                     fixed(static_cast<double>(measured.bytes) * 1e-6, 1),
-                                    measured.op.schedule()};
+                                    measured.chosen.text()};
   if (is_suite)
     cells.insert(cells.begin() + goals_column,
                  {what.goal_ms > 0 ? fixed(what.goal_ms, 3) : "",
@@ -127,7 +155,6 @@ std::vector<std::string> cells_of(const Row& row, const Measured& measured, bool
 }  // namespace
 
 int command_bench(const Options& options) {
-  require_pass(options);
   const Device device = pick_device(options);
   const std::vector<Row> wanted = wanted_rows(options, device);
   const int repeats =

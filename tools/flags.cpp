@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "bench/suite.hpp"
 #include "codegen/family.hpp"
 #include "codegen/knob_text.hpp"
 #include "codegen/names.hpp"
@@ -25,7 +26,7 @@ std::string with_default(const std::string& list) {
   return text.substr(0, text.find_first_of(", ")) + " (default)" + text.substr(text.find_first_of(", "));
 }
 
-const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};
+const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};  // of what is tuned
 const Flag checked_pass{"--pass", "PASS", "forward (default), backward or decode", "forward, backward, decode",
                         &Options::pass};
 const Flag any_pass{"--pass", "PASS", with_default(list_of(pass_names)), list_of(pass_names), &Options::pass};
@@ -74,7 +75,8 @@ const Flag budget{"--budget", "SECONDS", "stop searching after so long (default:
                   &Options::budget};
 const Flag repeats{"--repeats", "N", "timed replays, of which the median counts", "an integer from 1 to 100000",
                    &Options::repeats};
-const Flag suite{"--suite", "NAME", "a named set of rows instead of variants: forward", "forward", &Options::suite};
+const Flag suite{"--suite", "NAME", "a named set of rows instead of variants: " + alternatives(suite_names),
+                 suite_names, &Options::suite};
 const Flag json{"--json", {}, "one JSON document on standard output", "", nullptr, nullptr, &Options::json};
 const Flag quiet{"-q,--quiet", {}, "no notes and no progress on standard error", "", nullptr, nullptr, &Options::quiet};
 const Flag seed{"--seed", "N", "of random inputs (default: 1)", "an integer from 0 to 2^63 - 1", &Options::seed};
@@ -141,7 +143,7 @@ const std::vector<Command>& commands() {
        "rankone run gla_sigmoid --in gla-text-activations.safetensors --out o.safetensors --device cpu", command_run,
        true},
       {"bench", "median time beside the floor that memory sets", "VARIANT...",
-       with_pins({&repeats, &suite, &scalar, &pass, &shape, &dtype_, &state_dtype, &precision, &device}),
+       with_pins({&repeats, &suite, &scalar, &checked_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone bench gla simple_gla --device cpu --shape T=64,H=1,K=32,V=32", command_bench},
       {"tune", "find the fastest schedule on this GPU and remember it", "VARIANT...",
        with_pins({&budget, &scalar, &pass, &shape, &dtype_, &state_dtype, &precision, &device}),

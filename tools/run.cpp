@@ -54,12 +54,7 @@ Json document_of(const HostTensor& tensor) {
 std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
   Launch launch(op, problem, true);
   launch.poison(std::byte{0});  // tokens outside of every sequence stay 0, and rows that do nothing
-  if (problem.pass == Pass::backward)
-    launch.backward();
-  else if (problem.pass == Pass::decode)
-    launch.decode();
-  else
-    launch.forward();
+  launch.run();
   return launch.outputs();
 }
 

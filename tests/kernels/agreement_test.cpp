@@ -43,7 +43,7 @@ Operator operator_of(const Variant& variant, const Kernel& kernel, std::uint64_t
 std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
   Launch launch(op, problem, true);
   launch.poison();
-  launch.forward();
+  launch.run();
   return launch.outputs();
 }
 

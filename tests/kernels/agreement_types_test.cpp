@@ -47,7 +47,7 @@ class AgreementOfTypes : public testing::TestWithParam<std::tuple<const Variant*
     pinned.pins = {.family = place.family, .level = place.level};
     Launch launch(compile(variant, pinned, cpu_device({.seed = seed, .multiprocessors = 2})), given, true);
     launch.poison();
-    launch.forward();
+    launch.run();
     return launch.outputs();
   }
 };

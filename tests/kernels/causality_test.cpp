@@ -112,7 +112,7 @@ class Causality : public testing::TestWithParam<Case> {
     }
     Launch launch(op, problem, true);
     launch.poison();
-    launch.forward();
+    launch.run();
     return launch.outputs();
   }
   CompileOptions options() const {

@@ -20,7 +20,7 @@ class ChunkForms : public testing::TestWithParam<Case> {
   static std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
     Launch launch(op, problem, true);
     launch.poison();
-    launch.forward();
+    launch.run();
     return launch.outputs();
   }
 };

@@ -163,7 +163,7 @@ TEST_P(HardInputs, OfOneSequenceReachNoOther) {
         }
     Launch launch(op, packed, true);
     launch.poison();
-    launch.forward();
+    launch.run();
     return launch.outputs();
   };
   const std::vector<HostTensor> clean = run(false), spoilt = run(true);

@@ -52,7 +52,7 @@ Problem problem_of(const Variant& variant, const CompileOptions& options, int to
 std::vector<HostTensor> outputs_of(const Operator& op, const Problem& problem) {
   Launch launch(op, problem, true);
   launch.poison();
-  launch.forward();
+  launch.run();
   return launch.outputs();
 }
 

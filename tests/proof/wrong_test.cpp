@@ -35,7 +35,7 @@ std::vector<TensorError> judged(const Wrong& wrong, const CompileOptions& option
     wrong.before(problem);
     Launch launch(op, problem, true);
     launch.poison();
-    launch.forward();
+    launch.run();
     std::vector<HostTensor> results = launch.outputs();
     wrong.after(results);
     return results;
