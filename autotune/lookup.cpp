@@ -2,12 +2,27 @@
 // The tuned schedule for a variant on a device, if there is one.
 #include "autotune/lookup.hpp"
 
+#include <algorithm>
+
 #include <rankone/error.hpp>
 
 #include "codegen/choose.hpp"
+#include "codegen/family.hpp"
 #include "runtime/paths.hpp"
 
 namespace rankone {
+namespace {
+
+// Whether a pin that the schedule's family knows is the reason for it.
+bool has_pins_of(const CompileOptions& options, const Schedule& schedule) {
+  if (options.pins.family && options.pins.family != schedule.family) return false;
+  return std::ranges::any_of(family_of(schedule.family).knobs, [&](const KnobRow& row) {
+    const auto pinned = row.knob->pinned(options.pins);
+    return pinned && *pinned == row.knob->get(schedule);
+  });
+}
+
+}  // namespace
 
 std::optional<std::filesystem::path> tuned_user_folder() {
   const auto data = data_directory();
@@ -46,16 +61,16 @@ ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& opt
     const Shape shape = expected.value_or(Shape{.batch = 8, .tokens = 4096, .heads = 16});
     if (const auto tuned = tuned_choice(variant, options, device.name(), std::string(arch), shape))
       return {tuned->schedule,
-              tuned->origin == tuned_exactly && !expected ? "tuned for " + tuned->shape : tuned->origin};
+              tuned->origin == tuned_exactly && !expected ? "tuned for " + tuned->shape : tuned->origin, expected};
   }
-  return {otherwise, pins_of(variant, options) != Pins{} ? "pinned" : "default"};
+  return {otherwise, pins_of(variant, options) != Pins{} ? "pinned" : "default", expected};
 }
 
 ChosenSchedule chosen_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                           const ChosenSchedule& forward) {
-  const Schedule schedule = schedule_for(pass, variant, options, arch, forward.schedule);
-  if (pass != Pass::decode && pass != Pass::backward) return {schedule, forward.origin};
-  return {schedule, pass == Pass::decode && options.pins != Pins{} ? "pinned" : "default"};
+  const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
+  if (pass != Pass::decode && pass != Pass::backward) return {schedule, forward.origin, forward.expected};
+  return {schedule, has_pins_of(options, schedule) ? "pinned" : "default", forward.expected};
 }
 
 }  // namespace rankone

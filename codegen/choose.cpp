@@ -12,6 +12,7 @@
 #include <tuple>
 #include <utility>
 
+#include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
@@ -26,10 +27,11 @@ constexpr int preferred_chunk = 64;
 constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
 constexpr int preferred_cluster = 2;
 constexpr int preferred_recurrent_tile = 32, preferred_recurrent_warps = 4;  // 8 keys by 4 columns a thread at K = 128
-// Decoding waits for states alone: its blocks are many and small, but take whole lines of memory.
-constexpr int preferred_line_bytes = 128, preferred_column_tile = 16;
-constexpr int preferred_backward_elements = 16;  // of the state a thread
-constexpr int preferred_columns = 16;            // of the state a warp, so that it stays in registers
+// Decoding waits for states alone: its blocks are many and small, but take whole lines of memory. Of few rows smaller ones
+// occupy more multiprocessors.
+constexpr int preferred_decode_tile = 64, preferred_decode_warps = 2, preferred_column_tile = 16;
+constexpr int preferred_backward_elements = 32, preferred_full_elements = 16;  // of the state a thread; of a full decay
+constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
 
 // Beyond so many keys a block of the Hopper family holds so few value columns that blocks repeat most of the work on
 // keys, unless it is done once for all of them, or at least shared.
@@ -201,7 +203,8 @@ Schedule states_schedule(const Variant& variant, const CompileOptions& options, 
   refuse_pins(target, {.family = Family::portable});
 }
 
-Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
+Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
+                         const std::optional<Shape>& expected) {
   check_options(variant, options);
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
@@ -212,10 +215,12 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
       if (const auto pinned = row.knob->pinned(options.pins); pinned && row.domain.has(*pinned))
         row.knob->pin(pins, pinned);
   // A value column's keys are side by side, or else the value columns of a key.
-  const int tile = options.value_major_state ? preferred_column_tile
-                                             : preferred_line_bytes / static_cast<int>(size_of(options.state_dtype));
+  const bool has_few_rows = expected && expected->batch * std::max(expected->heads, expected->value_heads) <= half;
+  const int wide = has_few_rows ? preferred_recurrent_tile : preferred_decode_tile,
+            tile = options.value_major_state ? preferred_column_tile : wide,
+            warps = options.value_major_state || has_few_rows ? preferred_recurrent_warps : preferred_decode_warps;
   const auto demerits = [&](const Schedule& schedule) {
-    return std::pair(doublings(schedule.value_tile, tile), doublings(schedule.warps, preferred_recurrent_warps));
+    return std::pair(doublings(schedule.value_tile, tile), doublings(schedule.warps, warps));
   };
   for (const Pins& each : {pins, any})
     if (const std::vector<Schedule> legal = legal_schedules(target, each); !legal.empty())
@@ -235,10 +240,12 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
     const auto pinned = knob.pinned(options.pins);
     return options.pins.family == Family::recurrent && pinned && *pinned != knob.get(schedule);
   };
+  const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
+  const int preferred = is_full ? preferred_full_elements : preferred_backward_elements;
   const auto demerits = [&](const Schedule& schedule) {
     const int elements = keys * schedule.value_tile / (32 * schedule.warps);
     return std::tuple(breaks_pin(schedule, value_tile_knob) + breaks_pin(schedule, warps_knob), -schedule.value_tile,
-                      doublings(std::max(elements, 1), preferred_backward_elements));
+                      doublings(std::max(elements, 1), preferred));
   };
   for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
@@ -258,20 +265,21 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
 }
 
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
-                      const Schedule& forward) {
+                      const ChosenSchedule& forward) {
   require_admitted(variant, pass);
   switch (pass) {
-    case Pass::forward: return forward;
-    case Pass::states: return states_schedule(variant, options, arch, forward);
+    case Pass::forward: return forward.schedule;
+    case Pass::states: return states_schedule(variant, options, arch, forward.schedule);
     case Pass::combine: return {};
     case Pass::backward: return backward_schedule(variant, options, arch);
-    case Pass::decode: return decode_schedule(variant, options, arch);
+    case Pass::decode: return decode_schedule(variant, options, arch, forward.expected);
   }
-  return forward;
+  return forward.schedule;
 }
 
 Program lower_beside(const Program& forward, Pass pass) {
-  const Schedule schedule = schedule_for(pass, forward.variant, forward.options, forward.arch, forward.schedule);
+  const ChosenSchedule chosen{.schedule = forward.schedule, .expected = forward.expected};
+  const Schedule schedule = schedule_for(pass, forward.variant, forward.options, forward.arch, chosen);
   return lower(forward.variant, forward.options, schedule, forward.arch, pass);
 }
 

@@ -2,6 +2,7 @@
 // The choice of a schedule where nothing has been tuned: the only place that decides it.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@ namespace rankone {
 struct ChosenSchedule {
   Schedule schedule{};
   std::string origin{};
+  std::optional<Shape> expected{};  // of the coming calls, where it is known
 
   std::string text() const;  // "portable/serial chunk=64 ... (default)"
 };
@@ -30,10 +32,11 @@ Schedule default_schedule(const Variant& variant, const CompileOptions& options,
 Schedule states_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
                          const Schedule& forward);
 // Of decoding, whatever the forward pass has; pinned values of the recurrent family's knobs hold here, too.
-Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch);
+Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
+                         const std::optional<Shape>& expected = {});
 // The same of any pass; combining has nothing to schedule.
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
-                      const Schedule& forward);
+                      const ChosenSchedule& forward);
 
 // Another pass of the same operator, under the schedule that goes with its forward pass's.
 Program lower_beside(const Program& forward, Pass pass);

@@ -72,6 +72,8 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("permuted", source.variant.permuted_);
   given.emplace_back("non_causal", source.variant.non_causal_);
   given.emplace_back("bidirectional", source.variant.bidirectional_);
+  given.emplace_back("splits_columns", recurrent::splits_columns(source.pass));
+  given.emplace_back("stages_tokens", recurrent::stages_tokens(source.pass));
   if (source.pass == Pass::backward) given.emplace_back("differentiates_decay", differentiates_decay(source.variant));
   lines.flags(given);
   write_pieces(source, lines);

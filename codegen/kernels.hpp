@@ -58,6 +58,10 @@ int block_threads(const KernelSource& source);  // of its main kernel
 RecurrentLayout recurrent_layout(const KernelSource& source);
 BackwardLayout backward_layout(const KernelSource& source);
 namespace recurrent {
+// Walking back, sums over keys are wanted more often than states move. The few tokens of decoding are fetched one by one.
+inline bool splits_columns(Pass pass) { return pass == Pass::backward; }
+inline bool stages_tokens(Pass pass) { return pass != Pass::decode; }
+
 std::vector<Kernel> kernels(const KernelSource& source);
 std::vector<Region> regions(const KernelSource& source);
 Kernel forward(const KernelSource& source);          // the whole recurrence, token by token

@@ -13,6 +13,8 @@
 namespace rankone {
 namespace {
 
+using recurrent::splits_columns, recurrent::stages_tokens;
+
 // The rows of a state.
 int features_of(const KernelSource& source) {
   return static_cast<int>(feature_dim(source.variant, source.options.key_dim));
@@ -27,14 +29,22 @@ int element_slopes(const Variant& variant) {
 RecurrentSizes sizes_of(const KernelSource& source) {
   const Variant& variant = source.variant;
   const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
-  const std::size_t inputs = ports_of(ports(variant, source.options), PortRole::gate).size();
+  const std::vector<Port> inputs = ports_of(ports(variant, source.options), PortRole::gate);
+  const auto count_without = [&](auto has_axis) {
+    return static_cast<int>(std::ranges::count_if(inputs, [&](const Port& port) { return !has_axis(port.axes); }));
+  };
+  const bool has_pairs = has_features(variant) && reads(variant.formula(Formula::feature_map), Operation::other);
   return {.warps = source.schedule.warps,
           .key_dim = features_of(source),
           .value_tile = source.schedule.value_tile,
-          .inputs = is_full ? static_cast<int>(inputs) : 0,
+          .inputs = is_full ? static_cast<int>(inputs.size()) : 0,
           .reduces_keys = reduces_keys(variant),
           .token_steps = variant.steps_,
+          .splits_columns = splits_columns(source.pass),
+          .stages_tokens = stages_tokens(source.pass),
           .value_major = source.options.value_major_state,
+          .stage_keys = (has_pairs ? 4 : 2) + count_without([](const AxisList& axes) { return axes.has(Axis::value); }),
+          .stage_columns = 2 + count_without([](const AxisList& axes) { return runs_over_keys(axes); }),
           .element_slopes = element_slopes(variant),
           .is_normalised = is_normalised(variant)};
 }
@@ -89,6 +99,14 @@ Kernel walking(const KernelSource& source, const char* name) {
   Kernel kernel = by_tiles(source, name, layout.threads, layout.bytes);
   kernel.check = counted("RecurrentTraits", "layout", layout.bytes);
   return kernel;
+}
+
+// Steps wait for each other: where the state leaves registers for it, a multiprocessor is meant to hold 16 warps.
+int residents(const KernelSource& source) {
+  constexpr int warps = 16, most_elements = 32;
+  const int numbers = source.options.dtype == dtype::f32 ? 2 : 1;
+  const bool is_small = recurrent_layout(source).thread_rows * thread_columns * numbers <= most_elements;
+  return is_small && source.schedule.warps <= warps ? warps / source.schedule.warps : 0;
 }
 
 // Of a non-causal variant, whose kernels walk keys and queries apart.
@@ -214,6 +232,7 @@ std::vector<Region> regions(const KernelSource& source) {
 Kernel forward(const KernelSource& source) {
   Kernel kernel = walking(source, "forward");
   kernel.name = "recurrent";
+  kernel.residents = residents(source);
   return source.variant.non_causal_ ? by_sides(kernel, "non_causal", "non_causal_forward") : kernel;
 }
 Kernel decode(const KernelSource& source) { return walking(source, "decode"); }

@@ -56,7 +56,8 @@ struct Kernel {
 struct Program {
   Variant variant{};
   CompileOptions options{};
-  Schedule schedule{};  // as it was chosen; kernels have their own
+  Schedule schedule{};              // as it was chosen; kernels have their own
+  std::optional<Shape> expected{};  // of the coming calls, where it is known
   std::string arch;
   Pass pass = Pass::forward;
   std::string name;  // readable, and no other configuration's: of its entry and its files

@@ -39,11 +39,15 @@ std::string kernel_arch(const CompileOptions& options, const Device& device) {
 Operator compile_schedule(const Variant& variant, const CompileOptions& options, const ChosenSchedule& chosen,
                           const Device& device) {
   check_options(variant, options);
-  return detail::OperatorAccess::make(std::make_shared<const OperatorImpl>(
-      lower(variant, options, chosen.schedule, kernel_arch(options, device)), chosen.origin, device));
+  Program program = lower(variant, options, chosen.schedule, kernel_arch(options, device));
+  program.expected = chosen.expected;
+  return detail::OperatorAccess::make(std::make_shared<const OperatorImpl>(std::move(program), chosen.origin, device));
 }
 
-ChosenSchedule chosen_schedule(const Operator& op) { return {impl_of(op).program().schedule, impl_of(op).origin()}; }
+ChosenSchedule chosen_schedule(const Operator& op) {
+  const Program& program = impl_of(op).program();
+  return {program.schedule, impl_of(op).origin(), program.expected};
+}
 
 const detail::OperatorImpl& Operator::impl() const {
   if (impl_ == nullptr)

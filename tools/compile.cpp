@@ -13,7 +13,7 @@ namespace rankone {
 
 int command_compile(const Options& options) {
   const Variant variant = resolve_variant(options.variants.front());
-  const Dims dims = one_dims(options, variant, {.key_dim = 128, .value_dim = 128});
+  const Dims dims = one_dims(options, variant, any_calls(options));
   const Device device = pick_device(options);
   const std::vector<std::string> archs = all_archs(options, device);
   Json kernels = Json::array(), schedules = Json::object();

@@ -15,7 +15,7 @@ int command_emit(const Options& options) {
   const std::string output = options.output.empty() ? "-" : options.output;
   require_distinct(output, options.variants.front(), "the variant");
   const Variant variant = resolve_variant(options.variants.front());
-  const Dims dims = one_dims(options, variant, {.key_dim = 128, .value_dim = 128});
+  const Dims dims = one_dims(options, variant, any_calls(options));
   const Device device = pick_device(options);
   const std::string arch = one_arch(options, device);
   const auto [program, chosen] = lower_for(options, variant, dims, device, arch);

@@ -22,7 +22,7 @@ int command_export(const Options& options) {
     throw Error(ErrorCode::invalid_argument, "no folder to write to", options.output.empty() ? "nothing" : "'-'",
                 "a folder: -o DIR", "--out");
   const Variant variant = resolve_variant(options.variants.front());
-  const Dims dims = one_dims(options, variant, {.key_dim = 128, .value_dim = 128});
+  const Dims dims = one_dims(options, variant, any_calls(options));
   const Device device = pick_device(options);
   const std::string arch = one_arch(options, device);
   const auto [program, chosen] = lower_for(options, variant, dims, device, arch);

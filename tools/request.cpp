@@ -157,6 +157,14 @@ Dims one_dims(const Options& options, const Variant& variant, Dims defaults) {
   return one_dims(options, defaults);
 }
 
+Dims any_calls(const Options& options, std::int64_t heads) {
+  return {.batch = pass_of(options) == Pass::decode ? 128 : 1,
+          .heads = heads,
+          .value_heads = heads,
+          .key_dim = 128,
+          .value_dim = 128};
+}
+
 Device pick_device(const Options& options) {
   const std::string name = options.device.empty() ? "auto" : options.device;
   try {

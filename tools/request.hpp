@@ -33,6 +33,8 @@ Dims parse_dims(const std::string& text, Dims defaults);
 Dims one_dims(const Options& options, const Dims& defaults);
 // Likewise, and where no K is given, one under which the variant's feature map does not make too many features.
 Dims one_dims(const Options& options, const Variant& variant, Dims defaults);
+// Of kernels for calls of any size: what they are chosen for where --shape says no more. Decoding has many rows.
+Dims any_calls(const Options& options, std::int64_t heads = 1);
 Device pick_device(const Options& options);
 std::uint64_t parse_seed(const Options& options);
 std::vector<NamedScalar> parse_scalars(const Options& options);

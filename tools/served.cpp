@@ -31,7 +31,7 @@ ChunkForm form_of_decays(const Variant& variant) {
 ServedPass::Choice choice_for(Pass pass, const Variant& variant, const CompileOptions& options,
                               const std::string& arch) {
   try {
-    const Schedule forward = default_schedule(variant, options, arch);
+    const ChosenSchedule forward{.schedule = default_schedule(variant, options, arch)};
     const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
     return {arch, std::string(family_of(schedule.family).name), {}};
   } catch (const Error& error) {

@@ -190,7 +190,7 @@ int command_show(const Options& options) {
   const Pass pass = pass_of(options);
   const Variant variant = resolve_variant(options.variants.front());
   require_admitted(variant, pass);
-  const Dims dims = one_dims(options, variant, {.heads = 16, .value_heads = 16, .key_dim = 128, .value_dim = 128});
+  const Dims dims = one_dims(options, variant, any_calls(options, 16));
   const CompileOptions compile = compile_options(options, dims);
   const std::vector<std::string> archs = shown_archs(options);
   // Also refuses pins that do not fit.

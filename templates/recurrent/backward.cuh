@@ -2,10 +2,10 @@
 // The backward pass of the recurrent family, token by token: for everything that can be declared.
 //
 // A block walks one sequence, value head and tile of value columns back, with the slopes of its part of the state in
-// registers. Of each run of tokens it has the state before it from the workspace. It walks the run forward once and keeps
-// the state before each step of a few tokens; then, for each step from the last one on, it walks forward again, keeps the
-// state behind each token, and walks back over them. Sums over value columns and over tokens are those of the tile and
-// of the sequence: recurrent/reduce.cuh adds them up.
+// registers. Of each run of tokens it has the state before it from the workspace. It walks the run forward and keeps the
+// state before each group of tokens; of each group, from the last one on, it walks forward again and keeps the state before
+// each span; and of each span the state behind each token, over which it walks back. Sums over value columns and over tokens
+// are those of the tile and of the sequence: recurrent/reduce.cuh adds them up.
 #pragma once
 
 #include "recurrent/slopes.cuh"
@@ -19,16 +19,16 @@ template <class T, class Gate> struct BackwardBlock {
   static constexpr BackwardLayout layout = T::backward;
   static constexpr RecurrentLayout token_layout = T::layout;
   static constexpr int keys = Tokens<T, Gate>::keys, columns = Tokens<T, Gate>::columns, rows = Matrix::rows;
-  static constexpr int tile_bytes = T::value_tile * 4, sum_bytes = T::warps * tile_bytes;
+  static constexpr int tile_bytes = T::value_tile * 4, sum_bytes = token_layout.key_warps * tile_bytes;
   static constexpr int state_bytes = rows * T::threads * thread_columns * 4;
-  static constexpr int run_length = run_tokens * T::token_steps,
-                       step_length = step_tokens(T::token_steps) * T::token_steps;
+  // In steps of tokens.
+  static constexpr int run_length = run_tokens * T::token_steps, group_length = group_tokens * T::token_steps,
+                       span_length = span_tokens * T::token_steps;
   const Arguments& arguments;
   const Work& work;
   const SlopePlaces<T> places;
   Matrix state, slopes;  // what the loss gains by each element of the state
   Tokens<T, Gate> tokens;
-  float next_output[columns] = {}, output[columns] = {};  // slopes of a token's output
   LeafSlopes<T> of_columns[columns];
   float of_head[T::inputs] = {};
   // Of a token's later steps, for inputs that a token has once.
@@ -38,6 +38,7 @@ template <class T, class Gate> struct BackwardBlock {
       head_parameters[T::parameters];
   LongSum element_parameters[T::parameters][rows][thread_columns];
   int half = 0;
+  int staged = -1;  // the first one of the run's steps that wait in shared memory
 
   RK_DEVICE BackwardBlock(const Arguments& from, const Work& of)
       : arguments(from), work(of), places{from, of}, state(from, of), slopes(from, of), tokens(from, of) {}
@@ -58,95 +59,113 @@ template <class T, class Gate> struct BackwardBlock {
 
  protected:
   RK_DEVICE long long length() const { return work.length * T::token_steps; }
-  // A run, or what there is of it.
+  static RK_DEVICE int smaller(int a, int b) { return a < b ? a : b; }
+  static RK_DEVICE int parts_of(int count, int length) { return (count + length - 1) / length; }
+
+  // What a walk forward keeps.
+  enum class Kept : unsigned char { groups, spans, tokens };
+  struct Part {
+    Kept kept;
+    int from, begin, end;  // the state before `begin` has its place at `from`
+  };
+  // A run, or what there is of it. Before a part's last one comes the walk that keeps the states before each.
   RK_DEVICE void walk_run(long long run) {
     const long long first = run * run_length;
     const int count = static_cast<int>(clamp(length() - first, 0, run_length));
-    const int steps = (count + step_length - 1) / step_length;
     const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
     load_state(state, checkpoints, work.first_slot + run, true);
     if constexpr (T::has_normaliser) load_sum(state, arguments.segment_states, work.first_slot + run);
-    state.keep(layout.states);
-    // Before the last step comes the walk that keeps the state before each.
+    state.keep(place_before_group(0));
+    staged = -1;
+    const int groups = parts_of(count, group_length);
 #pragma unroll 1
-    for (int step = steps; step >= 0; --step) {
-      const bool is_step = step < steps;
-      const int begin = is_step ? step * step_length : 0,
-                end = is_step ? smaller(begin + step_length, count) : (steps - 1) * step_length;
-      walk(first, begin, end, is_step);
-      if constexpr (T::reads_again) sync_block();  // what all keys had of the reads
-      if (is_step) walk_back(first, begin, end);
+    for (int group = groups; group >= 0; --group) {
+      const int begin = group * group_length, spans = parts_of(smaller(count - begin, group_length), span_length);
+#pragma unroll 1
+      for (int span = group == groups ? 0 : spans; span >= 0; --span) {
+        const Part part = part_of(group, groups, span, spans, count);
+        walk(first, part, count);
+        if (part.kept != Kept::tokens) continue;
+        if constexpr (T::reads_again) sync_block();  // what all keys had of the reads
+        walk_back(first, part, count);
+      }
     }
   }
-  static RK_DEVICE int smaller(int a, int b) { return a < b ? a : b; }
-
-  // The state before a step, or behind a token of one.
-  static RK_DEVICE int place_before(int step) { return layout.states + step * state_bytes; }
-  static RK_DEVICE int place_behind(int token) {
-    return layout.states + (run_steps(T::token_steps) + token) * state_bytes;
+  static RK_DEVICE Part part_of(int group, int groups, int span, int spans, int count) {
+    if (group == groups) return {Kept::groups, place_before_group(0), 0, (groups - 1) * group_length};
+    const int begin = group * group_length;
+    if (span == spans) return {Kept::spans, place_before_group(group), begin, begin + (spans - 1) * span_length};
+    const int first = begin + span * span_length;
+    return {Kept::tokens, place_before_span(group, span), first, smaller(first + span_length, count)};
   }
 
-  // From the state before `begin`; keeps the one behind each token, or before each step.
-  RK_DEVICE void walk(long long first, int begin, int end, bool is_step) {
-    if (begin < end) tokens.fetch(first + begin);
-    state.take(place_before(begin / step_length));
+  static RK_DEVICE int place_of_state(int number) { return layout.states + number * state_bytes; }
+  static RK_DEVICE int place_before_group(int group) { return place_of_state(group); }
+  // Of a group's first span the group's own.
+  static RK_DEVICE int place_before_span(int group, int span) {
+    return place_of_state(span == 0 ? group : run_groups + span - 1);
+  }
+  // Of all steps of a span but the last one, whose state stays in registers.
+  static RK_DEVICE int place_behind(int step) { return place_of_state(run_groups + group_spans - 1 + step); }
+
+  // The run's `i`-th step. So many steps are staged together as there is place for, and stay until others are wanted.
+  RK_DEVICE void take_token(long long first, int i, int count) {
+    constexpr int slots = token_layout.stage_slots;
+    const int begin = i / slots * slots;
+    if (begin != staged) tokens.stage(first + begin, smaller(slots, count - begin));
+    staged = begin;
+    tokens.take(i - begin);
+  }
+
+  RK_DEVICE void walk(long long first, const Part& part, int count) {
+    state.take(part.from);
 #pragma unroll 1
-    for (int i = begin; i < end; ++i) {
+    for (int i = part.begin; i < part.end; ++i) {
       const long long index = first + i;
-      const int place = i - begin;
       turn();
+      take_token(first, i, count);
       tokens.evaluate(index, half);
-      if (i + 1 < end) tokens.fetch(index + 1);
       sync_block();  // the token's rows and columns
       Columns read;
       if constexpr (T::reads_again && T::reads_before) read = state.project(half + token_layout.query);
       const Columns erased = advance<T, Gate>(state, work, index, half);
-      if (is_step)
-        state.keep(place_behind(place));
-      else if ((i + 1) % step_length == 0)
-        state.keep(place_before((i + 1) / step_length));
-      if (!is_step) continue;
+      if (part.kept != Kept::tokens) {
+        keep_before_next(part.kept, i + 1);
+        continue;
+      }
+      const int place = i - part.begin;
+      if (i + 1 < part.end) state.keep(place_behind(place));
       if constexpr (T::has_erase_scale) {
         if (state.row_thread == 0) store_columns(layout.erased + place * tile_bytes + state.first_column * 4, erased);
       }
       if constexpr (T::reads_again) {
         if constexpr (!T::reads_before) read = state.project(half + token_layout.query);
         if constexpr (T::has_bonus) add_bonus(state, half, read);
-        store_warp_sums<T>(layout.read + place * sum_bytes, read, state.first_column);
+        store_column_sums<T>(layout.read + place * sum_bytes, read, state.first_column);
       }
     }
+  }
+  // The state before the run's `next`-th step, if a part begins there.
+  RK_DEVICE void keep_before_next(Kept kept, int next) const {
+    if (kept == Kept::groups && next % group_length == 0) state.keep(place_before_group(next / group_length));
+    if (kept == Kept::spans && next % span_length == 0)
+      state.keep(place_before_span(next / group_length, next % group_length / span_length));
   }
   RK_DEVICE void turn() { half = half == 0 ? token_layout.half_bytes : 0; }
   RK_DEVICE long long place_of(long long index) const { return place_of_step<T>(work, index); }
   RK_DEVICE TokenRows rows_of(long long index) const { return rows_of_step<T>(arguments, work, index); }
 
-  RK_DEVICE void fetch(long long index) {
-    tokens.fetch(index);
-    if (!is_read<T>(index)) return;
-    const TensorArgument& slope = port<T>(arguments, T::Ports::output_slope);
-    const Global<const Storage> row =
-        global<const Storage>(slope.data) +
-        (work.batch * slope.batch_stride + rows_of(index).token * slope.token_stride + work.head * slope.head_stride);
-#pragma unroll
-    for (int i = 0; i < columns; ++i) {
-      const int column = thread_index() + i * T::threads;
-      if (column >= T::value_tile || !tokens.exists(column)) break;
-      next_output[i] = to_float(global_load<Storage>(row + (work.value_column + column)));
-    }
-  }
-
-  RK_DEVICE void walk_back(long long first, int begin, int end) {
-    fetch(first + (end - 1));
+  RK_DEVICE void walk_back(long long first, const Part& part, int count) {
 #pragma unroll 1
-    for (int i = end - 1; i >= begin; --i) {
+    for (int i = part.end - 1; i >= part.begin; --i) {
       const long long index = first + i;
+      const int place = i - part.begin;
       turn();
+      take_token(first, i, count);
       tokens.evaluate(index, half);
-      start_columns(index, i - begin);
-      if (i > begin) fetch(index - 1);
+      start_columns(index, place);
       sync_block();  // the token's rows and columns
-      const int before = i > begin ? place_behind(i - 1 - begin) : place_before(begin / step_length);
-      const float own = pass_token(index, i - begin, before);
+      const float own = pass_token(index, place, i + 1 == part.end, place > 0 ? place_behind(place - 1) : part.from);
       sync_block();  // what all columns have of rows, and all rows of columns
       finish_columns(index);
       finish_keys(index, own);
@@ -162,18 +181,19 @@ template <class T, class Gate> struct BackwardBlock {
       if (column >= T::value_tile) break;
       LeafSlopes<T> into;
       if (is_read<T>(index) && tokens.exists(column)) {
-        output[i] = next_output[i];
+        const float output = tokens.now[i].slope;
         if constexpr (T::has_output) {
           RecurrentAt<T> at = at_column(index, i);
           if constexpr (T::bidirectional)
             at.read_value = global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
           else
-            at.read_value = load_warp_sum<T>(layout.read + place * sum_bytes, column) * arguments.scale;
+            at.read_value = load_column_sum<T>(layout.read + place * sum_bytes, column) * arguments.scale;
           if constexpr (T::has_normaliser)
-            at.normaliser_value = load_warp_sum<T>(layout.read + place * sum_bytes, T::value_columns) * arguments.scale;
-          Gate::output_backward(at, output[i], into);
+            at.normaliser_value =
+                load_column_sum<T>(layout.read + place * sum_bytes, T::value_columns) * arguments.scale;
+          Gate::output_backward(at, output, into);
         } else {
-          into.add_read(output[i]);
+          into.add_read(output);
         }
       }
       of_columns[i] = T::is_downward ? LeafSlopes<T>() : into;  // the other walk has what the output's formula adds
@@ -190,7 +210,7 @@ template <class T, class Gate> struct BackwardBlock {
 
   // The slopes of the state behind a token become those of the state before it, at `before`; on the way what the token's
   // rows and columns gain is summed up. Returns the slope of the weight with which a bonus adds the token's own value.
-  RK_DEVICE float pass_token(long long index, int place, int before) {
+  RK_DEVICE float pass_token(long long index, int place, bool is_last, int before) {
     const int first_column = state.first_column * 4;
     const long long position = position_of_step<T>(work, index);
     const bool is_read = rankone::is_read<T>(index), decays = decays_before<T>(index);
@@ -201,7 +221,7 @@ template <class T, class Gate> struct BackwardBlock {
     }
     if constexpr (!T::reads_before) {
       if (is_read) {
-        state.take(place_behind(place));
+        if (!is_last) state.take(place_behind(place));  // of the last one it is in registers
         state.store_products(layout.query_slope, read);
         slopes.add(half + token_layout.query, read, 1.0f);
         slopes.settle();
@@ -211,9 +231,7 @@ template <class T, class Gate> struct BackwardBlock {
     Columns written = slopes.project(half + token_layout.key);
     float own = 0.0f;
     if constexpr (T::has_bonus) {
-      own = dot(value, read);
-#pragma unroll
-      for (int lanes = 1; lanes < token_layout.column_threads; lanes *= 2) own += shuffle_xor(own, lanes);
+      own = own_read();
       const float weight = state.sum_row(half + token_layout.bonus);
 #pragma unroll
       for (int j = 0; j < thread_columns; ++j) written.value[j] = multiply_add(weight, read.value[j], written.value[j]);
@@ -239,8 +257,18 @@ template <class T, class Gate> struct BackwardBlock {
     if constexpr (T::reads_before)
       if (is_read) slopes.add(half + token_layout.query, read, 1.0f);
     slopes.settle();
-    store_warp_sums<T>(layout.value_slope, written, state.first_column);
+    store_column_sums<T>(layout.value_slope, written, state.first_column);
     return own;
+  }
+  // Of the token's own value.
+  RK_DEVICE float own_read() const {
+    float sum = 0.0f;
+    for (int column = lane_index(); column < T::value_tile; column += warp_size)
+      sum = multiply_add(shared_load<float>(half + token_layout.value + column * 4),
+                         shared_load<float>(layout.read_slope + column * 4), sum);
+    sum = sum_over_warp(sum);
+    if constexpr (T::has_normaliser) sum += slope_of_normaliser();  // of the column of ones
+    return sum;
   }
   // All of the tile's columns read it.
   static RK_DEVICE float slope_of_normaliser() {
@@ -252,9 +280,8 @@ template <class T, class Gate> struct BackwardBlock {
   RK_DEVICE Columns slope_of_erased(int place) {
     const Columns erased = load_columns(layout.erased + place * tile_bytes + state.first_column * 4);
     slopes.store_row_sums(layout.erase_write_slope, [&](int i) { return -dot(Columns::of(slopes.values[i]), erased); });
-    store_warp_sums<T>(layout.erased_slope, slopes.project(half + token_layout.erase_write), state.first_column);
-    sync_block();  // what all keys have of it
-    Columns slope = load_warp_sums<T>(layout.erased_slope, state.first_column);
+    Columns slope =
+        sums_over_keys<T>(layout.erased_slope, slopes.project(half + token_layout.erase_write), state.first_column);
 #pragma unroll
     for (int j = 0; j < thread_columns; ++j) slope.value[j] = -slope.value[j];
     return slope;
@@ -273,17 +300,19 @@ template <class T, class Gate> struct BackwardBlock {
         for (int j = 0; j < thread_columns; ++j)
           sums.value[j] = multiply_add(state.values[i][j], slopes.values[i][j], sums.value[j]);
       });
-      store_warp_sums<T>(layout.value_decay_slope, sums, state.first_column);
+      store_column_sums<T>(layout.value_decay_slope, sums, state.first_column);
     }
   }
   // Of a full decay: of what its formula reads at each element.
   RK_DEVICE void store_element_slopes(long long position) {
     ElementSlopes sums;
+    ElementInputs<T, rows> inputs;
+    load_inputs<T>(state, half, inputs);
     state.for_each_row([&](int row, int i) {
 #pragma unroll
       for (int j = 0; j < thread_columns; ++j) {
         if (!state.has_row(row) || !state.has_column(state.first_column + j)) continue;
-        const RecurrentAt<T> at = state.at_element(position, half, row, state.first_column + j);
+        const ElementAt<T> at = state.at_element(position, inputs, i, j);
         LeafSlopes<T> into;
         Gate::log_decay_backward(at, state.values[i][j] * slopes.values[i][j], into);
         add_element_inputs(into, i, j, sums);
@@ -323,11 +352,13 @@ template <class T, class Gate> struct BackwardBlock {
       if constexpr (axes.keys)
         state.store_row_sums(key_input_place(index), [&](int i) { return sums.of_rows[index][i]; });
       if constexpr (axes.values)
-        store_warp_sums<T>(value_input_place(index), sums.of_columns[index], state.first_column);
+        store_column_sums<T>(value_input_place(index), sums.of_columns[index], state.first_column);
       store_element_inputs<index + 1>(sums);
     }
   }
-  static RK_DEVICE int key_input_place(int index) { return layout.key_input_slopes + index * token_layout.rows * 4; }
+  static RK_DEVICE int key_input_place(int index) {
+    return layout.key_input_slopes + index * token_layout.column_warps * token_layout.rows * 4;
+  }
   static RK_DEVICE int value_input_place(int index) { return layout.value_input_slopes + index * sum_bytes; }
 
   // From the slopes of a token's columns to those of what their formulas read.
@@ -339,7 +370,7 @@ template <class T, class Gate> struct BackwardBlock {
       const RecurrentAt<T> at = at_column(index, i);
       LeafSlopes<T>& into = of_columns[i];
       if constexpr (T::walks_keys) {
-        const float value = load_warp_sum<T>(layout.value_slope, column);
+        const float value = load_column_sum<T>(layout.value_slope, column);
         if constexpr (T::has_value)
           Gate::value_backward(at, value, into);
         else
@@ -351,7 +382,7 @@ template <class T, class Gate> struct BackwardBlock {
     }
   }
   static RK_DEVICE void pass_column_decay(const RecurrentAt<T>& at, int column, LeafSlopes<T>& into) {
-    const float decay = load_warp_sum<T>(layout.value_decay_slope, column);
+    const float decay = load_column_sum<T>(layout.value_decay_slope, column);
     if constexpr (T::decays_on_both_sides)
       Gate::log_decay_of_value_backward(at, decay, into);
     else
@@ -389,7 +420,7 @@ template <class T, class Gate> struct BackwardBlock {
       float slope = into.inputs[input];
       if constexpr (axes.values) {
         if constexpr (T::decays_by_element && T::differentiates_decay)
-          if (decays_before<T>(index)) slope += load_warp_sum<T>(value_input_place(input), column);
+          if (decays_before<T>(index)) slope += load_column_sum<T>(value_input_place(input), column);
         if constexpr (fetches_input<T>(input))
           store_input<input>(index, later_columns[i], work.value_column + column, slope);
       } else if constexpr (!axes.keys) {
@@ -542,7 +573,7 @@ template <class T, class Gate> struct BackwardBlock {
   RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, long long index, int key, float own,
                                LeafSlopes<T>& into) const {
     if constexpr (!T::walks_keys)
-      pass_query(at, row_number(layout.query_slope, key), into);
+      pass_query(at, load_row_sum<T>(layout.query_slope, key), into);
     else
       pass_written(at, index, key, own, into);
   }
@@ -555,9 +586,9 @@ template <class T, class Gate> struct BackwardBlock {
   RK_DEVICE void pass_written(const RecurrentAt<T>& at, long long index, int key, float own,
                               LeafSlopes<T>& into) const {
     const float written = Gate::key(at), scale = Gate::write_scale(at);
-    float of_query = 0.0f, of_scaled = row_number(layout.key_slope, key);
+    float of_query = 0.0f, of_scaled = load_row_sum<T>(layout.key_slope, key);
     if constexpr (T::walks_queries)
-      if (is_read<T>(index)) of_query = row_number(layout.query_slope, key);
+      if (is_read<T>(index)) of_query = load_row_sum<T>(layout.query_slope, key);
     if constexpr (T::has_bonus) {
       float query = at.query_value;
       if constexpr (T::has_query) query = Gate::query(at);
@@ -569,7 +600,8 @@ template <class T, class Gate> struct BackwardBlock {
     float of_written = of_scaled * scale;
     if constexpr (T::has_write_scale) Gate::write_scale_backward(at, of_scaled * written, into);
     if constexpr (T::has_erase_scale) {
-      const float erased = row_number(layout.erase_write_slope, key), read = row_number(layout.erase_read_slope, key);
+      const float erased = load_row_sum<T>(layout.erase_write_slope, key),
+                  read = load_row_sum<T>(layout.erase_read_slope, key);
       const float erase = Gate::erase_scale(at);
       float write = written;
       if constexpr (T::has_erase_write) write = Gate::erase_write(at);
@@ -589,7 +621,7 @@ template <class T, class Gate> struct BackwardBlock {
       if (decays_before<T>(index)) pass_key_decay(at, key, into);
   }
   RK_DEVICE void pass_key_decay(const RecurrentAt<T>& at, int key, LeafSlopes<T>& into) const {
-    const float decay = multiply_add(at.decay_value, into.decay, row_number(layout.decay_slope, key));
+    const float decay = multiply_add(at.decay_value, into.decay, load_row_sum<T>(layout.decay_slope, key));
     if constexpr (T::decays_on_both_sides)
       Gate::log_decay_of_key_backward(at, decay, into);
     else
@@ -611,7 +643,7 @@ template <class T, class Gate> struct BackwardBlock {
       float slope = into.inputs[input];
       if constexpr (axes.keys) {
         if constexpr (T::decays_by_element && T::differentiates_decay)
-          if (decays_before<T>(index)) slope += row_number(key_input_place(input), key);
+          if (decays_before<T>(index)) slope += load_row_sum<T>(key_input_place(input), key);
         if constexpr (fetches_input<T>(input)) store_input<input>(index, later_keys[i], key, slope);
       } else if constexpr (!axes.values) {
         of_head[input] += slope;
@@ -703,8 +735,8 @@ template <class T, class Gate> struct BackwardBlock {
   }
   RK_DEVICE void store_key_parameters(Global<float> place, int p) {
     if constexpr (T::decays_by_element) {
-      turn();
-      state.store_row_sums(half + token_layout.query, [&](int i) { return element_parameters[p][i][0].total(); });
+      sync_block();  // all keys have been finished
+      state.store_row_sums(layout.query_slope, [&](int i) { return element_parameters[p][i][0].total(); });
       sync_block();  // what all columns have
     }
 #pragma unroll
@@ -712,7 +744,7 @@ template <class T, class Gate> struct BackwardBlock {
       const int key = thread_index() + i * T::threads;
       if (key >= T::key_dim) break;
       float sum = key_parameters[i][p].total();
-      if constexpr (T::decays_by_element) sum += row_number(half + token_layout.query, key);
+      if constexpr (T::decays_by_element) sum += load_row_sum<T>(layout.query_slope, key);
       store_sum(place + key, sum);
     }
   }
@@ -722,7 +754,7 @@ template <class T, class Gate> struct BackwardBlock {
       Columns sums;
 #pragma unroll
       for (int j = 0; j < thread_columns; ++j) sums.value[j] = element_parameters[p][0][j].total();
-      store_warp_sums<T>(half + token_layout.erased, sums, state.first_column);
+      store_column_sums<T>(half + token_layout.erased, sums, state.first_column);
       sync_block();  // what all keys have
     }
 #pragma unroll
@@ -730,7 +762,7 @@ template <class T, class Gate> struct BackwardBlock {
       const int column = thread_index() + i * T::threads;
       if (column >= T::value_tile || !tokens.exists(column)) break;
       float sum = column_parameters[i][p].total();
-      if constexpr (T::decays_by_element) sum += load_warp_sum<T>(half + token_layout.erased, column);
+      if constexpr (T::decays_by_element) sum += load_column_sum<T>(half + token_layout.erased, column);
       store_sum(place + (work.value_column + column), sum);
     }
   }

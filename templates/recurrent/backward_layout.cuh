@@ -7,29 +7,28 @@
 
 namespace rankone {
 
-// The state before each run of tokens is in the workspace; walking back, a block computes the states before the steps of
-// a run, and of each step the states behind its tokens.
-constexpr int run_tokens = 64;
-RK_CONSTEXPR int step_tokens(int token_steps) { return token_steps < 3 ? 8 : 4; }  // few states in all
-RK_CONSTEXPR int run_steps(int token_steps) { return run_tokens / step_tokens(token_steps); }
-RK_CONSTEXPR int kept_states(int token_steps) {
-  return run_steps(token_steps) + step_tokens(token_steps) * token_steps;
-}
+// The state before each run of tokens is in the workspace; walking back, a block computes the states before the groups of
+// a run, of each group those before its spans, and of each span those behind its tokens. So few have to be kept at a time
+// that there is place for wide tiles and many warps, for which it pays to walk once more.
+constexpr int run_tokens = 64, group_tokens = 16, span_tokens = 4;
+constexpr int run_groups = run_tokens / group_tokens, group_spans = group_tokens / span_tokens;
+// That before a group is that before its first span, and the last one is in registers.
+RK_CONSTEXPR int kept_states(int token_steps) { return run_groups + group_spans - 1 + span_tokens * token_steps - 1; }
 
 struct BackwardLayout {
   RecurrentLayout token;  // at the start
-  // Of one token, a float for each key: what it adds to the loss, of the token's query, written key, keys of an erasure, and
-  // log-decay; and of each input that elements of a full decay read.
+  // Of one token, for each warp with other columns a float for each key: what it adds to the loss, of the token's query,
+  // written key, keys of an erasure, and log-decay; and of each input that elements of a full decay read.
   int query_slope, key_slope, erase_read_slope, erase_write_slope, decay_slope, key_input_slopes;
   int element_slopes;  // what each feature adds to those of the elements that it is made of: a float for each, in some rows
   // A float for each value column: of what is read of the state, and of the normaliser by the column's output.
   int read_slope, normaliser_slope;
-  // For each warp a float for each value column: of the written value, of what is erased, of the column's log-decay, and
-  // of each input that elements of a full decay read.
+  // For each warp that shares keys a float for each value column: of the written value, of what is erased, of the column's
+  // log-decay, and of each input that elements of a full decay read.
   int value_slope, erased_slope, value_decay_slope, value_input_slopes;
   int head_slopes;  // for each warp a float for each input without columns
-  // Of each token of a step: a float for each value column of what was erased, and for each warp what its keys had of the
-  // read.
+  // Of each token of a span: a float for each value column of what was erased, and for each warp that shares keys what its
+  // keys had of the read.
   int erased, read;
   int states;  // kept by the threads that hold them
   int bytes;
@@ -39,7 +38,8 @@ struct BackwardLayout {
 RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, int inputs, int states) {
   BackwardLayout layout{};
   layout.token = make_recurrent_layout(sizes);
-  const int rows = layout.token.rows * 4, columns = sizes.value_tile * 4, sums = sizes.warps * columns;
+  const int row = layout.token.rows * 4, rows = layout.token.column_warps * row;
+  const int columns = sizes.value_tile * 4, sums = layout.token.key_warps * columns;
   int offset = layout.token.bytes;
   int* const of_keys[] = {&layout.query_slope, &layout.key_slope, &layout.erase_read_slope, &layout.erase_write_slope,
                           &layout.decay_slope};
@@ -50,7 +50,7 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   layout.key_input_slopes = offset;
   offset += sizes.inputs * rows;
   layout.element_slopes = offset;
-  offset += sizes.element_slopes * rows;
+  offset += sizes.element_slopes * row;
   offset = (offset + 15) / 16 * 16;
   layout.read_slope = offset;
   offset += columns;
@@ -66,9 +66,9 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   layout.head_slopes = offset;
   offset += (inputs * sizes.warps * 4 + 15) / 16 * 16;
   layout.erased = offset;
-  offset += step_tokens(sizes.token_steps) * sizes.token_steps * columns;
+  offset += span_tokens * sizes.token_steps * columns;
   layout.read = offset;
-  offset += step_tokens(sizes.token_steps) * sizes.token_steps * sums;
+  offset += span_tokens * sizes.token_steps * sums;
   layout.states = offset;
   layout.bytes = offset + states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
   return layout;

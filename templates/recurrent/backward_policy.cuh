@@ -47,8 +47,8 @@ template <class Policy> RK_CONSTEXPR int count_head_parameters() {
 template <class Policy> struct BackwardTraits : RecurrentTraits<Policy> {
   static constexpr BackwardLayout backward = make_backward_layout(
       recurrent_sizes<Policy>(), Policy::input_count, Policy::non_causal ? 0 : kept_states(Policy::token_steps));
+  static constexpr bool fetches_slopes = true;
   static constexpr SlopeLayout slopes = make_slope_layout(slope_sizes<Policy>());
-  static constexpr int parameters = Policy::parameter_count > 0 ? Policy::parameter_count : 1;
   // Whether what a query read has to be known, and is not in the workspace.
   static constexpr bool reads_again = Policy::has_output && !Policy::bidirectional;
   static constexpr bool has_head_inputs = count_head_inputs<Policy>() > 0;

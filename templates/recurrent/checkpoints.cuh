@@ -19,7 +19,6 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   Tokens<T, Gate> tokens(arguments, work);
   constexpr int run_length = run_tokens * T::token_steps;
   const long long length = work.length * T::token_steps;
-  if (length > run_length) tokens.fetch(0);
 #pragma unroll 1
   for (long long index = 0; index < length; ++index) {
     if (index % run_length == 0) {
@@ -28,8 +27,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
       if (index + run_length >= length) break;  // of the last run nothing more is wanted
     }
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
+    tokens.arrive(index, index, length - index);
     tokens.evaluate(index, half);
-    tokens.fetch(index + 1);
     sync_block();  // the token's rows and columns
     advance<T, Gate>(state, work, index, half);
   }

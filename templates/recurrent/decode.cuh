@@ -50,7 +50,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
   const bool is_read = before.exists(work.sequence), is_written = after.exists(work.sequence);
   const long long from = before.first(work.sequence, work.head), to = after.first(work.sequence, work.head);
   Tokens<T, Gate> tokens(arguments, work);
-  tokens.fetch(0);
+  tokens.begin(0);
   if (!is_read || !is_written) return;
   const bool aligned = is_vectorized(arguments, T::Ports::state) != 0;
   RegisterMatrix<T, Gate> state(arguments, work);
@@ -81,14 +81,14 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode_sums(const A
   };
   if (!exists(T::Ports::state_read) || !exists(T::Ports::state_write)) return;
   Tokens<T, Gate> tokens(arguments, work);
-  tokens.fetch(0);
+  tokens.begin(0);
   RegisterMatrix<T, Gate> state(arguments, work);
   state.load_sum(sum_in_slot<T, const float>(arguments, work, T::Ports::state_read));
 #pragma unroll 1
   for (long long index = 0; index < work.length * T::token_steps; ++index) {
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
+    tokens.arrive(index, index, work.length * T::token_steps - index);
     tokens.evaluate(index, half);
-    if (index + 1 < work.length * T::token_steps) tokens.fetch(index + 1);
     sync_block();  // the token's rows and columns
     advance<T, Gate>(state, work, index, half);
   }

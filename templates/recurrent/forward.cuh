@@ -13,7 +13,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   Work work;
   place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
   Tokens<T, Gate> tokens(arguments, work);
-  if (work.length > 0) tokens.fetch(0);
+  if (work.length > 0) tokens.begin(0);
   RegisterMatrix<T, Gate> state(arguments, work);
   const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
   load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 // How a block of the recurrent family shares its part of the state among threads, and where a token's rows and columns
 // stand in shared memory; the kernel and the host compute it by this one function.
+//
+// All warps have the same value columns and each a part of the keys, so that each moves whole lines of the states' memory. Or
+// each has columns of its own and all keys of them, as far as there are columns: then sums over keys stay within a warp.
 #pragma once
 
 #include "kernels/layout.cuh"
@@ -8,13 +11,17 @@
 namespace rankone {
 
 constexpr int thread_columns = 4;  // neighbouring value columns of a thread
+constexpr int most_staged_tokens = 16, most_staged_bytes = 40 << 10;
 
 struct RecurrentSizes {
   int warps, key_dim, value_tile;
-  int inputs;         // token inputs that the elements of a full decay read; 0: there is none
-  bool reduces_keys;  // formulas have sums or maxima over keys
-  int token_steps;    // of a token
-  bool value_major;   // the caller's states have the keys of a value column side by side
+  int inputs;                     // token inputs that the elements of a full decay read; 0: there is none
+  bool reduces_keys;              // formulas have sums or maxima over keys
+  int token_steps;                // of a token
+  bool splits_columns;            // among the warps
+  bool stages_tokens;             // else the next one is fetched while one is at hand
+  bool value_major;               // the caller\'s states have the keys of a value column side by side
+  int stage_keys, stage_columns;  // numbers that are fetched of a token for each key, and for each value column
   int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
   bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles
 };
@@ -30,7 +37,8 @@ RK_CONSTEXPR int value_tiles(const RecurrentSizes& sizes, int value_dim) {
 // Offsets are bytes, within the half of a token where it says so: tokens take the two halves in turn.
 struct RecurrentLayout {
   int threads;
-  int column_threads, row_threads;  // that share the value columns, and the keys of each
+  int column_warps, key_warps;      // that share the value columns, and the keys of each
+  int column_threads, row_threads;  // of a warp those that share its columns; of the block those that share keys
   int thread_rows, row_group;       // keys of a thread: every `row_threads`-th group of so many neighbours
   int rows;                         // keys, and as many more as make that even
   // Of a token, a float for each key.
@@ -39,20 +47,27 @@ struct RecurrentLayout {
   int value, value_decay, value_decay_low;
   // Of a token, a float for each key and for each value column of each input.
   int key_inputs, value_inputs;
-  // Of a token, what each warp's keys read of each value column: what is erased, and what the query reads.
+  // Of a token, what the keys of each warp that shares them read of each value column: what is erased, and what the query
+  // reads.
   int erased, read;
   int half_bytes;
   int reductions;  // behind both halves: what each warp has of a sum or maximum over keys, two of them in turn
+  // The numbers of the tokens to come, as they stand in the tensors: of each, rows of keys and then rows of value columns.
+  int stage, stage_slots, slot_bytes;
   int bytes;
 };
 
 RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) {
   RecurrentLayout layout{};
   layout.threads = 32 * sizes.warps;
-  layout.column_threads = sizes.value_tile / thread_columns;
-  layout.row_threads = layout.threads / layout.column_threads;
+  const int column_groups = sizes.value_tile / thread_columns;
+  layout.column_warps = !sizes.splits_columns ? 1 : sizes.warps < column_groups ? sizes.warps : column_groups;
+  layout.key_warps = sizes.warps / layout.column_warps;
+  layout.column_threads = column_groups / layout.column_warps;
+  layout.row_threads = 32 / layout.column_threads * layout.key_warps;
   layout.thread_rows = (sizes.key_dim + layout.row_threads - 1) / layout.row_threads;
-  layout.row_group = !sizes.value_major || layout.thread_rows % 2 != 0 ? 1 : layout.thread_rows % 4 != 0 ? 2 : 4;
+  const bool has_groups = sizes.splits_columns || sizes.value_major;
+  layout.row_group = !has_groups || layout.thread_rows % 2 != 0 ? 1 : layout.thread_rows % 4 != 0 ? 2 : 4;
   layout.rows = layout.thread_rows * layout.row_threads;
   int offset = 0;
   int* const of_keys[] = {&layout.query,      &layout.key,         &layout.decay, &layout.decay_low,
@@ -72,12 +87,16 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
   layout.value_inputs = offset;
   offset += sizes.inputs * sizes.value_tile * 4;
   layout.erased = offset;
-  offset += sizes.warps * sizes.value_tile * 4;
+  offset += layout.key_warps * sizes.value_tile * 4;
   layout.read = offset;
-  offset += sizes.warps * sizes.value_tile * 4;
+  offset += layout.key_warps * sizes.value_tile * 4;
   layout.half_bytes = offset;
   layout.reductions = 2 * offset;
-  layout.bytes = layout.reductions + (sizes.reduces_keys ? (2 * sizes.warps * 4 + 15) / 16 * 16 : 0);
+  layout.stage = layout.reductions + (sizes.reduces_keys ? (2 * sizes.warps * 4 + 15) / 16 * 16 : 0);
+  layout.slot_bytes = (layout.rows * sizes.stage_keys + sizes.value_tile * sizes.stage_columns) * 4;
+  if (sizes.stages_tokens) layout.stage_slots = most_staged_tokens;
+  while (layout.stage_slots > 1 && layout.stage_slots * layout.slot_bytes > most_staged_bytes) layout.stage_slots /= 2;
+  layout.bytes = layout.stage + (layout.stage_slots * layout.slot_bytes + 15) / 16 * 16;
   return layout;
 }
 

@@ -11,12 +11,12 @@ namespace rankone {
 template <class T, class Gate>
 RK_DEVICE void write_keys(const Arguments& arguments, const Work& work, RegisterMatrix<T, Gate>& state) {
   Tokens<T, Gate> tokens(arguments, work);
-  if (work.length > 0) tokens.fetch(0);
+  if (work.length > 0) tokens.begin(0);
 #pragma unroll 1
   for (long long index = 0; index < work.length; ++index) {
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
+    tokens.arrive(index, index, work.length - index);
     tokens.evaluate(index, half);
-    if (index + 1 < work.length) tokens.fetch(index + 1);
     sync_block();  // the key's row and columns
     advance<T, Gate>(state, work, index, half);
   }
@@ -25,14 +25,14 @@ RK_DEVICE void write_keys(const Arguments& arguments, const Work& work, Register
 template <class T, class Gate, class Matrix>
 RK_DEVICE void read_queries(const Arguments& arguments, const Work& work, const Matrix& state) {
   Tokens<T, Gate> tokens(arguments, work);
-  if (work.length > 0) tokens.fetch(0);
+  if (work.length > 0) tokens.begin(0);
 #pragma unroll 1
   for (long long index = 0; index < work.length; ++index) {
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
+    tokens.arrive(index, index, work.length - index);
     tokens.evaluate(index, half);
-    if (index + 1 < work.length) tokens.fetch(index + 1);
     sync_block();  // the query's row
-    store_warp_sums<T>(half + T::layout.read, state.project(half + T::layout.query), state.first_column);
+    store_column_sums<T>(half + T::layout.read, state.project(half + T::layout.query), state.first_column);
     sync_block();  // what all keys have of the read
     write_output<T, Gate>(tokens, arguments, work, index, half);
   }

@@ -26,14 +26,13 @@ template <class T, class Gate> struct QueryBlock : BackwardBlock<T, Gate> {
   RK_DEVICE QueryBlock(const Arguments& from, const Work& of) : Block(from, of) {}
 
   RK_DEVICE void run() {
-    if (work.length > 0) this->fetch(0);
 #pragma unroll 1
     for (long long index = 0; index < work.length; ++index) {
       this->turn();
+      tokens.arrive(index, index, work.length - index);
       tokens.evaluate(index, half);
       if constexpr (T::has_output) project();
       this->start_columns(index, 0);
-      if (index + 1 < work.length) this->fetch(index + 1);
       sync_block();  // the query's row and the slopes of its columns
       Columns read = load_columns(layout.read_slope + state.first_column * 4);
       if constexpr (T::has_normaliser) {
@@ -53,7 +52,7 @@ template <class T, class Gate> struct QueryBlock : BackwardBlock<T, Gate> {
   // What the output's formula reads.
   RK_DEVICE void project() {
     sync_block();  // the query's row
-    store_warp_sums<T>(layout.read, state.project(half + token_layout.query), state.first_column);
+    store_column_sums<T>(layout.read, state.project(half + token_layout.query), state.first_column);
     sync_block();  // what all keys have of the read
   }
 };
@@ -77,16 +76,15 @@ template <class T, class Gate> struct KeyBlock : BackwardBlock<T, Gate> {
     }
   }
   RK_DEVICE void run() {
-    if (work.length > 0) tokens.fetch(0);
 #pragma unroll 1
     for (long long index = 0; index < work.length; ++index) {
       this->turn();
+      tokens.arrive(index, index, work.length - index);
       tokens.evaluate(index, half);
-      if (index + 1 < work.length) tokens.fetch(index + 1);
       for (int i = 0; i < columns; ++i) this->of_columns[i] = LeafSlopes<T>();
       sync_block();  // the key's row and columns
       slopes.store_products(layout.key_slope, load_columns(half + token_layout.value + slopes.first_column * 4));
-      store_warp_sums<T>(layout.value_slope, slopes.project(half + token_layout.key), slopes.first_column);
+      store_column_sums<T>(layout.value_slope, slopes.project(half + token_layout.key), slopes.first_column);
       sync_block();  // what all columns have of the row, and all rows of columns
       this->finish_columns(index);
       this->finish_keys(index, 0.0f);

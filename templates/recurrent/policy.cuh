@@ -9,12 +9,37 @@
 
 namespace rankone {
 
+// Which of the token inputs without the other side's axis the input is; their number, of no input.
+template <class Policy> RK_CONSTEXPR int inputs_before(int input, AxisBit other_side) {
+  int count = 0;
+  for (int i = 0; i < input && i < Policy::input_count; ++i)
+    count += has_axis(Policy::input_axes[i], other_side) ? 0 : 1;
+  return count;
+}
+
+// What is fetched of a token for a key: q, k, the second of a pair of each, and inputs; for a value column: v, the slope of
+// its output, and inputs.
+template <class Policy> RK_CONSTEXPR int first_key_input() { return has_pairs<Policy>() ? 4 : 2; }
+constexpr int first_column_input = 2;
+
 template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   constexpr bool by_key = has_axis(Policy::decay_axes, key_axis), by_value = has_axis(Policy::decay_axes, value_axis);
   constexpr bool by_element = by_key && by_value && !Policy::decays_on_both_sides;
-  return {Policy::warps,         Policy::key_dim,     Policy::value_tile,        by_element ? Policy::input_count : 0,
-          Policy::reduces_keys,  Policy::token_steps, Policy::value_major_state, element_slopes<Policy>(),
-          Policy::has_normaliser};
+  RecurrentSizes sizes{};
+  sizes.warps = Policy::warps;
+  sizes.key_dim = Policy::key_dim;
+  sizes.value_tile = Policy::value_tile;
+  sizes.inputs = by_element ? Policy::input_count : 0;
+  sizes.reduces_keys = Policy::reduces_keys;
+  sizes.token_steps = Policy::token_steps;
+  sizes.splits_columns = Policy::splits_columns;
+  sizes.stages_tokens = Policy::stages_tokens;
+  sizes.value_major = Policy::value_major_state;
+  sizes.stage_keys = first_key_input<Policy>() + inputs_before<Policy>(Policy::input_count, value_axis);
+  sizes.stage_columns = first_column_input + inputs_before<Policy>(Policy::input_count, key_axis);
+  sizes.element_slopes = element_slopes<Policy>();
+  sizes.is_normalised = Policy::has_normaliser;
+  return sizes;
 }
 
 // Whether a walk fetches the token input.
@@ -31,6 +56,7 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr int value_columns = rankone::value_columns(recurrent_sizes<Policy>());
   static constexpr int value_tiles = rankone::value_tiles(recurrent_sizes<Policy>(), Policy::value_dim);
   static constexpr int inputs = Policy::input_count > 0 ? Policy::input_count : 1;
+  static constexpr int parameters = Policy::parameter_count > 0 ? Policy::parameter_count : 1;
   // Each element of the state at its own pace; or else what rows of keys decay by, and columns of values.
   static constexpr bool decays_by_element = has_axis(Policy::decay_axes, key_axis) &&
                                             has_axis(Policy::decay_axes, value_axis) && !Policy::decays_on_both_sides;
@@ -50,7 +76,8 @@ template <class Policy> struct RecurrentTraits : Policy {
       sizeof(typename Policy::Storage) == 4 && Policy::state_layout == StateLayout::dense;
   static_assert(value_columns > 0, "a tile has columns of v");
   static_assert(!Policy::reduces_keys || layout.rows <= threads, "each key of a row has a thread of its own");
-  static_assert(layout.column_threads <= warp_size, "a warp holds whole rows of the tile");
+  static_assert(layout.column_threads <= warp_size, "a warp holds whole rows of its columns");
+  static constexpr bool fetches_slopes = false;  // of outputs
 };
 
 }  // namespace rankone

@@ -4,8 +4,8 @@
 
 #include "kernels/sequence.cuh"
 #include "kernels/states.cuh"
+#include "recurrent/elements.cuh"
 #include "recurrent/policy.cuh"
-#include "recurrent/token.cuh"
 
 namespace rankone {
 
@@ -40,18 +40,56 @@ RK_DEVICE void store_columns(int place, const Columns& columns) {
   shared_store<Vector16>(place, four);
 }
 
+// Of some neighbouring keys a number each.
+template <int count> struct Numbers {
+  float value[count];
+
+  static RK_DEVICE Numbers load(int place) {
+    Numbers numbers;
+    if constexpr (count == 4) {
+      const Vector16 four = shared_load<Vector16>(place);
+#pragma unroll
+      for (int i = 0; i < count; ++i) numbers.value[i] = as_float(four.word[i]);
+    } else {
+#pragma unroll
+      for (int i = 0; i < count; ++i) numbers.value[i] = shared_load<float>(place + i * 4);
+    }
+    return numbers;
+  }
+  RK_DEVICE void store(int place) const {
+    if constexpr (count == 4) {
+      Vector16 four;
+#pragma unroll
+      for (int i = 0; i < count; ++i) four.word[i] = as_bits(value[i]);
+      shared_store<Vector16>(place, four);
+    } else {
+#pragma unroll
+      for (int i = 0; i < count; ++i) shared_store<float>(place + i * 4, value[i]);
+    }
+  }
+};
+
+// The warp's number among those that have other columns, and among those that have the same.
+template <class T> RK_DEVICE int column_warp() { return warp_index() % T::layout.column_warps; }
+template <class T> RK_DEVICE int key_warp() { return warp_index() / T::layout.column_warps; }
+// A warp's value columns.
+template <class T> inline constexpr int warp_columns = T::layout.column_threads* thread_columns;
+
 template <class T, class Gate> struct RegisterMatrix {
   static constexpr RecurrentLayout layout = T::layout;
   static constexpr int rows = layout.thread_rows;
   const Arguments& arguments;
   const Work& work;
-  int row_thread, first_column;  // among those that share the keys; of the tile
+  int row_thread, first_column;  // among those that share keys; of the tile
   float values[rows][thread_columns] = {};
   float lost[T::compensated ? rows : 1][thread_columns] = {};  // to rounding
+  ElementParameters<T, T::decays_by_element ? rows : 1> parameters;
 
   RK_DEVICE RegisterMatrix(const Arguments& from, const Work& of)
-      : arguments(from), work(of), row_thread(thread_index() / layout.column_threads),
-        first_column(thread_index() % layout.column_threads * thread_columns) {}
+      : arguments(from), work(of), row_thread((key_warp<T>() * warp_size + lane_index()) / layout.column_threads),
+        first_column(column_warp<T>() * warp_columns<T> + lane_index() % layout.column_threads * thread_columns) {
+    load_parameters<T>(*this, parameters);
+  }
 
   RK_DEVICE bool has_row(int row) const { return layout.rows == T::key_dim || row < T::key_dim; }
   RK_DEVICE bool has_column(int column) const {
@@ -71,10 +109,22 @@ template <class T, class Gate> struct RegisterMatrix {
     for (int i = 0; i < rows; ++i) visit(key_of(i), i);
   }
 
-  // Where the formula of a full decay reads, at one element of the state.
-  RK_DEVICE RecurrentAt<T> at_element(long long position, int half, int row, int column) const {
-    RecurrentAt<T> at{arguments, work, position, row, work.value_column + column, {}};
-    load_inputs(at, half, row, column);
+  // Calls visit(i, numbers) with what each of the `places` has for the key of the thread's i-th row, where that is one.
+  template <class Visit, class... Place> RK_DEVICE void for_each_number(const Visit& visit, Place... places) const {
+    constexpr int group = layout.rows == T::key_dim ? layout.row_group : 1;
+#pragma unroll
+    for (int first = 0; first < rows; first += group) {
+      const int row = key_of(first);
+      if (!has_row(row)) continue;
+      visit_group<group>(first, visit, Numbers<group>::load(places + row * 4)...);
+    }
+  }
+
+  // Where the formula of a full decay reads, at the thread's element in row i and column j.
+  RK_DEVICE ElementAt<T> at_element(long long position, const ElementInputs<T, rows>& inputs, int i, int j) const {
+    ElementAt<T> at{{arguments, work, position, key_of(i), work.value_column + first_column + j, {}}, {}};
+    place_parameters(at, parameters, i, j);
+    place_inputs(at, inputs, i, j);
     return at;
   }
 
@@ -176,39 +226,50 @@ template <class T, class Gate> struct RegisterMatrix {
       high = load_columns(half + layout.value_decay + first_column * 4);
       low = load_columns(half + layout.value_decay_low + first_column * 4);
     }
-    for_each_row([&](int row, int i) {
-      if (!has_row(row)) return;
-      Unrounded of_row{};
-      if constexpr (T::rows_decay)
-        of_row = {shared_load<float>(half + layout.decay + row * 4),
-                  shared_load<float>(half + layout.decay_low + row * 4)};
+    if constexpr (T::rows_decay) {
+      for_each_number(
+          [&](int i, float of_row, float rest) {
 #pragma unroll
-      for (int j = 0; j < thread_columns; ++j) {
-        if constexpr (T::decays_by_element) multiply(i, j, decay_of(position, half, row, first_column + j));
-        if constexpr (T::rows_decay) multiply(i, j, of_row);
-        if constexpr (T::columns_decay) multiply(i, j, {high.value[j], low.value[j]});
-      }
-    });
+            for (int j = 0; j < thread_columns; ++j) multiply(i, j, {of_row, rest});
+          },
+          half + layout.decay, half + layout.decay_low);
+    }
+    if constexpr (T::columns_decay) {
+      for_each_row([&](int, int i) {
+#pragma unroll
+        for (int j = 0; j < thread_columns; ++j) multiply(i, j, {high.value[j], low.value[j]});
+      });
+    }
+    if constexpr (T::decays_by_element) decay_elements(position, half);
   }
   // What each of the thread's columns has of the row of keys at `place`, over the thread's own.
   RK_DEVICE Columns project(int place) const {
     Columns sums;
-    for_each_row([&](int row, int i) {
-      if (!has_row(row)) return;
-      const float key = shared_load<float>(place + row * 4);
+    for_each_number(
+        [&](int i, float key) {
 #pragma unroll
-      for (int j = 0; j < thread_columns; ++j) sums.value[j] = multiply_add(key, values[i][j], sums.value[j]);
-    });
+          for (int j = 0; j < thread_columns; ++j) sums.value[j] = multiply_add(key, values[i][j], sums.value[j]);
+        },
+        place);
     return sums;
   }
-  // Stores the sum of each row over the tile, of which term(i) is the thread's part of its row i.
+  // Stores the sum of each row over the warp's columns, of which term(i) is the thread's part of its row i: load_row_sum()
+  // adds up what all warps have.
   template <class Term> RK_DEVICE void store_row_sums(int place, const Term& term) const {
-    for_each_row([&](int row, int i) {
-      float sum = term(i);
+    constexpr int group = layout.row_group;
+    const int of_warp = place + column_warp<T>() * (layout.rows * 4);
 #pragma unroll
-      for (int lanes = 1; lanes < layout.column_threads; lanes *= 2) sum += shuffle_xor(sum, lanes);
-      if (first_column == 0 && has_row(row)) shared_store<float>(place + row * 4, sum);
-    });
+    for (int first = 0; first < rows; first += group) {
+      Numbers<group> sums;
+#pragma unroll
+      for (int i = 0; i < group; ++i) {
+        sums.value[i] = term(first + i);
+#pragma unroll
+        for (int lanes = 1; lanes < layout.column_threads; lanes *= 2)
+          sums.value[i] += shuffle_xor(sums.value[i], lanes);
+      }
+      if (lane_index() % layout.column_threads == 0) sums.store(of_warp + key_of(first) * 4);
+    }
   }
   // The product of rows with `columns`.
   RK_DEVICE void store_products(int place, const Columns& columns) const {
@@ -217,22 +278,21 @@ template <class T, class Gate> struct RegisterMatrix {
   // The thread's part of a row's sum.
   RK_DEVICE float sum_row(int place) const {
     float sum = 0.0f;
-    for_each_row([&](int row, int) {
-      if (has_row(row)) sum += shared_load<float>(place + row * 4);
-    });
+    for_each_number([&](int, float number) { sum += number; }, place);
     return sum;
   }
   // values += sign * keys^T columns
   RK_DEVICE void add(int place, const Columns& columns, float sign) {
-    for_each_row([&](int row, int i) {
-      if (!has_row(row)) return;
-      const float key = sign * shared_load<float>(place + row * 4);
+    for_each_number(
+        [&](int i, float number) {
+          const float key = sign * number;
 #pragma unroll
-      for (int j = 0; j < thread_columns; ++j) {
-        float& sum = T::compensated ? lost[T::compensated ? i : 0][j] : values[i][j];
-        sum = multiply_add(key, columns.value[j], sum);
-      }
-    });
+          for (int j = 0; j < thread_columns; ++j) {
+            float& sum = T::compensated ? lost[T::compensated ? i : 0][j] : values[i][j];
+            sum = multiply_add(key, columns.value[j], sum);
+          }
+        },
+        place);
   }
   // What was lost so far goes where it still shows.
   RK_DEVICE void settle() {
@@ -249,6 +309,21 @@ template <class T, class Gate> struct RegisterMatrix {
   }
 
  private:
+  RK_DEVICE void decay_elements(long long position, int half) {
+    ElementInputs<T, rows> inputs;
+    load_inputs<T>(*this, half, inputs);
+    for_each_row([&](int row, int i) {
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j)
+        if (has_row(row) && has_column(first_column + j))
+          multiply(i, j, unrounded_exp2(log2_decay(Gate::log_decay(at_element(position, inputs, i, j)))));
+    });
+  }
+  template <int group, class Visit, class... Number>
+  static RK_DEVICE void visit_group(int first, const Visit& visit, const Number&... numbers) {
+#pragma unroll
+    for (int i = 0; i < group; ++i) visit(first + i, numbers.value[i]...);
+  }
   RK_DEVICE void multiply(int i, int j, Unrounded factor) {
     float& value = values[i][j];
     const float product = value * factor.high;
@@ -265,44 +340,88 @@ template <class T, class Gate> struct RegisterMatrix {
   static RK_DEVICE int own_place(int place, int i) {
     return place + (i * layout.threads + thread_index()) * (thread_columns * 4);
   }
-  RK_DEVICE Unrounded decay_of(long long position, int half, int row, int column) const {
-    if (work.value_column + column >= T::value_dim) return {1.0f, 0.0f};
-    return unrounded_exp2(log2_decay(Gate::log_decay(at_element(position, half, row, column))));
-  }
-  template <int index = 0> static RK_DEVICE void load_inputs(RecurrentAt<T>& at, int half, int row, int column) {
-    if constexpr (index < T::input_count) {
-      const int place = has_axis(T::input_axes[index], value_axis)
-                            ? layout.value_inputs + (index * T::value_tile + column) * 4
-                            : layout.key_inputs + (index * layout.rows + row) * 4;
-      at.inputs[index] = shared_load<float>(half + place);
-      load_inputs<index + 1>(at, half, row, column);
-    }
-  }
 };
 
-// Sums over the rows of a warp go to the warp's place, from where they are read once all warps have met.
-template <class T> RK_DEVICE void store_warp_sums(int place, Columns sums, int first_column) {
-#pragma unroll
-  for (int i = 0; i < thread_columns; ++i) {
-#pragma unroll
-    for (int lanes = T::layout.column_threads; lanes < warp_size; lanes *= 2)
-      sums.value[i] += shuffle_xor(sums.value[i], lanes);
-  }
-  if (lane_index() < T::layout.column_threads)
-    store_columns(place + (warp_index() * T::value_tile + first_column) * 4, sums);
+// The lanes of a warp that share columns have a part of their sums each. Two exchanges leave each lane with one column's, so
+// that few are exchanged: that of column_of_lane().
+template <class T> RK_DEVICE int column_of_lane() {
+  const int row_lane = lane_index() / T::layout.column_threads;
+  return (row_lane & 1) * 2 + (row_lane >> 1 & 1);
 }
-template <class T> RK_DEVICE Columns load_warp_sums(int place, int first_column) {
-  Columns sums;
-  for (int warp = 0; warp < T::warps; ++warp) {
-    const Columns more = load_columns(place + (warp * T::value_tile + first_column) * 4);
+template <class T> RK_DEVICE float sum_over_lanes(const Columns& parts) {
+  constexpr int step = T::layout.column_threads;
+  static_assert(4 * step <= warp_size);
+  const int column = column_of_lane<T>();
+  const bool upper = (column & 2) != 0, odd = (column & 1) != 0;
+  float pair[2];
 #pragma unroll
-    for (int i = 0; i < thread_columns; ++i) sums.value[i] += more.value[i];
+  for (int i = 0; i < 2; ++i)
+    pair[i] =
+        (upper ? parts.value[2 + i] : parts.value[i]) + shuffle_xor(upper ? parts.value[i] : parts.value[2 + i], step);
+  float sum = (odd ? pair[1] : pair[0]) + shuffle_xor(odd ? pair[0] : pair[1], 2 * step);
+#pragma unroll
+  for (int lanes = 4 * step; lanes < warp_size; lanes *= 2) sum += shuffle_xor(sum, lanes);
+  return sum;
+}
+// In every lane.
+template <class T> RK_DEVICE Columns sums_over_warp(Columns sums) {
+  constexpr int step = T::layout.column_threads;
+  if constexpr (4 * step <= warp_size) {
+    const float sum = sum_over_lanes<T>(sums);
+    const int first = lane_index() % step;
+#pragma unroll
+    for (int j = 0; j < thread_columns; ++j) sums.value[j] = shuffle(sum, first + ((j >> 1) + (j & 1) * 2) * step);
+  } else {
+#pragma unroll
+    for (int j = 0; j < thread_columns; ++j)
+#pragma unroll
+      for (int lanes = step; lanes < warp_size; lanes *= 2) sums.value[j] += shuffle_xor(sums.value[j], lanes);
   }
   return sums;
 }
-template <class T> RK_DEVICE float load_warp_sum(int place, int column) {
+
+// Sums over the keys of a warp go to the warp's place, from where load_column_sum() adds them up once all have met.
+template <class T> RK_DEVICE void store_column_sums(int place, const Columns& sums, int first_column) {
+  constexpr int step = T::layout.column_threads;
+  const int of_warp = place + (key_warp<T>() * T::value_tile + first_column) * 4;
+  if constexpr (4 * step <= warp_size) {
+    const float sum = sum_over_lanes<T>(sums);
+    if (lane_index() < 4 * step) shared_store<float>(of_warp + column_of_lane<T>() * 4, sum);
+  } else {
+    const Columns all = sums_over_warp<T>(sums);
+    if (lane_index() < step) store_columns(of_warp, all);
+  }
+}
+template <class T> RK_DEVICE float load_column_sum(int place, int column) {
   float sum = 0.0f;
-  for (int warp = 0; warp < T::warps; ++warp) sum += shared_load<float>(place + (warp * T::value_tile + column) * 4);
+#pragma unroll
+  for (int warp = 0; warp < T::layout.key_warps; ++warp)
+    sum += shared_load<float>(place + (warp * T::value_tile + column) * 4);
+  return sum;
+}
+// The sums over all keys of a thread's columns; warps that share them meet at `place`.
+template <class T> RK_DEVICE Columns sums_over_keys(int place, const Columns& parts, int first_column) {
+  if constexpr (T::layout.key_warps == 1) {
+    return sums_over_warp<T>(parts);
+  } else {
+    store_column_sums<T>(place, parts, first_column);
+    sync_block();  // what all keys have
+    Columns sums;
+#pragma unroll
+    for (int warp = 0; warp < T::layout.key_warps; ++warp) {
+      const Columns more = load_columns(place + (warp * T::value_tile + first_column) * 4);
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j) sums.value[j] += more.value[j];
+    }
+    return sums;
+  }
+}
+// Of a row of what store_row_sums() has stored.
+template <class T> RK_DEVICE float load_row_sum(int place, int row) {
+  float sum = 0.0f;
+#pragma unroll
+  for (int warp = 0; warp < T::layout.column_warps; ++warp)
+    sum += shared_load<float>(place + (warp * T::layout.rows + row) * 4);
   return sum;
 }
 

@@ -76,9 +76,7 @@ RK_DEVICE Columns advance(RegisterMatrix<T, Gate>& state, const Work& work, long
   if constexpr (T::has_erase_scale) {
     state.settle();
     if constexpr (!T::erases_undecayed) erased = state.project(half + layout.erase_read);
-    store_warp_sums<T>(half + layout.erased, erased, state.first_column);
-    sync_block();  // what all keys hold of it
-    erased = load_warp_sums<T>(half + layout.erased, state.first_column);
+    erased = sums_over_keys<T>(half + layout.erased, erased, state.first_column);
     state.add(half + layout.erase_write, erased, -1.0f);
   }
   state.add(half + layout.key, load_columns(half + layout.value + state.first_column * 4), 1.0f);

@@ -78,6 +78,7 @@ template <class T> RK_DEVICE long long position_of_step(const Work& work, long l
 template <class T> struct RawToken {
   float query = 0.0f, key = 0.0f, value = 0.0f;
   float other_query = 0.0f, other_key = 0.0f;  // of a pair the second
+  float slope = 0.0f;                          // of the output
   float inputs[T::inputs] = {};
 
   template <class Type>
@@ -105,7 +106,7 @@ template <class T> struct RawToken {
   }
 };
 
-// The numbers that a thread fetches and evaluates: those of every `threads`-th key and value column.
+// The numbers that a thread fetches and evaluates: those of every `threads`-th key, and of value columns.
 template <class T, class Gate> struct Tokens {
   using Storage = typename T::Storage;
   static constexpr RecurrentLayout layout = T::layout;
@@ -113,7 +114,7 @@ template <class T, class Gate> struct Tokens {
   static constexpr int columns = (T::value_tile + T::threads - 1) / T::threads;
   const Arguments& arguments;
   const Work& work;
-  RawToken<T> next_keys[keys], next_columns[columns], now_keys[keys], now[columns];
+  RawToken<T> now_keys[keys], now[columns];  // of the token at hand
   KeyReduction<T> reduction;
 
   RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {}
@@ -158,14 +159,107 @@ template <class T, class Gate> struct Tokens {
     return own;
   }
 
-  // Starts to load the `index`-th step.
-  RK_DEVICE void fetch(long long index) {
-    const TokenRows rows = rows_of_step<T>(arguments, work, index);
+  // Before a walk that begins with the `index`-th step.
+  RK_DEVICE void begin(long long index) {
+    if constexpr (!T::stages_tokens) fetch(index);
+  }
+  // The walk's `number`-th step, of which `left` are still to come, this one included.
+  RK_DEVICE void arrive(long long index, long long number, long long left) {
+    if constexpr (T::stages_tokens) {
+      const int slot = static_cast<int>(number % layout.stage_slots);
+      if (slot == 0) stage(index, static_cast<int>(left < layout.stage_slots ? left : layout.stage_slots));
+      take(slot);
+    } else {
+#pragma unroll
+      for (int i = 0; i < keys; ++i) now_keys[i] = next_keys[i];
+#pragma unroll
+      for (int i = 0; i < columns; ++i) now[i] = next_columns[i];
+      if (left > 1) fetch(index + 1);
+    }
+  }
+
+  // Steps from the `first`-th on go to shared memory, where each thread finds what it has fetched.
+  RK_DEVICE void stage(long long first, int count) {
+    constexpr int together = steps_together();
+#pragma unroll 1
+    for (int begin = 0; begin < count; begin += together) {
+      // All are under way before the first one is waited for; beyond the last step it is that one again.
+      RawToken<T> of_keys[together][keys], of_columns[together][columns];
+#pragma unroll
+      for (int i = 0; i < together; ++i)
+        load(first + (begin + i < count ? begin + i : count - 1), of_keys[i], of_columns[i]);
+#pragma unroll
+      for (int i = 0; i < together; ++i) put(begin + i, of_keys[i], of_columns[i]);
+    }
+  }
+  // What was staged in a slot is the token at hand.
+  RK_DEVICE void take(int slot) {
+    for_each_key([&](int key, int i) {
+      RawToken<T>& raw = now_keys[i];
+      const auto get = [&](int row) { return shared_load<float>(key_place(slot, row, key)); };
+      if constexpr (T::walks_queries) raw.query = get(0);
+      if constexpr (T::reads_key && T::walks_keys) raw.key = get(1);
+      if constexpr (has_pairs<T>()) {
+        if constexpr (T::walks_queries) raw.other_query = get(2);
+        if constexpr (T::reads_key && T::walks_keys) raw.other_key = get(3);
+      }
+      for_each_input<value_axis>([&](int index, int row) { raw.inputs[index] = get(first_key_input<T>() + row); });
+    });
+    for_each_column([&](int column, int i) {
+      RawToken<T>& raw = now[i];
+      const auto get = [&](int row) { return shared_load<float>(column_place(slot, row, column)); };
+      if constexpr (T::walks_keys) raw.value = get(0);
+      if constexpr (T::fetches_slopes && T::walks_queries) raw.slope = get(1);
+      for_each_input<key_axis>([&](int index, int row) { raw.inputs[index] = get(first_column_input + row); });
+    });
+  }
+
+  // What was fetched becomes rows and columns of the half that starts at `half`.
+  RK_DEVICE void evaluate(long long index, int half) {
 #pragma unroll
     for (int i = 0; i < keys; ++i) {
       const int key = thread_index() + i * T::threads;
-      if (key >= T::key_dim) break;
-      RawToken<T>& raw = next_keys[i];
+      if (T::reduces_keys || key < T::key_dim) write_key(index, half, key, now_keys[i]);
+    }
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      const int column = thread_index() + i * T::threads;
+      if (column < T::value_tile) write_column(index, half, column, now[i]);
+    }
+  }
+
+ private:
+  RawToken<T> next_keys[keys], next_columns[columns];  // under way
+
+  template <class Visit> static RK_DEVICE void for_each_key(const Visit& visit) {
+#pragma unroll
+    for (int i = 0; i < keys; ++i)
+      if (const int key = thread_index() + i * T::threads; key < T::key_dim) visit(key, i);
+  }
+  template <class Visit> RK_DEVICE void for_each_column(const Visit& visit) const {
+#pragma unroll
+    for (int i = 0; i < columns; ++i)
+      if (const int column = thread_index() + i * T::threads; column < T::value_tile && exists(column))
+        visit(column, i);
+  }
+
+  // As many as there are registers for: one block of the backward pass has those of a multiprocessor for itself.
+  static RK_CONSTEXPR int steps_together() {
+    constexpr RecurrentSizes sizes = recurrent_sizes<T>();
+    constexpr int most_numbers = sizes.splits_columns ? 64 : 32;
+    int steps = layout.stage_slots < 8 ? layout.stage_slots : 8;
+    while (steps > 1 && steps * (keys * sizes.stage_keys + columns * sizes.stage_columns) > most_numbers) steps /= 2;
+    return steps;
+  }
+  // Starts to load the `index`-th step.
+  RK_DEVICE void fetch(long long index) { load(index, next_keys, next_columns); }
+  // Threads that have no key or no column load another one's: loads under conditions would wait for each other.
+  RK_DEVICE void load(long long index, RawToken<T> (&of_keys)[keys], RawToken<T> (&of_columns)[columns]) const {
+    const TokenRows rows = rows_of_step<T>(arguments, work, index);
+#pragma unroll
+    for (int i = 0; i < keys; ++i) {
+      RawToken<T>& raw = of_keys[i];
+      const int own = thread_index() + i * T::threads, key = own < T::key_dim ? own : T::key_dim - 1;
       const FeaturePlace from = feature_place<T>(key);
       const auto load = [&](int tensor, long long row, int element) {
         return RawToken<T>::template element<Storage>(arguments, work, tensor, work.query_head, row, element);
@@ -180,33 +274,55 @@ template <class T, class Gate> struct Tokens {
     }
 #pragma unroll
     for (int i = 0; i < columns; ++i) {
-      const int column = thread_index() + i * T::threads;
-      if (column >= T::value_tile || !exists(column)) break;
-      RawToken<T>& raw = next_columns[i];
-      if constexpr (T::walks_keys)
-        raw.value = RawToken<T>::template element<Storage>(arguments, work, T::Ports::v, work.head, rows.step,
-                                                           work.value_column + column);
-      raw.template load_inputs<key_axis>(arguments, work, rows, work.value_column + column);
+      RawToken<T>& raw = of_columns[i];
+      const int own = thread_index() + i * T::threads,
+                value_column = work.value_column + (own < T::value_tile && exists(own) ? own : 0);
+      const auto load = [&](int tensor, long long row) {
+        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.head, row, value_column);
+      };
+      if constexpr (T::walks_keys) raw.value = load(T::Ports::v, rows.step);
+      if constexpr (T::fetches_slopes && T::walks_queries)
+        if (is_read<T>(index)) raw.slope = load(T::Ports::output_slope, rows.token);
+      raw.template load_inputs<key_axis>(arguments, work, rows, value_column);
     }
   }
 
-  // What was fetched becomes rows and columns of the half that starts at `half`.
-  RK_DEVICE void evaluate(long long index, int half) {
-#pragma unroll
-    for (int i = 0; i < keys; ++i) {
-      now_keys[i] = next_keys[i];
-      const int key = thread_index() + i * T::threads;
-      if (T::reduces_keys || key < T::key_dim) write_key(index, half, key, now_keys[i]);
-    }
-#pragma unroll
-    for (int i = 0; i < columns; ++i) {
-      now[i] = next_columns[i];
-      const int column = thread_index() + i * T::threads;
-      if (column < T::value_tile) write_column(index, half, column, now[i]);
+  static RK_DEVICE int key_place(int slot, int row, int key) {
+    return layout.stage + slot * layout.slot_bytes + (row * layout.rows + key) * 4;
+  }
+  static RK_DEVICE int column_place(int slot, int row, int column) {
+    constexpr int rows = first_key_input<T>() + inputs_before<T>(T::input_count, value_axis);
+    return layout.stage + slot * layout.slot_bytes + (rows * layout.rows + row * T::value_tile + column) * 4;
+  }
+  RK_DEVICE void put(int slot, const RawToken<T> (&of_keys)[keys], const RawToken<T> (&of_columns)[columns]) const {
+    for_each_key([&](int key, int i) {
+      const RawToken<T>& raw = of_keys[i];
+      const auto put = [&](int row, float number) { shared_store<float>(key_place(slot, row, key), number); };
+      if constexpr (T::walks_queries) put(0, raw.query);
+      if constexpr (T::reads_key && T::walks_keys) put(1, raw.key);
+      if constexpr (has_pairs<T>()) {
+        if constexpr (T::walks_queries) put(2, raw.other_query);
+        if constexpr (T::reads_key && T::walks_keys) put(3, raw.other_key);
+      }
+      for_each_input<value_axis>([&](int index, int row) { put(first_key_input<T>() + row, raw.inputs[index]); });
+    });
+    for_each_column([&](int column, int i) {
+      const RawToken<T>& raw = of_columns[i];
+      const auto put = [&](int row, float number) { shared_store<float>(column_place(slot, row, column), number); };
+      if constexpr (T::walks_keys) put(0, raw.value);
+      if constexpr (T::fetches_slopes && T::walks_queries) put(1, raw.slope);
+      for_each_input<key_axis>([&](int index, int row) { put(first_column_input + row, raw.inputs[index]); });
+    });
+  }
+  // Calls visit(index, row) for the inputs that are fetched for a key or a value column, with their rows among these.
+  template <AxisBit other_side, int index = 0, class Visit> static RK_DEVICE void for_each_input(const Visit& visit) {
+    if constexpr (index < T::input_count) {
+      if constexpr (!has_axis(T::input_axes[index], other_side) && fetches_input<T>(index))
+        visit(index, inputs_before<T>(index, other_side));
+      for_each_input<other_side, index + 1>(visit);
     }
   }
 
- private:
   template <int index = 0>
   RK_DEVICE void store_inputs(int first, int stride, const RawToken<T>& raw, AxisBit other_side) const {
     if constexpr (index < T::input_count) {

@@ -25,7 +25,7 @@ RK_DEVICE void keep_read(const Tokens<T, Gate>& tokens, const Arguments& argumen
   for (int i = 0; i < Tokens<T, Gate>::columns; ++i) {
     const int column = thread_index() + i * T::threads;
     if (column >= T::value_tile || !tokens.exists(column)) break;
-    float read = load_warp_sum<T>(half + T::layout.read, column) * arguments.scale;
+    float read = load_column_sum<T>(half + T::layout.read, column) * arguments.scale;
     if constexpr (T::is_downward) read += global_load<float>(row + (work.value_column + column));
     global_store<float>(row + (work.value_column + column), read);
   }
@@ -46,9 +46,9 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
     if (column >= T::value_tile || !tokens.exists(column)) break;
     RecurrentAt<T> at = tokens.at(index, tokens.now[i], 0, work.value_column + column);
     at.value_value = tokens.now[i].value;
-    at.read_value = load_warp_sum<T>(half + T::layout.read, column) * arguments.scale;
+    at.read_value = load_column_sum<T>(half + T::layout.read, column) * arguments.scale;
     if constexpr (T::has_normaliser)
-      at.normaliser_value = load_warp_sum<T>(half + T::layout.read, T::value_columns) * arguments.scale;
+      at.normaliser_value = load_column_sum<T>(half + T::layout.read, T::value_columns) * arguments.scale;
     if constexpr (T::is_downward)
       at.read_value += global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
     float output = at.read_value;
@@ -57,7 +57,7 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
   }
 }
 
-// All tokens, of which the first step has been fetched. Calls updated(token) when the state holds one.
+// All tokens, before which tokens.begin(0) was called. Calls updated(token) when the state holds one.
 template <class T, class Gate, class Updated>
 RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<T, Gate>& tokens,
                            RegisterMatrix<T, Gate>& state, const Updated& updated) {
@@ -65,8 +65,8 @@ RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<
 #pragma unroll 1
   for (long long index = 0; index < work.length * T::token_steps; ++index) {
     const int half = (index & 1) != 0 ? layout.half_bytes : 0;
+    tokens.arrive(index, index, work.length * T::token_steps - index);
     tokens.evaluate(index, half);
-    if (index + 1 < work.length * T::token_steps) tokens.fetch(index + 1);
     sync_block();  // the token's rows and columns
     Columns read;
     if constexpr (T::reads_before)
@@ -76,7 +76,7 @@ RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<
     if (!is_read<T>(index)) continue;
     if constexpr (!T::reads_before) read = state.project(half + layout.query);
     if constexpr (T::has_bonus) add_bonus(state, half, read);
-    store_warp_sums<T>(half + layout.read, read, state.first_column);
+    store_column_sums<T>(half + layout.read, read, state.first_column);
     sync_block();  // what all keys have of the read
     if constexpr (T::keeps_reads)
       keep_read<T, Gate>(tokens, arguments, work, index, half);

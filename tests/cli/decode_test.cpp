@@ -48,10 +48,22 @@ TEST(Decode, IsShownAndEmitted) {
   EXPECT_EQ(names,
             (std::vector<std::string>{"q", "k", "v", "g", "state_read", "state_write", "state", "o", "token_states"}));
   EXPECT_EQ(document.at("schedule").at("value_tile"), 64);
+  // Of few rows smaller blocks occupy more of a GPU.
+  const json one_row = json::parse(rankone(split("show gla --pass decode --shape B=1,H=16 --json")).out);
+  EXPECT_EQ(one_row.at("schedule").at("value_tile"), 32);
   const Finished emitted = rankone(split("emit gla --pass decode --value-tile 16 --json"));
   ASSERT_EQ(emitted.code, 0) << emitted.err;
   EXPECT_EQ(json::parse(emitted.out).at("pass"), "decode");
   EXPECT_EQ(json::parse(emitted.out).at("schedule").at("value_tile"), 16) << "pinned";
+}
+
+// Bytes of a row that is read and written in its slot: twice the state, and q, k, v, g and o.
+TEST(Decode, IsTimedInPlace) {
+  const Finished done = rankone(split("bench gla --pass decode --device cpu --shape B=3,H=1,K=16,V=16 --json -q"));
+  ASSERT_EQ(done.code, 0) << done.err;
+  const json row = json::parse(done.out).at("rows").at(0);
+  EXPECT_EQ(row.at("pass"), "decode");
+  EXPECT_EQ(row.at("bytes"), 3 * (2 * 16 * 16 * 4 + 5 * 16 * 2 + 2 * 4));
 }
 
 TEST(Decode, TakesFewTokensThatAreNotPacked) {

@@ -30,7 +30,7 @@ template <class Call> std::string refusal_of(const Call& call) {
 inline Program program_of(const Variant& variant, const CompileOptions& options, std::string_view arch = "sm_90a",
                           Pass pass = Pass::forward) {
   const Schedule forward = default_schedule(variant, options, arch);
-  return lower(variant, options, schedule_for(pass, variant, options, arch, forward), arch, pass);
+  return lower(variant, options, schedule_for(pass, variant, options, arch, {forward}), arch, pass);
 }
 
 // The programs whose text holds several kernels: two at the chunk level, three in segments, two where keys are prepared.

@@ -163,7 +163,7 @@ TEST(Instantiated, NoFunctionIsNeedless) {
         for (const auto& [kind, forward] : kinds)
           for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode}) {
             if (!why_not_admitted(variant, pass).empty()) continue;
-            const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
+            const Schedule schedule = schedule_for(pass, variant, options, arch, {forward});
             const std::string title = std::string(name_in(pass_names, pass)) + " " + to_string(schedule);
             if (!seen.insert(title).second) continue;
             EXPECT_EQ(judge()->needless(emit(lower(variant, options, schedule, arch, pass))), std::set<std::string>{})

@@ -167,7 +167,7 @@ TEST(Reach, EveryFunctionOfEveryTextIsCalled) {
         for (const Schedule& forward : one_of_each_kind(variant, options, arch))
           for (const Pass pass : {Pass::forward, Pass::states, Pass::combine, Pass::decode}) {
             if (!why_not_admitted(variant, pass).empty()) continue;
-            const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
+            const Schedule schedule = schedule_for(pass, variant, options, arch, {forward});
             const std::string title = std::string(name_in(pass_names, pass)) + " " + to_string(schedule);
             if (!seen.insert(title).second) continue;
             const Scan scan(emit(lower(variant, options, schedule, arch, pass)));

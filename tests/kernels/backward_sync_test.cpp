@@ -2,6 +2,7 @@
 // Takes away each barrier of the backward pass, one at a time: the CPU device must see what that breaks.
 #include <set>
 
+#include "codegen/knob_text.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/cpu/emulator.hpp"
 #include "tests/kernels/backward_calls.hpp"
@@ -42,7 +43,8 @@ constexpr Variant normalised =
 
 class BackwardSync : public testing::TestWithParam<const Variant*> {
  protected:
-  std::string run_without(int line, std::uint64_t seed, std::set<int>& visited, std::string* text = nullptr) {
+  std::string run_without(const Schedule& schedule, int line, std::uint64_t seed, std::set<int>& visited,
+                          std::string* text = nullptr) {
     const int key_dim = has_features(*GetParam()) ? 6 : 33;  // of which 43 features are made
     const CompileOptions options{
         .key_dim = key_dim, .value_dim = 16, .dtype = dtype::bf16, .pins = {.family = Family::recurrent}};
@@ -52,7 +54,6 @@ class BackwardSync : public testing::TestWithParam<const Variant*> {
     emulation.on_report = [&](const EmulationReport& report) {
       visited.insert(report.visited_lines.begin(), report.visited_lines.end());
     };
-    const Schedule schedule{.family = Family::recurrent, .value_tile = 16, .warps = 2};
     const Device device = cpu_device(emulation);
     const PassKernels kernels(lower(*GetParam(), options, schedule, "sm_80", Pass::backward), device, emit_and_load);
     if (text != nullptr) *text = kernels.text();
@@ -66,18 +67,25 @@ class BackwardSync : public testing::TestWithParam<const Variant*> {
   }
 };
 
+// Where each warp has columns of its own, and where two share them.
 TEST_P(BackwardSync, EveryRemovalIsSeen) {
-  std::set<int> visited;
-  std::string text;
-  for (std::uint64_t seed = 1; seed <= 4; ++seed) EXPECT_EQ(run_without(0, seed, visited, &text), "") << "untouched";
-  int removed = 0;
-  for (const SyncSite& site : list_sync_sites(text)) {
-    if (!visited.contains(site.line)) continue;
-    ++removed;
-    std::set<int> ignored;
-    EXPECT_NE(run_without(site.line, 1, ignored), "") << site.word << " on line " << site.line << " goes unmissed";
+  for (const auto& [tile, warps] : {std::pair(16, 2), std::pair(8, 4)}) {
+    const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
+    SCOPED_TRACE(to_string(schedule));
+    std::set<int> visited;
+    std::string text;
+    for (std::uint64_t seed = 1; seed <= 4; ++seed)
+      EXPECT_EQ(run_without(schedule, 0, seed, visited, &text), "") << "untouched";
+    int removed = 0;
+    for (const SyncSite& site : list_sync_sites(text)) {
+      if (!visited.contains(site.line)) continue;
+      ++removed;
+      std::set<int> ignored;
+      EXPECT_NE(run_without(schedule, site.line, 1, ignored), "")
+          << site.word << " on line " << site.line << " goes unmissed";
+    }
+    EXPECT_GE(removed, 4);  // before each token of three walks, and behind each of one
   }
-  EXPECT_GE(removed, 4);  // before each token of three walks, and behind each of one
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,

@@ -144,11 +144,13 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
   }
 }
 
-// Where the same arithmetic serves both, to the bit: the state between them is float32, as it is within a pass.
+// Where the same arithmetic serves both, to the bit: the state between them is float32, as it is within a pass, and the schedule
+// the same, which says in what order keys are summed.
 TEST(Decode, BehindAPrefillIsOneSequence) {
   constexpr int D = 32, tokens = 21;
   for (const Variant* variant : {&variants::gla, &variants::kda, &variants::rwkv6, &variants::mamba1, &aging}) {
-    const CompileOptions options{.key_dim = D, .value_dim = D, .pins = {.family = Family::recurrent}};
+    const CompileOptions options{
+        .key_dim = D, .value_dim = D, .pins = {.family = Family::recurrent, .value_tile = 32, .warps = 4}};
     const Operator op = compile(*variant, options, cpu_device(1));
     Problem problem = random_problem(
         *variant, options, {.batch = 1, .tokens = tokens, .heads = 1, .value_heads = 2, .key_dim = D, .value_dim = D},

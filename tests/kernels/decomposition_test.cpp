@@ -200,7 +200,7 @@ class Decomposition : public testing::TestWithParam<Case> {};
 TEST_P(Decomposition, IsWhatTheHostCounts) {
   const auto& [name, variant, options, pass] = GetParam();
   const Schedule forward = default_schedule(variant, options, "sm_90a");
-  const Prober prober(lower(variant, options, schedule_for(pass, variant, options, "sm_90a", forward), "sm_90a", pass));
+  const Prober prober(lower(variant, options, schedule_for(pass, variant, options, "sm_90a", {forward}), "sm_90a", pass));
   for (const Sizes& sizes : many_sizes(40))
     for (const int multiprocessors : {3, 132}) expect_all(prober, sizes, multiprocessors);
 }

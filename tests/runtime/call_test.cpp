@@ -24,7 +24,7 @@ Program program_of(const char* name, Level level = Level::serial, Pass pass = Pa
   options.pins.level = level;
   const Variant& variant = variant_named(name);
   const Schedule forward = default_schedule(variant, options, "sm_90a");
-  return lower(variant, options, schedule_for(pass, variant, options, "sm_90a", forward), "sm_90a", pass);
+  return lower(variant, options, schedule_for(pass, variant, options, "sm_90a", {forward}), "sm_90a", pass);
 }
 
 ForwardArguments good() {

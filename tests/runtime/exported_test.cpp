@@ -26,7 +26,7 @@ constexpr const char* cubin = "stands for machine code";
 
 Program program_of(const Variant& variant, const CompileOptions& options, const char* arch, Pass pass = Pass::forward) {
   const Schedule forward = default_schedule(variant, options, arch);
-  return lower(variant, options, schedule_for(pass, variant, options, arch, forward), arch, pass);
+  return lower(variant, options, schedule_for(pass, variant, options, arch, {forward}), arch, pass);
 }
 
 std::string read(const std::filesystem::path& path) {

@@ -26,7 +26,7 @@ Program program_of(const char* name, const Pins& pins = {.family = Family::hoppe
   const CompileOptions options{.key_dim = K, .value_dim = K, .dtype = type, .pins = pins};
   const Variant& variant = variant_named(name);
   const Schedule forward = default_schedule(variant, options, "sm_90a");
-  return lower(variant, options, schedule_for(pass, variant, options, "sm_90a", forward), "sm_90a", pass);
+  return lower(variant, options, schedule_for(pass, variant, options, "sm_90a", {forward}), "sm_90a", pass);
 }
 
 TEST(OperandRange, IsThatOfScoresWithDecaysPerKeyInBf16) {

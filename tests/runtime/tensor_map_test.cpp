@@ -80,7 +80,7 @@ constexpr int B = 2, T = 5, H = 2, HV = 6, K = 80, V = 96;
 
 Program program_of(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward) {
   const Schedule forward = default_schedule(variant, options, "sm_90a");
-  return lower(variant, options, schedule_for(pass, variant, options, "sm_90a", forward), "sm_90a", pass);
+  return lower(variant, options, schedule_for(pass, variant, options, "sm_90a", {forward}), "sm_90a", pass);
 }
 CompileOptions hopper(dtype input = dtype::bf16) {
   CompileOptions options{.key_dim = K, .value_dim = V, .pins = {.family = Family::hopper, .chunk = 32}};
