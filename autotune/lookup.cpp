@@ -43,34 +43,57 @@ std::vector<std::filesystem::path> tuned_folders() {
 }
 
 std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options,
-                                        const std::string& device, const std::string& arch, const Shape& shape) {
+                                        const std::string& device, const std::string& arch, const Shape& shape,
+                                        Pass pass) {
   if (device == "cpu") return std::nullopt;
   const ArchLimits limits = arch_limits(arch);
   const auto legal = [&](const Schedule& schedule) {
-    return why_illegal({variant, options, limits}, schedule).empty();
+    if (pass == Pass::forward) return why_illegal({variant, options, limits}, schedule).empty();
+    const std::vector<Schedule> all = schedules_of(pass, variant, options, arch);
+    return std::ranges::find(all, schedule) != all.end();
   };
-  return lookup_tuned(tuned_folders(), device, arch, tuned_key(variant, options, shape), legal, shipped_files());
+  return lookup_tuned(tuned_folders(), device, arch, tuned_key(variant, options, shape, pass), legal, shipped_files());
+}
+
+Shape typical_shape(Pass pass) {
+  if (pass == Pass::decode) return {.batch = 128, .tokens = 1, .heads = 16};
+  return {.batch = 8, .tokens = 4096, .heads = 16};
 }
 
 ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
                                std::string_view arch, const std::optional<Shape>& expected) {
-  const Schedule otherwise = expected ? default_schedule(variant, options, arch, *expected)
-                                      : default_schedule(variant, options, arch);  // refuses what cannot be
-  if (!device.is_cpu() && device.arch() == arch) {
+  ChosenSchedule chosen{.schedule = expected ? default_schedule(variant, options, arch, *expected)
+                                             : default_schedule(variant, options, arch),  // refuses what cannot be
+                        .origin = pins_of(variant, options) != Pins{} ? "pinned" : "default",
+                        .expected = expected};
+  if (device.is_cpu() || device.arch() != arch) return chosen;
+  for (const Pass pass : {Pass::forward, Pass::backward, Pass::decode}) {
+    if (!why_not_admitted(variant, pass).empty()) continue;
     // Where the sizes of the coming calls are not known, a typical one stands for them.
-    const Shape shape = expected.value_or(Shape{.batch = 8, .tokens = 4096, .heads = 16});
-    if (const auto tuned = tuned_choice(variant, options, device.name(), std::string(arch), shape))
-      return {tuned->schedule,
-              tuned->origin == tuned_exactly && !expected ? "tuned for " + tuned->shape : tuned->origin, expected};
+    const bool is_known = expected && (pass != Pass::decode || expected->tokens <= most_decoded_tokens);
+    const Shape shape = is_known ? *expected : typical_shape(pass);
+    const auto tuned = tuned_choice(variant, options, device.name(), std::string(arch), shape, pass);
+    if (!tuned) continue;
+    const std::string origin =
+        tuned->origin == tuned_exactly && !is_known ? "tuned for " + tuned->shape : tuned->origin;
+    if (pass != Pass::forward)
+      chosen.beside.push_back({pass, tuned->schedule, origin});
+    else
+      chosen.schedule = tuned->schedule, chosen.origin = origin;
   }
-  return {otherwise, pins_of(variant, options) != Pins{} ? "pinned" : "default", expected};
+  return chosen;
 }
 
 ChosenSchedule chosen_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                           const ChosenSchedule& forward) {
-  const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
-  if (pass != Pass::decode && pass != Pass::backward) return {schedule, forward.origin, forward.expected};
-  return {schedule, has_pins_of(options, schedule) ? "pinned" : "default", forward.expected};
+  ChosenSchedule chosen = forward;
+  chosen.schedule = schedule_for(pass, variant, options, arch, forward);
+  if (pass != Pass::decode && pass != Pass::backward) return chosen;
+  const auto own = std::ranges::find(forward.beside, pass, &PassSchedule::pass);
+  chosen.origin = own != forward.beside.end()             ? own->origin
+                  : has_pins_of(options, chosen.schedule) ? "pinned"
+                                                          : "default";
+  return chosen;
 }
 
 }  // namespace rankone

@@ -23,14 +23,18 @@ std::vector<std::filesystem::path> tuned_folders();
 
 // Never tunes. None for the CPU device, whose times mean nothing, and where nothing legal was tuned.
 std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOptions& options,
-                                        const std::string& device, const std::string& arch, const Shape& shape);
+                                        const std::string& device, const std::string& arch, const Shape& shape,
+                                        Pass pass = Pass::forward);
+
+// Of calls whose sizes are not known.
+Shape typical_shape(Pass pass);
 
 // How every command and compile() choose: what tuning found for the expected shape or, without one, for a typical one;
-// else the default. Both under what is pinned. Throws Error where no schedule is legal.
+// else the default. Both under what is pinned. Throws Error where no schedule is legal. Likewise of backward and decoding.
 ChosenSchedule choose_schedule(const Variant& variant, const CompileOptions& options, const Device& device,
                                std::string_view arch, const std::optional<Shape>& expected);
 
-// That of a pass beside the forward pass it was chosen for; none of decoding or of backward is tuned.
+// That of a pass beside the forward pass it was chosen for.
 ChosenSchedule chosen_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                           const ChosenSchedule& forward);
 

@@ -34,13 +34,16 @@ struct Trial {
 
 std::vector<Trial> make_trials(const TuneRequest& request) {
   std::vector<Trial> trials;
-  const Dims dims{.tokens = check_tokens,
-                  .heads = 1,
-                  .value_heads = 2,
-                  .key_dim = request.dims.key_dim,
-                  .value_dim = request.dims.value_dim};
+  Dims dims{.tokens = check_tokens,
+            .heads = 1,
+            .value_heads = 2,
+            .key_dim = request.dims.key_dim,
+            .value_dim = request.dims.value_dim};
+  const bool decodes = request.pass == Pass::decode;
+  if (decodes) dims.batch = 5, dims.tokens = most_decoded_tokens;
   for (const bool packed : {false, true}) {
-    const RandomInputs inputs{.seed = request.seed, .packed = packed, .scalars = request.scalars};
+    if (packed && decodes) continue;
+    const RandomInputs inputs{.seed = request.seed, .packed = packed, .scalars = request.scalars, .pass = request.pass};
     Trial trial{.problem = random_problem(request.variant, request.options, dims, inputs), .reference = {}};
     trial.reference = reference_outputs(trial.problem);
     trials.push_back(std::move(trial));
@@ -65,9 +68,9 @@ class Operators {
   std::map<std::string, Operator> operators_;
 };
 
-std::vector<Schedule> candidates(const TuneRequest& request, const std::string& arch) {
-  std::vector<Schedule> all = legal_schedules(request.variant, request.options, arch);
-  const Schedule first = default_schedule(request.variant, request.options, arch, expected_shape(request.dims));
+std::vector<Schedule> candidates(const TuneRequest& request, const ChosenSchedule& forward, const std::string& arch) {
+  std::vector<Schedule> all = schedules_of(request.pass, request.variant, request.options, arch);
+  const Schedule first = schedule_for(request.pass, request.variant, request.options, arch, forward);
   std::stable_partition(all.begin(), all.end(), [&](const Schedule& each) { return each == first; });
   return all;
 }
@@ -82,12 +85,26 @@ void require_tunable(const Device& device) {
 
 TuneReport tune(const TuneRequest& request, const Device& device) {
   require_tunable(device);
-  const std::vector<Schedule> space = candidates(request, device.arch());
+  require_admitted(request.variant, request.pass);
+  const Shape expected = expected_shape(request.dims);
+  const ChosenSchedule forward{.schedule = default_schedule(request.variant, request.options, device.arch(), expected),
+                               .origin = "default",
+                               .expected = expected};
+  const std::vector<Schedule> space = candidates(request, forward, device.arch());
   std::vector<Trial> trials = make_trials(request);
   const Problem problem = random_problem(request.variant, request.options, request.dims,
-                                         {.seed = request.seed, .initial_state = false, .scalars = request.scalars});
+                                         {.seed = request.seed,
+                                          .initial_state = false,
+                                          .scalars = request.scalars,
+                                          .pass = request.pass,
+                                          .in_place = true});
   const auto compiled = [&](const Schedule& schedule) {
-    return compile_schedule(request.variant, request.options, {schedule, "tuning"}, device);
+    ChosenSchedule chosen = forward;
+    if (request.pass == Pass::forward)
+      chosen.schedule = schedule;
+    else
+      chosen.beside = {{request.pass, schedule, "tuning"}};
+    return compile_schedule(request.variant, request.options, chosen, device);
   };
   Operators operators;
   operators.put(space.front(), compiled(space.front()));
@@ -125,7 +142,7 @@ TuneReport tune(const TuneRequest& request, const Device& device) {
   const auto& right = report.found.right;
   if (right.empty()) return report;
   TunedEntry& entry = report.entry;
-  entry.key = tuned_key(request.variant, request.options, expected_shape(request.dims));
+  entry.key = tuned_key(request.variant, request.options, expected, request.pass);
   entry.schedule = right.front().schedule;
   entry.median_ms = right.front().median_ms;
   entry.relative_error = right.front().relative_error;

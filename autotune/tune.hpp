@@ -20,6 +20,7 @@ struct TuneRequest {
   Variant variant{};
   CompileOptions options{};  // what is pinned here stays so
   Dims dims{};
+  Pass pass = Pass::forward;
   std::vector<NamedScalar> scalars{};
   std::uint64_t seed = 1;
   double budget = 120;  // seconds

@@ -17,6 +17,7 @@ TuneResult tune(const Variant& variant, const CompileOptions& options, const Sha
   const TuneRequest request{.variant = variant,
                             .options = options,
                             .dims = drawn_dims(options, shape, "tune"),
+                            .pass = how.pass,
                             .scalars = how.scalars,
                             .seed = how.seed,
                             .budget = how.budget,

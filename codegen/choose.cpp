@@ -203,70 +203,95 @@ Schedule states_schedule(const Variant& variant, const CompileOptions& options, 
   refuse_pins(target, {.family = Family::portable});
 }
 
-Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
-                         const std::optional<Shape>& expected) {
-  check_options(variant, options);
-  const ArchLimits limits = arch_limits(arch);
-  const Target target{variant, options, limits};
+namespace {
+
+std::vector<Schedule> decode_schedules(const Target& target) {
   const Pins any{.family = Family::recurrent};
   Pins pins = any;
-  if (options.pins.family.value_or(Family::recurrent) == Family::recurrent)
+  if (target.options.pins.family.value_or(Family::recurrent) == Family::recurrent)
     for (const KnobRow& row : recurrent_knobs)
-      if (const auto pinned = row.knob->pinned(options.pins); pinned && row.domain.has(*pinned))
+      if (const auto pinned = row.knob->pinned(target.options.pins); pinned && row.domain.has(*pinned))
         row.knob->pin(pins, pinned);
-  // A value column's keys are side by side, or else the value columns of a key.
-  const bool has_few_rows = expected && expected->batch * std::max(expected->heads, expected->value_heads) <= half;
-  const int wide = has_few_rows ? preferred_recurrent_tile : preferred_decode_tile,
-            tile = options.value_major_state ? preferred_column_tile : wide,
-            warps = options.value_major_state || has_few_rows ? preferred_recurrent_warps : preferred_decode_warps;
-  const auto demerits = [&](const Schedule& schedule) {
-    return std::pair(doublings(schedule.value_tile, tile), doublings(schedule.warps, warps));
-  };
   for (const Pins& each : {pins, any})
-    if (const std::vector<Schedule> legal = legal_schedules(target, each); !legal.empty())
-      return *std::ranges::min_element(legal, {}, demerits);
+    if (std::vector<Schedule> legal = legal_schedules(target, each); !legal.empty()) return legal;
   refuse_pins(target, any);
 }
 
-// The widest tile whose states find place, and as many warps as give each thread some elements of it: every tile has parts of
-// all gradients over keys, which are to be summed. Pins of the recurrent family are kept where states find place so, too.
-Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
-  const ArchLimits limits = arch_limits(arch);
-  const Target target{variant, options, limits};
-  const int keys = static_cast<int>(feature_dim(variant, options.key_dim));
-  std::optional<Schedule> best;
+// Those whose states find place; of these where any does as it is pinned, those.
+std::vector<Schedule> backward_schedules(const Target& target) {
+  std::vector<Schedule> all;
   std::string reason;  // of the last one that does not fit
   const auto breaks_pin = [&](const Schedule& schedule, const Knob& knob) {
-    const auto pinned = knob.pinned(options.pins);
-    return options.pins.family == Family::recurrent && pinned && *pinned != knob.get(schedule);
+    const auto pinned = knob.pinned(target.options.pins);
+    return target.options.pins.family == Family::recurrent && pinned && *pinned != knob.get(schedule);
   };
-  const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
-  const int preferred = is_full ? preferred_full_elements : preferred_backward_elements;
-  const auto demerits = [&](const Schedule& schedule) {
-    const int elements = keys * schedule.value_tile / (32 * schedule.warps);
-    return std::tuple(breaks_pin(schedule, value_tile_knob) + breaks_pin(schedule, warps_knob), -schedule.value_tile,
-                      doublings(std::max(elements, 1), preferred));
+  const auto broken = [&](const Schedule& schedule) {
+    return breaks_pin(schedule, value_tile_knob) + breaks_pin(schedule, warps_knob);
   };
   for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
       const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
       const int of_all = context_of(target).tile_columns_of_all;
-      if (tile - of_all >= 2 * options.value_dim && tile > of_all + 4) continue;
-      if (std::string unfit = why_unfit(target, schedule, Pass::backward); !unfit.empty()) {
+      if (tile - of_all >= 2 * target.options.value_dim && tile > of_all + 4) continue;
+      if (std::string unfit = why_unfit(target, schedule, Pass::backward); unfit.empty())
+        all.push_back(schedule);
+      else
         reason = std::move(unfit);
-        continue;
-      }
-      if (!best || demerits(schedule) < demerits(*best)) best = schedule;
     }
-  if (!best)
-    throw Error(ErrorCode::unsupported, "the backward pass finds no place for its states: " + reason, limits.arch,
-                "smaller K, or an architecture with more shared memory", std::string(variant.name.view()));
-  return *best;
+  if (all.empty())
+    throw Error(ErrorCode::unsupported, "the backward pass finds no place for its states: " + reason,
+                target.limits.arch, "smaller K, or an architecture with more shared memory",
+                std::string(target.variant.name.view()));
+  const int fewest = broken(*std::ranges::min_element(all, {}, broken));
+  std::erase_if(all, [&](const Schedule& schedule) { return broken(schedule) > fewest; });
+  return all;
+}
+
+}  // namespace
+
+Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
+                         const std::optional<Shape>& expected) {
+  // A value column's keys are side by side, or else the value columns of a key.
+  const bool has_few_rows = expected && expected->batch * std::max(expected->heads, expected->value_heads) <= half;
+  const int wide = has_few_rows ? preferred_recurrent_tile : preferred_decode_tile,
+            tile = options.value_major_state ? preferred_column_tile : wide,
+            warps = options.value_major_state || has_few_rows ? preferred_recurrent_warps : preferred_decode_warps;
+  const std::vector<Schedule> all = schedules_of(Pass::decode, variant, options, arch);
+  return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
+    return std::pair(doublings(schedule.value_tile, tile), doublings(schedule.warps, warps));
+  });
+}
+
+// The widest tile, and as many warps as give each thread some elements of it: every tile has parts of all gradients over
+// keys, which are to be summed.
+Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
+  const int keys = static_cast<int>(feature_dim(variant, options.key_dim));
+  const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
+  const int preferred = is_full ? preferred_full_elements : preferred_backward_elements;
+  const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
+  return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
+    const int elements = keys * schedule.value_tile / (32 * schedule.warps);
+    return std::pair(-schedule.value_tile, doublings(std::max(elements, 1), preferred));
+  });
+}
+
+std::vector<Schedule> schedules_of(Pass pass, const Variant& variant, const CompileOptions& options,
+                                   std::string_view arch) {
+  check_options(variant, options);
+  const ArchLimits limits = arch_limits(arch);
+  const Target target{variant, options, limits};
+  switch (pass) {
+    case Pass::backward: return backward_schedules(target);
+    case Pass::decode: return decode_schedules(target);
+    default: return legal_schedules(variant, options, arch);
+  }
 }
 
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const ChosenSchedule& forward) {
   require_admitted(variant, pass);
+  const auto own = std::ranges::find(forward.beside, pass, &PassSchedule::pass);
+  if (own != forward.beside.end()) return own->schedule;
   switch (pass) {
     case Pass::forward: return forward.schedule;
     case Pass::states: return states_schedule(variant, options, arch, forward.schedule);
@@ -278,7 +303,7 @@ Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& o
 }
 
 Program lower_beside(const Program& forward, Pass pass) {
-  const ChosenSchedule chosen{.schedule = forward.schedule, .expected = forward.expected};
+  const ChosenSchedule chosen{.schedule = forward.schedule, .expected = forward.expected, .beside = forward.beside};
   const Schedule schedule = schedule_for(pass, forward.variant, forward.options, forward.arch, chosen);
   return lower(forward.variant, forward.options, schedule, forward.arch, pass);
 }

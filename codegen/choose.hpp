@@ -18,6 +18,7 @@ struct ChosenSchedule {
   Schedule schedule{};
   std::string origin{};
   std::optional<Shape> expected{};  // of the coming calls, where it is known
+  std::vector<PassSchedule> beside{};
 
   std::string text() const;  // "portable/serial chunk=64 ... (default)"
 };
@@ -37,6 +38,10 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
 // The same of any pass; combining has nothing to schedule.
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const ChosenSchedule& forward);
+
+// All that a pass may have, under what is pinned; backward and decoding know the recurrent family's pins alone.
+std::vector<Schedule> schedules_of(Pass pass, const Variant& variant, const CompileOptions& options,
+                                   std::string_view arch);
 
 // Another pass of the same operator, under the schedule that goes with its forward pass's.
 Program lower_beside(const Program& forward, Pass pass);

@@ -52,12 +52,20 @@ struct Kernel {
   Extent blocks{};  // of a launch; with fewer than `items` a block walks several. 0: it is left out
 };
 
+// What a pass beside the forward pass runs with, and why: "tuned for this shape", ...
+struct PassSchedule {
+  Pass pass = Pass::forward;
+  Schedule schedule{};
+  std::string origin{};
+};
+
 // Order in `scalars` is the order in Arguments.
 struct Program {
   Variant variant{};
   CompileOptions options{};
-  Schedule schedule{};              // as it was chosen; kernels have their own
-  std::optional<Shape> expected{};  // of the coming calls, where it is known
+  Schedule schedule{};                 // as it was chosen; kernels have their own
+  std::optional<Shape> expected{};     // of the coming calls, where it is known
+  std::vector<PassSchedule> beside{};  // of passes for which there is more than a default
   std::string arch;
   Pass pass = Pass::forward;
   std::string name;  // readable, and no other configuration's: of its entry and its files

@@ -41,12 +41,13 @@ Operator compile_schedule(const Variant& variant, const CompileOptions& options,
   check_options(variant, options);
   Program program = lower(variant, options, chosen.schedule, kernel_arch(options, device));
   program.expected = chosen.expected;
+  program.beside = chosen.beside;
   return detail::OperatorAccess::make(std::make_shared<const OperatorImpl>(std::move(program), chosen.origin, device));
 }
 
 ChosenSchedule chosen_schedule(const Operator& op) {
   const Program& program = impl_of(op).program();
-  return {program.schedule, impl_of(op).origin(), program.expected};
+  return {program.schedule, impl_of(op).origin(), program.expected, program.beside};
 }
 
 const detail::OperatorImpl& Operator::impl() const {

@@ -44,14 +44,12 @@ std::vector<Row> rows_of_suite(const Options& options, const Device& device) {
   return rows;
 }
 
-// Where the command line says no more.
+// Where the command line says no more. The CPU device is slow.
 Dims default_dims(const Device& device, Pass pass) {
-  Dims dims = device.is_cpu() ? Dims{.batch = 1, .tokens = 128, .heads = 1, .key_dim = 64, .value_dim = 64}
-                              : Dims{.batch = 8, .tokens = 4096, .heads = 16, .key_dim = 128, .value_dim = 128};
-  if (pass != Pass::decode) return dims;
-  dims.tokens = 1;
-  if (!device.is_cpu()) dims.batch = 128;
-  return dims;
+  if (device.is_cpu())
+    return {.batch = 1, .tokens = pass == Pass::decode ? 1 : 128, .heads = 1, .key_dim = 64, .value_dim = 64};
+  const Shape typical = typical_shape(pass);
+  return {.batch = typical.batch, .tokens = typical.tokens, .heads = typical.heads, .key_dim = 128, .value_dim = 128};
 }
 
 std::vector<Row> wanted_rows(const Options& options, const Device& device) {

@@ -26,7 +26,6 @@ std::string with_default(const std::string& list) {
   return text.substr(0, text.find_first_of(", ")) + " (default)" + text.substr(text.find_first_of(", "));
 }
 
-const Flag pass{"--pass", "PASS", "forward", "forward", &Options::pass};  // of what is tuned
 const Flag checked_pass{"--pass", "PASS", "forward (default), backward or decode", "forward, backward, decode",
                         &Options::pass};
 const Flag any_pass{"--pass", "PASS", with_default(list_of(pass_names)), list_of(pass_names), &Options::pass};
@@ -146,7 +145,7 @@ const std::vector<Command>& commands() {
        with_pins({&repeats, &suite, &scalar, &checked_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone bench gla simple_gla --device cpu --shape T=64,H=1,K=32,V=32", command_bench},
       {"tune", "find the fastest schedule on this GPU and remember it", "VARIANT...",
-       with_pins({&budget, &scalar, &pass, &shape, &dtype_, &state_dtype, &precision, &device}),
+       with_pins({&budget, &scalar, &checked_pass, &shape, &dtype_, &state_dtype, &precision, &device}),
        "rankone tune gla --shape B=8,T=4096,H=16 --budget 60", command_tune, true},
       {"export", "source, cubin and manifest, to build into other programs", "VARIANT",
        with_pins({&folder, &format, &arch, &any_pass, &shape, &dtype_, &state_dtype, &precision, &device}),

@@ -34,9 +34,13 @@ Device tunable_device(const Options& options) {
   return device;
 }
 
-std::vector<Dims> wanted_dims(const Options& options, const Variant& variant) {
-  const Dims defaults{
-      .batch = 8, .tokens = 4096, .heads = 16, .key_dim = usual_key_dim(variant, 128), .value_dim = 128};
+std::vector<Dims> wanted_dims(const Options& options, const Variant& variant, Pass pass) {
+  const Shape typical = typical_shape(pass);
+  const Dims defaults{.batch = typical.batch,
+                      .tokens = typical.tokens,
+                      .heads = typical.heads,
+                      .key_dim = usual_key_dim(variant, 128),
+                      .value_dim = 128};
   std::vector<Dims> wanted;
   for (const std::string& shape : options.shapes) wanted.push_back(parse_dims(shape, defaults));
   if (wanted.empty()) wanted.push_back(parse_dims("", defaults));
@@ -48,6 +52,7 @@ std::size_t tried(const SearchResult& found) { return found.right.size() + found
 Json row_document(const TuneReport& report, const Dims& dims) {
   const auto& [found, entry] = report;
   return Json::object({{"variant", entry.variant},
+                       {"pass", entry.key.pass},
                        {"shape", shape_document(dims)},
                        {"schedule", schedule_document(entry.schedule)},
                        {"median_ms", entry.median_ms},
@@ -72,9 +77,9 @@ std::vector<std::string> cells_of(const TuneReport& report) {
 }  // namespace
 
 int command_tune(const Options& options) {
-  require_pass(options);
+  const Pass pass = require_pass(options, {Pass::forward, Pass::backward, Pass::decode});
   std::vector<Variant> variants;
-  for (const std::string& name : options.variants) variants.push_back(resolve_variant(name));
+  for (const std::string& name : options.variants) require_admitted(variants.emplace_back(resolve_variant(name)), pass);
   const double budget = parse_budget(options);
   const Device device = tunable_device(options);
   const std::filesystem::path folder = require_tuned_user_folder();
@@ -86,12 +91,13 @@ int command_tune(const Options& options) {
   Table table({"variant", "shape", "schedule", "ms", "default", "tried", "rejected"});
   bool interrupted = false;
   for (const Variant& variant : variants)
-    for (const Dims& dims : wanted_dims(options, variant)) {
+    for (const Dims& dims : wanted_dims(options, variant, pass)) {
       if (interrupted) continue;
       note(options, "tuning " + std::string(variant.name.view()) + " " + to_string(dims) + " on " + device.name());
       const TuneRequest request{.variant = variant,
                                 .options = compile_options(options, dims),
                                 .dims = dims,
+                                .pass = pass,
                                 .scalars = parse_scalars(options),
                                 .seed = parse_seed(options),
                                 .budget = budget,

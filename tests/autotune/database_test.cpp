@@ -217,6 +217,38 @@ TEST_F(Database, AFolderThatCannotBeMadeIsRefused) {
   EXPECT_THROW(require_tuned_folder(folder / "file" / "tuned", "GPU A"), Error);
 }
 
+// A pass finds what was tuned for it, where it is legal there: a forward pass has wider tiles than states kept going back.
+TEST_F(Database, EachPassHasItsOwn) {
+  setenv("RANKONE_DATA_DIR", folder.c_str(), 1);
+  const Variant& kda = *find_variant("kda");
+  const Shape rows{.batch = 128, .tokens = 1, .heads = 16};
+  const auto store = [&](Pass pass, int tile, int warps) {
+    TunedEntry entry;
+    entry.key = tuned_key(kda, options, rows, pass);
+    entry.schedule = {.family = Family::recurrent, .value_tile = tile, .warps = warps};
+    entry.variant = "kda";
+    entry.shape = "B=128,T=1,H=16";
+    store_tuned(*tuned_user_folder(), "GPU A", "sm_90a", entry);
+  };
+  const auto tile = [&](Pass pass) {
+    const auto choice = tuned_choice(kda, options, "GPU A", "sm_90a", rows, pass);
+    return choice ? choice->schedule.value_tile : 0;
+  };
+  store(Pass::decode, 16, 2);
+  EXPECT_EQ(tile(Pass::decode), 16);
+  EXPECT_EQ(tile(Pass::forward), 0);
+  EXPECT_EQ(tile(Pass::backward), 0);
+  store(Pass::backward, 128, 4);
+  EXPECT_EQ(tile(Pass::backward), 0) << "no place for its states";
+  store(Pass::backward, 8, 2);
+  EXPECT_EQ(tile(Pass::backward), 8);
+  EXPECT_EQ(tile(Pass::decode), 16);
+  CompileOptions pinned = options;
+  pinned.pins = {.family = Family::recurrent, .value_tile = 32};
+  EXPECT_FALSE(tuned_choice(kda, pinned, "GPU A", "sm_90a", rows, Pass::decode)) << "a pin wins";
+  unsetenv("RANKONE_DATA_DIR");
+}
+
 TEST_F(Database, TheUsersFolderFollowsTheEnvironment) {
   setenv("RANKONE_DATA_DIR", folder.c_str(), 1);
   ASSERT_TRUE(tuned_user_folder());

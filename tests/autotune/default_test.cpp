@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 // The default schedule where the sizes of a call are known.
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include <rankone/rankone.hpp>
 
 #include "autotune/lookup.hpp"
 #include "proof/dims.hpp"
+#include "runtime/operator_impl.hpp"
 
 namespace rankone {
 namespace {
@@ -61,6 +64,37 @@ TEST(Default, LeavesWhatIsPinned) {
   CompileOptions portable = square;
   portable.pins.family = Family::portable;
   EXPECT_EQ(default_of(variants::gla, sizes(4, 8192), portable).family, Family::portable);
+}
+
+TEST(Default, OfDecodingFollowsTheRows) {
+  const auto tile = [](std::int64_t rows) {
+    const ChosenSchedule forward =
+        choose_schedule(variants::gla, square, Device::cpu(), "sm_90a", expected_shape(sizes(rows, 1)));
+    return chosen_for(Pass::decode, variants::gla, square, "sm_90a", forward).schedule.value_tile;
+  };
+  EXPECT_EQ(tile(128), 64);
+  EXPECT_EQ(tile(1), 32);
+}
+
+TEST(Passes, HaveSchedulesOfTheirOwn) {
+  for (const Pass pass : {Pass::backward, Pass::decode}) {
+    const std::vector<Schedule> all = schedules_of(pass, variants::kda, square, "sm_90a");
+    EXPECT_GE(all.size(), 8u);
+    ChosenSchedule forward{.schedule = default_schedule(variants::kda, square, "sm_90a")};
+    const Schedule usual = schedule_for(pass, variants::kda, square, "sm_90a", forward);
+    EXPECT_NE(std::ranges::find(all, usual), all.end());
+    for (const Schedule& each : all) EXPECT_EQ(lower(variants::kda, square, each, "sm_90a", pass).schedule, each);
+    // Pins leave those that keep them.
+    CompileOptions pinned = square;
+    pinned.pins = {.family = Family::recurrent, .value_tile = 16};
+    for (const Schedule& each : schedules_of(pass, variants::kda, pinned, "sm_90a")) EXPECT_EQ(each.value_tile, 16);
+    // What is found for a pass is what it is compiled with.
+    const Schedule other = *std::ranges::find_if(all, [&](const Schedule& each) { return each != usual; });
+    forward.beside = {{pass, other, "tuned"}};
+    const Operator op = compile_schedule(variants::kda, square, forward, Device::cpu());
+    EXPECT_EQ(impl_of(op).program(pass).schedule, other);
+    EXPECT_EQ(chosen_for(pass, variants::kda, square, "sm_90a", chosen_schedule(op)).origin, "tuned");
+  }
 }
 
 }  // namespace

@@ -89,16 +89,13 @@ TEST(Backward, RunsOnAFile) {
       << refused.err;
 }
 
-TEST(Backward, IsTimedButNotTuned) {
+TEST(Backward, IsTimed) {
   const Finished timed = rankone(split("bench gla --pass backward --device cpu --shape T=20,H=1,K=16,V=16 --json -q"));
   ASSERT_EQ(timed.code, 0) << timed.err;
   const json row = json::parse(timed.out).at("rows").at(0);
   EXPECT_EQ(row.at("pass"), "backward");
   EXPECT_EQ(row.at("schedule").at("family"), "recurrent");
   EXPECT_GT(row.at("median_ms"), 0.0);
-  const Finished tuned = rankone(split("tune gla --pass backward"));
-  EXPECT_EQ(tuned.code, 2);
-  EXPECT_NE(tuned.err.find("given 'backward'; accepted: forward"), std::string::npos) << tuned.err;
 }
 
 }  // namespace

@@ -16,6 +16,7 @@
 namespace rankone {
 
 struct TuneOptions {
+  Pass pass = Pass::forward;  // or backward, or decode: its shape has rows of T from 1 to 8 tokens
   double budget = 120;  // seconds, above 0; the first candidate is tried in any case
   std::uint64_t seed = 1;
   bool keep = true;                     // in the user's tuned data, where compile() finds it from then on
@@ -27,7 +28,7 @@ struct TuneOptions {
 struct TuneResult {
   std::string schedule;  // the fastest of those that were right, as Operator::schedule() names it
   double median_ms = 0,
-         default_ms = 0;      // of one forward(): with it, and with what runs untuned; default_ms 0: not right
+         default_ms = 0;      // of one call: with it, and with what runs untuned; default_ms 0: not right
   double relative_error = 0;  // the largest of its outputs
   std::size_t tried = 0, rejected = 0, untried = 0;
   bool interrupted = false;
