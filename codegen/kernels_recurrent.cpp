@@ -46,7 +46,8 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .stage_keys = (has_pairs ? 4 : 2) + count_without([](const AxisList& axes) { return axes.has(Axis::value); }),
           .stage_columns = 2 + count_without([](const AxisList& axes) { return runs_over_keys(axes); }),
           .element_slopes = element_slopes(variant),
-          .is_normalised = is_normalised(variant)};
+          .is_normalised = is_normalised(variant),
+          .has_running_max = has_running_max(variant)};
 }
 // Of a head's value columns.
 int tiles_of(const KernelSource& source) { return value_tiles(sizes_of(source), source.options.value_dim); }
@@ -185,10 +186,11 @@ BackwardLayout backward_layout(const KernelSource& source) {
 namespace recurrent {
 
 std::vector<Kernel> kernels(const KernelSource& source) {
-  const bool has_sum = is_normalised(source.variant), both = source.variant.bidirectional_;
+  const bool has_sum = is_normalised(source.variant), carries_more = has_sum || has_running_max(source.variant),
+             both = source.variant.bidirectional_;
   if (source.pass == Pass::decode)
-    return has_sum && tiles_of(source) > 1 ? std::vector{decode(source), decode_sums(source)}
-                                           : std::vector{decode(source)};
+    return carries_more && tiles_of(source) > 1 ? std::vector{decode(source), decode_sums(source)}
+                                                : std::vector{decode(source)};
   std::vector<Kernel> all = both ? bidirectional_kernels(source) : std::vector<Kernel>();
   if (source.pass != Pass::backward) return both ? all : std::vector{forward(source)};
   if (!both && !source.variant.non_causal_) all.push_back(checkpoints(source));
@@ -219,6 +221,9 @@ std::vector<Region> regions(const KernelSource& source) {
   else if (is_normalised(source.variant))
     all.push_back({"checkpoint_sums", "the normaliser's sum there, float32", &Arguments::segment_states,
                    in_sixteens(slots_of(run_tokens) * heads * std::int64_t{features_of(source)})});
+  if (has_running_max(source.variant))
+    all.push_back({"checkpoint_maxima", "the running maximum there, and what its rounding took away, float32",
+                   &Arguments::segment_decays, in_sixteens(slots_of(run_tokens) * heads * std::int64_t{2})});
   if (source.variant.bidirectional_) {
     all.push_back({"checkpoints_reversed", "the same of the walk from the last token to the first",
                    &Arguments::segment_states, all.front().bytes});

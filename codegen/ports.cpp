@@ -311,6 +311,7 @@ void add_carried(const Variant& variant, std::vector<Row>& rows) {
     others.push_back({carried_port(each, variant, "token_states_", output, {Axis::sequences, Axis::tokens}), decode});
     const Port end = carried_port(each, variant, "final_state_", output, {Axis::sequences});
     others.push_back({end, in(Pass::forward)});
+    if (!each.has_slope) continue;
     others.push_back({slope_of(end, each.holds), of_slopes});
     others.push_back({gradient_of(start), of_slopes});
   }

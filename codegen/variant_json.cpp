@@ -72,6 +72,7 @@ class Reader {
     check("chunk");
     if (object_.has("level")) variant_.level_ = object_.named("level", level_names);
     check("level");
+    require_valid();
     return variant_;
   }
 
@@ -96,13 +97,26 @@ class Reader {
   void add(const Slot& slot, const JsonObject& of, const std::string& key, Axes domain) {
     const Expression expression = formula(of, key.c_str(), slot);
     const std::string member(slot.member);
-    guarded(member.c_str(), of.has(key.c_str()) ? of.string(key.c_str()) : "", [&] {
-      variant_ = variant_.with(slot.formula, expression, domain);
-      validate(variant_);
-    });
+    const std::string text = of.has(key.c_str()) ? of.string(key.c_str()) : "";
+    guarded(member.c_str(), text, [&] { variant_ = variant_.with(slot.formula, expression, domain); });
+    check(member.c_str(), text);
   }
-  void check(const char* member) {
-    guarded(member, {}, [&] { validate(variant_); });
+  void check(const char* member, std::string_view formula = {}) {
+    try {
+      guarded(member, formula, [&] { validate(variant_); });
+    } catch (const Error& error) {
+      doubts_.push_back(error);  // a member to come may resolve it
+    }
+  }
+  // What is not valid in the end became so through the member that was read when it was first found.
+  void require_valid() const {
+    try {
+      validate(variant_);
+    } catch (const Error& error) {
+      for (const Error& doubt : doubts_)
+        if (doubt.message() == error.message()) throw doubt;
+      throw;
+    }
   }
   // What is valid so far becomes invalid through the member read last: the place that a refusal names. Where that is a
   // formula, the refusal shows it, too.
@@ -117,6 +131,7 @@ class Reader {
 
   const JsonObject object_;
   Variant variant_{};
+  std::vector<Error> doubts_{};
 };
 
 }  // namespace

@@ -130,6 +130,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
         case Operation::value: return value;
         case Operation::read: return read;
         case Operation::normaliser: return normaliser;
+        case Operation::unit: return 1.0;
         case Operation::decay: return decay;
         case Operation::scalar: return scalar_value(scalars, leaf.view());
         default: break;

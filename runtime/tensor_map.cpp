@@ -11,20 +11,20 @@ namespace rankone {
 namespace {
 
 constexpr std::size_t mapped_axes = 4;                                        // batch, tokens, heads and columns
-constexpr std::int64_t unit = 16;                                             // of bases and strides, in bytes
+constexpr std::int64_t granule = 16;                                          // of bases and strides, in bytes
 constexpr std::int64_t first_too_far = std::int64_t{1} << 40;                 // of a stride
 constexpr std::int64_t most_size = std::numeric_limits<std::int32_t>::max();  // coordinates have 32 bits and a sign
 
 }  // namespace
 
 bool can_be_mapped(MappedTensor& tensor) {
-  if (tensor.base == nullptr || reinterpret_cast<std::uintptr_t>(tensor.base) % unit != 0) return false;
+  if (tensor.base == nullptr || reinterpret_cast<std::uintptr_t>(tensor.base) % granule != 0) return false;
   for (const std::int64_t size : tensor.sizes)
     if (size < 1 || size > most_size) return false;
   for (std::size_t i = 0; i < tensor.strides.size(); ++i) {
     std::int64_t& stride = tensor.strides[i];
-    if (tensor.sizes[i + 1] == 1) stride = unit;
-    if (stride < unit || stride >= first_too_far || stride % unit != 0) return false;
+    if (tensor.sizes[i + 1] == 1) stride = granule;
+    if (stride < granule || stride >= first_too_far || stride % granule != 0) return false;
   }
   return true;
 }

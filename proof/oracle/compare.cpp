@@ -35,8 +35,10 @@ struct Row {
   double error = 0, norm = 0;  // squared
 };
 
-// Whether a result has overflowed where its type cannot hold the reference, nor much less.
-bool overflows_rightly(double result, double reference, dtype type) {
+// Whether both are the logarithm of nothing, as a running maximum may be, or a result has overflowed where its type cannot hold
+// the reference, nor much less.
+bool is_rightly_infinite(double result, double reference, dtype type) {
+  if (reference == -INFINITY) return result == reference;
   double stored = 0;
   store(&stored, type, 0, reference * (1 + 0x1p-7));
   return std::isfinite(reference) && std::isinf(load(&stored, type, 0)) && result == std::copysign(INFINITY, reference);
@@ -49,7 +51,7 @@ Row measure(const Tensor& result, const Tensor& reference, std::int64_t index, s
   for (std::int64_t i = 0; i < length; ++i) {
     const double x = load(result.data, result.type, at + i * result.strides[last]);
     const double r = load(reference.data, reference.type, reference_at + i * reference.strides[last]);
-    if (overflows_rightly(x, r, result.type)) continue;  // and is not measured against other elements
+    if (is_rightly_infinite(x, r, result.type)) continue;  // and is not measured against other elements
     row.error += (x - r) * (x - r);
     row.norm += r * r;
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Decoding in float64: the recurrence over each row, token by token, from its slot.
+#include <array>
 #include <cstddef>
 #include <deque>
 #include <span>
@@ -26,17 +27,17 @@ Tensor part_of(Tensor tensor, std::size_t dimension, std::int64_t index, std::in
   return tensor;
 }
 
-// Between two tensors of one shape, the last three dimensions alone.
+// Between two tensors of one shape, but for dimensions of size 1 that `to` has before.
 void copy_state(const Tensor& from, const Tensor& to) {
   const auto rank = static_cast<std::size_t>(from.rank), skipped = static_cast<std::size_t>(to.rank) - rank;
-  for (std::int64_t head = 0; head < from.shape[rank - 3]; ++head)
-    for (std::int64_t i = 0; i < from.shape[rank - 2]; ++i)
-      for (std::int64_t j = 0; j < from.shape[rank - 1]; ++j) {
-        const auto place = [&](const Tensor& tensor, std::size_t first) {
-          return head * tensor.strides[first] + i * tensor.strides[first + 1] + j * tensor.strides[first + 2];
-        };
-        store(to.data, to.type, place(to, rank + skipped - 3), load(from.data, from.type, place(from, rank - 3)));
-      }
+  std::array<std::int64_t, max_rank> index{};
+  for (std::int64_t left = from.elements(); left > 0; --left) {
+    std::int64_t source = 0, target = 0;
+    for (std::size_t i = 0; i < rank; ++i)
+      source += index[i] * from.strides[i], target += index[i] * to.strides[skipped + i];
+    store(to.data, to.type, target, load(from.data, from.type, source));
+    for (std::size_t i = rank; i-- > 0 && ++index[i] == from.shape[i];) index[i] = 0;
+  }
 }
 
 // What a row carries from token to token, and where that stands: "state", and what the variant has beside it.

@@ -72,6 +72,7 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
     case Operation::decay: return copy(place.decay);
     case Operation::read: return copy(place.read);
     case Operation::normaliser: return all(*place.normaliser);
+    case Operation::unit: return all(place.unit);
     default: break;
   }
   const std::int64_t offset = source.strides.offset_of(place);

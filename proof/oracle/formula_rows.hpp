@@ -25,7 +25,8 @@ struct Place {
   const double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr,
                *read = nullptr;
   const double* normaliser = nullptr;  // one number, whatever the column
-  const double* slope = nullptr;       // what comes in where a formula is gone through in reverse
+  double unit = 1;
+  const double* slope = nullptr;  // what comes in where a formula is gone through in reverse
 };
 inline constexpr Leaf slope_leaf{Operation::scalar, Name("do")};  // the leaf that stands for it: no scalar has the name
 

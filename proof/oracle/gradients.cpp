@@ -73,12 +73,11 @@ class HeadWalk {
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     load_state(initial_, value_major_, step_, n, head, state_);
     load_state(end_, value_major_, step_, n, head, slopes_);
-    walk_back(
-        (span.end - span.begin) * sizes_.steps, [&](std::int64_t i) { evaluate(span, head, i); },
-        [&](std::int64_t, const Row& before) {
-          load_output_slope();
-          reverse_.go_back(step_, before, output_.data(), slopes_);
-        });
+    walk_back((span.end - span.begin) * sizes_.steps, [&](std::int64_t i) { evaluate(span, head, i); },
+              [&](std::int64_t, const Row& before) {
+                load_output_slope();
+                reverse_.go_back(step_, before, output_.data(), slopes_);
+              });
     store_state(before_, value_major_, step_, n, head, slopes_);
   }
 
@@ -111,7 +110,7 @@ class HeadWalk {
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     const std::int64_t tokens = span.end - span.begin;
     const auto load = [&](std::string_view name, Row& state) {
-      load_state({recurrence::tensor_of(given_, name), {}}, value_major_, step_, n, head, state);
+      load_state({recurrence::tensor_of(given_, name)}, value_major_, step_, n, head, state);
     };
     Row other = step_.state();
     load("initial_state", state_);

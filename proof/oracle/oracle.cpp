@@ -68,14 +68,14 @@ class Recurrence {
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     Row other = state_;
     load_state(initial_, value_major_, step_, n, head, state_);
-    load_state({given("initial_state_reversed"), {}}, value_major_, step_, n, head, other);
+    load_state({given("initial_state_reversed")}, value_major_, step_, n, head, other);
     const std::vector<Row> reads = read_both_ways(step_, span, head, state_, other, static_cast<bool>(arguments_.o));
     for (std::int64_t i = 0; arguments_.o && i < span.end - span.begin; ++i) {
       step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), true);
       write(reads[static_cast<std::size_t>(i)]);
     }
     store_state(final_, value_major_, step_, n, head, state_);
-    store_state({given("final_state_reversed"), {}}, value_major_, step_, n, head, other);
+    store_state({given("final_state_reversed")}, value_major_, step_, n, head, other);
   }
 
   Tensor given(std::string_view name) const { return recurrence::tensor_of(GivenArguments(arguments_), name); }

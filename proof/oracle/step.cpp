@@ -63,7 +63,8 @@ void Step::evaluate_key(const Place& at) {
   key = row_or(Formula::key, place.key);
   std::copy_n(row_or(Formula::value, place.value), v.size(), value_and_one_.begin());
   value = value_and_one_.data();
-  write = number_or(Formula::write_scale, 1);
+  write = own_write_ = number_or(Formula::write_scale, 1);
+  log_write_ = number_or(Formula::write_log_scale, 0);
   if (variant.has(Formula::erase)) {
     erase = number_or(Formula::erase, 1);
     erase_read = row_or(Formula::erase_read, key);
@@ -78,8 +79,23 @@ void Step::load_query() {
   bonus = row_or(Formula::bonus, nullptr);
 }
 
+// Where nothing has been written there are no units: the state is zero.
+void Step::set_units(const Row& before) {
+  if (!has_running_max(variant)) return;
+  constexpr double smallest_unit = 1e-300;  // nothing is divided by 0, nor multiplied with infinity
+  const double decayed = log_decay_ + before.back();
+  max_ = std::isnan(log_write_) ? log_write_ : std::max(decayed, log_write_);
+  const bool is_nothing = max_ == -math::infinity;
+  factors = {is_nothing ? 0 : std::exp(decayed - max_)};
+  unit_write = is_nothing ? 0 : std::exp(log_write_ - max_);
+  write = own_write_ * unit_write;
+  place.unit = std::clamp(std::exp(-max_), smallest_unit, 1 / smallest_unit);
+}
+
 // The state decays, and what the key held is taken from it; then the token is written.
 void Step::advance(Row& state) {
+  set_units(state);
+  state.back() = max_;
   const bool erases = variant.has(Formula::erase);
   if (erases) {
     if (variant.erases_undecayed_) project(erase_read, state, erased);
@@ -128,6 +144,7 @@ void Step::set_decay() {
   const double* log_decay = rows(place);
   factors.resize(static_cast<std::size_t>(rows.width()));
   for (std::size_t i = 0; i < factors.size(); ++i) factors[i] = std::exp(log_decay[i]);
+  log_decay_ = *log_decay;
 }
 // Valid until the formula's next row.
 const double* Step::row_or(Formula which, const double* otherwise) {
@@ -152,16 +169,19 @@ void Step::load_features(const Tensor& tensor, std::int64_t token, Row& raw, Row
 }
 
 StateTensors state_tensors(const GivenArguments& given, const std::string& prefix) {
-  return {tensor_of(given, prefix + "state"), tensor_of(given, prefix + "state_sum")};
+  return {tensor_of(given, prefix + "state"), tensor_of(given, prefix + "state_sum"),
+          tensor_of(given, prefix + "state_max")};
 }
 
 void load_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                 Row& state) {
   std::fill(state.begin(), state.end(), 0.0);
+  if (has_running_max(step.variant)) state.back() = -math::infinity;
   const auto load_from = [&](const Tensor& tensor) {
     return [&](std::size_t at, std::int64_t offset) { state[at] = load(tensor.data, tensor.type, offset); };
   };
-  const auto& [whole, sum] = tensors;
+  const auto& [whole, sum, max] = tensors;
+  if (max) load_from(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
   if (whole) each_state_element(whole, value_major, step, n, head, load_from(whole));
   if (sum) each_sum_element(sum, step, n, head, load_from(sum));
 }
@@ -170,7 +190,8 @@ void store_state(const StateTensors& tensors, bool value_major, const Step& step
   const auto store_to = [&](const Tensor& tensor) {
     return [&](std::size_t at, std::int64_t offset) { store(tensor.data, tensor.type, offset, state[at]); };
   };
-  const auto& [whole, sum] = tensors;
+  const auto& [whole, sum, max] = tensors;
+  if (max) store_to(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
   if (whole) each_state_element(whole, value_major, step, n, head, store_to(whole));
   if (sum) each_sum_element(sum, step, n, head, store_to(sum));
 }

@@ -30,6 +30,8 @@ class Step {
   // Of a non-causal variant: those of a key, and those of a query.
   void evaluate_key(const Place& at);
   void evaluate_query(const Place& at);
+  // Beside a write_log_scale: what the token's decay and write scale are in the units of the state before it.
+  void set_units(const Row& before);
   // The token's turn, as Variant says it. Leaves in `erased` what was read of it to be erased.
   void advance(Row& state);
   // What the query reads, times the scale. Of the state before the token or behind it, as the variant has it.
@@ -54,7 +56,8 @@ class Step {
   }
   // What a row of keys reads of a state.
   void project(const double* keys, const Row& state, Row& sums) const;
-  Row state() const { return Row(static_cast<std::size_t>(sizes.features * columns)); }
+  // The last number is m, of whose exponential all others are multiples; without a running maximum it is 0.
+  Row state() const { return Row(static_cast<std::size_t>(sizes.features * columns + 1)); }
 
   const Variant& variant;
   Sizes sizes;
@@ -69,6 +72,7 @@ class Step {
   const double *query = nullptr, *key = nullptr, *value = nullptr, *bonus = nullptr, *erase_read = nullptr,
                *erase_write = nullptr;
   double write = 1, erase = 1;
+  double unit_write = 1;  // that part of `write` which is the exponential of a logarithm
 
  private:
   FormulaRows& rows_of(Formula formula) { return rows_[static_cast<std::size_t>(formula)]; }
@@ -82,13 +86,14 @@ class Step {
   std::array<FormulaRows, formula_slots.size()> rows_;  // the feature map's apart
   Features features_;
   Row value_and_one_;
+  double log_decay_ = 0, log_write_ = 0, own_write_ = 1, max_ = 0;
   std::int64_t key_step_ = 0, value_step_ = 0;
   bool reads_key_;
 };
 
 // What a variant carries from token to token, in the tensors of a call.
 struct StateTensors {
-  Tensor state, sum;  // sum: the normaliser's
+  Tensor state{}, sum{}, max{};  // sum: the normaliser's; max: of write scales' logarithms, in whose units both are
 };
 // Those whose names have this prefix: "initial_" of "initial_state" and "initial_state_sum".
 StateTensors state_tensors(const GivenArguments& given, const std::string& prefix);

@@ -45,6 +45,7 @@ void StepSlopes::clear_sums(const Step& step) {
 void StepSlopes::enter(Step& step, const Row& before) {
   clear_sums(step);
   decayed_ = behind_ = before;
+  step.set_units(before);
   step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
     decayed_[at] *= step.decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
   });
@@ -194,6 +195,10 @@ void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
   else
     for (std::size_t j = 0; j < v_.size(); ++j) v_[j] += value_[j];
   add(step, Formula::bonus, bonus_.data(), {});
+  // The running maximum is a constant here: what an output reads has no unit, and a state's slope is that in its own.
+  const double of_logarithm = write_ * step.write;
+  add(step, Formula::write_log_scale, &of_logarithm, {});
+  write_ *= step.unit_write;
   add(step, Formula::write_scale, &write_, {});
   add(step, Formula::erase, &erase_, {});
   for (std::size_t i = 0; i < factors_.size(); ++i) log_decay_[i] += factors_[i] * step.factors[i];

@@ -38,7 +38,8 @@ template <class T, class Gate> struct BackwardBlock {
       head_parameters[T::parameters];
   LongSum element_parameters[T::parameters][rows][thread_columns];
   int half = 0;
-  int staged = -1;  // the first one of the run's steps that wait in shared memory
+  RunningMax max_behind;  // behind the token that is walked back over
+  int staged = -1;        // the first one of the run's steps that wait in shared memory
 
   RK_DEVICE BackwardBlock(const Arguments& from, const Work& of)
       : arguments(from), work(of), places{from, of}, state(from, of), slopes(from, of), tokens(from, of) {}
@@ -75,7 +76,9 @@ template <class T, class Gate> struct BackwardBlock {
     const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
     load_state(state, checkpoints, work.first_slot + run, true);
     if constexpr (T::has_normaliser) load_sum(state, arguments.segment_states, work.first_slot + run);
-    state.keep(place_before_group(0));
+    if constexpr (T::has_running_max) tokens.running_max = load_checkpoint_max<T>(arguments, work, run);
+    keep(place_before_group(0));
+    if constexpr (T::has_running_max) sync_block();  // the maximum in whose units it is
     staged = -1;
     const int groups = parts_of(count, group_length);
 #pragma unroll 1
@@ -85,7 +88,10 @@ template <class T, class Gate> struct BackwardBlock {
       for (int span = group == groups ? 0 : spans; span >= 0; --span) {
         const Part part = part_of(group, groups, span, spans, count);
         walk(first, part, count);
-        if (part.kept != Kept::tokens) continue;
+        if (part.kept != Kept::tokens) {
+          if constexpr (T::has_running_max) sync_block();  // the maxima in whose units kept states are
+          continue;
+        }
         if constexpr (T::reads_again) sync_block();  // what all keys had of the reads
         walk_back(first, part, count);
       }
@@ -117,8 +123,20 @@ template <class T, class Gate> struct BackwardBlock {
     tokens.take(i - begin);
   }
 
+  // A state, and the running maximum in whose units it is, which others find there once all have met.
+  RK_DEVICE void keep(int place) const {
+    state.keep(place);
+    if constexpr (T::has_running_max)
+      if (thread_index() == 0) store_max(place_of_max(place), tokens.running_max);
+  }
+  RK_DEVICE void take(int place) {
+    state.take(place);
+    if constexpr (T::has_running_max) tokens.running_max = load_max(place_of_max(place));
+  }
+  static RK_DEVICE int place_of_max(int place) { return layout.maxima + (place - layout.states) / state_bytes * 8; }
+
   RK_DEVICE void walk(long long first, const Part& part, int count) {
-    state.take(part.from);
+    take(part.from);
 #pragma unroll 1
     for (int i = part.begin; i < part.end; ++i) {
       const long long index = first + i;
@@ -126,6 +144,7 @@ template <class T, class Gate> struct BackwardBlock {
       take_token(first, i, count);
       tokens.evaluate(index, half);
       sync_block();  // the token's rows and columns
+      if constexpr (T::has_running_max) tokens.pass_max(half);
       Columns read;
       if constexpr (T::reads_again && T::reads_before) read = state.project(half + token_layout.query);
       const Columns erased = advance<T, Gate>(state, work, index, half);
@@ -134,7 +153,7 @@ template <class T, class Gate> struct BackwardBlock {
         continue;
       }
       const int place = i - part.begin;
-      if (i + 1 < part.end) state.keep(place_behind(place));
+      if (i + 1 < part.end) keep(place_behind(place));
       if constexpr (T::has_erase_scale) {
         if (state.row_thread == 0) store_columns(layout.erased + place * tile_bytes + state.first_column * 4, erased);
       }
@@ -147,9 +166,9 @@ template <class T, class Gate> struct BackwardBlock {
   }
   // The state before the run's `next`-th step, if a part begins there.
   RK_DEVICE void keep_before_next(Kept kept, int next) const {
-    if (kept == Kept::groups && next % group_length == 0) state.keep(place_before_group(next / group_length));
+    if (kept == Kept::groups && next % group_length == 0) keep(place_before_group(next / group_length));
     if (kept == Kept::spans && next % span_length == 0)
-      state.keep(place_before_span(next / group_length, next % group_length / span_length));
+      keep(place_before_span(next / group_length, next % group_length / span_length));
   }
   RK_DEVICE void turn() { half = half == 0 ? token_layout.half_bytes : 0; }
   RK_DEVICE long long place_of(long long index) const { return place_of_step<T>(work, index); }
@@ -159,13 +178,17 @@ template <class T, class Gate> struct BackwardBlock {
 #pragma unroll 1
     for (int i = part.end - 1; i >= part.begin; --i) {
       const long long index = first + i;
-      const int place = i - part.begin;
+      const int place = i - part.begin, before = place > 0 ? place_behind(place - 1) : part.from;
       turn();
+      if constexpr (T::has_running_max) {
+        max_behind = tokens.running_max;
+        tokens.running_max = load_max(place_of_max(before));
+      }
       take_token(first, i, count);
       tokens.evaluate(index, half);
       start_columns(index, place);
       sync_block();  // the token's rows and columns
-      const float own = pass_token(index, place, i + 1 == part.end, place > 0 ? place_behind(place - 1) : part.from);
+      const float own = pass_token(index, place, i + 1 == part.end, before);
       sync_block();  // what all columns have of rows, and all rows of columns
       finish_columns(index);
       finish_keys(index, own);
@@ -191,6 +214,7 @@ template <class T, class Gate> struct BackwardBlock {
           if constexpr (T::has_normaliser)
             at.normaliser_value =
                 load_column_sum<T>(layout.read + place * sum_bytes, T::value_columns) * arguments.scale;
+          if constexpr (T::has_running_max) at.unit_value = unit_of(max_behind);
           Gate::output_backward(at, output, into);
         } else {
           into.add_read(output);
@@ -585,7 +609,13 @@ template <class T, class Gate> struct BackwardBlock {
   }
   RK_DEVICE void pass_written(const RecurrentAt<T>& at, long long index, int key, float own,
                               LeafSlopes<T>& into) const {
-    const float written = Gate::key(at), scale = Gate::write_scale(at);
+    const float written = Gate::key(at);
+    float scale = Gate::write_scale(at);
+    [[maybe_unused]] float rescaled = 1.0f;
+    if constexpr (T::has_running_max) {
+      rescaled = rescale(Gate::log_decay(at), Gate::write_log_scale(at), tokens.running_max).write;
+      scale *= rescaled;
+    }
     float of_query = 0.0f, of_scaled = load_row_sum<T>(layout.key_slope, key);
     if constexpr (T::walks_queries)
       if (is_read<T>(index)) of_query = load_row_sum<T>(layout.query_slope, key);
@@ -598,7 +628,8 @@ template <class T, class Gate> struct BackwardBlock {
       Gate::bonus_backward(at, query * scaled * own, into);
     }
     float of_written = of_scaled * scale;
-    if constexpr (T::has_write_scale) Gate::write_scale_backward(at, of_scaled * written, into);
+    if constexpr (T::has_write_scale) Gate::write_scale_backward(at, of_scaled * written * rescaled, into);
+    if constexpr (T::has_running_max) Gate::write_log_scale_backward(at, of_written * written, into);
     if constexpr (T::has_erase_scale) {
       const float erased = load_row_sum<T>(layout.erase_write_slope, key),
                   read = load_row_sum<T>(layout.erase_read_slope, key);

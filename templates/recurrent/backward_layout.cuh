@@ -30,6 +30,7 @@ struct BackwardLayout {
   // Of each token of a span: a float for each value column of what was erased, and for each warp that shares keys what its
   // keys had of the read.
   int erased, read;
+  int maxima;  // the running maximum of each kept state, and what its rounding took away
   int states;  // kept by the threads that hold them
   int bytes;
 };
@@ -69,6 +70,8 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   offset += span_tokens * sizes.token_steps * columns;
   layout.read = offset;
   offset += span_tokens * sizes.token_steps * sums;
+  layout.maxima = offset;
+  offset += sizes.has_running_max ? (states * 8 + 15) / 16 * 16 : 0;
   layout.states = offset;
   layout.bytes = offset + states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
   return layout;

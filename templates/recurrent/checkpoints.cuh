@@ -17,6 +17,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   if constexpr (T::has_normaliser) load_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
   const States<InWorkspace<T>, void> checkpoints{run_states<T>(arguments), arguments.value_heads};
   Tokens<T, Gate> tokens(arguments, work);
+  if constexpr (T::has_running_max)
+    load_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
   constexpr int run_length = run_tokens * T::token_steps;
   const long long length = work.length * T::token_steps;
 #pragma unroll 1
@@ -24,12 +26,14 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
     if (index % run_length == 0) {
       store_state(state, checkpoints, work.first_slot + index / run_length, true);
       if constexpr (T::has_normaliser) store_sum(state, arguments.segment_states, work.first_slot + index / run_length);
+      if constexpr (T::has_running_max) store_checkpoint_max(tokens, index / run_length);
       if (index + run_length >= length) break;  // of the last run nothing more is wanted
     }
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
     tokens.arrive(index, index, length - index);
     tokens.evaluate(index, half);
     sync_block();  // the token's rows and columns
+    if constexpr (T::has_running_max) tokens.pass_max(half);
     advance<T, Gate>(state, work, index, half);
   }
 }

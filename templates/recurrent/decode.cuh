@@ -18,12 +18,34 @@ template <class T> RK_DEVICE void place_row(const Arguments& arguments, long lon
   work.position = start_position<T>(arguments, work.sequence);
 }
 
-// The normaliser's column in the slot that a row names, which there is.
+// In the slot that a row names, which there is, what is carried beside its state: `width` numbers a head.
+template <class T, class Number>
+RK_DEVICE Global<Number> in_slot(const Arguments& arguments, const Work& work, int pool_index, int indices, int width) {
+  const TensorArgument& pool = port<T>(arguments, pool_index);
+  const long long slot = global_load<int>(global<const int>(port<T>(arguments, indices).data) + work.sequence);
+  return global<Number>(pool.data) + (slot * pool.batch_stride + work.head * width);
+}
 template <class T, class Number>
 RK_DEVICE Global<Number> sum_in_slot(const Arguments& arguments, const Work& work, int indices) {
-  const TensorArgument& pool = port<T>(arguments, T::Ports::state_sum);
-  const long long slot = global_load<int>(global<const int>(port<T>(arguments, indices).data) + work.sequence);
-  return global<Number>(pool.data) + (slot * pool.batch_stride + work.head * T::key_dim);
+  return in_slot<T, Number>(arguments, work, T::Ports::state_sum, indices, T::key_dim);
+}
+template <class T, class Number>
+RK_DEVICE Global<Number> max_in_slot(const Arguments& arguments, const Work& work, int indices) {
+  return in_slot<T, Number>(arguments, work, T::Ports::state_max, indices, 1);
+}
+template <class T, class Gate> RK_DEVICE void load_carried(Tokens<T, Gate>& tokens, RegisterMatrix<T, Gate>& state) {
+  constexpr int from = T::Ports::state_read;
+  if constexpr (T::has_normaliser) state.load_sum(sum_in_slot<T, const float>(state.arguments, state.work, from));
+  if constexpr (T::has_running_max)
+    tokens.running_max = {global_load<float>(max_in_slot<T, const float>(state.arguments, state.work, from)), 0.0f};
+}
+template <class T, class Gate>
+RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix<T, Gate>& state) {
+  constexpr int to = T::Ports::state_write;
+  if constexpr (T::has_normaliser) state.store_sum(sum_in_slot<T, float>(state.arguments, state.work, to));
+  if constexpr (T::has_running_max)
+    if (thread_index() == 0)
+      global_store<float>(max_in_slot<T, float>(state.arguments, state.work, to), tokens.running_max.value);
 }
 
 // Behind a token, for whoever wants it.
@@ -33,6 +55,14 @@ template <class T, class Gate> RK_DEVICE void store_token_sum(const RegisterMatr
   if (kept.data == nullptr || work.value_tile != 0) return;
   state.store_sum(global<float>(kept.data) +
                   (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
+}
+template <class T, class Gate> RK_DEVICE void store_token_max(const Tokens<T, Gate>& tokens, long long index) {
+  const Work& work = tokens.work;
+  const TensorArgument& kept = port<T>(tokens.arguments, T::Ports::token_states_max);
+  if (kept.data == nullptr || work.value_tile != 0 || thread_index() != 0) return;
+  global_store<float>(global<float>(kept.data) +
+                          (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride),
+                      tokens.running_max.value);
 }
 
 template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Arguments& arguments) {
@@ -55,10 +85,11 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
   const bool aligned = is_vectorized(arguments, T::Ports::state) != 0;
   RegisterMatrix<T, Gate> state(arguments, work);
   state.load(before, from, aligned);
-  if constexpr (T::has_normaliser) state.load_sum(sum_in_slot<T, const float>(arguments, work, T::Ports::state_read));
+  if constexpr (T::carries_more) load_carried(tokens, state);
   const TensorArgument& kept = port<T>(arguments, T::Ports::token_states);
   walk_tokens(arguments, work, tokens, state, [&](long long index) {
     if constexpr (T::has_normaliser) store_token_sum(state, index);
+    if constexpr (T::has_running_max) store_token_max(tokens, index);
     if (kept.data == nullptr) return;
     const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
     state.store(States<T, void>{kept.data, arguments.value_heads}, first,
@@ -66,11 +97,11 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
   });
   state.store(after, to, aligned);
   // Of one tile there is nobody else who has yet to read it.
-  if constexpr (T::has_normaliser && T::value_tiles == 1)
-    state.store_sum(sum_in_slot<T, float>(arguments, work, T::Ports::state_write));
+  if constexpr (T::carries_more && T::value_tiles == 1) store_carried(tokens, state);
 }
 
-// Where several tiles read a row's normaliser, it goes to its slot once all have: the walk again, of this column alone.
+// Where several tiles read what a row carries beside its state, that goes to its slot once all have: the walk again, of the
+// column of ones alone.
 template <class Policy, class Gate> RK_DEVICE void recurrent_decode_sums(const Arguments& arguments) {
   using T = RecurrentTraits<Policy>;
   Work work;
@@ -83,16 +114,17 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode_sums(const A
   Tokens<T, Gate> tokens(arguments, work);
   tokens.begin(0);
   RegisterMatrix<T, Gate> state(arguments, work);
-  state.load_sum(sum_in_slot<T, const float>(arguments, work, T::Ports::state_read));
+  load_carried(tokens, state);
 #pragma unroll 1
   for (long long index = 0; index < work.length * T::token_steps; ++index) {
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;
     tokens.arrive(index, index, work.length * T::token_steps - index);
     tokens.evaluate(index, half);
     sync_block();  // the token's rows and columns
-    advance<T, Gate>(state, work, index, half);
+    if constexpr (T::has_running_max) tokens.pass_max(half);
+    if constexpr (T::has_normaliser) advance<T, Gate>(state, work, index, half);
   }
-  state.store_sum(sum_in_slot<T, float>(arguments, work, T::Ports::state_write));
+  store_carried(tokens, state);
 }
 
 }  // namespace rankone

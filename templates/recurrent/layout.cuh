@@ -24,6 +24,7 @@ struct RecurrentSizes {
   int stage_keys, stage_columns;  // numbers that are fetched of a token for each key, and for each value column
   int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
   bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles
+  bool has_running_max;  // the state is in units of exp(m), m the running maximum of write scales' logarithms
 };
 
 // Of v, that a tile has.
@@ -50,6 +51,7 @@ struct RecurrentLayout {
   // Of a token, what the keys of each warp that shares them read of each value column: what is erased, and what the query
   // reads.
   int erased, read;
+  int running_max;  // m behind a token, and what its rounding took away
   int half_bytes;
   int reductions;  // behind both halves: what each warp has of a sum or maximum over keys, two of them in turn
   // The numbers of the tokens to come, as they stand in the tensors: of each, rows of keys and then rows of value columns.
@@ -90,6 +92,8 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
   offset += layout.key_warps * sizes.value_tile * 4;
   layout.read = offset;
   offset += layout.key_warps * sizes.value_tile * 4;
+  layout.running_max = offset;
+  offset += sizes.has_running_max ? 16 : 0;
   layout.half_bytes = offset;
   layout.reductions = 2 * offset;
   layout.stage = layout.reductions + (sizes.reduces_keys ? (2 * sizes.warps * 4 + 15) / 16 * 16 : 0);

@@ -39,6 +39,7 @@ template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   sizes.stage_columns = first_column_input + inputs_before<Policy>(Policy::input_count, key_axis);
   sizes.element_slopes = element_slopes<Policy>();
   sizes.is_normalised = Policy::has_normaliser;
+  sizes.has_running_max = Policy::has_write_log_scale;
   return sizes;
 }
 
@@ -57,12 +58,16 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr int value_tiles = rankone::value_tiles(recurrent_sizes<Policy>(), Policy::value_dim);
   static constexpr int inputs = Policy::input_count > 0 ? Policy::input_count : 1;
   static constexpr int parameters = Policy::parameter_count > 0 ? Policy::parameter_count : 1;
+  // Whether something is carried beside the state: a normaliser's sum, a running maximum.
+  static constexpr bool carries_more = Policy::has_normaliser || Policy::has_write_log_scale;
   // Each element of the state at its own pace; or else what rows of keys decay by, and columns of values.
   static constexpr bool decays_by_element = has_axis(Policy::decay_axes, key_axis) &&
                                             has_axis(Policy::decay_axes, value_axis) && !Policy::decays_on_both_sides;
   static constexpr bool columns_decay = !decays_by_element && has_axis(Policy::decay_axes, value_axis);
-  static constexpr bool rows_decay =
-      !decays_by_element && Policy::decay_axes != 0 && (!columns_decay || Policy::decays_on_both_sides);
+  // Beside a running maximum rows decay by what the units do, too.
+  static constexpr bool has_running_max = Policy::has_write_log_scale;
+  static constexpr bool rows_decay = has_running_max || (!decays_by_element && Policy::decay_axes != 0 &&
+                                                         (!columns_decay || Policy::decays_on_both_sides));
   static constexpr bool reads_before = !reads_own<Policy>;
   // Whether a walk is over queries, and whether over keys: a non-causal variant has one for each (recurrent/sides.cuh).
   static constexpr bool walks_queries = true, walks_keys = true;

@@ -220,7 +220,7 @@ template <class T, class Gate> struct RegisterMatrix {
 
   // values *= the token's decays.
   RK_DEVICE void decay(long long position, int half) {
-    if constexpr (T::decay_axes == 0) return;
+    if constexpr (T::decay_axes == 0 && !T::rows_decay) return;
     Columns high, low;
     if constexpr (T::columns_decay) {
       high = load_columns(half + layout.value_decay + first_column * 4);

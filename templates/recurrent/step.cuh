@@ -59,6 +59,33 @@ RK_DEVICE void store_sum(const RegisterMatrix<T, Gate>& matrix, void* sums, long
     matrix.store_sum(global<float>(sums) + first_of_sum<T>(matrix, index));
 }
 
+// And of the running maximum, one number a state.
+template <class T, class Gate> RK_DEVICE void load_max(Tokens<T, Gate>& tokens, const void* maxima, long long index) {
+  const long long place = index * tokens.arguments.value_heads + tokens.work.head;
+  if (maxima != nullptr) tokens.running_max = {global_load<float>(global<const float>(maxima) + place), 0.0f};
+}
+template <class T, class Gate> RK_DEVICE void store_max(const Tokens<T, Gate>& tokens, void* maxima, long long index) {
+  const long long place = index * tokens.arguments.value_heads + tokens.work.head;
+  if (maxima != nullptr && tokens.work.value_tile == 0 && thread_index() == 0)
+    global_store<float>(global<float>(maxima) + place, tokens.running_max.value);
+}
+
+// Before a run of the backward pass the workspace holds all of it.
+RK_DEVICE Global<float> checkpoint_max(const Arguments& arguments, const Work& work, long long run) {
+  return global<float>(arguments.segment_decays) + ((work.first_slot + run) * arguments.value_heads + work.head) * 2;
+}
+template <class T>
+RK_DEVICE RunningMax load_checkpoint_max(const Arguments& arguments, const Work& work, long long run) {
+  const Global<float> from = checkpoint_max(arguments, work, run);
+  return {global_load<float>(from), global_load<float>(from + 1)};
+}
+template <class T, class Gate> RK_DEVICE void store_checkpoint_max(const Tokens<T, Gate>& tokens, long long run) {
+  if (tokens.work.value_tile != 0 || thread_index() != 0) return;
+  const Global<float> to = checkpoint_max(tokens.arguments, tokens.work, run);
+  global_store<float>(to, tokens.running_max.value);
+  global_store<float>(to + 1, tokens.running_max.lost);
+}
+
 // The sequence, head and value columns of a block; returns what the block's number says of tokens.
 template <class T> RK_DEVICE long long place_tile(const Arguments& arguments, long long block, Work& work) {
   const long long place = place_columns<T, long long>(arguments, block, work);

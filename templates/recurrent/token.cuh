@@ -10,6 +10,7 @@
 #include "recurrent/key_reduction.cuh"
 #include "recurrent/order.cuh"
 #include "recurrent/policy.cuh"
+#include "recurrent/units.cuh"
 
 namespace rankone {
 
@@ -21,7 +22,7 @@ template <class T> struct RecurrentAt {
   int key_index, column;
   float inputs[T::inputs];
   float query_value = 0.0f, key_value = 0.0f, value_value = 0.0f, decay_value = 1.0f, read_value = 0.0f,
-        normaliser_value = 0.0f;
+        normaliser_value = 0.0f, unit_value = 1.0f;
   KeyReduction<T>* reduction = nullptr;  // where there are rows to reduce
 
   RK_DEVICE float query() const { return query_value; }
@@ -30,6 +31,7 @@ template <class T> struct RecurrentAt {
   RK_DEVICE float decay() const { return decay_value; }
   RK_DEVICE float read() const { return read_value; }
   RK_DEVICE float normaliser() const { return normaliser_value; }
+  RK_DEVICE float unit() const { return unit_value; }
   RK_DEVICE float head() const { return static_cast<float>(work.head); }
   RK_DEVICE float heads() const { return static_cast<float>(arguments.value_heads); }
   RK_DEVICE float position() const { return static_cast<float>(position_value); }
@@ -116,6 +118,7 @@ template <class T, class Gate> struct Tokens {
   const Work& work;
   RawToken<T> now_keys[keys], now[columns];  // of the token at hand
   KeyReduction<T> reduction;
+  RunningMax running_max = running_max_of_nothing();  // before the token that is evaluated, where there is one
 
   RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {}
 
@@ -158,6 +161,9 @@ template <class T, class Gate> struct Tokens {
     }
     return own;
   }
+
+  // Once all threads have met behind an evaluation: the token counts.
+  RK_DEVICE void pass_max(int half) { running_max = load_max(half + layout.running_max); }
 
   // Before a walk that begins with the `index`-th step.
   RK_DEVICE void begin(long long index) {
@@ -341,7 +347,14 @@ template <class T, class Gate> struct Tokens {
     const auto store = [&](int row, float number) {
       if (has_key) shared_store<float>(place + row, number);
     };
-    if constexpr (T::rows_decay) {
+    [[maybe_unused]] float rescaled = 1.0f;  // of what is written
+    if constexpr (T::has_running_max) {
+      const Rescaling units = rescale(Gate::log_decay(at), Gate::write_log_scale(at), running_max);
+      store(layout.decay, units.decay.high);
+      store(layout.decay_low, units.decay.low);
+      rescaled = units.write;
+      if (key == 0) store_max(half + layout.running_max, units.max);
+    } else if constexpr (T::rows_decay) {
       float log_decay;
       if constexpr (T::decays_on_both_sides)
         log_decay = Gate::log_decay_of_key(at);
@@ -360,6 +373,7 @@ template <class T, class Gate> struct Tokens {
     if constexpr (T::walks_keys) {
       written = Gate::key(at);
       scaled = written * Gate::write_scale(at);
+      if constexpr (T::has_running_max) scaled *= rescaled;
     }
     float query = at.query_value;
     if constexpr (T::has_query && T::walks_queries) query = Gate::query(at);

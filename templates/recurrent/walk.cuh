@@ -49,6 +49,7 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
     at.read_value = load_column_sum<T>(half + T::layout.read, column) * arguments.scale;
     if constexpr (T::has_normaliser)
       at.normaliser_value = load_column_sum<T>(half + T::layout.read, T::value_columns) * arguments.scale;
+    if constexpr (T::has_running_max) at.unit_value = unit_of(tokens.running_max);
     if constexpr (T::is_downward)
       at.read_value += global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
     float output = at.read_value;
@@ -68,6 +69,7 @@ RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<
     tokens.arrive(index, index, work.length * T::token_steps - index);
     tokens.evaluate(index, half);
     sync_block();  // the token's rows and columns
+    if constexpr (T::has_running_max) tokens.pass_max(half);
     Columns read;
     if constexpr (T::reads_before)
       if (is_read<T>(index)) read = state.project(half + layout.query);

@@ -110,6 +110,26 @@ TEST(Ports, OfWhatIsCarriedBesideTheState) {
             slots(variants::performer, options, Pass::backward).size());
 }
 
+// A running maximum is a constant to gradients.
+TEST(Ports, OfARunningMaximum) {
+  const auto of = [&](Pass pass) { return ports(variants::mlstm, {}, pass); };
+  const auto forward = of(Pass::forward), decode = of(Pass::decode), backward = of(Pass::backward);
+  for (const std::string name : {"initial_state_max", "final_state_max"}) {
+    const Port* const port = find_port(forward, name);
+    ASSERT_NE(port, nullptr) << name;
+    EXPECT_EQ(port->axes, (AxisList{Axis::sequences, Axis::value_heads})) << name;
+    EXPECT_EQ(port->type, dtype::f32) << name;
+  }
+  EXPECT_EQ(find_port(decode, "state_max")->axes, (AxisList{Axis::slots, Axis::value_heads}));
+  EXPECT_EQ(find_port(decode, "token_states_max")->axes, (AxisList{Axis::sequences, Axis::tokens, Axis::value_heads}));
+  EXPECT_NE(find_port(backward, "initial_state_max"), nullptr);
+  EXPECT_NE(find_port(backward, "dinitial_state_sum"), nullptr);
+  EXPECT_EQ(find_port(backward, "dfinal_state_max"), nullptr);
+  EXPECT_EQ(find_port(backward, "dinitial_state_max"), nullptr);
+  EXPECT_EQ(find_port(forward, "initial_state")->needs, "initial_state_max");
+  EXPECT_EQ(find_port(forward, "initial_state_max")->needs, "initial_state_sum");
+}
+
 // A tensor has one slot in all passes of the same templates, and shares it with no other.
 TEST(Ports, KeepTheirSlots) {
   const auto forward = ports(variants::mamba2, square_128), states = ports(variants::mamba2, square_128, Pass::states);

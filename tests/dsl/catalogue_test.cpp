@@ -13,7 +13,7 @@ using namespace rankone;
 
 namespace {
 
-static_assert(catalogue().size() == 34);
+static_assert(catalogue().size() == 35);
 static_assert(find_variant("gla") == &catalogue()[6] && find_variant("nothing") == nullptr);
 static_assert(*find_variant("mamba2") == variants::mamba2);
 
@@ -44,6 +44,19 @@ constexpr Expression quotient = read() / (normaliser() + 0.5);
 static_assert(gated.formula(Formula::output) == quotient * sigmoid(quotient + value()));
 static_assert(variant("plain").normalised(0.5).formula(Formula::output) == quotient);
 static_assert(is_normalised(variants::performer) && is_normalised(gated) && !is_normalised(variants::linear));
+
+// Whatever the state's units are, an output is the same: what it divides has as many as what it is divided by.
+constexpr bool is_free_of_units(const Expression& output) {
+  return !judge(variant("free").write_log_scale(input("i")).output(output));
+}
+constexpr Expression most = max(abs(normaliser()), unit());
+static_assert(is_free_of_units(read() / most * sigmoid(value())) && is_free_of_units(sqrt(square(read() / unit()))));
+static_assert(is_free_of_units(read() / sqrt(square(normaliser()) + square(unit()))));
+static_assert(is_free_of_units(tanh(read() / unit())) && is_free_of_units(step(read()) + relu(read()) / unit() * 0));
+static_assert(is_free_of_units(max(read(), 0) / most + value()) && is_free_of_units(min(read(), unit()) / most));
+static_assert(!is_free_of_units(read()) && !is_free_of_units(read() / (most + 1)) && !is_free_of_units(tanh(read())));
+static_assert(!is_free_of_units(read() * most) && !is_free_of_units(sqrt(read()) / most));
+static_assert(!is_free_of_units(square(read()) / most) && !is_free_of_units(read() / max(abs(normaliser()), 1)));
 
 // A decay of elements that is a product of two, in whatever order its terms stand; what stands for no side is the keys'.
 constexpr Expression of_key = -exp(input("a", value_head_axis | key_axis)),

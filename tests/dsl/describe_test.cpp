@@ -48,6 +48,9 @@ TEST(Describe, Recurrences) {
   EXPECT_EQ(of("performer"),
             "S_t = S_{t-1} + exp(k_t)^T v_t; z_t = z_{t-1} + exp(k_t)^T; r_t = exp(q_t) S_t; n_t = exp(q_t) z_t; "
             "o_t = r_t / (n_t + 1e-06)");
+  EXPECT_EQ(of("mlstm"),
+            "S_t = exp(log_sigmoid(f)) S_{t-1} + exp(i) k_t^T v_t; z_t = exp(log_sigmoid(f)) z_{t-1} + exp(i) k_t^T; "
+            "r_t = K^-0.5 q_t S_t; n_t = K^-0.5 q_t z_t; o_t = r_t / max(max(n_t, -n_t), 1)");
   const auto beta = sigmoid(input("b"));
   EXPECT_EQ(describe(variant("all").decay(per_head(input("g"))).erase(beta).bonus(param("u")).scale(1).normalised(1)),
             "S' = exp(g) S_{t-1}; S_t = S' - sigmoid(b) k_t^T (k_t S') + sigmoid(b) k_t^T v_t; z' = exp(g) z_{t-1}; "

@@ -112,9 +112,10 @@ TEST(Validate, DeclarationsLeaveOthersAlone) {
                                            .feature_map(relu)
                                            .checked(),
                                        variant("b").feature_map(silu).checked(),
-                                       variant("c").write_scale(input("b")).checked()};
+                                       variant("c").write_scale(input("b")).checked(),
+                                       variant("d").write_log_scale(input("i")).output(read() / unit()).checked()};
   for (const Slot& slot : formula_slots) {
-    EXPECT_TRUE(others[0].has(slot.formula)) << slot.name;
+    EXPECT_TRUE(others[slot.formula == Formula::write_log_scale ? 3 : 0].has(slot.formula)) << slot.name;
     EXPECT_FALSE(catalogue()[0].has(slot.formula)) << slot.name;
     EXPECT_FALSE(find_variant("gla")->has(slot.formula) && slot.formula != Formula::decay) << slot.name;
   }

@@ -133,6 +133,29 @@ TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
     }
 }
 
+// Write scales from exp(-1000) to exp(1000), beside decays that forget nothing, or everything. Keys have no signs: else a
+// normaliser may be small beside its terms, and all that it divides is off by as much more.
+TEST(Backward, IsRightWhereARunningMaximumGoesFar) {
+  constexpr Variant far = variants::mlstm.feature_map(sigmoid(element())).checked();
+  for (int kind = 0; kind < 5; ++kind) {
+    const CompileOptions options{
+        .key_dim = 12, .value_dim = 20, .dtype = dtype::f32, .pins = {.family = Family::recurrent}};
+    const Dims dims{.batch = 1, .tokens = 75, .heads = 1, .value_heads = 2, .key_dim = 12, .value_dim = 20};
+    BackwardProblem call(random_problem(far, options, dims, {.seed = 9}), 9);
+    HostTensor &scale = *call.problem.find("i"), &decay = *call.problem.find("f");
+    for (std::int64_t at = 0; at < scale.view().elements(); ++at) {
+      const double u = draw(Distribution::uniform, 5, 1, static_cast<std::uint64_t>(at)), any = 2000 * u - 1000;
+      const double scales[] = {1000, -1000, any, any, 20 * u - 10};
+      const double decays[] = {3 * u, 3 * u, 30, at % 5 == 0 ? -INFINITY : 30, at % 5 == 0 ? -2000 : 30 * u};
+      store(scale.bytes.data(), scale.type, at, scales[kind]);
+      store(decay.bytes.data(), decay.type, at, decays[kind]);
+    }
+    for (const NamedOracleTensor& each : reference_gradients(call))
+      for (const double element : each.tensor.values) ASSERT_TRUE(std::isfinite(element)) << each.name;
+    expect_right_gradients(compile(far, options, cpu_device(3)), call, "kind " + std::to_string(kind));
+  }
+}
+
 // Tensors lie anywhere, and of gradients any may be left out.
 TEST(Backward, WritesWhatIsWantedWhereverItLies) {
   for (const Variant* variant : {&variants::mamba2, &variants::gdn2, &variants::mamba1}) {

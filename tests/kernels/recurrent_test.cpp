@@ -67,7 +67,8 @@ std::string refusal(const Variant& variant, const CompileOptions& options, Pass 
 }
 
 TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
-  for (const Variant* variant : {&variants::kda, &variants::dfw, &with_row_sums, &variants::linear_transformer})
+  for (const Variant* variant :
+       {&variants::kda, &variants::dfw, &with_row_sums, &variants::linear_transformer, &variants::mlstm})
     for (const dtype type : {dtype::bf16, dtype::f32}) {
       const CompileOptions options{.key_dim = 40,
                                    .value_dim = 36,
@@ -114,6 +115,31 @@ TEST(Recurrent, Float32KeepsItsDigitsOverLongSequences) {
       std::vector<HostTensor> reference = reference_outputs(problem);
       for (const TensorError& error : verify(compile(*variant, options, cpu_device(1)), problem, reference))
         EXPECT_LE(error.relative_error, 2e-6) << variant->name.view() << " " << error.name << " " << name_of(kind);
+    }
+}
+
+// Write scales from exp(-1000) to exp(1000) and nothing at all, beside decays that forget nothing, or everything. A maximum
+// that decays is rounded, and with it the states' units: it stays small there.
+TEST(Recurrent, ARunningMaximumKeepsWriteScalesInRange) {
+  for (const dtype type : {dtype::bf16, dtype::f32})
+    for (int kind = 0; kind < 6; ++kind) {
+      const CompileOptions options{
+          .key_dim = 12, .value_dim = 20, .dtype = type, .input_types = {{"i", dtype::f32}, {"f", dtype::f32}}};
+      Problem problem = problem_of(variants::mlstm, options, 40, 7);
+      if (kind % 2 == 0)
+        std::erase_if(problem.tensors, [](const HostTensor& each) { return each.name.starts_with("initial"); });
+      HostTensor &scale = *problem.find("i"), &decay = *problem.find("f");
+      for (std::int64_t at = 0; at < scale.view().elements(); ++at) {
+        const double u = draw(Distribution::uniform, 5, 1, static_cast<std::uint64_t>(at)), any = 2000 * u - 1000;
+        const double scales[] = {1000, -1000, any, at % 14 < 3 ? -INFINITY : 3 * u, any, 16 * u};
+        const double decays[] = {3 * u, 30, 30, u, at % 5 == 0 ? -INFINITY : 30, at % 3 == 0 ? -2000 : -8 * u};
+        store(scale.bytes.data(), scale.type, at, scales[kind]);
+        store(decay.bytes.data(), decay.type, at, decays[kind]);
+      }
+      for (const HostTensor& each : reference_outputs(problem))
+        for (std::int64_t at = 0; at < each.view().elements(); ++at)
+          ASSERT_TRUE(std::isfinite(load(each.bytes.data(), each.type, at))) << each.name;
+      expect_right(compile(variants::mlstm, options, cpu_device(1)), problem, "kind " + std::to_string(kind));
     }
 }
 

@@ -57,6 +57,17 @@ Variant non_causal_variant(Chance& chance, Formulas& formulas, Variant result) {
   return result;
 }
 
+// Where it may have one, with a running maximum; drawn apart from all else.
+Variant with_running_max(Chance& chance, Formulas& formulas, const Variant& other) {
+  const Chance before = chance;
+  Variant result = other.write_log_scale(formulas.write_log_scale(chance.between(2, most_depth)));
+  if (chance.once_in(2)) result = result.feature_map(exp(tanh(element())));
+  const bool is_positive = normaliser_bounds(result).low >= 0;
+  result = result.output(formulas.output_without_units(chance.between(2, 4), is_positive));
+  chance = before;
+  return judge(result) ? other : result;
+}
+
 Variant random_variant(Chance& chance, int index) {
   Formulas formulas(chance);
   Variant result = variant(Name("random_" + std::to_string(index)));
@@ -87,6 +98,7 @@ Variant random_variant(Chance& chance, int index) {
     const Variant stepping = result.steps(chance.between(2, 3));
     if (!judge(stepping)) result = stepping;
   }
+  if (index % 3 == 2) result = with_running_max(chance, formulas, result);
   validate(result);
   return result;
 }

@@ -245,6 +245,18 @@ Expression Formulas::value(int depth) {
   return chance_.once_in(2) ? a : a + bounded(place, depth - 1);
 }
 
+Expression Formulas::write_log_scale(int depth) { return 2 * bounded({}, depth) + bounded({}, depth); }
+
+Expression Formulas::output_without_units(int depth, bool is_positive) {
+  const Expression a = output(depth);
+  switch (chance_.below(is_positive ? 4 : 2)) {
+    case 0: return replaced(a, Operation::read, read() / (unit() * 8));
+    case 1: return replaced(a, Operation::read, tanh(read() / unit() / 64));
+    case 2: return read() / max(abs(normaliser()), unit());
+    default: return replaced(a, Operation::read, read() / (normaliser() + unit() / 4));
+  }
+}
+
 // Of keys with signs a sum may be small beside its terms, and nothing is said of its relative error then.
 Expression Formulas::normalised_output(int depth, bool is_positive) {
   const Expression a = output(depth), of_sum = normaliser() / 64;

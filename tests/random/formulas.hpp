@@ -53,6 +53,9 @@ class Formulas {
   Expression bonus(int depth);
   Expression output(int depth, bool alone = false);
   void forget_inputs();  // those so far are not read again
+  Expression write_log_scale(int depth);
+  // Free of the units of a running maximum; it divides by a normaliser where that `is_positive`.
+  Expression output_without_units(int depth, bool is_positive);
   // Reads a normaliser, which may be a denominator where it `is_positive`.
   Expression normalised_output(int depth, bool is_positive);
 

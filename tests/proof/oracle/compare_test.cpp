@@ -64,6 +64,15 @@ TEST(Compare, WhatATypeCannotHoldIsInfiniteThere) {
   EXPECT_FALSE(ok({HUGE_VAL, -HUGE_VAL, 50000, 2})) << "what is finite is measured against what is finite";
 }
 
+// As the running maximum of no writes is.
+TEST(Compare, TheLogarithmOfNothingIsMinusInfinity) {
+  const double nothing = -HUGE_VAL;
+  EXPECT_TRUE(compared({2, 2}, {nothing, 1, 2, 3}, {nothing, 1, 2, 3}, 1e-3).ok);
+  EXPECT_FALSE(compared({2, 2}, {nothing, 1, 2, 3}, {0, 1, 2, 3}, 1e-3).ok);
+  EXPECT_FALSE(compared({2, 2}, {-1e300, 1, 2, 3}, {nothing, 1, 2, 3}, 1e-3).ok);
+  EXPECT_FALSE(compared({2, 2}, {nothing, 1, 2, 4}, {nothing, 1, 2, 3}, 1e-3).ok) << "other elements count";
+}
+
 TEST(Compare, ANaNFailsWhereverItStands) {
   for (std::size_t i = 0; i < 6; ++i)
     for (const double bad : {std::nan(""), HUGE_VAL}) {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <functional>
 #include <random>
 #include <string>
 #include <vector>
@@ -50,6 +51,7 @@ class Differences {
   // Of each tensor all elements together; `step` times the element's magnitude, at least itself, is what they are moved by.
   // Each loss is rounded, as is each of the terms it is summed from: that is all that small gradients are off by.
   void expect_agreement(double bound = 1e-6, double step = 1e-5) {
+    maxima_.clear();
     const std::vector<NamedOracleTensor> gradients = oracle_gradients(problem_.variant, backward(), problem_.options);
     loss();
     const double rounded = 2 * 0x1p-53 * terms_ / step;
@@ -108,13 +110,28 @@ class Differences {
       terms_ += std::abs(slope * value);
     };
     for (std::size_t i = 0; i < do_.values.size(); ++i) add(do_.values[i], outputs.o.values[i]);
-    for (std::size_t i = 0; i < dfinal_.values.size(); ++i) add(dfinal_.values[i], outputs.final_state.values[i]);
+    const auto units = units_of(outputs);
+    for (std::size_t i = 0; i < dfinal_.values.size(); ++i)
+      add(dfinal_.values[i], outputs.final_state.values[i] * units(i, dfinal_.values.size()));
     for (auto& [name, slopes] : carried_) {
       const auto of_name = [&](const NamedOracleTensor& each) { return "d" + each.name == name; };
       const OracleTensor& state = std::ranges::find_if(outputs.carried, of_name)->tensor;
-      for (std::size_t i = 0; i < slopes.values.size(); ++i) add(slopes.values[i], state.values[i]);
+      for (std::size_t i = 0; i < slopes.values.size(); ++i)
+        add(slopes.values[i], state.values[i] * units(i, slopes.values.size()));
     }
     return sum;
+  }
+  // Slopes of states beside a running maximum are those in the units that it has unmoved.
+  std::function<double(std::size_t, std::size_t)> units_of(const OracleOutputs& outputs) {
+    const auto is_max = [](const NamedOracleTensor& each) { return each.name == "final_state_max"; };
+    const auto found = std::ranges::find_if(outputs.carried, is_max);
+    if (found == outputs.carried.end()) return [](std::size_t, std::size_t) { return 1.0; };
+    const std::vector<double>& maxima = found->tensor.values;
+    if (maxima_.empty()) maxima_ = maxima;
+    return [&](std::size_t i, std::size_t elements) {
+      const std::size_t state = i / (elements / maxima.size());
+      return std::exp(maxima[state] - maxima_[state]);
+    };
   }
   // By four points: what is left is of the fourth order. NaN at a kink, of a minimum say, where the slopes to both sides
   // differ: it is not judged.
@@ -137,6 +154,7 @@ class Differences {
   std::vector<std::size_t> lists_;  // of integers
   double terms_ = 0;                // of the last loss, their sum without signs
   Array do_{{0}}, dfinal_{{0}};
+  std::vector<double> maxima_;                          // of the call as it is
   std::vector<std::pair<std::string, Array>> carried_;  // of what the variant carries beside its state
 };
 

@@ -119,6 +119,22 @@ TEST(Gradients, OfANormaliserAgreeWithDifferences) {
   }
 }
 
+// As far as the running maximum goes either way, and where it takes turns with decays.
+TEST(Gradients, BesideARunningMaximumAgreeWithDifferences) {
+  Dims many = small;
+  many.tokens = 7;
+  const Variant scaled = variants::mlstm.write_scale(sigmoid(input("w"))).reversed(),
+                undecayed = variant("undecayed").write_log_scale(input("i")).output(read() / unit() + value());
+  for (const Variant& variant : {variants::mlstm, scaled, undecayed})
+    for (const double by : {1.0, 20.0}) {
+      SCOPED_TRACE(describe(variant));
+      const Problem problem = problem_of(variant, many, {.initial_state = by > 1});
+      Differences differences(problem);
+      for (double& each : differences["i"].values) each *= variant == undecayed ? 1 : by;
+      differences.expect_agreement();
+    }
+}
+
 // An empty sequence hands the slope of its final state on, beside one that has tokens.
 TEST(Gradients, OfNoTokensAreThoseOfTheState) {
   std::vector<double> tokens(3, 0.5), final_slope = {1, 2, 3};

@@ -136,4 +136,27 @@ TEST(HandComputed, PositionCountsWithinTheSequence) {
   EXPECT_EQ(o.values, (std::vector<double>{1, 1, 3, 6}));
 }
 
+TEST(HandComputed, WriteScalesMayBeExponentialsOfAnySize) {
+  const Variant variant = rankone::variant("scaled")
+                              .decay(per_head(input("g")))
+                              .write_log_scale(input("i"))
+                              .output(read() / max(abs(normaliser()), unit()));
+  const auto outputs = [&](std::vector<double> log_decays, std::vector<double> log_scales) {
+    OneHead call(4, 1, {1, 1, 0, 1}, {1, 1, 1, 1}, {2, 4, 5, 6});
+    call.inputs.push_back({"g", Array({1, 4, 1}, std::move(log_decays))});
+    call.inputs.push_back({"i", Array({1, 4, 1}, std::move(log_scales))});
+    call.run(variant);
+    std::vector<double> all = call.o.values;
+    all.push_back(call.final_state[0]);
+    return all;
+  };
+  // The last number is the state in units of exp(1000), or of what has been written since.
+  EXPECT_EQ(outputs({0, 0, 0, 0}, {1000, 1000, -1000, -infinity}), (std::vector<double>{2, 3, 0, 3, 6}));
+  EXPECT_EQ(outputs({0, -infinity, 0, 0}, {1000, 0, 0, -1000}), (std::vector<double>{2, 4, 0, 4.5, 9}));
+  EXPECT_EQ(outputs({0, 0, -1000, 0}, {-infinity, -infinity, 700, 0}), (std::vector<double>{0, 0, 0, 5, 5}));
+  const std::vector<double> small = outputs({0, 0, 0, 0}, {-1000, -1000, -1000, -1000});
+  for (int t = 0; t < 4; ++t) EXPECT_NEAR(small[static_cast<std::size_t>(t)], 0, 1e-290);
+  EXPECT_EQ(small.back(), 17);
+}
+
 }  // namespace

@@ -3,7 +3,7 @@
 //
 //   o_t = scale sum_{s <= t} (phi(q_t) * exp(g_{s+1} + ... + g_t)) . key_s  w_s v_s,   key_s = phi(k_s) or its formula
 //
-// and, where the variant is normalised, over the same sum with ones for v, plus epsilon.
+// and, where the variant is normalised, by what a function makes of the same sum with ones for v.
 //
 // A feature map with a dimension of its own is written as the score of a query and a key that it stands for.
 //
@@ -45,7 +45,8 @@ struct Definition {
   std::function<double(Position)> write_scale = [](Position) { return 1.0; };
   double scale = 1 / std::sqrt(5.0);
   std::function<double(double)> feature = [](double x) { return x; };
-  double epsilon = -1;  // where outputs are divided by what a column of ones has of them, and this
+  // Of what a column of ones has of an output: what it is divided by.
+  std::function<double(double)> divisor = [](double) { return 1.0; };
   std::function<double(Position)> gate = [](Position) { return 1.0; };  // of the output; i: its value column
   Score score = nullptr;  // instead of all that makes a weight but the scale
 };
@@ -84,7 +85,7 @@ class ParallelForm : public testing::Test {
   Array q = Array::random({B, T, H, K}, source), k = Array::random({B, T, H, K}, source);
   Array v = Array::random({B, T, HV, V}, source);
   Array per_head = Array::random({B, T, HV}, source, -3, 0), per_key = Array::random({B, T, HV, K}, source, -3, 0);
-  Array per_value = Array::random({B, T, HV, V}, source);
+  Array per_value = Array::random({B, T, HV, V}, source), log_scale = Array::random({B, T, HV}, source, -2, 4);
   Array a_log = Array::random({HV}, source), dt_bias = Array::random({HV}, source);
   Array lower_bound = Array::random({HV, K}, source, 0, 1);
 
@@ -130,8 +131,7 @@ class ParallelForm : public testing::Test {
               sum += of_place * v.at(b, at(s), j, c);
               of_ones += of_place;
             }
-            o.at(b, at(t), j, c) =
-                of.gate({b, at(t), j, c}) * of.scale * sum / (of.epsilon < 0 ? 1 : of.scale * of_ones + of.epsilon);
+            o.at(b, at(t), j, c) = of.gate({b, at(t), j, c}) * of.scale * sum / of.divisor(of.scale * of_ones);
           }
     return o;
   }
@@ -140,7 +140,10 @@ class ParallelForm : public testing::Test {
     Array o({B, T, HV, V});
     ForwardArguments arguments{.q = q.tensor(), .k = k.tensor(), .v = v.tensor()};
     for (const Leaf& leaf : inputs_of(of.variant)) {
-      Array& values = leaf.axes.has(Axes::key) ? per_key : leaf.axes.has(Axes::value) ? per_value : per_head;
+      Array& values = leaf.axes.has(Axes::key)     ? per_key
+                      : leaf.axes.has(Axes::value) ? per_value
+                      : leaf.view() == "i"         ? log_scale
+                                                   : per_head;
       arguments.inputs.push_back({std::string(leaf.view()), values.tensor()});
     }
     arguments.inputs.push_back({"A_log", a_log.tensor()});
@@ -159,13 +162,14 @@ class ParallelForm : public testing::Test {
 
 TEST_F(ParallelForm, OfTheWholeCatalogue) {
   const auto one = [](Position) { return 1.0; };
+  const auto plus = [](double epsilon) { return [=](double n) { return n + epsilon; }; };
   const auto of_image = [&](const Variant& variant, std::function<double(Position)> gate = nullptr) {
-    return Definition{variant, [](Position) { return 0.0; },           nullptr, one,
-                      1,       [](double x) { return x > 0 ? x : 0; }, 1e-15,   gate ? gate : one};
+    return Definition{variant, [](Position) { return 0.0; },           nullptr,     one,
+                      1,       [](double x) { return x > 0 ? x : 0; }, plus(1e-15), gate ? gate : one};
   };
   const auto of_score = [&](const Variant& variant, const Score& score) {
     Definition definition{.variant = variant, .log_decay = nullptr};
-    definition.scale = 1, definition.epsilon = 1e-6, definition.score = score;
+    definition.scale = 1, definition.divisor = plus(1e-6), definition.score = score;
     return definition;
   };
   const auto step_size = [&](Position p) { return std::log1p(std::exp(head_value(p) + dt_bias[p.j])); };
@@ -185,9 +189,9 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
       {variants::mamba2, [&](Position p) { return -std::exp(a_log[p.j]) * step_size(p); }, nullptr, step_size, 1},
       {variants::hgrn2, [&](Position p) { return std::log(bounded(p)); }, [&](Position p) { return 1 - bounded(p); }},
       {variants::linear_transformer, [](Position) { return 0.0; }, nullptr, [](Position) { return 1.0; }, 1,
-       [](double x) { return x > 0 ? x + 1 : std::exp(x); }, 1e-6},
+       [](double x) { return x > 0 ? x + 1 : std::exp(x); }, plus(1e-6)},
       {variants::performer, [](Position) { return 0.0; }, nullptr, [](Position) { return 1.0; }, 1,
-       [](double x) { return std::exp(x); }, 1e-6},
+       [](double x) { return std::exp(x); }, plus(1e-6)},
       of_score(variants::cosformer, score_of_cosformer),
       of_score(variants::hedgehog, score_of_hedgehog),
       of_score(variants::based, score_of_based),
@@ -196,6 +200,9 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
       of_image(variants::edit),
       of_image(variants::gate_control, [&](Position p) { return sigmoid_of(head_value(p)); }),
       of_image(variants::regla, [&](Position p) { return sigmoid_of(per_value.at(p.b, p.t, p.j, p.i)); }),
+      {variants::mlstm, [&](Position p) { return std::log(sigmoid_of(head_value(p))); }, nullptr,
+       [&](Position p) { return std::exp(log_scale[(p.b * T + p.t) * HV + p.j]); }, 1 / std::sqrt(5.0),
+       [](double x) { return x; }, [](double n) { return std::max(std::abs(n), 1.0); }},
   };
   constexpr std::size_t others = 14;  // whose recurrences are in transition_test.cpp
   EXPECT_EQ(definitions.size() + others, catalogue().size());

@@ -14,16 +14,23 @@ constexpr bool is_normalised(const Variant& variant) {
   return reads(variant.formula(Formula::output), Operation::normaliser);
 }
 
+// Whether the state is in units of the largest write scale so far, decayed.
+constexpr bool has_running_max(const Variant& variant) { return variant.has(Formula::write_log_scale); }
+
 // For each sequence and value head, in float32. Its tensors are initial_state_NAME, final_state_NAME and so on.
 struct CarriedState {
   std::string_view name;
   Axes axes;               // beside those that count states
   std::string_view holds;  // for people
   std::string_view start;  // what an absent one means
+  bool has_slope;          // else no loss depends on it, nor an output
   bool (*is_in)(const Variant&);
 };
 inline constexpr std::array carried_states{
-    CarriedState{"sum", Axes::key, "the normaliser's sum of keys, a value column of ones", "zeros", is_normalised},
+    CarriedState{"sum", Axes::key, "the normaliser's sum of keys, a value column of ones", "zeros", true,
+                 is_normalised},
+    CarriedState{"max", Axes::none, "m: the state, and a normaliser's sum, are in units of exp(m)", "minus infinity",
+                 false, has_running_max},
 };
 
 }  // namespace rankone

@@ -32,6 +32,7 @@
 #include <rankone/dsl/variants/lite_la.hpp>
 #include <rankone/dsl/variants/mamba1.hpp>
 #include <rankone/dsl/variants/mamba2.hpp>
+#include <rankone/dsl/variants/mlstm.hpp>
 #include <rankone/dsl/variants/performer.hpp>
 #include <rankone/dsl/variants/rebased.hpp>
 #include <rankone/dsl/variants/regla.hpp>
@@ -83,7 +84,8 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{lite_la, lite_la_source},
                                 Entry{edit, edit_source},
                                 Entry{gate_control, gate_control_source},
-                                Entry{regla, regla_source}};
+                                Entry{regla, regla_source},
+                                Entry{mlstm, mlstm_source}};
 }
 
 // In the order of what they add: no decay, constant, per head, per key, other reads and axes, erasures, normalisers.

@@ -40,7 +40,9 @@ class Recurrence {
 
   std::vector<Equation> equations() {
     set_decay();
-    const std::string write = factor(Formula::write_scale);
+    std::string write = factor(Formula::write_scale);
+    if (variant_.has(Formula::write_log_scale))
+      write += words_.exponential.around(formula(Formula::write_log_scale).text) + " ";
     key_ = variant_.has(Formula::key) ? formula(Formula::key) : mapped(words_.key);
     const std::string key = within(key_, Precedence::atom), value = vector(Formula::value, plain(words_.value)),
                       added = join(write, key, words_.transposed);
@@ -97,6 +99,7 @@ class Recurrence {
         case Operation::decay: return plain(words_.decay);
         case Operation::read: return plain(words_.read);
         case Operation::normaliser: return plain(words_.normaliser);
+        case Operation::unit: return plain(words_.unit);  // the recurrence is written without a running maximum
         default: return indexed(leaf);
       }
     };

@@ -70,7 +70,7 @@ struct TokenPlace {
 // What the leaves of an expression stand for.
 struct Environment {
   std::initializer_list<Binding> named{};  // inputs, parameters and scalars
-  double element = 0, other = 0, query = 0, key = 0, value = 0, decay = 0, read = 0, normaliser = 0;
+  double element = 0, other = 0, query = 0, key = 0, value = 0, decay = 0, read = 0, normaliser = 0, unit = 1;
   double head = 0, heads = 1, position = 0, keys = 1;
 
   constexpr double operator()(const Leaf& leaf) const {
@@ -84,6 +84,7 @@ struct Environment {
       case Operation::decay: return decay;
       case Operation::read: return read;
       case Operation::normaliser: return normaliser;
+      case Operation::unit: return unit;
       default: break;
     }
     for (const Binding& binding : named)

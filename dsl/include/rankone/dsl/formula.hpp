@@ -53,6 +53,9 @@ constexpr Expression decay() { return Leaf{Operation::decay}; }
 constexpr Expression read() { return Leaf{Operation::read}; }
 // What the query reads of a value column of ones: keys that are written, decayed and erased as values are, and summed.
 constexpr Expression normaliser() { return Leaf{Operation::normaliser}; }
+// Of what is read beside a write_log_scale: both it and the normaliser are in units of exp(m), m its running maximum, and
+// this is exp(-m). Without them it would be 1.
+constexpr Expression unit() { return Leaf{Operation::unit}; }
 constexpr Expression head() { return Leaf{Operation::head}; }
 constexpr Expression heads() { return Leaf{Operation::heads}; }
 constexpr Expression position() { return Leaf{Operation::position}; }
@@ -83,6 +86,8 @@ constexpr Expression key_sum(const Expression& x) { return apply(Operation::key_
 constexpr Expression key_max(const Expression& x) { return apply(Operation::key_max, x); }
 constexpr Expression min(const Expression& a, const Expression& b) { return apply(Operation::minimum, a, b); }
 constexpr Expression max(const Expression& a, const Expression& b) { return apply(Operation::maximum, a, b); }
+
+constexpr Expression abs(const Expression& x) { return max(x, -x); }
 
 // Of a row of keys: by its length, and by the root of its mean square.
 constexpr Expression l2_normalize(const Expression& x, double epsilon) {

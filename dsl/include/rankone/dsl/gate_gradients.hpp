@@ -36,6 +36,7 @@ inline Notation formula_notation() {
       case Operation::decay: return Infix{std::string(words.decay)};
       case Operation::read: return Infix{std::string(words.read)};
       case Operation::normaliser: return Infix{std::string(words.normaliser)};
+      case Operation::unit: return Infix{std::string(words.unit)};
       default: return description::bare_leaf(leaf);
     }
   };

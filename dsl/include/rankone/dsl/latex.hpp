@@ -58,6 +58,7 @@ inline Infix leaf(const Leaf& leaf) {
     case Operation::decay: return {"\\boldsymbol{\\alpha}_{t}"};
     case Operation::read: return {"\\mathbf{r}_{t}"};
     case Operation::normaliser: return {"\\mathbf{n}_{t}"};
+    case Operation::unit: return {"1"};
     case Operation::head: return {"h"};
     case Operation::heads: return {"H"};
     case Operation::position: return {"\\mathrm{position}_{t}"};

@@ -46,11 +46,12 @@ struct StepWords {
 struct Notation {
   InfixStyle style = description::style();
   std::string_view query = "q_t", key = "k_t", value = "v_t", decay = "a_t", read = "r_t", normaliser = "n_t",
-                   output = "o_t";
+                   unit = "1", output = "o_t";
   StateWords state{"S_t", "S'", "S_{t-1}", "S_{t+1}", "S_{Tk}"},
       other{"R_t", "R'", "R_{t+1}", "R_{t+1}", ""},      // of a second walk, from the end
       sum{"z_t", "z'", "z_{t-1}", "z_{t+1}", "z_{Tk}"};  // of a normaliser
-  StepWords state_of_steps{"S_{t,r}", "S_{t,r-1}", {"S_{t,", "}"}}, sum_of_steps{"z_{t,r}", "z_{t,r-1}", {"z_{t,", "}"}};
+  StepWords state_of_steps{"S_{t,r}", "S_{t,r-1}", {"S_{t,", "}"}},
+      sum_of_steps{"z_{t,r}", "z_{t,r-1}", {"z_{t,", "}"}};
   std::string_view step_key = "k_{t,r}", step_value = "v_{t,r}";
   std::string_view token_index{}, step_index{};  // behind an input's name
   Fence steps{", r = 1 .. ", ""};

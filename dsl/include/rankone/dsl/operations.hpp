@@ -23,6 +23,7 @@ enum class Operation : unsigned char {
   decay,       // exp(log-decay) of the token
   read,        // what the query reads of the state, scaled
   normaliser,  // what it reads of a value column of ones
+  unit,        // exp(-m), m the running maximum of write scales' logarithms: what is read is 1/unit times as much
   head,        // index of the value head
   heads,       // number of value heads
   position,    // index of the token in its sequence
@@ -78,6 +79,7 @@ inline constexpr std::array operation_traits{
     OperationTraits{.operation = Operation::read, .name = "read", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{
         .operation = Operation::normaliser, .name = "normaliser", .operands = 0, .of_gates = false, .varies = true},
+    OperationTraits{Operation::unit, "unit", 0, 0x1p-126, math::infinity, false, true},
     OperationTraits{Operation::head, "head", 0, 0},
     OperationTraits{Operation::heads, "heads", 0, 1},
     OperationTraits{Operation::position, "position", 0, 0, math::infinity, true, true},

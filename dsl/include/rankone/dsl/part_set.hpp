@@ -21,6 +21,7 @@ enum class Part : unsigned char {
   query,
   value,
   normaliser,
+  running_max,
   output,
   several_steps
 };

@@ -47,6 +47,7 @@ inline constexpr std::array variant_parts{
     PartRow{Part::query, "a formula for the query", [](const Variant& v) { return v.has(Formula::query); }},
     PartRow{Part::value, "a formula for the written value", [](const Variant& v) { return v.has(Formula::value); }},
     PartRow{Part::normaliser, "a normaliser", is_normalised},
+    PartRow{Part::running_max, "a running maximum of write scales", has_running_max},
     PartRow{Part::several_steps, "several steps a token", [](const Variant& v) { return v.steps_ != 1; }},
     PartRow{Part::output, "a formula for the output", [](const Variant& v) { return v.has(Formula::output); }},
 };

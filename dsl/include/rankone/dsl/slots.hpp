@@ -15,6 +15,7 @@ enum class Formula : unsigned char {
   key,
   value,
   write_scale,
+  write_log_scale,
   erase,
   erase_read,
   erase_write,
@@ -80,7 +81,7 @@ constexpr LeafSet gate_and(std::initializer_list<Operation> more) { return {gate
 inline constexpr LeafSet key = gate_and({Operation::key, Operation::decay});
 inline constexpr LeafSet query = gate_and({Operation::query, Operation::key, Operation::decay});
 inline constexpr LeafSet value = gate_and({Operation::value});
-inline constexpr LeafSet output = gate_and({Operation::read, Operation::normaliser, Operation::value});
+inline constexpr LeafSet output = gate_and({Operation::read, Operation::normaliser, Operation::unit, Operation::value});
 inline constexpr LeafSet elementwise =
     leaf_set({Operation::constant, Operation::element, Operation::other, Operation::keys, Operation::scalar,
               Operation::head, Operation::heads, Operation::position});
@@ -137,6 +138,13 @@ inline constexpr std::array formula_slots{
          .absent = "1.0f",
          .multiplies_write = true,
          .of_steps = true},
+    Slot{.formula = Formula::write_log_scale,
+         .member = "write_log_scale",
+         .name = "write_log_scale",
+         .caption = "logarithm of a write scale",
+         .domain = slot_domains::head,
+         .has_domains = false,
+         .leaves = leaf_sets::gate},
     Slot{.formula = Formula::erase,
          .member = "erase",
          .name = "erase_scale",

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <rankone/dsl/carried.hpp>
+#include <rankone/dsl/degrees.hpp>
 #include <rankone/dsl/evaluate.hpp>
 #include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
@@ -163,6 +164,9 @@ constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
   if (operation == Operation::read)
     return RANKONE_REFUSED("read() stands in output expressions alone",
                            "inputs, parameters, scalars, head(), position()", "read()");
+  if (operation == Operation::unit)
+    return RANKONE_REFUSED("unit() stands in output expressions alone",
+                           "inputs, parameters, scalars, head(), position()", "unit()");
   if (operation == Operation::normaliser)
     return RANKONE_REFUSED("normaliser() stands in output expressions alone",
                            "inputs, parameters, scalars, head(), position()", "normaliser()");
@@ -371,6 +375,37 @@ constexpr Verdict check_bidirectional(const Variant& variant) {
   return {};
 }
 
+// A running maximum is one number of a state, which moves once a token.
+constexpr Verdict check_running_max(const Variant& variant) {
+  const Expression output = variant.formula(Formula::output);
+  if (!has_running_max(variant)) {
+    if (reads(output, Operation::unit))
+      return RANKONE_REFUSED("unit() belongs to a write_log_scale: without one it would be 1",
+                             "a write_log_scale, or 1", "unit()");
+    return {};
+  }
+  if (variant.decays_by_key() || variant.decays_by_value())
+    return RANKONE_REFUSED("beside a write_log_scale keys and value columns decay alike: they have one running maximum",
+                           "no decay, or one of kind constant or per_head", Described{"a decay of single ones"});
+  if (variant.has(Formula::erase))
+    return RANKONE_REFUSED("beside a write_log_scale nothing is erased", "no erase, or no write_log_scale",
+                           Described{"an erase"});
+  if (variant.reads_before())
+    return RANKONE_REFUSED("beside a write_log_scale a query reads its own token's write, in whose units outputs are",
+                           "an inclusive read", Described{variant.exclusive_ ? "an exclusive read" : "a bonus"});
+  if (variant.non_causal_ || variant.bidirectional_)
+    return RANKONE_REFUSED("a running maximum goes one way, from token to token", "the pattern causal or reversed",
+                           Described{variant.non_causal_ ? "a non-causal variant" : "a bidirectional variant"});
+  if (variant.steps_ != 1)
+    return RANKONE_REFUSED("a running maximum moves once a token", "one step a token", variant.steps_);
+  if (!Degrees(output).is_zero())
+    return RANKONE_REFUSED(
+        "beside a write_log_scale outputs have no units: what was read is divided by normaliser() or unit()",
+        "such as read() / max(abs(normaliser()), unit())",
+        Described{output.empty() ? "what was read" : "a formula that has some"});
+  return {};
+}
+
 // The tensors and scalars of all formulas together.
 constexpr Verdict check_names(const Variant& variant) {
   const Leaves inputs = inputs_of(variant), parameters = parameters_of(variant), scalars = scalars_of(variant);
@@ -429,9 +464,10 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{validation::check_nodes, validation::check_formulas,   validation::check_steps,
-                              validation::check_parts, validation::check_non_causal, validation::check_bidirectional,
-                              validation::check_names, validation::check_numbers};
+  constexpr std::array checks{
+      validation::check_nodes,       validation::check_formulas,   validation::check_steps,
+      validation::check_parts,       validation::check_non_causal, validation::check_bidirectional,
+      validation::check_running_max, validation::check_names,      validation::check_numbers};
   for (const auto check : checks)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};

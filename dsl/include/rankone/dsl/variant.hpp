@@ -69,6 +69,10 @@ struct Variant {
   constexpr Variant erase_read(const Expression& expression) const { return with(Formula::erase_read, expression); }
   constexpr Variant erase_write(const Expression& expression) const { return with(Formula::erase_write, expression); }
   constexpr Variant erase_undecayed() const;
+  // Multiplies what is written with exp of it, which may be beyond all types: the state is kept in units of a running maximum.
+  constexpr Variant write_log_scale(const Expression& expression) const {
+    return with(Formula::write_log_scale, expression);
+  }
   constexpr Variant exclusive() const;
   constexpr Variant bonus(const Expression& expression) const { return with(Formula::bonus, expression); }
   constexpr Variant output(const Expression& expression) const { return with(Formula::output, expression); }
