@@ -3,6 +3,7 @@
 #include <bit>
 
 #include <rankone/dsl.hpp>
+#include <rankone/dsl/carried.hpp>
 
 #include "autotune/database.hpp"
 #include "codegen/names.hpp"
@@ -57,6 +58,8 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
       key.structure += std::string(slot.member) + "=" + kind_of(variant, slot) + " ";
   for (const Switch& each : switches)
     if (variant.*each.flag) key.structure += std::string(each.member) + "=" + std::string(each.on) + " ";
+  for (const CarriedState& each : carried_states)
+    if (each.is_in(variant)) key.structure += std::string(each.name) + "=yes ";
   if (variant.steps_ > 1) key.structure += "steps=" + std::to_string(variant.steps_) + " ";
   key.structure += std::string("k=") + (reads_key(variant) ? "yes" : "no") +
                    " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));

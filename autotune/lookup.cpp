@@ -13,12 +13,16 @@
 namespace rankone {
 namespace {
 
-// Whether a pin that the schedule's family knows is the reason for it.
-bool has_pins_of(const CompileOptions& options, const Schedule& schedule) {
-  if (options.pins.family && options.pins.family != schedule.family) return false;
-  return std::ranges::any_of(family_of(schedule.family).knobs, [&](const KnobRow& row) {
-    const auto pinned = row.knob->pinned(options.pins);
-    return pinned && *pinned == row.knob->get(schedule);
+// Whether a pin is the reason for what a pass beside the forward pass has.
+bool is_pinned(const CompileOptions& options, const Schedule& schedule) {
+  return std::ranges::any_of(recurrent_knobs, [&](const KnobRow& row) {
+    return pinned_beside(*row.knob, options.pins) == row.knob->get(schedule);
+  });
+}
+bool keeps_pins(const CompileOptions& options, const Schedule& schedule) {
+  return std::ranges::all_of(recurrent_knobs, [&](const KnobRow& row) {
+    const auto pinned = pinned_beside(*row.knob, options.pins);
+    return !pinned || *pinned == row.knob->get(schedule);
   });
 }
 
@@ -49,8 +53,8 @@ std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOpt
   const ArchLimits limits = arch_limits(arch);
   const auto legal = [&](const Schedule& schedule) {
     if (pass == Pass::forward) return why_illegal({variant, options, limits}, schedule).empty();
-    const std::vector<Schedule> all = schedules_of(pass, variant, options, arch);
-    return std::ranges::find(all, schedule) != all.end();
+    return schedule.family == Family::recurrent && why_unfit({variant, options, limits}, schedule, pass).empty() &&
+           keeps_pins(options, schedule);
   };
   return lookup_tuned(tuned_folders(), device, arch, tuned_key(variant, options, shape, pass), legal, shipped_files());
 }
@@ -90,9 +94,9 @@ ChosenSchedule chosen_for(Pass pass, const Variant& variant, const CompileOption
   chosen.schedule = schedule_for(pass, variant, options, arch, forward);
   if (pass != Pass::decode && pass != Pass::backward) return chosen;
   const auto own = std::ranges::find(forward.beside, pass, &PassSchedule::pass);
-  chosen.origin = own != forward.beside.end()             ? own->origin
-                  : has_pins_of(options, chosen.schedule) ? "pinned"
-                                                          : "default";
+  chosen.origin = own != forward.beside.end()           ? own->origin
+                  : is_pinned(options, chosen.schedule) ? "pinned"
+                                                        : "default";
   return chosen;
 }
 

@@ -208,10 +208,7 @@ namespace {
 std::vector<Schedule> decode_schedules(const Target& target) {
   const Pins any{.family = Family::recurrent};
   Pins pins = any;
-  if (target.options.pins.family.value_or(Family::recurrent) == Family::recurrent)
-    for (const KnobRow& row : recurrent_knobs)
-      if (const auto pinned = row.knob->pinned(target.options.pins); pinned && row.domain.has(*pinned))
-        row.knob->pin(pins, pinned);
+  for (const KnobRow& row : recurrent_knobs) row.knob->pin(pins, pinned_beside(*row.knob, target.options.pins));
   for (const Pins& each : {pins, any})
     if (std::vector<Schedule> legal = legal_schedules(target, each); !legal.empty()) return legal;
   refuse_pins(target, any);
@@ -221,12 +218,11 @@ std::vector<Schedule> decode_schedules(const Target& target) {
 std::vector<Schedule> backward_schedules(const Target& target) {
   std::vector<Schedule> all;
   std::string reason;  // of the last one that does not fit
-  const auto breaks_pin = [&](const Schedule& schedule, const Knob& knob) {
-    const auto pinned = knob.pinned(target.options.pins);
-    return target.options.pins.family == Family::recurrent && pinned && *pinned != knob.get(schedule);
-  };
   const auto broken = [&](const Schedule& schedule) {
-    return breaks_pin(schedule, value_tile_knob) + breaks_pin(schedule, warps_knob);
+    return std::ranges::count_if(recurrent_knobs, [&](const KnobRow& row) {
+      const auto pinned = pinned_beside(*row.knob, target.options.pins);
+      return pinned && *pinned != row.knob->get(schedule);
+    });
   };
   for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
@@ -242,17 +238,25 @@ std::vector<Schedule> backward_schedules(const Target& target) {
     throw Error(ErrorCode::unsupported, "the backward pass finds no place for its states: " + reason,
                 target.limits.arch, "smaller K, or an architecture with more shared memory",
                 std::string(target.variant.name.view()));
-  const int fewest = broken(*std::ranges::min_element(all, {}, broken));
+  const auto fewest = broken(*std::ranges::min_element(all, {}, broken));
   std::erase_if(all, [&](const Schedule& schedule) { return broken(schedule) > fewest; });
   return all;
 }
 
 }  // namespace
 
+std::optional<int> pinned_beside(const Knob& knob, const Pins& pins) {
+  if (pins.family.value_or(Family::recurrent) != Family::recurrent) return std::nullopt;
+  const KnobRow* const row = row_of(recurrent_family, knob);
+  const auto pinned = knob.pinned(pins);
+  return row != nullptr && pinned && row->domain.has(*pinned) ? pinned : std::nullopt;
+}
+
 Schedule decode_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch,
                          const std::optional<Shape>& expected) {
   // A value column's keys are side by side, or else the value columns of a key.
-  const bool has_few_rows = expected && expected->batch * std::max(expected->heads, expected->value_heads) <= half;
+  const bool has_few_rows = expected && expected->tokens <= most_decoded_tokens &&
+                            expected->batch * std::max(expected->heads, expected->value_heads) <= half;
   const int wide = has_few_rows ? preferred_recurrent_tile : preferred_decode_tile,
             tile = options.value_major_state ? preferred_column_tile : wide,
             warps = options.value_major_state || has_few_rows ? preferred_recurrent_warps : preferred_decode_warps;

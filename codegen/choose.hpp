@@ -39,7 +39,11 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const ChosenSchedule& forward);
 
-// All that a pass may have, under what is pinned; backward and decoding know the recurrent family's pins alone.
+// What pins say of a knob to backward and decoding, which the recurrent family has alone: nothing if they name another family, or
+// a value that it lacks.
+std::optional<int> pinned_beside(const Knob& knob, const Pins& pins);
+
+// All that a pass may have, under what is pinned.
 std::vector<Schedule> schedules_of(Pass pass, const Variant& variant, const CompileOptions& options,
                                    std::string_view arch);
 

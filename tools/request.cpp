@@ -11,6 +11,7 @@
 #include <rankone/error.hpp>
 #include <rankone/variant_json.hpp>
 
+#include "autotune/lookup.hpp"
 #include "codegen/family.hpp"
 #include "codegen/knob_text.hpp"
 #include "codegen/names.hpp"
@@ -158,7 +159,7 @@ Dims one_dims(const Options& options, const Variant& variant, Dims defaults) {
 }
 
 Dims any_calls(const Options& options, std::int64_t heads) {
-  return {.batch = pass_of(options) == Pass::decode ? 128 : 1,
+  return {.batch = pass_of(options) == Pass::decode ? typical_shape(Pass::decode).batch : 1,
           .heads = heads,
           .value_heads = heads,
           .key_dim = 128,

@@ -20,7 +20,7 @@ struct RecurrentSizes {
   int token_steps;                // of a token
   bool splits_columns;            // among the warps
   bool stages_tokens;             // else the next one is fetched while one is at hand
-  bool value_major;               // the caller\'s states have the keys of a value column side by side
+  bool value_major;               // the caller's states have the keys of a value column side by side
   int stage_keys, stage_columns;  // numbers that are fetched of a token for each key, and for each value column
   int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
   bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// A token's rows and columns: fetched from global memory a token ahead, and through the variant's formulas into shared
+// A token's rows and columns: fetched from global memory ahead of the walk, and through the variant's formulas into shared
 // memory.
 #pragma once
 

@@ -2,7 +2,7 @@
 // The recurrence over a block's tokens, one by one.
 //
 // For each token the threads first turn what they have fetched of it into rows of keys and value columns in shared
-// memory, two tokens' in turn, and fetch the next one; then all update their elements of the state, and meet wherever a
+// memory, two tokens' in turn; then all update their elements of the state, and meet wherever a
 // sum over keys is wanted.
 #pragma once
 

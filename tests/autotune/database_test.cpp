@@ -116,6 +116,7 @@ TEST_F(Database, KeysTellKernelsApartButNotFormulas) {
   EXPECT_NE(key("linear"), key("retnet"));
   EXPECT_NE(key("gla"), key("gla", {.key_dim = 64, .value_dim = 128}));
   EXPECT_NE(key("gla"), key("gla", {.key_dim = 128, .value_dim = 128, .dtype = dtype::f16}));
+  EXPECT_NE(key("linear_transformer"), key("lite_la"));
   EXPECT_NE(key("gla"), key("gla", {.key_dim = 128, .value_dim = 128, .input_types = {{"g", dtype::f32}}}));
 }
 

@@ -74,6 +74,10 @@ TEST(Default, OfDecodingFollowsTheRows) {
   };
   EXPECT_EQ(tile(128), 64);
   EXPECT_EQ(tile(1), 32);
+  // The shape of a prefill says nothing of the rows that are decoded behind it.
+  const ChosenSchedule prefill =
+      choose_schedule(variants::gla, square, Device::cpu(), "sm_90a", expected_shape(sizes(1, 4096)));
+  EXPECT_EQ(chosen_for(Pass::decode, variants::gla, square, "sm_90a", prefill).schedule.value_tile, 64);
 }
 
 TEST(Passes, HaveSchedulesOfTheirOwn) {
@@ -84,10 +88,18 @@ TEST(Passes, HaveSchedulesOfTheirOwn) {
     const Schedule usual = schedule_for(pass, variants::kda, square, "sm_90a", forward);
     EXPECT_NE(std::ranges::find(all, usual), all.end());
     for (const Schedule& each : all) EXPECT_EQ(lower(variants::kda, square, each, "sm_90a", pass).schedule, each);
-    // Pins leave those that keep them.
+    // Pins leave those that keep them, whether or not they name the family; pins of another one say nothing here.
     CompileOptions pinned = square;
-    pinned.pins = {.family = Family::recurrent, .value_tile = 16};
-    for (const Schedule& each : schedules_of(pass, variants::kda, pinned, "sm_90a")) EXPECT_EQ(each.value_tile, 16);
+    for (const std::optional<Family> family : {std::optional<Family>(), std::optional(Family::recurrent)}) {
+      pinned.pins = {.family = family, .value_tile = 16};
+      for (const Schedule& each : schedules_of(pass, variants::kda, pinned, "sm_90a")) EXPECT_EQ(each.value_tile, 16);
+      const Schedule chosen = schedule_for(pass, variants::kda, pinned, "sm_90a", {});
+      EXPECT_EQ(chosen.value_tile, 16);
+      EXPECT_EQ(chosen_for(pass, variants::kda, pinned, "sm_90a", {}).origin, "pinned");
+    }
+    pinned.pins = {.family = Family::portable, .value_tile = 16};
+    EXPECT_EQ(schedules_of(pass, variants::kda, pinned, "sm_90a"), all);
+    EXPECT_EQ(chosen_for(pass, variants::kda, pinned, "sm_90a", {}).origin, "default");
     // What is found for a pass is what it is compiled with.
     const Schedule other = *std::ranges::find_if(all, [&](const Schedule& each) { return each != usual; });
     forward.beside = {{pass, other, "tuned"}};

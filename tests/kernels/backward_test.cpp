@@ -2,7 +2,9 @@
 // The backward pass of the recurrent family on the CPU device: gradients of every catalogue variant and type against the
 // oracle's, over sizes, packings, heads, layouts and every way to share the state among threads.
 #include "codegen/family.hpp"
+#include "codegen/kernels.hpp"
 #include "runtime/cpu/device.hpp"
+#include "templates/recurrent/backward_layout.cuh"
 #include "tests/kernels/backward_calls.hpp"
 #include "tests/kernels/stepping.hpp"
 
@@ -25,14 +27,15 @@ class BackwardMatrix : public testing::TestWithParam<Case> {
                       .value_dim = value_dim,
                       .sequences = batch};
       BackwardProblem call(
-          random_problem(*c.variant, options, dims, {.seed = seed, .initial_state = tokens != 9, .packed = packed}),
-          seed, tokens != 8);
+          random_problem(*c.variant, options, dims, {.seed = seed, .initial_state = tokens != 5, .packed = packed}),
+          seed, tokens != 4);
       if (spread) spread_gates(call.problem, seed);
       expect_right_gradients(
           compile(*c.variant, options, cpu_device(seed)), call,
           c.name() + " " + to_string(dims) + (packed ? " packed" : "") + " seed " + std::to_string(seed));
     };
-    for (const int tokens : {1, 8, 9, 65}) expect_one(2, tokens, false, false);
+    // A token, a span and one more, a group and one more, a run and one more.
+    for (const int tokens : {1, 4, 5, 16, 17, 65}) expect_one(2, tokens, false, false);
     expect_one(1, 150, true, false);
     expect_one(1, 40, false, true);
   }
@@ -90,6 +93,18 @@ TEST(Backward, LeavesTokensAloneThatAreInNoSequence) {
 }
 
 // Under every knob, with equal bits on every run; one value head a key head, so that tiles alone are summed.
+// So many numbers has a token that those of a whole group find no place.
+TEST(Backward, AgreesWhereAGroupIsStagedInParts) {
+  const Variant& variant = variants::rwkv7;
+  const CompileOptions options{.key_dim = 256, .value_dim = 8, .pins = {.family = Family::recurrent}};
+  const Operator op = compile(variant, options, cpu_device(3));
+  const KernelSource source{variant, options, impl_of(op).program(Pass::backward).schedule, Pass::backward};
+  EXPECT_LT(recurrent_layout(source).stage_slots, group_tokens);
+  const Dims dims{.batch = 1, .tokens = 37, .heads = 1, .value_heads = 1, .key_dim = 256, .value_dim = 8};
+  BackwardProblem call(random_problem(variant, options, dims, {.seed = 8}), 8);
+  expect_right_gradients(op, call, "rwkv7");
+}
+
 TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
   constexpr Variant written = variant("written")
                                   .decay(full(-softplus(input("x", value_head_axis | key_axis) +
@@ -108,7 +123,7 @@ TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
                                    .dtype = type,
                                    .value_major_state = true,
                                    .pins = {.family = Family::recurrent}};
-      const Dims dims{.batch = 1, .tokens = 11, .heads = 2, .value_heads = 2, .key_dim = 40, .value_dim = 36};
+      const Dims dims{.batch = 1, .tokens = 17, .heads = 2, .value_heads = 2, .key_dim = 40, .value_dim = 36};
       BackwardProblem call(random_problem(*variant, options, dims, {.seed = 7}), 7);
       const ArchLimits limits = arch_limits("sm_80");
       const Target target{*variant, options, limits};

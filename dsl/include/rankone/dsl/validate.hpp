@@ -280,9 +280,6 @@ constexpr Verdict check_steps(const Variant& variant) {
   if (variant.non_causal_ || variant.bidirectional_)
     return RANKONE_REFUSED("steps follow each other in one walk: a non-causal or bidirectional variant has none",
                            "one step a token, or the pattern causal or reversed", variant.steps_);
-  if (variant.non_causal_ || variant.bidirectional_)
-    return RANKONE_REFUSED("steps follow each other in one walk: a non-causal or bidirectional variant has none",
-                           "one step a token, or the pattern causal or reversed", variant.steps_);
   if (variant.erases_undecayed_)
     return RANKONE_REFUSED("with several steps what is erased is read of the decayed state",
                            "one step a token, or the order decayed", Described{"undecayed"});
