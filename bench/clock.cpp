@@ -47,7 +47,7 @@ double Clock::milliseconds(const Operator& op, const Problem& problem, std::size
   launches.emplace_back(op, problem, false);
   bytes = launches.front().bytes();
   if (!gpu_) return wall([&] { launches.front().run(); }, repeats_ != 0 ? repeats_ : cpu_repeats);
-  const std::size_t room = gpu_->free_bytes() / 2 / std::max<std::size_t>(bytes, 1);
+  const std::size_t room = gpu_->free_bytes() / 2 / std::max<std::size_t>(launches.front().device_bytes(), 1);
   const std::size_t wanted = std::clamp<std::size_t>(l2_multiple * gpu_->l2_bytes() / bytes + 1, 2, most_rotations);
   while (launches.size() < std::min(wanted, 1 + room)) launches.emplace_back(op, problem, false);
   std::vector<GpuTimer::Work> works;

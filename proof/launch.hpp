@@ -41,6 +41,7 @@ class Launch {
   std::vector<HostTensor> outputs()
       const;  // waits for them; throws Error(check_failed) where memory around them changed
   std::size_t bytes() const { return bytes_; }  // each input once, each output once
+  std::size_t device_bytes() const { return bytes_ + (workspace_ ? workspace_->bytes() : 0); }
 
  private:
   struct Output {
