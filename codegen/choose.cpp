@@ -12,10 +12,10 @@
 #include <tuple>
 #include <utility>
 
-#include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/kernels.hpp"
 #include "codegen/knob_text.hpp"
 
 namespace rankone {
@@ -270,8 +270,7 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
 // keys, which are to be summed.
 Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const int keys = static_cast<int>(feature_dim(variant, options.key_dim));
-  const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
-  const int preferred = is_full ? preferred_full_elements : preferred_backward_elements;
+  const int preferred = recurrent::has_full_decay(variant) ? preferred_full_elements : preferred_backward_elements;
   const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
     const int elements = keys * schedule.value_tile / (32 * schedule.warps);

@@ -16,12 +16,9 @@ namespace {
 
 constexpr int most_state_registers = 128;  // of a thread; the rest is for what it works with
 
-// In f32 each element has beside it what was rounded away.
-int numbers_of(const Target& target) { return target.options.dtype == dtype::f32 ? 2 : 1; }
-
 std::string why_too_large(const Target& target, const Schedule& schedule) {
   const RecurrentLayout layout = recurrent_layout({target.variant, target.options, schedule});
-  const int numbers = numbers_of(target);
+  const int numbers = recurrent::state_numbers(target.options);
   if (layout.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state takes more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (reduces_keys(target.variant) && layout.rows > layout.threads)
@@ -101,7 +98,7 @@ Extent segment_tokens(const KernelSource& source) {
 std::string why_backward_too_large(const Target& target, const Schedule& schedule) {
   const BackwardLayout layout = backward_layout({target.variant, target.options, schedule, Pass::backward});
   // The state and its slopes.
-  const int numbers = 2 * numbers_of(target) + sums_of(target);
+  const int numbers = 2 * recurrent::state_numbers(target.options) + sums_of(target);
   if (layout.token.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state and its slopes take more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (layout.bytes <= target.limits.shared_bytes_per_block) return {};

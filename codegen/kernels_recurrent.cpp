@@ -28,7 +28,7 @@ int element_slopes(const Variant& variant) {
 
 RecurrentSizes sizes_of(const KernelSource& source) {
   const Variant& variant = source.variant;
-  const bool is_full = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
+  const bool is_full = recurrent::has_full_decay(variant);
   const std::vector<Port> inputs = ports_of(ports(variant, source.options), PortRole::gate);
   const auto count_without = [&](auto has_axis) {
     return static_cast<int>(std::ranges::count_if(inputs, [&](const Port& port) { return !has_axis(port.axes); }));
@@ -105,8 +105,8 @@ Kernel walking(const KernelSource& source, const char* name) {
 // Steps wait for each other: where the state leaves registers for it, a multiprocessor is meant to hold 16 warps.
 int residents(const KernelSource& source) {
   constexpr int warps = 16, most_elements = 32;
-  const int numbers = source.options.dtype == dtype::f32 ? 2 : 1;
-  const bool is_small = recurrent_layout(source).thread_rows * thread_columns * numbers <= most_elements;
+  const int elements = recurrent_layout(source).thread_rows * thread_columns;
+  const bool is_small = elements * recurrent::state_numbers(source.options) <= most_elements;
   return is_small && source.schedule.warps <= warps ? warps / source.schedule.warps : 0;
 }
 
@@ -184,6 +184,11 @@ BackwardLayout backward_layout(const KernelSource& source) {
 }
 
 namespace recurrent {
+
+bool has_full_decay(const Variant& variant) {
+  return variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
+}
+int state_numbers(const CompileOptions& options) { return options.dtype == dtype::f32 ? 2 : 1; }
 
 std::vector<Kernel> kernels(const KernelSource& source) {
   const bool has_sum = is_normalised(source.variant), carries_more = has_sum || has_running_max(source.variant),
