@@ -114,8 +114,8 @@ class Differences {
     for (std::size_t i = 0; i < dfinal_.values.size(); ++i)
       add(dfinal_.values[i], outputs.final_state.values[i] * units(i, dfinal_.values.size()));
     for (auto& [name, slopes] : carried_) {
-      const auto of_name = [&](const NamedOracleTensor& each) { return "d" + each.name == name; };
-      const OracleTensor& state = std::ranges::find_if(outputs.carried, of_name)->tensor;
+      const auto gradient_of = [](const NamedOracleTensor& each) { return "d" + each.name; };
+      const OracleTensor& state = std::ranges::find(outputs.carried, name, gradient_of)->tensor;
       for (std::size_t i = 0; i < slopes.values.size(); ++i)
         add(slopes.values[i], state.values[i] * units(i, slopes.values.size()));
     }

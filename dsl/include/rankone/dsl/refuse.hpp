@@ -65,6 +65,6 @@ struct Verdict {
   void (*refuse)(const Given&) = nullptr;  // null: nothing
   const char* sentence = nullptr;
   Given given{};
-  constexpr explicit operator bool() const { return refuse != nullptr; }
+  constexpr explicit operator bool() const { return sentence != nullptr; }
 };
 }  // namespace rankone
