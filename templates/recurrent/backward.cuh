@@ -48,7 +48,8 @@ template <class T, class Gate> struct BackwardBlock {
     const States<T, const void> behind{port<T>(arguments, final_slope_port<T>()).data, arguments.value_heads};
     load_state(slopes, behind, work.sequence, is_vectorized(arguments, final_slope_port<T>()) != 0);
     if constexpr (T::has_normaliser) {  // which one tile takes
-      if (work.value_tile == 0) load_sum(slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, work.sequence);
+      if (work.value_tile == 0)
+        load_state_sum(slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, work.sequence);
     }
 #pragma unroll 1
     for (long long run = (length() + run_length - 1) / run_length - 1; run >= 0; --run) walk_run(run);
@@ -75,7 +76,7 @@ template <class T, class Gate> struct BackwardBlock {
     const int count = static_cast<int>(clamp(length() - first, 0, run_length));
     const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
     load_state(state, checkpoints, work.first_slot + run, true);
-    if constexpr (T::has_normaliser) load_sum(state, arguments.segment_states, work.first_slot + run);
+    if constexpr (T::has_normaliser) load_state_sum(state, arguments.segment_states, work.first_slot + run);
     if constexpr (T::has_running_max) tokens.running_max = load_checkpoint_max<T>(arguments, work, run);
     keep(place_before_group(0));
     if constexpr (T::has_running_max) sync_block();  // the maximum in whose units it is

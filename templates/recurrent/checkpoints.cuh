@@ -14,18 +14,20 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   RegisterMatrix<T, Gate> state(arguments, work);
   const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
   load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
-  if constexpr (T::has_normaliser) load_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
+  if constexpr (T::has_normaliser)
+    load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
   const States<InWorkspace<T>, void> checkpoints{run_states<T>(arguments), arguments.value_heads};
   Tokens<T, Gate> tokens(arguments, work);
   if constexpr (T::has_running_max)
-    load_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
+    load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
   constexpr int run_length = run_tokens * T::token_steps;
   const long long length = work.length * T::token_steps;
 #pragma unroll 1
   for (long long index = 0; index < length; ++index) {
     if (index % run_length == 0) {
       store_state(state, checkpoints, work.first_slot + index / run_length, true);
-      if constexpr (T::has_normaliser) store_sum(state, arguments.segment_states, work.first_slot + index / run_length);
+      if constexpr (T::has_normaliser)
+        store_state_sum(state, arguments.segment_states, work.first_slot + index / run_length);
       if constexpr (T::has_running_max) store_checkpoint_max(tokens, index / run_length);
       if (index + run_length >= length) break;  // of the last run nothing more is wanted
     }

@@ -17,15 +17,17 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   RegisterMatrix<T, Gate> state(arguments, work);
   const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
   load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
-  if constexpr (T::has_normaliser) load_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
+  if constexpr (T::has_normaliser)
+    load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
   if constexpr (T::has_running_max)
-    load_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
+    load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
   const States<T, void> after{port<T>(arguments, final_state_port<T>()).data, arguments.value_heads};
   store_state(state, after, work.sequence, is_vectorized(arguments, final_state_port<T>()) != 0);
-  if constexpr (T::has_normaliser) store_sum(state, port<T>(arguments, T::Ports::final_state_sum).data, work.sequence);
+  if constexpr (T::has_normaliser)
+    store_state_sum(state, port<T>(arguments, T::Ports::final_state_sum).data, work.sequence);
   if constexpr (T::has_running_max)
-    store_max(tokens, port<T>(arguments, T::Ports::final_state_max).data, work.sequence);
+    store_state_max(tokens, port<T>(arguments, T::Ports::final_state_max).data, work.sequence);
 }
 
 }  // namespace rankone

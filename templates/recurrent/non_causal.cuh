@@ -46,12 +46,14 @@ template <class Policy, class Gate> RK_DEVICE void non_causal_forward(const Argu
   RegisterMatrix<KeySide<T>, Gate> state(arguments, keys);
   const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
   load_state(state, before, keys.sequence, is_vectorized(arguments, T::Ports::initial_state) != 0);
-  if constexpr (T::has_normaliser) load_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, keys.sequence);
+  if constexpr (T::has_normaliser)
+    load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, keys.sequence);
   write_keys<KeySide<T>, Gate>(arguments, keys, state);
   read_queries<QuerySide<T>, Gate>(arguments, queries, state);
   const States<T, void> after{port<T>(arguments, T::Ports::final_state).data, arguments.value_heads};
   store_state(state, after, keys.sequence, is_vectorized(arguments, T::Ports::final_state) != 0);
-  if constexpr (T::has_normaliser) store_sum(state, port<T>(arguments, T::Ports::final_state_sum).data, keys.sequence);
+  if constexpr (T::has_normaliser)
+    store_state_sum(state, port<T>(arguments, T::Ports::final_state_sum).data, keys.sequence);
 }
 
 }  // namespace rankone

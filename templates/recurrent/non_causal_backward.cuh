@@ -106,7 +106,7 @@ template <class Policy, class Gate> RK_DEVICE void non_causal_backward(const Arg
   const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
   load_state(keys.state, before, of_keys.sequence, is_vectorized(arguments, T::Ports::initial_state) != 0);
   if constexpr (T::has_normaliser)
-    load_sum(keys.state, port<T>(arguments, T::Ports::initial_state_sum).data, of_keys.sequence);
+    load_state_sum(keys.state, port<T>(arguments, T::Ports::initial_state_sum).data, of_keys.sequence);
   write_keys<KeySide<T>, Gate>(arguments, of_keys, keys.state);
   QueryBlock<QuerySide<T>, Gate> queries(arguments, of_queries);
   take_values(queries.state, keys.state);
@@ -114,7 +114,7 @@ template <class Policy, class Gate> RK_DEVICE void non_causal_backward(const Arg
   load_state(queries.slopes, behind, of_queries.sequence, is_vectorized(arguments, T::Ports::dfinal_state) != 0);
   if constexpr (T::has_normaliser) {  // which one tile takes
     if (of_queries.value_tile == 0)
-      load_sum(queries.slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, of_queries.sequence);
+      load_state_sum(queries.slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, of_queries.sequence);
   }
   queries.run();
   keys.go_on(queries);

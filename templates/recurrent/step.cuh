@@ -49,22 +49,24 @@ RK_DEVICE long long first_of_sum(const RegisterMatrix<T, Gate>& matrix, long lon
 }
 // The same of the normaliser's column, for which tensors have K numbers a state.
 template <class T, class Gate>
-RK_DEVICE void load_sum(RegisterMatrix<T, Gate>& matrix, const void* sums, long long index) {
+RK_DEVICE void load_state_sum(RegisterMatrix<T, Gate>& matrix, const void* sums, long long index) {
   if (sums != nullptr) matrix.load_sum(global<const float>(sums) + first_of_sum<T>(matrix, index));
 }
 // Every tile has all of it; the first one stores it.
 template <class T, class Gate>
-RK_DEVICE void store_sum(const RegisterMatrix<T, Gate>& matrix, void* sums, long long index) {
+RK_DEVICE void store_state_sum(const RegisterMatrix<T, Gate>& matrix, void* sums, long long index) {
   if (sums != nullptr && matrix.work.value_tile == 0)
     matrix.store_sum(global<float>(sums) + first_of_sum<T>(matrix, index));
 }
 
 // And of the running maximum, one number a state.
-template <class T, class Gate> RK_DEVICE void load_max(Tokens<T, Gate>& tokens, const void* maxima, long long index) {
+template <class T, class Gate>
+RK_DEVICE void load_state_max(Tokens<T, Gate>& tokens, const void* maxima, long long index) {
   const long long place = index * tokens.arguments.value_heads + tokens.work.head;
   if (maxima != nullptr) tokens.running_max = {global_load<float>(global<const float>(maxima) + place), 0.0f};
 }
-template <class T, class Gate> RK_DEVICE void store_max(const Tokens<T, Gate>& tokens, void* maxima, long long index) {
+template <class T, class Gate>
+RK_DEVICE void store_state_max(const Tokens<T, Gate>& tokens, void* maxima, long long index) {
   const long long place = index * tokens.arguments.value_heads + tokens.work.head;
   if (maxima != nullptr && tokens.work.value_tile == 0 && thread_index() == 0)
     global_store<float>(global<float>(maxima) + place, tokens.running_max.value);
