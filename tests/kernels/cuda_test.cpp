@@ -2,6 +2,8 @@
 // The same matrix on a GPU, where there is one, and sizes that only a GPU has time for.
 #include <optional>
 
+#include <rankone/check.hpp>
+
 #include "runtime/backend.hpp"
 #include "tests/kernels/extremes.hpp"
 #include "tests/kernels/loads.hpp"
@@ -54,6 +56,32 @@ TEST_P(RecurrentOnCuda, AgreesWithTheRecurrence) {
   run(21, 75, 16, 310);
   run(128, 128, 64, 320);
   run(256, 16, 16, 330);
+}
+
+// Every pass that a variant admits, under the bounds of check(): uneven sequences in one row, and rows of which some do
+// nothing.
+class PassesOnCuda : public OnCuda {
+ protected:
+  void check_all(const CheckOptions& how) {
+    const Case& c = GetParam();
+    const Operator op = compile(*c.variant, options_of(c, 48, 40, 0), *device_);
+    if (!op.supports(how.pass)) return;
+    const CheckReport report = check(op, how);
+    for (const TensorError& each : report.tensors)
+      EXPECT_TRUE(each.ok) << c.name() << ": " << each.name << " is off by " << each.relative_error << ", bound "
+                           << each.bound << ", on " << each.inputs << " inputs";
+    EXPECT_TRUE(report.ok);
+  }
+};
+
+TEST_P(PassesOnCuda, BackwardAgrees) {
+  check_all({.shape = {.batch = 2, .tokens = 150, .heads = 2, .value_heads = 4}, .pass = Pass::backward});
+  check_all({.shape = {.batch = 1, .tokens = 150, .heads = 1}, .seed = 2, .packed = true, .pass = Pass::backward});
+}
+
+TEST_P(PassesOnCuda, DecodeAgrees) {
+  check_all({.shape = {.batch = 5, .tokens = 1, .heads = 2, .value_heads = 4}, .pass = Pass::decode});
+  check_all({.shape = {.batch = 70, .tokens = 4, .heads = 1}, .seed = 2, .pass = Pass::decode});
 }
 
 class HopperOnCuda : public OnCuda {
@@ -132,6 +160,8 @@ TEST_P(PreparedOnCuda, AgreesOverALongSequence) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Catalogue, RecurrentOnCuda, testing::ValuesIn(recurrent_cases()),
+                         [](const auto& info) { return info.param.name(); });
+INSTANTIATE_TEST_SUITE_P(Catalogue, PassesOnCuda, testing::ValuesIn(recurrent_cases()),
                          [](const auto& info) { return info.param.name(); });
 INSTANTIATE_TEST_SUITE_P(Prepared, PreparedOnCuda, testing::ValuesIn(prepared_cases()),
                          [](const auto& info) { return info.param.name(); });
