@@ -222,6 +222,21 @@ void CallChecker::refuse_writing_nothing(const Sizes& sizes) const {
                joined(outputs) + (two ? ", or both" : ": at least one of them"));
 }
 
+// A state may be written where it was read, since each tile of value columns has its own. What is carried beside it, all
+// tiles read and one writes.
+void CallChecker::refuse_carried_in_place(const Call& call, const Sizes& sizes) const {
+  constexpr std::string_view before = "initial_state", after = "final_state";
+  for (const auto& [port, place] : ports_) {
+    if (!port.writable || !port.name.starts_with(after) || port.name.size() == after.size()) continue;
+    const std::string read = std::string(before) + port.name.substr(after.size());
+    const Port* const of_read = find_port(program_.ports, read);
+    const void* const written = call.arguments.port(port.slot).data;
+    if (of_read == nullptr || written == nullptr || written != call.arguments.port(of_read->slot).data) continue;
+    sizes.refuse(port.name, "the tensor is written while others still read it", "the memory of " + read,
+                 "memory of its own; final_state alone may be where initial_state is");
+  }
+}
+
 Call CallChecker::check(const GivenArguments& given) const {
   Call call(program_.port_slots);
   Sizes sizes = known_sizes();
@@ -263,6 +278,7 @@ Call CallChecker::check(const GivenArguments& given) const {
                    "both, or none: queries and keys are packed alike");
   bind_scalars(given, *call.arguments);
   if (!writes) refuse_writing_nothing(sizes);
+  refuse_carried_in_place(call, sizes);
   // Where neither k nor a gate has key heads, nothing depends on their number.
   if (!sizes.knows(Axis::heads)) sizes.set(Axis::heads, sizes[Axis::value_heads]);
   if (!sizes.knows(Axis::batch)) sizes.set(Axis::batch, sizes[Axis::sequences]);

@@ -56,6 +56,7 @@ class CallChecker {
   void set_slots(const Sizes& sizes, Call& call) const;  // of decoding
   void check_lists(const GivenArguments& given, const Sizes& sizes) const;
   void refuse_unknown(const GivenArguments& given, const Sizes& sizes) const;
+  void refuse_carried_in_place(const Call& call, const Sizes& sizes) const;
   [[noreturn]] void refuse_writing_nothing(const Sizes& sizes) const;
   void name_tensor(Call& call, const Port& port, const Tensor& tensor, const void* argument) const;
 };

@@ -27,6 +27,8 @@ bool is_called(const Flag& flag, std::string_view word) {
   return word == long_name(flag) || (flag.name[1] != '-' && word == flag.name.substr(0, 2));
 }
 
+bool is_shown(const Flag& flag) { return !flag.help.empty(); }
+
 const Command* find_command(std::string_view word) {
   for (const Command& each : commands())
     if (word == each.name) return &each;
@@ -100,6 +102,19 @@ class Reader {
              (positional.empty() ? "no word" : "one " + positional) + ", then options: " + accepted_options(), where());
   }
 
+  [[noreturn]] void refuse_option(const std::string& name, const std::string& word, const Flags& known) const {
+    const auto is_name = [&](const Flag* flag) { return is_called(*flag, name); };
+    std::string others;
+    for (const Command& each : commands())
+      if (std::ranges::any_of(each.flags, is_name)) others += (others.empty() ? "" : ", ") + std::string(each.name);
+    if (command_ != nullptr && !others.empty())
+      refuse("an option of other commands (" + others + ")", word, accepted_options(), where());
+    std::vector<std::string> names;
+    for (const Flag* flag : known)
+      if (is_shown(*flag)) names.push_back(long_name(*flag));
+    refuse("an unknown option" + did_you_mean(name, {names.begin(), names.end()}), word, accepted_options(), where());
+  }
+
   void read_option(const std::string& word) {
     const bool is_long = word.starts_with("--");
     const std::string name = is_long ? word.substr(0, word.find('=')) : word.substr(0, 2);
@@ -108,11 +123,7 @@ class Reader {
     const Flags known = flags_of(command_);
     const auto found =
         std::find_if(known.begin(), known.end(), [&](const Flag* flag) { return is_called(*flag, name); });
-    if (found == known.end()) {
-      std::vector<std::string> names;
-      for (const Flag* flag : known) names.push_back(long_name(*flag));
-      refuse("an unknown option" + did_you_mean(name, {names.begin(), names.end()}), word, accepted_options(), where());
-    }
+    if (found == known.end()) refuse_option(name, word, known);
     const Flag& flag = **found;
     std::vector<std::string>& values = typed_[&flag];
     if (!flag.takes_value()) {
@@ -130,7 +141,7 @@ class Reader {
   std::string accepted_options() const {
     std::string names;
     for (const Flag* flag : flags_of(command_))
-      if (!flag->help.empty()) names += long_name(*flag) + ", ";
+      if (is_shown(*flag)) names += long_name(*flag) + ", ";
     return names + "--help";
   }
 

@@ -159,6 +159,9 @@ TEST(Refusals, SuggestWhatWasMeant) {
   EXPECT_TRUE(has(said("cehck gla"), "an unknown command (did you mean 'check'?)")) << said("cehck gla");
   EXPECT_TRUE(has(said("check hgrn"), "an unknown variant (did you mean 'hgrn2'?)")) << said("check hgrn");
   EXPECT_TRUE(has(said("check gla --devcie cpu"), "an unknown option (did you mean '--device'?)"));
+  EXPECT_TRUE(has(said("run gla --packed"), "an option of other commands (check); given --packed"))
+      << said("run gla --packed");
+  EXPECT_FALSE(has(said("run gla --pakced"), "'--saved'")) << "which no command accepts";
   EXPECT_TRUE(has(said("check lightning --device cpu --scalar layr=3"), "(did you mean 'layer'?)"));
   EXPECT_TRUE(has(rankone({"show", "-"}, R"({"name":"a","dcay":{}})").err, "(did you mean 'decay'?)"));
   const std::string misspelt = R"json({"name":"a","decay":{"kind":"perkey","log_decay":"input(g)"}})json";

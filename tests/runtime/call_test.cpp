@@ -342,6 +342,39 @@ TEST(Call, StartsLieWhereATokenCan) {
   for (const std::int64_t start : {std::int64_t{0}, most}) EXPECT_EQ(said(true, start), "accepted");
 }
 
+// Tiles of value columns share it: one would overwrite what another has still to read.
+TEST(Call, WhatIsCarriedBesideAStateIsNotWrittenInPlace) {
+  alignas(16) static char elsewhere[16];
+  const CompileOptions options{.key_dim = K, .value_dim = V, .dtype = dtype::bf16};
+  for (const char* name : {"performer", "mlstm"}) {
+    const Variant& variant = variant_named(name);
+    const Program program = lower(variant, options, default_schedule(variant, options, "sm_80"), "sm_80");
+    const CallChecker checker(program, false);
+    const auto refusal_of = [&](std::string_view part) {
+      return refusal(checker, [&](ForwardArguments& given) {
+        given.initial_state = given.final_state = Tensor(memory, dtype::f32, {B, HV, K, V});
+        given.inputs.clear();
+        for (const Port& port : program.ports) {
+          if (place_of(port.name) != no_place || port.role == PortRole::workspace) continue;
+          const bool written = port.name.starts_with("final_state_");
+          char* const place = written && port.name != part ? elsewhere : memory;
+          given.inputs.push_back({port.name, port.name == "f" || port.name == "i"
+                                                 ? Tensor(place, dtype::bf16, {B, T, HV})
+                                             : port.name.ends_with("_max") ? Tensor(place, dtype::f32, {B, HV})
+                                                                           : Tensor(place, dtype::f32, {B, HV, K})});
+        }
+      });
+    };
+    EXPECT_EQ(refusal_of(""), "accepted") << name;
+    for (const char* part : {"final_state_sum", "final_state_max"}) {
+      if (find_port(program.ports, part) == nullptr) continue;
+      EXPECT_NE(refusal_of(part).find("the tensor is written while others still read it; given the memory of initial_"),
+                std::string::npos)
+          << name << ": " << refusal_of(part);
+    }
+  }
+}
+
 TEST(Call, EmptyCalls) {
   const Program program = program_of("linear");
   const CallChecker checker(program, true);
