@@ -126,6 +126,12 @@ TEST(Interrupt, EndsTheHostCompilerWithItsFiles) {
     }
 }
 
+// A compiler that is told to end still has to get a core to remove its own files.
+bool empties(const std::string& folder) {
+  for (int i = 0; i < 200 && !std::filesystem::is_empty(folder); ++i) usleep(10'000);
+  return std::filesystem::is_empty(folder);
+}
+
 TEST(Interrupt, LeavesNothingOfARealBuild) {
   for (int after = 20; after < 400; after += 40) {
     const Folder folder;
@@ -134,7 +140,7 @@ TEST(Interrupt, LeavesNothingOfARealBuild) {
         interrupted(split("check gla --device cpu --shape T=16,H=1,K=16,V=16"), SIGINT, after, after % 80 == 20,
                     {{"RANKONE_CACHE_DIR", folder / "cache"}, {"TMPDIR", folder / "tmp"}});
     EXPECT_TRUE(done.code == 0 || done.code == 130) << done.code << done.err;
-    EXPECT_TRUE(std::filesystem::is_empty(folder / "tmp")) << after;
+    EXPECT_TRUE(empties(folder / "tmp")) << after;
     EXPECT_EQ(hidden_or_locked(folder.path()), std::vector<std::string>{}) << after;
   }
 }
