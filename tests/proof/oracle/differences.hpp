@@ -130,7 +130,8 @@ class Differences {
     if (maxima_.empty()) maxima_ = maxima;
     return [&](std::size_t i, std::size_t elements) {
       const std::size_t state = i / (elements / maxima.size());
-      return std::exp(maxima[state] - maxima_[state]);
+      // Where nothing was written both are -inf.
+      return maxima[state] == maxima_[state] ? 1 : std::exp(maxima[state] - maxima_[state]);
     };
   }
   // By four points: what is left is of the fourth order. NaN at a kink, of a minimum say, where the slopes to both sides
