@@ -20,7 +20,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto step_patience = 10s;     // a disk may be slow; one that hangs must not keep the program
-constexpr auto child_patience = 300ms;  // compilers remove their own temporary files when they are asked to end
+constexpr auto child_patience = 300ms;  // a compiler may have files elsewhere, which it removes when it is asked to end
+constexpr auto removal_patience = 2s;   // children that were killed may need a core to end, and write until then
 
 struct Gate {
   std::mutex mutex;
@@ -47,6 +48,15 @@ void end(pid_t leader) {
          std::chrono::steady_clock::now() < deadline)
     std::this_thread::sleep_for(1ms);
   ::kill(-leader, SIGKILL);
+}
+
+// What a dying child writes meanwhile makes a folder that was just emptied one that is not empty.
+void remove_wholly(const std::filesystem::path& path) {
+  const auto deadline = std::chrono::steady_clock::now() + removal_patience;
+  for (std::error_code failed; std::filesystem::remove_all(path, failed), failed;) {
+    if (std::chrono::steady_clock::now() > deadline) return;
+    std::this_thread::sleep_for(1ms);
+  }
 }
 
 }  // namespace
@@ -100,8 +110,7 @@ void leave_nothing_behind() {
   gate().closed = true;
   gate().changed.wait_for(guard, step_patience, [] { return gate().steps == 0; });
   for (const pid_t leader : gate().children) end(leader);
-  std::error_code ignored;
-  for (const auto& [id, path] : gate().leftovers) std::filesystem::remove_all(path, ignored);
+  for (const auto& [id, path] : gate().leftovers) remove_wholly(path);
 }
 
 }  // namespace rankone

@@ -14,6 +14,7 @@
 #include <filesystem>
 #include <optional>
 #include <sstream>
+#include <string_view>
 
 #include <rankone/error.hpp>
 
@@ -102,15 +103,31 @@ class SpawnAttributes {
   posix_spawnattr_t attributes_;
 };
 
-// Starts a program with its output in `log` and waits for it; its exit status, or -1 where it did not exit by itself.
-int run(const std::vector<std::string>& command, const fs::path& log) {
-  std::vector<char*> arguments;
-  for (const std::string& word : command) arguments.push_back(const_cast<char*>(word.c_str()));
-  arguments.push_back(nullptr);
+// As C functions take a list.
+std::vector<char*> pointers(const std::vector<std::string>& words) {
+  std::vector<char*> list;
+  for (const std::string& word : words) list.push_back(const_cast<char*>(word.c_str()));
+  list.push_back(nullptr);
+  return list;
+}
+
+// This program's environment, but with temporary files in `folder`: one that is killed leaves its own there.
+std::vector<std::string> environment_within(const fs::path& folder) {
+  std::vector<std::string> all = {"TMPDIR=" + folder.string()};
+  for (char** each = environ; *each != nullptr; ++each)
+    if (!std::string_view(*each).starts_with("TMPDIR=")) all.emplace_back(*each);
+  return all;
+}
+
+// Starts a program with its output in `folder`/`log`, and waits for it; its exit status, or -1 where it did not exit
+// by itself.
+int run(const std::vector<std::string>& command, const fs::path& folder, const char* log) {
+  const std::vector<std::string> settings = environment_within(folder);
+  const std::vector<char*> arguments = pointers(command), environment = pointers(settings);
   posix_spawn_file_actions_t actions;
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0);
-  ::posix_spawn_file_actions_addopen(&actions, 1, log.c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  ::posix_spawn_file_actions_addopen(&actions, 1, (folder / log).c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
   ::posix_spawn_file_actions_adddup2(&actions, 1, 2);
   const SpawnAttributes attributes;
   pid_t child = 0;
@@ -118,7 +135,7 @@ int run(const std::vector<std::string>& command, const fs::path& log) {
   int failed = 0;
   {
     const Uninterrupted step;
-    failed = ::posix_spawn(&child, arguments[0], &actions, attributes.get(), arguments.data(), environ);
+    failed = ::posix_spawn(&child, arguments[0], &actions, attributes.get(), arguments.data(), environment.data());
     if (failed == 0 && leaves_nothing_behind()) known.emplace(child);
   }
   ::posix_spawn_file_actions_destroy(&actions);
@@ -146,7 +163,7 @@ bool compiles_anything(const HostCompiler& compiler, const fs::path& folder) {
   for (const std::string& word :
        {std::string("-std=c++20"), std::string("-o"), (folder / "empty").string(), source.string()})
     command.push_back(word);
-  return run(command, folder / "empty.log") == 0 && fs::exists(folder / "empty");
+  return run(command, folder, "empty.log") == 0 && fs::exists(folder / "empty");
 }
 
 // The first errors say what is wrong; templates make the rest long.
@@ -193,16 +210,15 @@ std::string host_flags() {
 
 std::string compile_on_host(const HostCompiler& compiler, const std::string& emitted_text) {
   const TemporaryFolder folder;
-  const fs::path source = folder.path() / "kernel.cpp", object = folder.path() / "kernel.so",
-                 log = folder.path() / "log";
+  const fs::path source = folder.path() / "kernel.cpp", object = folder.path() / "kernel.so";
   // Lines count from the emitted text's own first one.
   publish_file(source, {host_prelude(), "#line 1 \"kernel.cu\"\n", emitted_text});
   std::vector<std::string> command = compiler.command;
   for (const char* flag : flags) command.emplace_back(flag);
   for (const std::string& word : {std::string("-o"), object.string(), source.string(), std::string("-lm")})
     command.push_back(word);
-  const int status = run(command, log);
-  const std::string words = shortened(read_file(log).value_or(""));
+  const int status = run(command, folder.path(), "log");
+  const std::string words = shortened(read_file(folder.path() / "log").value_or(""));
   if (status < 0)
     throw Error(ErrorCode::unsupported, "the host compiler was killed", compiler.command[0], "memory and time for it",
                 "CPU device");
