@@ -5,7 +5,7 @@
 // slopes of the state that all of them read, and walks the keys, each of which has its slopes from there.
 #pragma once
 
-#include "recurrent/backward.cuh"
+#include "recurrent/formula_slopes.cuh"
 #include "recurrent/non_causal.cuh"
 
 namespace rankone {
@@ -18,8 +18,8 @@ template <class To, class From> RK_DEVICE void take_values(To& to, const From& f
   });
 }
 
-template <class T, class Gate> struct QueryBlock : BackwardBlock<T, Gate> {
-  using Block = BackwardBlock<T, Gate>;
+template <class T, class Gate> struct QueryBlock : FormulaSlopes<T, Gate> {
+  using Block = FormulaSlopes<T, Gate>;
   using Block::arguments, Block::work, Block::state, Block::slopes, Block::tokens, Block::half, Block::layout,
       Block::token_layout;
 
@@ -57,8 +57,8 @@ template <class T, class Gate> struct QueryBlock : BackwardBlock<T, Gate> {
   }
 };
 
-template <class T, class Gate> struct KeyBlock : BackwardBlock<T, Gate> {
-  using Block = BackwardBlock<T, Gate>;
+template <class T, class Gate> struct KeyBlock : FormulaSlopes<T, Gate> {
+  using Block = FormulaSlopes<T, Gate>;
   using Block::arguments, Block::work, Block::state, Block::slopes, Block::tokens, Block::half, Block::layout,
       Block::token_layout, Block::keys, Block::columns;
 
