@@ -38,7 +38,7 @@ std::string pieces_text(const Variant& variant) {
 
 std::string kind_of(const Variant& variant, const Slot& slot) {
   if (slot.formula == Formula::feature_map && has_features(variant)) return pieces_text(variant);
-  if (slot.has_domains) return std::string(name_in(decay_names, variant.domain(slot.formula)));
+  if (slot.has_domains()) return std::string(name_in(decay_names, variant.domain(slot.formula)));
   return variant.has(slot.formula) ? "yes" : "no";
 }
 

@@ -273,7 +273,7 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
   const int preferred = recurrent::has_full_decay(variant) ? preferred_full_elements : preferred_backward_elements;
   const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
-    const int elements = keys * schedule.value_tile / (32 * schedule.warps);
+    const int elements = (variant.is_complex() ? 2 : 1) * keys * schedule.value_tile / (32 * schedule.warps);
     return std::pair(-schedule.value_tile, doublings(std::max(elements, 1), preferred));
   });
 }

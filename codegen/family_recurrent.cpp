@@ -18,7 +18,7 @@ constexpr int most_state_registers = 128;  // of a thread; the rest is for what 
 
 std::string why_too_large(const Target& target, const Schedule& schedule) {
   const RecurrentLayout layout = recurrent_layout({target.variant, target.options, schedule});
-  const int numbers = recurrent::state_numbers(target.options);
+  const int numbers = recurrent::state_numbers(target.variant, target.options);
   if (layout.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state takes more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (reduces_keys(target.variant) && layout.rows > layout.threads)
@@ -34,8 +34,7 @@ int sums_of(const Target& target) {
   return sums;
 }
 
-bool differentiates_decay(const Variant& variant) {
-  const Expression formula = variant.formula(Formula::decay);
+bool reads_tensors(const Expression& formula) {
   return std::any_of(formula.begin(), formula.end(), [](const Node& node) { return is_tensor(node.operation); });
 }
 
@@ -59,8 +58,7 @@ void write_pieces(const KernelSource& source, PolicyLines& lines) {
 void write_policy(const KernelSource& source, PolicyLines& lines) {
   PolicyLines::List<bool> given;
   for (const Slot& slot : formula_slots)
-    if (!slot.has_domains && slot.absent.empty())
-      given.emplace_back("has_" + std::string(slot.name), source.variant.has(slot.formula));
+    if (slot.absent.empty()) given.emplace_back("has_" + std::string(slot.name), source.variant.has(slot.formula));
   given.emplace_back("reduces_keys", reduces_keys(source.variant));
   given.emplace_back("feature_map_reads_place", map_reads_place(source.variant));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
@@ -71,7 +69,10 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("bidirectional", source.variant.bidirectional_);
   given.emplace_back("splits_columns", recurrent::splits_columns(source.pass));
   given.emplace_back("stages_tokens", recurrent::stages_tokens(source.pass));
-  if (source.pass == Pass::backward) given.emplace_back("differentiates_decay", differentiates_decay(source.variant));
+  if (source.pass == Pass::backward)
+    for (const auto& [name, formula] :
+         {std::pair("differentiates_decay", Formula::decay), std::pair("differentiates_phase", Formula::phase)})
+      given.emplace_back(name, reads_tensors(source.variant.formula(formula)));
   lines.flags(given);
   write_pieces(source, lines);
   // A bit for each input that a token has for each of its steps.
@@ -98,7 +99,7 @@ Extent segment_tokens(const KernelSource& source) {
 std::string why_backward_too_large(const Target& target, const Schedule& schedule) {
   const BackwardLayout layout = backward_layout({target.variant, target.options, schedule, Pass::backward});
   // The state and its slopes.
-  const int numbers = 2 * recurrent::state_numbers(target.options) + sums_of(target);
+  const int numbers = 2 * recurrent::state_numbers(target.variant, target.options) + sums_of(target);
   if (layout.token.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state and its slopes take more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (layout.bytes <= target.limits.shared_bytes_per_block) return {};

@@ -58,8 +58,9 @@ int block_threads(const KernelSource& source);  // of its main kernel
 RecurrentLayout recurrent_layout(const KernelSource& source);
 BackwardLayout backward_layout(const KernelSource& source);
 namespace recurrent {
-bool has_full_decay(const Variant& variant);       // that is no product by key and by value column
-int state_numbers(const CompileOptions& options);  // of an element: in f32 what was rounded away stands beside it
+bool has_full_decay(const Variant& variant);  // that is no product by key and by value column
+// Of an element: both of its parts, and in f32 what was rounded away of each.
+int state_numbers(const Variant& variant, const CompileOptions& options);
 // Walking back, sums over keys are wanted more often than states move. The few tokens of decoding are fetched one by one.
 inline bool splits_columns(Pass pass) { return pass == Pass::backward; }
 inline bool stages_tokens(Pass pass) { return pass != Pass::decode; }

@@ -47,6 +47,7 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .stage_columns = 2 + count_without([](const AxisList& axes) { return runs_over_keys(axes); }),
           .element_slopes = element_slopes(variant),
           .is_normalised = is_normalised(variant),
+          .has_phase = variant.is_complex(),
           .has_running_max = has_running_max(variant)};
 }
 // Of a head's value columns.
@@ -106,7 +107,7 @@ Kernel walking(const KernelSource& source, const char* name) {
 int residents(const KernelSource& source) {
   constexpr int warps = 16, most_elements = 32;
   const int elements = recurrent_layout(source).thread_rows * thread_columns;
-  const bool is_small = elements * recurrent::state_numbers(source.options) <= most_elements;
+  const bool is_small = elements * recurrent::state_numbers(source.variant, source.options) <= most_elements;
   return is_small && source.schedule.warps <= warps ? warps / source.schedule.warps : 0;
 }
 
@@ -188,7 +189,9 @@ namespace recurrent {
 bool has_full_decay(const Variant& variant) {
   return variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
 }
-int state_numbers(const CompileOptions& options) { return options.dtype == dtype::f32 ? 2 : 1; }
+int state_numbers(const Variant& variant, const CompileOptions& options) {
+  return (options.dtype == dtype::f32 ? 2 : 1) * (variant.is_complex() ? 2 : 1);
+}
 
 std::vector<Kernel> kernels(const KernelSource& source) {
   const bool has_sum = is_normalised(source.variant), carries_more = has_sum || has_running_max(source.variant),
@@ -226,6 +229,9 @@ std::vector<Region> regions(const KernelSource& source) {
   else if (is_normalised(source.variant))
     all.push_back({"checkpoint_sums", "the normaliser's sum there, float32", &Arguments::segment_states,
                    in_sixteens(slots_of(run_tokens) * heads * std::int64_t{features_of(source)})});
+  if (source.variant.is_complex())
+    all.push_back({"checkpoints_imaginary", "the state's imaginary part there, float32", &Arguments::segment_states,
+                   all.front().bytes});
   if (has_running_max(source.variant))
     all.push_back({"checkpoint_maxima", "the running maximum there, and what its rounding took away, float32",
                    &Arguments::segment_decays, in_sixteens(slots_of(run_tokens) * heads * std::int64_t{2})});

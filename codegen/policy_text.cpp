@@ -69,7 +69,7 @@ class PolicyWriter : PolicyLines {
     family.write_policy(source, *this);
     List<bool> given;
     for (const Slot& slot : formula_slots)
-      if (!slot.has_domains && !slot.absent.empty())
+      if (slot.formula != Formula::decay && !slot.absent.empty())
         given.emplace_back("has_" + std::string(slot.name), variant.has(slot.formula));
     given.emplace_back("reads_key", program_.reads_key);
     given.emplace_back("reads_position", reads_position(program_.variant));

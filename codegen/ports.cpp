@@ -119,20 +119,25 @@ Port initial_state(const Variant& variant, const CompileOptions& options, bool c
 }
 
 // Of what a variant carries beside its state. `outer`: what counts states, outermost first.
-Port carried_port(const CarriedState& state, const Variant& variant, const char* prefix, PortRole role,
-                  AxisList outer) {
+Port carried_port(const CarriedState& state, const Variant& variant, const CompileOptions& options, const char* prefix,
+                  PortRole role, AxisList outer) {
+  const bool written = role == PortRole::output;
+  Port port{.name = prefix + std::string(state.name),
+            .role = role,
+            .contiguous = true,
+            .writable = written,
+            .optional = true,
+            .holds = state.holds,
+            .absent = written ? "not wanted" : state.start};
+  if (state.is_matrix()) {
+    port.axes = state_axes(variant, options, outer);
+    port.type = options.state_dtype, port.rule = TypeRule::state, port.alignment = vector_bytes;
+    return port;
+  }
   outer.add(Axis::value_heads);
   if (state.axes.has(Axes::key)) outer.add(rows_axis(variant));
-  if (state.axes.has(Axes::value)) outer.add(Axis::value);
-  const bool written = role == PortRole::output;
-  return {.name = prefix + std::string(state.name),
-          .role = role,
-          .axes = outer,
-          .contiguous = true,
-          .writable = written,
-          .optional = true,
-          .holds = state.holds,
-          .absent = written ? "not wanted" : state.start};
+  port.axes = outer;
+  return port;
 }
 
 Port final_state(const Variant& variant, const CompileOptions& options, bool combines) {
@@ -294,22 +299,23 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
 }
 
 // The tensors of what a variant carries beside its state, if anything. A call that goes on gives it with the state.
-void add_carried(const Variant& variant, std::vector<Row>& rows) {
+void add_carried(const Variant& variant, const CompileOptions& options, std::vector<Row>& rows) {
   using enum PortRole;
   const auto state_row =
       std::ranges::find_if(rows, [](const Row& row) { return row.port.name == "initial_state"; }) - rows.begin();
   std::vector<Row> starts, others;
   for (const CarriedState& each : carried_states) {
     if (!each.is_in(variant)) continue;
-    Port start = carried_port(each, variant, "initial_state_", state, {Axis::sequences});
+    Port start = carried_port(each, variant, options, "initial_state_", state, {Axis::sequences});
     start.needs = std::exchange(rows[static_cast<std::size_t>(state_row)].port.needs, start.name);
     starts.push_back({start, in(Pass::forward) | of_slopes});
-    Port pool = carried_port(each, variant, "state_", state, {Axis::slots});
+    Port pool = carried_port(each, variant, options, "state_", state, {Axis::slots});
     pool.in_slots = pool.writable = pool.updated = true;
     pool.optional = false;
     others.push_back({pool, decode});
-    others.push_back({carried_port(each, variant, "token_states_", output, {Axis::sequences, Axis::tokens}), decode});
-    const Port end = carried_port(each, variant, "final_state_", output, {Axis::sequences});
+    others.push_back(
+        {carried_port(each, variant, options, "token_states_", output, {Axis::sequences, Axis::tokens}), decode});
+    const Port end = carried_port(each, variant, options, "final_state_", output, {Axis::sequences});
     others.push_back({end, in(Pass::forward)});
     if (!each.has_slope) continue;
     others.push_back({slope_of(end, each.holds), of_slopes});
@@ -341,7 +347,7 @@ Port port_of(const Variant& variant, const Leaf& leaf, PortRole role, AxisList a
 // Of all passes of its group: a pass that lacks a port leaves its slot empty.
 std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, Pass pass) {
   std::vector<Row> rows = fixed_rows(variant, options, pass), leaves;
-  add_carried(variant, rows);
+  add_carried(variant, options, rows);
   std::erase_if(rows,
                 [&](const Row& row) { return (row.passes & group_of(pass)) == 0 || !(row.exists || row.keeps_slot); });
   for (const Leaf& leaf : inputs_of(variant)) {

@@ -80,7 +80,7 @@ class Reader {
   void read(const Slot& slot) {
     const std::string member(slot.member), name(slot.name);
     if (!object_.has(member.c_str())) return;
-    if (!slot.has_domains) return add(slot, object_, member, slot.domain);
+    if (!slot.has_domains()) return add(slot, object_, member, slot.domain);
     const JsonObject inner(object_.at(member.c_str()), object_.where(member.c_str()), {kind_key, name});
     add(slot, inner, name, inner.named(kind_key, decay_names));
   }
@@ -142,7 +142,8 @@ std::string variant_to_json(const Variant& variant, int indent) {
   for (const Slot& slot : formula_slots) {
     const Expression formula = variant.formula(slot.formula);
     const std::string member(slot.member), name(slot.name);
-    if (slot.has_domains) {
+    const bool is_tacit = slot.absent.empty() && formula.empty();
+    if (slot.has_domains() && !is_tacit) {
       result[member] = {{kind_key, name_in(decay_names, variant.domain(slot.formula))}};
       if (!formula.empty()) result[member][name] = formula_text(formula);
     } else if (!formula.empty()) {

@@ -91,6 +91,13 @@ double float32_logarithms(const Problem& problem) {
   return std::min(of_one * growth_of_log_errors(problem.variant.formula(Formula::decay)), most);
 }
 
+// Angles of some radians are right to the last digit of float32, and turn what a state holds by their sum: what equal tokens are
+// off by, adds up.
+double turns(const Problem& problem) {
+  constexpr double of_token = 2e-7;
+  return problem.variant.is_complex() ? of_token * static_cast<double>(problem.dims.tokens) : 0;
+}
+
 // Of states that are stored in 16 bits; those of equal tokens are alike.
 double state_rounding(const Problem& problem) {
   if (problem.options.state_dtype == dtype::f32) return 0;
@@ -102,7 +109,8 @@ double state_rounding(const Problem& problem) {
 
 double error_bound(const Problem& problem, std::string_view tensor, bool on_tensor_cores) {
   const std::vector<Port> written = written_ports(problem);
-  if (const Port* const gradient = find_gradient(written, tensor)) return gradient_limit(gradient->type);
+  if (const Port* const gradient = find_gradient(written, tensor))
+    return gradient_limit(gradient->type) + turns(problem);
   const Limits& limits = limits_of(problem.options);
   const Roundings roundings = roundings_of(problem.variant);
   const bool output = tensor == "o";
@@ -110,8 +118,9 @@ double error_bound(const Problem& problem, std::string_view tensor, bool on_tens
   const double more = (output ? roundings.query : 0) + roundings.key + roundings.value;
   const double stored = output ? 0 : state_rounding(problem);
   const double bound = std::sqrt(limit * limit + more * half_unit * half_unit + stored * stored);
-  if (limits.precision != Precision::f32) return bound;
-  return bound + float32_sums(problem, on_tensor_cores) + float32_logarithms(problem);
+  const double of_all = bound + turns(problem);
+  if (limits.precision != Precision::f32) return of_all;
+  return of_all + float32_sums(problem, on_tensor_cores) + float32_logarithms(problem);
 }
 
 double allowance_for(double elements) {

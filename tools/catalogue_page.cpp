@@ -51,7 +51,7 @@ std::string recurrence_text(const Variant& variant) {
 std::string formulas_text(const Variant& variant) {
   std::string text;
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
-    const std::string kind = slot.has_domains ? std::string(name_in(decay_names, slot.domain)) : "";
+    const std::string kind = slot.has_domains() ? std::string(name_in(decay_names, slot.domain)) : "";
     text += row({code(slot.name), kind, code(to_string(formula, formula_notation().style))});
   });
   return text.empty() ? text : "\n" + heading({"formula", "kind", ""}) + text;

@@ -57,6 +57,7 @@ class HeadWalk {
         initial_(recurrence::state_tensors(given_, "initial_")), end_(recurrence::state_tensors(given_, "dfinal_")) {
     before_.state = *recurrence::find(gradients, "initial_state");
     if (const Tensor* const sum = recurrence::find(gradients, "initial_state_sum")) before_.sum = *sum;
+    if (const Tensor* const part = recurrence::find(gradients, "initial_state_imaginary")) before_.imaginary = *part;
     if (variant.bidirectional_) other_before_.state = *recurrence::find(gradients, "initial_state_reversed");
   }
 

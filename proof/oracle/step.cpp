@@ -56,6 +56,7 @@ void Step::evaluate_query(const Place& at) {
 void Step::evaluate_key(const Place& at) {
   place = at;
   set_decay();
+  set_phase();
   load_token(v_, place.batch, place.step, place.head, v);
   place.value = v.data();
   if (reads_key_) load_features(k_, place.step, raw_k, k), place.key = k.data();
@@ -99,16 +100,42 @@ void Step::advance(Row& state) {
   const bool erases = variant.has(Formula::erase);
   if (erases) {
     if (variant.erases_undecayed_) project(erase_read, state, erased);
-    each_element([&](std::size_t i, std::size_t j, std::size_t at) {
-      state[at] *= decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
-    });
+    fade(state);
     if (!variant.erases_undecayed_) project(erase_read, state, erased);
     each_element(
         [&](std::size_t i, std::size_t j, std::size_t at) { state[at] -= erase * erase_write[i] * erased[j]; });
+  } else {
+    fade(state);
   }
+  each_element([&](std::size_t i, std::size_t j, std::size_t at) { state[at] += write * key[i] * value[j]; });
+}
+
+void Step::fade(Row& state) const {
+  if (!decays()) return;
   each_element([&](std::size_t i, std::size_t j, std::size_t at) {
-    const double factor = erases ? 1 : decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
-    state[at] = factor * state[at] + write * key[i] * value[j];
+    const double factor = decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
+    state[at] *= factor;
+    if (variant.is_complex()) state[elements() + at] *= factor;
+  });
+  turn(state, 1);
+}
+void Step::fade_back(Row& slopes) const {
+  if (!decays()) return;
+  turn(slopes, -1);
+  each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    const double factor = decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
+    slopes[at] *= factor;
+    if (variant.is_complex()) slopes[elements() + at] *= factor;
+  });
+}
+void Step::turn(Row& state, double times) const {
+  if (!variant.is_complex()) return;
+  each_element([&](std::size_t i, std::size_t, std::size_t at) {
+    const double angle = times * phases[phases.size() > 1 ? i : 0];
+    double &real = state[at], &imaginary = state[elements() + at];
+    const double turned = std::cos(angle) * real - std::sin(angle) * imaginary;
+    imaginary = std::sin(angle) * real + std::cos(angle) * imaginary;
+    real = turned;
   });
 }
 
@@ -146,6 +173,12 @@ void Step::set_decay() {
   for (std::size_t i = 0; i < factors.size(); ++i) factors[i] = std::exp(log_decay[i]);
   log_decay_ = *log_decay;
 }
+void Step::set_phase() {
+  FormulaRows& rows = rows_of(Formula::phase);
+  if (!rows.given()) return;
+  const double* const angles = rows(place);
+  phases.assign(angles, angles + rows.width());
+}
 // Valid until the formula's next row.
 const double* Step::row_or(Formula which, const double* otherwise) {
   FormulaRows& rows = rows_of(which);
@@ -170,29 +203,33 @@ void Step::load_features(const Tensor& tensor, std::int64_t token, Row& raw, Row
 
 StateTensors state_tensors(const GivenArguments& given, const std::string& prefix) {
   return {tensor_of(given, prefix + "state"), tensor_of(given, prefix + "state_sum"),
-          tensor_of(given, prefix + "state_max")};
+          tensor_of(given, prefix + "state_max"), tensor_of(given, prefix + "state_imaginary")};
 }
 
 void load_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                 Row& state) {
   std::fill(state.begin(), state.end(), 0.0);
   if (has_running_max(step.variant)) state.back() = -math::infinity;
-  const auto load_from = [&](const Tensor& tensor) {
-    return [&](std::size_t at, std::int64_t offset) { state[at] = load(tensor.data, tensor.type, offset); };
+  const auto load_from = [&](const Tensor& tensor, std::size_t first = 0) {
+    return
+        [&, first](std::size_t at, std::int64_t offset) { state[first + at] = load(tensor.data, tensor.type, offset); };
   };
-  const auto& [whole, sum, max] = tensors;
+  const auto& [whole, sum, max, imaginary] = tensors;
   if (max) load_from(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
   if (whole) each_state_element(whole, value_major, step, n, head, load_from(whole));
+  if (imaginary) each_state_element(imaginary, value_major, step, n, head, load_from(imaginary, step.elements()));
   if (sum) each_sum_element(sum, step, n, head, load_from(sum));
 }
 void store_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                  const Row& state) {
-  const auto store_to = [&](const Tensor& tensor) {
-    return [&](std::size_t at, std::int64_t offset) { store(tensor.data, tensor.type, offset, state[at]); };
+  const auto store_to = [&](const Tensor& tensor, std::size_t first = 0) {
+    return
+        [&, first](std::size_t at, std::int64_t offset) { store(tensor.data, tensor.type, offset, state[first + at]); };
   };
-  const auto& [whole, sum, max] = tensors;
+  const auto& [whole, sum, max, imaginary] = tensors;
   if (max) store_to(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
   if (whole) each_state_element(whole, value_major, step, n, head, store_to(whole));
+  if (imaginary) each_state_element(imaginary, value_major, step, n, head, store_to(imaginary, step.elements()));
   if (sum) each_sum_element(sum, step, n, head, store_to(sum));
 }
 

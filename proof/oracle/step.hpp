@@ -32,6 +32,9 @@ class Step {
   void evaluate_query(const Place& at);
   // Beside a write_log_scale: what the token's decay and write scale are in the units of the state before it.
   void set_units(const Row& before);
+  // A state decays, and turns by the token's phase; and the same of slopes, from behind it to before it.
+  void fade(Row& state) const;
+  void fade_back(Row& slopes) const;
   // The token's turn, as Variant says it. Leaves in `erased` what was read of it to be erased.
   void advance(Row& state);
   // What the query reads, times the scale. Of the state before the token or behind it, as the variant has it.
@@ -56,8 +59,10 @@ class Step {
   }
   // What a row of keys reads of a state.
   void project(const double* keys, const Row& state, Row& sums) const;
-  // The last number is m, of whose exponential all others are multiples; without a running maximum it is 0.
-  Row state() const { return Row(static_cast<std::size_t>(sizes.features * columns + 1)); }
+  // The real part, of a complex state the imaginary part behind it, and m, of whose exponential all others are multiples;
+  // without a running maximum it is 0.
+  std::size_t elements() const { return static_cast<std::size_t>(sizes.features * columns); }
+  Row state() const { return Row((variant.is_complex() ? 2 : 1) * elements() + 1); }
 
   const Variant& variant;
   Sizes sizes;
@@ -67,6 +72,7 @@ class Step {
   Row q, k, v;       // as formulas read them: q and k behind the feature map
   Row raw_q, raw_k;  // before it, K elements
   Row factors{1};    // decays, one for each element that has one of its own
+  Row phases{0};     // one for all keys, or for each
   Row erased;
   // Where there is no formula, what stands for it.
   const double *query = nullptr, *key = nullptr, *value = nullptr, *bonus = nullptr, *erase_read = nullptr,
@@ -79,6 +85,9 @@ class Step {
   const double* row_or(Formula which, const double* otherwise);
   double number_or(Formula which, double otherwise);
   void set_decay();
+  void set_phase();
+  // Both parts of each row by so many times its phase.
+  void turn(Row& state, double times) const;
   void load_query();
   void load_features(const Tensor& tensor, std::int64_t token, Row& raw, Row& mapped);
 
@@ -94,6 +103,7 @@ class Step {
 // What a variant carries from token to token, in the tensors of a call.
 struct StateTensors {
   Tensor state{}, sum{}, max{};  // sum: the normaliser's; max: of write scales' logarithms, in whose units both are
+  Tensor imaginary{};            // part of a complex state
 };
 // Those whose names have this prefix: "initial_" of "initial_state" and "initial_state_sum".
 StateTensors state_tensors(const GivenArguments& given, const std::string& prefix);

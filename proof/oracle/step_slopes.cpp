@@ -38,6 +38,7 @@ void StepSlopes::clear_sums(const Step& step) {
   for (Row* row : {&query_, &key_, &value_, &bonus_, &erase_read_, &erase_write_, &erased_, &q_, &k_, &v_}) clear(*row);
   log_decay_.assign(step.factors.size(), 0);
   factors_.assign(step.factors.size(), 0);
+  phase_.assign(step.phases.size(), 0);
   write_ = erase_ = 0;
 }
 
@@ -46,9 +47,7 @@ void StepSlopes::enter(Step& step, const Row& before) {
   clear_sums(step);
   decayed_ = behind_ = before;
   step.set_units(before);
-  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
-    decayed_[at] *= step.decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
-  });
+  step.fade(decayed_);
   step.advance(behind_);
 }
 
@@ -88,14 +87,13 @@ void StepSlopes::pass_state(Step& step, const Row& before, bool reads_before, Ro
   if (erases) erase(step, slopes);
   if (erases && !undecayed) add_erased();
   if (step.decays()) decay(step, decayed_, slopes);
+  if (step.decays()) phase(step, decayed_, slopes);
   if (erases) {
     const Row& read_of = undecayed ? before : decayed_;
     step.each_element(
         [&](std::size_t i, std::size_t j, std::size_t at) { erase_read_[i] += read_of[at] * erased_[j]; });
   }
-  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
-    slopes[at] *= step.decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j));
-  });
+  step.fade_back(slopes);
   if (erases && undecayed) add_erased();
   if (reads_before) add_query(step, slopes);
   add_to_leaves(step);
@@ -174,8 +172,18 @@ void StepSlopes::erase(const Step& step, const Row& slopes) {
 // By the logarithms of decays. `slopes`: by the decayed state.
 void StepSlopes::decay(const Step& step, const Row& decayed, const Row& slopes) {
   step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
-    log_decay_[step.place_of_decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j))] +=
-        decayed[at] * slopes[at];
+    double& sum = log_decay_[step.place_of_decay(static_cast<std::int64_t>(i), static_cast<std::int64_t>(j))];
+    sum += decayed[at] * slopes[at];
+    const std::size_t imaginary = step.elements() + at;
+    if (step.variant.is_complex()) sum += decayed[imaginary] * slopes[imaginary];
+  });
+}
+// By phases: of an angle the real part loses what the imaginary part is, and that gains the real part.
+void StepSlopes::phase(const Step& step, const Row& decayed, const Row& slopes) {
+  if (!step.variant.is_complex()) return;
+  step.each_element([&](std::size_t i, std::size_t, std::size_t at) {
+    const std::size_t imaginary = step.elements() + at;
+    phase_[phase_.size() > 1 ? i : 0] += decayed[at] * slopes[imaginary] - decayed[imaginary] * slopes[at];
   });
 }
 
@@ -203,6 +211,7 @@ void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
   add(step, Formula::erase, &erase_, {});
   for (std::size_t i = 0; i < factors_.size(); ++i) log_decay_[i] += factors_[i] * step.factors[i];
   add(step, Formula::decay, log_decay_.data(), {});
+  add(step, Formula::phase, phase_.data(), {});
 
   const Place& place = step.place;
   const auto add_features = [&](const Tensor& gradient, std::int64_t token, const Row& raw, const Row& slopes) {

@@ -35,6 +35,7 @@ class StepSlopes {
   void write(const Step& step, const Row& slopes);
   void erase(const Step& step, const Row& slopes);
   void decay(const Step& step, const Row& decayed, const Row& slopes);
+  void phase(const Step& step, const Row& decayed, const Row& slopes);
   struct Sides {
     bool query = true, key = true;
   };
@@ -50,7 +51,7 @@ class StepSlopes {
   Tensor dq_, dk_, dv_;
   bool reads_key_;
   // By what a step has under these names.
-  Row query_, key_, value_, bonus_, erase_read_, erase_write_, erased_, read_, log_decay_, q_, k_, v_, factors_;
+  Row query_, key_, value_, bonus_, erase_read_, erase_write_, erased_, read_, log_decay_, phase_, q_, k_, v_, factors_;
   Row normaliser_;  // by what each column's output reads of it
   double write_ = 0, erase_ = 0;
   Row result_, decayed_, behind_;

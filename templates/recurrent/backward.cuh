@@ -16,7 +16,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   using Slopes = StateSlopes<T, Gate>;
   using Slopes::arguments, Slopes::work, Slopes::state, Slopes::slopes, Slopes::tokens, Slopes::layout,
       Slopes::token_layout, Slopes::rows, Slopes::half, Slopes::max_behind, Slopes::tile_bytes, Slopes::sum_bytes;
-  static constexpr int state_bytes = rows * T::threads * thread_columns * 4;
+  static constexpr int state_bytes = (T::has_phase ? 2 : 1) * rows * T::threads * thread_columns * 4;
   // In steps of tokens.
   static constexpr int run_length = run_tokens * T::token_steps, group_length = group_tokens * T::token_steps,
                        span_length = span_tokens * T::token_steps;
@@ -31,11 +31,13 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
       if (work.value_tile == 0)
         load_state_sum(slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, work.sequence);
     }
+    if constexpr (T::has_phase) load_imaginary(slopes, T::Ports::dfinal_state_imaginary);
 #pragma unroll 1
     for (long long run = (length() + run_length - 1) / run_length - 1; run >= 0; --run) walk_run(run);
     const States<T, void> before{port<T>(arguments, initial_slope_port<T>()).data, arguments.value_heads};
     store_state(slopes, before, work.sequence, is_vectorized(arguments, initial_slope_port<T>()) != 0);
     if constexpr (T::has_normaliser) this->store_sum_slopes();
+    if constexpr (T::has_phase) store_imaginary(slopes, T::Ports::dinitial_state_imaginary);
     if constexpr (T::parameter_count > 0) this->store_parameters();
   }
 
@@ -57,6 +59,10 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
     const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
     load_state(state, checkpoints, work.first_slot + run, true);
     if constexpr (T::has_normaliser) load_state_sum(state, arguments.segment_states, work.first_slot + run);
+    if constexpr (T::has_phase) {
+      const States<InWorkspace<T>, const void> imaginary{arguments.segment_states, arguments.value_heads};
+      load_state<Plane::imaginary>(state, imaginary, work.first_slot + run, true);
+    }
     if constexpr (T::has_running_max) tokens.running_max = load_checkpoint_max<T>(arguments, work, run);
     keep(place_before_group(0));
     if constexpr (T::has_running_max) sync_block();  // the maximum in whose units it is

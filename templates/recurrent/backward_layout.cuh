@@ -18,8 +18,8 @@ RK_CONSTEXPR int kept_states(int token_steps) { return run_groups + group_spans 
 struct BackwardLayout {
   RecurrentLayout token;  // at the start
   // Of one token, for each warp with other columns a float for each key: what it adds to the loss, of the token's query,
-  // written key, keys of an erasure, and log-decay; and of each input that elements of a full decay read.
-  int query_slope, key_slope, erase_read_slope, erase_write_slope, decay_slope, key_input_slopes;
+  // written key, keys of an erasure, log-decay and phase; and of each input that elements of a full decay read.
+  int query_slope, key_slope, erase_read_slope, erase_write_slope, decay_slope, phase_slope, key_input_slopes;
   int element_slopes;  // what each feature adds to those of the elements that it is made of: a float for each, in some rows
   // A float for each value column: of what is read of the state, and of the normaliser by the column's output.
   int read_slope, normaliser_slope;
@@ -48,6 +48,8 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
     *place = offset;
     offset += rows;
   }
+  layout.phase_slope = offset;
+  offset += sizes.has_phase ? rows : 0;
   layout.key_input_slopes = offset;
   offset += sizes.inputs * rows;
   layout.element_slopes = offset;
@@ -73,7 +75,8 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   layout.maxima = offset;
   offset += sizes.has_running_max ? (states * 8 + 15) / 16 * 16 : 0;
   layout.states = offset;
-  layout.bytes = offset + states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
+  layout.bytes = offset + (sizes.has_phase ? 2 : 1) * states * layout.token.thread_rows * layout.token.threads *
+                              thread_columns * 4;
   return layout;
 }
 

@@ -16,6 +16,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
   if constexpr (T::has_normaliser)
     load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
+  if constexpr (T::has_phase) load_imaginary(state, T::Ports::initial_state_imaginary);
   const States<InWorkspace<T>, void> checkpoints{run_states<T>(arguments), arguments.value_heads};
   Tokens<T, Gate> tokens(arguments, work);
   if constexpr (T::has_running_max)
@@ -28,6 +29,10 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
       store_state(state, checkpoints, work.first_slot + index / run_length, true);
       if constexpr (T::has_normaliser)
         store_state_sum(state, arguments.segment_states, work.first_slot + index / run_length);
+      if constexpr (T::has_phase) {
+        const States<InWorkspace<T>, void> imaginary{arguments.segment_states, arguments.value_heads};
+        store_state<Plane::imaginary>(state, imaginary, work.first_slot + index / run_length, true);
+      }
       if constexpr (T::has_running_max) store_checkpoint_max(tokens, index / run_length);
       if (index + run_length >= length) break;  // of the last run nothing more is wanted
     }

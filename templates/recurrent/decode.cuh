@@ -65,16 +65,45 @@ template <class T, class Gate> RK_DEVICE void store_token_max(const Tokens<T, Ga
                       tokens.running_max.value);
 }
 
+// The slots of a pool of states that rows name in one of their lists.
+template <class T> RK_DEVICE StateSlots slots_of(const Arguments& arguments, int pool, int indices) {
+  return StateSlots{port<T>(arguments, indices).data, port<T>(arguments, pool).batch_stride, T::key_dim * T::value_dim,
+                    arguments.state_slots};
+}
+// The imaginary part of a state, of the row's slot and behind a token.
+template <class T, class Gate> RK_DEVICE void load_slot_imaginary(RegisterMatrix<T, Gate>& state) {
+  constexpr int pool = T::Ports::state_imaginary;
+  const Arguments& arguments = state.arguments;
+  load_state<Plane::imaginary>(state,
+                               States<T, const void>{port<T>(arguments, pool).data, arguments.value_heads,
+                                                     slots_of<T>(arguments, pool, T::Ports::state_read)},
+                               state.work.sequence, is_vectorized(arguments, pool) != 0);
+}
+template <class T, class Gate> RK_DEVICE void store_slot_imaginary(RegisterMatrix<T, Gate>& state) {
+  constexpr int pool = T::Ports::state_imaginary;
+  const Arguments& arguments = state.arguments;
+  store_state<Plane::imaginary>(state,
+                                States<T, void>{port<T>(arguments, pool).data, arguments.value_heads,
+                                                slots_of<T>(arguments, pool, T::Ports::state_write)},
+                                state.work.sequence, is_vectorized(arguments, pool) != 0);
+}
+template <class T, class Gate> RK_DEVICE void store_token_imaginary(RegisterMatrix<T, Gate>& state, long long index) {
+  const Arguments& arguments = state.arguments;
+  const Work& work = state.work;
+  const TensorArgument& kept = port<T>(arguments, T::Ports::token_states_imaginary);
+  if (kept.data == nullptr) return;
+  const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
+  state.template store<Plane::imaginary>(States<T, void>{kept.data, arguments.value_heads}, first,
+                                         is_vectorized(arguments, T::Ports::token_states_imaginary) != 0);
+}
+
 template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Arguments& arguments) {
   using T = RecurrentTraits<Policy>;
   Work work;
   place_row<T>(arguments, block_index(), work);
   // The caller's numbers: those that name no slot leave the row alone.
   const TensorArgument& pool = port<T>(arguments, T::Ports::state);
-  const auto slots = [&](int indices) {
-    return StateSlots{port<T>(arguments, indices).data, pool.batch_stride, T::key_dim * T::value_dim,
-                      arguments.state_slots};
-  };
+  const auto slots = [&](int indices) { return slots_of<T>(arguments, T::Ports::state, indices); };
   const States<T, const void> before{pool.data, arguments.value_heads, slots(T::Ports::state_read)};
   const States<T, void> after{pool.data, arguments.value_heads, slots(T::Ports::state_write)};
   const bool is_read = before.exists(work.sequence), is_written = after.exists(work.sequence);
@@ -85,17 +114,20 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
   const bool aligned = is_vectorized(arguments, T::Ports::state) != 0;
   RegisterMatrix<T, Gate> state(arguments, work);
   state.load(before, from, aligned);
+  if constexpr (T::has_phase) load_slot_imaginary(state);
   if constexpr (T::carries_more) load_carried(tokens, state);
   const TensorArgument& kept = port<T>(arguments, T::Ports::token_states);
   walk_tokens(arguments, work, tokens, state, [&](long long index) {
     if constexpr (T::has_normaliser) store_token_sum(state, index);
     if constexpr (T::has_running_max) store_token_max(tokens, index);
+    if constexpr (T::has_phase) store_token_imaginary(state, index);
     if (kept.data == nullptr) return;
     const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
     state.store(States<T, void>{kept.data, arguments.value_heads}, first,
                 is_vectorized(arguments, T::Ports::token_states) != 0);
   });
   state.store(after, to, aligned);
+  if constexpr (T::has_phase) store_slot_imaginary(state);
   // Of one tile there is nobody else who has yet to read it.
   if constexpr (T::carries_more && T::value_tiles == 1) store_carried(tokens, state);
 }

@@ -253,6 +253,8 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
     Gate::key_backward(at, of_written, into);
     if constexpr (T::rows_decay && T::differentiates_decay)
       if (decays_before<T>(index)) pass_key_decay(at, key, into);
+    if constexpr (T::differentiates_phase)
+      if (decays_before<T>(index)) Gate::phase_backward(at, load_row_sum<T>(layout.phase_slope, key), into);
   }
   RK_DEVICE void pass_key_decay(const RecurrentAt<T>& at, int key, LeafSlopes<T>& into) const {
     const float decay = multiply_add(at.decay_value, into.decay, load_row_sum<T>(layout.decay_slope, key));

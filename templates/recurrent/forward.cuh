@@ -19,6 +19,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
   if constexpr (T::has_normaliser)
     load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
+  if constexpr (T::has_phase) load_imaginary(state, T::Ports::initial_state_imaginary);
   if constexpr (T::has_running_max)
     load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
@@ -26,6 +27,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   store_state(state, after, work.sequence, is_vectorized(arguments, final_state_port<T>()) != 0);
   if constexpr (T::has_normaliser)
     store_state_sum(state, port<T>(arguments, T::Ports::final_state_sum).data, work.sequence);
+  if constexpr (T::has_phase) store_imaginary(state, T::Ports::final_state_imaginary);
   if constexpr (T::has_running_max)
     store_state_max(tokens, port<T>(arguments, T::Ports::final_state_max).data, work.sequence);
 }

@@ -24,6 +24,7 @@ struct RecurrentSizes {
   int stage_keys, stage_columns;  // numbers that are fetched of a token for each key, and for each value column
   int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
   bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles
+  bool has_phase;      // the state is complex
   bool has_running_max;  // the state is in units of exp(m), m the running maximum of write scales' logarithms
 };
 
@@ -44,6 +45,7 @@ struct RecurrentLayout {
   int rows;                         // keys, and as many more as make that even
   // Of a token, a float for each key.
   int query, key, decay, decay_low, erase_read, erase_write, bonus;
+  int cosine, cosine_low, sine, sine_low;  // of its phase
   // Of a token, a float for each value column.
   int value, value_decay, value_decay_low;
   // Of a token, a float for each key and for each value column of each input.
@@ -77,6 +79,11 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
   for (int* const place : of_keys) {
     *place = offset;
     offset += layout.rows * 4;
+  }
+  int* const of_phase[] = {&layout.cosine, &layout.cosine_low, &layout.sine, &layout.sine_low};
+  for (int* const place : of_phase) {
+    *place = offset;
+    offset += sizes.has_phase ? layout.rows * 4 : 0;
   }
   layout.key_inputs = offset;
   offset += sizes.inputs * layout.rows * 4;

@@ -39,6 +39,7 @@ template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   sizes.stage_columns = first_column_input + inputs_before<Policy>(Policy::input_count, key_axis);
   sizes.element_slopes = element_slopes<Policy>();
   sizes.is_normalised = Policy::has_normaliser;
+  sizes.has_phase = Policy::has_phase;
   sizes.has_running_max = Policy::has_write_log_scale;
   return sizes;
 }

@@ -75,14 +75,19 @@ template <class T> RK_DEVICE int key_warp() { return warp_index() / T::layout.co
 // A warp's value columns.
 template <class T> inline constexpr int warp_columns = T::layout.column_threads* thread_columns;
 
+// Of a complex state each thread has both parts of its elements.
+enum class Plane : unsigned char { real, imaginary };
+
 template <class T, class Gate> struct RegisterMatrix {
   static constexpr RecurrentLayout layout = T::layout;
-  static constexpr int rows = layout.thread_rows;
+  static constexpr int rows = layout.thread_rows, planes = T::has_phase ? 2 : 1;
   const Arguments& arguments;
   const Work& work;
   int row_thread, first_column;  // among those that share keys; of the tile
   float values[rows][thread_columns] = {};
   float lost[T::compensated ? rows : 1][thread_columns] = {};  // to rounding
+  float imaginary[T::has_phase ? rows : 1][thread_columns] = {};
+  float imaginary_lost[T::has_phase && T::compensated ? rows : 1][thread_columns] = {};
   ElementParameters<T, T::decays_by_element ? rows : 1> parameters;
 
   RK_DEVICE RegisterMatrix(const Arguments& from, const Work& of)
@@ -150,12 +155,17 @@ template <class T, class Gate> struct RegisterMatrix {
                        i, j});
     }
   }
-  RK_DEVICE float& element_of(const Piece& piece, int i) {
-    return T::value_major_state ? values[piece.row + i][piece.column] : values[piece.row][piece.column + i];
+  template <Plane plane> RK_DEVICE float& element_of(const Piece& piece, int i) {
+    const int row = piece.row + (T::value_major_state ? i : 0), column = piece.column + (T::value_major_state ? 0 : i);
+    if constexpr (plane == Plane::imaginary)
+      return imaginary[row][column];
+    else
+      return values[row][column];
   }
 
   // The block's part of the state whose first element is `first`. `aligned`: its rows start at multiples of 16 bytes.
-  template <class Tensor> RK_DEVICE void load(const Tensor& states, long long first, bool aligned) {
+  template <Plane plane = Plane::real, class Tensor>
+  RK_DEVICE void load(const Tensor& states, long long first, bool aligned) {
     if constexpr (has_vectors) {
       if (aligned) {
         // All are under way before the first one is waited for.
@@ -167,26 +177,27 @@ template <class T, class Gate> struct RegisterMatrix {
           float elements[neighbours];
           fetched[n].unpack(elements);
 #pragma unroll
-          for (int i = 0; i < neighbours; ++i) element_of(piece, i) = elements[i];
+          for (int i = 0; i < neighbours; ++i) element_of<plane>(piece, i) = elements[i];
         });
         return;
       }
     }
-    for_each_piece<1>([&](int, const Piece& piece) { element_of(piece, 0) = states.load(first + piece.place); });
+    for_each_piece<1>([&](int, const Piece& piece) { element_of<plane>(piece, 0) = states.load(first + piece.place); });
   }
-  template <class Tensor> RK_DEVICE void store(const Tensor& states, long long first, bool aligned) {
+  template <Plane plane = Plane::real, class Tensor>
+  RK_DEVICE void store(const Tensor& states, long long first, bool aligned) {
     if constexpr (has_vectors) {
       if (aligned) {
         for_each_piece<neighbours>([&](int, const Piece& piece) {
           float elements[neighbours];
 #pragma unroll
-          for (int i = 0; i < neighbours; ++i) elements[i] = element_of(piece, i);
+          for (int i = 0; i < neighbours; ++i) elements[i] = element_of<plane>(piece, i);
           states.template store_neighbours<neighbours>(first + piece.place, elements);
         });
         return;
       }
     }
-    for_each_piece<1>([&](int, const Piece& piece) { states.store(first + piece.place, element_of(piece, 0)); });
+    for_each_piece<1>([&](int, const Piece& piece) { states.store(first + piece.place, element_of<plane>(piece, 0)); });
   }
 
   // The column of ones, key by key.
@@ -205,7 +216,10 @@ template <class T, class Gate> struct RegisterMatrix {
 
   // Keeps the values in shared memory, where no other thread looks, or takes them back.
   RK_DEVICE void keep(int place) const {
-    for_each_row([&](int, int i) { store_columns(own_place(place, i), Columns::of(values[i])); });
+    for_each_row([&](int, int i) {
+      store_columns(own_place(place, i), Columns::of(values[i]));
+      if constexpr (T::has_phase) store_columns(own_place(place, rows + i), Columns::of(imaginary[i]));
+    });
   }
   RK_DEVICE void take(int place) {
     for_each_row([&](int, int i) {
@@ -215,6 +229,7 @@ template <class T, class Gate> struct RegisterMatrix {
         values[i][j] = kept.value[j];
         if constexpr (T::compensated) lost[i][j] = 0.0f;
       }
+      if constexpr (T::has_phase) take_imaginary(place, i);
     });
   }
 
@@ -241,6 +256,18 @@ template <class T, class Gate> struct RegisterMatrix {
       });
     }
     if constexpr (T::decays_by_element) decay_elements(position, half);
+  }
+  // Both parts turn by the token's phase, or (-1) back.
+  RK_DEVICE void turn(int half, float direction) {
+    for_each_number(
+        [&](int i, float cosine, float cosine_low, float sine, float sine_low) {
+          const Turn by{{cosine, cosine_low}, {direction * sine, direction * sine_low}};
+#pragma unroll
+          for (int j = 0; j < thread_columns; ++j)
+            rankone::turn<T::compensated>(by, {values[i][j], lost[T::compensated ? i : 0][j]},
+                                          {imaginary[i][j], imaginary_lost[T::compensated ? i : 0][j]});
+        },
+        half + layout.cosine, half + layout.cosine_low, half + layout.sine, half + layout.sine_low);
   }
   // What each of the thread's columns has of the row of keys at `place`, over the thread's own.
   RK_DEVICE Columns project(int place) const {
@@ -300,9 +327,8 @@ template <class T, class Gate> struct RegisterMatrix {
       for_each_row([&](int, int i) {
 #pragma unroll
         for (int j = 0; j < thread_columns; ++j) {
-          const float sum = values[i][j] + lost[i][j];
-          lost[i][j] -= sum - values[i][j];
-          values[i][j] = sum;
+          settle(values[i][j], lost[i][j]);
+          if constexpr (T::has_phase) settle(imaginary[i][j], imaginary_lost[i][j]);
         }
       });
     }
@@ -324,11 +350,26 @@ template <class T, class Gate> struct RegisterMatrix {
 #pragma unroll
     for (int i = 0; i < group; ++i) visit(first + i, numbers.value[i]...);
   }
+  static RK_DEVICE void settle(float& value, float& rest) {
+    const float sum = value + rest;
+    rest -= sum - value;
+    value = sum;
+  }
+  RK_DEVICE void take_imaginary(int place, int i) {
+    const Columns kept = load_columns(own_place(place, rows + i));
+#pragma unroll
+    for (int j = 0; j < thread_columns; ++j) {
+      imaginary[i][j] = kept.value[j];
+      if constexpr (T::compensated) imaginary_lost[i][j] = 0.0f;
+    }
+  }
   RK_DEVICE void multiply(int i, int j, Unrounded factor) {
-    float& value = values[i][j];
+    multiply(values[i][j], lost[T::compensated ? i : 0][j], factor);
+    if constexpr (T::has_phase) multiply(imaginary[i][j], imaginary_lost[T::compensated ? i : 0][j], factor);
+  }
+  static RK_DEVICE void multiply(float& value, float& rest, Unrounded factor) {
     const float product = value * factor.high;
     if constexpr (T::compensated) {
-      float& rest = lost[i][j];
       rest =
           multiply_add(value, factor.low, multiply_add(rest, factor.high, multiply_add(value, factor.high, -product)));
       value = product;

@@ -53,8 +53,10 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
     if constexpr (T::reads_before)
       if (is_read) state.store_products(layout.query_slope, read);
     if constexpr (T::has_erase_scale && T::erases_undecayed) state.store_products(layout.erase_read_slope, erased);
-    if constexpr (T::differentiates_decay || (T::has_erase_scale && !T::erases_undecayed))
+    if constexpr (T::differentiates_decay || T::differentiates_phase || (T::has_erase_scale && !T::erases_undecayed))
       if (decays) state.decay(position, half);
+    if constexpr (T::has_phase && (T::differentiates_decay || T::differentiates_phase))
+      if (decays) state.turn(half, 1.0f);
     if constexpr (T::has_erase_scale && !T::erases_undecayed) {
       state.store_products(layout.erase_read_slope, erased);
       slopes.add(half + token_layout.erase_read, erased, 1.0f);
@@ -62,6 +64,10 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
     }
     if constexpr (T::differentiates_decay)
       if (decays) store_decay_slopes(position);
+    if constexpr (T::differentiates_phase)
+      if (decays) store_phase_slopes();
+    if constexpr (T::has_phase)
+      if (decays) slopes.turn(half, -1.0f);
     if (decays) slopes.decay(position, half);
     if constexpr (T::has_erase_scale && T::erases_undecayed) slopes.add(half + token_layout.erase_read, erased, 1.0f);
     if constexpr (T::reads_before)
@@ -90,18 +96,33 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
     return slope;
   }
 
+  // Of phases: by an angle the real part loses what the imaginary part is, and that gains what the real part is.
+  RK_DEVICE void store_phase_slopes() const {
+    state.store_row_sums(layout.phase_slope, [&](int i) {
+      return dot(Columns::of(state.values[i]), Columns::of(slopes.imaginary[i])) -
+             dot(Columns::of(state.imaginary[i]), Columns::of(slopes.values[i]));
+    });
+  }
+  // The product of an element of the decayed state and its slope.
+  RK_DEVICE float decay_product(int i, int j) const {
+    float product = state.values[i][j] * slopes.values[i][j];
+    if constexpr (T::has_phase) product = multiply_add(state.imaginary[i][j], slopes.imaginary[i][j], product);
+    return product;
+  }
+  RK_DEVICE float decay_products(int i) const {
+    float sum = dot(Columns::of(state.values[i]), Columns::of(slopes.values[i]));
+    if constexpr (T::has_phase) sum += dot(Columns::of(state.imaginary[i]), Columns::of(slopes.imaginary[i]));
+    return sum;
+  }
   // Of log-decays: each element's is the product of the decayed state and its slope.
   RK_DEVICE void store_decay_slopes(long long position) {
     if constexpr (T::decays_by_element) return store_element_slopes(position);
-    if constexpr (T::rows_decay)
-      state.store_row_sums(layout.decay_slope,
-                           [&](int i) { return dot(Columns::of(state.values[i]), Columns::of(slopes.values[i])); });
+    if constexpr (T::rows_decay) state.store_row_sums(layout.decay_slope, [&](int i) { return decay_products(i); });
     if constexpr (T::columns_decay) {
       Columns sums;
       state.for_each_row([&](int, int i) {
 #pragma unroll
-        for (int j = 0; j < thread_columns; ++j)
-          sums.value[j] = multiply_add(state.values[i][j], slopes.values[i][j], sums.value[j]);
+        for (int j = 0; j < thread_columns; ++j) sums.value[j] += decay_product(i, j);
       });
       store_column_sums<T>(layout.value_decay_slope, sums, state.first_column);
     }
@@ -117,7 +138,7 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
         if (!state.has_row(row) || !state.has_column(state.first_column + j)) continue;
         const ElementAt<T> at = state.at_element(position, inputs, i, j);
         LeafSlopes<T> into;
-        Gate::log_decay_backward(at, state.values[i][j] * slopes.values[i][j], into);
+        Gate::log_decay_backward(at, decay_product(i, j), into);
         add_element_inputs(into, i, j, sums);
         add_element_parameters(into, i, j);
       }

@@ -34,13 +34,22 @@ template <class T> RK_CONSTEXPR int initial_slope_port() {
 }
 
 // The `index`-th state of a tensor, if there is one. `aligned`: its rows start at multiples of 16 bytes.
-template <class States, class Matrix>
+template <Plane plane = Plane::real, class States, class Matrix>
 RK_DEVICE void load_state(Matrix& matrix, const States& states, long long index, bool aligned) {
-  if (states.exists(index)) matrix.load(states, states.first(index, matrix.work.head), aligned);
+  if (states.exists(index)) matrix.template load<plane>(states, states.first(index, matrix.work.head), aligned);
 }
-template <class States, class Matrix>
+template <Plane plane = Plane::real, class States, class Matrix>
 RK_DEVICE void store_state(Matrix& matrix, const States& states, long long index, bool aligned) {
-  if (states.exists(index)) matrix.store(states, states.first(index, matrix.work.head), aligned);
+  if (states.exists(index)) matrix.template store<plane>(states, states.first(index, matrix.work.head), aligned);
+}
+// The imaginary part of a sequence's, in the tensor of a port.
+template <class T, class Gate> RK_DEVICE void load_imaginary(RegisterMatrix<T, Gate>& matrix, int index) {
+  const States<T, const void> states{port<T>(matrix.arguments, index).data, matrix.arguments.value_heads};
+  load_state<Plane::imaginary>(matrix, states, matrix.work.sequence, is_vectorized(matrix.arguments, index) != 0);
+}
+template <class T, class Gate> RK_DEVICE void store_imaginary(RegisterMatrix<T, Gate>& matrix, int index) {
+  const States<T, void> states{port<T>(matrix.arguments, index).data, matrix.arguments.value_heads};
+  store_state<Plane::imaginary>(matrix, states, matrix.work.sequence, is_vectorized(matrix.arguments, index) != 0);
 }
 
 template <class T, class Gate>
@@ -102,6 +111,8 @@ RK_DEVICE Columns advance(RegisterMatrix<T, Gate>& state, const Work& work, long
   Columns erased;
   if constexpr (T::has_erase_scale && T::erases_undecayed) erased = state.project(half + layout.erase_read);
   if (decays_before<T>(index)) state.decay(position_of_step<T>(work, index), half);
+  if constexpr (T::has_phase)
+    if (decays_before<T>(index)) state.turn(half, 1.0f);
   if constexpr (T::has_erase_scale) {
     state.settle();
     if constexpr (!T::erases_undecayed) erased = state.project(half + layout.erase_read);

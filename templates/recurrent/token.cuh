@@ -9,6 +9,7 @@
 #include "kernels/sequence.cuh"
 #include "recurrent/key_reduction.cuh"
 #include "recurrent/order.cuh"
+#include "recurrent/phase.cuh"
 #include "recurrent/policy.cuh"
 #include "recurrent/units.cuh"
 
@@ -364,6 +365,13 @@ template <class T, class Gate> struct Tokens {
       store(layout.decay, factor.high);
       store(layout.decay_low, factor.low);
       at.decay_value = factor.high + factor.low;
+    }
+    if constexpr (T::has_phase) {
+      const Turn turn = turn_by(Gate::phase(at));
+      store(layout.cosine, turn.cosine.high);
+      store(layout.cosine_low, turn.cosine.low);
+      store(layout.sine, turn.sine.high);
+      store(layout.sine_low, turn.sine.low);
     }
     if constexpr (T::decays_by_element)
       if (has_key) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);

@@ -13,7 +13,7 @@ namespace {
 const CompileOptions square_64{.key_dim = 64, .value_dim = 64};
 
 // The generated function for this log-decay.
-std::string decay_text(const char* formula, Decay (*kind)(const Expression&) = per_head) {
+std::string decay_text(const char* formula, Rate (*kind)(const Expression&) = per_head) {
   Variant declared = variant("test");
   declared = declared.decay(kind(parse_formula(formula)));
   const std::string text = gate_text(program_of(declared, square_64));

@@ -46,6 +46,20 @@ TEST(VariantJson, HoldsEverythingThatADeclarationCan) {
   expect_same(declared, variant_from_json(variant_to_json(declared)));
 }
 
+// A phase has its kind as a decay has, and none is written where there is none.
+TEST(VariantJson, HoldsAPhaseAndItsKind) {
+  for (const Rate& angle : {constant(head() * 0.1), per_head(input("p")), per_key(input("p") * param("w"))}) {
+    const Variant turning = variant("turning").decay(per_head(input("g"))).phase(angle);
+    expect_same(turning, variant_from_json(variant_to_json(turning)));
+  }
+  EXPECT_FALSE(holds(variant_to_json(variants::gla), "phase"));
+  const auto refusal = [](const std::string& phase) {
+    return refusal_of([&] { variant_from_json(R"({"name": "turning", "phase": )" + phase + "}"); });
+  };
+  EXPECT_TRUE(holds(refusal(R"-({"kind": "full", "phase": "input(p)"})-"), "a phase is constant, per_head or per_key"));
+  EXPECT_TRUE(holds(refusal(R"({"kind": "per_head"})"), "a phase of another kind than none has a formula"));
+}
+
 TEST(VariantJson, KeepsEveryDigitOfAConstant) {
   const Variant declared = variant("digits").decay(constant(-1.0 / 3)).scale(1.0 / 7);
   expect_same(declared, variant_from_json(variant_to_json(declared)));
@@ -73,7 +87,7 @@ TEST(VariantJson, RefusesWithWhatIsAccepted) {
       {"[1]", {"a JSON object is needed", "[1]"}},
       {"{}", {"'name' is missing"}},
       {R"-({"name": 3})-", {"file.json.name", "a string is needed", "given 3"}},
-      {R"-({"name": "x", "decai": {}})-", {"unknown member", "\"decai\"", "decay, query, key"}},
+      {R"-({"name": "x", "decai": {}})-", {"unknown member", "\"decai\"", "decay, phase, query"}},
       {R"-({"name": "x", "name": "y"})-", {"stands twice"}},
       {R"-({"name": "x", "decay": "per_key"})-", {"file.json.decay", "a JSON object is needed"}},
       {R"-({"name": "x", "decay": {"kind": "per_token"}})-", {"unknown name", "'per_token'", "per_head, per_key"}},

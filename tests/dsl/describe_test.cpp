@@ -38,6 +38,11 @@ TEST(Describe, Recurrences) {
   EXPECT_EQ(
       of("mamba2"),
       "S_t = exp(-exp(A_log) * softplus(dt + dt_bias)) S_{t-1} + softplus(dt + dt_bias) k_t^T v_t; o_t = q_t S_t");
+  EXPECT_EQ(of("gateloop"),
+            "S_t = Diag(exp(i theta)) Diag(exp(log_sigmoid(a))) S_{t-1} + k_t^T v_t; o_t = q_t Re(S_t)");
+  const Variant turning = variant("turning").decay(per_head(input("g"))).phase(per_head(input("p") + param("c")));
+  EXPECT_EQ(describe(turning.bonus(param("u")).scale(1)),
+            "S_t = exp(i (p + c)) exp(g) S_{t-1} + k_t^T v_t; o_t = q_t (Re(S_{t-1}) + Diag(u) k_t^T v_t)");
   EXPECT_EQ(of("hgrn2"),
             "S_t = Diag(a_t) S_{t-1} + (1 - a_t)^T v_t; a_t = lower_bound + (1 - lower_bound) * sigmoid(x); "
             "o_t = K^-0.5 q_t S_t");

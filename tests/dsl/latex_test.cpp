@@ -54,6 +54,11 @@ TEST(Latex, Names) {
 
 TEST(Latex, Recurrences) {
   const auto of = [](const char* name) { return latex_recurrence(variant_named(name)); };
+  EXPECT_EQ(latex_recurrence(variant("turning").phase(per_head(input("theta")))), R"(\begin{aligned}
+\mathbf{S}_{t} &= \exp\left(\mathrm{i} \, \theta_{t}\right) \mathbf{S}_{t-1} + \mathbf{k}_{t}^{\top} \mathbf{v}_{t} \\
+\mathbf{o}_{t} &= \frac{1}{\sqrt{K}} \mathbf{q}_{t} \operatorname{Re}\left(\mathbf{S}_{t}\right)
+\end{aligned}
+)");
   EXPECT_EQ(of("linear"), R"(\begin{aligned}
 \mathbf{S}_{t} &= \mathbf{S}_{t-1} + \mathbf{k}_{t}^{\top} \mathbf{v}_{t} \\
 \mathbf{o}_{t} &= \frac{1}{\sqrt{K}} \mathbf{q}_{t} \mathbf{S}_{t}
@@ -161,8 +166,8 @@ class Reader {
     static const std::set<std::string> commands{"frac", "sqrt", "cdot", "exp",   "log",  "sigma",
                                                 "tanh", "sin",  "cos",  "min",   "max",  "partial",
                                                 "sum",  "top",  "odot", "alpha", "quad", "dots"};
-    static const std::set<std::string> words{"position", "token", "order"};
-    static const std::set<std::string> functions{"softplus", "silu", "relu", "step", "concatenate", "Diag"};
+    static const std::set<std::string> words{"position", "token", "order", "i"};
+    static const std::set<std::string> functions{"softplus", "silu", "relu", "step", "concatenate", "Diag", "Re"};
     std::vector<std::string> open;
     const std::regex word(
         R"(\\(left|right)([(\[)\]])|\\(mathrm|mathbf|operatorname|boldsymbol)\{((?:[^{}])*)\}|\\([a-zA-Z]+)|z_\{(\d+)\}|[{}]|[a-zA-Z]+)");

@@ -98,24 +98,25 @@ TEST(Validate, RefusesMalformedGraphs) {
 
 // Each formula in turn, beside a catalogue whose entries lack it.
 TEST(Validate, DeclarationsLeaveOthersAlone) {
-  static constexpr Variant others[] = {variant("a")
-                                           .decay(per_key(input("g")))
-                                           .query(2 * query())
-                                           .key(1 - decay())
-                                           .value(2 * value())
-                                           .write_scale(input("b"))
-                                           .erase(input("b"))
-                                           .erase_read(key())
-                                           .erase_write(-key())
-                                           .bonus(param("u"))
-                                           .output(2 * read())
-                                           .feature_map(relu)
-                                           .checked(),
-                                       variant("b").feature_map(silu).checked(),
-                                       variant("c").write_scale(input("b")).checked(),
-                                       variant("d").write_log_scale(input("i")).output(read() / unit()).checked()};
+  static constexpr Variant others[] = {
+      variant("a")
+          .decay(per_key(input("g")))
+          .query(2 * query())
+          .key(1 - decay())
+          .value(2 * value())
+          .write_scale(input("b"))
+          .erase(input("b"))
+          .erase_read(key())
+          .erase_write(-key())
+          .bonus(param("u"))
+          .output(2 * read())
+          .feature_map(relu)
+          .checked(),
+      variant("b").feature_map(silu).checked(), variant("c").write_scale(input("b")).checked(),
+      variant("d").phase(per_head(input("p"))).write_log_scale(input("i")).output(read() / unit()).checked()};
   for (const Slot& slot : formula_slots) {
-    EXPECT_TRUE(others[slot.formula == Formula::write_log_scale ? 3 : 0].has(slot.formula)) << slot.name;
+    const bool is_other = slot.formula == Formula::write_log_scale || slot.formula == Formula::phase;
+    EXPECT_TRUE(others[is_other ? 3 : 0].has(slot.formula)) << slot.name;
     EXPECT_FALSE(catalogue()[0].has(slot.formula)) << slot.name;
     EXPECT_FALSE(find_variant("gla")->has(slot.formula) && slot.formula != Formula::decay) << slot.name;
   }

@@ -43,10 +43,11 @@ struct BackwardProblem {
     const std::vector<Port> all = ports(problem.variant, problem.options, Pass::backward);
     const Port& port = *find_port(all, name);
     HostTensor tensor = make_tensor(name, port.type, sizes_of(port.axes, problem.dims));
-    constexpr std::uint64_t of_output = 1001, of_state = 1002;
+    constexpr std::uint64_t of_output = 1001;
+    const std::uint64_t of_state = 1002 + name.size() - std::string_view("dfinal_state").size();  // each its own
     for (std::int64_t i = 0; i < tensor.view().elements(); ++i)
       store(tensor.bytes.data(), tensor.type, i,
-            draw(Distribution::normal, seed, port.axes.has_tokens() ? of_output : of_state,
+            draw(Distribution::normal, seed, name == "do" ? of_output : of_state,
                  static_cast<std::uint64_t>(i)));
     return tensor;
   }

@@ -91,7 +91,7 @@ TEST_P(BackwardSync, EveryRemovalIsSeen) {
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,
                          testing::Values(&variants::linear, &variants::rwkv6, &variants::comba, &everything, &elements,
                                          &apart, &apart_and_plain, &both_ways, &with_row_sums, &features::series,
-                                         &normalised, &variants::mlstm),
+                                         &normalised, &variants::mlstm, &variants::gateloop),
                          [](const auto& info) { return std::string(info.param->name.view()); });
 
 }  // namespace

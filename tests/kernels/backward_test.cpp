@@ -116,7 +116,7 @@ TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
                                      .bonus(param("u"))
                                      .output(read() / (1 + square(normaliser())))
                                      .checked();
-  for (const Variant* variant : {&variants::kda, &written, &normalised})
+  for (const Variant* variant : {&variants::kda, &written, &normalised, &variants::gateloop})
     for (const dtype type : {dtype::bf16, dtype::f32}) {
       const CompileOptions options{.key_dim = 40,
                                    .value_dim = 36,

@@ -108,9 +108,19 @@ Tensor tokens_of(HostTensor& tensor, std::int64_t first, std::int64_t count, std
   return part;
 }
 
+// Of one row, what is carried from token to token: the state first.
+std::vector<HostTensor> states_of(const Problem& problem) {
+  std::vector<HostTensor> states;
+  for (const Port& port : ports(problem.variant, problem.options))
+    if (port.name.starts_with("final_state"))
+      states.push_back(make_tensor(port.name.substr(std::string_view("final_").size()), port.type,
+                                   sizes_of(port.axes, problem.dims)));
+  return states;
+}
+
 // One row, whose sequence is a prefill and then steps of decoding.
 void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, std::int64_t step, HostTensor& o,
-                  HostTensor& state) {
+                  std::vector<HostTensor>& states) {
   const std::vector<Port> all = ports(op.variant(), op.options());
   const std::int64_t tokens = problem.dims.tokens;
   const auto bind = [&](auto& arguments, std::int64_t first, std::int64_t count) {
@@ -130,7 +140,7 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
   if (prefill > 0) {
     ForwardArguments arguments;
     bind(arguments, 0, prefill);
-    arguments.final_state = state.view();
+    for (HostTensor& state : states) bind_tensor(arguments, "final_" + state.name, state.at(state.bytes.data()));
     op.forward(arguments);
   }
   for (std::int64_t first = prefill; first < tokens; first += step) {
@@ -138,7 +148,7 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
     bind(arguments, first, std::min(step, tokens - first));
     position = first;
     if (reads_position) arguments.start_positions = Tensor(&position, dtype::i64, {1});
-    arguments.state = state.view();
+    for (HostTensor& state : states) bind_tensor(arguments, state.name, state.at(state.bytes.data()));
     arguments.state_read = arguments.state_write = Tensor(&slot, dtype::i32, {1});
     op.decode(arguments);
   }
@@ -148,21 +158,25 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
 // the same, which says in what order keys are summed.
 TEST(Decode, BehindAPrefillIsOneSequence) {
   constexpr int D = 32, tokens = 21;
-  for (const Variant* variant : {&variants::gla, &variants::kda, &variants::rwkv6, &variants::mamba1, &aging}) {
+  for (const Variant* variant :
+       {&variants::gla, &variants::kda, &variants::rwkv6, &variants::mamba1, &variants::gateloop, &aging}) {
     const CompileOptions options{
         .key_dim = D, .value_dim = D, .pins = {.family = Family::recurrent, .value_tile = 32, .warps = 4}};
     const Operator op = compile(*variant, options, cpu_device(1));
     Problem problem = random_problem(
         *variant, options, {.batch = 1, .tokens = tokens, .heads = 1, .value_heads = 2, .key_dim = D, .value_dim = D},
         {.seed = 5, .initial_state = false});
-    HostTensor whole = make_tensor("o", options.dtype, {1, tokens, 2, D}),
-               last = make_tensor("s", dtype::f32, {1, 2, D, D});
+    HostTensor whole = make_tensor("o", options.dtype, {1, tokens, 2, D});
+    std::vector<HostTensor> last = states_of(problem);
     run_in_steps(op, problem, tokens, 1, whole, last);
     for (const auto& [prefill, step] : {std::pair{0, 8}, {1, 1}, {13, 3}, {20, 1}}) {
-      HostTensor o = make_tensor("o", options.dtype, whole.shape), state = make_tensor("s", dtype::f32, last.shape);
-      run_in_steps(op, problem, prefill, step, o, state);
+      HostTensor o = make_tensor("o", options.dtype, whole.shape);
+      std::vector<HostTensor> states = states_of(problem);
+      run_in_steps(op, problem, prefill, step, o, states);
       EXPECT_EQ(o.bytes, whole.bytes) << variant->name.view() << ", " << prefill << " tokens first";
-      EXPECT_EQ(state.bytes, last.bytes) << variant->name.view() << ", " << prefill << " tokens first";
+      for (std::size_t i = 0; i < states.size(); ++i)
+        EXPECT_EQ(states[i].bytes, last[i].bytes)
+            << variant->name.view() << " " << states[i].name << ", " << prefill << " tokens first";
     }
   }
 }
@@ -179,10 +193,11 @@ TEST(Decode, BehindAPrefillInChunksIsOneSequence) {
     Problem problem = random_problem(
         *variant, options, {.batch = 1, .tokens = tokens, .heads = 1, .value_heads = 1, .key_dim = D, .value_dim = D},
         {.seed = 6, .initial_state = false});
-    HostTensor o = make_tensor("o", dtype::f32, {1, tokens, 1, D}), state = make_tensor("s", dtype::f32, {1, 1, D, D});
-    run_in_steps(op, problem, 33, 4, o, state);
+    HostTensor o = make_tensor("o", dtype::f32, {1, tokens, 1, D});
+    std::vector<HostTensor> states = states_of(problem);
+    run_in_steps(op, problem, 33, 4, o, states);
     for (HostTensor& expected : reference_outputs(problem)) {
-      const HostTensor& result = expected.name == "o" ? o : state;
+      const HostTensor& result = expected.name == "o" ? o : states.front();
       EXPECT_TRUE(compare(result.view(), expected.view(), 2e-6).ok) << variant->name.view() << " " << expected.name;
     }
   }

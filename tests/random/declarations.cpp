@@ -68,6 +68,16 @@ Variant with_running_max(Chance& chance, Formulas& formulas, const Variant& othe
   return judge(result) ? other : result;
 }
 
+// Where it may have one, with a phase; drawn apart from all else.
+Variant with_phase(Chance& chance, Formulas& formulas, const Variant& other) {
+  const Chance before = chance;
+  const int kind = chance.below(3), depth = chance.between(2, 4);
+  const Expression angle = formulas.phase({.per_key = kind == 2, .varies = kind > 0}, depth);
+  const Variant result = other.phase(kind == 0 ? constant(angle) : kind == 1 ? per_head(angle) : per_key(angle));
+  chance = before;
+  return judge(result) ? other : result;
+}
+
 Variant random_variant(Chance& chance, int index) {
   Formulas formulas(chance);
   Variant result = variant(Name("random_" + std::to_string(index)));
@@ -99,6 +109,7 @@ Variant random_variant(Chance& chance, int index) {
     if (!judge(stepping)) result = stepping;
   }
   if (index % 3 == 2) result = with_running_max(chance, formulas, result);
+  if (index % 4 == 1) result = with_phase(chance, formulas, result);
   validate(result);
   return result;
 }

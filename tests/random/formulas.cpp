@@ -269,6 +269,7 @@ Expression Formulas::normalised_output(int depth, bool is_positive) {
   }
 }
 
+Expression Formulas::phase(const FormulaPlace& place, int depth) { return 4 * bounded(place, depth); }
 Expression Formulas::bonus(int depth) { return bounded({.per_key = true}, depth) + 0.25; }
 
 Expression Formulas::output(int depth, bool alone) {

@@ -51,6 +51,7 @@ class Formulas {
   Expression query(int depth, bool alone = false);
   Expression value(int depth);
   Expression bonus(int depth);
+  Expression phase(const FormulaPlace& place, int depth);  // more than a half turn to both sides
   Expression output(int depth, bool alone = false);
   void forget_inputs();  // those so far are not read again
   Expression write_log_scale(int depth);

@@ -64,6 +64,27 @@ TEST(Gradients, OfEveryShapeAgreeWithDifferences) {
   }
 }
 
+// A complex state, by all that may stand beside a phase.
+TEST(Gradients, OfPhasesAgreeWithDifferences) {
+  const Variant turning = variant("turning").decay(per_key(log_sigmoid(input("x")))).phase(per_key(3 * input("p")));
+  const Variant columns =
+      variant("columns").decay(full(-softplus(param("A")))).phase(per_head(input("p") + param("c")));
+  const Variant scaled =
+      variant("scaled").decay(per_head(log_sigmoid(input("f")))).phase(per_key(input("p") * param("w")));
+  for (const Variant& variant : {turning, turning.exclusive().reversed()}) {
+    SCOPED_TRACE(describe(variant));
+    expect_agreement_in_every_shape(variant);
+  }
+  for (const Variant& variant :
+       {turning.bonus(param("u")).key(key() * (1 - decay())), turning.steps(2), turning.feature_map(taylor), columns,
+        columns.output(read() * sigmoid(value() + read())), variant("turned").phase(constant(param("w"))).permuted(),
+        scaled.write_log_scale(input("i")).output(tanh(read() / unit()))}) {
+    SCOPED_TRACE(describe(variant));
+    const Problem problem = problem_of(variant);
+    Differences(problem).expect_agreement();
+  }
+}
+
 // Features that are made of one element, of two and of none, of their place and of their row.
 TEST(Gradients, OfWiderFeaturesAgreeWithDifferences) {
   const Variant gated = variant("gated").decay(per_key(log_sigmoid(input("x")))).key(key() * param("c", key_axis));

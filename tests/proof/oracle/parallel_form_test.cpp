@@ -3,6 +3,8 @@
 //
 //   o_t = scale sum_{s <= t} (phi(q_t) * exp(g_{s+1} + ... + g_t)) . key_s  w_s v_s,   key_s = phi(k_s) or its formula
 //
+// times cos(p_{s+1} + ... + p_t) of its phases p,
+//
 // and, where the variant is normalised, by what a function makes of the same sum with ones for v.
 //
 // A feature map with a dimension of its own is written as the score of a query and a key that it stands for.
@@ -49,6 +51,7 @@ struct Definition {
   std::function<double(double)> divisor = [](double) { return 1.0; };
   std::function<double(Position)> gate = [](Position) { return 1.0; };  // of the output; i: its value column
   Score score = nullptr;  // instead of all that makes a weight but the scale
+  std::function<double(Position)> phase = [](Position) { return 0.0; };
 };
 
 double sigmoid_of(double x) { return 1 / (1 + std::exp(-x)); }
@@ -110,10 +113,12 @@ class ParallelForm : public testing::Test {
     if (of.score) return of.score(&q.at(b, at(t), h, 0), &k.at(b, at(s), h, 0), t - s);
     double sum = 0;
     for (std::int64_t i = 0; i < K; ++i) {
-      double log_decay = 0;
-      for (std::int64_t u = s + 1; u <= t; ++u) log_decay += of.log_decay({b, at(u), j, i});
+      double log_decay = 0, phase = 0;
+      for (std::int64_t u = s + 1; u <= t; ++u)
+        log_decay += of.log_decay({b, at(u), j, i}), phase += of.phase({b, at(u), j, i});
       const double key = of.key ? of.key({b, at(s), j, i}) : of.feature(k.at(b, at(s), h, i));
-      sum += of.feature(q.at(b, at(t), h, i)) * std::exp(log_decay) * key * of.write_scale({b, at(s), j, i});
+      sum += of.feature(q.at(b, at(t), h, i)) * std::exp(log_decay) * std::cos(phase) * key *
+             of.write_scale({b, at(s), j, i});
     }
     return sum;
   }
@@ -177,7 +182,11 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
     const double bound = lower_bound[p.j * K + p.i];
     return bound + (1 - bound) * sigmoid_of(key_value(p));
   };
+  Definition turning{.variant = variants::gateloop,
+                     .log_decay = [&](Position p) { return std::log(sigmoid_of(key_value(p))); }};
+  turning.scale = 1, turning.phase = [&](Position p) { return key_value(p); };
   const std::vector<Definition> definitions = {
+      turning,
       {variants::linear, [](Position) { return 0.0; }},
       {variants::retnet, [](Position p) { return std::log(1 - std::pow(2.0, -5.0 - double(p.j))); }},
       {variants::lightning, [](Position p) { return -8.0 / HV * (1 - 3.0 / 8) * double(p.j); }},

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <complex>
 #include <functional>
 #include <map>
 #include <string>
@@ -177,6 +178,39 @@ TEST(Transition, StepsOfATokenFollowEachOther) {
   }
   for (int i = 0; i < K; ++i)
     for (int j = 0; j < V; ++j) EXPECT_NEAR(call.final_state[i * V + j], state[i][j], 1e-13);
+}
+
+// Written out: every token's write, and the initial state, times exp of the complex rates behind it.
+TEST(Transition, AComplexDecayTurnsTheState) {
+  using Complex = std::complex<double>;
+  Call call;
+  call.per_key("a", -2, 2).per_key("theta", -4, 4).with("initial_state_imaginary", {1, 1, K, V}, -1, 1);
+  Array imaginary({1, 1, K, V});
+  call.inputs.emplace("final_state_imaginary", imaginary);
+  call.run(variants::gateloop);
+  const auto rate = [&](int t, int i) {
+    return Complex(std::log(sigmoid(call.at("a", t, i))), call.at("theta", t, i));
+  };
+  const auto state = [&](int t, int i, int j) {  // behind token t
+    Complex sum = 0, rates = 0;
+    for (int s = t; s >= 0; --s) {
+      sum += std::exp(rates) * call.at("k", s, i) * call.at("v", s, j);
+      rates += rate(s, i);
+    }
+    const int at = i * V + j;
+    return sum + std::exp(rates) * Complex(call.initial[at], call.inputs.at("initial_state_imaginary")[at]);
+  };
+  for (int t = 0; t < T; ++t)
+    for (int j = 0; j < V; ++j) {
+      double o = 0;
+      for (int i = 0; i < K; ++i) o += call.q[t * K + i] * state(t, i, j).real();
+      EXPECT_NEAR(call.o[t * V + j], o, 1e-13) << t;
+    }
+  for (int i = 0; i < K; ++i)
+    for (int j = 0; j < V; ++j) {
+      EXPECT_NEAR(call.final_state[i * V + j], state(T - 1, i, j).real(), 1e-13);
+      EXPECT_NEAR(call.inputs.at("final_state_imaginary")[i * V + j], state(T - 1, i, j).imag(), 1e-13);
+    }
 }
 
 TEST(Transition, GatesOfKeysThatEraseAndOfValuesThatAreWritten) {

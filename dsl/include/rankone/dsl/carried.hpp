@@ -17,7 +17,8 @@ constexpr bool is_normalised(const Variant& variant) {
 // Whether the state is in units of the largest write scale so far, decayed.
 constexpr bool has_running_max(const Variant& variant) { return variant.has(Formula::write_log_scale); }
 
-// For each sequence and value head, in float32. Its tensors are initial_state_NAME, final_state_NAME and so on.
+// For each sequence and value head. Its tensors are initial_state_NAME, final_state_NAME and so on: float32, or, where it is a
+// matrix of keys and value columns, as the state's own.
 struct CarriedState {
   std::string_view name;
   Axes axes;               // beside those that count states
@@ -25,12 +26,15 @@ struct CarriedState {
   std::string_view start;  // what an absent one means
   bool has_slope;          // else no loss depends on it, nor an output
   bool (*is_in)(const Variant&);
+  constexpr bool is_matrix() const { return axes.has(Axes::key) && axes.has(Axes::value); }
 };
 inline constexpr std::array carried_states{
     CarriedState{"sum", Axes::key, "the normaliser's sum of keys, a value column of ones", "zeros", true,
                  is_normalised},
     CarriedState{"max", Axes::none, "m: the state, and a normaliser's sum, are in units of exp(m)", "minus infinity",
                  false, has_running_max},
+    CarriedState{"imaginary", Axes::key | Axes::value, "the state's imaginary part", "zeros", true,
+                 [](const Variant& variant) { return variant.is_complex(); }},
 };
 
 }  // namespace rankone

@@ -19,6 +19,7 @@
 #include <rankone/dsl/variants/gate_control.hpp>
 #include <rankone/dsl/variants/gated_delta.hpp>
 #include <rankone/dsl/variants/gated_retention.hpp>
+#include <rankone/dsl/variants/gateloop.hpp>
 #include <rankone/dsl/variants/gdn2.hpp>
 #include <rankone/dsl/variants/gla.hpp>
 #include <rankone/dsl/variants/gla_sigmoid.hpp>
@@ -64,6 +65,7 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{rodimus, rodimus_source},
                                 Entry{rwkv5, rwkv5_source},
                                 Entry{rwkv6, rwkv6_source},
+                                Entry{gateloop, gateloop_source},
                                 Entry{dfw, dfw_source},
                                 Entry{mamba1, mamba1_source},
                                 Entry{delta, delta_source},
@@ -88,7 +90,7 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{mlstm, mlstm_source}};
 }
 
-// In the order of what they add: no decay, constant, per head, per key, other reads and axes, erasures, normalisers.
+// In the order of what they add: no decay, constant, per head, per key, other reads, phases and axes, erasures, normalisers.
 constexpr const auto& catalogue() { return variants::all; }
 
 // Null where there is no such variant.

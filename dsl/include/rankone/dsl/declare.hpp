@@ -14,20 +14,20 @@ constexpr Variant variant(Name name) {
   return result;
 }
 
-// What a decay runs over, by a name of decay_domains.
+// What a decay or a phase runs over, by a name of decay_domains.
 consteval Axes decay_domain(std::string_view name) {
   for (const Domain& each : decay_domains)
     if (each.name == name) return each.axes;
   return Axes::automatic;
 }
-constexpr Decay none() { return {}; }
-constexpr Decay constant(const Expression& log_decay) { return {decay_domain("constant"), log_decay}; }
-constexpr Decay per_head(const Expression& log_decay) { return {decay_domain("per_head"), log_decay}; }
-constexpr Decay per_key(const Expression& log_decay) { return {decay_domain("per_key"), log_decay}; }
-constexpr Decay per_value(const Expression& log_decay) { return {decay_domain("per_value"), log_decay}; }
-constexpr Decay full(const Expression& log_decay) { return {decay_domain("full"), log_decay}; }
+constexpr Rate none() { return {}; }
+constexpr Rate constant(const Expression& formula) { return {decay_domain("constant"), formula}; }
+constexpr Rate per_head(const Expression& formula) { return {decay_domain("per_head"), formula}; }
+constexpr Rate per_key(const Expression& formula) { return {decay_domain("per_key"), formula}; }
+constexpr Rate per_value(const Expression& formula) { return {decay_domain("per_value"), formula}; }
+constexpr Rate full(const Expression& formula) { return {decay_domain("full"), formula}; }
 // The product of a decay for each key and one for each value column, whose tensors have the axes of their side.
-constexpr Decay outer(const Expression& of_keys, const Expression& of_values) {
+constexpr Rate outer(const Expression& of_keys, const Expression& of_values) {
   return full(settle(of_keys, slot_domains::key) + settle(of_values, slot_domains::value));
 }
 

@@ -40,6 +40,7 @@ class Recurrence {
 
   std::vector<Equation> equations() {
     set_decay();
+    set_phase();
     std::string write = factor(Formula::write_scale);
     if (variant_.has(Formula::write_log_scale))
       write += words_.exponential.around(formula(Formula::write_log_scale).text) + " ";
@@ -151,8 +152,15 @@ class Recurrence {
     decay_value_ = formula(Formula::decay, is_logarithm);
     if (!is_logarithm) decay_value_ = {words_.exponential.around(decay_value_.text)};
   }
-  // The state before a token, decayed.
-  std::string decayed(const StateWords& state) const {
+  void set_phase() {
+    if (!variant_.is_complex()) return;
+    const std::string turn =
+        words_.exponential.around(join(words_.imaginary_unit, within(formula(Formula::phase), Precedence::product)));
+    phase_ = (variant_.domain(Formula::phase).has(Axes::key) ? words_.diagonal.around(turn) : turn) + " ";
+  }
+  // The state before a token, decayed and turned.
+  std::string decayed(const StateWords& state) const { return phase_ + faded(state); }
+  std::string faded(const StateWords& state) const {
     const std::string before = this->before(state);
     if (!variant_.has(Formula::decay)) return before;
     const Infix shown = reads_decay_ ? plain(words_.decay) : decay_value_;
@@ -181,8 +189,9 @@ class Recurrence {
   }
   // What a query reads of a state, to which its token adds `own`, where a bonus does.
   std::string read(const std::string& query, const StateWords& of, const std::string& own) const {
-    const std::string state =
+    std::string state =
         variant_.reads_before() ? before(of) : std::string(variant_.non_causal_ ? of.last : of.behind_token);
+    if (variant_.is_complex()) state = words_.real_part.around(state);
     const std::string more = join(own.empty() ? "" : " + " + own, variant_.bidirectional_ ? " + " : "",
                                   variant_.bidirectional_ ? words_.other.before : "");
     return join(scale(), query, " ", more.empty() ? state : words_.style.parentheses.around(state + more));
@@ -203,7 +212,7 @@ class Recurrence {
   const Variant& variant_;
   Notation words_;
   Infix key_{}, decay_value_{};
-  std::string erased_key_{}, erase_read_{};
+  std::string erased_key_{}, erase_read_{}, phase_{};
   bool reads_decay_ = false;
   std::array<bool, formula_slots.size()> placed_{};
   Bindings bindings_{};

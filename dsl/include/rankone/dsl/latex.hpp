@@ -126,8 +126,10 @@ inline Notation notation() {
       .transposed = "^{\\top}",
       .each = " \\odot ",
       .usual_scale = "\\frac{1}{\\sqrt{K}} ",
+      .imaginary_unit = "\\mathrm{i} \\, ",
       .exponential = {"\\exp\\left(", "\\right)"},
       .diagonal = {"\\operatorname{Diag}\\left(", "\\right)"},
+      .real_part = {"\\operatorname{Re}\\left(", "\\right)"},
       .formula_name = {"\\mathrm{", "}_{t}"},
       .shared_number = {"z_{", "}"}};
 }

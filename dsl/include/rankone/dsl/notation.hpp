@@ -56,7 +56,9 @@ struct Notation {
   std::string_view token_index{}, step_index{};  // behind an input's name
   Fence steps{", r = 1 .. ", ""};
   std::string_view transposed = "^T", each = " .* ", usual_scale = "K^-0.5 ";
-  Fence exponential{"exp(", ")"}, diagonal{"Diag(", ")"}, formula_name{"", "_t"}, shared_number{"t", ""};
+  std::string_view imaginary_unit = "i ";
+  Fence exponential{"exp(", ")"}, diagonal{"Diag(", ")"}, real_part{"Re(", ")"}, formula_name{"", "_t"},
+      shared_number{"t", ""};
 };
 
 }  // namespace rankone

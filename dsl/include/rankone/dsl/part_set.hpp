@@ -23,7 +23,8 @@ enum class Part : unsigned char {
   normaliser,
   running_max,
   output,
-  several_steps
+  several_steps,
+  phase
 };
 
 struct Parts {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <span>
 #include <string_view>
 
 #include <rankone/dsl/operations.hpp>
@@ -11,6 +12,7 @@ namespace rankone {
 
 enum class Formula : unsigned char {
   decay,
+  phase,
   query,
   key,
   value,
@@ -47,6 +49,8 @@ inline constexpr std::array decay_domains{
     Domain{"per_value", {Axes::token, Axes::value_head, Axes::value}},
     Domain{"full", {Axes::token, Axes::value_head, Axes::key, Axes::value}},
 };
+// A phase turns rows of the state, and no value column or element by itself.
+inline constexpr std::span phase_domains = std::span(decay_domains).first<3>();
 
 // What the numbers of a formula must be.
 enum class Range : unsigned char {
@@ -61,13 +65,14 @@ struct Slot {
   std::string_view name;      // of its function in emitted text, and where its gradients are listed
   std::string_view caption;   // in sentences
   Axes domain;                // what it runs over; in a traversal, of this variant
-  bool has_domains;           // whether that is one of decay_domains
   LeafSet leaves;             // what it may read; what varies by token only where its domain has tokens
   std::string_view absent{};  // stands for it in emitted text where there is none; empty: kernels do not ask then
   Range range = Range::finite;
-  bool multiplies_write = false;  // what is written is a multiple of it
-  bool of_queries = false;        // in a non-causal variant it runs over queries, else over keys
-  bool of_steps = false;          // a token has one for each of its steps
+  bool multiplies_write = false;      // what is written is a multiple of it
+  bool of_queries = false;            // in a non-causal variant it runs over queries, else over keys
+  bool of_steps = false;              // a token has one for each of its steps
+  std::span<const Domain> domains{};  // of which a variant chooses what it runs over; empty: there is no choice
+  constexpr bool has_domains() const { return !domains.empty(); }
 };
 
 namespace leaf_sets {
@@ -98,16 +103,22 @@ inline constexpr std::array formula_slots{
          .name = "log_decay",
          .caption = "log-decay",
          .domain = Axes::none,
-         .has_domains = true,
          .leaves = leaf_sets::gate,
          .absent = "0.0f",
-         .range = Range::at_most_zero},
+         .range = Range::at_most_zero,
+         .domains = decay_domains},
+    Slot{.formula = Formula::phase,
+         .member = "phase",
+         .name = "phase",
+         .caption = "phase",
+         .domain = Axes::none,
+         .leaves = leaf_sets::gate,
+         .domains = phase_domains},
     Slot{.formula = Formula::query,
          .member = "query",
          .name = "query",
          .caption = "query",
          .domain = slot_domains::key,
-         .has_domains = false,
          .leaves = leaf_sets::query,
          .of_queries = true},
     Slot{.formula = Formula::key,
@@ -115,7 +126,6 @@ inline constexpr std::array formula_slots{
          .name = "key",
          .caption = "written key",
          .domain = slot_domains::key,
-         .has_domains = false,
          .leaves = leaf_sets::key,
          .absent = "at.key()",
          .multiplies_write = true,
@@ -125,7 +135,6 @@ inline constexpr std::array formula_slots{
          .name = "value",
          .caption = "written value",
          .domain = slot_domains::value,
-         .has_domains = false,
          .leaves = leaf_sets::value,
          .of_steps = true},
     Slot{.formula = Formula::write_scale,
@@ -133,7 +142,6 @@ inline constexpr std::array formula_slots{
          .name = "write_scale",
          .caption = "write scale",
          .domain = slot_domains::head,
-         .has_domains = false,
          .leaves = leaf_sets::gate,
          .absent = "1.0f",
          .multiplies_write = true,
@@ -143,14 +151,12 @@ inline constexpr std::array formula_slots{
          .name = "write_log_scale",
          .caption = "logarithm of a write scale",
          .domain = slot_domains::head,
-         .has_domains = false,
          .leaves = leaf_sets::gate},
     Slot{.formula = Formula::erase,
          .member = "erase",
          .name = "erase_scale",
          .caption = "erase scale",
          .domain = slot_domains::head,
-         .has_domains = false,
          .leaves = leaf_sets::gate,
          .of_steps = true},
     Slot{.formula = Formula::erase_read,
@@ -158,7 +164,6 @@ inline constexpr std::array formula_slots{
          .name = "erase_read",
          .caption = "key whose value is erased",
          .domain = slot_domains::key,
-         .has_domains = false,
          .leaves = leaf_sets::key,
          .of_steps = true},
     Slot{.formula = Formula::erase_write,
@@ -166,7 +171,6 @@ inline constexpr std::array formula_slots{
          .name = "erase_write",
          .caption = "key it is erased at",
          .domain = slot_domains::key,
-         .has_domains = false,
          .leaves = leaf_sets::key,
          .of_steps = true},
     Slot{.formula = Formula::bonus,
@@ -174,14 +178,12 @@ inline constexpr std::array formula_slots{
          .name = "bonus",
          .caption = "bonus of a token's own key",
          .domain = slot_domains::key,
-         .has_domains = false,
          .leaves = leaf_sets::gate},
     Slot{.formula = Formula::output,
          .member = "output",
          .name = "output",
          .caption = "output",
          .domain = slot_domains::value,
-         .has_domains = false,
          .leaves = leaf_sets::output,
          .of_queries = true},
     Slot{.formula = Formula::feature_map,
@@ -189,7 +191,6 @@ inline constexpr std::array formula_slots{
          .name = "feature_map",
          .caption = "feature map of q and k",
          .domain = {Axes::token, Axes::head, Axes::key},
-         .has_domains = false,
          .leaves = leaf_sets::elementwise,
          .absent = "element"},
 };

@@ -85,16 +85,22 @@ constexpr Verdict check_name(std::string_view name) {
   return {};
 }
 
-// Axes that a formula does not run over: of a decay there is another kind that does, of others there is none.
+// Axes that a formula does not run over: of a decay or a phase there may be another kind that does, of others there is none.
 constexpr Verdict check_columns(const Leaf& leaf, const Slot& slot) {
   const Axes axes = resolve(leaf.axes, slot.domain);
   const bool wants_key = axes.has(Axes::key) && !slot.domain.has(Axes::key),
              wants_value = axes.has(Axes::value) && !slot.domain.has(Axes::value);
   if (!wants_key && !wants_value) return {};
-  if (slot.has_domains && wants_value)
+  if (slot.formula == Formula::phase && wants_value)
+    return RANKONE_REFUSED("a phase turns whole rows of the state: it reads no axis V",
+                           "H, HV, and K in per-key formulas", leaf.view());
+  if (slot.formula == Formula::phase)
+    return RANKONE_REFUSED("a phase that runs over no keys reads no axis K: use a per-key phase, or one value a head",
+                           "H, HV", leaf.view());
+  if (slot.has_domains() && wants_value)
     return RANKONE_REFUSED("a decay that runs over no value columns reads no axis V: use a per-value or full decay",
                            "H, HV, and K in per-key formulas", leaf.view());
-  if (slot.has_domains)
+  if (slot.has_domains())
     return RANKONE_REFUSED("a decay that runs over no keys reads no axis K: use a per-key decay, or one value a head",
                            "H, HV, and V in per-value formulas", leaf.view());
   if (slot.domain.has(Axes::key))
@@ -136,7 +142,11 @@ constexpr Verdict check_constant(double value) {
 constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
   const Operation operation = leaf.operation;
   const std::string_view name = is_named(operation) ? leaf.view() : name_of(operation);
-  if (traits(operation).varies && slot.leaves.has(operation) && !slot.domain.has(Axes::token))
+  const bool varies = traits(operation).varies && slot.leaves.has(operation) && !slot.domain.has(Axes::token);
+  if (varies && slot.formula == Formula::phase)
+    return RANKONE_REFUSED("a constant phase is the same for every token: no inputs and no position()",
+                           "parameters, scalars, head(), numbers", name);
+  if (varies)
     return RANKONE_REFUSED("a constant decay is the same for every token: no inputs and no position()",
                            "parameters, scalars, head(), numbers", name);
   if (slot.leaves.has(operation)) return {};
@@ -252,8 +262,24 @@ constexpr Verdict check_domain(const Variant& variant) {
   return {};
 }
 
+constexpr Verdict check_phase_domain(const Variant& variant) {
+  const bool has_formula = variant.is_complex();
+  const Axes domain = Axes::of_bits(variant.domains[static_cast<std::size_t>(Formula::phase)]);
+  if (domain.empty() && !has_formula) return {};
+  const bool is_known =
+      std::any_of(phase_domains.begin(), phase_domains.end(), [&](const Domain& each) { return each.axes == domain; });
+  if (!is_known)
+    return RANKONE_REFUSED("a phase is constant, per_head or per_key: it turns whole rows of the state", "one of them",
+                           Described{domain.empty() ? "the kind none" : "another set of axes"});
+  if (!has_formula)
+    return RANKONE_REFUSED("a phase of another kind than none has a formula for its angle", "one, or no phase",
+                           Described{"no formula"});
+  return {};
+}
+
 constexpr Verdict check_formulas(const Variant& variant) {
   if (const Verdict verdict = check_domain(variant)) return verdict;
+  if (const Verdict verdict = check_phase_domain(variant)) return verdict;
   Verdict first;
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
     for (const Node& node : formula)
@@ -372,6 +398,24 @@ constexpr Verdict check_bidirectional(const Variant& variant) {
   return {};
 }
 
+// Of a complex state real keys are written to the real part, and queries read that.
+constexpr Verdict check_phase(const Variant& variant) {
+  if (!variant.is_complex()) return {};
+  if (variant.non_causal_)
+    return RANKONE_REFUSED("a non-causal variant turns nothing: its keys are in no order",
+                           "no phase, or a causal or reversed variant", Described{"a phase"});
+  if (variant.bidirectional_)
+    return RANKONE_REFUSED("a complex state has one direction: no second one's imaginary part is carried beside it",
+                           "no phase, or a causal or reversed variant", Described{"a phase"});
+  if (variant.has(Formula::erase))
+    return RANKONE_REFUSED("beside a phase nothing is erased: what a key holds there is complex, and a value is real",
+                           "no erase, or no phase", Described{"an erase"});
+  if (is_normalised(variant))
+    return RANKONE_REFUSED("a normaliser sums weights of keys, and beside a phase they change their signs",
+                           "no normaliser, or no phase", "normaliser()");
+  return {};
+}
+
 // A running maximum is one number of a state, which moves once a token.
 constexpr Verdict check_running_max(const Variant& variant) {
   const Expression output = variant.formula(Formula::output);
@@ -461,10 +505,10 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{
-      validation::check_nodes,       validation::check_formulas,   validation::check_steps,
-      validation::check_parts,       validation::check_non_causal, validation::check_bidirectional,
-      validation::check_running_max, validation::check_names,      validation::check_numbers};
+  constexpr std::array checks{validation::check_nodes,  validation::check_formulas,    validation::check_steps,
+                              validation::check_parts,  validation::check_non_causal,  validation::check_bidirectional,
+                              validation::check_phase,  validation::check_running_max, validation::check_names,
+                              validation::check_numbers};
   for (const auto check : checks)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};

@@ -10,15 +10,17 @@ namespace rankone {
 // Materialization level: state on chip, one serial pass; or chunk states in memory and chunks in parallel.
 enum class Level : unsigned char { automatic, serial, chunk, segment };
 
-// What a decay runs over, and its natural logarithm: at most 0; -inf is a legal reset. No formula: nothing is forgotten.
-struct Decay {
+// What a decay or a phase runs over, and its formula: of a decay the natural logarithm, at most 0 (-inf is a legal reset), of
+// a phase the angle in radians. No formula: nothing is forgotten, or turned.
+struct Rate {
   Axes axes = Axes::none;
-  Expression log_decay{};
+  Expression formula{};
 };
 
 // S' = decay_t * S_{t-1};   S_t = S' - erase_write_t^T (erase_t erase_read_t S') + key_t^T (write_t value_t);
 // o_t = output(scale * query_t S_t). With several steps a token, each passes the second equation on, and the state decays
-// before the first alone. Without a formula, query, key and value are phi(q), phi(k) and v, both keys of an
+// before the first alone. With a phase the state is complex: it is multiplied with exp(i phase_t), too, and queries read its
+// real part. Without a formula, query, key and value are phi(q), phi(k) and v, both keys of an
 // erasure are the written one, and the output is what was read.
 struct Variant {
   Name name{};
@@ -48,6 +50,8 @@ struct Variant {
   // What a formula runs over: none of them where there is no formula.
   constexpr Axes domain(Formula which) const { return has(which) ? Axes::of_bits(domains[index(which)]) : Axes::none; }
   constexpr Axes decay_axes() const { return domain(Formula::decay); }
+  // Whether its state is complex.
+  constexpr bool is_complex() const { return has(Formula::phase); }
   // Whether each key column has a decay of its own.
   constexpr bool decays_by_key() const { return decay_axes().has(Axes::key); }
   // Likewise each value column.
@@ -56,7 +60,11 @@ struct Variant {
   constexpr bool reads_before() const { return exclusive_ || has(Formula::bonus); }
 
   // How a declaration says the same; each returns a changed copy.
-  constexpr Variant decay(const Decay& decay) const { return with(Formula::decay, decay.log_decay, decay.axes); }
+  constexpr Variant decay(const Rate& log_decay) const {
+    return with(Formula::decay, log_decay.formula, log_decay.axes);
+  }
+  // Turns the state by so many radians, constant, per head or per key, as it decays: it is complex then.
+  constexpr Variant phase(const Rate& angle) const { return with(Formula::phase, angle.formula, angle.axes); }
   constexpr Variant key(const Expression& expression) const { return with(Formula::key, expression); }
   constexpr Variant query(const Expression& expression) const { return with(Formula::query, expression); }
   constexpr Variant value(const Expression& expression) const { return with(Formula::value, expression); }
