@@ -31,6 +31,8 @@ constexpr int preferred_recurrent_tile = 32, preferred_recurrent_warps = 4;  // 
 // occupy more multiprocessors.
 constexpr int preferred_decode_tile = 64, preferred_decode_warps = 2, preferred_column_tile = 16;
 constexpr int preferred_backward_elements = 32, preferred_full_elements = 16;  // of the state a thread; of a full decay
+// Of a state that a block has all columns of; backward, more warps would leave a thread half of its registers.
+constexpr int preferred_whole_elements = 32, most_whole_warps = 8;
 constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
 
 // Beyond so many keys a block of the Hopper family holds so few value columns that blocks repeat most of the work on
@@ -47,6 +49,13 @@ int doublings(int a, int b) {
   return std::abs(std::countl_zero(static_cast<unsigned>(a)) - std::countl_zero(static_cast<unsigned>(b)));
 }
 
+// Of the state, a thread's.
+int elements_of(const Target& target, const Schedule& schedule) {
+  const int keys = static_cast<int>(feature_dim(target.variant, target.options.key_dim));
+  const int parts = target.variant.is_complex() ? 2 : 1;
+  return std::max(parts * keys * schedule.value_tile / (32 * schedule.warps), 1);
+}
+
 // Beyond that many keys the work on them is much.
 bool repeats_much(const Target& target) { return target.options.key_dim > most_keys_to_repeat; }
 
@@ -55,7 +64,7 @@ struct Preferences {
   Family family;
   // Smaller is better, the first difference decides.
   using Demerits = std::array<int, 6>;
-  Demerits (*demerits)(const Schedule&);
+  Demerits (*demerits)(const Target&, const Schedule&);
   // Others are there for those who ask for them. `can_prepare`: there is a prepared schedule.
   bool (*saves_work)(const Target&, const Schedule&, bool can_prepare);
   bool follows_shapes;  // where sequences and heads leave multiprocessors idle
@@ -64,7 +73,7 @@ struct Preferences {
 constexpr Preferences all_preferences[] = {
     {.family = Family::hopper,
      // The more stages fit, the less it waits.
-     .demerits = [](const Schedule& schedule) -> Preferences::Demerits {
+     .demerits = [](const Target&, const Schedule& schedule) -> Preferences::Demerits {
        return {schedule.level != preferred_level,
                schedule.prepared,
                doublings(schedule.value_tile, preferred_value_tile),
@@ -80,7 +89,7 @@ constexpr Preferences all_preferences[] = {
          },
      .follows_shapes = true},
     {.family = Family::portable,
-     .demerits = [](const Schedule& schedule) -> Preferences::Demerits {
+     .demerits = [](const Target&, const Schedule& schedule) -> Preferences::Demerits {
        return {schedule.level != preferred_level, schedule.stages != preferred_stages,
                doublings(schedule.value_tile, preferred_value_tile), doublings(schedule.chunk, preferred_chunk),
                schedule.value_tile / schedule.warps != preferred_columns};
@@ -88,7 +97,9 @@ constexpr Preferences all_preferences[] = {
      .saves_work = [](const Target&, const Schedule&, bool) { return true; },
      .follows_shapes = false},
     {.family = Family::recurrent,
-     .demerits = [](const Schedule& schedule) -> Preferences::Demerits {
+     .demerits = [](const Target& target, const Schedule& schedule) -> Preferences::Demerits {
+       if (context_of(target).has_one_tile)
+         return {schedule.value_tile, doublings(elements_of(target, schedule), preferred_whole_elements)};
        return {doublings(schedule.value_tile, preferred_recurrent_tile),
                doublings(schedule.warps, preferred_recurrent_warps)};
      },
@@ -103,10 +114,10 @@ const Preferences& preferences_of(Family family) {
   return *found;
 }
 
-bool is_better(const Schedule& a, const Schedule& b) {
+bool is_better(const Target& target, const Schedule& a, const Schedule& b) {
   if (a.family == b.family) {
     const auto demerits = preferences_of(a.family).demerits;
-    return demerits(a) < demerits(b);
+    return demerits(target, a) < demerits(target, b);
   }
   for (const KernelFamily* family : kernel_families())  // in order of preference
     if (family->family == a.family || family->family == b.family) return family->family == a.family;
@@ -127,7 +138,7 @@ class Chooser {
     std::copy_if(legal.begin(), legal.end(), std::back_inserter(fast), [&](const Schedule& schedule) {
       return preferences_of(schedule.family).saves_work(target_, schedule, can_prepare);
     });
-    return preferred(fast.empty() ? legal : fast);
+    return preferred(target_, fast.empty() ? legal : fast);
   }
 
   // Where sequences and heads leave multiprocessors idle, narrower value tiles occupy them (and share the work on keys,
@@ -235,9 +246,10 @@ std::vector<Schedule> backward_schedules(const Target& target) {
         reason = std::move(unfit);
     }
   if (all.empty())
-    throw Error(ErrorCode::unsupported, "the backward pass finds no place for its states: " + reason,
-                target.limits.arch, "smaller K, or an architecture with more shared memory",
-                std::string(target.variant.name.view()));
+    throw Error(
+        ErrorCode::unsupported, "the backward pass finds no place for its states: " + reason, target.limits.arch,
+        context_of(target).has_one_tile ? "smaller K or V" : "smaller K, or an architecture with more shared memory",
+        std::string(target.variant.name.view()));
   const auto fewest = broken(*std::ranges::min_element(all, {}, broken));
   std::erase_if(all, [&](const Schedule& schedule) { return broken(schedule) > fewest; });
   return all;
@@ -261,6 +273,9 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
             tile = options.value_major_state ? preferred_column_tile : wide,
             warps = options.value_major_state || has_few_rows ? preferred_recurrent_warps : preferred_decode_warps;
   const std::vector<Schedule> all = schedules_of(Pass::decode, variant, options, arch);
+  const ArchLimits limits = arch_limits(arch);
+  const Target target{variant, options, limits};
+  if (context_of(target).has_one_tile) return preferred(target, all);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
     return std::pair(doublings(schedule.value_tile, tile), doublings(schedule.warps, warps));
   });
@@ -269,12 +284,13 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
 // The widest tile, and as many warps as give each thread some elements of it: every tile has parts of all gradients over
 // keys, which are to be summed.
 Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
-  const int keys = static_cast<int>(feature_dim(variant, options.key_dim));
+  const ArchLimits limits = arch_limits(arch);
+  const Target target{variant, options, limits};
   const int preferred = recurrent::has_full_decay(variant) ? preferred_full_elements : preferred_backward_elements;
   const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
-    const int elements = (variant.is_complex() ? 2 : 1) * keys * schedule.value_tile / (32 * schedule.warps);
-    return std::pair(-schedule.value_tile, doublings(std::max(elements, 1), preferred));
+    const bool has_few_registers = context_of(target).has_one_tile && schedule.warps > most_whole_warps;
+    return std::tuple(-schedule.value_tile, has_few_registers, doublings(elements_of(target, schedule), preferred));
   });
 }
 
@@ -316,8 +332,9 @@ CompileOptions usual_options(const Variant& variant, CompileOptions options) {
   return options;
 }
 
-Schedule preferred(const std::vector<Schedule>& legal) {
-  return *std::min_element(legal.begin(), legal.end(), is_better);
+Schedule preferred(const Target& target, const std::vector<Schedule>& legal) {
+  return *std::ranges::min_element(legal,
+                                   [&](const Schedule& a, const Schedule& b) { return is_better(target, a, b); });
 }
 
 }  // namespace rankone

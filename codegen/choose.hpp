@@ -55,6 +55,6 @@ Program lower_beside(const Program& forward, Pass pass);
 CompileOptions usual_options(const Variant& variant, CompileOptions options);
 
 // The best of `legal`, which is not empty, whatever the target; of equals the first.
-Schedule preferred(const std::vector<Schedule>& legal);
+Schedule preferred(const Target& target, const std::vector<Schedule>& legal);
 
 }  // namespace rankone

@@ -32,7 +32,8 @@ KnobContext context_of(const Target& target) {
           .value_dim = target.options.value_dim,
           .dtype = target.options.dtype,
           .decays_by_key = target.variant.decays_by_key(),
-          .tile_columns_of_all = is_normalised(target.variant) ? 4 : 0};
+          .tile_columns_of_all = is_normalised(target.variant) ? 4 : 0,
+          .has_one_tile = target.variant.has(Formula::value_erase)};
 }
 
 std::span<const KernelFamily* const> kernel_families() {

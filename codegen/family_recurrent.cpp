@@ -15,11 +15,13 @@ namespace rankone {
 namespace {
 
 constexpr int most_state_registers = 128;  // of a thread; the rest is for what it works with
+constexpr int spilling_warps = 8;          // that may hold more, where a block has all value columns of a large state
 
 std::string why_too_large(const Target& target, const Schedule& schedule) {
   const RecurrentLayout layout = recurrent_layout({target.variant, target.options, schedule});
   const int numbers = recurrent::state_numbers(target.variant, target.options);
-  if (layout.thread_rows * thread_columns * numbers > most_state_registers)
+  const bool may_spill = context_of(target).has_one_tile && schedule.warps >= spilling_warps;
+  if (!may_spill && layout.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state takes more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (reduces_keys(target.variant) && layout.rows > layout.threads)
     return "a sum over keys takes a thread for each of them, and there are " + std::to_string(layout.threads);

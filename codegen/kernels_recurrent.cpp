@@ -48,7 +48,8 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .element_slopes = element_slopes(variant),
           .is_normalised = is_normalised(variant),
           .has_phase = variant.is_complex(),
-          .has_running_max = has_running_max(variant)};
+          .has_running_max = has_running_max(variant),
+          .erases_values = variant.has(Formula::value_erase)};
 }
 // Of a head's value columns.
 int tiles_of(const KernelSource& source) { return value_tiles(sizes_of(source), source.options.value_dim); }
@@ -208,6 +209,14 @@ std::vector<Kernel> kernels(const KernelSource& source) {
   return all;
 }
 
+// Where kept states find no place in a block, they stand before the first slot.
+Extent checkpoint_slots(const KernelSource& source) {
+  const std::int64_t state = std::int64_t{features_of(source)} * source.options.value_dim * 4;
+  if (!source.variant.has(Formula::value_erase)) return slots_of(run_tokens);
+  return slots_of(run_tokens) +
+         ceil_div(Extent(Size::sequences) * std::int64_t{backward_layout(source).memory_bytes}, state);
+}
+
 std::vector<Region> regions(const KernelSource& source) {
   if (source.variant.bidirectional_ && source.pass == Pass::forward) return {reads_of_both(source)};
   if (source.pass != Pass::backward) return {};
@@ -216,7 +225,7 @@ std::vector<Region> regions(const KernelSource& source) {
   const Extent heads = Size::value_heads;
   std::vector<Region> all{
       {"checkpoints", "the state before each run of " + std::to_string(run_tokens) + " tokens, float32",
-       &Arguments::chunk_states, in_sixteens(slots_of(run_tokens) * heads * state)},
+       &Arguments::chunk_states, in_sixteens(checkpoint_slots(source) * heads * state)},
       {"token_slopes", "what each value tile has of the gradients of each token's steps and value head, float32",
        &Arguments::token_slopes,
        in_sixteens(Extent(Size::batch) * token_rows(source) * std::int64_t{source.variant.steps_} * heads *

@@ -97,7 +97,7 @@ class Refusal {
       accepted += (accepted.empty() ? "" : ", or ") + std::string(knob->name) + " of " + text_of(*knob, values);
       if (first != nullptr) continue;
       first = knob;
-      Schedule nearest = preferred(legal);
+      Schedule nearest = preferred(target_, legal);
       knob->set(nearest, *knob->pinned(pins_));
       reason = why_unfit(target_, nearest);
     }

@@ -95,15 +95,17 @@ TokenPlace place_of(const Dims& dims, std::int64_t i) {
           .keys = static_cast<double>(dims.key_dim)};
 }
 
-// What an erasure takes of the state at a key.
+// What an erasure takes of the state at a key, or at a value.
 struct Erasure {
+  bool of_values;
   double scale = 0, read, write;
-  explicit Erasure(double key) : read(key), write(key) {}
+  Erasure(bool by_values, double key, double value)
+      : of_values(by_values), read(by_values ? value : key), write(read) {}
   void learn(Formula formula, double value) {
-    if (formula == Formula::key) read = write = value;
-    if (formula == Formula::erase) scale = value;
-    if (formula == Formula::erase_read) read = value;
-    if (formula == Formula::erase_write) write = value;
+    if (formula == (of_values ? Formula::value : Formula::key)) read = write = value;
+    if (formula == Formula::erase || formula == Formula::value_erase) scale = value;
+    if (formula == Formula::erase_read || formula == Formula::value_erase_read) read = value;
+    if (formula == Formula::erase_write || formula == Formula::value_erase_write) write = value;
   }
   double part() const { return scale * read * write; }
 };
@@ -112,7 +114,9 @@ struct Erasure {
 Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws,
               double& log_decays) {
   log_decays = 0;
-  double erased = 0;  // of what a key holds, on average
+  double erased = 0;  // of what a key or a value holds, on average
+  const bool of_values =
+      std::ranges::any_of(formulas, [](const auto& each) { return each.first.formula == Formula::value_erase; });
   for (std::uint64_t i = 0; i < samples; ++i) {
     const double element = draws.draw_element(1, 0, i), other = draws.draw_element(1, 0, samples + i);
     double mapped = element, decay = 1;
@@ -140,7 +144,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
     };
     for (const auto& [slot, formula] : formulas)
       if (slot.formula == Formula::feature_map) mapped = evaluate(formula, leaf);
-    Erasure erasure(mapped);
+    Erasure erasure(of_values, mapped, value);
     for (const auto& [slot, formula] : formulas) {
       const double value = evaluate(formula, leaf);
       erasure.learn(slot.formula, value);
@@ -154,7 +158,8 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
   // More than all may not go, and nothing may be added: of equal keys at all, of random ones but for chance.
   const double chance = draws.everything ? 0 : 0.5;
   if (!(erased >= -chance && erased <= 2 + chance))
-    return {"what is erased of drawn keys makes the state grow", formulas.front().second};
+    return {std::string("what is erased of drawn ") + (of_values ? "values" : "keys") + " makes the state grow",
+            formulas.front().second};
   return {};
 }
 

@@ -158,15 +158,22 @@ std::vector<std::int64_t> key_boundaries_of(const RandomInputs& inputs, const Di
   return boundaries;
 }
 
-// An erasure takes of the state what its keys hold, times their squares: those that are drawn have squares near 1, as the
-// normalized keys of models do, else the state grows without bound.
-double key_scale(const Variant& variant, const Port& port, std::int64_t key_dim) {
-  if (!variant.has(Formula::erase)) return 1;
-  bool is_key = port.role == PortRole::input && port.axes.has(Axis::key);
-  for (const Formula formula : {Formula::key, Formula::erase_read, Formula::erase_write})
-    for (const Node& node : variant.formula(formula))
-      if (is_named(node.operation)) is_key |= variant.formula(formula).leaf(node).view() == port.name;
-  return is_key ? 1 / std::sqrt(static_cast<double>(key_dim)) : 1;
+// An erasure takes of the state what its keys or values hold, times their squares: those that are drawn have squares near 1,
+// as the normalized keys of models do, else the state grows without bound.
+double vector_scale(const Variant& variant, const Port& port, const Dims& dims) {
+  if (!variant.erases()) return 1;
+  const bool by_value = variant.has(Formula::value_erase);
+  bool is_vector = by_value ? port.name == "v" : port.role == PortRole::input && port.axes.has(Axis::key);
+  const auto stands_in = [&](std::initializer_list<Formula> formulas) {
+    for (const Formula formula : formulas)
+      for (const Node& node : variant.formula(formula))
+        if (is_named(node.operation)) is_vector |= variant.formula(formula).leaf(node).view() == port.name;
+  };
+  if (by_value)
+    stands_in({Formula::value, Formula::value_erase_read, Formula::value_erase_write});
+  else
+    stands_in({Formula::key, Formula::erase_read, Formula::erase_write});
+  return is_vector ? 1 / std::sqrt(static_cast<double>(by_value ? dims.value_dim : dims.key_dim)) : 1;
 }
 
 // Sequences' boundaries, and positions of up to T.
@@ -285,8 +292,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
                     port.in_slots && !inputs.in_place ? slot_stride_of(port, dims, inputs.seed) : 0));
     const bool is_sum = port.role == PortRole::state && port.name.ends_with("state_sum") && port.of != PortRole::output;
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
-    const double scale =
-        (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * key_scale(variant, port, dims.key_dim);
+    const double scale = (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * vector_scale(variant, port, dims);
     if (port.names_tokens)
       fill_order(tensor, inputs.seed, stream);
     else if (integers)

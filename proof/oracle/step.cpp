@@ -38,6 +38,7 @@ Step::Step(const Variant& of, const Sizes& with, const GivenArguments& given)
   q = k = Row(static_cast<std::size_t>(sizes.features));
   v = Row(static_cast<std::size_t>(sizes.value_dim));
   erased = Row(static_cast<std::size_t>(columns));
+  erased_keys = Row(static_cast<std::size_t>(sizes.features));
   value_and_one_ = Row(erased.size(), 1);
   key_step_ = variant.decays_by_key() ? (variant.decays_by_value() ? sizes.value_dim : 1) : 0;
   value_step_ = variant.decays_by_value() ? 1 : 0;
@@ -71,6 +72,11 @@ void Step::evaluate_key(const Place& at) {
     erase_read = row_or(Formula::erase_read, key);
     erase_write = row_or(Formula::erase_write, key);
   }
+  if (variant.has(Formula::value_erase)) {
+    value_erase = number_or(Formula::value_erase, 1);
+    value_erase_read = row_or(Formula::value_erase_read, value);
+    value_erase_write = row_or(Formula::value_erase_write, value);
+  }
 }
 
 void Step::load_query() {
@@ -93,17 +99,27 @@ void Step::set_units(const Row& before) {
   place.unit = std::clamp(std::exp(-max_), smallest_unit, 1 / smallest_unit);
 }
 
-// The state decays, and what the key held is taken from it; then the token is written.
+void Step::read_erased(const Row& state) {
+  if (variant.has(Formula::erase)) project(erase_read, state, erased);
+  if (variant.has(Formula::value_erase)) project_values(value_erase_read, state, erased_keys);
+}
+void Step::erase_from(Row& state) const {
+  const bool by_value = variant.has(Formula::value_erase);
+  each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    state[at] -= by_value ? erased_keys[i] * value_erase * value_erase_write[j] : erase * erase_write[i] * erased[j];
+  });
+}
+
+// The state decays, and what the key or the value held is taken from it; then the token is written.
 void Step::advance(Row& state) {
   set_units(state);
   state.back() = max_;
-  const bool erases = variant.has(Formula::erase);
+  const bool erases = variant.erases();
   if (erases) {
-    if (variant.erases_undecayed_) project(erase_read, state, erased);
+    if (variant.erases_undecayed_) read_erased(state);
     fade(state);
-    if (!variant.erases_undecayed_) project(erase_read, state, erased);
-    each_element(
-        [&](std::size_t i, std::size_t j, std::size_t at) { state[at] -= erase * erase_write[i] * erased[j]; });
+    if (!variant.erases_undecayed_) read_erased(state);
+    erase_from(state);
   } else {
     fade(state);
   }
@@ -163,6 +179,11 @@ const double* Step::output(const Row& read) {
 void Step::project(const double* keys, const Row& state, Row& sums) const {
   std::fill(sums.begin(), sums.end(), 0.0);
   each_element([&](std::size_t i, std::size_t j, std::size_t at) { sums[j] += keys[i] * state[at]; });
+}
+
+void Step::project_values(const double* values, const Row& state, Row& sums) const {
+  std::fill(sums.begin(), sums.end(), 0.0);
+  each_element([&](std::size_t i, std::size_t j, std::size_t at) { sums[i] += values[j] * state[at]; });
 }
 
 void Step::set_decay() {

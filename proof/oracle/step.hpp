@@ -35,7 +35,7 @@ class Step {
   // A state decays, and turns by the token's phase; and the same of slopes, from behind it to before it.
   void fade(Row& state) const;
   void fade_back(Row& slopes) const;
-  // The token's turn, as Variant says it. Leaves in `erased` what was read of it to be erased.
+  // The token's turn, as Variant says it. Leaves in `erased`, or `erased_keys`, what was read of it to be erased.
   void advance(Row& state);
   // What the query reads, times the scale. Of the state before the token or behind it, as the variant has it.
   void read(const Row& state, Row& result) const;
@@ -59,6 +59,8 @@ class Step {
   }
   // What a row of keys reads of a state.
   void project(const double* keys, const Row& state, Row& sums) const;
+  // And what a row of value columns does.
+  void project_values(const double* values, const Row& state, Row& sums) const;
   // The real part, of a complex state the imaginary part behind it, and m, of whose exponential all others are multiples;
   // without a running maximum it is 0.
   std::size_t elements() const { return static_cast<std::size_t>(sizes.features * columns); }
@@ -68,16 +70,16 @@ class Step {
   Sizes sizes;
   std::int64_t columns;  // of a state: those of values, and behind them the normaliser's, whose values are ones
   double scale = 1;
-  Place place{};     // with the rows that leaves stand for
-  Row q, k, v;       // as formulas read them: q and k behind the feature map
-  Row raw_q, raw_k;  // before it, K elements
-  Row factors{1};    // decays, one for each element that has one of its own
-  Row phases{0};     // one for all keys, or for each
-  Row erased;
+  Place place{};            // with the rows that leaves stand for
+  Row q, k, v;              // as formulas read them: q and k behind the feature map
+  Row raw_q, raw_k;         // before it, K elements
+  Row factors{1};           // decays, one for each element that has one of its own
+  Row phases{0};            // one for all keys, or for each
+  Row erased, erased_keys;  // by a key, a number for each column; by a value, one for each key
   // Where there is no formula, what stands for it.
   const double *query = nullptr, *key = nullptr, *value = nullptr, *bonus = nullptr, *erase_read = nullptr,
-               *erase_write = nullptr;
-  double write = 1, erase = 1;
+               *erase_write = nullptr, *value_erase_read = nullptr, *value_erase_write = nullptr;
+  double write = 1, erase = 1, value_erase = 1;
   double unit_write = 1;  // that part of `write` which is the exponential of a logarithm
 
  private:
@@ -88,6 +90,8 @@ class Step {
   void set_phase();
   // Both parts of each row by so many times its phase.
   void turn(Row& state, double times) const;
+  void read_erased(const Row& state);
+  void erase_from(Row& state) const;
   void load_query();
   void load_features(const Tensor& tensor, std::int64_t token, Row& raw, Row& mapped);
 

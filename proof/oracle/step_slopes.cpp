@@ -28,18 +28,20 @@ StepSlopes::StepSlopes(const Step& step, const GivenArguments& given, std::span<
   });
   dq_ = *find(gradients, "q"), dv_ = *find(gradients, "v");
   if (reads_key_) dk_ = *find(gradients, "k");
-  query_ = key_ = bonus_ = erase_read_ = erase_write_ = q_ = k_ = Row(step.q.size());
-  v_ = normaliser_ = Row(step.v.size());
+  query_ = key_ = bonus_ = erase_read_ = erase_write_ = erased_keys_ = q_ = k_ = Row(step.q.size());
+  v_ = normaliser_ = value_erase_read_ = value_erase_write_ = Row(step.v.size());
   value_ = erased_ = read_ = result_ = Row(static_cast<std::size_t>(step.columns));
   decayed_ = behind_ = step.state();
 }
 
 void StepSlopes::clear_sums(const Step& step) {
-  for (Row* row : {&query_, &key_, &value_, &bonus_, &erase_read_, &erase_write_, &erased_, &q_, &k_, &v_}) clear(*row);
+  for (Row* row : {&query_, &key_, &value_, &bonus_, &erase_read_, &erase_write_, &erased_, &value_erase_read_,
+                   &value_erase_write_, &erased_keys_, &q_, &k_, &v_})
+    clear(*row);
   log_decay_.assign(step.factors.size(), 0);
   factors_.assign(step.factors.size(), 0);
   phase_.assign(step.phases.size(), 0);
-  write_ = erase_ = 0;
+  write_ = erase_ = value_erase_ = 0;
 }
 
 // What the token has done to the state before it.
@@ -77,24 +79,17 @@ void StepSlopes::go_back_one_way(Step& step, const Row& before, const Row& read_
 
 // From the slopes of the state behind a token to those of the state before it, and of what the token reads and writes.
 void StepSlopes::pass_state(Step& step, const Row& before, bool reads_before, Row& slopes) {
-  const bool erases = step.variant.has(Formula::erase), undecayed = step.variant.erases_undecayed_;
+  const bool erases = step.variant.erases(), undecayed = step.variant.erases_undecayed_;
   if (!reads_before) add_query(step, slopes);
   write(step, slopes);
-  const auto add_erased = [&] {
-    step.each_element(
-        [&](std::size_t i, std::size_t j, std::size_t at) { slopes[at] += step.erase_read[i] * erased_[j]; });
-  };
-  if (erases) erase(step, slopes);
-  if (erases && !undecayed) add_erased();
+  if (step.variant.has(Formula::erase)) erase(step, slopes);
+  if (step.variant.has(Formula::value_erase)) erase_values(step, slopes);
+  if (erases && !undecayed) add_erased(step, slopes);
   if (step.decays()) decay(step, decayed_, slopes);
   if (step.decays()) phase(step, decayed_, slopes);
-  if (erases) {
-    const Row& read_of = undecayed ? before : decayed_;
-    step.each_element(
-        [&](std::size_t i, std::size_t j, std::size_t at) { erase_read_[i] += read_of[at] * erased_[j]; });
-  }
+  if (erases) pass_erase_read(step, undecayed ? before : decayed_);
   step.fade_back(slopes);
-  if (erases && undecayed) add_erased();
+  if (erases && undecayed) add_erased(step, slopes);
   if (reads_before) add_query(step, slopes);
   add_to_leaves(step);
 }
@@ -169,6 +164,31 @@ void StepSlopes::erase(const Step& step, const Row& slopes) {
   });
 }
 
+void StepSlopes::erase_values(const Step& step, const Row& slopes) {
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    value_erase_write_[j] -= step.value_erase * slopes[at] * step.erased_keys[i];
+    erased_keys_[i] -= step.value_erase * step.value_erase_write[j] * slopes[at];
+    value_erase_ -= step.value_erase_write[j] * slopes[at] * step.erased_keys[i];
+  });
+}
+
+// By what was read to be erased, to the slopes of what it was read of, and of what read it.
+void StepSlopes::add_erased(const Step& step, Row& slopes) const {
+  const bool by_value = step.variant.has(Formula::value_erase);
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    slopes[at] += by_value ? erased_keys_[i] * step.value_erase_read[j] : step.erase_read[i] * erased_[j];
+  });
+}
+void StepSlopes::pass_erase_read(const Step& step, const Row& read_of) {
+  const bool by_value = step.variant.has(Formula::value_erase);
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    if (by_value)
+      value_erase_read_[j] += erased_keys_[i] * read_of[at];
+    else
+      erase_read_[i] += read_of[at] * erased_[j];
+  });
+}
+
 // By the logarithms of decays. `slopes`: by the decayed state.
 void StepSlopes::decay(const Step& step, const Row& decayed, const Row& slopes) {
   step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
@@ -189,19 +209,18 @@ void StepSlopes::phase(const Step& step, const Row& decayed, const Row& slopes) 
 
 // From formulas to what they read. What stands where there is no formula takes its slopes itself.
 void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
-  const LeafRows of_keys{.query = q_.data(), .key = k_.data(), .decay = factors_.data()};
-  const auto pass = [&](Formula formula, const Row& slopes, Row& otherwise) {
-    if (slopes_of(formula).given()) return add(step, formula, slopes.data(), of_keys);
-    for (std::size_t i = 0; i < slopes.size(); ++i) otherwise[i] += slopes[i];
+  const LeafRows of_keys{.query = q_.data(), .key = k_.data(), .decay = factors_.data()}, of_values{.value = v_.data()};
+  const auto pass = [&](Formula formula, const Row& slopes, Row& otherwise, const LeafRows& leaves) {
+    if (slopes_of(formula).given()) return add(step, formula, slopes.data(), leaves);
+    for (std::size_t i = 0; i < std::min(slopes.size(), otherwise.size()); ++i) otherwise[i] += slopes[i];
   };
-  if (sides.key) pass(Formula::erase_read, erase_read_, key_);
-  if (sides.key) pass(Formula::erase_write, erase_write_, key_);
-  if (sides.key) pass(Formula::key, key_, k_);
-  if (sides.query) pass(Formula::query, query_, q_);
-  if (slopes_of(Formula::value).given())
-    add(step, Formula::value, value_.data(), {.value = v_.data()});
-  else
-    for (std::size_t j = 0; j < v_.size(); ++j) v_[j] += value_[j];
+  if (sides.key) pass(Formula::erase_read, erase_read_, key_, of_keys);
+  if (sides.key) pass(Formula::erase_write, erase_write_, key_, of_keys);
+  if (sides.key) pass(Formula::key, key_, k_, of_keys);
+  if (sides.query) pass(Formula::query, query_, q_, of_keys);
+  pass(Formula::value_erase_read, value_erase_read_, value_, of_values);
+  pass(Formula::value_erase_write, value_erase_write_, value_, of_values);
+  pass(Formula::value, value_, v_, of_values);
   add(step, Formula::bonus, bonus_.data(), {});
   // The running maximum is a constant here: what an output reads has no unit, and a state's slope is that in its own.
   const double of_logarithm = write_ * step.write;
@@ -209,6 +228,7 @@ void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
   write_ *= step.unit_write;
   add(step, Formula::write_scale, &write_, {});
   add(step, Formula::erase, &erase_, {});
+  add(step, Formula::value_erase, &value_erase_, {});
   for (std::size_t i = 0; i < factors_.size(); ++i) log_decay_[i] += factors_[i] * step.factors[i];
   add(step, Formula::decay, log_decay_.data(), {});
   add(step, Formula::phase, phase_.data(), {});

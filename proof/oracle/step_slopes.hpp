@@ -34,6 +34,9 @@ class StepSlopes {
   void pass_state(Step& step, const Row& before, bool reads_before, Row& slopes);
   void write(const Step& step, const Row& slopes);
   void erase(const Step& step, const Row& slopes);
+  void erase_values(const Step& step, const Row& slopes);
+  void add_erased(const Step& step, Row& slopes) const;
+  void pass_erase_read(const Step& step, const Row& read_of);
   void decay(const Step& step, const Row& decayed, const Row& slopes);
   void phase(const Step& step, const Row& decayed, const Row& slopes);
   struct Sides {
@@ -52,8 +55,9 @@ class StepSlopes {
   bool reads_key_;
   // By what a step has under these names.
   Row query_, key_, value_, bonus_, erase_read_, erase_write_, erased_, read_, log_decay_, phase_, q_, k_, v_, factors_;
+  Row value_erase_read_, value_erase_write_, erased_keys_;
   Row normaliser_;  // by what each column's output reads of it
-  double write_ = 0, erase_ = 0;
+  double write_ = 0, erase_ = 0, value_erase_ = 0;
   Row result_, decayed_, behind_;
 };
 

@@ -57,7 +57,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
     const long long first = run * run_length;
     const int count = static_cast<int>(clamp(length() - first, 0, run_length));
     const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
-    load_state(state, checkpoints, work.first_slot + run, true);
+    load_state(state, checkpoints, slot_of_run<T>(arguments, work, run), true);
     if constexpr (T::has_normaliser) load_state_sum(state, arguments.segment_states, work.first_slot + run);
     if constexpr (T::has_phase) {
       const States<InWorkspace<T>, const void> imaginary{arguments.segment_states, arguments.value_heads};
@@ -134,7 +134,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
       if constexpr (T::has_running_max) tokens.pass_max(half);
       Columns read;
       if constexpr (T::reads_again && T::reads_before) read = state.project(half + token_layout.query);
-      const Columns erased = advance<T, Gate>(state, work, index, half);
+      const Erased<T, Gate> erased = advance<T, Gate>(state, work, index, half);
       if (part.kept != Kept::tokens) {
         keep_before_next(part.kept, i + 1);
         continue;
@@ -142,8 +142,10 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
       const int place = i - part.begin;
       if (i + 1 < part.end) keep(place_behind(place));
       if constexpr (T::has_erase_scale) {
-        if (state.row_thread == 0) store_columns(layout.erased + place * tile_bytes + state.first_column * 4, erased);
+        if (state.row_thread == 0)
+          store_columns(layout.erased + place * tile_bytes + state.first_column * 4, erased.columns);
       }
+      if constexpr (T::has_value_erase_scale) state.store_rows(this->erased_keys_of(place), erased.keys);
       if constexpr (T::reads_again) {
         if constexpr (!T::reads_before) read = state.project(half + token_layout.query);
         if constexpr (T::has_bonus) add_bonus(state, half, read);

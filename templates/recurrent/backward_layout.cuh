@@ -26,13 +26,18 @@ struct BackwardLayout {
   // For each warp that shares keys a float for each value column: of the written value, of what is erased, of the column's
   // log-decay, and of each input that elements of a full decay read.
   int value_slope, erased_slope, value_decay_slope, value_input_slopes;
+  // Where values erase, likewise what they are erased by, and for each warp with other columns a float for each key: of what
+  // is erased.
+  int value_erase_read_slope, value_erase_write_slope, erased_key_slope;
   int head_slopes;  // for each warp a float for each input without columns
   // Of each token of a span: a float for each value column of what was erased, and for each warp that shares keys what its
   // keys had of the read.
   int erased, read;
-  int maxima;  // the running maximum of each kept state, and what its rounding took away
-  int states;  // kept by the threads that hold them
+  int erased_keys;  // and where values erase, a float for each key of what was
+  int maxima;       // the running maximum of each kept state, and what its rounding took away
+  int states;       // kept by the threads that hold them
   int bytes;
+  int memory_bytes;  // of kept states where they find no place here, but in the workspace: those of whole heads
 };
 
 // `states`: that are kept.
@@ -66,6 +71,13 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   }
   layout.value_input_slopes = offset;
   offset += sizes.inputs * sums;
+  if (sizes.erases_values) {
+    layout.value_erase_read_slope = offset;
+    layout.value_erase_write_slope = offset + sums;
+    layout.erased_key_slope = offset + 2 * sums;
+    layout.erased_keys = layout.erased_key_slope + rows;
+    offset = (layout.erased_keys + span_tokens * sizes.token_steps * row + 15) / 16 * 16;
+  }
   layout.head_slopes = offset;
   offset += (inputs * sizes.warps * 4 + 15) / 16 * 16;
   layout.erased = offset;
@@ -74,9 +86,11 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   offset += span_tokens * sizes.token_steps * sums;
   layout.maxima = offset;
   offset += sizes.has_running_max ? (states * 8 + 15) / 16 * 16 : 0;
-  layout.states = offset;
-  layout.bytes = offset + (sizes.has_phase ? 2 : 1) * states * layout.token.thread_rows * layout.token.threads *
-                              thread_columns * 4;
+  const int state_bytes =
+      (sizes.has_phase ? 2 : 1) * states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
+  layout.states = sizes.erases_values ? 0 : offset;
+  layout.bytes = sizes.erases_values ? offset : offset + state_bytes;
+  layout.memory_bytes = sizes.erases_values ? state_bytes : 0;
   return layout;
 }
 

@@ -70,7 +70,8 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       const RecurrentAt<T> at = at_column(index, i);
       LeafSlopes<T>& into = of_columns[i];
       if constexpr (T::walks_keys) {
-        const float value = load_column_sum<T>(layout.value_slope, column);
+        float value = load_column_sum<T>(layout.value_slope, column);
+        if constexpr (T::has_value_erase_scale) value += pass_value_erase(at, column, into);
         if constexpr (T::has_value)
           Gate::value_backward(at, value, into);
         else
@@ -80,6 +81,26 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
         if (decays_before<T>(index)) pass_column_decay(at, column, into);
       this->store_column(index, i, column, into);
     }
+  }
+  // Returns what the written value gains, as far as it stands where values erase.
+  static RK_DEVICE float pass_value_erase(const RecurrentAt<T>& at, int column, LeafSlopes<T>& into) {
+    const float erased = load_column_sum<T>(layout.value_erase_write_slope, column),
+                read = load_column_sum<T>(layout.value_erase_read_slope, column), erase = Gate::value_erase_scale(at);
+    float write = at.value_value, of_value = 0.0f;
+    if constexpr (T::has_value_erase_write)
+      write = Gate::value_erase_write(at);
+    else if constexpr (T::has_value)
+      write = Gate::value(at);
+    Gate::value_erase_scale_backward(at, erased * write, into);
+    if constexpr (T::has_value_erase_write)
+      Gate::value_erase_write_backward(at, erased * erase, into);
+    else
+      of_value = erased * erase;
+    if constexpr (T::has_value_erase_read)
+      Gate::value_erase_read_backward(at, read, into);
+    else
+      of_value += read;
+    return of_value;
   }
   static RK_DEVICE void pass_column_decay(const RecurrentAt<T>& at, int column, LeafSlopes<T>& into) {
     const float decay = load_column_sum<T>(layout.value_decay_slope, column);

@@ -41,6 +41,8 @@ template <class T, class Gate> struct GradientParts {
     return layout.key_input_slopes + index * token_layout.column_warps * token_layout.rows * 4;
   }
   static RK_DEVICE int value_input_place(int index) { return layout.value_input_slopes + index * sum_bytes; }
+  // Of a step of a span.
+  static RK_DEVICE int erased_keys_of(int step) { return layout.erased_keys + step * token_layout.rows * 4; }
 
   RK_DEVICE void store_column(long long index, int i, int column, const LeafSlopes<T>& into) {
     if constexpr (T::walks_keys) store_value(index, column, into.value);

@@ -26,6 +26,7 @@ struct RecurrentSizes {
   bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles
   bool has_phase;      // the state is complex
   bool has_running_max;  // the state is in units of exp(m), m the running maximum of write scales' logarithms
+  bool erases_values;    // sums over value columns take all of them: there is one tile, as wide as it must be
 };
 
 // Of v, that a tile has.
@@ -50,9 +51,12 @@ struct RecurrentLayout {
   int value, value_decay, value_decay_low;
   // Of a token, a float for each key and for each value column of each input.
   int key_inputs, value_inputs;
+  // Likewise where values erase: what they are erased by.
+  int value_erase_read, value_erase_write;
   // Of a token, what the keys of each warp that shares them read of each value column: what is erased, and what the query
   // reads.
   int erased, read;
+  int erased_keys;  // and what the columns of each warp with others read of each key, to be erased
   int running_max;  // m behind a token, and what its rounding took away
   int half_bytes;
   int reductions;  // behind both halves: what each warp has of a sum or maximum over keys, two of them in turn
@@ -65,7 +69,10 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
   RecurrentLayout layout{};
   layout.threads = 32 * sizes.warps;
   const int column_groups = sizes.value_tile / thread_columns;
-  layout.column_warps = !sizes.splits_columns ? 1 : sizes.warps < column_groups ? sizes.warps : column_groups;
+  // A warp has no more than 32 groups of columns.
+  layout.column_warps = !sizes.splits_columns         ? (column_groups + 31) / 32
+                        : sizes.warps < column_groups ? sizes.warps
+                                                      : column_groups;
   layout.key_warps = sizes.warps / layout.column_warps;
   layout.column_threads = column_groups / layout.column_warps;
   layout.row_threads = 32 / layout.column_threads * layout.key_warps;
@@ -95,6 +102,12 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
   }
   layout.value_inputs = offset;
   offset += sizes.inputs * sizes.value_tile * 4;
+  if (sizes.erases_values) {
+    layout.value_erase_read = offset;
+    layout.value_erase_write = offset + sizes.value_tile * 4;
+    layout.erased_keys = offset + 2 * sizes.value_tile * 4;
+    offset = (layout.erased_keys + layout.column_warps * layout.rows * 4 + 15) / 16 * 16;
+  }
   layout.erased = offset;
   offset += layout.key_warps * sizes.value_tile * 4;
   layout.read = offset;

@@ -41,6 +41,7 @@ template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   sizes.is_normalised = Policy::has_normaliser;
   sizes.has_phase = Policy::has_phase;
   sizes.has_running_max = Policy::has_write_log_scale;
+  sizes.erases_values = Policy::has_value_erase_scale;
   return sizes;
 }
 
@@ -81,6 +82,7 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr bool compensated =
       sizeof(typename Policy::Storage) == 4 && Policy::state_layout == StateLayout::dense;
   static_assert(value_columns > 0, "a tile has columns of v");
+  static_assert(!Policy::has_value_erase_scale || value_tiles == 1, "what values erase is read of all columns");
   static_assert(!Policy::reduces_keys || layout.rows <= threads, "each key of a row has a thread of its own");
   static_assert(layout.column_threads <= warp_size, "a warp holds whole rows of its columns");
   static constexpr bool fetches_slopes = false;  // of outputs

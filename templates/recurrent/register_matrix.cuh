@@ -26,19 +26,20 @@ RK_DEVICE float dot(const Columns& a, const Columns& b) {
   for (int i = 0; i < thread_columns; ++i) sum = multiply_add(a.value[i], b.value[i], sum);
   return sum;
 }
-RK_DEVICE Columns load_columns(int place) {
-  const Vector16 four = shared_load<Vector16>(place);
+RK_DEVICE Columns unpack(const Vector16& four) {
   Columns columns;
 #pragma unroll
   for (int i = 0; i < thread_columns; ++i) columns.value[i] = as_float(four.word[i]);
   return columns;
 }
-RK_DEVICE void store_columns(int place, const Columns& columns) {
+RK_DEVICE Vector16 pack(const Columns& columns) {
   Vector16 four;
 #pragma unroll
   for (int i = 0; i < thread_columns; ++i) four.word[i] = as_bits(columns.value[i]);
-  shared_store<Vector16>(place, four);
+  return four;
 }
+RK_DEVICE Columns load_columns(int place) { return unpack(shared_load<Vector16>(place)); }
+RK_DEVICE void store_columns(int place, const Columns& columns) { shared_store<Vector16>(place, pack(columns)); }
 
 // Of some neighbouring keys a number each.
 template <int count> struct Numbers {
@@ -72,6 +73,14 @@ template <int count> struct Numbers {
 // The warp's number among those that have other columns, and among those that have the same.
 template <class T> RK_DEVICE int column_warp() { return warp_index() % T::layout.column_warps; }
 template <class T> RK_DEVICE int key_warp() { return warp_index() / T::layout.column_warps; }
+// Of a row of what RegisterMatrix::store_row_sums() has stored.
+template <class T> RK_DEVICE float load_row_sum(int place, int row) {
+  float sum = 0.0f;
+#pragma unroll
+  for (int warp = 0; warp < T::layout.column_warps; ++warp)
+    sum += shared_load<float>(place + (warp * T::layout.rows + row) * 4);
+  return sum;
+}
 // A warp's value columns.
 template <class T> inline constexpr int warp_columns = T::layout.column_threads* thread_columns;
 
@@ -81,6 +90,9 @@ enum class Plane : unsigned char { real, imaginary };
 template <class T, class Gate> struct RegisterMatrix {
   static constexpr RecurrentLayout layout = T::layout;
   static constexpr int rows = layout.thread_rows, planes = T::has_phase ? 2 : 1;
+  struct RowSums {  // a number for each of the thread's keys
+    float value[rows];
+  };
   const Arguments& arguments;
   const Work& work;
   int row_thread, first_column;  // among those that share keys; of the tile
@@ -214,16 +226,23 @@ template <class T, class Gate> struct RegisterMatrix {
     });
   }
 
-  // Keeps the values in shared memory, where no other thread looks, or takes them back.
+  // Keeps the values in shared memory, where no other thread looks, or takes them back. Of a large state in the workspace.
   RK_DEVICE void keep(int place) const {
     for_each_row([&](int, int i) {
-      store_columns(own_place(place, i), Columns::of(values[i]));
+      if constexpr (T::keeps_in_memory)
+        global_store<Vector16>(in_memory(own_place(place, i)), pack(Columns::of(values[i])));
+      else
+        store_columns(own_place(place, i), Columns::of(values[i]));
       if constexpr (T::has_phase) store_columns(own_place(place, rows + i), Columns::of(imaginary[i]));
     });
   }
   RK_DEVICE void take(int place) {
     for_each_row([&](int, int i) {
-      const Columns kept = load_columns(own_place(place, i));
+      Columns kept;
+      if constexpr (T::keeps_in_memory)
+        kept = unpack(global_load<Vector16>(in_memory(own_place(place, i))));
+      else
+        kept = load_columns(own_place(place, i));
 #pragma unroll
       for (int j = 0; j < thread_columns; ++j) {
         values[i][j] = kept.value[j];
@@ -298,6 +317,24 @@ template <class T, class Gate> struct RegisterMatrix {
       if (lane_index() % layout.column_threads == 0) sums.store(of_warp + key_of(first) * 4);
     }
   }
+  // The product of rows with `columns`, over all of a block's columns; warps that have others meet at `place`.
+  RK_DEVICE RowSums multiply_columns(int place, const Columns& columns) const {
+    RowSums sums;
+    if constexpr (layout.column_warps == 1) {
+#pragma unroll
+      for (int i = 0; i < rows; ++i) {
+        sums.value[i] = dot(Columns::of(values[i]), columns);
+#pragma unroll
+        for (int lanes = 1; lanes < layout.column_threads; lanes *= 2)
+          sums.value[i] += shuffle_xor(sums.value[i], lanes);
+      }
+    } else {
+      store_products(place, columns);
+      sync_block();  // what all columns have
+      for_each_row([&](int row, int i) { sums.value[i] = load_row_sum<T>(place, row); });
+    }
+    return sums;
+  }
   // The product of rows with `columns`.
   RK_DEVICE void store_products(int place, const Columns& columns) const {
     store_row_sums(place, [&](int i) { return dot(Columns::of(values[i]), columns); });
@@ -320,6 +357,37 @@ template <class T, class Gate> struct RegisterMatrix {
           }
         },
         place);
+  }
+  // A number for each key, which all threads that share it know.
+  RK_DEVICE void store_rows(int place, const RowSums& sums) const {
+    if (first_column != 0) return;
+    for_each_row([&](int row, int i) { shared_store<float>(place + row * 4, sums.value[i]); });
+  }
+  RK_DEVICE RowSums load_rows(int place) const {
+    RowSums sums;
+    for_each_row([&](int row, int i) { sums.value[i] = shared_load<float>(place + row * 4); });
+    return sums;
+  }
+  // values += sign * sums^T columns
+  RK_DEVICE void add(const RowSums& sums, const Columns& columns, float sign) {
+    for_each_row([&](int, int i) {
+      const float key = sign * sums.value[i];
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j) {
+        float& sum = T::compensated ? lost[T::compensated ? i : 0][j] : values[i][j];
+        sum = multiply_add(key, columns.value[j], sum);
+      }
+    });
+  }
+  // What each of the thread's columns has of as many numbers as it has keys, over the thread's own.
+  RK_DEVICE Columns project(const RowSums& sums) const {
+    Columns products;
+    for_each_row([&](int, int i) {
+#pragma unroll
+      for (int j = 0; j < thread_columns; ++j)
+        products.value[j] = multiply_add(sums.value[i], values[i][j], products.value[j]);
+    });
+    return products;
   }
   // What was lost so far goes where it still shows.
   RK_DEVICE void settle() {
@@ -380,6 +448,10 @@ template <class T, class Gate> struct RegisterMatrix {
   // Of one element of the state.
   static RK_DEVICE int own_place(int place, int i) {
     return place + (i * layout.threads + thread_index()) * (thread_columns * 4);
+  }
+  RK_DEVICE Global<Vector16> in_memory(int place) const {
+    const long long head = work.sequence * arguments.value_heads + work.head;
+    return global<Vector16>(T::kept_memory(arguments)) + (head * T::backward.memory_bytes + place) / 16;
   }
 };
 
@@ -456,14 +528,6 @@ template <class T> RK_DEVICE Columns sums_over_keys(int place, const Columns& pa
     }
     return sums;
   }
-}
-// Of a row of what store_row_sums() has stored.
-template <class T> RK_DEVICE float load_row_sum(int place, int row) {
-  float sum = 0.0f;
-#pragma unroll
-  for (int warp = 0; warp < T::layout.column_warps; ++warp)
-    sum += shared_load<float>(place + (warp * T::layout.rows + row) * 4);
-  return sum;
 }
 
 }  // namespace rankone

@@ -11,6 +11,7 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
   using Formulas = FormulaSlopes<T, Gate>;
   using Formulas::work, Formulas::state, Formulas::slopes, Formulas::layout, Formulas::token_layout, Formulas::rows,
       Formulas::half, Formulas::of_head, Formulas::element_parameters, Formulas::tile_bytes;
+  using RowSums = typename Formulas::Matrix::RowSums;
 
   RK_DEVICE StateSlopes(const Arguments& from, const Work& of) : Formulas(from, of) {}
 
@@ -48,18 +49,27 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
     }
     Columns erased;
     if constexpr (T::has_erase_scale) erased = slope_of_erased(place);
+    RowSums erased_keys;
+    if constexpr (T::has_value_erase_scale) erased_keys = slope_of_erased_keys(place);
 
     state.take(before);
     if constexpr (T::reads_before)
       if (is_read) state.store_products(layout.query_slope, read);
     if constexpr (T::has_erase_scale && T::erases_undecayed) state.store_products(layout.erase_read_slope, erased);
-    if constexpr (T::differentiates_decay || T::differentiates_phase || (T::has_erase_scale && !T::erases_undecayed))
+    if constexpr (T::has_value_erase_scale && T::erases_undecayed) store_read_by_value(erased_keys);
+    if constexpr (T::differentiates_decay || T::differentiates_phase ||
+                  ((T::has_erase_scale || T::has_value_erase_scale) && !T::erases_undecayed))
       if (decays) state.decay(position, half);
     if constexpr (T::has_phase && (T::differentiates_decay || T::differentiates_phase))
       if (decays) state.turn(half, 1.0f);
     if constexpr (T::has_erase_scale && !T::erases_undecayed) {
       state.store_products(layout.erase_read_slope, erased);
       slopes.add(half + token_layout.erase_read, erased, 1.0f);
+      slopes.settle();
+    }
+    if constexpr (T::has_value_erase_scale && !T::erases_undecayed) {
+      store_read_by_value(erased_keys);
+      add_read_by_value(erased_keys);
       slopes.settle();
     }
     if constexpr (T::differentiates_decay)
@@ -70,6 +80,7 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
       if (decays) slopes.turn(half, -1.0f);
     if (decays) slopes.decay(position, half);
     if constexpr (T::has_erase_scale && T::erases_undecayed) slopes.add(half + token_layout.erase_read, erased, 1.0f);
+    if constexpr (T::has_value_erase_scale && T::erases_undecayed) add_read_by_value(erased_keys);
     if constexpr (T::reads_before)
       if (is_read) slopes.add(half + token_layout.query, read, 1.0f);
     slopes.settle();
@@ -94,6 +105,26 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
 #pragma unroll
     for (int j = 0; j < thread_columns; ++j) slope.value[j] = -slope.value[j];
     return slope;
+  }
+
+  // Likewise of what a value has read of all keys.
+  RK_DEVICE RowSums slope_of_erased_keys(int place) {
+    const RowSums erased = slopes.load_rows(Formulas::erased_keys_of(place));
+    Columns written = slopes.project(erased);
+#pragma unroll
+    for (int j = 0; j < thread_columns; ++j) written.value[j] = -written.value[j];
+    store_column_sums<T>(layout.value_erase_write_slope, written, slopes.first_column);
+    RowSums slope = slopes.multiply_columns(
+        layout.erased_key_slope, load_columns(half + token_layout.value_erase_write + slopes.first_column * 4));
+#pragma unroll
+    for (int i = 0; i < rows; ++i) slope.value[i] = -slope.value[i];
+    return slope;
+  }
+  RK_DEVICE void store_read_by_value(const RowSums& erased) const {
+    store_column_sums<T>(layout.value_erase_read_slope, state.project(erased), state.first_column);
+  }
+  RK_DEVICE void add_read_by_value(const RowSums& erased) {
+    slopes.add(erased, load_columns(half + token_layout.value_erase_read + slopes.first_column * 4), 1.0f);
   }
 
   // Of phases: by an angle the real part loses what the imaginary part is, and that gains what the real part is.

@@ -104,12 +104,28 @@ template <class T> RK_DEVICE long long place_tile(const Arguments& arguments, lo
   return place;
 }
 
-// The state passes a token, or the `index`-th step. Returns what was erased of the thread's columns.
+// What was read of the state to be erased: of the thread's columns by a key, of its keys by a value.
+template <class T, class Gate> struct Erased {
+  Columns columns;
+  typename RegisterMatrix<T, Gate>::RowSums keys;
+};
+
 template <class T, class Gate>
-RK_DEVICE Columns advance(RegisterMatrix<T, Gate>& state, const Work& work, long long index, int half) {
+RK_DEVICE typename RegisterMatrix<T, Gate>::RowSums read_by_value(const RegisterMatrix<T, Gate>& state, int half) {
   constexpr RecurrentLayout layout = T::layout;
-  Columns erased;
+  return state.multiply_columns(half + layout.erased_keys,
+                                load_columns(half + layout.value_erase_read + state.first_column * 4));
+}
+
+// The state passes a token, or the `index`-th step. Returns what was erased.
+template <class T, class Gate>
+RK_DEVICE Erased<T, Gate> advance(RegisterMatrix<T, Gate>& state, const Work& work, long long index, int half) {
+  constexpr RecurrentLayout layout = T::layout;
+  const int own = state.first_column * 4;
+  Erased<T, Gate> all;
+  Columns& erased = all.columns;
   if constexpr (T::has_erase_scale && T::erases_undecayed) erased = state.project(half + layout.erase_read);
+  if constexpr (T::has_value_erase_scale && T::erases_undecayed) all.keys = read_by_value(state, half);
   if (decays_before<T>(index)) state.decay(position_of_step<T>(work, index), half);
   if constexpr (T::has_phase)
     if (decays_before<T>(index)) state.turn(half, 1.0f);
@@ -119,9 +135,14 @@ RK_DEVICE Columns advance(RegisterMatrix<T, Gate>& state, const Work& work, long
     erased = sums_over_keys<T>(half + layout.erased, erased, state.first_column);
     state.add(half + layout.erase_write, erased, -1.0f);
   }
-  state.add(half + layout.key, load_columns(half + layout.value + state.first_column * 4), 1.0f);
+  if constexpr (T::has_value_erase_scale) {
+    state.settle();
+    if constexpr (!T::erases_undecayed) all.keys = read_by_value(state, half);
+    state.add(all.keys, load_columns(half + layout.value_erase_write + own), -1.0f);
+  }
+  state.add(half + layout.key, load_columns(half + layout.value + own), 1.0f);
   state.settle();
-  return erased;
+  return all;
 }
 
 // What the token's own key and value add to what is read before them.

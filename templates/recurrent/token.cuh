@@ -401,6 +401,10 @@ template <class T, class Gate> struct Tokens {
     const int place = half + column * 4;
     if (!exists(column)) {
       shared_store<float>(place + layout.value, T::has_normaliser && column == T::value_columns ? 1.0f : 0.0f);
+      if constexpr (T::has_value_erase_scale) {
+        shared_store<float>(place + layout.value_erase_read, 0.0f);
+        shared_store<float>(place + layout.value_erase_write, 0.0f);
+      }
       if constexpr (T::columns_decay) {
         shared_store<float>(place + layout.value_decay, 1.0f);
         shared_store<float>(place + layout.value_decay_low, 0.0f);
@@ -412,6 +416,13 @@ template <class T, class Gate> struct Tokens {
     float value = raw.value;
     if constexpr (T::has_value) value = Gate::value(at);
     shared_store<float>(place + layout.value, value);
+    if constexpr (T::has_value_erase_scale) {
+      float read = value, write = value;
+      if constexpr (T::has_value_erase_read) read = Gate::value_erase_read(at);
+      if constexpr (T::has_value_erase_write) write = Gate::value_erase_write(at);
+      shared_store<float>(place + layout.value_erase_read, read);
+      shared_store<float>(place + layout.value_erase_write, write * Gate::value_erase_scale(at));
+    }
     if constexpr (T::columns_decay) {
       float log_decay;
       if constexpr (T::decays_on_both_sides)

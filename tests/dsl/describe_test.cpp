@@ -65,6 +65,16 @@ TEST(Describe, Recurrences) {
       of("delta_product"),
       "S_{t,0} = exp(g) S_{t-1}; S_{t,r} = S_{t,r-1} - beta k_{t,r}^T (k_{t,r} S_{t,r-1}) + beta k_{t,r}^T v_{t,r}, "
       "r = 1 .. 2; S_t = S_{t,2}; o_t = K^-0.5 q_t S_t");
+  EXPECT_EQ(of("gated_oja"),
+            "S' = S_{t-1} Diag(exp(gv)); S_t = S' - (S' v_t^T) beta v_t + beta k_t^T v_t; o_t = K^-0.5 q_t S_t");
+  EXPECT_EQ(describe(variant("apart")
+                         .value(value() * input("w"))
+                         .value_erase(1)
+                         .value_erase_read(tanh(value()))
+                         .value_erase_write(param("d") + 1)
+                         .steps(2)),
+            "S_{t,0} = S_{t-1}; S_{t,r} = S_{t,r-1} - (S_{t,r-1} tanh(v_{t,r})^T) (d + 1) + k_{t,r}^T (v_{t,r} * w), "
+            "r = 1 .. 2; S_t = S_{t,2}; o_t = K^-0.5 q_t S_t");
   EXPECT_EQ(describe(mapped), "S_t = S_{t-1} + (w + 1) ((relu(k_t) + 1) * b)^T v_t; o_t = 0.5 (relu(q_t) + 1) S_t");
 }
 

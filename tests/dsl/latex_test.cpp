@@ -76,6 +76,12 @@ TEST(Latex, Recurrences) {
 \mathbf{o}_{t} &= \frac{1}{\sqrt{K}} \mathbf{q}_{t} \mathbf{S}_{t}
 \end{aligned}
 )");
+  EXPECT_EQ(of("gated_oja"), R"(\begin{aligned}
+\mathbf{S}'_{t} &= \mathbf{S}_{t-1} \operatorname{Diag}\left(\exp\left(\mathrm{gv}_{t}\right)\right) \\
+\mathbf{S}_{t} &= \mathbf{S}'_{t} - \left(\mathbf{S}'_{t} \mathbf{v}_{t}^{\top}\right) \beta_{t} \mathbf{v}_{t} + \beta_{t} \mathbf{k}_{t}^{\top} \mathbf{v}_{t} \\
+\mathbf{o}_{t} &= \frac{1}{\sqrt{K}} \mathbf{q}_{t} \mathbf{S}_{t}
+\end{aligned}
+)");
   EXPECT_EQ(of("delta_product"), R"(\begin{aligned}
 \mathbf{S}_{t,0} &= \exp\left(g_{t}\right) \mathbf{S}_{t-1} \\
 \mathbf{S}_{t,r} &= \mathbf{S}_{t,r-1} - \beta_{t,r} \mathbf{k}_{t,r}^{\top} \left(\mathbf{k}_{t,r} \mathbf{S}_{t,r-1}\right) + \beta_{t,r} \mathbf{k}_{t,r}^{\top} \mathbf{v}_{t,r},\quad r = 1, \dots, 2 \\
@@ -230,6 +236,8 @@ Variant drawn(std::uint64_t seed) {
   if (chance.once_in(2)) result = result.key(formulas.key({.per_key = true, .key = true, .decay = true}, 3));
   if (chance.once_in(2)) result = result.write_scale(formulas.write_scale(heads, 3));
   if (chance.once_in(2)) result = result.erase(formulas.erase_scale(2)).erase_read(formulas.erase_key(2));
+  if (chance.once_in(3) && !result.erases()) result = result.value_erase(formulas.erase_scale(2));
+  if (result.has(Formula::value_erase)) result = result.value_erase_read(formulas.erase_value(2));
   if (chance.once_in(3)) result = result.query(formulas.query(2));
   if (chance.once_in(3)) result = result.value(formulas.value(2));
   if (chance.once_in(3)) result = result.bonus(formulas.bonus(2));

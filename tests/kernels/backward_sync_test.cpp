@@ -7,6 +7,7 @@
 #include "runtime/cpu/emulator.hpp"
 #include "tests/kernels/backward_calls.hpp"
 #include "tests/kernels/features.hpp"
+#include "tests/kernels/value_erasures.hpp"
 
 namespace rankone::test {
 namespace {
@@ -69,7 +70,8 @@ class BackwardSync : public testing::TestWithParam<const Variant*> {
 
 // Where each warp has columns of its own, and where two share them.
 TEST_P(BackwardSync, EveryRemovalIsSeen) {
-  for (const auto& [tile, warps] : {std::pair(16, 2), std::pair(8, 4)}) {
+  const bool has_one_tile = GetParam()->has(Formula::value_erase);
+  for (const auto& [tile, warps] : {std::pair(16, 2), has_one_tile ? std::pair(16, 8) : std::pair(8, 4)}) {
     const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
     SCOPED_TRACE(to_string(schedule));
     std::set<int> visited;
@@ -91,7 +93,7 @@ TEST_P(BackwardSync, EveryRemovalIsSeen) {
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,
                          testing::Values(&variants::linear, &variants::rwkv6, &variants::comba, &everything, &elements,
                                          &apart, &apart_and_plain, &both_ways, &with_row_sums, &features::series,
-                                         &normalised, &variants::mlstm, &variants::gateloop),
+                                         &normalised, &variants::mlstm, &variants::gateloop, &value_erasures::apart),
                          [](const auto& info) { return std::string(info.param->name.view()); });
 
 }  // namespace

@@ -14,7 +14,7 @@
 #include "runtime/call.hpp"
 #include "runtime/cpu/device.hpp"
 #include "runtime/operator_impl.hpp"
-#include "tests/kernels/cases.hpp"
+#include "tests/kernels/value_erasures.hpp"
 #include "tests/refusal.hpp"
 
 namespace rankone::test {
@@ -49,6 +49,8 @@ TEST_P(DecodeMatrix, AgreesWithTheRecurrence) {
 
 std::vector<Case> decoded_cases() {
   std::vector<Case> cases = recurrent_cases();
+  const std::vector<Case> more = value_erasures::cases();
+  cases.insert(cases.end(), more.begin(), more.end());
   std::erase_if(cases, [](const Case& each) { return !why_not_admitted(*each.variant, Pass::decode).empty(); });
   return cases;
 }
@@ -67,10 +69,12 @@ TEST(Decode, AgreesForEveryStateAndTiling) {
                                      .state_dtype = state,
                                      .value_major_state = value_major,
                                      .pins = {.family = Family::recurrent}};
-        const Operator op = compile(variants::kda, options, cpu_device(seed));
-        for (int i = 0; i < 2; ++i) {
-          Problem problem = decode_problem(variants::kda, options, 4, 3, ++seed);
-          expect_right(op, problem, std::string(name_of(state)) + (value_major ? " by columns" : ""));
+        for (const Variant* variant : {&variants::kda, &value_erasures::apart}) {
+          const Operator op = compile(*variant, options, cpu_device(seed));
+          for (int i = 0; i < 2; ++i) {
+            Problem problem = decode_problem(*variant, options, 4, 3, ++seed);
+            expect_right(op, problem, std::string(name_of(state)) + (value_major ? " by columns" : ""));
+          }
         }
       }
   for (const auto& [tile, warps] : {std::pair{16, 1}, {16, 8}, {128, 8}}) {

@@ -9,6 +9,7 @@
 #include "runtime/cpu/device.hpp"
 #include "runtime/operator_impl.hpp"
 #include "tests/kernels/stepping.hpp"
+#include "tests/kernels/value_erasures.hpp"
 
 namespace rankone::test {
 namespace {
@@ -36,6 +37,9 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, RecurrentMatrix, testing::ValuesIn(recurrent
                          [](const auto& info) { return info.param.name(); });
 
 INSTANTIATE_TEST_SUITE_P(Steps, RecurrentMatrix, testing::ValuesIn(stepping::cases()),
+                         [](const auto& info) { return info.param.name(); });
+
+INSTANTIATE_TEST_SUITE_P(ValueErasures, RecurrentMatrix, testing::ValuesIn(value_erasures::cases()),
                          [](const auto& info) { return info.param.name(); });
 
 Problem problem_of(const Variant& variant, const CompileOptions& options, int tokens, std::uint64_t seed) {
@@ -68,7 +72,7 @@ std::string refusal(const Variant& variant, const CompileOptions& options, Pass 
 
 TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
   for (const Variant* variant : {&variants::kda, &variants::dfw, &with_row_sums, &variants::linear_transformer,
-                                 &variants::mlstm, &variants::gateloop})
+                                 &variants::mlstm, &variants::gateloop, &value_erasures::apart})
     for (const dtype type : {dtype::bf16, dtype::f32}) {
       const CompileOptions options{.key_dim = 40,
                                    .value_dim = 36,
@@ -76,8 +80,10 @@ TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
                                    .value_major_state = true,
                                    .pins = {.family = Family::recurrent}};
       const std::vector<Schedule> schedules = legal_schedules(*variant, options, "sm_80");
-      // A warp has fewer threads than keys, and registers of few threads no room for both parts of a complex state.
-      EXPECT_GE(schedules.size(), variant == &with_row_sums || variant->is_complex() ? 9u : 10u);
+      // A warp has fewer threads than keys, and registers of few threads no room for both parts of a complex state; where
+      // there is one tile, only warps differ.
+      const bool is_narrow = variant == &with_row_sums || variant->is_complex();
+      EXPECT_GE(schedules.size(), variant == &value_erasures::apart ? 4u : is_narrow ? 9u : 10u);
       for (const Schedule& schedule : schedules) {
         Problem problem = problem_of(*variant, options, 9, 7);
         const Operator one = compile_schedule(*variant, options, {schedule, "pinned"}, cpu_device(1)),
@@ -156,6 +162,10 @@ TEST(Recurrent, WhatHasNoFormInChunksSaysSo) {
   EXPECT_NE(normalised.find("has no form in chunks for a normaliser"), std::string::npos) << normalised;
   const std::string tile = refusal(variants::performer, with({.family = Family::recurrent, .value_tile = 4}));
   EXPECT_NE(tile.find("a normaliser takes four columns of each value tile"), std::string::npos) << tile;
+  const std::string part = refusal(variants::gated_oja, with({.family = Family::recurrent, .value_tile = 16}));
+  EXPECT_NE(part.find("what values erase takes a value tile of all columns"), std::string::npos) << part;
+  const std::string wide = refusal(variants::kda, with({.family = Family::recurrent, .value_tile = 256}));
+  EXPECT_NE(wide.find("value tiles beyond 128 are for variants whose values erase"), std::string::npos) << wide;
   const std::string sums = refusal(variants::performer, with({}), Pass::states);
   EXPECT_NE(sums.find("states are handed on and joined by decays alone, and this variant has a normaliser"),
             std::string::npos)

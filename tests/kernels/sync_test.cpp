@@ -20,6 +20,7 @@ struct Skeleton {
   const Variant* variant;
   Schedule schedule;
   Pass pass = Pass::forward;
+  int value_dim = 32;
   friend void PrintTo(const Skeleton& s, std::ostream* out) { *out << s.name; }
 };
 
@@ -65,6 +66,12 @@ const Skeleton skeletons[] = {
     {"recurrent", &variants::linear, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_bonus", &variants::rwkv6, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_erasure", &variants::kda, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
+    {"recurrent_value_erasure", &variants::gated_oja, {.family = Family::recurrent, .value_tile = 32, .warps = 2}},
+    {"recurrent_wide_value_erasure",  // beyond the columns of a warp
+     &variants::gated_oja,
+     {.family = Family::recurrent, .value_tile = 256, .warps = 4},
+     Pass::forward,
+     130},
     {"recurrent_row_sums", &with_row_sums, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_normalised", &variants::performer, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_running_max", &variants::mlstm, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
@@ -86,7 +93,7 @@ class Sync : public testing::TestWithParam<Skeleton> {
   // What happens without the site on `line`; empty: nothing was seen. `visited` collects the lines that were reached.
   std::string run_without(int line, dtype type, std::uint64_t seed, std::set<int>& visited) {
     const Skeleton& s = GetParam();
-    CompileOptions options{.key_dim = 32, .value_dim = 32, .dtype = type};
+    CompileOptions options{.key_dim = 32, .value_dim = s.value_dim, .dtype = type};
     const bool decodes = s.pass == Pass::decode;
     Problem problem = random_problem(*s.variant, options,
                                      {.batch = decodes ? 4 : 1,
@@ -94,7 +101,7 @@ class Sync : public testing::TestWithParam<Skeleton> {
                                       .heads = 1,
                                       .value_heads = 1,
                                       .key_dim = 32,
-                                      .value_dim = 32},
+                                      .value_dim = s.value_dim},
                                      {.seed = seed, .pass = s.pass});
     EmulationOptions emulation{.seed = seed, .dropped_line = line};
     emulation.on_report = [&](const EmulationReport& report) {
@@ -105,7 +112,7 @@ class Sync : public testing::TestWithParam<Skeleton> {
   }
   std::string text(dtype type) {
     const Skeleton& s = GetParam();
-    const Operator op = compile_schedule(*s.variant, {.key_dim = 32, .value_dim = 32, .dtype = type},
+    const Operator op = compile_schedule(*s.variant, {.key_dim = 32, .value_dim = s.value_dim, .dtype = type},
                                          {s.schedule, "pinned"}, cpu_device(1));
     return s.pass == Pass::decode ? impl_of(op).decode().text() : op.source();
   }

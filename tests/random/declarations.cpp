@@ -57,6 +57,18 @@ Variant non_causal_variant(Chance& chance, Formulas& formulas, Variant result) {
   return result;
 }
 
+// Where it may, with values that erase; drawn apart from all else. What values hold grows with their squares: they stay as
+// they are.
+Variant with_value_erasure(Chance& chance, Formulas& formulas, const Variant& other) {
+  const Chance before = chance;
+  Variant result = other.value_erase(formulas.erase_scale(chance.between(2, most_depth)));
+  if (chance.once_in(2)) result = result.value_erase_read(formulas.erase_value(chance.between(2, most_depth)));
+  if (chance.once_in(2)) result = result.value_erase_write(formulas.erase_value(chance.between(2, most_depth)));
+  if (chance.once_in(3)) result = result.erase_undecayed();
+  chance = before;
+  return other.has(Formula::value) || judge(result) ? other : result;
+}
+
 // Where it may have one, with a running maximum; drawn apart from all else.
 Variant with_running_max(Chance& chance, Formulas& formulas, const Variant& other) {
   const Chance before = chance;
@@ -100,7 +112,9 @@ Variant random_variant(Chance& chance, int index) {
   // Of these one in five has more or fewer features than keys have elements, drawn apart from all else.
   if (Chance own = chance; !erases && index % 5 == 1)
     result = result.feature_map(Formulas(own).pieces(own.between(2, 4)));
-  if (!result.decays_by_value() && !result.bidirectional_ && chance.once_in(4)) {
+  if (index % 4 == 3) result = with_value_erasure(chance, formulas, result);
+  const bool may_be_normalised = !result.decays_by_value() && !result.has(Formula::value_erase);
+  if (may_be_normalised && !result.bidirectional_ && chance.once_in(4)) {
     if (!erases && chance.once_in(2)) result = result.feature_map(exp(tanh(element())));
     result = result.output(formulas.normalised_output(chance.between(2, 4), normaliser_bounds(result).low >= 0));
   }

@@ -230,6 +230,10 @@ Expression Formulas::erase_key(int depth) {
   return rankone::key() * sigmoid(moderate({.per_key = true}, depth - 1));  // of the other's sign, the state would grow
 }
 
+Expression Formulas::erase_value(int depth) {
+  return rankone::value() * sigmoid(moderate({.per_value = true}, depth - 1));
+}
+
 void Formulas::forget_inputs() {
   std::erase_if(known_, [](const Leaf& leaf) { return leaf.operation == Operation::input; });
 }

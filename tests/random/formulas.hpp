@@ -47,6 +47,7 @@ class Formulas {
   Expression pieces(int depth);       // a feature map with a dimension of its own
   Expression erase_scale(int depth);  // from 0 to 1
   Expression erase_key(int depth);    // no longer than the key
+  Expression erase_value(int depth);  // nor than the value
   // `alone`: without the key or value of the same token.
   Expression query(int depth, bool alone = false);
   Expression value(int depth);

@@ -104,6 +104,7 @@ struct KnobContext {
   rankone::dtype dtype;         // of q, k, v and o
   bool decays_by_key;           // each key column has a decay of its own
   int tile_columns_of_all = 0;  // that a value tile of the recurrent family has beside its own: a normaliser's
+  bool has_one_tile = false;    // of the recurrent family: what values erase is read of all columns
 };
 
 // The values that a family knows for a knob, in the order in which a search tries them.
@@ -205,18 +206,23 @@ inline constexpr KnobRow hopper_knobs[] = {
 
 inline constexpr KnobRow recurrent_knobs[] = {
     {.knob = &value_tile_knob,
-     .domain = {4, 8, 16, 32, 64, 128},  // below 16 for backward, where a block keeps many states
+     .domain = {4, 8, 16, 32, 64, 128, 256, 512},  // below 16 for backward, where a block keeps many states
      .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
        if (s.value_tile <= c.tile_columns_of_all) return "a normaliser takes four columns of each value tile";
+       if (c.has_one_tile && s.value_tile < c.value_dim) return "what values erase takes a value tile of all columns";
+       if (s.value_tile > 128 * s.warps) return "a warp has at most 128 value columns";
+       if (!c.has_one_tile && s.value_tile > 128) return "value tiles beyond 128 are for variants whose values erase";
        return {};
      },
      .worth_trying =
          [](const KnobContext& c, const Schedule& s) {
+           if (c.has_one_tile) return s.value_tile == 4 || s.value_tile < 2 * c.value_dim;
            return s.value_tile == 16 || (s.value_tile > 16 && s.value_tile - c.tile_columns_of_all < 2 * c.value_dim);
          }},
     {.knob = &warps_knob,
      .domain = {1, 2, 4, 8, 16},  // 16: a thread for each of up to 512 features whose rows are reduced
-     .worth_trying = [](const KnobContext& c, const Schedule& s) { return s.warps < 16 || c.key_dim > 256; }},
+     .worth_trying = [](const KnobContext& c,
+                        const Schedule& s) { return s.warps < 16 || c.key_dim > 256 || c.has_one_tile; }},
 };
 
 }  // namespace rankone

@@ -85,6 +85,24 @@ TEST(Gradients, OfPhasesAgreeWithDifferences) {
   }
 }
 
+// By vectors of their own, of formulas that share what they read with each other and with the written value.
+TEST(Gradients, OfValuesThatEraseAgreeWithDifferences) {
+  const Variant plain = variant("plain").decay(per_key(-softplus(input("x")))).value_erase(sigmoid(input("b"))),
+                apart = plain.value(silu(value()) + input("w"))
+                            .value_erase_read(value() * sigmoid(input("w")))
+                            .value_erase_write(tanh(param("c")) * value())
+                            .write_scale(sigmoid(input("b") + param("e")));
+  const Variant full_one =
+      apart.decay(full(-softplus(input("x", value_head_axis | key_axis) + input("y", value_head_axis | value_axis))));
+  for (const Variant& variant :
+       {plain, plain.erase_undecayed().exclusive(), apart, apart.erase_undecayed().bonus(param("u")), apart.steps(2),
+        full_one.reversed(), apart.bidirectional(), plain.feature_map(taylor).permuted()}) {
+    SCOPED_TRACE(describe(variant));
+    Differences(problem_of(variant)).expect_agreement();
+  }
+  expect_agreement_in_every_shape(apart);
+}
+
 // Features that are made of one element, of two and of none, of their place and of their row.
 TEST(Gradients, OfWiderFeaturesAgreeWithDifferences) {
   const Variant gated = variant("gated").decay(per_key(log_sigmoid(input("x")))).key(key() * param("c", key_axis));

@@ -213,6 +213,47 @@ TEST(Transition, AComplexDecayTurnsTheState) {
     }
 }
 
+// What is read by a value is a number for each key: S (I - c^T d), c and d of value columns, of the state decayed or as it was.
+TEST(Transition, ValuesEraseByTheColumnsThatTheyRead) {
+  const Variant apart = variant("apart")
+                            .decay(per_value(input("gv")))
+                            .value_erase(input("beta"))
+                            .value_erase_read(input("c") * value())
+                            .value_erase_write(input("d"))
+                            .write_scale(1);
+  for (const Variant& variant : {Variant(variants::gated_oja), apart, apart.erase_undecayed()}) {
+    const bool is_apart = variant.has(Formula::value_erase_read);
+    Call call;
+    call.per_value("gv", -2, 0).per_head("beta", 0, 1);
+    if (is_apart) call.per_value("c", 0, 1).per_value("d");
+    call.run(variant);
+    Matrix state(K, Row(V));
+    for (int i = 0; i < K; ++i)
+      for (int j = 0; j < V; ++j) state[i][j] = call.initial[i * V + j];
+    for (int t = 0; t < T; ++t) {
+      Row query(K);
+      for (int i = 0; i < K; ++i) {
+        double before = 0, decayed = 0;
+        for (int j = 0; j < V; ++j) {
+          const double by = call.at("v", t, j) * (is_apart ? call.at("c", t, j) : 1);
+          before += state[i][j] * by;
+          state[i][j] *= std::exp(call.at("gv", t, j));
+          decayed += state[i][j] * by;
+        }
+        const double erased = call.at("beta", t) * (variant.erases_undecayed_ ? before : decayed),
+                     written = call.at("k", t, i) * (is_apart ? 1 : call.at("beta", t));
+        for (int j = 0; j < V; ++j)
+          state[i][j] += written * call.at("v", t, j) - erased * call.at(is_apart ? "d" : "v", t, j);
+        query[i] = call.q[t * K + i] / std::sqrt(K);
+      }
+      const Row o = product(query, state);
+      for (int j = 0; j < V; ++j) EXPECT_NEAR(call.o[t * V + j], o[j], 1e-13) << t;
+    }
+    for (int i = 0; i < K; ++i)
+      for (int j = 0; j < V; ++j) EXPECT_NEAR(call.final_state[i * V + j], state[i][j], 1e-13);
+  }
+}
+
 TEST(Transition, GatesOfKeysThatEraseAndOfValuesThatAreWritten) {
   Call call;
   call.per_key("g", -2, 0).per_key("b", 0, 1).per_value("w", 0, 1);

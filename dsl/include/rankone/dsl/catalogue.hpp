@@ -18,6 +18,7 @@
 #include <rankone/dsl/variants/edit.hpp>
 #include <rankone/dsl/variants/gate_control.hpp>
 #include <rankone/dsl/variants/gated_delta.hpp>
+#include <rankone/dsl/variants/gated_oja.hpp>
 #include <rankone/dsl/variants/gated_retention.hpp>
 #include <rankone/dsl/variants/gateloop.hpp>
 #include <rankone/dsl/variants/gdn2.hpp>
@@ -77,6 +78,7 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{rwkv7, rwkv7_source},
                                 Entry{dplr, dplr_source},
                                 Entry{iplr, iplr_source},
+                                Entry{gated_oja, gated_oja_source},
                                 Entry{linear_transformer, linear_transformer_source},
                                 Entry{performer, performer_source},
                                 Entry{cosformer, cosformer_source},

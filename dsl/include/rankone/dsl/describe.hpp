@@ -45,7 +45,8 @@ class Recurrence {
     if (variant_.has(Formula::write_log_scale))
       write += words_.exponential.around(formula(Formula::write_log_scale).text) + " ";
     key_ = variant_.has(Formula::key) ? formula(Formula::key) : mapped(words_.key);
-    const std::string key = within(key_, Precedence::atom), value = vector(Formula::value, plain(words_.value)),
+    value_ = variant_.has(Formula::value) ? formula(Formula::value) : plain(words_.value);
+    const std::string key = within(key_, Precedence::atom), value = within(value_, Precedence::atom),
                       added = join(write, key, words_.transposed);
     set_erasure();
     add_state(words_.state, words_.state_of_steps, added + " " + value);
@@ -130,7 +131,7 @@ class Recurrence {
   // What becomes of a state.
   void add_steps(const StateWords& state, const StepWords& step, const std::string& added) {
     const std::string steps = std::to_string(variant_.steps_),
-                      lost = variant_.has(Formula::erase) ? join(" - ", erased_of(step.before)) : "";
+                      lost = variant_.erases() ? join(" - ", erased_of(step.before)) : "";
     add(step.numbered.around("0"), decayed(state));
     add(step.behind, join(step.before, lost, " + ", added, words_.steps.around(steps)));
     add(state.behind_token, step.numbered.around(steps));
@@ -138,7 +139,7 @@ class Recurrence {
   void add_state(const StateWords& state, const StepWords& step, const std::string& added) {
     if (has_steps()) {
       add_steps(state, step, added);
-    } else if (variant_.has(Formula::erase)) {
+    } else if (variant_.erases()) {
       add(state.decayed, decayed(state));
       add(state.behind_token, join(state.decayed, " - ", erased(state), " + ", added));
     } else {
@@ -171,16 +172,25 @@ class Recurrence {
     return join(within(shown, Precedence::atom), " ", before);
   }
   void set_erasure() {
-    if (!variant_.has(Formula::erase)) return;
-    const std::string scale = factor(Formula::erase), write = vector(Formula::erase_write, key_);
-    erased_key_ = join(scale, write, words_.transposed, " ");
-    erase_read_ = vector(Formula::erase_read, key_);
+    const bool by_value = variant_.has(Formula::value_erase);
+    if (!by_value && !variant_.has(Formula::erase)) return;
+    const std::string scale = factor(by_value ? Formula::value_erase : Formula::erase);
+    if (by_value) {
+      erase_write_ = join(" ", scale, vector(Formula::value_erase_write, value_));
+      erase_read_ = vector(Formula::value_erase_read, value_);
+    } else {
+      erase_write_ = join(scale, vector(Formula::erase_write, key_), words_.transposed, " ");
+      erase_read_ = vector(Formula::erase_read, key_);
+    }
   }
   std::string erased(const StateWords& of) const {
     return erased_of(variant_.erases_undecayed_ ? before(of) : std::string(of.decayed));
   }
   std::string erased_of(std::string_view state) const {
-    return erased_key_ + words_.style.parentheses.around(join(erase_read_, " ", state));
+    const auto& in = words_.style.parentheses;
+    if (variant_.has(Formula::value_erase))
+      return in.around(join(state, " ", erase_read_, words_.transposed)) + erase_write_;
+    return erase_write_ + in.around(join(erase_read_, " ", state));
   }
   std::string scale() const {
     if (variant_.scale_ == 0) return std::string(words_.usual_scale);
@@ -211,8 +221,8 @@ class Recurrence {
 
   const Variant& variant_;
   Notation words_;
-  Infix key_{}, decay_value_{};
-  std::string erased_key_{}, erase_read_{}, phase_{};
+  Infix key_{}, value_{}, decay_value_{};
+  std::string erase_write_{}, erase_read_{}, phase_{};
   bool reads_decay_ = false;
   std::array<bool, formula_slots.size()> placed_{};
   Bindings bindings_{};

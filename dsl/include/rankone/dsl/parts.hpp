@@ -34,7 +34,7 @@ inline constexpr std::array variant_parts{
     PartRow{Part::features, "a feature dimension of its own", [](const Variant& v) { return has_features(v); }},
     PartRow{Part::feature_leaves, "a feature map that reads more than its element", maps_by_place},
     PartRow{Part::key_reduction, "a sum or maximum over keys", [](const Variant& v) { return reduces_keys(v); }},
-    PartRow{Part::erasure, "what is erased of the state", [](const Variant& v) { return v.has(Formula::erase); }},
+    PartRow{Part::erasure, "what is erased of the state", [](const Variant& v) { return v.erases(); }},
     PartRow{Part::element_decay, "decays of single elements",
             [](const Variant& v) { return v.decays_by_key() && v.decays_by_value() && !decay_sides(v); }},
     PartRow{Part::value_decay, "decays of value columns", [](const Variant& v) { return v.decays_by_value(); }},

@@ -333,10 +333,17 @@ constexpr Verdict check_steps(const Variant& variant) {
 
 // Parts that mean nothing without another.
 constexpr Verdict check_parts(const Variant& variant) {
-  if (!variant.has(Formula::erase) &&
-      (variant.has(Formula::erase_read) || variant.has(Formula::erase_write) || variant.erases_undecayed_))
+  if ((!variant.has(Formula::erase) && (variant.has(Formula::erase_read) || variant.has(Formula::erase_write))) ||
+      (!variant.erases() && variant.erases_undecayed_))
     return RANKONE_REFUSED("what says how something is erased needs a scale by which it is",
                            "erase(1), or another scale", Described{"no erase"});
+  if (!variant.has(Formula::value_erase) &&
+      (variant.has(Formula::value_erase_read) || variant.has(Formula::value_erase_write)))
+    return RANKONE_REFUSED("what says which value is erased needs a scale by which it is",
+                           "value_erase(1), or another scale", Described{"no value_erase"});
+  if (variant.has(Formula::erase) && variant.has(Formula::value_erase))
+    return RANKONE_REFUSED("a token erases on one side of the state, by its key or by its value",
+                           "erase, or value_erase", Described{"both"});
   if (variant.exclusive_ && variant.has(Formula::bonus))
     return RANKONE_REFUSED("a bonus is read exclusively already: it takes the place of a token's own write",
                            "bonus, or an exclusive read", Described{"both"});
@@ -346,6 +353,9 @@ constexpr Verdict check_parts(const Variant& variant) {
   if (is_normalised(variant) && variant.decays_by_value())
     return RANKONE_REFUSED("a normaliser has no value columns that could decay, each in its own way",
                            "no decay, or one of kind constant, per_head or per_key", "normaliser()");
+  if (is_normalised(variant) && variant.has(Formula::value_erase))
+    return RANKONE_REFUSED("a normaliser has no value columns that a value could be erased of",
+                           "erase, which erases by keys, or no normaliser", "normaliser()");
   if ((variant.chunk_ != 0 || variant.level_ != Level::automatic) && !part_without_chunks(variant).empty())
     return RANKONE_REFUSED("a chunk or a level is pinned where a variant has no form in chunks",
                            "no chunk and no level", part_without_chunks(variant));
@@ -358,7 +368,7 @@ constexpr Verdict check_non_causal(const Variant& variant) {
   if (variant.has(Formula::decay))
     return RANKONE_REFUSED("a non-causal variant forgets nothing: each of its queries reads all keys",
                            "no decay, or a causal or reversed variant", Described{"a decay"});
-  if (variant.has(Formula::erase))
+  if (variant.erases())
     return RANKONE_REFUSED("a non-causal variant erases nothing: its keys are in no order",
                            "no erase, or a causal or reversed variant", Described{"an erase"});
   if (variant.reads_before())
@@ -407,7 +417,7 @@ constexpr Verdict check_phase(const Variant& variant) {
   if (variant.bidirectional_)
     return RANKONE_REFUSED("a complex state has one direction: no second one's imaginary part is carried beside it",
                            "no phase, or a causal or reversed variant", Described{"a phase"});
-  if (variant.has(Formula::erase))
+  if (variant.erases())
     return RANKONE_REFUSED("beside a phase nothing is erased: what a key holds there is complex, and a value is real",
                            "no erase, or no phase", Described{"an erase"});
   if (is_normalised(variant))
@@ -428,7 +438,7 @@ constexpr Verdict check_running_max(const Variant& variant) {
   if (variant.decays_by_key() || variant.decays_by_value())
     return RANKONE_REFUSED("beside a write_log_scale keys and value columns decay alike: they have one running maximum",
                            "no decay, or one of kind constant or per_head", Described{"a decay of single ones"});
-  if (variant.has(Formula::erase))
+  if (variant.erases())
     return RANKONE_REFUSED("beside a write_log_scale nothing is erased", "no erase, or no write_log_scale",
                            Described{"an erase"});
   if (variant.reads_before())

@@ -18,9 +18,10 @@ struct Rate {
 };
 
 // S' = decay_t * S_{t-1};   S_t = S' - erase_write_t^T (erase_t erase_read_t S') + key_t^T (write_t value_t);
-// o_t = output(scale * query_t S_t). With several steps a token, each passes the second equation on, and the state decays
+// o_t = output(scale * query_t S_t). Values erase likewise, in the place of keys: (S' value_erase_read_t^T) value_erase_t
+// value_erase_write_t. With several steps a token, each passes the second equation on, and the state decays
 // before the first alone. With a phase the state is complex: it is multiplied with exp(i phase_t), too, and queries read its
-// real part. Without a formula, query, key and value are phi(q), phi(k) and v, both keys of an
+// real part. Without a formula, query, key and value are phi(q), phi(k) and v, both keys or values of an
 // erasure are the written one, and the output is what was read.
 struct Variant {
   Name name{};
@@ -56,6 +57,8 @@ struct Variant {
   constexpr bool decays_by_key() const { return decay_axes().has(Axes::key); }
   // Likewise each value column.
   constexpr bool decays_by_value() const { return decay_axes().has(Axes::value); }
+  // Whether something is erased of the state, by its keys or by its values.
+  constexpr bool erases() const { return has(Formula::erase) || has(Formula::value_erase); }
   // Whether a query reads the state before its own token.
   constexpr bool reads_before() const { return exclusive_ || has(Formula::bonus); }
 
@@ -70,12 +73,17 @@ struct Variant {
   constexpr Variant value(const Expression& expression) const { return with(Formula::value, expression); }
   constexpr Variant write_scale(const Expression& expression) const { return with(Formula::write_scale, expression); }
   // What a key holds is erased by `scale` of it, and written anew by as much, unless a write scale has been given.
-  constexpr Variant erase(const Expression& scale) const {
-    const Variant erasing = with(Formula::erase, scale);
-    return has(Formula::write_scale) ? erasing : erasing.write_scale(scale);
-  }
+  constexpr Variant erase(const Expression& scale) const { return erasing(Formula::erase, scale); }
   constexpr Variant erase_read(const Expression& expression) const { return with(Formula::erase_read, expression); }
   constexpr Variant erase_write(const Expression& expression) const { return with(Formula::erase_write, expression); }
+  // Likewise what a value holds: the key that it stands at.
+  constexpr Variant value_erase(const Expression& scale) const { return erasing(Formula::value_erase, scale); }
+  constexpr Variant value_erase_read(const Expression& expression) const {
+    return with(Formula::value_erase_read, expression);
+  }
+  constexpr Variant value_erase_write(const Expression& expression) const {
+    return with(Formula::value_erase_write, expression);
+  }
   constexpr Variant erase_undecayed() const;
   // Multiplies what is written with exp of it, which may be beyond all types: the state is kept in units of a running maximum.
   constexpr Variant write_log_scale(const Expression& expression) const {
@@ -122,6 +130,10 @@ struct Variant {
 
  private:
   static constexpr std::size_t index(Formula which) { return static_cast<std::size_t>(which); }
+  constexpr Variant erasing(Formula which, const Expression& scale) const {
+    const Variant result = with(which, scale);
+    return has(Formula::write_scale) ? result : result.write_scale(scale);
+  }
 };
 
 // Whether a formula has a sum or a maximum over keys.
