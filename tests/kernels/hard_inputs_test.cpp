@@ -76,11 +76,14 @@ Hard keys(const char* name, const Change& to) {
   return {name, [](const Variant& variant) { return reads_key(variant); },
           [to](Problem& problem) { change(problem, "k", to); }};
 }
-// Keys come near length 1: what is erased twice over does not make the state grow then.
+// Keys, or values that erase, come near length 1: what is erased twice over does not make the state grow then.
+Formula erase_scale_of(const Variant& variant) {
+  return variant.has(Formula::value_erase) ? Formula::value_erase : Formula::erase;
+}
 Hard erasures(const char* name, double scale) {
-  return {name, [](const Variant& variant) { return is_an_input(variant, Formula::erase); },
+  return {name, [](const Variant& variant) { return is_an_input(variant, erase_scale_of(variant)); },
           [scale](Problem& problem) {
-            for (const std::string& input : inputs_of_slot(problem.variant, Formula::erase))
+            for (const std::string& input : inputs_of_slot(problem.variant, erase_scale_of(problem.variant)))
               change(problem, input.c_str(), all(scale));
           }};
 }
