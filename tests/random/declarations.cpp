@@ -141,6 +141,12 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
         reduces_keys(variant) ? 40 : 150;  // a sum over rows takes a thread for each feature, which is slow here
     options.key_dim = std::min(options.key_dim, has_pairs ? chance.between(1, 20) : most);
   }
+  if (variant.has(Formula::value_erase)) {  // a block has all columns of a head, and going back their slopes, too
+    const bool is_full = variant.decays_by_key() && variant.decays_by_value();
+    const int most = is_full ? 64 : 128;
+    options.value_dim = std::min(options.value_dim, has_features(variant) ? 32 : most);
+    options.key_dim = std::min(options.key_dim, most);
+  }
   options.dtype = chance.among({dtype::bf16, dtype::bf16, dtype::f16, dtype::f32});
   if (chance.once_in(2)) options.precision = Precision::f32;
   options.value_major_state = chance.once_in(4);
