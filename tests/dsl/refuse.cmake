@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 # Compiles one wrong declaration and looks for the words it must fail with: GCC prints them in its first error, and that
 # stands within the first lines; Clang prints them in a note of its first error.
-# cmake -D COMPILER= -D KIND=GCC|CLANG -D INCLUDE= -D SOURCE= -P refuse.cmake
+# cmake -D COMPILER= -D KIND=GCC|CLANG -D INCLUDE= -D SOURCE= -D HEADER= -P refuse.cmake
+# HEADER: the options by which this compiler takes the DSL's header as it was read once, a list.
 file(READ "${SOURCE}" text)
 string(REGEX MATCH "// Must not compile: ([^\n]*)" line "${text}")
 set(expected "${CMAKE_MATCH_1}")
@@ -9,7 +10,7 @@ if(expected STREQUAL "")
   message(FATAL_ERROR "${SOURCE} does not say what it must fail with")
 endif()
 execute_process(
-  COMMAND "${COMPILER}" -std=c++20 -fsyntax-only "-I${INCLUDE}" "${SOURCE}"
+  COMMAND "${COMPILER}" -std=c++20 -fsyntax-only ${HEADER} "-I${INCLUDE}" "${SOURCE}"
   RESULT_VARIABLE status
   OUTPUT_VARIABLE printed
   ERROR_VARIABLE printed)
