@@ -12,7 +12,7 @@
 namespace rankone::test {
 namespace {
 
-class BackwardMatrix : public testing::TestWithParam<Case> {
+class BackwardMatrix : public CaseTest {
  protected:
   // Lengths around a step and a run, then one packing with empty sequences; three value heads a key head.
   void run(int key_dim, int value_dim, std::uint64_t seed) {
@@ -109,54 +109,56 @@ TEST(Backward, AgreesWhereAGroupIsStagedInParts) {
   expect_right_gradients(op, call, "rwkv7");
 }
 
-TEST(Backward, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
-  constexpr Variant written = variant("written")
-                                  .decay(full(-softplus(input("x", value_head_axis | key_axis) +
-                                                        param("w") * input("y", value_head_axis | value_axis))))
-                                  .checked();
-  constexpr Variant normalised = variant("normalised")
-                                     .decay(per_key(-softplus(input("x"))))
-                                     .erase(sigmoid(input("b")))
-                                     .bonus(param("u"))
-                                     .output(read() / (1 + square(normaliser())))
-                                     .checked();
-  for (const Variant* variant : {&variants::kda, &written, &normalised, &variants::gateloop, &value_erasures::apart})
-    for (const dtype type : {dtype::bf16, dtype::f32}) {
-      const CompileOptions options{.key_dim = 40,
-                                   .value_dim = 36,
-                                   .dtype = type,
-                                   .value_major_state = true,
-                                   .pins = {.family = Family::recurrent}};
-      const Dims dims{.batch = 1, .tokens = 17, .heads = 2, .value_heads = 2, .key_dim = 40, .value_dim = 36};
-      BackwardProblem call(random_problem(*variant, options, dims, {.seed = 7}), 7);
-      const ArchLimits limits = arch_limits("sm_80");
-      const Target target{*variant, options, limits};
-      int tried = 0;
-      for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
-        for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
-          const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
-          if (!why_unfit(target, schedule, Pass::backward).empty()) continue;
-          ++tried;
-          const Program program = lower(*variant, options, schedule, "sm_80", Pass::backward);
-          const auto run = [&](std::uint64_t seed) {
-            const Device device = cpu_device(seed);
-            return gradients_of(PassKernels(program, device, emit_and_load), device, call);
-          };
-          const std::vector<HostTensor> first = run(1), second = run(2);
-          for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].bytes, second[i].bytes) << first[i].name;
-          for (const auto& [name, error, bound] : errors_of(first, reference_gradients(call)))
-            EXPECT_TRUE(error <= bound) << variant->name.view() << " " << name << " " << error << " " << tile << " "
-                                        << warps;
-        }
-      // Tiles of four columns have none beside the normaliser's, values that erase take tiles of all columns, and both parts
-      // of a complex state more registers.
-      const int least = variant == &value_erasures::apart ? 6
-                        : variant == &normalised          ? 10
-                        : variant->is_complex()           ? 12
-                                                          : 15;
-      EXPECT_GE(tried, least) << variant->name.view();
+constexpr Variant written = variant("written")
+                                .decay(full(-softplus(input("x", value_head_axis | key_axis) +
+                                                      param("w") * input("y", value_head_axis | value_axis))))
+                                .checked();
+constexpr Variant normalised = variant("normalised")
+                                   .decay(per_key(-softplus(input("x"))))
+                                   .erase(sigmoid(input("b")))
+                                   .bonus(param("u"))
+                                   .output(read() / (1 + square(normaliser())))
+                                   .checked();
+
+class BackwardTilings : public CaseTest {};
+
+TEST_P(BackwardTilings, AgreeWithEqualBitsOnEveryRun) {
+  const Variant& variant = *GetParam().variant;
+  CompileOptions options = options_of(GetParam(), 40, 36, 0);
+  options.value_major_state = true;
+  const Dims dims{.batch = 1, .tokens = 17, .heads = 2, .value_heads = 2, .key_dim = 40, .value_dim = 36};
+  BackwardProblem call(random_problem(variant, options, dims, {.seed = 7}), 7);
+  const ArchLimits limits = arch_limits("sm_80");
+  const Target target{variant, options, limits};
+  int tried = 0;
+  for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
+    for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
+      const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
+      if (!why_unfit(target, schedule, Pass::backward).empty()) continue;
+      ++tried;
+      const Program program = lower(variant, options, schedule, "sm_80", Pass::backward);
+      const auto run = [&](std::uint64_t seed) {
+        const Device device = cpu_device(seed);
+        return gradients_of(PassKernels(program, device, emit_and_load), device, call);
+      };
+      const std::vector<HostTensor> first = run(1), second = run(2);
+      for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].bytes, second[i].bytes) << first[i].name;
+      for (const auto& [name, error, bound] : errors_of(first, reference_gradients(call)))
+        EXPECT_TRUE(error <= bound) << name << " " << error << " " << tile << " " << warps;
     }
+  // Tiles of four columns have none beside the normaliser's, values that erase take tiles of all columns, and both parts of a
+  // complex state more registers.
+  const int least = &variant == &value_erasures::apart ? 6
+                    : &variant == &normalised          ? 10
+                    : variant.is_complex()             ? 12
+                                                       : 15;
+  EXPECT_GE(tried, least);
 }
+
+INSTANTIATE_TEST_SUITE_P(Forms, BackwardTilings,
+                         testing::ValuesIn(cases_by_token({&variants::kda, &written, &normalised, &variants::gateloop,
+                                                           &value_erasures::apart})),
+                         [](const auto& info) { return info.param.name(); });
 
 // Write scales from exp(-1000) to exp(1000), beside decays that forget nothing, or everything. Keys have no signs: else a
 // normaliser may be small beside its terms, and all that it divides is off by as much more.

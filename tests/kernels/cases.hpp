@@ -49,6 +49,29 @@ struct Case {
   friend void PrintTo(const Case& c, std::ostream* out) { *out << c.name(); }
 };
 
+// Tests of which the short run has those that are short.
+class CaseTest : public testing::TestWithParam<Case> {
+ protected:
+  void SetUp() override {
+    if (!GetParam().is_short) RANKONE_SKIP_UNLESS_WHOLE();
+  }
+};
+
+// Of the numbers that a variant is tried in, given side by side, the short run has one, and of the next variant the next.
+inline std::vector<Case> numbers_in_turn(std::vector<Case> cases) {
+  std::ptrdiff_t turn = 0;
+  for (auto first = cases.begin(); first != cases.end(); ++turn) {
+    const auto next = std::find_if(first, cases.end(), [&](const Case& each) {
+      return each.variant != first->variant || each.level != first->level;
+    });
+    const std::ptrdiff_t count = next - first;
+    // A step more in each round, else a level would have every second of the numbers alone.
+    for (auto each = first; each != next; ++each) each->is_short = each - first == (turn + turn / count) % count;
+    first = next;
+  }
+  return cases;
+}
+
 // Sums and maxima over keys, wherever they may stand.
 inline constexpr Variant with_row_sums = variant("with_row_sums")
                                              .decay(per_key(log(softmax(input("x") + param("c"))) / 16))
@@ -71,7 +94,7 @@ inline std::vector<Case> catalogue_cases() {
   for (const Variant* variant : variants_in_chunks(portable_family))
     for (const Level level : {Level::serial, Level::chunk})
       for (const Numbers& numbers : all_numbers) cases.push_back({variant, level, numbers});
-  return cases;
+  return numbers_in_turn(cases);
 }
 
 constexpr Numbers bf16_numbers{"bf16", dtype::bf16, Precision::tf32};
@@ -83,17 +106,24 @@ inline std::vector<Case> hopper_cases(Level level) {
     for (const Numbers& numbers : all_numbers)
       if (numbers.type != dtype::f32 && (numbers.type != dtype::f16 || why_beyond_f16(*variant).empty()))
         cases.push_back({variant, level, numbers, Family::hopper});
-  return cases;
+  return numbers_in_turn(cases);
 }
 
-// Token by token: all of the catalogue.
-inline std::vector<Case> recurrent_cases() {
+// Token by token.
+inline std::vector<Case> cases_by_token(const std::vector<const Variant*>& variants) {
   std::vector<Case> cases;
-  for (const Variant& variant : catalogue())
+  for (const Variant* variant : variants)
     for (const Numbers& numbers : all_numbers)
       if (numbers.precision == Precision::tf32)  // nothing is rounded to either
-        cases.push_back({&variant, Level::automatic, numbers, Family::recurrent});
-  return cases;
+        cases.push_back({variant, Level::automatic, numbers, Family::recurrent});
+  return numbers_in_turn(cases);
+}
+
+// All of the catalogue.
+inline std::vector<Case> recurrent_cases() {
+  std::vector<const Variant*> variants;
+  for (const Variant& variant : catalogue()) variants.push_back(&variant);
+  return cases_by_token(variants);
 }
 
 // Blocks that share the work on keys: of decays per key alone.
@@ -110,7 +140,7 @@ inline std::vector<Case> prepared_cases() {
   for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
     for (const Numbers& numbers : all_numbers)
       if (numbers.type != dtype::f32) cases.push_back({variant, Level::serial, numbers, Family::hopper, 1, true});
-  return cases;
+  return numbers_in_turn(cases);
 }
 
 // `chunk` 0: the schedule's own. `key_dim` is what there is of it where the variant's feature map has room for it.

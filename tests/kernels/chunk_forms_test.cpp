@@ -11,7 +11,7 @@
 namespace rankone::test {
 namespace {
 
-class ChunkForms : public testing::TestWithParam<Case> {
+class ChunkForms : public CaseTest {
  protected:
   void run(int key_dim, int value_dim, int chunk, std::uint64_t seed) {
     const auto device_of = [](std::uint64_t each) { return cpu_device(each); };
@@ -54,7 +54,7 @@ std::vector<Case> cases() {
   for (const Variant* variant : parts::all)
     for (const Level level : {Level::serial, Level::chunk})
       for (const Numbers& numbers : all_numbers) cases.push_back({variant, level, numbers});
-  return cases;
+  return numbers_in_turn(cases);
 }
 
 INSTANTIATE_TEST_SUITE_P(Portable, ChunkForms, testing::ValuesIn(cases()),

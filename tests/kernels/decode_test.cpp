@@ -34,7 +34,7 @@ Problem decode_problem(const Variant& variant, const CompileOptions& options, st
                         {.seed = seed, .pass = Pass::decode});
 }
 
-class DecodeMatrix : public testing::TestWithParam<Case> {};
+class DecodeMatrix : public CaseTest {};
 
 TEST_P(DecodeMatrix, AgreesWithTheRecurrence) {
   const Case& c = GetParam();

@@ -11,17 +11,9 @@
 namespace rankone::test {
 namespace {
 
-std::vector<Case> feature_cases() {
-  std::vector<Case> cases;
-  for (const Variant* variant : features::all)
-    for (const Numbers& numbers : all_numbers)
-      if (numbers.precision == Precision::tf32)
-        cases.push_back({variant, Level::automatic, numbers, Family::recurrent});
-  return cases;
-}
 bool has_pairs(const Variant& variant) { return reads(variant.formula(Formula::feature_map), Operation::other); }
 
-class FeatureMatrix : public testing::TestWithParam<Case> {
+class FeatureMatrix : public CaseTest {
  protected:
   Problem problem_of(const CompileOptions& options, Dims dims, const RandomInputs& inputs) const {
     dims.key_dim = options.key_dim, dims.value_dim = options.value_dim;
@@ -71,7 +63,8 @@ TEST_P(FeatureMatrix, DecodeAgrees) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Forms, FeatureMatrix, testing::ValuesIn(feature_cases()),
+INSTANTIATE_TEST_SUITE_P(Forms, FeatureMatrix,
+                         testing::ValuesIn(cases_by_token({std::begin(features::all), std::end(features::all)})),
                          [](const auto& info) { return info.param.name(); });
 
 // Sums over rows take a thread for each feature.

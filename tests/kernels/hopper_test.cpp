@@ -25,7 +25,7 @@ const auto any_device = [](std::uint64_t seed) {
   return cpu_device(EmulationOptions{.seed = seed, .maps_tensors = seed % 3 != 0});
 };
 
-class HopperWhole : public testing::TestWithParam<Case> {};
+class HopperWhole : public CaseTest {};
 
 TEST_P(HopperWhole, AgreesWithTheRecurrence) {
   if (GetParam().numbers.type == dtype::bf16) expect_right_at_all_lengths(GetParam(), any_device, 64, 32, 32, 100);
@@ -51,7 +51,7 @@ TEST_P(HopperCluster, AgreesWithTheRecurrence) {
 INSTANTIATE_TEST_SUITE_P(Catalogue, HopperCluster, testing::ValuesIn(cluster_cases()),
                          [](const auto& info) { return info.param.name(); });
 
-class HopperPrepared : public testing::TestWithParam<Case> {};
+class HopperPrepared : public CaseTest {};
 
 TEST_P(HopperPrepared, AgreesWithTheRecurrence) {
   expect_right_at_all_lengths(GetParam(), any_device, 64, 32, 32, 300);
@@ -67,7 +67,7 @@ TEST_P(HopperPrepared, AgreesAtTheSizesItIsMadeFor) {
 INSTANTIATE_TEST_SUITE_P(Catalogue, HopperPrepared, testing::ValuesIn(prepared_cases()),
                          [](const auto& info) { return info.param.name(); });
 
-class HopperSplit : public testing::TestWithParam<Case> {};
+class HopperSplit : public CaseTest {};
 
 TEST_P(HopperSplit, SegmentsAgreeWithTheRecurrence) {
   const int dim = GetParam().cluster == 1 ? 64 : GetParam().variant == &variants::gla ? 256 : 128;

@@ -10,7 +10,7 @@
 namespace rankone::test {
 namespace {
 
-class Matrix : public testing::TestWithParam<Case> {
+class Matrix : public CaseTest {
  protected:
   // Each run under another schedule seed.
   void run(int key_dim, int value_dim, int chunk, std::uint64_t seed) {

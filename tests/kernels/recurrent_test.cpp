@@ -14,7 +14,7 @@
 namespace rankone::test {
 namespace {
 
-class RecurrentMatrix : public testing::TestWithParam<Case> {
+class RecurrentMatrix : public CaseTest {
  protected:
   void run(int key_dim, int value_dim, std::uint64_t seed) {
     const auto device_of = [](std::uint64_t each) { return cpu_device(each); };
@@ -70,30 +70,32 @@ std::string refusal(const Variant& variant, const CompileOptions& options, Pass 
   return {};
 }
 
-TEST(Recurrent, AgreesUnderEveryTilingWithEqualBitsOnEveryRun) {
-  for (const Variant* variant : {&variants::kda, &variants::dfw, &with_row_sums, &variants::linear_transformer,
-                                 &variants::mlstm, &variants::gateloop, &value_erasures::apart})
-    for (const dtype type : {dtype::bf16, dtype::f32}) {
-      const CompileOptions options{.key_dim = 40,
-                                   .value_dim = 36,
-                                   .dtype = type,
-                                   .value_major_state = true,
-                                   .pins = {.family = Family::recurrent}};
-      const std::vector<Schedule> schedules = legal_schedules(*variant, options, "sm_80");
-      // A warp has fewer threads than keys, and registers of few threads no room for both parts of a complex state; where
-      // there is one tile, only warps differ.
-      const bool is_narrow = variant == &with_row_sums || variant->is_complex();
-      EXPECT_GE(schedules.size(), variant == &value_erasures::apart ? 4u : is_narrow ? 9u : 10u);
-      for (const Schedule& schedule : schedules) {
-        Problem problem = problem_of(*variant, options, 9, 7);
-        const Operator one = compile_schedule(*variant, options, {schedule, "pinned"}, cpu_device(1)),
-                       other = compile_schedule(*variant, options, {schedule, "pinned"}, cpu_device(2));
-        expect_right(one, problem, std::string(variant->name.view()));
-        const std::vector<HostTensor> first = outputs_of(one, problem), second = outputs_of(other, problem);
-        for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].bytes, second[i].bytes) << first[i].name;
-      }
-    }
+class RecurrentTilings : public CaseTest {};
+
+TEST_P(RecurrentTilings, AgreeWithEqualBitsOnEveryRun) {
+  const Variant& variant = *GetParam().variant;
+  CompileOptions options = options_of(GetParam(), 40, 36, 0);
+  options.value_major_state = true;
+  const std::vector<Schedule> schedules = legal_schedules(variant, options, "sm_80");
+  // A warp has fewer threads than keys, and registers of few threads no room for both parts of a complex state; where there
+  // is one tile, only warps differ.
+  const bool is_narrow = &variant == &with_row_sums || variant.is_complex();
+  EXPECT_GE(schedules.size(), &variant == &value_erasures::apart ? 4u : is_narrow ? 9u : 10u);
+  for (const Schedule& schedule : schedules) {
+    Problem problem = problem_of(variant, options, 9, 7);
+    const Operator one = compile_schedule(variant, options, {schedule, "pinned"}, cpu_device(1)),
+                   other = compile_schedule(variant, options, {schedule, "pinned"}, cpu_device(2));
+    expect_right(one, problem, GetParam().name());
+    const std::vector<HostTensor> first = outputs_of(one, problem), second = outputs_of(other, problem);
+    for (std::size_t i = 0; i < first.size(); ++i) EXPECT_EQ(first[i].bytes, second[i].bytes) << first[i].name;
+  }
 }
+
+INSTANTIATE_TEST_SUITE_P(Forms, RecurrentTilings,
+                         testing::ValuesIn(cases_by_token({&variants::kda, &variants::dfw, &with_row_sums,
+                                                           &variants::linear_transformer, &variants::mlstm,
+                                                           &variants::gateloop, &value_erasures::apart})),
+                         [](const auto& info) { return info.param.name(); });
 
 // A key of a row that has no thread of its own adds to no sum, and a thread without a key neither.
 TEST(Recurrent, SumsOverKeysAreRightAtEverySize) {

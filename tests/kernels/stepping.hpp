@@ -32,13 +32,6 @@ inline constexpr Variant heads = variant("steps_heads")
                                      .steps(4)
                                      .checked();
 
-inline std::vector<Case> cases() {
-  std::vector<Case> cases;
-  for (const Variant* variant : {&keys, &before, &heads})
-    for (const Numbers& numbers : all_numbers)
-      if (numbers.precision == Precision::tf32)
-        cases.push_back({variant, Level::automatic, numbers, Family::recurrent});
-  return cases;
-}
+inline std::vector<Case> cases() { return cases_by_token({&keys, &before, &heads}); }
 
 }  // namespace rankone::test::stepping
