@@ -36,8 +36,12 @@ int sums_of(const Target& target) {
   return sums;
 }
 
+// Whether it reads a tensor, or what adds up from some.
 bool reads_tensors(const Expression& formula) {
-  return std::any_of(formula.begin(), formula.end(), [](const Node& node) { return is_tensor(node.operation); });
+  return std::any_of(formula.begin(), formula.end(), [](const Node& node) {
+    return is_tensor(node.operation) || node.operation == Operation::scanned ||
+           node.operation == Operation::scanned_before;
+  });
 }
 
 // Of a feature map with a dimension of its own.
@@ -65,6 +69,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("feature_map_reads_place", map_reads_place(source.variant));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
   given.emplace_back("has_normaliser", is_normalised(source.variant));
+  given.emplace_back("scans_exponentials", source.variant.scans_exponentials_);
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));
   given.emplace_back("permuted", source.variant.permuted_);
   given.emplace_back("non_causal", source.variant.non_causal_);

@@ -258,7 +258,9 @@ class GateWriter {
       case Operation::value:
       case Operation::decay:
       case Operation::read:
-      case Operation::normaliser: return "add_" + std::string(name_of(leaf.operation));
+      case Operation::normaliser:
+      case Operation::scanned:
+      case Operation::scanned_before: return "add_" + std::string(name_of(leaf.operation));
       default: return {};
     }
   }

@@ -49,7 +49,8 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .is_normalised = is_normalised(variant),
           .has_phase = variant.is_complex(),
           .has_running_max = has_running_max(variant),
-          .erases_values = variant.has(Formula::value_erase)};
+          .erases_values = variant.has(Formula::value_erase),
+          .has_scan = has_scan(variant)};
 }
 // Of a head's value columns.
 int tiles_of(const KernelSource& source) { return value_tiles(sizes_of(source), source.options.value_dim); }
@@ -68,6 +69,7 @@ SlopeLayout slope_layout(const KernelSource& source) {
                    .value_tiles = tiles_of(source),
                    .reads_key = reads_key(source.variant),
                    .is_normalised = is_normalised(source.variant),
+                   .has_scan = has_scan(source.variant),
                    .inputs = 0,
                    .parameters = 0,
                    .of_inputs = {},
@@ -77,6 +79,9 @@ SlopeLayout slope_layout(const KernelSource& source) {
     sizes.of_parameters[sizes.parameters++] = columnwise(port);
   return make_slope_layout(sizes);
 }
+
+// Whether rows of keys are carried beside the state.
+bool carries_rows(const Variant& variant) { return is_normalised(variant) || has_scan(variant); }
 
 // Of one sequence, value head and tile of value columns each.
 Kernel by_tiles(const KernelSource& source, const char* name, int threads, int shared_bytes) {
@@ -195,7 +200,7 @@ int state_numbers(const Variant& variant, const CompileOptions& options) {
 }
 
 std::vector<Kernel> kernels(const KernelSource& source) {
-  const bool has_sum = is_normalised(source.variant), carries_more = has_sum || has_running_max(source.variant),
+  const bool has_rows = carries_rows(source.variant), carries_more = has_rows || has_running_max(source.variant),
              both = source.variant.bidirectional_;
   if (source.pass == Pass::decode)
     return carries_more && tiles_of(source) > 1 ? std::vector{decode(source), decode_sums(source)}
@@ -205,7 +210,7 @@ std::vector<Kernel> kernels(const KernelSource& source) {
   if (!both && !source.variant.non_causal_) all.push_back(checkpoints(source));
   if (!both) all.push_back(backward(source));
   all.push_back(token_gradients(source));
-  if (has_sum || !formula_ports(source, PortRole::parameter).empty()) all.push_back(parameter_gradients(source));
+  if (has_rows || !formula_ports(source, PortRole::parameter).empty()) all.push_back(parameter_gradients(source));
   return all;
 }
 
@@ -241,6 +246,10 @@ std::vector<Region> regions(const KernelSource& source) {
   if (source.variant.is_complex())
     all.push_back({"checkpoints_imaginary", "the state's imaginary part there, float32", &Arguments::segment_states,
                    all.front().bytes});
+  if (has_scan(source.variant))
+    all.push_back({"checkpoint_scans", "what a scan has summed up there, and what its rounding took away, float32",
+                   &Arguments::prepared_chunks,
+                   in_sixteens(slots_of(run_tokens) * heads * std::int64_t{2 * features_of(source)})});
   if (has_running_max(source.variant))
     all.push_back({"checkpoint_maxima", "the running maximum there, and what its rounding took away, float32",
                    &Arguments::segment_decays, in_sixteens(slots_of(run_tokens) * heads * std::int64_t{2})});
@@ -282,7 +291,7 @@ Kernel token_gradients(const KernelSource& source) {
   return source.variant.non_causal_ ? by_sides(kernel, "non_causal_reduce", "reduce_gradients_of_sides") : kernel;
 }
 
-// A warp for each element of the largest parameter; of a normaliser's initial sum a thread.
+// A warp for each element of the largest parameter; of a row of keys beside the initial state a thread.
 Kernel parameter_gradients(const KernelSource& source) {
   Kernel kernel = sum_of(source, "parameter_gradients");
   Extent most = 1;
@@ -293,7 +302,7 @@ Kernel parameter_gradients(const KernelSource& source) {
     if (port.axes.has(Axis::value_heads)) elements = elements * Size::value_heads;
     most = max(most, elements);
   }
-  if (is_normalised(source.variant))
+  if (carries_rows(source.variant))
     most = max(most, ceil_div(Extent(Size::sequences) * Size::value_heads * std::int64_t{features_of(source)}, 32));
   kernel.items = kernel.blocks = ceil_div(most, reduce_threads / 32);
   return kernel;

@@ -60,7 +60,7 @@ struct Port {
 };
 
 // How many a pass has at most beside gates, parameters and their gradients, and how many of them are inputs.
-inline constexpr std::size_t most_own_ports = 18, most_own_inputs = 4;
+inline constexpr std::size_t most_own_ports = 24, most_own_inputs = 4;
 
 // Inputs, gates and parameters, then the rest. K and V may be left open (0) in `options`.
 std::vector<Port> ports(const Variant& variant, const CompileOptions& options, Pass pass = Pass::forward);

@@ -36,10 +36,17 @@ std::uint64_t stream_of(std::string_view name) {
 }
 
 // The formulas of a variant, taken apart once.
-using Formulas = std::vector<std::pair<Slot, Expression>>;
+struct Formulas {
+  std::vector<std::pair<Slot, Expression>> list{};
+  bool scans_exponentials = false;
+
+  auto begin() const { return list.begin(); }
+  auto end() const { return list.end(); }
+};
 Formulas formulas_of(const Variant& variant) {
-  Formulas formulas;
-  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) { formulas.emplace_back(slot, formula); });
+  Formulas formulas{.scans_exponentials = variant.scans_exponentials_};
+  for_each_formula(variant,
+                   [&](const Slot& slot, const Expression& formula) { formulas.list.emplace_back(slot, formula); });
   return formulas;
 }
 
@@ -119,7 +126,8 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
       std::ranges::any_of(formulas, [](const auto& each) { return each.first.formula == Formula::value_erase; });
   for (std::uint64_t i = 0; i < samples; ++i) {
     const double element = draws.draw_element(1, 0, i), other = draws.draw_element(1, 0, samples + i);
-    double mapped = element, decay = 1;
+    double mapped = element, decay = 1, scanned = 0;
+    const double scanned_before = rankone::draw(Distribution::normal, 1, 5, i);
     const double value = rankone::draw(Distribution::normal, 1, 2, i),
                  read = rankone::draw(Distribution::normal, 1, 3, i),
                  normaliser = 1 + rankone::draw(Distribution::uniform, 1, 4, i);
@@ -135,6 +143,8 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
         case Operation::read: return read;
         case Operation::normaliser: return normaliser;
         case Operation::unit: return 1.0;
+        case Operation::scanned: return scanned;
+        case Operation::scanned_before: return scanned_before;
         case Operation::decay: return decay;
         case Operation::scalar: return scalar_value(scalars, leaf.view());
         default: break;
@@ -144,6 +154,12 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
     };
     for (const auto& [slot, formula] : formulas)
       if (slot.formula == Formula::feature_map) mapped = evaluate(formula, leaf);
+    for (const auto& [slot, formula] : formulas)
+      if (slot.formula == Formula::scan) {
+        const double term = evaluate(formula, leaf);
+        scanned =
+            formulas.scans_exponentials ? std::log(std::exp(scanned_before) + std::exp(term)) : scanned_before + term;
+      }
     Erasure erasure(of_values, mapped, value);
     for (const auto& [slot, formula] : formulas) {
       const double value = evaluate(formula, leaf);
@@ -152,14 +168,14 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
       if (slot.formula == Formula::decay) decay = std::exp(value), log_decays += value / samples;
     }
     if (!(erasure.scale >= 0 && erasure.scale <= 2))  // beyond, what is erased of a unit key comes back larger
-      return {"the erase scale is not from 0 to 2", formulas.front().second};
+      return {"the erase scale is not from 0 to 2", formulas.list.front().second};
     erased += erasure.part() / samples;
   }
   // More than all may not go, and nothing may be added: of equal keys at all, of random ones but for chance.
   const double chance = draws.everything ? 0 : 0.5;
   if (!(erased >= -chance && erased <= 2 + chance))
     return {std::string("what is erased of drawn ") + (of_values ? "values" : "keys") + " makes the state grow",
-            formulas.front().second};
+            formulas.list.front().second};
   return {};
 }
 
@@ -293,7 +309,7 @@ std::optional<Draws> fixed_draws(const Formulas& formulas, const Dims& dims, con
   const double wanted = !equal ? -20 : key_reads_decay ? -0.5 : -1e-4;
   // Those that decays read; the others stay as they are drawn.
   Formulas decays;
-  std::ranges::copy_if(formulas, std::back_inserter(decays),
+  std::ranges::copy_if(formulas, std::back_inserter(decays.list),
                        [](const auto& each) { return each.first.formula == Formula::decay; });
   const std::vector<std::string> names = tensors_of(decays);
   if (equal) draws.everything = unit;

@@ -73,6 +73,8 @@ void FormulaRows::leaf_row(const Node& node, const Source& source, const Place& 
     case Operation::read: return copy(place.read);
     case Operation::normaliser: return all(*place.normaliser);
     case Operation::unit: return all(place.unit);
+    case Operation::scanned: return copy(place.scanned);
+    case Operation::scanned_before: return copy(place.scanned_before);
     default: break;
   }
   const std::int64_t offset = source.strides.offset_of(place);

@@ -24,7 +24,8 @@ struct Place {
   // The rows that element() and other(), query(), key(), value(), decay() and read() stand for.
   const double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr,
                *read = nullptr;
-  const double* normaliser = nullptr;  // one number, whatever the column
+  const double* normaliser = nullptr;                          // one number, whatever the column
+  const double *scanned = nullptr, *scanned_before = nullptr;  // rows of keys
   double unit = 1;
   const double* slope = nullptr;  // what comes in where a formula is gone through in reverse
 };

@@ -20,6 +20,8 @@ double* LeafRows::of(Operation leaf) const {
     case Operation::decay: return decay;
     case Operation::read: return read;
     case Operation::normaliser: return normaliser;
+    case Operation::scanned: return scanned;
+    case Operation::scanned_before: return scanned_before;
     default: return nullptr;
   }
 }

@@ -16,7 +16,7 @@ namespace rankone::recurrence {
 // What leaves that are rows add to; null: nobody asks.
 struct LeafRows {
   double *element = nullptr, *query = nullptr, *key = nullptr, *value = nullptr, *decay = nullptr, *read = nullptr,
-         *normaliser = nullptr;
+         *normaliser = nullptr, *scanned = nullptr, *scanned_before = nullptr;
   double* of(Operation leaf) const;
 };
 

@@ -58,6 +58,7 @@ class HeadWalk {
     before_.state = *recurrence::find(gradients, "initial_state");
     if (const Tensor* const sum = recurrence::find(gradients, "initial_state_sum")) before_.sum = *sum;
     if (const Tensor* const part = recurrence::find(gradients, "initial_state_imaginary")) before_.imaginary = *part;
+    if (const Tensor* const scan = recurrence::find(gradients, "initial_state_scan")) before_.scan = *scan;
     if (variant.bidirectional_) other_before_.state = *recurrence::find(gradients, "initial_state_reversed");
   }
 
@@ -73,8 +74,9 @@ class HeadWalk {
     if (step_.variant.bidirectional_) return run_both_ways(n, head);
     const Span& span = sizes_.sequences[static_cast<std::size_t>(n)];
     load_state(initial_, value_major_, step_, n, head, state_);
-    load_state(end_, value_major_, step_, n, head, slopes_);
-    walk_back((span.end - span.begin) * sizes_.steps, [&](std::int64_t i) { evaluate(span, head, i); },
+    load_slopes(end_, value_major_, step_, n, head, slopes_);
+    walk_back((span.end - span.begin) * sizes_.steps,
+              [&](std::int64_t i, const Row& before) { evaluate(span, head, i, before); },
               [&](std::int64_t, const Row& before) {
                 load_output_slope();
                 reverse_.go_back(step_, before, output_.data(), slopes_);
@@ -82,26 +84,27 @@ class HeadWalk {
     store_state(before_, value_major_, step_, n, head, slopes_);
   }
 
-  // From `state_`, through the steps that `enter(i)` evaluates, and back with `leave(i, the state before)`. Of about the root
+  // From `state_`, through the steps that `enter(i, the state before)` evaluates, and back with `leave(i, the state before)`. Of about the root
   // of their number many steps the states are kept, and of each of them the one before.
   template <class Enter, class Leave> void walk_back(std::int64_t steps, const Enter& enter, const Leave& leave) {
     const std::int64_t run = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(steps))), 1);
     std::vector<Row> starts;
     for (std::int64_t i = 0; i < steps; ++i) {
       if (i % run == 0) starts.push_back(state_);
-      enter(i);
+      enter(i, state_);
       step_.advance(state_);
     }
     for (std::int64_t first = (steps - 1) / run * run; !starts.empty(); first -= run, starts.pop_back()) {
       std::vector<Row> before{std::move(starts.back())};
       const std::int64_t end = std::min(first + run, steps);
       for (std::int64_t i = first; i + 1 < end; ++i) {
-        enter(i);
+        enter(i, before.back());
         step_.advance(before.emplace_back(Row(before.back())));
       }
       for (std::int64_t i = end - 1; i >= first; --i) {
-        enter(i);
-        leave(i, before[static_cast<std::size_t>(i - first)]);
+        const Row& here = before[static_cast<std::size_t>(i - first)];
+        enter(i, here);
+        leave(i, here);
       }
     }
   }
@@ -118,7 +121,7 @@ class HeadWalk {
     load("initial_state_reversed", other);
     std::vector<Row> reads = read_both_ways(step_, span, head, state_, other);
     for (std::int64_t i = 0; i < tokens; ++i) {
-      evaluate(span, head, i);
+      evaluate(span, head, i, state_);
       load_output_slope();
       Row& read = reads[static_cast<std::size_t>(i)];
       reverse_.go_back_from_output(step_, Row(read), output_.data(), read);
@@ -128,7 +131,7 @@ class HeadWalk {
       load(is_upward ? "dfinal_state" : "dfinal_state_reversed", slopes_);
       const auto at = [&](std::int64_t i) { return is_upward ? i : tokens - 1 - i; };
       walk_back(
-          tokens, [&](std::int64_t i) { evaluate(span, head, at(i)); },
+          tokens, [&](std::int64_t i, const Row& before) { evaluate(span, head, at(i), before); },
           [&](std::int64_t i, const Row& before) {
             reverse_.go_back_one_way(step_, before, reads[static_cast<std::size_t>(at(i))], is_upward, slopes_);
           });
@@ -144,7 +147,7 @@ class HeadWalk {
       step_.evaluate_key(place_of_step(step_.variant, sizes_, keys, head, i));
       step_.advance(state_);
     }
-    load_state(end_, value_major_, step_, n, head, slopes_);
+    load_slopes(end_, value_major_, step_, n, head, slopes_);
     for (std::int64_t i = 0; i < queries.end - queries.begin; ++i) {
       step_.evaluate_query(place_of_step(step_.variant, sizes_, queries, head, i));
       load_output_slope();
@@ -156,8 +159,8 @@ class HeadWalk {
     }
     store_state(before_, value_major_, step_, n, head, slopes_);
   }
-  void evaluate(const Span& span, std::int64_t head, std::int64_t i) {
-    step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), true);
+  void evaluate(const Span& span, std::int64_t head, std::int64_t i, const Row& before) {
+    step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), true, before);
   }
   void load_output_slope() {
     const Tensor& slope = arguments_.do_;

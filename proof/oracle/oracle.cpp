@@ -40,7 +40,7 @@ class Recurrence {
     load_state(initial_, value_major_, step_, n, head, state_);
     const bool before = step_.variant.reads_before(), reads = static_cast<bool>(arguments_.o);
     for (std::int64_t i = 0; i < (span.end - span.begin) * sizes_.steps; ++i) {
-      step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), reads);
+      step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), reads, state_);
       if (reads && before && step_.is_read()) read();
       step_.advance(state_);
       if (reads && !before && step_.is_read()) read();
@@ -71,7 +71,7 @@ class Recurrence {
     load_state({given("initial_state_reversed")}, value_major_, step_, n, head, other);
     const std::vector<Row> reads = read_both_ways(step_, span, head, state_, other, static_cast<bool>(arguments_.o));
     for (std::int64_t i = 0; arguments_.o && i < span.end - span.begin; ++i) {
-      step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), true);
+      step_.evaluate(place_of_step(step_.variant, sizes_, span, head, i), true, state_);
       write(reads[static_cast<std::size_t>(i)]);
     }
     store_state(final_, value_major_, step_, n, head, state_);

@@ -14,9 +14,31 @@
 namespace rankone::recurrence {
 namespace {
 
+// c_t of a scan of exponentials; of nothing it is minus infinity.
+double log_sum_exp(double a, double b) {
+  if (std::isnan(a) || std::isnan(b)) return a + b;
+  const double most = std::max(a, b);
+  if (!std::isfinite(most)) return most;
+  return most + std::log1p(std::exp(std::min(a, b) - most));
+}
+
 void load_token(const Tensor& tensor, std::int64_t batch, std::int64_t token, std::int64_t head, Row& row) {
   const std::int64_t offset = batch * tensor.strides[0] + token * tensor.strides[1] + head * tensor.strides[2];
   load_row(tensor, offset, tensor.strides[3], static_cast<std::int64_t>(row.size()), row.data());
+}
+
+void load_given(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
+                Row& state) {
+  const auto load_from = [&](const Tensor& tensor, std::size_t first = 0) {
+    return
+        [&, first](std::size_t at, std::int64_t offset) { state[first + at] = load(tensor.data, tensor.type, offset); };
+  };
+  const auto& [whole, sum, max, imaginary, scan] = tensors;
+  if (scan) each_scan_element(scan, step, n, head, load_from(scan));
+  if (max) load_from(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
+  if (whole) each_state_element(whole, value_major, step, n, head, load_from(whole));
+  if (imaginary) each_state_element(imaginary, value_major, step, n, head, load_from(imaginary, step.elements()));
+  if (sum) each_sum_element(sum, step, n, head, load_from(sum));
 }
 
 }  // namespace
@@ -39,13 +61,15 @@ Step::Step(const Variant& of, const Sizes& with, const GivenArguments& given)
   v = Row(static_cast<std::size_t>(sizes.value_dim));
   erased = Row(static_cast<std::size_t>(columns));
   erased_keys = Row(static_cast<std::size_t>(sizes.features));
+  scanned_before_ = Row(q.size());
   value_and_one_ = Row(erased.size(), 1);
   key_step_ = variant.decays_by_key() ? (variant.decays_by_value() ? sizes.value_dim : 1) : 0;
   value_step_ = variant.decays_by_value() ? 1 : 0;
   scale = scale_of(variant, sizes.key_dim, given.scale);
 }
 
-void Step::evaluate(const Place& at, bool reads_query) {
+void Step::evaluate(const Place& at, bool reads_query, const Row& before) {
+  scan_before_ = before.data() + scan_place();
   evaluate_key(at);
   if (reads_query) load_query();
 }
@@ -56,11 +80,12 @@ void Step::evaluate_query(const Place& at) {
 
 void Step::evaluate_key(const Place& at) {
   place = at;
+  if (reads_key_) load_features(k_, place.step, raw_k, k), place.key = k.data();
+  if (has_scan(variant)) set_scan();
   set_decay();
   set_phase();
   load_token(v_, place.batch, place.step, place.head, v);
   place.value = v.data();
-  if (reads_key_) load_features(k_, place.step, raw_k, k), place.key = k.data();
   place.decay = factors.data();
   key = row_or(Formula::key, place.key);
   std::copy_n(row_or(Formula::value, place.value), v.size(), value_and_one_.begin());
@@ -114,6 +139,7 @@ void Step::erase_from(Row& state) const {
 void Step::advance(Row& state) {
   set_units(state);
   state.back() = max_;
+  if (has_scan(variant)) std::ranges::copy(scanned, state.begin() + static_cast<std::ptrdiff_t>(scan_place()));
   const bool erases = variant.erases();
   if (erases) {
     if (variant.erases_undecayed_) read_erased(state);
@@ -186,6 +212,16 @@ void Step::project_values(const double* values, const Row& state, Row& sums) con
   each_element([&](std::size_t i, std::size_t j, std::size_t at) { sums[i] += values[j] * state[at]; });
 }
 
+void Step::set_scan() {
+  const double* const terms = rows_of(Formula::scan)(place);
+  scan_terms.assign(terms, terms + sizes.features);
+  scanned.assign(scan_before_, scan_before_ + sizes.features);
+  for (std::size_t i = 0; i < scanned.size(); ++i)
+    scanned[i] = variant.scans_exponentials_ ? log_sum_exp(scanned[i], terms[i]) : scanned[i] + terms[i];
+  scanned_before_.assign(scan_before_, scan_before_ + sizes.features);
+  place.scanned = scanned.data(), place.scanned_before = scanned_before_.data();
+}
+
 void Step::set_decay() {
   FormulaRows& rows = rows_of(Formula::decay);
   if (!rows.given()) return;
@@ -224,22 +260,22 @@ void Step::load_features(const Tensor& tensor, std::int64_t token, Row& raw, Row
 
 StateTensors state_tensors(const GivenArguments& given, const std::string& prefix) {
   return {tensor_of(given, prefix + "state"), tensor_of(given, prefix + "state_sum"),
-          tensor_of(given, prefix + "state_max"), tensor_of(given, prefix + "state_imaginary")};
+          tensor_of(given, prefix + "state_max"), tensor_of(given, prefix + "state_imaginary"),
+          tensor_of(given, prefix + "state_scan")};
 }
 
+void load_slopes(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
+                 Row& slopes) {
+  std::fill(slopes.begin(), slopes.end(), 0.0);
+  load_given(tensors, value_major, step, n, head, slopes);
+}
 void load_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                 Row& state) {
   std::fill(state.begin(), state.end(), 0.0);
   if (has_running_max(step.variant)) state.back() = -math::infinity;
-  const auto load_from = [&](const Tensor& tensor, std::size_t first = 0) {
-    return
-        [&, first](std::size_t at, std::int64_t offset) { state[first + at] = load(tensor.data, tensor.type, offset); };
-  };
-  const auto& [whole, sum, max, imaginary] = tensors;
-  if (max) load_from(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
-  if (whole) each_state_element(whole, value_major, step, n, head, load_from(whole));
-  if (imaginary) each_state_element(imaginary, value_major, step, n, head, load_from(imaginary, step.elements()));
-  if (sum) each_sum_element(sum, step, n, head, load_from(sum));
+  if (step.variant.scans_exponentials_)
+    std::fill_n(state.begin() + static_cast<std::ptrdiff_t>(step.scan_place()), step.sizes.features, -math::infinity);
+  load_given(tensors, value_major, step, n, head, state);
 }
 void store_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                  const Row& state) {
@@ -247,7 +283,8 @@ void store_state(const StateTensors& tensors, bool value_major, const Step& step
     return
         [&, first](std::size_t at, std::int64_t offset) { store(tensor.data, tensor.type, offset, state[first + at]); };
   };
-  const auto& [whole, sum, max, imaginary] = tensors;
+  const auto& [whole, sum, max, imaginary, scan] = tensors;
+  if (scan) each_scan_element(scan, step, n, head, store_to(scan));
   if (max) store_to(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
   if (whole) each_state_element(whole, value_major, step, n, head, store_to(whole));
   if (imaginary) each_state_element(imaginary, value_major, step, n, head, store_to(imaginary, step.elements()));
@@ -260,7 +297,7 @@ std::vector<Row> read_both_ways(Step& step, const Span& span, std::int64_t head,
   const bool before = step.variant.reads_before();
   std::vector<Row> rows(static_cast<std::size_t>(tokens), Row(step.v.size()));
   const auto enter = [&](std::int64_t i) {
-    step.evaluate(place_of_step(step.variant, step.sizes, span, head, i), reads);
+    step.evaluate(place_of_step(step.variant, step.sizes, span, head, i), reads, upward);  // it has no scan
   };
   for (std::int64_t i = 0; i < tokens; ++i) {
     enter(i);

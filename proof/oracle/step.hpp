@@ -25,8 +25,9 @@ class Step {
   // Refers to what the arguments do.
   Step(const Variant& variant, const Sizes& sizes, const GivenArguments& given);
 
-  // All formulas but that of the output; those of the query where it is read.
-  void evaluate(const Place& at, bool reads_query);
+  // All formulas but that of the output; those of the query where it is read. `before`: the state before the token, of which
+  // formulas read what a scan has summed up.
+  void evaluate(const Place& at, bool reads_query, const Row& before);
   // Of a non-causal variant: those of a key, and those of a query.
   void evaluate_key(const Place& at);
   void evaluate_query(const Place& at);
@@ -61,10 +62,11 @@ class Step {
   void project(const double* keys, const Row& state, Row& sums) const;
   // And what a row of value columns does.
   void project_values(const double* values, const Row& state, Row& sums) const;
-  // The real part, of a complex state the imaginary part behind it, and m, of whose exponential all others are multiples;
-  // without a running maximum it is 0.
+  // The real part, of a complex state the imaginary part behind it, a row of keys, what a scan has summed up, and m, of whose
+  // exponential the elements are multiples; without a running maximum it is 0.
   std::size_t elements() const { return static_cast<std::size_t>(sizes.features * columns); }
-  Row state() const { return Row((variant.is_complex() ? 2 : 1) * elements() + 1); }
+  std::size_t scan_place() const { return (variant.is_complex() ? 2 : 1) * elements(); }
+  Row state() const { return Row(scan_place() + static_cast<std::size_t>(sizes.features) + 1); }
 
   const Variant& variant;
   Sizes sizes;
@@ -73,6 +75,7 @@ class Step {
   Place place{};            // with the rows that leaves stand for
   Row q, k, v;              // as formulas read them: q and k behind the feature map
   Row raw_q, raw_k;         // before it, K elements
+  Row scanned, scan_terms;  // behind the token, and what it adds
   Row factors{1};           // decays, one for each element that has one of its own
   Row phases{0};            // one for all keys, or for each
   Row erased, erased_keys;  // by a key, a number for each column; by a value, one for each key
@@ -86,6 +89,7 @@ class Step {
   FormulaRows& rows_of(Formula formula) { return rows_[static_cast<std::size_t>(formula)]; }
   const double* row_or(Formula which, const double* otherwise);
   double number_or(Formula which, double otherwise);
+  void set_scan();
   void set_decay();
   void set_phase();
   // Both parts of each row by so many times its phase.
@@ -98,7 +102,8 @@ class Step {
   Tensor q_, k_, v_;
   std::array<FormulaRows, formula_slots.size()> rows_;  // the feature map's apart
   Features features_;
-  Row value_and_one_;
+  Row value_and_one_, scanned_before_;
+  const double* scan_before_ = nullptr;  // of the state before the token
   double log_decay_ = 0, log_write_ = 0, own_write_ = 1, max_ = 0;
   std::int64_t key_step_ = 0, value_step_ = 0;
   bool reads_key_;
@@ -108,6 +113,7 @@ class Step {
 struct StateTensors {
   Tensor state{}, sum{}, max{};  // sum: the normaliser's; max: of write scales' logarithms, in whose units both are
   Tensor imaginary{};            // part of a complex state
+  Tensor scan{};
 };
 // Those whose names have this prefix: "initial_" of "initial_state" and "initial_state_sum".
 StateTensors state_tensors(const GivenArguments& given, const std::string& prefix);
@@ -131,9 +137,19 @@ void each_sum_element(const Tensor& tensor, const Step& step, std::int64_t n, st
     f(static_cast<std::size_t>((i + 1) * step.columns - 1),
       n * tensor.strides[0] + head * tensor.strides[1] + i * tensor.strides[2]);
 }
-// Zeros where there is no tensor.
+// Of a scan.
+template <class Function>
+void each_scan_element(const Tensor& tensor, const Step& step, std::int64_t n, std::int64_t head, const Function& f) {
+  for (std::int64_t i = 0; i < step.sizes.features; ++i)
+    f(step.scan_place() + static_cast<std::size_t>(i),
+      n * tensor.strides[0] + head * tensor.strides[1] + i * tensor.strides[2]);
+}
+// Where there is no tensor, what nothing has been: zeros, and minus infinity of exponentials.
 void load_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                 Row& state);
+// The same of slopes: zeros.
+void load_slopes(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
+                 Row& slopes);
 void store_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
                  const Row& state);
 

@@ -3,8 +3,10 @@
 #include "proof/oracle/step_slopes.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <numeric>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/leaves.hpp>
 
 namespace rankone::recurrence {
@@ -32,11 +34,12 @@ StepSlopes::StepSlopes(const Step& step, const GivenArguments& given, std::span<
   v_ = normaliser_ = value_erase_read_ = value_erase_write_ = Row(step.v.size());
   value_ = erased_ = read_ = result_ = Row(static_cast<std::size_t>(step.columns));
   decayed_ = behind_ = step.state();
+  scanned_ = scanned_before_ = Row(step.q.size());
 }
 
 void StepSlopes::clear_sums(const Step& step) {
   for (Row* row : {&query_, &key_, &value_, &bonus_, &erase_read_, &erase_write_, &erased_, &value_erase_read_,
-                   &value_erase_write_, &erased_keys_, &q_, &k_, &v_})
+                   &value_erase_write_, &erased_keys_, &q_, &k_, &v_, &scanned_, &scanned_before_})
     clear(*row);
   log_decay_.assign(step.factors.size(), 0);
   factors_.assign(step.factors.size(), 0);
@@ -91,19 +94,23 @@ void StepSlopes::pass_state(Step& step, const Row& before, bool reads_before, Ro
   step.fade_back(slopes);
   if (erases && undecayed) add_erased(step, slopes);
   if (reads_before) add_query(step, slopes);
-  add_to_leaves(step);
+  pass_formulas(step);
+  if (has_scan(step.variant)) pass_scan(step, slopes);
+  add_to_tensors(step);
 }
 
 void StepSlopes::go_back_from_query(Step& step, const Row& state, const double* output, Row& slopes) {
   clear_sums(step);
   read(step, state, output);
   add_query(step, slopes);
-  add_to_leaves(step, {.query = true, .key = false});
+  pass_formulas(step, {.query = true, .key = false});
+  add_to_tensors(step, {.query = true, .key = false});
 }
 void StepSlopes::go_back_from_key(const Step& step, const Row& slopes) {
   clear_sums(step);
   write(step, slopes);
-  add_to_leaves(step, {.query = false, .key = true});
+  pass_formulas(step, {.query = false, .key = true});
+  add_to_tensors(step, {.query = false, .key = true});
 }
 
 // By what was read, and by all that read it. `state`: what it was read of.
@@ -208,8 +215,11 @@ void StepSlopes::phase(const Step& step, const Row& decayed, const Row& slopes) 
 }
 
 // From formulas to what they read. What stands where there is no formula takes its slopes itself.
-void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
-  const LeafRows of_keys{.query = q_.data(), .key = k_.data(), .decay = factors_.data()}, of_values{.value = v_.data()};
+void StepSlopes::pass_formulas(const Step& step, Sides sides) {
+  const LeafRows of_scan{.scanned = scanned_.data(), .scanned_before = scanned_before_.data()},
+      of_values{.value = v_.data()};
+  LeafRows of_keys = of_scan;
+  of_keys.query = q_.data(), of_keys.key = k_.data(), of_keys.decay = factors_.data();
   const auto pass = [&](Formula formula, const Row& slopes, Row& otherwise, const LeafRows& leaves) {
     if (slopes_of(formula).given()) return add(step, formula, slopes.data(), leaves);
     for (std::size_t i = 0; i < std::min(slopes.size(), otherwise.size()); ++i) otherwise[i] += slopes[i];
@@ -221,7 +231,7 @@ void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
   pass(Formula::value_erase_read, value_erase_read_, value_, of_values);
   pass(Formula::value_erase_write, value_erase_write_, value_, of_values);
   pass(Formula::value, value_, v_, of_values);
-  add(step, Formula::bonus, bonus_.data(), {});
+  add(step, Formula::bonus, bonus_.data(), of_scan);
   // The running maximum is a constant here: what an output reads has no unit, and a state's slope is that in its own.
   const double of_logarithm = write_ * step.write;
   add(step, Formula::write_log_scale, &of_logarithm, {});
@@ -230,9 +240,28 @@ void StepSlopes::add_to_leaves(const Step& step, Sides sides) {
   add(step, Formula::erase, &erase_, {});
   add(step, Formula::value_erase, &value_erase_, {});
   for (std::size_t i = 0; i < factors_.size(); ++i) log_decay_[i] += factors_[i] * step.factors[i];
-  add(step, Formula::decay, log_decay_.data(), {});
+  add(step, Formula::decay, log_decay_.data(), of_scan);
   add(step, Formula::phase, phase_.data(), {});
+}
 
+// From the slopes of what has been summed up behind a token, among those of the state, to those of its term and of what has
+// been before it.
+void StepSlopes::pass_scan(const Step& step, Row& slopes) {
+  Row terms(scanned_.size());
+  for (std::size_t i = 0; i < terms.size(); ++i) {
+    double& carried = slopes[step.scan_place() + i];
+    const double behind = step.scanned[i], slope = carried + scanned_[i];
+    const auto share = [&](double part) {
+      if (!step.variant.scans_exponentials_) return 1.0;
+      return behind == -math::infinity ? 0.0 : std::exp(part - behind);
+    };
+    terms[i] = slope * share(step.scan_terms[i]);
+    carried = slope * share(step.place.scanned_before[i]) + scanned_before_[i];
+  }
+  add(step, Formula::scan, terms.data(), {.key = k_.data()});
+}
+
+void StepSlopes::add_to_tensors(const Step& step, Sides sides) {
   const Place& place = step.place;
   const auto add_features = [&](const Tensor& gradient, std::int64_t token, const Row& raw, const Row& slopes) {
     if (!features_.given()) return add_row(gradient, place.batch, token, place.key_head, slopes);

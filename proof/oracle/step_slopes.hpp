@@ -43,7 +43,9 @@ class StepSlopes {
     bool query = true, key = true;
   };
   void clear_sums(const Step& step);
-  void add_to_leaves(const Step& step, Sides sides = {true, true});
+  void pass_formulas(const Step& step, Sides sides = {true, true});
+  void pass_scan(const Step& step, Row& slopes);
+  void add_to_tensors(const Step& step, Sides sides = {true, true});
   void add_query(const Step& step, Row& slopes) const;
   void add(const Step& step, Formula formula, const double* slopes, const LeafRows& rows);
 
@@ -57,6 +59,7 @@ class StepSlopes {
   Row query_, key_, value_, bonus_, erase_read_, erase_write_, erased_, read_, log_decay_, phase_, q_, k_, v_, factors_;
   Row value_erase_read_, value_erase_write_, erased_keys_;
   Row normaliser_;  // by what each column's output reads of it
+  Row scanned_, scanned_before_;
   double write_ = 0, erase_ = 0, value_erase_ = 0;
   Row result_, decayed_, behind_;
 };

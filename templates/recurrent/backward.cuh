@@ -27,6 +27,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   RK_DEVICE void run() {
     const States<T, const void> behind{port<T>(arguments, final_slope_port<T>()).data, arguments.value_heads};
     load_state(slopes, behind, work.sequence, is_vectorized(arguments, final_slope_port<T>()) != 0);
+    if constexpr (T::has_scan) this->load_scan_slopes();
     if constexpr (T::has_normaliser) {  // which one tile takes
       if (work.value_tile == 0)
         load_state_sum(slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, work.sequence);
@@ -38,6 +39,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
     store_state(slopes, before, work.sequence, is_vectorized(arguments, initial_slope_port<T>()) != 0);
     if constexpr (T::has_normaliser) this->store_sum_slopes();
     if constexpr (T::has_phase) store_imaginary(slopes, T::Ports::dinitial_state_imaginary);
+    if constexpr (T::has_scan) this->store_scan_slopes();
     if constexpr (T::parameter_count > 0) this->store_parameters();
   }
 
@@ -64,6 +66,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
       load_state<Plane::imaginary>(state, imaginary, work.first_slot + run, true);
     }
     if constexpr (T::has_running_max) tokens.running_max = load_checkpoint_max<T>(arguments, work, run);
+    if constexpr (T::has_scan) load_checkpoint_scan(tokens, run);
     keep(place_before_group(0));
     if constexpr (T::has_running_max) sync_block();  // the maximum in whose units it is
     staged = -1;
@@ -113,12 +116,22 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   // A state, and the running maximum in whose units it is, which others find there once all have met.
   RK_DEVICE void keep(int place) const {
     state.keep(place);
+    if constexpr (T::has_scan)
+      tokens.for_each_scan([&](int key, const Scanned& scanned) { store_scanned(place_of_scan(place, key), scanned); });
     if constexpr (T::has_running_max)
       if (thread_index() == 0) store_max(place_of_max(place), tokens.running_max);
   }
   RK_DEVICE void take(int place) {
     state.take(place);
+    if constexpr (T::has_scan) take_scan(place);
     if constexpr (T::has_running_max) tokens.running_max = load_max(place_of_max(place));
+  }
+  // Each thread has its own keys: nobody else reads what it keeps.
+  RK_DEVICE void take_scan(int place) {
+    tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = load_scanned(place_of_scan(place, key)); });
+  }
+  static RK_DEVICE int place_of_scan(int place, int key) {
+    return layout.scans + ((place - layout.states) / state_bytes * token_layout.rows + key) * 8;
   }
   static RK_DEVICE int place_of_max(int place) { return layout.maxima + (place - layout.states) / state_bytes * 8; }
 
@@ -170,6 +183,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
         max_behind = tokens.running_max;
         tokens.running_max = load_max(place_of_max(before));
       }
+      if constexpr (T::has_scan) take_scan(before);
       take_token(first, i, count);
       tokens.evaluate(index, half);
       this->start_columns(index, place);

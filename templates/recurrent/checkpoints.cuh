@@ -22,6 +22,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   Tokens<T, Gate> tokens(arguments, work);
   if constexpr (T::has_running_max)
     load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
+  if constexpr (T::has_scan)
+    load_state_scan(tokens, port<T>(arguments, T::Ports::initial_state_scan).data, work.sequence);
   constexpr int run_length = run_tokens * T::token_steps;
   const long long length = work.length * T::token_steps;
 #pragma unroll 1
@@ -35,6 +37,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
         store_state<Plane::imaginary>(state, imaginary, work.first_slot + index / run_length, true);
       }
       if constexpr (T::has_running_max) store_checkpoint_max(tokens, index / run_length);
+      if constexpr (T::has_scan) store_checkpoint_scan(tokens, index / run_length);
       if (index + run_length >= length) break;  // of the last run nothing more is wanted
     }
     const int half = (index & 1) != 0 ? T::layout.half_bytes : 0;

@@ -33,11 +33,19 @@ template <class T, class Number>
 RK_DEVICE Global<Number> max_in_slot(const Arguments& arguments, const Work& work, int indices) {
   return in_slot<T, Number>(arguments, work, T::Ports::state_max, indices, 1);
 }
+template <class T, class Number>
+RK_DEVICE Global<Number> scan_in_slot(const Arguments& arguments, const Work& work, int indices) {
+  return in_slot<T, Number>(arguments, work, T::Ports::state_scan, indices, T::key_dim);
+}
 template <class T, class Gate> RK_DEVICE void load_carried(Tokens<T, Gate>& tokens, RegisterMatrix<T, Gate>& state) {
   constexpr int from = T::Ports::state_read;
   if constexpr (T::has_normaliser) state.load_sum(sum_in_slot<T, const float>(state.arguments, state.work, from));
   if constexpr (T::has_running_max)
     tokens.running_max = {global_load<float>(max_in_slot<T, const float>(state.arguments, state.work, from)), 0.0f};
+  if constexpr (T::has_scan) {
+    const Global<const float> scan = scan_in_slot<T, const float>(state.arguments, state.work, from);
+    tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = {global_load<float>(scan + key), 0.0f}; });
+  }
 }
 template <class T, class Gate>
 RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix<T, Gate>& state) {
@@ -46,6 +54,10 @@ RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix
   if constexpr (T::has_running_max)
     if (thread_index() == 0)
       global_store<float>(max_in_slot<T, float>(state.arguments, state.work, to), tokens.running_max.value);
+  if constexpr (T::has_scan) {
+    const Global<float> scan = scan_in_slot<T, float>(state.arguments, state.work, to);
+    tokens.for_each_scan([&](int key, const Scanned& scanned) { global_store<float>(scan + key, scanned.value); });
+  }
 }
 
 // Behind a token, for whoever wants it.
@@ -97,6 +109,15 @@ template <class T, class Gate> RK_DEVICE void store_token_imaginary(RegisterMatr
                                          is_vectorized(arguments, T::Ports::token_states_imaginary) != 0);
 }
 
+template <class T, class Gate> RK_DEVICE void store_token_scan(const Tokens<T, Gate>& tokens, long long index) {
+  const Work& work = tokens.work;
+  const TensorArgument& kept = port<T>(tokens.arguments, T::Ports::token_states_scan);
+  if (kept.data == nullptr || work.value_tile != 0) return;
+  const Global<float> to = global<float>(kept.data) +
+                           (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride);
+  tokens.for_each_scan([&](int key, const Scanned& scanned) { global_store<float>(to + key, scanned.value); });
+}
+
 template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Arguments& arguments) {
   using T = RecurrentTraits<Policy>;
   Work work;
@@ -121,6 +142,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
     if constexpr (T::has_normaliser) store_token_sum(state, index);
     if constexpr (T::has_running_max) store_token_max(tokens, index);
     if constexpr (T::has_phase) store_token_imaginary(state, index);
+    if constexpr (T::has_scan) store_token_scan(tokens, index);
     if (kept.data == nullptr) return;
     const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
     state.store(States<T, void>{kept.data, arguments.value_heads}, first,

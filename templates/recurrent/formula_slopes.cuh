@@ -126,8 +126,10 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       if constexpr (T::reads_key && T::walks_keys) at.key_value = tokens.feature(at, raw.key, raw.other_key);
       if constexpr (T::rows_decay)
         at.decay_value = row_number(half + token_layout.decay, key) + row_number(half + token_layout.decay_low, key);
+      if constexpr (T::has_scan) tokens.set_scan(at, i);
       LeafSlopes<T> into;
       pass_formulas(at, index, key, own, into);
+      if constexpr (T::has_scan) pass_scan(at, i, into);
       if constexpr (T::piece_count > 0) {
         ElementSlope of_query, of_key;
         if constexpr (T::walks_queries) of_query = pass_feature(at, raw.query, raw.other_query, into.query);
@@ -218,6 +220,14 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
     return sum;
   }
   RK_DEVICE float row_number(int place, int key) const { return shared_load<float>(place + key * 4); }
+  // From the slope of what has been summed up behind the token to those of its term, and of what has been before it.
+  RK_DEVICE void pass_scan(const RecurrentAt<T>& at, int i, LeafSlopes<T>& into) {
+    const float sum = at.scanned_value, slope = this->scan_slopes[i] + into.scanned;
+    float term = 0.0f;
+    if constexpr (T::scans_exponentials) term = Gate::scan_term(at);
+    Gate::scan_term_backward(at, slope * scan_share<T>(term, sum), into);
+    this->scan_slopes[i] = multiply_add(slope, scan_share<T>(at.scanned_before_value, sum), into.scanned_before);
+  }
   RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, long long index, int key, float own,
                                LeafSlopes<T>& into) const {
     if constexpr (!T::walks_keys)

@@ -22,6 +22,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   if constexpr (T::has_phase) load_imaginary(state, T::Ports::initial_state_imaginary);
   if constexpr (T::has_running_max)
     load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
+  if constexpr (T::has_scan)
+    load_state_scan(tokens, port<T>(arguments, T::Ports::initial_state_scan).data, work.sequence);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
   const States<T, void> after{port<T>(arguments, final_state_port<T>()).data, arguments.value_heads};
   store_state(state, after, work.sequence, is_vectorized(arguments, final_state_port<T>()) != 0);
@@ -30,6 +32,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   if constexpr (T::has_phase) store_imaginary(state, T::Ports::final_state_imaginary);
   if constexpr (T::has_running_max)
     store_state_max(tokens, port<T>(arguments, T::Ports::final_state_max).data, work.sequence);
+  if constexpr (T::has_scan)
+    store_state_scan(tokens, port<T>(arguments, T::Ports::final_state_scan).data, work.sequence);
 }
 
 }  // namespace rankone

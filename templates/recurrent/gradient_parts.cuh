@@ -27,6 +27,7 @@ template <class T, class Gate> struct GradientParts {
   LongSum key_parameters[keys][T::parameters], column_parameters[columns][T::parameters],
       head_parameters[T::parameters];
   LongSum element_parameters[T::parameters][rows][thread_columns];
+  float scan_slopes[keys] = {};  // of what a scan has summed up behind the token at hand
   int half = 0;
 
   RK_DEVICE GradientParts(const Arguments& from, const Work& of)
@@ -193,6 +194,26 @@ template <class T, class Gate> struct GradientParts {
   RK_DEVICE void store_sum_slopes() const {
     constexpr SlopePart part = T::slopes.sum;
     if (is_wanted<T>(arguments, T::Ports::dinitial_state_sum)) slopes.store_sum(places.of_sequence(part));
+  }
+
+  // Of a scan: all that is read of it behind the last token is one tile's.
+  RK_DEVICE void load_scan_slopes() {
+    const void* const from = port<T>(arguments, T::Ports::dfinal_state_scan).data;
+    if (from == nullptr || work.value_tile != 0) return;
+    const Global<const float> row =
+        global<const float>(from) + (work.sequence * arguments.value_heads + work.head) * T::key_dim;
+#pragma unroll
+    for (int i = 0; i < keys; ++i)
+      if (const int key = thread_index() + i * T::threads; key < T::key_dim)
+        scan_slopes[i] = global_load<float>(row + key);
+  }
+  RK_DEVICE void store_scan_slopes() const {
+    constexpr SlopePart part = T::slopes.scan;
+    if (!is_wanted<T>(arguments, T::Ports::dinitial_state_scan)) return;
+#pragma unroll
+    for (int i = 0; i < keys; ++i)
+      if (const int key = thread_index() + i * T::threads; key < T::key_dim)
+        global_store<float>(places.of_sequence(part) + key, scan_slopes[i]);
   }
 
   // The sequence's part of parameters' gradients.

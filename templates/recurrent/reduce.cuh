@@ -120,11 +120,10 @@ template <class T, int index = 0> RK_DEVICE void reduce_parameters(const Argumen
     reduce_parameters<T, index + 1>(arguments);
   }
 }
-// Of the normaliser's initial sum: over value tiles.
-template <class T> RK_DEVICE void reduce_sum(const Arguments& arguments) {
-  void* const to = port<T>(arguments, T::Ports::dinitial_state_sum).data;
+// Of a row of keys that is carried beside the initial state: over value tiles.
+template <class T> RK_DEVICE void reduce_carried(const Arguments& arguments, SlopePart part, int gradient) {
+  void* const to = port<T>(arguments, gradient).data;
   if (to == nullptr) return;
-  constexpr SlopePart part = T::slopes.sum;
   const Global<const float> slopes = global<const float>(arguments.parameter_slopes) + part.place;
   const long long elements = arguments.sequences * arguments.value_heads * part.width;
   for (long long element = block_index() * reduce_threads + thread_index(); element < elements;
@@ -139,7 +138,9 @@ template <class T> RK_DEVICE void reduce_sum(const Arguments& arguments) {
 template <class Policy> RK_DEVICE void reduce_parameter_gradients(const Arguments& arguments) {
   using T = BackwardTraits<Policy>;
   reduce_parameters<T>(arguments);
-  if constexpr (T::has_normaliser) reduce_sum<T>(arguments);
+  constexpr SlopePart sum = T::slopes.sum, scan = T::slopes.scan;
+  if constexpr (T::has_normaliser) reduce_carried<T>(arguments, sum, T::Ports::dinitial_state_sum);
+  if constexpr (T::has_scan) reduce_carried<T>(arguments, scan, T::Ports::dinitial_state_scan);
 }
 
 }  // namespace rankone

@@ -19,6 +19,7 @@ struct SlopeSizes {
   int element_dim, key_dim, value_dim, value_tiles;  // of q and k, of a state
   bool reads_key;                                    // else k has no gradient
   bool is_normalised;  // the initial state has a normaliser's sum of keys, to which each tile adds
+  bool has_scan;       // likewise a row of keys that a scan begins with
   int inputs, parameters;
   Columnwise of_inputs[max_slope_inputs], of_parameters[max_slope_parameters];
 };
@@ -33,7 +34,7 @@ struct SlopePart {
 struct SlopeLayout {
   SlopePart query, key, inputs[max_slope_inputs];
   int token_floats;
-  SlopePart parameters[max_slope_parameters], sum;
+  SlopePart parameters[max_slope_parameters], sum, scan;
   int sequence_floats;
 };
 
@@ -53,6 +54,7 @@ RK_CONSTEXPR SlopeLayout make_slope_layout(const SlopeSizes& sizes) {
   for (int i = 0; i < sizes.parameters; ++i)
     layout.parameters[i] = slope_part(sizes, sizes.of_parameters[i], layout.sequence_floats, sizes.key_dim);
   if (sizes.is_normalised) layout.sum = slope_part(sizes, {true, false}, layout.sequence_floats, sizes.key_dim);
+  if (sizes.has_scan) layout.scan = slope_part(sizes, {true, false}, layout.sequence_floats, sizes.key_dim);
   layout.token_floats = (layout.token_floats + 3) / 4 * 4;
   layout.sequence_floats = (layout.sequence_floats + 3) / 4 * 4;
   return layout;

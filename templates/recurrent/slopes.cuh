@@ -11,7 +11,8 @@ namespace rankone {
 
 // What formulas, given the slopes of their results, add to those of what they read at one key, value column or element.
 template <class T> struct LeafSlopes {
-  float query = 0.0f, key = 0.0f, value = 0.0f, decay = 0.0f, read = 0.0f, normaliser = 0.0f;
+  float query = 0.0f, key = 0.0f, value = 0.0f, decay = 0.0f, read = 0.0f, normaliser = 0.0f, scanned = 0.0f,
+        scanned_before = 0.0f;
   float inputs[T::inputs] = {};
   float parameters[T::parameters] = {};
 
@@ -21,6 +22,8 @@ template <class T> struct LeafSlopes {
   RK_DEVICE void add_decay(float slope) { decay += slope; }
   RK_DEVICE void add_read(float slope) { read += slope; }
   RK_DEVICE void add_normaliser(float slope) { normaliser += slope; }
+  RK_DEVICE void add_scanned(float slope) { scanned += slope; }
+  RK_DEVICE void add_scanned_before(float slope) { scanned_before += slope; }
   template <int index> RK_DEVICE void add_input(float slope) { inputs[index] += slope; }
   template <int index> RK_DEVICE void add_parameter(float slope) { parameters[index] += slope; }
 };

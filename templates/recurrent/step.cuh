@@ -81,7 +81,44 @@ RK_DEVICE void store_state_max(const Tokens<T, Gate>& tokens, void* maxima, long
     global_store<float>(global<float>(maxima) + place, tokens.running_max.value);
 }
 
+// And of a scan, K numbers a state.
+template <class T, class Gate>
+RK_DEVICE void load_state_scan(Tokens<T, Gate>& tokens, const void* scans, long long index) {
+  if (scans == nullptr) return;
+  const Global<const float> from =
+      global<const float>(scans) + (index * tokens.arguments.value_heads + tokens.work.head) * T::key_dim;
+  tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = {global_load<float>(from + key), 0.0f}; });
+}
+template <class T, class Gate>
+RK_DEVICE void store_state_scan(const Tokens<T, Gate>& tokens, void* scans, long long index) {
+  if (scans == nullptr || tokens.work.value_tile != 0) return;
+  const Global<float> to =
+      global<float>(scans) + (index * tokens.arguments.value_heads + tokens.work.head) * T::key_dim;
+  tokens.for_each_scan([&](int key, const Scanned& scanned) { global_store<float>(to + key, scanned.value); });
+}
+
 // Before a run of the backward pass the workspace holds all of it.
+template <class T>
+RK_DEVICE Global<float> checkpoint_scan(const Arguments& arguments, const Work& work, long long run) {
+  return global<float>(arguments.prepared_chunks) +
+         ((work.first_slot + run) * arguments.value_heads + work.head) * T::key_dim * 2;
+}
+template <class T, class Gate> RK_DEVICE void load_checkpoint_scan(Tokens<T, Gate>& tokens, long long run) {
+  const Global<float> from = checkpoint_scan<T>(tokens.arguments, tokens.work, run);
+  tokens.for_each_scan([&](int key, Scanned& scanned) {
+    scanned = {global_load<float>(from + key * 2), global_load<float>(from + (key * 2 + 1))};
+  });
+}
+template <class T, class Gate> RK_DEVICE void store_checkpoint_scan(const Tokens<T, Gate>& tokens, long long run) {
+  if (tokens.work.value_tile != 0) return;
+  const Global<float> to = checkpoint_scan<T>(tokens.arguments, tokens.work, run);
+  tokens.for_each_scan([&](int key, const Scanned& scanned) {
+    global_store<float>(to + key * 2, scanned.value);
+    global_store<float>(to + (key * 2 + 1), scanned.lost);
+  });
+}
+
+// Likewise of the maximum.
 RK_DEVICE Global<float> checkpoint_max(const Arguments& arguments, const Work& work, long long run) {
   return global<float>(arguments.segment_decays) + ((work.first_slot + run) * arguments.value_heads + work.head) * 2;
 }

@@ -11,6 +11,7 @@
 #include "recurrent/order.cuh"
 #include "recurrent/phase.cuh"
 #include "recurrent/policy.cuh"
+#include "recurrent/scan.cuh"
 #include "recurrent/units.cuh"
 
 namespace rankone {
@@ -23,7 +24,7 @@ template <class T> struct RecurrentAt {
   int key_index, column;
   float inputs[T::inputs];
   float query_value = 0.0f, key_value = 0.0f, value_value = 0.0f, decay_value = 1.0f, read_value = 0.0f,
-        normaliser_value = 0.0f, unit_value = 1.0f;
+        normaliser_value = 0.0f, unit_value = 1.0f, scanned_value = 0.0f, scanned_before_value = 0.0f;
   KeyReduction<T>* reduction = nullptr;  // where there are rows to reduce
 
   RK_DEVICE float query() const { return query_value; }
@@ -33,6 +34,8 @@ template <class T> struct RecurrentAt {
   RK_DEVICE float read() const { return read_value; }
   RK_DEVICE float normaliser() const { return normaliser_value; }
   RK_DEVICE float unit() const { return unit_value; }
+  RK_DEVICE float scanned() const { return scanned_value; }
+  RK_DEVICE float scanned_before() const { return scanned_before_value; }
   RK_DEVICE float head() const { return static_cast<float>(work.head); }
   RK_DEVICE float heads() const { return static_cast<float>(arguments.value_heads); }
   RK_DEVICE float position() const { return static_cast<float>(position_value); }
@@ -120,8 +123,12 @@ template <class T, class Gate> struct Tokens {
   RawToken<T> now_keys[keys], now[columns];  // of the token at hand
   KeyReduction<T> reduction;
   RunningMax running_max = running_max_of_nothing();  // before the token that is evaluated, where there is one
+  Scanned scanned[keys], scanned_before[keys];        // of a scan, behind that token and before it
 
-  RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {}
+  RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {
+#pragma unroll
+    for (int i = 0; i < keys; ++i) scanned[i] = scanned_before[i] = scan_of_nothing<T>();
+  }
 
   // Of v, that is.
   RK_DEVICE bool exists(int column) const {
@@ -161,6 +168,18 @@ template <class T, class Gate> struct Tokens {
       return is_here ? own : of_later;
     }
     return own;
+  }
+
+  RK_DEVICE void set_scan(RecurrentAt<T>& at, int i) const {
+    at.scanned_value = scanned[i].value;
+    at.scanned_before_value = scanned_before[i].value;
+  }
+  // Calls visit(key, what has been summed up at it) for the thread's keys.
+  template <class Visit> RK_DEVICE void for_each_scan(const Visit& visit) {
+    for_each_key([&](int key, int i) { visit(key, scanned[i]); });
+  }
+  template <class Visit> RK_DEVICE void for_each_scan(const Visit& visit) const {
+    for_each_key([&](int key, int i) { visit(key, scanned[i]); });
   }
 
   // Once all threads have met behind an evaluation: the token counts.
@@ -226,7 +245,8 @@ template <class T, class Gate> struct Tokens {
 #pragma unroll
     for (int i = 0; i < keys; ++i) {
       const int key = thread_index() + i * T::threads;
-      if (T::reduces_keys || key < T::key_dim) write_key(index, half, key, now_keys[i]);
+      if constexpr (T::has_scan) scanned_before[i] = scanned[i];
+      if (T::reduces_keys || key < T::key_dim) write_key(index, half, key, i);
     }
 #pragma unroll
     for (int i = 0; i < columns; ++i) {
@@ -339,7 +359,8 @@ template <class T, class Gate> struct Tokens {
   }
 
   // Where formulas reduce rows, threads without a key come along, and store nothing.
-  RK_DEVICE void write_key(long long index, int half, int key, const RawToken<T>& raw) {
+  RK_DEVICE void write_key(long long index, int half, int key, int i) {
+    const RawToken<T>& raw = now_keys[i];
     const bool has_key = !T::reduces_keys || key < T::key_dim;
     reduction.has_key = has_key;
     RecurrentAt<T> at = this->at(index, raw, has_key ? key : 0, 0);
@@ -348,6 +369,11 @@ template <class T, class Gate> struct Tokens {
     const auto store = [&](int row, float number) {
       if (has_key) shared_store<float>(place + row, number);
     };
+    if constexpr (T::reads_key && T::walks_keys) at.key_value = feature(at, raw.key, raw.other_key);
+    if constexpr (T::has_scan) {
+      scanned[i] = scan_next<T>(scanned_before[i], Gate::scan_term(at));
+      set_scan(at, i);
+    }
     [[maybe_unused]] float rescaled = 1.0f;  // of what is written
     if constexpr (T::has_running_max) {
       const Rescaling units = rescale(Gate::log_decay(at), Gate::write_log_scale(at), running_max);
@@ -376,7 +402,6 @@ template <class T, class Gate> struct Tokens {
     if constexpr (T::decays_by_element)
       if (has_key) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
     if constexpr (T::walks_queries) at.query_value = feature(at, raw.query, raw.other_query);
-    if constexpr (T::reads_key && T::walks_keys) at.key_value = feature(at, raw.key, raw.other_key);
     float written = 0.0f, scaled = 0.0f;
     if constexpr (T::walks_keys) {
       written = Gate::key(at);

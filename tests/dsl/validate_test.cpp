@@ -113,9 +113,11 @@ TEST(Validate, DeclarationsLeaveOthersAlone) {
           .output(2 * read())
           .feature_map(relu)
           .checked(),
-      variant("b").feature_map(silu).checked(), variant("c").write_scale(input("b")).checked(),
+      variant("b").feature_map(silu).checked(),
+      variant("c").write_scale(input("b")).checked(),
       variant("d").phase(per_head(input("p"))).write_log_scale(input("i")).output(read() / unit()).checked(),
-      variant("e").value_erase(input("b")).value_erase_read(value()).value_erase_write(-value()).checked()};
+      variant("e").value_erase(input("b")).value_erase_read(value()).value_erase_write(-value()).checked(),
+      variant("f").cumulative_sum(key()).query(query() * scanned()).checked()};
   for (const Slot& slot : formula_slots) {
     EXPECT_TRUE(std::ranges::any_of(others, [&](const Variant& other) { return other.has(slot.formula); }))
         << slot.name;

@@ -90,6 +90,23 @@ Variant with_phase(Chance& chance, Formulas& formulas, const Variant& other) {
   return judge(result) ? other : result;
 }
 
+// Likewise with a scan. What reads it is bounded: without an initial one it begins with minus infinity, or with 0.
+Variant with_scan(Chance& chance, Formulas& formulas, const Variant& other) {
+  const Chance before = chance;
+  const bool of_exponentials = chance.once_in(2);
+  const Expression term = formulas.scan_term(of_exponentials, chance.between(2, most_depth));
+  const Expression added = of_exponentials ? scanned_before() - scanned() : scanned() - scanned_before();
+  Variant result = of_exponentials ? other.cumulative_log_sum_exp(term) : other.cumulative_sum(term);
+  if (!other.decays_by_value() && !chance.once_in(3)) result = result.decay(per_key(added / chance.among({1.0, 2.0})));
+  const int readers = chance.between(0, 3);
+  if (readers != 1 && !other.has(Formula::erase))
+    result = result.key(key() * exp(of_exponentials ? term - scanned() : scanned()));
+  if (readers > 0) result = result.query(query() * (1.5 + tanh(scanned() / 4)));
+  if (readers > 1 && other.has(Formula::bonus)) result = result.bonus(sigmoid(scanned_before()) + 0.25);
+  chance = before;
+  return judge(result) ? other : result;
+}
+
 Variant random_variant(Chance& chance, int index) {
   Formulas formulas(chance);
   Variant result = variant(Name("random_" + std::to_string(index)));
@@ -124,6 +141,7 @@ Variant random_variant(Chance& chance, int index) {
   }
   if (index % 3 == 2) result = with_running_max(chance, formulas, result);
   if (index % 4 == 1) result = with_phase(chance, formulas, result);
+  if (index % 3 == 1) result = with_scan(chance, formulas, result);
   validate(result);
   return result;
 }

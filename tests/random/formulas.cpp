@@ -251,6 +251,11 @@ Expression Formulas::value(int depth) {
 
 Expression Formulas::write_log_scale(int depth) { return 2 * bounded({}, depth) + bounded({}, depth); }
 
+Expression Formulas::scan_term(bool of_exponentials, int depth) {
+  const FormulaPlace place{.per_key = true, .key = true};
+  return of_exponentials ? 2 * bounded(place, depth) : -positive(place, depth) / 64;
+}
+
 Expression Formulas::output_without_units(int depth, bool is_positive) {
   const Expression a = output(depth);
   switch (chance_.below(is_positive ? 4 : 2)) {

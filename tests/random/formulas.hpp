@@ -56,6 +56,8 @@ class Formulas {
   Expression output(int depth, bool alone = false);
   void forget_inputs();  // those so far are not read again
   Expression write_log_scale(int depth);
+  // Of a scan: small ones below 0, or logarithms.
+  Expression scan_term(bool of_exponentials, int depth);
   // Free of the units of a running maximum; it divides by a normaliser where that `is_positive`.
   Expression output_without_units(int depth, bool is_positive);
   // Reads a normaliser, which may be a denominator where it `is_positive`.

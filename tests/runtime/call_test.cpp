@@ -346,7 +346,7 @@ TEST(Call, StartsLieWhereATokenCan) {
 TEST(Call, WhatIsCarriedBesideAStateIsNotWrittenInPlace) {
   alignas(16) static char elsewhere[16];
   const CompileOptions options{.key_dim = K, .value_dim = V, .dtype = dtype::bf16};
-  for (const char* name : {"performer", "mlstm"}) {
+  for (const char* name : {"performer", "mlstm", "lightnet"}) {
     const Variant& variant = variant_named(name);
     const Program program = lower(variant, options, default_schedule(variant, options, "sm_80"), "sm_80");
     const CallChecker checker(program, false);
@@ -366,7 +366,7 @@ TEST(Call, WhatIsCarriedBesideAStateIsNotWrittenInPlace) {
       });
     };
     EXPECT_EQ(refusal_of(""), "accepted") << name;
-    for (const char* part : {"final_state_sum", "final_state_max"}) {
+    for (const char* part : {"final_state_sum", "final_state_max", "final_state_scan"}) {
       if (find_port(program.ports, part) == nullptr) continue;
       EXPECT_NE(refusal_of(part).find("the tensor is written while others still read it; given the memory of initial_"),
                 std::string::npos)

@@ -156,6 +156,27 @@ TEST(Gradients, OfANormaliserAgreeWithDifferences) {
   }
 }
 
+// Both kinds of scan, read by all that may read one, in a reversed and a permuted walk, too.
+TEST(Gradients, OfScansAgreeWithDifferences) {
+  const Variant sums = variant("sums")
+                           .cumulative_sum(-softplus(input("x") + key()) / 8)
+                           .decay(per_key(scanned() - scanned_before()))
+                           .key(key() * exp(scanned()))
+                           .query(query() * (1.5 + tanh(scanned())))
+                           .bonus(param("u") * sigmoid(scanned_before())),
+                erasing = variant("erasing")
+                              .cumulative_log_sum_exp(key() + param("c", key_axis))
+                              .decay(per_key((scanned_before() - scanned()) / 2))
+                              .erase(sigmoid(input("b")))
+                              .erase_read(key() * sigmoid(scanned()))
+                              .normalised(1);
+  for (const Variant& variant :
+       {variants::lightnet, variants::lightnet.reversed(), sums, erasing.permuted(), sums.feature_map(taylor)}) {
+    SCOPED_TRACE(describe(variant));
+    expect_agreement_in_every_shape(variant);
+  }
+}
+
 // As far as the running maximum goes either way, and where it takes turns with decays.
 TEST(Gradients, BesideARunningMaximumAgreeWithDifferences) {
   Dims many = small;

@@ -185,6 +185,12 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
   Definition turning{.variant = variants::gateloop,
                      .log_decay = [&](Position p) { return std::log(sigmoid_of(key_value(p))); }};
   turning.scale = 1, turning.phase = [&](Position p) { return key_value(p); };
+  // Of the exponentials of a key up to a token.
+  const auto log_sum = [&](Position p, std::int64_t last) {
+    double sum = 0;
+    for (std::int64_t t = 0; t <= last; ++t) sum += std::exp(k.at(p.b, t, p.j / (HV / H), p.i));
+    return std::log(sum);
+  };
   const std::vector<Definition> definitions = {
       turning,
       {variants::linear, [](Position) { return 0.0; }},
@@ -196,6 +202,8 @@ TEST_F(ParallelForm, OfTheWholeCatalogue) {
       {variants::dig, [&](Position p) { return key_value(p); }},
       {variants::gla_sigmoid, [&](Position p) { return std::log(sigmoid_of(key_value(p))) / 16; }},
       {variants::mamba2, [&](Position p) { return -std::exp(a_log[p.j]) * step_size(p); }, nullptr, step_size, 1},
+      {variants::lightnet, [&](Position p) { return p.t > 0 ? log_sum(p, p.t - 1) - log_sum(p, p.t) : 0; },
+       [&](Position p) { return std::exp(k.at(p.b, p.t, p.j / (HV / H), p.i) - log_sum(p, p.t)); }},
       {variants::hgrn2, [&](Position p) { return std::log(bounded(p)); }, [&](Position p) { return 1 - bounded(p); }},
       {variants::linear_transformer, [](Position) { return 0.0; }, nullptr, [](Position) { return 1.0; }, 1,
        [](double x) { return x > 0 ? x + 1 : std::exp(x); }, plus(1e-6)},

@@ -4,9 +4,9 @@
 
 #include <rankone/dsl.hpp>
 
+#include <rankone/safetensors.hpp>
 #include "proof/oracle/compare.hpp"
 #include "proof/oracle/oracle.hpp"
-#include <rankone/safetensors.hpp>
 #include "tests/proof/oracle/array.hpp"
 
 using namespace rankone;

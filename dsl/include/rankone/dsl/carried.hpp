@@ -17,6 +17,9 @@ constexpr bool is_normalised(const Variant& variant) {
 // Whether the state is in units of the largest write scale so far, decayed.
 constexpr bool has_running_max(const Variant& variant) { return variant.has(Formula::write_log_scale); }
 
+// Whether formulas read what adds up from token to token.
+constexpr bool has_scan(const Variant& variant) { return variant.has(Formula::scan); }
+
 // For each sequence and value head. Its tensors are initial_state_NAME, final_state_NAME and so on: float32, or, where it is a
 // matrix of keys and value columns, as the state's own.
 struct CarriedState {
@@ -35,6 +38,8 @@ inline constexpr std::array carried_states{
                  false, has_running_max},
     CarriedState{"imaginary", Axes::key | Axes::value, "the state's imaginary part", "zeros", true,
                  [](const Variant& variant) { return variant.is_complex(); }},
+    CarriedState{"scan", Axes::key, "what the scan has summed up, a number for each key",
+                 "the scan of nothing: zeros, or minus infinity of exponentials", true, has_scan},
 };
 
 }  // namespace rankone

@@ -28,6 +28,7 @@
 #include <rankone/dsl/variants/hgrn2.hpp>
 #include <rankone/dsl/variants/iplr.hpp>
 #include <rankone/dsl/variants/kda.hpp>
+#include <rankone/dsl/variants/lightnet.hpp>
 #include <rankone/dsl/variants/lightning.hpp>
 #include <rankone/dsl/variants/linear.hpp>
 #include <rankone/dsl/variants/linear_transformer.hpp>
@@ -64,6 +65,7 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{dig, dig_source},
                                 Entry{hgrn2, hgrn2_source},
                                 Entry{rodimus, rodimus_source},
+                                Entry{lightnet, lightnet_source},
                                 Entry{rwkv5, rwkv5_source},
                                 Entry{rwkv6, rwkv6_source},
                                 Entry{gateloop, gateloop_source},

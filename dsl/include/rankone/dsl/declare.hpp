@@ -41,6 +41,11 @@ constexpr Variant Variant::exclusive() const {
   result.exclusive_ = true;
   return result;
 }
+constexpr Variant Variant::cumulative_log_sum_exp(const Expression& term) const {
+  Variant result = with(Formula::scan, term);
+  result.scans_exponentials_ = true;
+  return result;
+}
 constexpr Variant Variant::normalised(double epsilon) const {
   const Expression quotient = read() / (normaliser() + epsilon);
   return output(has(Formula::output) ? replaced(formula(Formula::output), Operation::read, quotient) : quotient);

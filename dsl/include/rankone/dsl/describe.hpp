@@ -41,6 +41,7 @@ class Recurrence {
   std::vector<Equation> equations() {
     set_decay();
     set_phase();
+    if (has_scan(variant_)) add_scan();
     std::string write = factor(Formula::write_scale);
     if (variant_.has(Formula::write_log_scale))
       write += words_.exponential.around(formula(Formula::write_log_scale).text) + " ";
@@ -101,6 +102,8 @@ class Recurrence {
         case Operation::decay: return plain(words_.decay);
         case Operation::read: return plain(words_.read);
         case Operation::normaliser: return plain(words_.normaliser);
+        case Operation::scanned: return plain(words_.scan.behind_token);
+        case Operation::scanned_before: return plain(before(words_.scan));
         case Operation::unit: return plain(words_.unit);  // the recurrence is written without a running maximum
         default: return indexed(leaf);
       }
@@ -128,6 +131,16 @@ class Recurrence {
     return std::string(variant_.reversed_ ? state.before_reversed : state.before);
   }
 
+  // What adds up from token to token.
+  void add_scan() {
+    const Infix term = formula(Formula::scan);
+    if (!variant_.scans_exponentials_)
+      return add(words_.scan.behind_token, join(before(words_.scan), " + ", within(term, Precedence::product)));
+    add(words_.scan.behind_token,
+        join(words_.style.function(Operation::log),
+             words_.style.parentheses.around(
+                 join(words_.exponential.around(before(words_.scan)), " + ", words_.exponential.around(term.text)))));
+  }
   // What becomes of a state.
   void add_steps(const StateWords& state, const StepWords& step, const std::string& added) {
     const std::string steps = std::to_string(variant_.steps_),

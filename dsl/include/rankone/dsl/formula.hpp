@@ -56,6 +56,9 @@ constexpr Expression normaliser() { return Leaf{Operation::normaliser}; }
 // Of what is read beside a write_log_scale: both it and the normaliser are in units of exp(m), m its running maximum, and
 // this is exp(-m). Without them it would be 1.
 constexpr Expression unit() { return Leaf{Operation::unit}; }
+// Of a scan: what has been summed up behind the token, and before it.
+constexpr Expression scanned() { return Leaf{Operation::scanned}; }
+constexpr Expression scanned_before() { return Leaf{Operation::scanned_before}; }
 constexpr Expression head() { return Leaf{Operation::head}; }
 constexpr Expression heads() { return Leaf{Operation::heads}; }
 constexpr Expression position() { return Leaf{Operation::position}; }

@@ -37,6 +37,8 @@ inline Notation formula_notation() {
       case Operation::read: return Infix{std::string(words.read)};
       case Operation::normaliser: return Infix{std::string(words.normaliser)};
       case Operation::unit: return Infix{std::string(words.unit)};
+      case Operation::scanned: return Infix{std::string(words.scan.behind_token)};
+      case Operation::scanned_before: return Infix{std::string(words.scan.before)};
       default: return description::bare_leaf(leaf);
     }
   };
@@ -47,6 +49,12 @@ inline Notation formula_notation() {
 inline std::vector<GateGradients> gate_gradients(const Variant& variant,
                                                  const Notation& notation = formula_notation()) {
   std::vector<GateGradients> all;
+  InfixStyle style = notation.style;
+  if (variant.reversed_)  // "before" is where the walk has been
+    style.leaf = [&](const Leaf& leaf) {
+      return leaf.operation == Operation::scanned_before ? Infix{std::string(notation.scan.before_reversed)}
+                                                         : notation.style.leaf(leaf);
+    };
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
     const Gradients gradients = rankone::gradients(formula);
     GateGradients gate{.gate = slot.name};
@@ -55,12 +63,12 @@ inline std::vector<GateGradients> gate_gradients(const Variant& variant,
     for (const auto& [leaf, node] : gradients) {
       if (node < 0 || !is_tensor(leaf.operation)) continue;
       roots.push_back(node);
-      gate.entries.push_back({leaf, {}, to_string(gradients.graph, node, notation.style)});
+      gate.entries.push_back({leaf, {}, to_string(gradients.graph, node, style)});
     }
     if (roots.empty()) return;
     Bindings bindings{.number = notation.shared_number};
-    gate.formula = InfixWriter(formula, notation.style, bindings).write({formula.size - 1}).front().text;
-    const std::vector<Infix> texts = InfixWriter(gradients.graph, notation.style, bindings).write(roots);
+    gate.formula = InfixWriter(formula, style, bindings).write({formula.size - 1}).front().text;
+    const std::vector<Infix> texts = InfixWriter(gradients.graph, style, bindings).write(roots);
     for (std::size_t i = 0; i < texts.size(); ++i) gate.entries[i].gradient = texts[i].text;
     gate.shared = std::move(bindings.list);
     all.push_back(std::move(gate));

@@ -59,6 +59,8 @@ inline Infix leaf(const Leaf& leaf) {
     case Operation::read: return {"\\mathbf{r}_{t}"};
     case Operation::normaliser: return {"\\mathbf{n}_{t}"};
     case Operation::unit: return {"1"};
+    case Operation::scanned: return {"\\mathbf{c}_{t}"};
+    case Operation::scanned_before: return {"\\mathbf{c}_{t-1}"};
     case Operation::head: return {"h"};
     case Operation::heads: return {"H"};
     case Operation::position: return {"\\mathrm{position}_{t}"};
@@ -116,6 +118,7 @@ inline Notation notation() {
       .state = {"\\mathbf{S}_{t}", "\\mathbf{S}'_{t}", "\\mathbf{S}_{t-1}", "\\mathbf{S}_{t+1}", "\\mathbf{S}_{T_{k}}"},
       .other = {"\\mathbf{R}_{t}", "\\mathbf{R}'_{t}", "\\mathbf{R}_{t+1}", "\\mathbf{R}_{t+1}", ""},
       .sum = {"\\mathbf{z}_{t}", "\\mathbf{z}'_{t}", "\\mathbf{z}_{t-1}", "\\mathbf{z}_{t+1}", "\\mathbf{z}_{T_{k}}"},
+      .scan = {"\\mathbf{c}_{t}", "", "\\mathbf{c}_{t-1}", "\\mathbf{c}_{t+1}", ""},
       .state_of_steps = {"\\mathbf{S}_{t,r}", "\\mathbf{S}_{t,r-1}", {"\\mathbf{S}_{t,", "}"}},
       .sum_of_steps = {"\\mathbf{z}_{t,r}", "\\mathbf{z}_{t,r-1}", {"\\mathbf{z}_{t,", "}"}},
       .step_key = "\\mathbf{k}_{t,r}",

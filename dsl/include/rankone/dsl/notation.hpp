@@ -49,7 +49,8 @@ struct Notation {
                    unit = "1", output = "o_t";
   StateWords state{"S_t", "S'", "S_{t-1}", "S_{t+1}", "S_{Tk}"},
       other{"R_t", "R'", "R_{t+1}", "R_{t+1}", ""},      // of a second walk, from the end
-      sum{"z_t", "z'", "z_{t-1}", "z_{t+1}", "z_{Tk}"};  // of a normaliser
+      sum{"z_t", "z'", "z_{t-1}", "z_{t+1}", "z_{Tk}"},  // of a normaliser
+      scan{"c_t", "", "c_{t-1}", "c_{t+1}", ""};
   StepWords state_of_steps{"S_{t,r}", "S_{t,r-1}", {"S_{t,", "}"}},
       sum_of_steps{"z_{t,r}", "z_{t,r-1}", {"z_{t,", "}"}};
   std::string_view step_key = "k_{t,r}", step_value = "v_{t,r}";

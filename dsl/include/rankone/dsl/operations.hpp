@@ -10,23 +10,25 @@
 namespace rankone {
 
 enum class Operation : unsigned char {
-  constant,    // value
-  input,       // a token input, by name
-  parameter,   // a learned parameter, by name
-  scalar,      // a named run-time scalar
-  element,     // the argument of a feature map
-  other,       // of a pair of elements the second one, where element() is the first
-  keys,        // K, the number of elements
-  query,       // of q, k and v, behind the feature map: in formulas of a row of the state or of a value column
-  key,         //
-  value,       //
-  decay,       // exp(log-decay) of the token
-  read,        // what the query reads of the state, scaled
-  normaliser,  // what it reads of a value column of ones
-  unit,        // exp(-m), m the running maximum of write scales' logarithms: what is read is 1/unit times as much
-  head,        // index of the value head
-  heads,       // number of value heads
-  position,    // index of the token in its sequence
+  constant,        // value
+  input,           // a token input, by name
+  parameter,       // a learned parameter, by name
+  scalar,          // a named run-time scalar
+  element,         // the argument of a feature map
+  other,           // of a pair of elements the second one, where element() is the first
+  keys,            // K, the number of elements
+  query,           // of q, k and v, behind the feature map: in formulas of a row of the state or of a value column
+  key,             //
+  value,           //
+  decay,           // exp(log-decay) of the token
+  read,            // what the query reads of the state, scaled
+  normaliser,      // what it reads of a value column of ones
+  unit,            // exp(-m), m the running maximum of write scales' logarithms: what is read is 1/unit times as much
+  scanned,         // the scan behind the token, at one key
+  scanned_before,  // and before it
+  head,            // index of the value head
+  heads,           // number of value heads
+  position,        // index of the token in its sequence
   // One operand, left.
   negate,
   exp,
@@ -80,6 +82,13 @@ inline constexpr std::array operation_traits{
     OperationTraits{
         .operation = Operation::normaliser, .name = "normaliser", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{Operation::unit, "unit", 0, 0x1p-126, math::infinity, false, true},
+    OperationTraits{
+        .operation = Operation::scanned, .name = "scanned", .operands = 0, .of_gates = false, .varies = true},
+    OperationTraits{.operation = Operation::scanned_before,
+                    .name = "scanned_before",
+                    .operands = 0,
+                    .of_gates = false,
+                    .varies = true},
     OperationTraits{Operation::head, "head", 0, 0},
     OperationTraits{Operation::heads, "heads", 0, 1},
     OperationTraits{Operation::position, "position", 0, 0, math::infinity, true, true},

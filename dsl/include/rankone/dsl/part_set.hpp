@@ -24,7 +24,8 @@ enum class Part : unsigned char {
   running_max,
   output,
   several_steps,
-  phase
+  phase,
+  scan
 };
 
 struct Parts {

@@ -50,6 +50,7 @@ inline constexpr std::array variant_parts{
     PartRow{Part::running_max, "a running maximum of write scales", has_running_max},
     PartRow{Part::several_steps, "several steps a token", [](const Variant& v) { return v.steps_ != 1; }},
     PartRow{Part::phase, "a complex decay", [](const Variant& v) { return v.is_complex(); }},
+    PartRow{Part::scan, "a scan over tokens", has_scan},
     PartRow{Part::output, "a formula for the output", [](const Variant& v) { return v.has(Formula::output); }},
 };
 

@@ -26,7 +26,8 @@ enum class Formula : unsigned char {
   value_erase_write,
   bonus,
   output,
-  feature_map
+  feature_map,
+  scan
 };
 
 // A set of leaf operations.
@@ -86,8 +87,9 @@ inline constexpr LeafSet gate = [] {
   return set;
 }();
 constexpr LeafSet gate_and(std::initializer_list<Operation> more) { return {gate.bits | leaf_set(more).bits}; }
-inline constexpr LeafSet key = gate_and({Operation::key, Operation::decay});
-inline constexpr LeafSet query = gate_and({Operation::query, Operation::key, Operation::decay});
+inline constexpr LeafSet scanned = gate_and({Operation::scanned, Operation::scanned_before});
+inline constexpr LeafSet key{scanned.bits | leaf_set({Operation::key, Operation::decay}).bits};
+inline constexpr LeafSet query{key.bits | leaf_set({Operation::query}).bits};
 inline constexpr LeafSet value = gate_and({Operation::value});
 inline constexpr LeafSet output = gate_and({Operation::read, Operation::normaliser, Operation::unit, Operation::value});
 inline constexpr LeafSet elementwise =
@@ -106,7 +108,7 @@ inline constexpr std::array formula_slots{
          .name = "log_decay",
          .caption = "log-decay",
          .domain = Axes::none,
-         .leaves = leaf_sets::gate,
+         .leaves = leaf_sets::scanned,
          .absent = "0.0f",
          .range = Range::at_most_zero,
          .domains = decay_domains},
@@ -202,7 +204,7 @@ inline constexpr std::array formula_slots{
          .name = "bonus",
          .caption = "bonus of a token's own key",
          .domain = slot_domains::key,
-         .leaves = leaf_sets::gate},
+         .leaves = leaf_sets::scanned},
     Slot{.formula = Formula::output,
          .member = "output",
          .name = "output",
@@ -217,6 +219,12 @@ inline constexpr std::array formula_slots{
          .domain = {Axes::token, Axes::head, Axes::key},
          .leaves = leaf_sets::elementwise,
          .absent = "element"},
+    Slot{.formula = Formula::scan,
+         .member = "scan",
+         .name = "scan_term",
+         .caption = "term of the scan",
+         .domain = slot_domains::key,
+         .leaves = leaf_sets::gate_and({Operation::key})},
 };
 
 constexpr bool stand_in_order() {

@@ -174,6 +174,9 @@ constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
   if (operation == Operation::read)
     return RANKONE_REFUSED("read() stands in output expressions alone",
                            "inputs, parameters, scalars, head(), position()", "read()");
+  if (operation == Operation::scanned || operation == Operation::scanned_before)
+    return RANKONE_REFUSED("scanned() and scanned_before() stand in per-key decays and expressions of keys and queries",
+                           "inputs, parameters, scalars, head(), position()", name);
   if (operation == Operation::unit)
     return RANKONE_REFUSED("unit() stands in output expressions alone",
                            "inputs, parameters, scalars, head(), position()", "unit()");
@@ -457,6 +460,35 @@ constexpr Verdict check_running_max(const Variant& variant) {
   return {};
 }
 
+constexpr bool reads_scan(const Expression& formula) {
+  return reads(formula, Operation::scanned) || reads(formula, Operation::scanned_before);
+}
+// A scan is one number for each key, which moves once a token, along one walk.
+constexpr Verdict check_scan(const Variant& variant) {
+  bool is_read = false;
+  for_each_formula(variant, [&](const Slot&, const Expression& formula) { is_read |= reads_scan(formula); });
+  if (!has_scan(variant)) {
+    if (is_read)
+      return RANKONE_REFUSED("scanned() and scanned_before() belong to a scan",
+                             "cumulative_sum or cumulative_log_sum_exp", Described{"none"});
+    if (variant.scans_exponentials_)
+      return RANKONE_REFUSED("what says how something is scanned needs a term that is", "a term, or the kind sum",
+                             Described{"no term"});
+    return {};
+  }
+  if (!is_read)
+    return RANKONE_REFUSED("a scan is read by a formula", "scanned() or scanned_before() in one, or no scan",
+                           Described{"none that reads it"});
+  if (variant.decay_axes() != slot_domains::key && reads_scan(variant.formula(Formula::decay)))
+    return RANKONE_REFUSED("a scan has a number for each key: a decay that reads it is per_key",
+                           "a decay of kind per_key", Described{"another kind"});
+  if (variant.non_causal_ || variant.bidirectional_)
+    return RANKONE_REFUSED("a scan goes one way, from token to token", "the pattern causal or reversed",
+                           Described{variant.non_causal_ ? "a non-causal variant" : "a bidirectional variant"});
+  if (variant.steps_ != 1) return RANKONE_REFUSED("a scan moves once a token", "one step a token", variant.steps_);
+  return {};
+}
+
 // The tensors and scalars of all formulas together.
 constexpr Verdict check_names(const Variant& variant) {
   const Leaves inputs = inputs_of(variant), parameters = parameters_of(variant), scalars = scalars_of(variant);
@@ -515,10 +547,10 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{validation::check_nodes,  validation::check_formulas,    validation::check_steps,
-                              validation::check_parts,  validation::check_non_causal,  validation::check_bidirectional,
-                              validation::check_phase,  validation::check_running_max, validation::check_names,
-                              validation::check_numbers};
+  constexpr std::array checks{validation::check_nodes, validation::check_formulas,    validation::check_steps,
+                              validation::check_parts, validation::check_non_causal,  validation::check_bidirectional,
+                              validation::check_phase, validation::check_running_max, validation::check_scan,
+                              validation::check_names, validation::check_numbers};
   for (const auto check : checks)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};

@@ -33,12 +33,13 @@ struct Variant {
   double scale_ = 0;  // of the read; 0: K^-0.5
   int chunk_ = 0;     // pinned chunk size, 16 to 128; 0: left to the schedule
   Level level_ = Level::automatic;
-  bool exclusive_ = false;         // a query reads the state before its token, S_{t-1}; a bonus does that, too
-  bool erases_undecayed_ = false;  // what is erased is read of S_{t-1}, not of S'
-  bool reversed_ = false;          // from the last token to the first, where the initial state enters
-  bool non_causal_ = false;        // keys are as many as a call gives, and every query reads all of them
-  bool bidirectional_ = false;     // queries read what one walk and another one from the end have, their token once
-  bool permuted_ = false;          // the tokens of a row are walked in an order that each call gives
+  bool exclusive_ = false;           // a query reads the state before its token, S_{t-1}; a bonus does that, too
+  bool erases_undecayed_ = false;    // what is erased is read of S_{t-1}, not of S'
+  bool reversed_ = false;            // from the last token to the first, where the initial state enters
+  bool non_causal_ = false;          // keys are as many as a call gives, and every query reads all of them
+  bool bidirectional_ = false;       // queries read what one walk and another one from the end have, their token once
+  bool permuted_ = false;            // the tokens of a row are walked in an order that each call gives
+  bool scans_exponentials_ = false;  // a scan is the logarithm of a sum of exponentials, not a sum
   int steps_ = 1;  // a token's keys, values and what goes with them: erased and written one after the other
 
   constexpr bool has(Formula which) const { return results[index(which)] > 0; }
@@ -92,6 +93,11 @@ struct Variant {
   constexpr Variant exclusive() const;
   constexpr Variant bonus(const Expression& expression) const { return with(Formula::bonus, expression); }
   constexpr Variant output(const Expression& expression) const { return with(Formula::output, expression); }
+  // A number for each key that adds up from token to token, in the order of the walk: c_t = c_{t-1} + term, from 0 on, or
+  // c_t = log(exp(c_{t-1}) + exp(term)), from minus infinity on. Per-key decays and formulas of keys and queries read it as
+  // scanned(), and the one before the token as scanned_before().
+  constexpr Variant cumulative_sum(const Expression& term) const { return with(Formula::scan, term); }
+  constexpr Variant cumulative_log_sum_exp(const Expression& term) const;
   // Divides what was read by what a column of ones has of it, plus epsilon: read() / (normaliser() + epsilon) takes the place
   // of read() in the output's formula, if there is one by then.
   constexpr Variant normalised(double epsilon) const;
@@ -153,7 +159,8 @@ inline constexpr std::array switches{Switch{"read", "inclusive", "exclusive", &V
                                      Switch{"pattern", "causal", "reversed", &Variant::reversed_},
                                      Switch{"pattern", "causal", "non_causal", &Variant::non_causal_},
                                      Switch{"pattern", "causal", "bidirectional", &Variant::bidirectional_},
-                                     Switch{"order", "natural", "permuted", &Variant::permuted_}};
+                                     Switch{"order", "natural", "permuted", &Variant::permuted_},
+                                     Switch{"scan_kind", "sum", "log_sum_exp", &Variant::scans_exponentials_}};
 
 // Calls f(slot, formula) for each formula of a variant, in the order of the table.
 template <class Function> constexpr void for_each_formula(const Variant& variant, const Function& f) {

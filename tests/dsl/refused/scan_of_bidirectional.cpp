@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+// Must not compile: a scan goes one way, from token to token
+// Given: a bidirectional variant
+#include "refused.hpp"
+
+REFUSED(variant("wrong").cumulative_sum(input("x")).key(key() * scanned()).bidirectional())
