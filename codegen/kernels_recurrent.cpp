@@ -249,7 +249,7 @@ std::vector<Region> regions(const KernelSource& source) {
   if (has_scan(source.variant))
     all.push_back({"checkpoint_scans", "what a scan has summed up there, and what its rounding took away, float32",
                    &Arguments::prepared_chunks,
-                   in_sixteens(slots_of(run_tokens) * heads * std::int64_t{2 * features_of(source)})});
+                   in_sixteens(slots_of(run_tokens) * heads * (std::int64_t{2} * features_of(source)))});
   if (has_running_max(source.variant))
     all.push_back({"checkpoint_maxima", "the running maximum there, and what its rounding took away, float32",
                    &Arguments::segment_decays, in_sixteens(slots_of(run_tokens) * heads * std::int64_t{2})});
