@@ -20,9 +20,10 @@ double bound(const Variant& variant, dtype type, const char* tensor, Precision p
 
 TEST(Bounds, AreTheSameOverTheCatalogue) {
   for (const Variant& variant : catalogue()) {
-    // Features, keys that are formulas of k, and values that are formulas, are rounded once more.
-    if (variant.has(Formula::feature_map) || variant.has(Formula::query) || variant.has(Formula::value) ||
-        (variant.has(Formula::key) && reads_key(variant)))
+    // Features, keys that are formulas of k, and values that are formulas, are rounded once more; turns of a complex state
+    // add up.
+    if (variant.is_complex() || variant.has(Formula::feature_map) || variant.has(Formula::query) ||
+        variant.has(Formula::value) || (variant.has(Formula::key) && reads_key(variant)))
       continue;
     EXPECT_EQ(bound(variant, dtype::bf16, "o"), 3.2e-3) << variant.name.view();
     EXPECT_EQ(bound(variant, dtype::f16, "o"), 7e-4) << variant.name.view();
@@ -43,6 +44,13 @@ TEST(Bounds, OfGradientsFollowTheirOwnTypes) {
   EXPECT_NEAR(bound_of("dx"), 5.1e-4, 1e-5);
   EXPECT_EQ(bound_of("dbias"), 2e-5);
   EXPECT_EQ(bound_of("dinitial_state"), 2e-5);
+}
+
+// By the sum of their angles.
+TEST(Bounds, GrowWithTheTurnsOfAComplexState) {
+  const double turning = bound(variants::gateloop, dtype::bf16, "o"),
+               still = bound(variants::gateloop.phase({}), dtype::bf16, "o");
+  EXPECT_NEAR(turning - still, 100 * 2e-7, 1e-9);
 }
 
 TEST(Bounds, AllowForEachOperandThatAFormulaRounds) {
