@@ -239,13 +239,15 @@ Value Evaluation::member(std::string_view name) {
   return {};
 }
 
-// Of a type that is a parameter: it may be any that has such a member.
+// Of a type that is a parameter: it may be any that has such a member. What is tacit holds where no other says it.
 Value Evaluation::of_all(std::string_view name) {
   const auto [begin, end] = constants_.constants_.equal_range(name);
+  const auto is_tacit = [](const auto& each) { return each.second.type == "Tacit"; };
+  const bool is_said = !std::all_of(begin, end, is_tacit);
   Value common;
   for (auto each = begin; each != end; ++each) {
     const Tokens& said = each->second.initializer;
-    if (each->second.type.empty()) continue;
+    if (each->second.type.empty() || (is_said && is_tacit(*each))) continue;
     if (said.size() > 2 && said.back().text == name && said[said.size() - 2].text == "::") continue;  // handed on
     const Value value = of(each->second, name);
     if (!value || (common && *common != *value)) return {};

@@ -37,6 +37,7 @@ Kernel states(const KernelSource& source);   // the state before each chunk, or 
 Kernel output(const KernelSource& source);   // chunks in parallel, from those states
 Kernel combine(const KernelSource& source);  // joins the states of two spans
 Region chunk_states(const KernelSource& source);
+Region chunk_sums(const KernelSource& source);  // of a normaliser
 }  // namespace portable
 
 namespace hopper {

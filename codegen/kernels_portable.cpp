@@ -2,12 +2,13 @@
 // Kernels of the portable family.
 #include <algorithm>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/leaves.hpp>
 
 #include "codegen/kernels.hpp"
 #include "codegen/policy_lines.hpp"
-#include "templates/kernels/layout.cuh"
+#include "templates/kernels/sum_layout.cuh"
 
 namespace rankone::portable {
 namespace {
@@ -40,14 +41,20 @@ Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
 // The skeleton in one of its roles.
 Kernel in_role(const KernelSource& source, const char* role, const Layout& layout) {
   const std::string of = std::string("rankone::Role::") + role;
+  const bool has_sum = is_normalised(source.variant);
+  const int bytes =
+      has_sum ? make_sum_layout(layout.bytes, source.schedule.chunk, padded_keys(source.options.key_dim)).bytes
+              : layout.bytes;
+  const std::string traits = "rankone::Traits<rankone::Policy, " + of + ">";
   return {.name = role,
           .entry = role,
           .header = "kernels/scan.cuh",
           .call = "rankone::scan<rankone::Policy, rankone::Gate, " + of + ">(arguments);",
-          .check = "rankone::Traits<rankone::Policy, " + of + ">::layout.bytes == " + std::to_string(layout.bytes),
+          .check = (has_sum ? "rankone::sum_layout<" + traits + ">.bytes == " : traits + "::layout.bytes == ") +
+                   std::to_string(bytes),
           .schedule = source.schedule,
           .threads = 32 * source.schedule.warps,
-          .shared_bytes = layout.bytes};
+          .shared_bytes = bytes};
 }
 
 void set_blocks(Kernel& kernel, const Extent& items) { kernel.items = kernel.blocks = items; }
@@ -70,6 +77,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
                {"has_output", variant.has(Formula::output)},
                {"keeps_values", keeps_values(variant)},
                {"decays_on_both_sides", static_cast<bool>(decay_sides(variant))}});
+  if (is_normalised(variant)) lines.flags({{"has_normaliser", true}});
 }
 
 std::vector<Kernel> kernels(const KernelSource& source) {
@@ -79,8 +87,9 @@ std::vector<Kernel> kernels(const KernelSource& source) {
 }
 
 std::vector<Region> regions(const KernelSource& source) {
-  if (source.pass == Pass::forward && source.schedule.level == Level::chunk) return {chunk_states(source)};
-  return {};
+  if (source.pass != Pass::forward || source.schedule.level != Level::chunk) return {};
+  if (is_normalised(source.variant)) return {chunk_states(source), chunk_sums(source)};
+  return {chunk_states(source)};
 }
 
 Kernel scan(const KernelSource& source) {
@@ -120,6 +129,11 @@ Region chunk_states(const KernelSource& source) {
                              padded_keys(source.options.key_dim) * operand_bytes(source.options.dtype);
   return {"chunk_states", "the state before each chunk, in the order of the registers that hold it",
           &Arguments::chunk_states, chunk_slots(source) * Size::value_heads * bytes};
+}
+
+Region chunk_sums(const KernelSource& source) {
+  return {"chunk_sums", "the normaliser's sum there, float32", &Arguments::segment_states,
+          chunk_slots(source) * Size::value_heads * (std::int64_t{4} * padded_keys(source.options.key_dim))};
 }
 
 }  // namespace rankone::portable

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include <rankone/dsl/carried.hpp>
 #include <rankone/error.hpp>
 
 #include "codegen/choose.hpp"
@@ -59,6 +60,7 @@ ChunkForm chunk_form(const Variant& variant, const CompileOptions& options) {
     form.why += "; on their diagonal is the bonus";
   else if (variant.exclusive_)
     form.why += "; their diagonal is zero";
+  if (is_normalised(variant)) form.why += "; the normaliser's sum of keys goes along in float32, beside the state";
   if (variant.reversed_) form.why += "; chunks are walked from the last to the first";
   if (serving.size() == 1) form.why += "; in " + std::string(serving.front()->title) + " alone";
   return form;

@@ -36,6 +36,11 @@ enum AxisBit : unsigned char {
 };
 RK_CONSTEXPR bool has_axis(unsigned axes, AxisBit axis) { return (axes & axis) != 0; }
 
+// What a policy says where it is true, and else leaves out: emitted text holds no condition that asks for it then.
+struct Tacit {
+  static constexpr bool has_normaliser = false;  // outputs read one; of the portable family
+};
+
 // What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; or only what a scan
 // needs of keys and queries.
 enum class Role : unsigned char { scan, states, output, prepare };

@@ -6,6 +6,7 @@
 
 #include "kernels/scores.cuh"
 #include "kernels/state.cuh"
+#include "kernels/state_sum.cuh"
 
 namespace rankone {
 
@@ -16,6 +17,7 @@ RK_DEVICE float output_of(const ChunkPlace<Traits>& place, int row, int column, 
     ChunkAt<Traits> at = place.at(row, column);
     at.value_value = ValueTile<Traits>{place.stage + Traits::layout.value}.load(row, column);
     at.read_value = read;
+    if constexpr (Traits::has_normaliser) return Gate::output(NormalisedAt<Traits>(at));
     return Gate::output(at);
   }
   return read;

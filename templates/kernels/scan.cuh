@@ -9,7 +9,7 @@
 //   output  starts from such a state and works on one chunk, all chunks in parallel
 #pragma once
 
-#include "kernels/recurrence.cuh"
+#include "kernels/key_sum.cuh"
 #include "kernels/transfer.cuh"
 
 namespace rankone {
@@ -51,6 +51,15 @@ template <class Traits> struct DecayTotal {
   }
 };
 
+// A normaliser's: where the states of chunks are kept, one for all value tiles.
+template <class T> RK_DEVICE void sum_keys(const ChunkPlace<T>& place, long long chunk) {
+  if constexpr (T::keeps_states) {
+    if (place.work.value_tile != 0) return;
+    save_sum<T>(place.arguments, place.work, place.work.first_slot + chunk);
+  }
+  add_keys<T>(place);
+}
+
 // Everything between a chunk's arrival and the next one's.
 template <class T, class Gate>
 RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayTotal<T>& total, State<T>& state) {
@@ -76,10 +85,23 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
       write_scalar_scores<T, Gate>(place);
     else if constexpr (T::weighted)
       write_span_decays<T>();
+    if constexpr (T::has_normaliser) {
+      if constexpr (!T::weighted) sum_keys<T>(place, chunk);  // as they are
+    }
     if constexpr (T::reads_query || T::weighted || T::has_value || T::decays_by_value)
       sync_block();  // scores, decays and values
   }
   if constexpr (T::sums_log_decays) total.add_chunk();
+  if constexpr (T::has_normaliser) {
+    if constexpr (T::weighted) {
+      sum_keys<T>(place, chunk);
+      if constexpr (T::reads_query) sync_block();  // the sums before sub-chunks
+    }
+    if constexpr (T::reads_query) {
+      read_sums<T>(place);
+      sync_block();  // what queries read of them
+    }
+  }
   if (warp_index() >= T::state_warps) return;
   if constexpr (T::keeps_states) {
     if (place.arguments.chunk_states != nullptr) state.save(place.arguments, place.work, place.work.first_slot + chunk);
@@ -103,6 +125,12 @@ template <class Policy, class Gate, Role role> RK_DEVICE void scan(const Argumen
       state.restore(arguments, work, work.first_slot);
     else
       state.load_initial(arguments, work);
+  }
+  if constexpr (T::has_normaliser) {
+    if constexpr (T::works_on_one_chunk)
+      restore_sum<T>(arguments, work, work.first_slot);
+    else
+      load_initial_sum<T>(arguments, work);
   }
   DecayTotal<T> total;
   TokenGates<T> gates;
@@ -136,6 +164,7 @@ template <class Policy, class Gate, Role role> RK_DEVICE void scan(const Argumen
   }
   if constexpr (!T::works_on_one_chunk) {
     if (holds_state) state.store_final(arguments, work);
+    if constexpr (T::has_normaliser) store_final_sum<T>(arguments, work);
   }
   if constexpr (T::sums_log_decays) total.store(arguments, work);
 }

@@ -121,6 +121,16 @@ TEST(Settle, LeavesNothingBehindAReturn) {
       << "but for what a label leads to";
 }
 
+TEST(Settle, TakesWhatIsTacitWhereNoPolicySaysIt) {
+  const std::string tacit = "struct Tacit {\n  static constexpr bool sums = false;\n};\n",
+                    text = "template <class T> RK_DEVICE void f() {\n  if constexpr (T::sums) a();\n  b();\n}\n";
+  for (const bool is_said : {false, true}) {
+    const std::string said = is_said ? "struct Policy {\n  static constexpr bool sums = true;\n};\n" : "";
+    EXPECT_EQ(settled(text, Constants({traits, tacit, text, said + policy + "call<Role::scan>();"})),
+              std::string("template <class T> RK_DEVICE void f() {\n") + (is_said ? "  a();\n" : "") + "  b();\n}\n");
+  }
+}
+
 TEST(Settle, KnowsAFunctionsOwnConstants) {
   EXPECT_EQ(settled_body("  constexpr bool own = T::reads;\n  if constexpr (own) a();\n"), "  a();\n");
   EXPECT_EQ(settled_body("  constexpr bool own = g();\n  if constexpr (own) a();\n"),

@@ -36,7 +36,7 @@ std::vector<Spoilt> ways_to_spoil(const Variant& variant) {
       if ((*logit == 'd') == (&variant == &variants::mamba2)) ways.push_back({logit, nan});
   const bool has_parts = std::ranges::find(parts::all, &variant) != std::end(parts::all);
   if (&variant == &variants::simple_gla || &variant == &variants::gla || &variant == &scaled_keys ||
-      (has_parts && variant.has(Formula::decay) && &variant != &parts::sides)) {
+      (has_parts && inputs_of(variant).index_of("g") >= 0)) {
     ways.push_back({"g", nan});
     ways.push_back({"g", infinity});
   }
@@ -84,7 +84,7 @@ class Causality : public testing::TestWithParam<Case> {
     if (is_of_column(spoilt) && column != bad_column) return false;
     if (what == "q" || what == "u" || what == "z") return token == bad_token();
     // What the output reads of its token beside the state.
-    if (what == "v" && variant.has(Formula::output) && token == bad_token()) return true;
+    if (what == "v" && reads(variant.formula(Formula::output), Operation::value) && token == bad_token()) return true;
     if (token == bad_token())
       return what == "g" || what == "x" || what == "h" ? !variant.reads_before() : !variant.exclusive_;
     return variant.reversed_ ? token < bad_token() : token > bad_token();
@@ -202,6 +202,9 @@ std::vector<Case> short_cases() {
           {&parts::columns, Level::chunk, bf16},
           {&parts::columns_before, Level::serial, f32},
           {&parts::sides, Level::serial, f16},
+          {&parts::normalised, Level::serial, bf16},
+          {&parts::normalised_keys, Level::chunk, tf32},
+          {&parts::normalised_alike, Level::serial, f32},
           {&variants::linear, Level::serial, bf16, Family::hopper},
           {&variants::mamba2, Level::serial, f16, Family::hopper},
           {&variants::simple_gla, Level::segment, bf16, Family::hopper},

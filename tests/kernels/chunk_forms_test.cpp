@@ -40,12 +40,14 @@ TEST_P(ChunkForms, AgreeWithTheRecurrentFamily) {
   const Problem problem = random_problem(
       variant, options, {.batch = 1, .tokens = 75, .heads = 1, .value_heads = 2, .key_dim = 20, .value_dim = 40},
       {.seed = 3});
-  const std::vector<HostTensor> in_chunks = outputs_of(compile(variant, options, cpu_device(1)), problem);
+  const std::vector<HostTensor> in_chunks = outputs_of(compile(variant, options, cpu_device(1)), problem),
+                                again = outputs_of(compile(variant, options, cpu_device(6)), problem);
   options.pins = {.family = Family::recurrent};
   const std::vector<HostTensor> by_token = outputs_of(compile(variant, options, cpu_device(1)), problem);
   for (std::size_t i = 0; i < in_chunks.size(); ++i) {
     const double bound = 2 * error_bound(problem, in_chunks[i].name, false);
     EXPECT_LE(compare(in_chunks[i].view(), by_token[i].view(), bound).relative_error, bound) << in_chunks[i].name;
+    EXPECT_EQ(in_chunks[i].bytes, again[i].bytes) << in_chunks[i].name << ", another schedule of threads";
   }
 }
 

@@ -21,6 +21,9 @@ struct Drift {
   friend void PrintTo(const Drift& drift, std::ostream* out) { *out << drift.name; }
 };
 
+constexpr Variant quotient = variant("quotient").decay(per_head(input("g"))).normalised(1).checked();
+constexpr Variant quotient_of_keys = variant("quotient_of_keys").decay(per_key(input("g"))).normalised(1).checked();
+
 constexpr Numbers f32_numbers{"f32", dtype::f32, Precision::f32};
 const Drift drifts[] = {
     {"constant", &weak_constant, f32_numbers, Family::portable, Level::serial, -1e-4, 4e-7},
@@ -32,6 +35,9 @@ const Drift drifts[] = {
     {"per_head_in_chunks", &variants::simple_gla, f32_numbers, Family::portable, Level::chunk, -1e-4, 4e-7},
     {"per_key", &variants::gla, f32_numbers, Family::portable, Level::serial, -1e-4, 4e-7},
     {"per_key_in_chunks", &variants::gla, f32_numbers, Family::portable, Level::chunk, -1e-4, 4e-7},
+    {"normalised", &quotient, f32_numbers, Family::portable, Level::serial, -1e-4, 4e-7},
+    {"normalised_long", &quotient, f32_numbers, Family::portable, Level::serial, -3e-6, 9e-7, 16, 32768},
+    {"normalised_per_key", &quotient_of_keys, f32_numbers, Family::portable, Level::chunk, -1e-4, 4e-7},
     {"hopper_per_head", &variants::simple_gla, bf16_numbers, Family::hopper, Level::serial, -1e-4, 3.2e-3, 64},
     {"hopper_per_key", &variants::gla, bf16_numbers, Family::hopper, Level::serial, -1e-4, 3.2e-3, 64},
 };

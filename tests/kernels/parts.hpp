@@ -52,8 +52,32 @@ inline constexpr Variant sides = variant("sides")
                                      .reversed()
                                      .checked();
 
-inline constexpr const Variant* all[] = {&columns,         &columns_before, &sides,     &before,
-                                         &before_keys,     &bonus,          &backwards, &backwards_before,
-                                         &backwards_bonus, &formulas,       &shifted};
+// A normaliser, decayed, written and read as a value column of ones.
+inline constexpr Variant normalised = variant("normalised")
+                                          .decay(per_head(input("g")))
+                                          .feature_map(square(element()) + 0.25)
+                                          .write_scale(sigmoid(input("b")))
+                                          .exclusive()
+                                          .normalised(0.25)
+                                          .checked();
+inline constexpr Variant normalised_keys = variant("normalised_keys")
+                                               .decay(per_key(input("g")))
+                                               .feature_map(square(element()) + 0.25)
+                                               .key(key() / 2)
+                                               .bonus(sigmoid(param("u")))
+                                               .output(read() * sigmoid(input("z")) + param("D") * value())
+                                               .normalised(0.25)
+                                               .reversed()
+                                               .checked();
+inline constexpr Variant normalised_alike = variant("normalised_alike")
+                                                .decay(constant(-softplus(param("a"))))
+                                                .feature_map(relu)
+                                                .value(silu(value()))
+                                                .output(2 * read() - normaliser() / 64)
+                                                .checked();
+
+inline constexpr const Variant* all[] = {
+    &columns,          &columns_before,  &sides,    &before,  &before_keys, &bonus,           &backwards,
+    &backwards_before, &backwards_bonus, &formulas, &shifted, &normalised,  &normalised_keys, &normalised_alike};
 
 }  // namespace rankone::test::parts

@@ -160,8 +160,8 @@ TEST(Recurrent, WhatHasNoFormInChunksSaysSo) {
   EXPECT_NE(pinned.find("family=recurrent"), std::string::npos) << pinned;
   const std::string chunk = refusal(variants::kda, with({.chunk = 32}));
   EXPECT_NE(chunk.find("chunk"), std::string::npos) << chunk;
-  const std::string normalised = refusal(variants::performer, with({.family = Family::portable}));
-  EXPECT_NE(normalised.find("has no form in chunks for a normaliser"), std::string::npos) << normalised;
+  const std::string units = refusal(variants::mlstm, with({.family = Family::portable}));
+  EXPECT_NE(units.find("has no form in chunks for a running maximum of write scales"), std::string::npos) << units;
   const std::string tile = refusal(variants::performer, with({.family = Family::recurrent, .value_tile = 4}));
   EXPECT_NE(tile.find("a normaliser takes four columns of each value tile"), std::string::npos) << tile;
   const std::string part = refusal(variants::gated_oja, with({.family = Family::recurrent, .value_tile = 16}));
