@@ -128,7 +128,7 @@ Interval normaliser_bounds(const Variant& variant) {
     return !((variant.has(which) ? bounds_of(variant.formula(which), features).low : otherwise) >= 0);
   };
   if (is_negative(Formula::query, mapped.low) || is_negative(Formula::key, mapped.low) ||
-      is_negative(Formula::write_scale, 0) || is_negative(Formula::bonus, 0))
+      is_negative(Formula::write_scale, 0) || is_negative(Formula::write_lagged, 0) || is_negative(Formula::bonus, 0))
     return anything;
   return {0, infinity};
 }

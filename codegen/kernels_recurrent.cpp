@@ -48,6 +48,7 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .element_slopes = element_slopes(variant),
           .is_normalised = is_normalised(variant),
           .has_phase = variant.is_complex(),
+          .writes_again = variant.writes_again(),
           .has_running_max = has_running_max(variant),
           .erases_values = variant.has(Formula::value_erase),
           .has_scan = has_scan(variant)};
@@ -70,6 +71,7 @@ SlopeLayout slope_layout(const KernelSource& source) {
                    .reads_key = reads_key(source.variant),
                    .is_normalised = is_normalised(source.variant),
                    .has_scan = has_scan(source.variant),
+                   .writes_again = source.variant.writes_again(),
                    .inputs = 0,
                    .parameters = 0,
                    .of_inputs = {},
@@ -81,7 +83,9 @@ SlopeLayout slope_layout(const KernelSource& source) {
 }
 
 // Whether rows of keys are carried beside the state.
-bool carries_rows(const Variant& variant) { return is_normalised(variant) || has_scan(variant); }
+bool carries_rows(const Variant& variant) {
+  return is_normalised(variant) || has_scan(variant) || variant.writes_again();
+}
 
 // Of one sequence, value head and tile of value columns each.
 Kernel by_tiles(const KernelSource& source, const char* name, int threads, int shared_bytes) {

@@ -136,6 +136,7 @@ Port carried_port(const CarriedState& state, const Variant& variant, const Compi
   }
   outer.add(Axis::value_heads);
   if (state.axes.has(Axes::key)) outer.add(rows_axis(variant));
+  if (state.axes.has(Axes::value)) outer.add(Axis::value);
   port.axes = outer;
   return port;
 }

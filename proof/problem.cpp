@@ -86,8 +86,8 @@ bool is_signed(const Variant& variant, std::int64_t key_dim, std::int64_t featur
   return false;
 }
 
-// A normaliser's sum, [N, HV, F], which outputs are divided by what queries read of: one that keys can leave, so that none
-// reads less than 0.
+// A normaliser's sum, [N, HV, F], which outputs are divided by what queries read of, or a key that will be added to it: one
+// that keys can leave, so that none reads less than 0.
 void fill_sum(HostTensor& tensor, const Variant& variant, std::int64_t key_dim, std::uint64_t seed,
               std::uint64_t stream) {
   fill(tensor, [&](std::uint64_t i) { return 1 + draw(Distribution::uniform, seed, stream, i); });
@@ -290,7 +290,9 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     HostTensor& tensor = problem.tensors.emplace_back(
         make_tensor(port.name, type, sizes_of(port.axes, dims),
                     port.in_slots && !inputs.in_place ? slot_stride_of(port, dims, inputs.seed) : 0));
-    const bool is_sum = port.role == PortRole::state && port.name.ends_with("state_sum") && port.of != PortRole::output;
+    const bool is_of_sum =
+                   port.name.ends_with("state_sum") || (port.name.ends_with("state_key") && is_normalised(variant)),
+               is_sum = port.role == PortRole::state && is_of_sum && port.of != PortRole::output;
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
     const double scale = (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * vector_scale(variant, port, dims);
     if (port.names_tokens)

@@ -59,6 +59,8 @@ class HeadWalk {
     if (const Tensor* const sum = recurrence::find(gradients, "initial_state_sum")) before_.sum = *sum;
     if (const Tensor* const part = recurrence::find(gradients, "initial_state_imaginary")) before_.imaginary = *part;
     if (const Tensor* const scan = recurrence::find(gradients, "initial_state_scan")) before_.scan = *scan;
+    if (const Tensor* const key = recurrence::find(gradients, "initial_state_key")) before_.key = *key;
+    if (const Tensor* const value = recurrence::find(gradients, "initial_state_value")) before_.value = *value;
     if (variant.bidirectional_) other_before_.state = *recurrence::find(gradients, "initial_state_reversed");
   }
 

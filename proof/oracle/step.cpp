@@ -33,8 +33,10 @@ void load_given(const StateTensors& tensors, bool value_major, const Step& step,
     return
         [&, first](std::size_t at, std::int64_t offset) { state[first + at] = load(tensor.data, tensor.type, offset); };
   };
-  const auto& [whole, sum, max, imaginary, scan] = tensors;
-  if (scan) each_scan_element(scan, step, n, head, load_from(scan));
+  const auto& [whole, sum, max, imaginary, scan, key, value] = tensors;
+  if (scan) each_row_element(scan, step.scan_place(), n, head, load_from(scan));
+  if (key) each_row_element(key, step.last_key_place(), n, head, load_from(key));
+  if (value) each_row_element(value, step.last_value_place(), n, head, load_from(value));
   if (max) load_from(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
   if (whole) each_state_element(whole, value_major, step, n, head, load_from(whole));
   if (imaginary) each_state_element(imaginary, value_major, step, n, head, load_from(imaginary, step.elements()));
@@ -92,6 +94,7 @@ void Step::evaluate_key(const Place& at) {
   value = value_and_one_.data();
   write = own_write_ = number_or(Formula::write_scale, 1);
   log_write_ = number_or(Formula::write_log_scale, 0);
+  lagged = number_or(Formula::write_lagged, 0);
   if (variant.has(Formula::erase)) {
     erase = number_or(Formula::erase, 1);
     erase_read = row_or(Formula::erase_read, key);
@@ -147,9 +150,20 @@ void Step::advance(Row& state) {
     if (!variant.erases_undecayed_) read_erased(state);
     erase_from(state);
   } else {
+    write_again(state);
     fade(state);
   }
   each_element([&](std::size_t i, std::size_t j, std::size_t at) { state[at] += write * key[i] * value[j]; });
+  if (!variant.writes_again()) return;
+  std::copy_n(key, q.size(), state.begin() + static_cast<std::ptrdiff_t>(last_key_place()));
+  std::copy_n(value, v.size(), state.begin() + static_cast<std::ptrdiff_t>(last_value_place()));
+}
+
+void Step::write_again(Row& state) const {
+  if (!variant.writes_again()) return;
+  each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    state[at] += lagged * state[last_key_place() + i] * last_value(state, j);
+  });
 }
 
 void Step::fade(Row& state) const {
@@ -259,9 +273,10 @@ void Step::load_features(const Tensor& tensor, std::int64_t token, Row& raw, Row
 }
 
 StateTensors state_tensors(const GivenArguments& given, const std::string& prefix) {
-  return {tensor_of(given, prefix + "state"), tensor_of(given, prefix + "state_sum"),
-          tensor_of(given, prefix + "state_max"), tensor_of(given, prefix + "state_imaginary"),
-          tensor_of(given, prefix + "state_scan")};
+  return {tensor_of(given, prefix + "state"),      tensor_of(given, prefix + "state_sum"),
+          tensor_of(given, prefix + "state_max"),  tensor_of(given, prefix + "state_imaginary"),
+          tensor_of(given, prefix + "state_scan"), tensor_of(given, prefix + "state_key"),
+          tensor_of(given, prefix + "state_value")};
 }
 
 void load_slopes(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,
@@ -283,8 +298,10 @@ void store_state(const StateTensors& tensors, bool value_major, const Step& step
     return
         [&, first](std::size_t at, std::int64_t offset) { store(tensor.data, tensor.type, offset, state[first + at]); };
   };
-  const auto& [whole, sum, max, imaginary, scan] = tensors;
-  if (scan) each_scan_element(scan, step, n, head, store_to(scan));
+  const auto& [whole, sum, max, imaginary, scan, key, value] = tensors;
+  if (scan) each_row_element(scan, step.scan_place(), n, head, store_to(scan));
+  if (key) each_row_element(key, step.last_key_place(), n, head, store_to(key));
+  if (value) each_row_element(value, step.last_value_place(), n, head, store_to(value));
   if (max) store_to(max)(state.size() - 1, n * max.strides[0] + head * max.strides[1]);
   if (whole) each_state_element(whole, value_major, step, n, head, store_to(whole));
   if (imaginary) each_state_element(imaginary, value_major, step, n, head, store_to(imaginary, step.elements()));

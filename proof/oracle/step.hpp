@@ -33,6 +33,8 @@ class Step {
   void evaluate_query(const Place& at);
   // Beside a write_log_scale: what the token's decay and write scale are in the units of the state before it.
   void set_units(const Row& before);
+  // A state takes what the token before wrote once more, before it decays.
+  void write_again(Row& state) const;
   // A state decays, and turns by the token's phase; and the same of slopes, from behind it to before it.
   void fade(Row& state) const;
   void fade_back(Row& slopes) const;
@@ -62,11 +64,18 @@ class Step {
   void project(const double* keys, const Row& state, Row& sums) const;
   // And what a row of value columns does.
   void project_values(const double* values, const Row& state, Row& sums) const;
-  // The real part, of a complex state the imaginary part behind it, a row of keys, what a scan has summed up, and m, of whose
-  // exponential the elements are multiples; without a running maximum it is 0.
+  // The real part, of a complex state the imaginary part behind it, a row of keys, what a scan has summed up, the key and value
+  // of the last token if they are written again, and m, of whose exponential the elements are multiples; without a running
+  // maximum it is 0.
   std::size_t elements() const { return static_cast<std::size_t>(sizes.features * columns); }
   std::size_t scan_place() const { return (variant.is_complex() ? 2 : 1) * elements(); }
-  Row state() const { return Row(scan_place() + static_cast<std::size_t>(sizes.features) + 1); }
+  std::size_t last_key_place() const { return scan_place() + static_cast<std::size_t>(sizes.features); }
+  std::size_t last_value_place() const { return last_key_place() + static_cast<std::size_t>(sizes.features); }
+  // Of a column of the state; of that of ones, too.
+  double last_value(const Row& state, std::size_t column) const {
+    return column < v.size() ? state[last_value_place() + column] : 1;
+  }
+  Row state() const { return Row((variant.writes_again() ? last_value_place() + v.size() : last_key_place()) + 1); }
 
   const Variant& variant;
   Sizes sizes;
@@ -82,7 +91,7 @@ class Step {
   // Where there is no formula, what stands for it.
   const double *query = nullptr, *key = nullptr, *value = nullptr, *bonus = nullptr, *erase_read = nullptr,
                *erase_write = nullptr, *value_erase_read = nullptr, *value_erase_write = nullptr;
-  double write = 1, erase = 1, value_erase = 1;
+  double write = 1, erase = 1, value_erase = 1, lagged = 0;
   double unit_write = 1;  // that part of `write` which is the exponential of a logarithm
 
  private:
@@ -114,6 +123,7 @@ struct StateTensors {
   Tensor state{}, sum{}, max{};  // sum: the normaliser's; max: of write scales' logarithms, in whose units both are
   Tensor imaginary{};            // part of a complex state
   Tensor scan{};
+  Tensor key{}, value{};  // of the last token
 };
 // Those whose names have this prefix: "initial_" of "initial_state" and "initial_state_sum".
 StateTensors state_tensors(const GivenArguments& given, const std::string& prefix);
@@ -137,12 +147,11 @@ void each_sum_element(const Tensor& tensor, const Step& step, std::int64_t n, st
     f(static_cast<std::size_t>((i + 1) * step.columns - 1),
       n * tensor.strides[0] + head * tensor.strides[1] + i * tensor.strides[2]);
 }
-// Of a scan.
+// Of a row that is carried beside a state: f(index in the state, where it stands from `first` on, offset in the tensor)
 template <class Function>
-void each_scan_element(const Tensor& tensor, const Step& step, std::int64_t n, std::int64_t head, const Function& f) {
-  for (std::int64_t i = 0; i < step.sizes.features; ++i)
-    f(step.scan_place() + static_cast<std::size_t>(i),
-      n * tensor.strides[0] + head * tensor.strides[1] + i * tensor.strides[2]);
+void each_row_element(const Tensor& tensor, std::size_t first, std::int64_t n, std::int64_t head, const Function& f) {
+  for (std::int64_t i = 0; i < tensor.shape[2]; ++i)
+    f(first + static_cast<std::size_t>(i), n * tensor.strides[0] + head * tensor.strides[1] + i * tensor.strides[2]);
 }
 // Where there is no tensor, what nothing has been: zeros, and minus infinity of exponentials.
 void load_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,

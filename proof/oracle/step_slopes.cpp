@@ -44,7 +44,7 @@ void StepSlopes::clear_sums(const Step& step) {
   log_decay_.assign(step.factors.size(), 0);
   factors_.assign(step.factors.size(), 0);
   phase_.assign(step.phases.size(), 0);
-  write_ = erase_ = value_erase_ = 0;
+  write_ = erase_ = value_erase_ = lagged_ = 0;
 }
 
 // What the token has done to the state before it.
@@ -52,6 +52,7 @@ void StepSlopes::enter(Step& step, const Row& before) {
   clear_sums(step);
   decayed_ = behind_ = before;
   step.set_units(before);
+  step.write_again(decayed_);
   step.fade(decayed_);
   step.advance(behind_);
 }
@@ -84,6 +85,7 @@ void StepSlopes::go_back_one_way(Step& step, const Row& before, const Row& read_
 void StepSlopes::pass_state(Step& step, const Row& before, bool reads_before, Row& slopes) {
   const bool erases = step.variant.erases(), undecayed = step.variant.erases_undecayed_;
   if (!reads_before) add_query(step, slopes);
+  take_lagged(step, slopes);
   write(step, slopes);
   if (step.variant.has(Formula::erase)) erase(step, slopes);
   if (step.variant.has(Formula::value_erase)) erase_values(step, slopes);
@@ -92,6 +94,7 @@ void StepSlopes::pass_state(Step& step, const Row& before, bool reads_before, Ro
   if (step.decays()) phase(step, decayed_, slopes);
   if (erases) pass_erase_read(step, undecayed ? before : decayed_);
   step.fade_back(slopes);
+  write_again(step, before, slopes);
   if (erases && undecayed) add_erased(step, slopes);
   if (reads_before) add_query(step, slopes);
   pass_formulas(step);
@@ -160,6 +163,24 @@ void StepSlopes::write(const Step& step, const Row& slopes) {
     key_[i] += step.write * slopes[at] * step.value[j];
     value_[j] += step.write * step.key[i] * slopes[at];
     write_ += step.key[i] * slopes[at] * step.value[j];
+  });
+}
+
+void StepSlopes::take_lagged(const Step& step, const Row& slopes) {
+  if (!step.variant.writes_again()) return;
+  for (std::size_t i = 0; i < key_.size(); ++i) key_[i] += slopes[step.last_key_place() + i];
+  for (std::size_t j = 0; j < v_.size(); ++j) value_[j] += slopes[step.last_value_place() + j];
+}
+
+void StepSlopes::write_again(const Step& step, const Row& before, Row& slopes) {
+  if (!step.variant.writes_again()) return;
+  const std::size_t keys = step.last_key_place(), values = step.last_value_place();
+  std::fill(slopes.begin() + static_cast<std::ptrdiff_t>(keys), slopes.end(), 0.0);
+  step.each_element([&](std::size_t i, std::size_t j, std::size_t at) {
+    const double key = before[keys + i], value = step.last_value(before, j);
+    lagged_ += slopes[at] * key * value;
+    slopes[keys + i] += step.lagged * slopes[at] * value;
+    if (j < v_.size()) slopes[values + j] += step.lagged * slopes[at] * key;
   });
 }
 
@@ -239,6 +260,7 @@ void StepSlopes::pass_formulas(const Step& step, Sides sides) {
   add(step, Formula::write_scale, &write_, {});
   add(step, Formula::erase, &erase_, {});
   add(step, Formula::value_erase, &value_erase_, {});
+  add(step, Formula::write_lagged, &lagged_, {});
   for (std::size_t i = 0; i < factors_.size(); ++i) log_decay_[i] += factors_[i] * step.factors[i];
   add(step, Formula::decay, log_decay_.data(), of_scan);
   add(step, Formula::phase, phase_.data(), {});

@@ -38,6 +38,9 @@ class StepSlopes {
   void add_erased(const Step& step, Row& slopes) const;
   void pass_erase_read(const Step& step, const Row& read_of);
   void decay(const Step& step, const Row& decayed, const Row& slopes);
+  // Those of what the token's key and value are written again by, and then of what it writes again itself.
+  void take_lagged(const Step& step, const Row& slopes);
+  void write_again(const Step& step, const Row& before, Row& slopes);
   void phase(const Step& step, const Row& decayed, const Row& slopes);
   struct Sides {
     bool query = true, key = true;
@@ -60,7 +63,7 @@ class StepSlopes {
   Row value_erase_read_, value_erase_write_, erased_keys_;
   Row normaliser_;  // by what each column's output reads of it
   Row scanned_, scanned_before_;
-  double write_ = 0, erase_ = 0, value_erase_ = 0;
+  double write_ = 0, erase_ = 0, value_erase_ = 0, lagged_ = 0;
   Row result_, decayed_, behind_;
 };
 

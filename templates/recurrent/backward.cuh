@@ -33,6 +33,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
         load_state_sum(slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, work.sequence);
     }
     if constexpr (T::has_phase) load_imaginary(slopes, T::Ports::dfinal_state_imaginary);
+    if constexpr (T::has_lagged_scale) this->load_last_slopes(this->lagged_key, this->lagged_value);
 #pragma unroll 1
     for (long long run = (length() + run_length - 1) / run_length - 1; run >= 0; --run) walk_run(run);
     const States<T, void> before{port<T>(arguments, initial_slope_port<T>()).data, arguments.value_heads};
@@ -40,6 +41,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
     if constexpr (T::has_normaliser) this->store_sum_slopes();
     if constexpr (T::has_phase) store_imaginary(slopes, T::Ports::dinitial_state_imaginary);
     if constexpr (T::has_scan) this->store_scan_slopes();
+    if constexpr (T::has_lagged_scale) this->store_last_slopes(this->lagged_key, this->lagged_value);
     if constexpr (T::parameter_count > 0) this->store_parameters();
   }
 
@@ -113,6 +115,14 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
     tokens.take(i - begin);
   }
 
+  // What the token before the run's `i`-th has written.
+  RK_DEVICE void recall_token_before(long long first, int i, int count) {
+    if (first + i == 0) return load_initial_last(tokens);
+    if (i == 0) return tokens.fetch_last(first - 1);
+    take_token(first, i - 1, count);
+    tokens.recall(first + i - 1);
+  }
+
   // A state, and the running maximum in whose units it is, which others find there once all have met.
   RK_DEVICE void keep(int place) const {
     state.keep(place);
@@ -137,6 +147,8 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
 
   RK_DEVICE void walk(long long first, const Part& part, int count) {
     take(part.from);
+    if constexpr (T::has_lagged_scale)
+      if (part.begin < part.end) recall_token_before(first, part.begin, count);
 #pragma unroll 1
     for (int i = part.begin; i < part.end; ++i) {
       const long long index = first + i;
@@ -184,6 +196,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
         tokens.running_max = load_max(place_of_max(before));
       }
       if constexpr (T::has_scan) take_scan(before);
+      if constexpr (T::has_lagged_scale) recall_token_before(first, i, count);
       take_token(first, i, count);
       tokens.evaluate(index, half);
       this->start_columns(index, place);

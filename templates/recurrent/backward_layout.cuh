@@ -19,13 +19,14 @@ struct BackwardLayout {
   RecurrentLayout token;  // at the start
   // Of one token, for each warp with other columns a float for each key: what it adds to the loss, of the token's query,
   // written key, keys of an erasure, log-decay and phase; and of each input that elements of a full decay read.
-  int query_slope, key_slope, erase_read_slope, erase_write_slope, decay_slope, phase_slope, key_input_slopes;
+  int query_slope, key_slope, erase_read_slope, erase_write_slope, decay_slope, phase_slope, lagged_key_slope,
+      key_input_slopes;
   int element_slopes;  // what each feature adds to those of the elements that it is made of: a float for each, in some rows
   // A float for each value column: of what is read of the state, and of the normaliser by the column's output.
   int read_slope, normaliser_slope;
   // For each warp that shares keys a float for each value column: of the written value, of what is erased, of the column's
   // log-decay, and of each input that elements of a full decay read.
-  int value_slope, erased_slope, value_decay_slope, value_input_slopes;
+  int value_slope, erased_slope, value_decay_slope, lagged_value_slope, value_input_slopes;
   // Where values erase, likewise what they are erased by, and for each warp with other columns a float for each key: of what
   // is erased.
   int value_erase_read_slope, value_erase_write_slope, erased_key_slope;
@@ -56,6 +57,8 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   }
   layout.phase_slope = offset;
   offset += sizes.has_phase ? rows : 0;
+  layout.lagged_key_slope = offset;
+  offset += sizes.writes_again ? rows : 0;
   layout.key_input_slopes = offset;
   offset += sizes.inputs * rows;
   layout.element_slopes = offset;
@@ -70,6 +73,8 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
     *place = offset;
     offset += sums;
   }
+  layout.lagged_value_slope = offset;
+  offset += sizes.writes_again ? sums : 0;
   layout.value_input_slopes = offset;
   offset += sizes.inputs * sums;
   if (sizes.erases_values) {

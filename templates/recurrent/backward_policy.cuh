@@ -19,6 +19,7 @@ template <class Policy> RK_CONSTEXPR SlopeSizes slope_sizes() {
   sizes.reads_key = Policy::reads_key;
   sizes.is_normalised = Policy::has_normaliser;
   sizes.has_scan = Policy::has_scan_term;
+  sizes.writes_again = Policy::has_lagged_scale;
   sizes.inputs = Policy::input_count;
   sizes.parameters = Policy::parameter_count;
   for (int i = 0; i < Policy::input_count; ++i) sizes.of_inputs[i] = columnwise(Policy::input_axes[i]);

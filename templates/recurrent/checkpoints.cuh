@@ -24,6 +24,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
     load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
   if constexpr (T::has_scan)
     load_state_scan(tokens, port<T>(arguments, T::Ports::initial_state_scan).data, work.sequence);
+  if constexpr (T::has_lagged_scale) load_initial_last(tokens);
   constexpr int run_length = run_tokens * T::token_steps;
   const long long length = work.length * T::token_steps;
 #pragma unroll 1

@@ -37,6 +37,14 @@ template <class T, class Number>
 RK_DEVICE Global<Number> scan_in_slot(const Arguments& arguments, const Work& work, int indices) {
   return in_slot<T, Number>(arguments, work, T::Ports::state_scan, indices, T::key_dim);
 }
+template <class T, class Number>
+RK_DEVICE Global<Number> key_in_slot(const Arguments& arguments, const Work& work, int indices) {
+  return in_slot<T, Number>(arguments, work, T::Ports::state_key, indices, T::key_dim);
+}
+template <class T, class Number>
+RK_DEVICE Global<Number> value_in_slot(const Arguments& arguments, const Work& work, int indices) {
+  return in_slot<T, Number>(arguments, work, T::Ports::state_value, indices, T::value_dim);
+}
 template <class T, class Gate> RK_DEVICE void load_carried(Tokens<T, Gate>& tokens, RegisterMatrix<T, Gate>& state) {
   constexpr int from = T::Ports::state_read;
   if constexpr (T::has_normaliser) state.load_sum(sum_in_slot<T, const float>(state.arguments, state.work, from));
@@ -45,6 +53,10 @@ template <class T, class Gate> RK_DEVICE void load_carried(Tokens<T, Gate>& toke
   if constexpr (T::has_scan) {
     const Global<const float> scan = scan_in_slot<T, const float>(state.arguments, state.work, from);
     tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = {global_load<float>(scan + key), 0.0f}; });
+  }
+  if constexpr (T::has_lagged_scale) {
+    load_last_key(tokens, key_in_slot<T, const float>(state.arguments, state.work, from));
+    load_last_value(tokens, value_in_slot<T, const float>(state.arguments, state.work, from));
   }
 }
 template <class T, class Gate>
@@ -58,6 +70,7 @@ RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix
     const Global<float> scan = scan_in_slot<T, float>(state.arguments, state.work, to);
     tokens.for_each_scan([&](int key, const Scanned& scanned) { global_store<float>(scan + key, scanned.value); });
   }
+  if constexpr (T::has_lagged_scale) store_last_key(tokens, key_in_slot<T, float>(state.arguments, state.work, to));
 }
 
 // Behind a token, for whoever wants it.
@@ -75,6 +88,18 @@ template <class T, class Gate> RK_DEVICE void store_token_max(const Tokens<T, Ga
   global_store<float>(global<float>(kept.data) +
                           (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride),
                       tokens.running_max.value);
+}
+
+template <class T, class Gate> RK_DEVICE void store_token_last(const Tokens<T, Gate>& tokens, long long index) {
+  const Work& work = tokens.work;
+  const TensorArgument &keys = port<T>(tokens.arguments, T::Ports::token_states_key),
+                       &values = port<T>(tokens.arguments, T::Ports::token_states_value);
+  const auto row = [&](const TensorArgument& kept) {
+    return global<float>(kept.data) +
+           (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride);
+  };
+  if (keys.data != nullptr) store_last_key(tokens, row(keys));
+  if (values.data != nullptr) store_last_value(tokens, row(values));
 }
 
 // The slots of a pool of states that rows name in one of their lists.
@@ -143,6 +168,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
     if constexpr (T::has_running_max) store_token_max(tokens, index);
     if constexpr (T::has_phase) store_token_imaginary(state, index);
     if constexpr (T::has_scan) store_token_scan(tokens, index);
+    if constexpr (T::has_lagged_scale) store_token_last(tokens, index);
     if (kept.data == nullptr) return;
     const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
     state.store(States<T, void>{kept.data, arguments.value_heads}, first,
@@ -150,6 +176,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
   });
   state.store(after, to, aligned);
   if constexpr (T::has_phase) store_slot_imaginary(state);
+  if constexpr (T::has_lagged_scale)
+    store_last_value(tokens, value_in_slot<T, float>(arguments, work, T::Ports::state_write));
   // Of one tile there is nobody else who has yet to read it.
   if constexpr (T::carries_more && T::value_tiles == 1) store_carried(tokens, state);
 }

@@ -13,6 +13,9 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       Parts::sum_bytes, Parts::half;
   LeafSlopes<T> of_columns[columns];
   RunningMax max_behind;  // behind the token that is walked back over
+  // What the token behind it, which writes them again, adds to the slopes of its key and value.
+  static constexpr int lagged_keys = Tokens<T, Gate>::lagged_keys, lagged_columns = Tokens<T, Gate>::lagged_columns;
+  float lagged_key[lagged_keys] = {}, lagged_value[lagged_columns] = {};
 
   RK_DEVICE FormulaSlopes(const Arguments& from, const Work& of) : Parts(from, of) {}
 
@@ -72,6 +75,10 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       if constexpr (T::walks_keys) {
         float value = load_column_sum<T>(layout.value_slope, column);
         if constexpr (T::has_value_erase_scale) value += pass_value_erase(at, column, into);
+        if constexpr (T::has_lagged_scale) {
+          value += lagged_value[i];
+          lagged_value[i] = load_column_sum<T>(layout.lagged_value_slope, column);
+        }
         if constexpr (T::has_value)
           Gate::value_backward(at, value, into);
         else
@@ -128,7 +135,9 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
         at.decay_value = row_number(half + token_layout.decay, key) + row_number(half + token_layout.decay_low, key);
       if constexpr (T::has_scan) tokens.set_scan(at, i);
       LeafSlopes<T> into;
-      pass_formulas(at, index, key, own, into);
+      float of_lagged = 0.0f;
+      if constexpr (T::has_lagged_scale) of_lagged = pass_lagged_scale(at, key, i, into);
+      pass_formulas(at, index, key, own, of_lagged, into);
       if constexpr (T::has_scan) pass_scan(at, i, into);
       if constexpr (T::piece_count > 0) {
         ElementSlope of_query, of_key;
@@ -228,12 +237,19 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
     Gate::scan_term_backward(at, slope * scan_share<T>(term, sum), into);
     this->scan_slopes[i] = multiply_add(slope, scan_share<T>(at.scanned_before_value, sum), into.scanned_before);
   }
-  RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, long long index, int key, float own,
+  RK_DEVICE void pass_formulas(const RecurrentAt<T>& at, long long index, int key, float own, float of_lagged,
                                LeafSlopes<T>& into) const {
     if constexpr (!T::walks_keys)
       pass_query(at, load_row_sum<T>(layout.query_slope, key), into);
     else
-      pass_written(at, index, key, own, into);
+      pass_written(at, index, key, own, of_lagged, into);
+  }
+  // Returns what the token behind has added to the slope of the written key.
+  RK_DEVICE float pass_lagged_scale(const RecurrentAt<T>& at, int key, int i, LeafSlopes<T>& into) {
+    const float slope = load_row_sum<T>(layout.lagged_key_slope, key), of_written = lagged_key[i];
+    Gate::lagged_scale_backward(at, slope * tokens.key_before[i], into);
+    lagged_key[i] = slope * Gate::lagged_scale(at);
+    return of_written;
   }
   RK_DEVICE void pass_query(const RecurrentAt<T>& at, float slope, LeafSlopes<T>& into) const {
     if constexpr (T::has_query)
@@ -241,7 +257,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
     else
       into.add_query(slope);
   }
-  RK_DEVICE void pass_written(const RecurrentAt<T>& at, long long index, int key, float own,
+  RK_DEVICE void pass_written(const RecurrentAt<T>& at, long long index, int key, float own, float of_lagged,
                               LeafSlopes<T>& into) const {
     const float written = Gate::key(at);
     float scale = Gate::write_scale(at);
@@ -262,6 +278,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       Gate::bonus_backward(at, query * scaled * own, into);
     }
     float of_written = of_scaled * scale;
+    if constexpr (T::has_lagged_scale) of_written += of_lagged;
     if constexpr (T::has_write_scale) Gate::write_scale_backward(at, of_scaled * written * rescaled, into);
     if constexpr (T::has_running_max) Gate::write_log_scale_backward(at, of_written * written, into);
     if constexpr (T::has_erase_scale) {

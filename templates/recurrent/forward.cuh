@@ -20,6 +20,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   if constexpr (T::has_normaliser)
     load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
   if constexpr (T::has_phase) load_imaginary(state, T::Ports::initial_state_imaginary);
+  if constexpr (T::has_lagged_scale) load_initial_last(tokens);
   if constexpr (T::has_running_max)
     load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
   if constexpr (T::has_scan)
@@ -30,6 +31,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   if constexpr (T::has_normaliser)
     store_state_sum(state, port<T>(arguments, T::Ports::final_state_sum).data, work.sequence);
   if constexpr (T::has_phase) store_imaginary(state, T::Ports::final_state_imaginary);
+  if constexpr (T::has_lagged_scale) store_final_last(tokens);
   if constexpr (T::has_running_max)
     store_state_max(tokens, port<T>(arguments, T::Ports::final_state_max).data, work.sequence);
   if constexpr (T::has_scan)

@@ -216,6 +216,35 @@ template <class T, class Gate> struct GradientParts {
         global_store<float>(places.of_sequence(part) + key, scan_slopes[i]);
   }
 
+  // Where the walk back begins and ends, the slopes of the last token's key, of which one tile takes what the loss gives, and of
+  // its value.
+  RK_DEVICE void load_last_slopes(float (&of_keys)[Tokens<T, Gate>::lagged_keys],
+                                  float (&of_values)[Tokens<T, Gate>::lagged_columns]) const {
+    const void *const dkey = port<T>(arguments, T::Ports::dfinal_state_key).data,
+                      *const dvalue = port<T>(arguments, T::Ports::dfinal_state_value).data;
+    if (dkey != nullptr && work.value_tile == 0) {
+      const Global<const float> from = global<const float>(dkey) + row_of_state(tokens, work.sequence, T::key_dim);
+      tokens.visit_keys([&](int key, int i) { of_keys[i] = global_load<float>(from + key); });
+    }
+    if (dvalue == nullptr) return;
+    const Global<const float> from =
+        global<const float>(dvalue) + (row_of_state(tokens, work.sequence, T::value_dim) + work.value_column);
+    tokens.visit_columns([&](int column, int i) { of_values[i] = global_load<float>(from + column); });
+  }
+  RK_DEVICE void store_last_slopes(const float (&of_keys)[Tokens<T, Gate>::lagged_keys],
+                                   const float (&of_values)[Tokens<T, Gate>::lagged_columns]) const {
+    constexpr SlopePart part = T::slopes.last_key;
+    if (is_wanted<T>(arguments, T::Ports::dinitial_state_key)) {
+      const Global<float> to = places.of_sequence(part);
+      tokens.visit_keys([&](int key, int i) { global_store<float>(to + key, of_keys[i]); });
+    }
+    void* const dvalue = port<T>(arguments, T::Ports::dinitial_state_value).data;
+    if (dvalue == nullptr) return;
+    const Global<float> to =
+        global<float>(dvalue) + (row_of_state(tokens, work.sequence, T::value_dim) + work.value_column);
+    tokens.visit_columns([&](int column, int i) { global_store<float>(to + column, of_values[i]); });
+  }
+
   // The sequence's part of parameters' gradients.
   template <int index = 0> RK_DEVICE void store_parameters() {
     if constexpr (index < T::parameter_count) {

@@ -25,6 +25,7 @@ struct RecurrentSizes {
   int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
   bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles
   bool has_phase;      // the state is complex
+  bool writes_again;   // what the token before has written
   bool has_running_max;  // the state is in units of exp(m), m the running maximum of write scales' logarithms
   bool erases_values;    // sums over value columns take all of them: there is one tile, as wide as it must be
   bool has_scan;         // what adds up from token to token at each key
@@ -48,8 +49,10 @@ struct RecurrentLayout {
   // Of a token, a float for each key.
   int query, key, decay, decay_low, erase_read, erase_write, bonus;
   int cosine, cosine_low, sine, sine_low;  // of its phase
+  int lagged_key;                          // of the token before, scaled
   // Of a token, a float for each value column.
   int value, value_decay, value_decay_low;
+  int lagged_value;
   // Of a token, a float for each key and for each value column of each input.
   int key_inputs, value_inputs;
   // Likewise where values erase: what they are erased by.
@@ -93,6 +96,8 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
     *place = offset;
     offset += sizes.has_phase ? layout.rows * 4 : 0;
   }
+  layout.lagged_key = offset;
+  offset += sizes.writes_again ? layout.rows * 4 : 0;
   layout.key_inputs = offset;
   offset += sizes.inputs * layout.rows * 4;
   offset = (offset + 15) / 16 * 16;
@@ -101,6 +106,8 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
     *place = offset;
     offset += sizes.value_tile * 4;
   }
+  layout.lagged_value = offset;
+  offset += sizes.writes_again ? sizes.value_tile * 4 : 0;
   layout.value_inputs = offset;
   offset += sizes.inputs * sizes.value_tile * 4;
   if (sizes.erases_values) {

@@ -40,6 +40,7 @@ template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   sizes.element_slopes = element_slopes<Policy>();
   sizes.is_normalised = Policy::has_normaliser;
   sizes.has_phase = Policy::has_phase;
+  sizes.writes_again = Policy::has_lagged_scale;
   sizes.has_running_max = Policy::has_write_log_scale;
   sizes.erases_values = Policy::has_value_erase_scale;
   sizes.has_scan = Policy::has_scan_term;
@@ -61,8 +62,10 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr int value_tiles = rankone::value_tiles(recurrent_sizes<Policy>(), Policy::value_dim);
   static constexpr int inputs = Policy::input_count > 0 ? Policy::input_count : 1;
   static constexpr int parameters = Policy::parameter_count > 0 ? Policy::parameter_count : 1;
-  // Whether something is carried beside the state: a normaliser's sum, a running maximum, a scan.
-  static constexpr bool carries_more = Policy::has_normaliser || Policy::has_write_log_scale || Policy::has_scan_term;
+  // Whether something is carried beside the state that all tiles read and one writes: a normaliser's sum, a running maximum, a
+  // scan, the last token's key.
+  static constexpr bool carries_more =
+      Policy::has_normaliser || Policy::has_write_log_scale || Policy::has_scan_term || Policy::has_lagged_scale;
   static constexpr bool has_scan = Policy::has_scan_term;
   // Each element of the state at its own pace; or else what rows of keys decay by, and columns of values.
   static constexpr bool decays_by_element = has_axis(Policy::decay_axes, key_axis) &&

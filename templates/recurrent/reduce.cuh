@@ -138,9 +138,10 @@ template <class T> RK_DEVICE void reduce_carried(const Arguments& arguments, Slo
 template <class Policy> RK_DEVICE void reduce_parameter_gradients(const Arguments& arguments) {
   using T = BackwardTraits<Policy>;
   reduce_parameters<T>(arguments);
-  constexpr SlopePart sum = T::slopes.sum, scan = T::slopes.scan;
+  constexpr SlopePart sum = T::slopes.sum, scan = T::slopes.scan, last_key = T::slopes.last_key;
   if constexpr (T::has_normaliser) reduce_carried<T>(arguments, sum, T::Ports::dinitial_state_sum);
   if constexpr (T::has_scan) reduce_carried<T>(arguments, scan, T::Ports::dinitial_state_scan);
+  if constexpr (T::has_lagged_scale) reduce_carried<T>(arguments, last_key, T::Ports::dinitial_state_key);
 }
 
 }  // namespace rankone

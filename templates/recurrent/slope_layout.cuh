@@ -20,6 +20,7 @@ struct SlopeSizes {
   bool reads_key;                                    // else k has no gradient
   bool is_normalised;  // the initial state has a normaliser's sum of keys, to which each tile adds
   bool has_scan;       // likewise a row of keys that a scan begins with
+  bool writes_again;   // the initial state has a key, to which each tile adds
   int inputs, parameters;
   Columnwise of_inputs[max_slope_inputs], of_parameters[max_slope_parameters];
 };
@@ -34,7 +35,7 @@ struct SlopePart {
 struct SlopeLayout {
   SlopePart query, key, inputs[max_slope_inputs];
   int token_floats;
-  SlopePart parameters[max_slope_parameters], sum, scan;
+  SlopePart parameters[max_slope_parameters], sum, scan, last_key;
   int sequence_floats;
 };
 
@@ -55,6 +56,7 @@ RK_CONSTEXPR SlopeLayout make_slope_layout(const SlopeSizes& sizes) {
     layout.parameters[i] = slope_part(sizes, sizes.of_parameters[i], layout.sequence_floats, sizes.key_dim);
   if (sizes.is_normalised) layout.sum = slope_part(sizes, {true, false}, layout.sequence_floats, sizes.key_dim);
   if (sizes.has_scan) layout.scan = slope_part(sizes, {true, false}, layout.sequence_floats, sizes.key_dim);
+  if (sizes.writes_again) layout.last_key = slope_part(sizes, {true, false}, layout.sequence_floats, sizes.key_dim);
   layout.token_floats = (layout.token_floats + 3) / 4 * 4;
   layout.sequence_floats = (layout.sequence_floats + 3) / 4 * 4;
   return layout;

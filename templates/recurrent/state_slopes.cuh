@@ -57,6 +57,7 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
       if (is_read) state.store_products(layout.query_slope, read);
     if constexpr (T::has_erase_scale && T::erases_undecayed) state.store_products(layout.erase_read_slope, erased);
     if constexpr (T::has_value_erase_scale && T::erases_undecayed) store_read_by_value(erased_keys);
+    if constexpr (T::has_lagged_scale && (T::differentiates_decay || T::differentiates_phase)) write_again(state, half);
     if constexpr (T::differentiates_decay || T::differentiates_phase ||
                   ((T::has_erase_scale || T::has_value_erase_scale) && !T::erases_undecayed))
       if (decays) state.decay(position, half);
@@ -79,6 +80,7 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
     if constexpr (T::has_phase)
       if (decays) slopes.turn(half, -1.0f);
     if (decays) slopes.decay(position, half);
+    if constexpr (T::has_lagged_scale) pass_lagged_write();
     if constexpr (T::has_erase_scale && T::erases_undecayed) slopes.add(half + token_layout.erase_read, erased, 1.0f);
     if constexpr (T::has_value_erase_scale && T::erases_undecayed) add_read_by_value(erased_keys);
     if constexpr (T::reads_before)
@@ -86,6 +88,13 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
     slopes.settle();
     store_column_sums<T>(layout.value_slope, written, state.first_column);
     return own;
+  }
+  // To the key and value of the token before, whose write has decayed with the state.
+  RK_DEVICE void pass_lagged_write() {
+    slopes.settle();
+    slopes.store_products(layout.lagged_key_slope,
+                          load_columns(half + token_layout.lagged_value + state.first_column * 4));
+    store_column_sums<T>(layout.lagged_value_slope, slopes.project(half + token_layout.lagged_key), state.first_column);
   }
   // Of the token's own value.
   RK_DEVICE float own_read() const {

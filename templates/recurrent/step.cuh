@@ -2,6 +2,7 @@
 // What one token does to the state and to what is read of it, once its rows and columns stand in shared memory.
 #pragma once
 
+#include "recurrent/lagged_write.cuh"
 #include "recurrent/register_matrix.cuh"
 #include "recurrent/token.cuh"
 
@@ -141,6 +142,12 @@ template <class T> RK_DEVICE long long place_tile(const Arguments& arguments, lo
   return place;
 }
 
+// What the token before has written, once more.
+template <class T, class Gate> RK_DEVICE void write_again(RegisterMatrix<T, Gate>& state, int half) {
+  state.add(half + T::layout.lagged_key, load_columns(half + T::layout.lagged_value + state.first_column * 4), 1.0f);
+  state.settle();
+}
+
 // What was read of the state to be erased: of the thread's columns by a key, of its keys by a value.
 template <class T, class Gate> struct Erased {
   Columns columns;
@@ -163,6 +170,7 @@ RK_DEVICE Erased<T, Gate> advance(RegisterMatrix<T, Gate>& state, const Work& wo
   Columns& erased = all.columns;
   if constexpr (T::has_erase_scale && T::erases_undecayed) erased = state.project(half + layout.erase_read);
   if constexpr (T::has_value_erase_scale && T::erases_undecayed) all.keys = read_by_value(state, half);
+  if constexpr (T::has_lagged_scale) write_again(state, half);
   if (decays_before<T>(index)) state.decay(position_of_step<T>(work, index), half);
   if constexpr (T::has_phase)
     if (decays_before<T>(index)) state.turn(half, 1.0f);

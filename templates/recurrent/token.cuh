@@ -124,6 +124,9 @@ template <class T, class Gate> struct Tokens {
   KeyReduction<T> reduction;
   RunningMax running_max = running_max_of_nothing();  // before the token that is evaluated, where there is one
   Scanned scanned[keys], scanned_before[keys];        // of a scan, behind that token and before it
+  // What the last token that was evaluated has written, and of its key what the one before it has: where that is written again.
+  static constexpr int lagged_keys = T::has_lagged_scale ? keys : 1, lagged_columns = T::has_lagged_scale ? columns : 1;
+  float last_key[lagged_keys] = {}, last_value[lagged_columns] = {}, key_before[lagged_keys] = {};
 
   RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {
 #pragma unroll
@@ -184,6 +187,39 @@ template <class T, class Gate> struct Tokens {
 
   // Once all threads have met behind an evaluation: the token counts.
   RK_DEVICE void pass_max(int half) { running_max = load_max(half + layout.running_max); }
+
+  // Calls visit(key, i) and visit(column, i) for the keys and value columns of the thread.
+  template <class Visit> static RK_DEVICE void visit_keys(const Visit& visit) { for_each_key(visit); }
+  template <class Visit> RK_DEVICE void visit_columns(const Visit& visit) const { for_each_column(visit); }
+  RK_DEVICE void forget_last() {
+#pragma unroll
+    for (int i = 0; i < lagged_keys; ++i) last_key[i] = 0.0f;
+#pragma unroll
+    for (int i = 0; i < lagged_columns; ++i) last_value[i] = 0.0f;
+  }
+  // The token at hand, the walk's `index`-th, becomes the last one that was evaluated.
+  RK_DEVICE void recall(long long index) {
+#pragma unroll
+    for (int i = 0; i < keys; ++i) {
+      const int key = thread_index() + i * T::threads;
+      if (!T::reduces_keys && key >= T::key_dim) break;
+      reduction.has_key = key < T::key_dim;
+      RecurrentAt<T> at = this->at(index, now_keys[i], reduction.has_key ? key : 0, 0);
+      at.reduction = &reduction;
+      if constexpr (T::rows_decay) {
+        const Unrounded factor = decay_of_key(at);
+        at.decay_value = factor.high + factor.low;
+      }
+      if constexpr (T::reads_key) at.key_value = feature(at, now_keys[i].key, now_keys[i].other_key);
+      last_key[i] = Gate::key(at);
+    }
+    for_each_column([&](int column, int i) { last_value[i] = written_value(index, column, now[i]); });
+  }
+  // The same of one that is not at hand.
+  RK_DEVICE void fetch_last(long long index) {
+    load(index, now_keys, now);
+    recall(index);
+  }
 
   // Before a walk that begins with the `index`-th step.
   RK_DEVICE void begin(long long index) {
@@ -251,7 +287,7 @@ template <class T, class Gate> struct Tokens {
 #pragma unroll
     for (int i = 0; i < columns; ++i) {
       const int column = thread_index() + i * T::threads;
-      if (column < T::value_tile) write_column(index, half, column, now[i]);
+      if (column < T::value_tile) write_column(index, half, column, i);
     }
   }
 
@@ -382,12 +418,7 @@ template <class T, class Gate> struct Tokens {
       rescaled = units.write;
       if (key == 0) store_max(half + layout.running_max, units.max);
     } else if constexpr (T::rows_decay) {
-      float log_decay;
-      if constexpr (T::decays_on_both_sides)
-        log_decay = Gate::log_decay_of_key(at);
-      else
-        log_decay = Gate::log_decay(at);
-      const Unrounded factor = unrounded_exp2(log2_decay(log_decay));
+      const Unrounded factor = decay_of_key(at);
       store(layout.decay, factor.high);
       store(layout.decay_low, factor.low);
       at.decay_value = factor.high + factor.low;
@@ -412,6 +443,11 @@ template <class T, class Gate> struct Tokens {
     if constexpr (T::has_query && T::walks_queries) query = Gate::query(at);
     if constexpr (T::walks_queries) store(layout.query, query);
     if constexpr (T::walks_keys) store(layout.key, scaled);
+    if constexpr (T::has_lagged_scale) {
+      store(layout.lagged_key, last_key[i] * Gate::lagged_scale(at));
+      key_before[i] = last_key[i];
+      last_key[i] = written;
+    }
     if constexpr (T::has_erase_scale) {
       float read = written, write = written;
       if constexpr (T::has_erase_read) read = Gate::erase_read(at);
@@ -421,11 +457,31 @@ template <class T, class Gate> struct Tokens {
     }
     if constexpr (T::has_bonus) store(layout.bonus, query * Gate::bonus(at) * scaled);
   }
-  RK_DEVICE void write_column(long long index, int half, int column, const RawToken<T>& raw) const {
+  static RK_DEVICE Unrounded decay_of_key(const RecurrentAt<T>& at) {
+    float log_decay;
+    if constexpr (T::decays_on_both_sides)
+      log_decay = Gate::log_decay_of_key(at);
+    else
+      log_decay = Gate::log_decay(at);
+    return unrounded_exp2(log2_decay(log_decay));
+  }
+  RK_DEVICE float written_value(long long index, int column, const RawToken<T>& raw) const {
+    if constexpr (!T::has_value) {
+      return raw.value;
+    } else {
+      RecurrentAt<T> at = this->at(index, raw, 0, work.value_column + column);
+      at.value_value = raw.value;
+      return Gate::value(at);
+    }
+  }
+  RK_DEVICE void write_column(long long index, int half, int column, int i) {
     if constexpr (!T::walks_keys) return;
+    const RawToken<T>& raw = now[i];
     const int place = half + column * 4;
     if (!exists(column)) {
-      shared_store<float>(place + layout.value, T::has_normaliser && column == T::value_columns ? 1.0f : 0.0f);
+      const float one = T::has_normaliser && column == T::value_columns ? 1.0f : 0.0f;
+      shared_store<float>(place + layout.value, one);
+      if constexpr (T::has_lagged_scale) shared_store<float>(place + layout.lagged_value, one);
       if constexpr (T::has_value_erase_scale) {
         shared_store<float>(place + layout.value_erase_read, 0.0f);
         shared_store<float>(place + layout.value_erase_write, 0.0f);
@@ -441,6 +497,10 @@ template <class T, class Gate> struct Tokens {
     float value = raw.value;
     if constexpr (T::has_value) value = Gate::value(at);
     shared_store<float>(place + layout.value, value);
+    if constexpr (T::has_lagged_scale) {
+      shared_store<float>(place + layout.lagged_value, last_value[i]);
+      last_value[i] = value;
+    }
     if constexpr (T::has_value_erase_scale) {
       float read = value, write = value;
       if constexpr (T::has_value_erase_read) read = Gate::value_erase_read(at);

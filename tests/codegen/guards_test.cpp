@@ -55,12 +55,14 @@ TEST(Guards, KnowWhatANormaliserIs) {
   const Variant mapped = variant("mapped").feature_map(exp(element()));
   EXPECT_EQ(count(mapped), 0u);
   EXPECT_EQ(count(mapped.exclusive().write_scale(sigmoid(input("b")))), 0u);
+  EXPECT_EQ(count(mapped.write_lagged(sigmoid(input("l")))), 0u);
   EXPECT_EQ(count(mapped.bonus(square(param("u")))), 0u);
   EXPECT_EQ(count(mapped.key(key() + square(input("b")))), 0u);
   EXPECT_EQ(count(variant("plain")), 1u);
   EXPECT_EQ(count(mapped.query(-query())), 1u);
   EXPECT_EQ(count(mapped.key(key() - 1)), 1u);
   EXPECT_EQ(count(mapped.write_scale(input("b"))), 1u);
+  EXPECT_EQ(count(mapped.write_lagged(input("l"))), 1u);
   EXPECT_EQ(count(mapped.bonus(param("u"))), 1u);
   EXPECT_EQ(count(mapped.erase(sigmoid(input("b")))), 1u);
   EXPECT_EQ(count(mapped.scale(-1)), 1u);

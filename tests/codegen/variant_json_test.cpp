@@ -49,7 +49,7 @@ TEST(VariantJson, HoldsEverythingThatADeclarationCan) {
 // A phase has its kind as a decay has, and none is written where there is none.
 TEST(VariantJson, HoldsAPhaseAndItsKind) {
   for (const Rate& angle : {constant(head() * 0.1), per_head(input("p")), per_key(input("p") * param("w"))}) {
-    const Variant turning = variant("turning").decay(per_head(input("g"))).phase(angle);
+    const Variant turning = variant("turning").decay(per_head(input("g"))).phase(angle).write_lagged(input("l") / 2);
     expect_same(turning, variant_from_json(variant_to_json(turning)));
   }
   EXPECT_FALSE(holds(variant_to_json(variants::gla), "phase"));

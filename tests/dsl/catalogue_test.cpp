@@ -13,7 +13,7 @@ using namespace rankone;
 
 namespace {
 
-static_assert(catalogue().size() == 38);
+static_assert(catalogue().size() == 39);
 static_assert(find_variant("gla") == &catalogue()[6] && find_variant("nothing") == nullptr);
 static_assert(*find_variant("mamba2") == variants::mamba2);
 

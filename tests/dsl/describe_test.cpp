@@ -43,6 +43,13 @@ TEST(Describe, Recurrences) {
   const Variant turning = variant("turning").decay(per_head(input("g"))).phase(per_head(input("p") + param("c")));
   EXPECT_EQ(describe(turning.bonus(param("u")).scale(1)),
             "S_t = exp(i (p + c)) exp(g) S_{t-1} + k_t^T v_t; o_t = q_t (Re(S_{t-1}) + Diag(u) k_t^T v_t)");
+  EXPECT_EQ(of("mamba3"),
+            "S_t = exp(adt) (S_{t-1} + (1 - sigmoid(trap)) * dt k_{t-1}^T v_{t-1}) + sigmoid(trap) * dt k_t^T v_t; "
+            "o_t = q_t S_t");
+  EXPECT_EQ(
+      describe(variant("again").key(2 * key()).value(silu(value())).write_lagged(input("l")).reversed().scale(1)),
+      "key_t = 2 * k_t; value_t = silu(v_t); S_t = (S_{t+1} + l key_{t+1}^T value_{t+1}) + (2 * k_t)^T silu(v_t); "
+      "o_t = q_t S_t");
   EXPECT_EQ(of("hgrn2"),
             "S_t = Diag(a_t) S_{t-1} + (1 - a_t)^T v_t; a_t = lower_bound + (1 - lower_bound) * sigmoid(x); "
             "o_t = K^-0.5 q_t S_t");

@@ -117,7 +117,8 @@ TEST(Validate, DeclarationsLeaveOthersAlone) {
       variant("c").write_scale(input("b")).checked(),
       variant("d").phase(per_head(input("p"))).write_log_scale(input("i")).output(read() / unit()).checked(),
       variant("e").value_erase(input("b")).value_erase_read(value()).value_erase_write(-value()).checked(),
-      variant("f").cumulative_sum(key()).query(query() * scanned()).checked()};
+      variant("f").cumulative_sum(key()).query(query() * scanned()).checked(),
+      variant("g").write_lagged(input("l")).checked()};
   for (const Slot& slot : formula_slots) {
     EXPECT_TRUE(std::ranges::any_of(others, [&](const Variant& other) { return other.has(slot.formula); }))
         << slot.name;

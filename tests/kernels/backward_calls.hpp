@@ -44,11 +44,10 @@ struct BackwardProblem {
     const Port& port = *find_port(all, name);
     HostTensor tensor = make_tensor(name, port.type, sizes_of(port.axes, problem.dims));
     constexpr std::uint64_t of_output = 1001;
-    const std::uint64_t of_state = 1002 + name.size() - std::string_view("dfinal_state").size();  // each its own
+    const std::uint64_t of_state = 1002 + final_slopes.size();  // each its own
     for (std::int64_t i = 0; i < tensor.view().elements(); ++i)
       store(tensor.bytes.data(), tensor.type, i,
-            draw(Distribution::normal, seed, name == "do" ? of_output : of_state,
-                 static_cast<std::uint64_t>(i)));
+            draw(Distribution::normal, seed, name == "do" ? of_output : of_state, static_cast<std::uint64_t>(i)));
     return tensor;
   }
 };

@@ -93,7 +93,8 @@ TEST_P(BackwardSync, EveryRemovalIsSeen) {
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardSync,
                          testing::Values(&variants::linear, &variants::rwkv6, &variants::comba, &everything, &elements,
                                          &apart, &apart_and_plain, &both_ways, &with_row_sums, &features::series,
-                                         &normalised, &variants::mlstm, &variants::gateloop, &value_erasures::apart),
+                                         &normalised, &variants::mlstm, &variants::gateloop, &variants::mamba3,
+                                         &value_erasures::apart),
                          [](const auto& info) { return std::string(info.param->name.view()); });
 
 }  // namespace

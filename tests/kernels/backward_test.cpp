@@ -157,7 +157,7 @@ TEST_P(BackwardTilings, AgreeWithEqualBitsOnEveryRun) {
 
 INSTANTIATE_TEST_SUITE_P(Forms, BackwardTilings,
                          testing::ValuesIn(cases_by_token({&variants::kda, &written, &normalised, &variants::gateloop,
-                                                           &value_erasures::apart})),
+                                                           &variants::mamba3, &value_erasures::apart})),
                          [](const auto& info) { return info.param.name(); });
 
 // Write scales from exp(-1000) to exp(1000), beside decays that forget nothing, or everything. Keys have no signs: else a

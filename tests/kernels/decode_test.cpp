@@ -162,8 +162,8 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
 // the same, which says in what order keys are summed.
 TEST(Decode, BehindAPrefillIsOneSequence) {
   constexpr int D = 32, tokens = 21;
-  for (const Variant* variant :
-       {&variants::gla, &variants::kda, &variants::rwkv6, &variants::mamba1, &variants::gateloop, &aging}) {
+  for (const Variant* variant : {&variants::gla, &variants::kda, &variants::rwkv6, &variants::mamba1,
+                                 &variants::gateloop, &variants::mamba3, &aging}) {
     const CompileOptions options{
         .key_dim = D, .value_dim = D, .pins = {.family = Family::recurrent, .value_tile = 32, .warps = 4}};
     const Operator op = compile(*variant, options, cpu_device(1));

@@ -92,9 +92,9 @@ TEST_P(RecurrentTilings, AgreeWithEqualBitsOnEveryRun) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Forms, RecurrentTilings,
-                         testing::ValuesIn(cases_by_token({&variants::kda, &variants::dfw, &with_row_sums,
-                                                           &variants::linear_transformer, &variants::mlstm,
-                                                           &variants::gateloop, &value_erasures::apart})),
+                         testing::ValuesIn(cases_by_token(
+                             {&variants::kda, &variants::dfw, &with_row_sums, &variants::linear_transformer,
+                              &variants::mlstm, &variants::gateloop, &variants::mamba3, &value_erasures::apart})),
                          [](const auto& info) { return info.param.name(); });
 
 // A key of a row that has no thread of its own adds to no sum, and a thread without a key neither.

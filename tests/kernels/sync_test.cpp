@@ -90,6 +90,8 @@ const Skeleton skeletons[] = {
     {"recurrent_row_sums", &with_row_sums, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_normalised", &variants::performer, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"recurrent_running_max", &variants::mlstm, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
+    {"recurrent_lagged", &variants::mamba3, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
+    {"decode_lagged", &variants::mamba3, {.family = Family::recurrent, .value_tile = 16, .warps = 2}, Pass::decode},
     {"recurrent_phase", &variants::gateloop, {.family = Family::recurrent, .value_tile = 16, .warps = 2}},
     {"decode_phase", &variants::gateloop, {.family = Family::recurrent, .value_tile = 16, .warps = 2}, Pass::decode},
     {"decode_normalised",

@@ -90,6 +90,14 @@ Variant with_phase(Chance& chance, Formulas& formulas, const Variant& other) {
   return judge(result) ? other : result;
 }
 
+// Likewise with a lagged write.
+Variant with_lagged_write(Chance& chance, Formulas& formulas, const Variant& other) {
+  const Chance before = chance;
+  const Variant result = other.write_lagged(formulas.write_scale({}, chance.between(2, 4)));
+  chance = before;
+  return judge(result) ? other : result;
+}
+
 // Likewise with a scan. What reads it is bounded: without an initial one it begins with minus infinity, or with 0.
 Variant with_scan(Chance& chance, Formulas& formulas, const Variant& other) {
   const Chance before = chance;
@@ -130,6 +138,7 @@ Variant random_variant(Chance& chance, int index) {
   if (Chance own = chance; !erases && index % 5 == 1)
     result = result.feature_map(Formulas(own).pieces(own.between(2, 4)));
   if (index % 4 == 3) result = with_value_erasure(chance, formulas, result);
+  if (index % 6 == 0 || index % 12 == 9) result = with_lagged_write(chance, formulas, result);
   const bool may_be_normalised = !result.decays_by_value() && !result.has(Formula::value_erase);
   if (may_be_normalised && !result.bidirectional_ && chance.once_in(4)) {
     if (!erases && chance.once_in(2)) result = result.feature_map(exp(tanh(element())));
@@ -158,6 +167,8 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
     const int most =
         reduces_keys(variant) ? 40 : 150;  // a sum over rows takes a thread for each feature, which is slow here
     options.key_dim = std::min(options.key_dim, has_pairs ? chance.between(1, 20) : most);
+    if (reduces_keys(variant) && variant.writes_again())  // going back, once more of each token
+      options.key_dim = std::min(options.key_dim, has_pairs ? 6 : 20);
   }
   if (variant.has(Formula::value_erase)) {  // a block has all columns of a head, and going back their slopes, too
     const bool is_full = variant.decays_by_key() && variant.decays_by_value();

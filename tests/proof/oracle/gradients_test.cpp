@@ -103,6 +103,23 @@ TEST(Gradients, OfValuesThatEraseAgreeWithDifferences) {
   expect_agreement_in_every_shape(apart);
 }
 
+// What a token writes again comes from the one before it, and the first token's from the call before.
+TEST(Gradients, OfLaggedWritesAgreeWithDifferences) {
+  const Variant again =
+      variant("again").decay(per_key(log_sigmoid(input("x")))).write_lagged(sigmoid(input("l")) * param("c"));
+  for (const Variant& variant : {variants::mamba3, again.exclusive().reversed()}) {
+    SCOPED_TRACE(describe(variant));
+    expect_agreement_in_every_shape(variant);
+  }
+  for (const Variant& variant :
+       {again.key(key() * (1 - decay())).value(value() * input("w")).bonus(param("u")), again.feature_map(taylor),
+        again.phase(per_key(input("p"))), again.feature_map(exp).normalised(1), again.permuted()}) {
+    SCOPED_TRACE(describe(variant));
+    const Problem problem = problem_of(variant);
+    Differences(problem).expect_agreement();
+  }
+}
+
 // Features that are made of one element, of two and of none, of their place and of their row.
 TEST(Gradients, OfWiderFeaturesAgreeWithDifferences) {
   const Variant gated = variant("gated").decay(per_key(log_sigmoid(input("x")))).key(key() * param("c", key_axis));

@@ -254,6 +254,39 @@ TEST(Transition, ValuesEraseByTheColumnsThatTheyRead) {
   }
 }
 
+// One sum over all tokens: each writes twice, the second time with the next one, and the call before wrote one more.
+TEST(Transition, ALaggedWriteIsThatOfTheTokenBefore) {
+  Call call;
+  call.per_head("adt", -2, 0).per_head("dt", 0, 1).per_head("trap", -2, 2);
+  call.with("initial_state_key", {1, 1, K}, -1, 1).with("initial_state_value", {1, 1, V}, -1, 1);
+  call.inputs.emplace("final_state_key", Array({1, 1, K}));
+  call.inputs.emplace("final_state_value", Array({1, 1, V}));
+  call.run(variants::mamba3);
+  const auto share = [&](int t) { return sigmoid(call.at("trap", t)); };
+  const auto state = [&](int t, int i, int j) {  // behind token t
+    double sum = 0, decay = 1;
+    for (int s = t; s >= 0; --s) {
+      sum += decay * share(s) * call.at("dt", s) * call.at("k", s, i) * call.at("v", s, j);
+      decay *= std::exp(call.at("adt", s));
+      const double before = s > 0 ? call.at("k", s - 1, i) * call.at("v", s - 1, j)
+                                  : call.of("initial_state_key", i) * call.of("initial_state_value", j);
+      sum += decay * (1 - share(s)) * call.at("dt", s) * before;
+    }
+    return sum + decay * call.initial[i * V + j];
+  };
+  for (int t = 0; t < T; ++t)
+    for (int j = 0; j < V; ++j) {
+      double o = 0;
+      for (int i = 0; i < K; ++i) o += call.q[t * K + i] * state(t, i, j);
+      EXPECT_NEAR(call.o[t * V + j], o, 1e-13) << t;
+    }
+  for (int i = 0; i < K; ++i) {
+    for (int j = 0; j < V; ++j) EXPECT_NEAR(call.final_state[i * V + j], state(T - 1, i, j), 1e-13);
+    EXPECT_EQ(call.of("final_state_key", i), call.at("k", T - 1, i));
+  }
+  for (int j = 0; j < V; ++j) EXPECT_EQ(call.of("final_state_value", j), call.at("v", T - 1, j));
+}
+
 TEST(Transition, GatesOfKeysThatEraseAndOfValuesThatAreWritten) {
   Call call;
   call.per_key("g", -2, 0).per_key("b", 0, 1).per_value("w", 0, 1);

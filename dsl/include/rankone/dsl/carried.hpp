@@ -40,6 +40,10 @@ inline constexpr std::array carried_states{
                  [](const Variant& variant) { return variant.is_complex(); }},
     CarriedState{"scan", Axes::key, "what the scan has summed up, a number for each key",
                  "the scan of nothing: zeros, or minus infinity of exponentials", true, has_scan},
+    CarriedState{"key", Axes::key, "the last token's written key, which the next one writes again", "zeros", true,
+                 [](const Variant& variant) { return variant.writes_again(); }},
+    CarriedState{"value", Axes::value, "the last token's written value", "zeros", true,
+                 [](const Variant& variant) { return variant.writes_again(); }},
 };
 
 }  // namespace rankone

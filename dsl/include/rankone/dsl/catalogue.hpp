@@ -35,6 +35,7 @@
 #include <rankone/dsl/variants/lite_la.hpp>
 #include <rankone/dsl/variants/mamba1.hpp>
 #include <rankone/dsl/variants/mamba2.hpp>
+#include <rankone/dsl/variants/mamba3.hpp>
 #include <rankone/dsl/variants/mlstm.hpp>
 #include <rankone/dsl/variants/performer.hpp>
 #include <rankone/dsl/variants/rebased.hpp>
@@ -91,10 +92,12 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{edit, edit_source},
                                 Entry{gate_control, gate_control_source},
                                 Entry{regla, regla_source},
-                                Entry{mlstm, mlstm_source}};
+                                Entry{mlstm, mlstm_source},
+                                Entry{mamba3, mamba3_source}};
 }
 
-// In the order of what they add: no decay, constant, per head, per key, other reads, phases and axes, erasures, normalisers.
+// In the order of what they add: no decay, constant, per head, per key, other reads, phases and axes, erasures, normalisers,
+// lagged writes.
 constexpr const auto& catalogue() { return variants::all; }
 
 // Null where there is no such variant.

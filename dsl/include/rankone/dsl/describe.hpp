@@ -49,8 +49,10 @@ class Recurrence {
     value_ = variant_.has(Formula::value) ? formula(Formula::value) : plain(words_.value);
     const std::string key = within(key_, Precedence::atom), value = within(value_, Precedence::atom),
                       added = join(write, key, words_.transposed);
+    set_lagged_write(value);
     set_erasure();
     add_state(words_.state, words_.state_of_steps, added + " " + value);
+    lagged_ = lagged_key_;
     if (is_normalised(variant_)) add_state(words_.sum, words_.sum_of_steps, added);
     if (variant_.bidirectional_) add_state(words_.other, {}, added + " " + value);
     const std::vector<Equation> last = output(key, value);
@@ -174,8 +176,21 @@ class Recurrence {
   }
   // The state before a token, decayed and turned.
   std::string decayed(const StateWords& state) const { return phase_ + faded(state); }
+  // What the token before wrote: k and v, or what formulas make of them, by a name.
+  void set_lagged_write(const std::string& value) {
+    if (!variant_.writes_again()) return;
+    const auto before = [&](bool is_formula, std::string_view letter, std::string_view name, const std::string& text) {
+      const std::string_view index = variant_.reversed_ ? "_{t+1}" : "_{t-1}";
+      if (is_formula) add(words_.formula_name.around(name), text);
+      return join(is_formula ? words_.name.around(name) : words_.letter.around(letter), index);
+    };
+    const bool maps = variant_.has(Formula::key) || variant_.has(Formula::feature_map);
+    lagged_key_ = join(factor(Formula::write_lagged), before(maps, "k", "key", key_.text), words_.transposed);
+    lagged_ = join(lagged_key_, " ", before(variant_.has(Formula::value), "v", "value", value));
+  }
   std::string faded(const StateWords& state) const {
-    const std::string before = this->before(state);
+    std::string before = this->before(state);
+    if (variant_.writes_again()) before = words_.style.parentheses.around(join(before, " + ", lagged_));
     if (!variant_.has(Formula::decay)) return before;
     const Infix shown = reads_decay_ ? plain(words_.decay) : decay_value_;
     const bool by_key = variant_.decays_by_key(), by_value = variant_.decays_by_value();
@@ -235,7 +250,7 @@ class Recurrence {
   const Variant& variant_;
   Notation words_;
   Infix key_{}, value_{}, decay_value_{};
-  std::string erase_write_{}, erase_read_{}, phase_{};
+  std::string erase_write_{}, erase_read_{}, phase_{}, lagged_key_{}, lagged_{};
   bool reads_decay_ = false;
   std::array<bool, formula_slots.size()> placed_{};
   Bindings bindings_{};

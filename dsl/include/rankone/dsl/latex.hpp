@@ -130,6 +130,8 @@ inline Notation notation() {
       .each = " \\odot ",
       .usual_scale = "\\frac{1}{\\sqrt{K}} ",
       .imaginary_unit = "\\mathrm{i} \\, ",
+      .letter = {"\\mathbf{", "}"},
+      .name = {"\\mathrm{", "}"},
       .exponential = {"\\exp\\left(", "\\right)"},
       .diagonal = {"\\operatorname{Diag}\\left(", "\\right)"},
       .real_part = {"\\operatorname{Re}\\left(", "\\right)"},

@@ -58,6 +58,7 @@ struct Notation {
   Fence steps{", r = 1 .. ", ""};
   std::string_view transposed = "^T", each = " .* ", usual_scale = "K^-0.5 ";
   std::string_view imaginary_unit = "i ";
+  Fence letter{"", ""}, name{"", ""};  // of a vector, and of a formula, before an index
   Fence exponential{"exp(", ")"}, diagonal{"Diag(", ")"}, real_part{"Re(", ")"}, formula_name{"", "_t"},
       shared_number{"t", ""};
 };

@@ -25,7 +25,8 @@ enum class Part : unsigned char {
   output,
   several_steps,
   phase,
-  scan
+  scan,
+  lagged_write
 };
 
 struct Parts {

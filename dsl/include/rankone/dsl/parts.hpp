@@ -51,6 +51,7 @@ inline constexpr std::array variant_parts{
     PartRow{Part::several_steps, "several steps a token", [](const Variant& v) { return v.steps_ != 1; }},
     PartRow{Part::phase, "a complex decay", [](const Variant& v) { return v.is_complex(); }},
     PartRow{Part::scan, "a scan over tokens", has_scan},
+    PartRow{Part::lagged_write, "a lagged write", [](const Variant& v) { return v.writes_again(); }},
     PartRow{Part::output, "a formula for the output", [](const Variant& v) { return v.has(Formula::output); }},
 };
 

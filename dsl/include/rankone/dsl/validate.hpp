@@ -429,6 +429,29 @@ constexpr Verdict check_phase(const Variant& variant) {
   return {};
 }
 
+// The token before is the one of the same walk.
+constexpr Verdict check_lagged_write(const Variant& variant) {
+  if (!variant.writes_again()) return {};
+  if (variant.non_causal_ || variant.bidirectional_)
+    return RANKONE_REFUSED("a lagged write is of the token before, in one walk",
+                           "no lagged write, or a causal or reversed variant",
+                           Described{variant.non_causal_ ? "a non-causal variant" : "a bidirectional variant"});
+  if (variant.steps_ != 1)
+    return RANKONE_REFUSED("beside a lagged write a token has one key and one value", "one step a token",
+                           variant.steps_);
+  if (variant.erases())
+    return RANKONE_REFUSED("beside a lagged write nothing is erased: what is written again would be erased again",
+                           "no erase, or no lagged write", Described{"an erase"});
+  if (has_running_max(variant))
+    return RANKONE_REFUSED("a running maximum is that of each token's own write: beside it nothing is written again",
+                           "no write_log_scale, or no lagged write", Described{"both"});
+  if (has_scan(variant))
+    return RANKONE_REFUSED(
+        "beside a scan nothing is written again: going back, keys of earlier tokens would lack theirs",
+        "no scan, or no lagged write", Described{"both"});
+  return {};
+}
+
 // A running maximum is one number of a state, which moves once a token.
 constexpr Verdict check_running_max(const Variant& variant) {
   const Expression output = variant.formula(Formula::output);
@@ -547,10 +570,10 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{validation::check_nodes, validation::check_formulas,    validation::check_steps,
-                              validation::check_parts, validation::check_non_causal,  validation::check_bidirectional,
-                              validation::check_phase, validation::check_running_max, validation::check_scan,
-                              validation::check_names, validation::check_numbers};
+  constexpr std::array checks{validation::check_nodes, validation::check_formulas,     validation::check_steps,
+                              validation::check_parts, validation::check_non_causal,   validation::check_bidirectional,
+                              validation::check_phase, validation::check_lagged_write, validation::check_running_max,
+                              validation::check_scan,  validation::check_names,        validation::check_numbers};
   for (const auto check : checks)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};

@@ -21,7 +21,8 @@ struct Rate {
 // o_t = output(scale * query_t S_t). Values erase likewise, in the place of keys: (S' value_erase_read_t^T) value_erase_t
 // value_erase_write_t. With several steps a token, each passes the second equation on, and the state decays
 // before the first alone. With a phase the state is complex: it is multiplied with exp(i phase_t), too, and queries read its
-// real part. Without a formula, query, key and value are phi(q), phi(k) and v, both keys or values of an
+// real part. With a lagged write S_{t-1} + key_{t-1}^T (lagged_t value_{t-1}) decays in the place of S_{t-1}. Without a
+// formula, query, key and value are phi(q), phi(k) and v, both keys or values of an
 // erasure are the written one, and the output is what was read.
 struct Variant {
   Name name{};
@@ -60,6 +61,8 @@ struct Variant {
   constexpr bool decays_by_value() const { return decay_axes().has(Axes::value); }
   // Whether something is erased of the state, by its keys or by its values.
   constexpr bool erases() const { return has(Formula::erase) || has(Formula::value_erase); }
+  // Whether a token writes the key and value of the one before it, too.
+  constexpr bool writes_again() const { return has(Formula::write_lagged); }
   // Whether a query reads the state before its own token.
   constexpr bool reads_before() const { return exclusive_ || has(Formula::bonus); }
 
@@ -73,6 +76,8 @@ struct Variant {
   constexpr Variant query(const Expression& expression) const { return with(Formula::query, expression); }
   constexpr Variant value(const Expression& expression) const { return with(Formula::value, expression); }
   constexpr Variant write_scale(const Expression& expression) const { return with(Formula::write_scale, expression); }
+  // The key and value of the token before are written again, times it, before the state decays.
+  constexpr Variant write_lagged(const Expression& scale) const { return with(Formula::write_lagged, scale); }
   // What a key holds is erased by `scale` of it, and written anew by as much, unless a write scale has been given.
   constexpr Variant erase(const Expression& scale) const { return erasing(Formula::erase, scale); }
   constexpr Variant erase_read(const Expression& expression) const { return with(Formula::erase_read, expression); }
