@@ -61,6 +61,7 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
   for (const CarriedState& each : carried_states)
     if (each.is_in(variant)) key.structure += std::string(each.name) + "=yes ";
   if (variant.steps_ > 1) key.structure += "steps=" + std::to_string(variant.steps_) + " ";
+  if (!reads_query(variant)) key.structure += "q=no ";
   key.structure += std::string("k=") + (reads_key(variant) ? "yes" : "no") +
                    " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));
   key.types = name_of(options.dtype);

@@ -65,6 +65,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   PolicyLines::List<bool> given;
   for (const Slot& slot : formula_slots)
     if (slot.absent.empty()) given.emplace_back("has_" + std::string(slot.name), source.variant.has(slot.formula));
+  given.emplace_back("reads_query", reads_query(source.variant));
   given.emplace_back("reduces_keys", reduces_keys(source.variant));
   given.emplace_back("feature_map_reads_place", map_reads_place(source.variant));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);

@@ -68,6 +68,7 @@ SlopeLayout slope_layout(const KernelSource& source) {
                    .key_dim = features_of(source),
                    .value_dim = source.options.value_dim,
                    .value_tiles = tiles_of(source),
+                   .reads_query = reads_query(source.variant),
                    .reads_key = reads_key(source.variant),
                    .is_normalised = is_normalised(source.variant),
                    .has_scan = has_scan(source.variant),

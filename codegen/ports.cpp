@@ -265,7 +265,7 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
   Port slope = token_port("do", input, rows, Axis::value_heads, Axis::value, type);
   slope.holds = "the loss's slope with respect to o";
   return {
-      {q, of_queries},
+      {q, of_queries, reads_query(variant)},
       {k, with_formulas, reads_key(variant)},
       {v, with_formulas},
       {slope, of_slopes},
@@ -292,7 +292,7 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
       {final_state_slope(variant, options), of_slopes},
       {of_other_walk(final_state_slope(variant, options), "the loss's slope with respect to final_state_reversed"),
        of_slopes, both, false},
-      {gradient_of(q), of_slopes},
+      {gradient_of(q), of_slopes, reads_query(variant)},
       {gradient_of(k), of_slopes, reads_key(variant)},
       {gradient_of(v), of_slopes},
       {gradient_of(start), of_slopes},

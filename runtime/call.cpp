@@ -128,7 +128,8 @@ void CallChecker::bind_scalars(const GivenArguments& given, Arguments& arguments
 
 void CallChecker::set_slots(const Sizes& sizes, Call& call) const {
   if (const std::int64_t tokens = sizes[Axis::tokens]; tokens < 1 || tokens > most_decoded_tokens)
-    sizes.refuse("q", "decoding takes few tokens", "T = " + std::to_string(tokens),
+    sizes.refuse(find_port(program_.ports, "q") != nullptr ? "q" : "v", "decoding takes few tokens",
+                 "T = " + std::to_string(tokens),
                  "T from 1 to " + std::to_string(most_decoded_tokens) + ", or the forward pass");
   call.arguments->state_slots = sizes[Axis::slots];
 }

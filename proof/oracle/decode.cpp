@@ -63,7 +63,7 @@ class RowDecoder {
 
   void run(std::int64_t row, std::int64_t from, std::int64_t to) {
     for (const Held& each : held_) copy_state(part_of(each.pool, 0, from), each.own);
-    for (std::int64_t token = 0; token < given_.q.shape[1]; ++token) {
+    for (std::int64_t token = 0; token < given_.v.shape[1] / variant_.steps_; ++token) {
       step(row, token);
       for (const Held& each : held_)
         if (each.token_states) copy_state(each.own, part_of(part_of(each.token_states, 0, row), 1, token));
@@ -124,7 +124,7 @@ void oracle_decode(const Variant& variant, const CompileOptions& options, const 
   const RowSlots rows{arguments.state_read, arguments.state_write};
   check_row_slots(rows, arguments.state.shape[0], variant.name.view());
   RowDecoder decoder(variant, options, arguments);
-  for (std::int64_t row = 0; row < arguments.q.shape[0]; ++row)
+  for (std::int64_t row = 0; row < arguments.v.shape[0]; ++row)
     if (!rows.is_idle(row)) decoder.run(row, integer_at(rows.read, row), integer_at(rows.write, row));
 }
 

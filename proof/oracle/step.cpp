@@ -53,7 +53,7 @@ Tensor tensor_of(const GivenArguments& given, std::string_view name) {
 Step::Step(const Variant& of, const Sizes& with, const GivenArguments& given)
     : variant(of), sizes(with), columns(with.value_dim + (is_normalised(of) ? 1 : 0)), q_(tensor_of(given, "q")),
       k_(tensor_of(given, "k")), v_(tensor_of(given, "v")), features_(of, with.key_dim, given),
-      reads_key_(reads_key(of)) {
+      reads_query_(reads_query(of)), reads_key_(reads_key(of)) {
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
     if (slot.formula != Formula::feature_map)
       rows_of(slot.formula) = FormulaRows(slot, formula, sizes.features, sizes.value_dim, given);
@@ -108,7 +108,7 @@ void Step::evaluate_key(const Place& at) {
 }
 
 void Step::load_query() {
-  load_features(q_, place.token, raw_q, q);
+  if (reads_query_) load_features(q_, place.token, raw_q, q);
   place.query = q.data();
   query = row_or(Formula::query, place.query);
   bonus = row_or(Formula::bonus, nullptr);

@@ -115,7 +115,7 @@ class Step {
   const double* scan_before_ = nullptr;  // of the state before the token
   double log_decay_ = 0, log_write_ = 0, own_write_ = 1, max_ = 0;
   std::int64_t key_step_ = 0, value_step_ = 0;
-  bool reads_key_;
+  bool reads_query_, reads_key_;
 };
 
 // What a variant carries from token to token, in the tensors of a call.

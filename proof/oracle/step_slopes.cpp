@@ -23,12 +23,14 @@ void add_row(const Tensor& gradient, std::int64_t batch, std::int64_t token, std
 }  // namespace
 
 StepSlopes::StepSlopes(const Step& step, const GivenArguments& given, std::span<const NamedTensor> gradients)
-    : features_(step.variant, step.sizes.key_dim, given), reads_key_(reads_key(step.variant)) {
+    : features_(step.variant, step.sizes.key_dim, given), reads_query_(reads_query(step.variant)),
+      reads_key_(reads_key(step.variant)) {
   for_each_formula(step.variant, [&](const Slot& slot, const Expression& formula) {
     if (slot.formula == Formula::feature_map) return;
     slopes_of(slot.formula) = FormulaSlopes(slot, formula, step.sizes.features, step.sizes.value_dim, given, gradients);
   });
-  dq_ = *find(gradients, "q"), dv_ = *find(gradients, "v");
+  dv_ = *find(gradients, "v");
+  if (reads_query_) dq_ = *find(gradients, "q");
   if (reads_key_) dk_ = *find(gradients, "k");
   query_ = key_ = bonus_ = erase_read_ = erase_write_ = erased_keys_ = q_ = k_ = Row(step.q.size());
   v_ = normaliser_ = value_erase_read_ = value_erase_write_ = Row(step.v.size());
@@ -293,7 +295,7 @@ void StepSlopes::add_to_tensors(const Step& step, Sides sides) {
     features_.add(at, slopes.data(), elements.data());
     add_row(gradient, place.batch, token, place.key_head, elements);
   };
-  if (sides.query) add_features(dq_, place.token, step.raw_q, q_);
+  if (sides.query && reads_query_) add_features(dq_, place.token, step.raw_q, q_);
   if (sides.key && reads_key_) add_features(dk_, place.step, step.raw_k, k_);
   if (sides.key) add_row(dv_, place.batch, place.step, place.head, v_);
 }

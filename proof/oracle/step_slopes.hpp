@@ -57,7 +57,7 @@ class StepSlopes {
   std::array<FormulaSlopes, formula_slots.size()> formulas_;  // the feature map's apart
   FeatureSlopes features_;
   Tensor dq_, dk_, dv_;
-  bool reads_key_;
+  bool reads_query_, reads_key_;
   // By what a step has under these names.
   Row query_, key_, value_, bonus_, erase_read_, erase_write_, erased_, read_, log_decay_, phase_, q_, k_, v_, factors_;
   Row value_erase_read_, value_erase_write_, erased_keys_;

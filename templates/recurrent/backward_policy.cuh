@@ -16,6 +16,7 @@ template <class Policy> RK_CONSTEXPR SlopeSizes slope_sizes() {
   sizes.key_dim = Policy::key_dim;
   sizes.value_dim = Policy::value_dim;
   sizes.value_tiles = value_tiles(recurrent_sizes<Policy>(), Policy::value_dim);
+  sizes.reads_query = Policy::reads_query;
   sizes.reads_key = Policy::reads_key;
   sizes.is_normalised = Policy::has_normaliser;
   sizes.has_scan = Policy::has_scan_term;

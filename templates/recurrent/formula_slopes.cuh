@@ -129,7 +129,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       RecurrentAt<T> at = tokens.at(index, raw, key, 0);
       tokens.reduction.has_key = has_key;
       at.reduction = &tokens.reduction;
-      if constexpr (T::walks_queries) at.query_value = tokens.feature(at, raw.query, raw.other_query);
+      if constexpr (T::reads_query && T::walks_queries) at.query_value = tokens.feature(at, raw.query, raw.other_query);
       if constexpr (T::reads_key && T::walks_keys) at.key_value = tokens.feature(at, raw.key, raw.other_key);
       if constexpr (T::rows_decay)
         at.decay_value = row_number(half + token_layout.decay, key) + row_number(half + token_layout.decay_low, key);
@@ -141,11 +141,12 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       if constexpr (T::has_scan) pass_scan(at, i, into);
       if constexpr (T::piece_count > 0) {
         ElementSlope of_query, of_key;
-        if constexpr (T::walks_queries) of_query = pass_feature(at, raw.query, raw.other_query, into.query);
+        if constexpr (T::reads_query && T::walks_queries)
+          of_query = pass_feature(at, raw.query, raw.other_query, into.query);
         if constexpr (T::reads_key && T::walks_keys) of_key = pass_feature(at, raw.key, raw.other_key, into.key);
         if (has_key) keep_element_slopes(key, of_query, of_key);
       } else {
-        if constexpr (T::walks_queries) into.query = feature_slope(at, raw.query, into.query);
+        if constexpr (T::reads_query && T::walks_queries) into.query = feature_slope(at, raw.query, into.query);
         if constexpr (T::reads_key && T::walks_keys) into.key = feature_slope(at, raw.key, into.key);
       }
       if (has_key) this->store_key(index, i, key, into);
@@ -204,7 +205,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
   RK_DEVICE void store_elements(long long index) const {
     constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
     for (int element = thread_index(); element < T::element_dim; element += T::threads) {
-      if constexpr (T::walks_queries)
+      if constexpr (T::reads_query && T::walks_queries)
         if (is_read<T>(index))
           this->store_slope(index, query, element, sum_of_element(0, element), T::Ports::dq, false);
       if constexpr (T::reads_key && T::walks_keys)

@@ -123,7 +123,7 @@ template <class T, class Gate> struct GradientParts {
   RK_DEVICE void store_key(long long index, int i, int key, const LeafSlopes<T>& into) {
     constexpr SlopePart query = T::slopes.query, of_key = T::slopes.key;
     if constexpr (T::piece_count == 0) {
-      if constexpr (T::walks_queries)
+      if constexpr (T::reads_query && T::walks_queries)
         if (is_read<T>(index)) store_slope(index, query, key, into.query, T::Ports::dq, false);
       if constexpr (T::reads_key && T::walks_keys) store_slope(index, of_key, key, into.key, T::Ports::dk, true);
     }

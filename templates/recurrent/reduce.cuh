@@ -83,7 +83,7 @@ template <class Policy> RK_DEVICE void reduce_token_gradients(const Arguments& a
     if (row >= rows) return;
     if (!is_in_a_sequence<T>(arguments, row)) continue;
     const TokenRow token{row, row / arguments.tokens, token_at<T>(arguments, row % arguments.tokens)};
-    reduce_token<T, Storage>(arguments, token, query, query_head_axis, T::Ports::dq);
+    if constexpr (T::reads_query) reduce_token<T, Storage>(arguments, token, query, query_head_axis, T::Ports::dq);
     if constexpr (T::reads_key) reduce_token<T, Storage, true>(arguments, token, key, query_head_axis, T::Ports::dk);
     reduce_inputs<T>(arguments, token);
   }

@@ -17,7 +17,7 @@ struct Columnwise {
 
 struct SlopeSizes {
   int element_dim, key_dim, value_dim, value_tiles;  // of q and k, of a state
-  bool reads_key;                                    // else k has no gradient
+  bool reads_query, reads_key;                       // else q, or k, has no gradient
   bool is_normalised;  // the initial state has a normaliser's sum of keys, to which each tile adds
   bool has_scan;       // likewise a row of keys that a scan begins with
   bool writes_again;   // the initial state has a key, to which each tile adds
@@ -48,7 +48,7 @@ RK_CONSTEXPR SlopePart slope_part(const SlopeSizes& sizes, Columnwise axes, int&
 
 RK_CONSTEXPR SlopeLayout make_slope_layout(const SlopeSizes& sizes) {
   SlopeLayout layout{};
-  layout.query = slope_part(sizes, {true, false}, layout.token_floats, sizes.element_dim);
+  if (sizes.reads_query) layout.query = slope_part(sizes, {true, false}, layout.token_floats, sizes.element_dim);
   if (sizes.reads_key) layout.key = slope_part(sizes, {true, false}, layout.token_floats, sizes.element_dim);
   for (int i = 0; i < sizes.inputs; ++i)
     layout.inputs[i] = slope_part(sizes, sizes.of_inputs[i], layout.token_floats, sizes.key_dim);

@@ -259,10 +259,10 @@ template <class T, class Gate> struct Tokens {
     for_each_key([&](int key, int i) {
       RawToken<T>& raw = now_keys[i];
       const auto get = [&](int row) { return shared_load<float>(key_place(slot, row, key)); };
-      if constexpr (T::walks_queries) raw.query = get(0);
+      if constexpr (T::reads_query && T::walks_queries) raw.query = get(0);
       if constexpr (T::reads_key && T::walks_keys) raw.key = get(1);
       if constexpr (has_pairs<T>()) {
-        if constexpr (T::walks_queries) raw.other_query = get(2);
+        if constexpr (T::reads_query && T::walks_queries) raw.other_query = get(2);
         if constexpr (T::reads_key && T::walks_keys) raw.other_key = get(3);
       }
       for_each_input<value_axis>([&](int index, int row) { raw.inputs[index] = get(first_key_input<T>() + row); });
@@ -327,10 +327,10 @@ template <class T, class Gate> struct Tokens {
       const auto load = [&](int tensor, long long row, int element) {
         return RawToken<T>::template element<Storage>(arguments, work, tensor, work.query_head, row, element);
       };
-      if constexpr (T::walks_queries) raw.query = load(T::Ports::q, rows.token, from.element);
+      if constexpr (T::reads_query && T::walks_queries) raw.query = load(T::Ports::q, rows.token, from.element);
       if constexpr (T::reads_key && T::walks_keys) raw.key = load(T::Ports::k, rows.step, from.element);
       if constexpr (has_pairs<T>()) {
-        if constexpr (T::walks_queries) raw.other_query = load(T::Ports::q, rows.token, from.other);
+        if constexpr (T::reads_query && T::walks_queries) raw.other_query = load(T::Ports::q, rows.token, from.other);
         if constexpr (T::reads_key && T::walks_keys) raw.other_key = load(T::Ports::k, rows.step, from.other);
       }
       raw.template load_inputs<value_axis>(arguments, work, rows, key);
@@ -361,10 +361,10 @@ template <class T, class Gate> struct Tokens {
     for_each_key([&](int key, int i) {
       const RawToken<T>& raw = of_keys[i];
       const auto put = [&](int row, float number) { shared_store<float>(key_place(slot, row, key), number); };
-      if constexpr (T::walks_queries) put(0, raw.query);
+      if constexpr (T::reads_query && T::walks_queries) put(0, raw.query);
       if constexpr (T::reads_key && T::walks_keys) put(1, raw.key);
       if constexpr (has_pairs<T>()) {
-        if constexpr (T::walks_queries) put(2, raw.other_query);
+        if constexpr (T::reads_query && T::walks_queries) put(2, raw.other_query);
         if constexpr (T::reads_key && T::walks_keys) put(3, raw.other_key);
       }
       for_each_input<value_axis>([&](int index, int row) { put(first_key_input<T>() + row, raw.inputs[index]); });
@@ -432,7 +432,7 @@ template <class T, class Gate> struct Tokens {
     }
     if constexpr (T::decays_by_element)
       if (has_key) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
-    if constexpr (T::walks_queries) at.query_value = feature(at, raw.query, raw.other_query);
+    if constexpr (T::reads_query && T::walks_queries) at.query_value = feature(at, raw.query, raw.other_query);
     float written = 0.0f, scaled = 0.0f;
     if constexpr (T::walks_keys) {
       written = Gate::key(at);

@@ -28,6 +28,13 @@ TEST(Ports, NameEverythingThatAPassReadsAndWrites) {
   EXPECT_EQ(
       names(ports(variants::hgrn2, square_128)),
       (std::vector<std::string>{"q", "v", "x", "lower_bound", "cu_seqlens", "initial_state", "o", "final_state"}));
+  EXPECT_EQ(names(ports(variants::hgrn, square_128)),
+            (std::vector<std::string>{"v", "g", "cu_seqlens", "initial_state", "o", "final_state"}));
+  EXPECT_EQ(names(ports(variants::hgrn, square_128, Pass::backward)),
+            (std::vector<std::string>{"v", "do", "g", "cu_seqlens", "initial_state", "dfinal_state", "dv",
+                                      "dinitial_state", "dg"}));
+  EXPECT_EQ(names(ports(variants::hgrn, square_128, Pass::decode)),
+            (std::vector<std::string>{"v", "g", "state_read", "state_write", "state", "o", "token_states"}));
   EXPECT_EQ(names(ports(variants::gla, square_128, Pass::states)),
             (std::vector<std::string>{"k", "v", "g", "cu_seqlens", "initial_state", "final_state", "log_decay_total"}));
 }

@@ -13,7 +13,7 @@ using namespace rankone;
 
 namespace {
 
-static_assert(catalogue().size() == 39);
+static_assert(catalogue().size() == 40);
 static_assert(find_variant("gla") == &catalogue()[6] && find_variant("nothing") == nullptr);
 static_assert(*find_variant("mamba2") == variants::mamba2);
 
@@ -36,6 +36,9 @@ static_assert(parameters_of(variants::hgrn2)[0].axes == (value_head_axis | key_a
 static_assert(scalars_of(variants::lightning).index_of("layer") == 0 &&
               scalars_of(variants::lightning).index_of("layers") == 1);
 static_assert(!reads_key(variants::hgrn2) && reads_key(variants::gla));
+static_assert(!reads_query(variants::hgrn) && !reads_key(variants::hgrn) && reads_query(variants::hgrn2));
+static_assert(reads_query(variant("own").query(query() * input("x"))) &&
+              !reads_query(variant("other").query(input("x"))));
 static_assert(variants::mamba2.scale_ == 1 && variants::gla.scale_ == 0);
 
 // A quotient takes the place of what was read, wherever that stands.

@@ -43,6 +43,7 @@ TEST(Describe, Recurrences) {
   const Variant turning = variant("turning").decay(per_head(input("g"))).phase(per_head(input("p") + param("c")));
   EXPECT_EQ(describe(turning.bonus(param("u")).scale(1)),
             "S_t = exp(i (p + c)) exp(g) S_{t-1} + k_t^T v_t; o_t = q_t (Re(S_{t-1}) + Diag(u) k_t^T v_t)");
+  EXPECT_EQ(of("hgrn"), "S_t = S_{t-1} Diag(exp(g)) + 1^T v_t; o_t = 1 S_t");
   EXPECT_EQ(of("mamba3"),
             "S_t = exp(adt) (S_{t-1} + (1 - sigmoid(trap)) * dt k_{t-1}^T v_{t-1}) + sigmoid(trap) * dt k_t^T v_t; "
             "o_t = q_t S_t");

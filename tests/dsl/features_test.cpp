@@ -18,6 +18,8 @@ static_assert(!has_features(plain) && !has_features(mapped) && feature_dim(mappe
 static_assert(has_features(waves) && feature_dim(waves, 7) == 14);
 static_assert(has_features(squares) && feature_dim(squares, 7) == 49);
 static_assert(has_features(series) && feature_dim(series, 7) == 1 + 7 + 49);
+static_assert(usual_key_dim(variants::hgrn, 128) == 1 && usual_key_dim(variants::hgrn2, 128) == 128);
+static_assert(usual_key_dim(variant("keys").key(input("x")).query(1), 128) == 128);
 static_assert(usual_key_dim(series, 128) == 16 && usual_key_dim(series, 21) == 21 && usual_key_dim(waves, 128) == 128);
 
 constexpr Expression three = concatenate(1, element(), element() * other());

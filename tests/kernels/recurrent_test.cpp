@@ -160,6 +160,8 @@ TEST(Recurrent, WhatHasNoFormInChunksSaysSo) {
   EXPECT_NE(pinned.find("family=recurrent"), std::string::npos) << pinned;
   const std::string chunk = refusal(variants::kda, with({.chunk = 32}));
   EXPECT_NE(chunk.find("chunk"), std::string::npos) << chunk;
+  const std::string query = refusal(variants::hgrn, with({.family = Family::portable}));
+  EXPECT_NE(query.find("has no form in chunks for a query that is not made of q"), std::string::npos) << query;
   const std::string units = refusal(variants::mlstm, with({.family = Family::portable}));
   EXPECT_NE(units.find("has no form in chunks for a running maximum of write scales"), std::string::npos) << units;
   const std::string tile = refusal(variants::performer, with({.family = Family::recurrent, .value_tile = 4}));

@@ -98,6 +98,14 @@ Variant with_lagged_write(Chance& chance, Formulas& formulas, const Variant& oth
   return judge(result) ? other : result;
 }
 
+// Likewise with a query that is not made of q.
+Variant with_unread_query(Chance& chance, Formulas& formulas, const Variant& other) {
+  const Chance before = chance;
+  const Variant result = other.query(formulas.write_scale({.per_key = true}, chance.between(2, 4)));
+  chance = before;
+  return judge(result) ? other : result;
+}
+
 // Likewise with a scan. What reads it is bounded: without an initial one it begins with minus infinity, or with 0.
 Variant with_scan(Chance& chance, Formulas& formulas, const Variant& other) {
   const Chance before = chance;
@@ -138,6 +146,7 @@ Variant random_variant(Chance& chance, int index) {
   if (Chance own = chance; !erases && index % 5 == 1)
     result = result.feature_map(Formulas(own).pieces(own.between(2, 4)));
   if (index % 4 == 3) result = with_value_erasure(chance, formulas, result);
+  if (index % 8 == 2) result = with_unread_query(chance, formulas, result);
   if (index % 6 == 0 || index % 12 == 9) result = with_lagged_write(chance, formulas, result);
   const bool may_be_normalised = !result.decays_by_value() && !result.has(Formula::value_erase);
   if (may_be_normalised && !result.bidirectional_ && chance.once_in(4)) {

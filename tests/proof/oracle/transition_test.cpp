@@ -384,6 +384,23 @@ TEST(Transition, ElementsOfTheStateDecayEachAtItsOwnPace) {
       });
 }
 
+// All K keys are one: an output is K times what value columns add up to.
+TEST(Transition, WithoutKeysAndQueriesValueColumnsAddUp) {
+  Call call;
+  call.per_value("g", -2, 0);
+  expect_agreement(
+      call, variants::hgrn,
+      [&](int t) {
+        Token token = call.plain(t);
+        for (int i = 0; i < K; ++i) {
+          token.key[i] = 1;
+          for (int j = 0; j < V; ++j) token.factors[i][j] = std::exp(call.at("g", t, j));
+        }
+        return token;
+      },
+      [](const Row&, const Matrix&, const Matrix& after, int) { return product(Row(K, 1.0), after); });
+}
+
 TEST(Transition, ATemperedGateForgetsAndSelects) {
   Call call;
   call.per_key("x").per_key("t");

@@ -25,6 +25,7 @@
 #include <rankone/dsl/variants/gla.hpp>
 #include <rankone/dsl/variants/gla_sigmoid.hpp>
 #include <rankone/dsl/variants/hedgehog.hpp>
+#include <rankone/dsl/variants/hgrn.hpp>
 #include <rankone/dsl/variants/hgrn2.hpp>
 #include <rankone/dsl/variants/iplr.hpp>
 #include <rankone/dsl/variants/kda.hpp>
@@ -72,6 +73,7 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{gateloop, gateloop_source},
                                 Entry{dfw, dfw_source},
                                 Entry{mamba1, mamba1_source},
+                                Entry{hgrn, hgrn_source},
                                 Entry{delta, delta_source},
                                 Entry{gated_delta, gated_delta_source},
                                 Entry{delta_product, delta_product_source},

@@ -68,12 +68,17 @@ constexpr bool is_of_steps(const Variant& variant, std::string_view input) {
   return found;
 }
 
-// False where no formula that there is uses the tensor k.
-constexpr bool reads_key(const Variant& variant) {
-  if (!variant.has(Formula::key)) return true;
+constexpr bool any_reads(const Variant& variant, Operation leaf) {
   bool found = false;
-  for_each_formula(variant, [&](const Slot&, const Expression& formula) { found |= reads(formula, Operation::key); });
+  for_each_formula(variant, [&](const Slot&, const Expression& formula) { found |= reads(formula, leaf); });
   return found;
+}
+// False where no formula that there is uses the tensor k; and the tensor q.
+constexpr bool reads_key(const Variant& variant) {
+  return !variant.has(Formula::key) || any_reads(variant, Operation::key);
+}
+constexpr bool reads_query(const Variant& variant) {
+  return !variant.has(Formula::query) || any_reads(variant, Operation::query);
 }
 
 // Whether formulas of this side of a non-causal variant, that of queries or that of keys, read the token input.

@@ -26,7 +26,8 @@ enum class Part : unsigned char {
   several_steps,
   phase,
   scan,
-  lagged_write
+  lagged_write,
+  unread_query
 };
 
 struct Parts {

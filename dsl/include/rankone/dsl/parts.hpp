@@ -9,6 +9,7 @@
 #include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/features.hpp>
+#include <rankone/dsl/leaves.hpp>
 #include <rankone/dsl/part_set.hpp>
 #include <rankone/dsl/variant.hpp>
 
@@ -52,6 +53,7 @@ inline constexpr std::array variant_parts{
     PartRow{Part::phase, "a complex decay", [](const Variant& v) { return v.is_complex(); }},
     PartRow{Part::scan, "a scan over tokens", has_scan},
     PartRow{Part::lagged_write, "a lagged write", [](const Variant& v) { return v.writes_again(); }},
+    PartRow{Part::unread_query, "a query that is not made of q", [](const Variant& v) { return !reads_query(v); }},
     PartRow{Part::output, "a formula for the output", [](const Variant& v) { return v.has(Formula::output); }},
 };
 

@@ -384,6 +384,9 @@ constexpr Verdict check_non_causal(const Variant& variant) {
                            Described{variant.reversed_   ? "reversed, too"
                                      : variant.permuted_ ? "permuted, too"
                                                          : "bidirectional, too"});
+  if (!reads_query(variant))
+    return RANKONE_REFUSED("of a non-causal variant q says how many queries there are",
+                           "query() in the query's formula", Described{"a formula without it"});
   if (variant.has(Formula::query) && reads(variant.formula(Formula::query), Operation::key))
     return RANKONE_REFUSED("a non-causal query has no key of its own", "query(), or a causal or reversed variant",
                            "key()");
