@@ -157,7 +157,7 @@ TEST(Refusals, SuggestWhatWasMeant) {
   const auto said = [](const std::string& line) { return rankone(split(line)).err; };
   const auto has = [](const std::string& text, const char* part) { return text.find(part) != std::string::npos; };
   EXPECT_TRUE(has(said("cehck gla"), "an unknown command (did you mean 'check'?)")) << said("cehck gla");
-  EXPECT_TRUE(has(said("check hgrn"), "an unknown variant (did you mean 'hgrn2'?)")) << said("check hgrn");
+  EXPECT_TRUE(has(said("check rodimu"), "an unknown variant (did you mean 'rodimus'?)")) << said("check rodimu");
   EXPECT_TRUE(has(said("check gla --devcie cpu"), "an unknown option (did you mean '--device'?)"));
   EXPECT_TRUE(has(said("run gla --packed"), "an option of other commands (check); given --packed"))
       << said("run gla --packed");
