@@ -61,6 +61,12 @@ void write_pieces(const KernelSource& source, PolicyLines& lines) {
   lines.line("static constexpr bool piece_reduces[] = {" + reduced + "};");
 }
 
+// Whether one row of keys is erased by and written to, with the same weight: the state takes up the difference.
+bool erases_as_it_writes(const Variant& variant) {
+  return variant.has(Formula::erase) && !variant.has(Formula::erase_write) && !variant.has(Formula::value_erase) &&
+         !has_running_max(variant) && variant.formula(Formula::erase) == variant.formula(Formula::write_scale);
+}
+
 void write_policy(const KernelSource& source, PolicyLines& lines) {
   PolicyLines::List<bool> given;
   for (const Slot& slot : formula_slots)
@@ -69,6 +75,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   given.emplace_back("reduces_keys", reduces_keys(source.variant));
   given.emplace_back("feature_map_reads_place", map_reads_place(source.variant));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
+  given.emplace_back("erases_as_it_writes", erases_as_it_writes(source.variant));
   given.emplace_back("has_normaliser", is_normalised(source.variant));
   given.emplace_back("scans_exponentials", source.variant.scans_exponentials_);
   given.emplace_back("decays_on_both_sides", static_cast<bool>(decay_sides(source.variant)));

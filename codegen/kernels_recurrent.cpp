@@ -42,7 +42,6 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .token_steps = variant.steps_,
           .splits_columns = splits_columns(source.pass),
           .stages_tokens = stages_tokens(source.pass),
-          .value_major = source.options.value_major_state,
           .stage_keys = (has_pairs ? 4 : 2) + count_without([](const AxisList& axes) { return axes.has(Axis::value); }),
           .stage_columns = 2 + count_without([](const AxisList& axes) { return runs_over_keys(axes); }),
           .element_slopes = element_slopes(variant),
@@ -114,9 +113,9 @@ Kernel walking(const KernelSource& source, const char* name) {
   return kernel;
 }
 
-// Steps wait for each other: where the state leaves registers for it, a multiprocessor is meant to hold 16 warps.
-int residents(const KernelSource& source) {
-  constexpr int warps = 16, most_elements = 32;
+// Steps wait for each other, and blocks of few tokens for their states: where a thread's part of the state leaves registers for
+// it, a multiprocessor is meant to hold so many warps.
+int residents(const KernelSource& source, int warps, int most_elements) {
   const int elements = recurrent_layout(source).thread_rows * thread_columns;
   const bool is_small = elements * recurrent::state_numbers(source.variant, source.options) <= most_elements;
   return is_small && source.schedule.warps <= warps ? warps / source.schedule.warps : 0;
@@ -271,10 +270,16 @@ std::vector<Region> regions(const KernelSource& source) {
 Kernel forward(const KernelSource& source) {
   Kernel kernel = walking(source, "forward");
   kernel.name = "recurrent";
-  kernel.residents = residents(source);
+  kernel.residents = residents(source, 16, 32);
   return source.variant.non_causal_ ? by_sides(kernel, "non_causal", "non_causal_forward") : kernel;
 }
-Kernel decode(const KernelSource& source) { return walking(source, "decode"); }
+Kernel decode(const KernelSource& source) {
+  Kernel kernel = walking(source, "decode");
+  // 16-bit states wait in registers of their own until they are widened, and a full decay's parameters stay there.
+  if (source.options.state_dtype == dtype::f32 && !recurrent::has_full_decay(source.variant))
+    kernel.residents = residents(source, 12, 128);
+  return kernel;
+}
 Kernel decode_sums(const KernelSource& source) {
   Kernel kernel = walking(source, "decode_sums");
   kernel.header = "recurrent/decode.cuh";

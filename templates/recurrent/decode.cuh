@@ -169,13 +169,16 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
     if constexpr (T::has_phase) store_token_imaginary(state, index);
     if constexpr (T::has_scan) store_token_scan(tokens, index);
     if constexpr (T::has_lagged_scale) store_token_last(tokens, index);
-    if (kept.data == nullptr) return;
-    const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
-    state.store(States<T, void>{kept.data, arguments.value_heads}, first,
-                is_vectorized(arguments, T::Ports::token_states) != 0);
+    if (kept.data != nullptr) {
+      const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
+      state.store(States<T, void>{kept.data, arguments.value_heads}, first,
+                  is_vectorized(arguments, T::Ports::token_states) != 0);
+    }
+    // The last token's goes on its way before the output is read of it.
+    if (index + 1 != work.length) return;
+    state.store(after, to, aligned);
+    if constexpr (T::has_phase) store_slot_imaginary(state);
   });
-  state.store(after, to, aligned);
-  if constexpr (T::has_phase) store_slot_imaginary(state);
   if constexpr (T::has_lagged_scale)
     store_last_value(tokens, value_in_slot<T, float>(arguments, work, T::Ports::state_write));
   // Of one tile there is nobody else who has yet to read it.

@@ -131,8 +131,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       at.reduction = &tokens.reduction;
       if constexpr (T::reads_query && T::walks_queries) at.query_value = tokens.feature(at, raw.query, raw.other_query);
       if constexpr (T::reads_key && T::walks_keys) at.key_value = tokens.feature(at, raw.key, raw.other_key);
-      if constexpr (T::rows_decay)
-        at.decay_value = row_number(half + token_layout.decay, key) + row_number(half + token_layout.decay_low, key);
+      if constexpr (T::rows_decay) at.decay_value = row_number(half + token_layout.decay, key);
       if constexpr (T::has_scan) tokens.set_scan(at, i);
       LeafSlopes<T> into;
       float of_lagged = 0.0f;
@@ -283,16 +282,8 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
     if constexpr (T::has_write_scale) Gate::write_scale_backward(at, of_scaled * written * rescaled, into);
     if constexpr (T::has_running_max) Gate::write_log_scale_backward(at, of_written * written, into);
     if constexpr (T::has_erase_scale) {
-      const float erased = load_row_sum<T>(layout.erase_write_slope, key),
-                  read = load_row_sum<T>(layout.erase_read_slope, key);
-      const float erase = Gate::erase_scale(at);
-      float write = written;
-      if constexpr (T::has_erase_write) write = Gate::erase_write(at);
-      Gate::erase_scale_backward(at, erased * write, into);
-      if constexpr (T::has_erase_write)
-        Gate::erase_write_backward(at, erased * erase, into);
-      else
-        of_written = multiply_add(erased, erase, of_written);
+      const float read = load_row_sum<T>(layout.erase_read_slope, key);
+      if constexpr (!T::erases_as_it_writes) pass_erase_write(at, key, written, of_written, into);
       if constexpr (T::has_erase_read)
         Gate::erase_read_backward(at, read, into);
       else
@@ -304,6 +295,17 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       if (decays_before<T>(index)) pass_key_decay(at, key, into);
     if constexpr (T::differentiates_phase)
       if (decays_before<T>(index)) Gate::phase_backward(at, load_row_sum<T>(layout.phase_slope, key), into);
+  }
+  RK_DEVICE void pass_erase_write(const RecurrentAt<T>& at, int key, float written, float& of_written,
+                                  LeafSlopes<T>& into) const {
+    const float erased = load_row_sum<T>(layout.erase_write_slope, key), erase = Gate::erase_scale(at);
+    float write = written;
+    if constexpr (T::has_erase_write) write = Gate::erase_write(at);
+    Gate::erase_scale_backward(at, erased * write, into);
+    if constexpr (T::has_erase_write)
+      Gate::erase_write_backward(at, erased * erase, into);
+    else
+      of_written = multiply_add(erased, erase, of_written);
   }
   RK_DEVICE void pass_key_decay(const RecurrentAt<T>& at, int key, LeafSlopes<T>& into) const {
     const float decay = multiply_add(at.decay_value, into.decay, load_row_sum<T>(layout.decay_slope, key));

@@ -20,7 +20,6 @@ struct RecurrentSizes {
   int token_steps;                // of a token
   bool splits_columns;            // among the warps
   bool stages_tokens;             // else the next one is fetched while one is at hand
-  bool value_major;               // the caller's states have the keys of a value column side by side
   int stage_keys, stage_columns;  // numbers that are fetched of a token for each key, and for each value column
   int element_slopes;  // rows of slopes of elements where features are not one of each: of query and key, and of both of a pair
   bool is_normalised;  // the last thread of each row of a tile holds a value column of ones, which belongs to all tiles
@@ -81,8 +80,7 @@ RK_CONSTEXPR RecurrentLayout make_recurrent_layout(const RecurrentSizes& sizes) 
   layout.column_threads = column_groups / layout.column_warps;
   layout.row_threads = 32 / layout.column_threads * layout.key_warps;
   layout.thread_rows = (sizes.key_dim + layout.row_threads - 1) / layout.row_threads;
-  const bool has_groups = sizes.splits_columns || sizes.value_major;
-  layout.row_group = !has_groups || layout.thread_rows % 2 != 0 ? 1 : layout.thread_rows % 4 != 0 ? 2 : 4;
+  layout.row_group = layout.thread_rows % 2 != 0 ? 1 : layout.thread_rows % 4 != 0 ? 2 : 4;
   layout.rows = layout.thread_rows * layout.row_threads;
   int offset = 0;
   int* const of_keys[] = {&layout.query,      &layout.key,         &layout.decay, &layout.decay_low,

@@ -49,9 +49,6 @@ struct Part {
 };
 
 // a * x + b * y of parts x and y.
-RK_DEVICE float turned(const Unrounded& a, float x, const Unrounded& b, float y) {
-  return multiply_add(a.high, x, b.high * y) + multiply_add(a.low, x, b.low * y);
-}
 RK_DEVICE Unrounded turned(const Unrounded& a, const Part& x, const Unrounded& b, const Part& y) {
   const float first = a.high * x.value, second = b.high * y.value;
   const Unrounded sum = unrounded_sum(first, second);
@@ -69,8 +66,8 @@ template <bool compensated> RK_DEVICE void turn(const Turn& by, const Part& real
     real.value = next.high, real.lost = next.low;
     imaginary.value = other.high, imaginary.lost = other.low;
   } else {
-    const float next = turned(by.cosine, real.value, back, imaginary.value);
-    imaginary.value = turned(by.sine, real.value, by.cosine, imaginary.value);
+    const float next = multiply_add(by.cosine.high, real.value, back.high * imaginary.value);
+    imaginary.value = multiply_add(by.sine.high, real.value, by.cosine.high * imaginary.value);
     real.value = next;
   }
 }

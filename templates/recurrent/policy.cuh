@@ -34,7 +34,6 @@ template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   sizes.token_steps = Policy::token_steps;
   sizes.splits_columns = Policy::splits_columns;
   sizes.stages_tokens = Policy::stages_tokens;
-  sizes.value_major = Policy::value_major_state;
   sizes.stage_keys = first_key_input<Policy>() + inputs_before<Policy>(Policy::input_count, value_axis);
   sizes.stage_columns = first_column_input + inputs_before<Policy>(Policy::input_count, key_axis);
   sizes.element_slopes = element_slopes<Policy>();

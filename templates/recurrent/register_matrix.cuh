@@ -5,6 +5,7 @@
 #include "kernels/sequence.cuh"
 #include "kernels/states.cuh"
 #include "recurrent/elements.cuh"
+#include "recurrent/factor.cuh"
 #include "recurrent/policy.cuh"
 
 namespace rankone {
@@ -20,6 +21,12 @@ struct Columns {
     return columns;
   }
 };
+RK_DEVICE Columns difference(const Columns& a, const Columns& b) {
+  Columns columns;
+#pragma unroll
+  for (int i = 0; i < thread_columns; ++i) columns.value[i] = a.value[i] - b.value[i];
+  return columns;
+}
 RK_DEVICE float dot(const Columns& a, const Columns& b) {
   float sum = 0.0f;
 #pragma unroll
@@ -258,15 +265,21 @@ template <class T, class Gate> struct RegisterMatrix {
     Columns high, low;
     if constexpr (T::columns_decay) {
       high = load_columns(half + layout.value_decay + first_column * 4);
-      low = load_columns(half + layout.value_decay_low + first_column * 4);
+      if constexpr (T::compensated) low = load_columns(half + layout.value_decay_low + first_column * 4);
     }
     if constexpr (T::rows_decay) {
-      for_each_number(
-          [&](int i, float of_row, float rest) {
+      const auto visit = [&](int i, const Unrounded& of_row) {
 #pragma unroll
-            for (int j = 0; j < thread_columns; ++j) multiply(i, j, {of_row, rest});
-          },
-          half + layout.decay, half + layout.decay_low);
+        for (int j = 0; j < thread_columns; ++j) multiply(i, j, of_row);
+      };
+      if constexpr (T::compensated)
+        for_each_number(
+            [&](int i, float of_row, float rest) {
+              visit(i, {of_row, rest});
+            },
+            half + layout.decay, half + layout.decay_low);
+      else
+        for_each_number([&](int i, float of_row) { visit(i, {of_row, 0.0f}); }, half + layout.decay);
     }
     if constexpr (T::columns_decay) {
       for_each_row([&](int, int i) {
@@ -278,15 +291,24 @@ template <class T, class Gate> struct RegisterMatrix {
   }
   // Both parts turn by the token's phase, or (-1) back.
   RK_DEVICE void turn(int half, float direction) {
-    for_each_number(
-        [&](int i, float cosine, float cosine_low, float sine, float sine_low) {
-          const Turn by{{cosine, cosine_low}, {direction * sine, direction * sine_low}};
+    const auto visit = [&](int i, const Turn& by) {
 #pragma unroll
-          for (int j = 0; j < thread_columns; ++j)
-            rankone::turn<T::compensated>(by, {values[i][j], lost[T::compensated ? i : 0][j]},
-                                          {imaginary[i][j], imaginary_lost[T::compensated ? i : 0][j]});
-        },
-        half + layout.cosine, half + layout.cosine_low, half + layout.sine, half + layout.sine_low);
+      for (int j = 0; j < thread_columns; ++j)
+        rankone::turn<T::compensated>(by, {values[i][j], lost[T::compensated ? i : 0][j]},
+                                      {imaginary[i][j], imaginary_lost[T::compensated ? i : 0][j]});
+    };
+    if constexpr (T::compensated)
+      for_each_number(
+          [&](int i, float cosine, float cosine_low, float sine, float sine_low) {
+            visit(i, {{cosine, cosine_low}, {direction * sine, direction * sine_low}});
+          },
+          half + layout.cosine, half + layout.cosine_low, half + layout.sine, half + layout.sine_low);
+    else
+      for_each_number(
+          [&](int i, float cosine, float sine) {
+            visit(i, {{cosine, 0.0f}, {direction * sine, 0.0f}});
+          },
+          half + layout.cosine, half + layout.sine);
   }
   // What each of the thread's columns has of the row of keys at `place`, over the thread's own.
   RK_DEVICE Columns project(int place) const {
@@ -410,7 +432,7 @@ template <class T, class Gate> struct RegisterMatrix {
 #pragma unroll
       for (int j = 0; j < thread_columns; ++j)
         if (has_row(row) && has_column(first_column + j))
-          multiply(i, j, unrounded_exp2(log2_decay(Gate::log_decay(at_element(position, inputs, i, j)))));
+          multiply(i, j, decay_factor<T::compensated>(Gate::log_decay(at_element(position, inputs, i, j))));
     });
   }
   template <int group, class Visit, class... Number>
@@ -437,13 +459,10 @@ template <class T, class Gate> struct RegisterMatrix {
   }
   static RK_DEVICE void multiply(float& value, float& rest, Unrounded factor) {
     const float product = value * factor.high;
-    if constexpr (T::compensated) {
+    if constexpr (T::compensated)
       rest =
           multiply_add(value, factor.low, multiply_add(rest, factor.high, multiply_add(value, factor.high, -product)));
-      value = product;
-    } else {
-      value = multiply_add(value, factor.low, product);
-    }
+    value = product;
   }
   // Of one element of the state.
   static RK_DEVICE int own_place(int place, int i) {

@@ -38,8 +38,10 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
         slopes.settle();
       }
     }
-    slopes.store_products(layout.key_slope, value);
+    slopes.store_products(layout.key_slope, T::erases_as_it_writes ? difference(value, erased_at(place)) : value);
     Columns written = slopes.project(half + token_layout.key);
+    Columns erased;
+    if constexpr (T::has_erase_scale) erased = slope_of_erased(place, written);
     float own = 0.0f;
     if constexpr (T::has_bonus) {
       own = own_read();
@@ -47,8 +49,6 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
 #pragma unroll
       for (int j = 0; j < thread_columns; ++j) written.value[j] = multiply_add(weight, read.value[j], written.value[j]);
     }
-    Columns erased;
-    if constexpr (T::has_erase_scale) erased = slope_of_erased(place);
     RowSums erased_keys;
     if constexpr (T::has_value_erase_scale) erased_keys = slope_of_erased_keys(place);
 
@@ -106,14 +106,19 @@ template <class T, class Gate> struct StateSlopes : FormulaSlopes<T, Gate> {
     if constexpr (T::has_normaliser) sum += Formulas::slope_of_normaliser();  // of the column of ones
     return sum;
   }
-  RK_DEVICE Columns slope_of_erased(int place) {
-    const Columns erased = load_columns(layout.erased + place * tile_bytes + state.first_column * 4);
-    slopes.store_row_sums(layout.erase_write_slope, [&](int i) { return -dot(Columns::of(slopes.values[i]), erased); });
-    Columns slope =
-        sums_over_keys<T>(layout.erased_slope, slopes.project(half + token_layout.erase_write), state.first_column);
-#pragma unroll
-    for (int j = 0; j < thread_columns; ++j) slope.value[j] = -slope.value[j];
-    return slope;
+  // What has been erased of the thread's columns.
+  RK_DEVICE Columns erased_at(int place) const {
+    return load_columns(layout.erased + place * tile_bytes + state.first_column * 4);
+  }
+  // `written`: the slopes of the thread's columns by the row of keys that is written.
+  RK_DEVICE Columns slope_of_erased(int place, Columns written) {
+    if constexpr (!T::erases_as_it_writes) {
+      const Columns erased = erased_at(place);
+      slopes.store_row_sums(layout.erase_write_slope,
+                            [&](int i) { return -dot(Columns::of(slopes.values[i]), erased); });
+      written = slopes.project(half + token_layout.erase_write);
+    }
+    return difference({}, sums_over_keys<T>(layout.erased_slope, written, state.first_column));
   }
 
   // Likewise of what a value has read of all keys.

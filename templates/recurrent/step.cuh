@@ -178,14 +178,16 @@ RK_DEVICE Erased<T, Gate> advance(RegisterMatrix<T, Gate>& state, const Work& wo
     state.settle();
     if constexpr (!T::erases_undecayed) erased = state.project(half + layout.erase_read);
     erased = sums_over_keys<T>(half + layout.erased, erased, state.first_column);
-    state.add(half + layout.erase_write, erased, -1.0f);
+    if constexpr (!T::erases_as_it_writes) state.add(half + layout.erase_write, erased, -1.0f);
   }
   if constexpr (T::has_value_erase_scale) {
     state.settle();
     if constexpr (!T::erases_undecayed) all.keys = read_by_value(state, half);
     state.add(all.keys, load_columns(half + layout.value_erase_write + own), -1.0f);
   }
-  state.add(half + layout.key, load_columns(half + layout.value + own), 1.0f);
+  Columns value = load_columns(half + layout.value + own);
+  if constexpr (T::erases_as_it_writes) value = difference(value, erased);
+  state.add(half + layout.key, value, 1.0f);
   state.settle();
   return all;
 }

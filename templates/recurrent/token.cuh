@@ -7,6 +7,7 @@
 #include "device/shared.cuh"
 #include "kernels/parameter.cuh"
 #include "kernels/sequence.cuh"
+#include "recurrent/factor.cuh"
 #include "recurrent/key_reduction.cuh"
 #include "recurrent/order.cuh"
 #include "recurrent/phase.cuh"
@@ -206,10 +207,7 @@ template <class T, class Gate> struct Tokens {
       reduction.has_key = key < T::key_dim;
       RecurrentAt<T> at = this->at(index, now_keys[i], reduction.has_key ? key : 0, 0);
       at.reduction = &reduction;
-      if constexpr (T::rows_decay) {
-        const Unrounded factor = decay_of_key(at);
-        at.decay_value = factor.high + factor.low;
-      }
+      if constexpr (T::rows_decay) at.decay_value = decay_of_key(at).high;
       if constexpr (T::reads_key) at.key_value = feature(at, now_keys[i].key, now_keys[i].other_key);
       last_key[i] = Gate::key(at);
     }
@@ -405,6 +403,10 @@ template <class T, class Gate> struct Tokens {
     const auto store = [&](int row, float number) {
       if (has_key) shared_store<float>(place + row, number);
     };
+    const auto store_factor = [&](int row, int low_row, const Unrounded& factor) {
+      store(row, factor.high);
+      if constexpr (T::compensated) store(low_row, factor.low);
+    };
     if constexpr (T::reads_key && T::walks_keys) at.key_value = feature(at, raw.key, raw.other_key);
     if constexpr (T::has_scan) {
       scanned[i] = scan_next<T>(scanned_before[i], Gate::scan_term(at));
@@ -413,22 +415,18 @@ template <class T, class Gate> struct Tokens {
     [[maybe_unused]] float rescaled = 1.0f;  // of what is written
     if constexpr (T::has_running_max) {
       const Rescaling units = rescale(Gate::log_decay(at), Gate::write_log_scale(at), running_max);
-      store(layout.decay, units.decay.high);
-      store(layout.decay_low, units.decay.low);
+      store_factor(layout.decay, layout.decay_low, units.decay);
       rescaled = units.write;
       if (key == 0) store_max(half + layout.running_max, units.max);
     } else if constexpr (T::rows_decay) {
       const Unrounded factor = decay_of_key(at);
-      store(layout.decay, factor.high);
-      store(layout.decay_low, factor.low);
-      at.decay_value = factor.high + factor.low;
+      store_factor(layout.decay, layout.decay_low, factor);
+      at.decay_value = factor.high;
     }
     if constexpr (T::has_phase) {
       const Turn turn = turn_by(Gate::phase(at));
-      store(layout.cosine, turn.cosine.high);
-      store(layout.cosine_low, turn.cosine.low);
-      store(layout.sine, turn.sine.high);
-      store(layout.sine_low, turn.sine.low);
+      store_factor(layout.cosine, layout.cosine_low, turn.cosine);
+      store_factor(layout.sine, layout.sine_low, turn.sine);
     }
     if constexpr (T::decays_by_element)
       if (has_key) store_inputs(place + layout.key_inputs, layout.rows * 4, raw, value_axis);
@@ -453,7 +451,7 @@ template <class T, class Gate> struct Tokens {
       if constexpr (T::has_erase_read) read = Gate::erase_read(at);
       if constexpr (T::has_erase_write) write = Gate::erase_write(at);
       store(layout.erase_read, read);
-      store(layout.erase_write, write * Gate::erase_scale(at));
+      if constexpr (!T::erases_as_it_writes) store(layout.erase_write, write * Gate::erase_scale(at));
     }
     if constexpr (T::has_bonus) store(layout.bonus, query * Gate::bonus(at) * scaled);
   }
@@ -463,7 +461,7 @@ template <class T, class Gate> struct Tokens {
       log_decay = Gate::log_decay_of_key(at);
     else
       log_decay = Gate::log_decay(at);
-    return unrounded_exp2(log2_decay(log_decay));
+    return decay_factor<T::compensated>(log_decay);
   }
   RK_DEVICE float written_value(long long index, int column, const RawToken<T>& raw) const {
     if constexpr (!T::has_value) {
@@ -488,7 +486,7 @@ template <class T, class Gate> struct Tokens {
       }
       if constexpr (T::columns_decay) {
         shared_store<float>(place + layout.value_decay, 1.0f);
-        shared_store<float>(place + layout.value_decay_low, 0.0f);
+        if constexpr (T::compensated) shared_store<float>(place + layout.value_decay_low, 0.0f);
       }
       return;
     }
@@ -514,9 +512,9 @@ template <class T, class Gate> struct Tokens {
         log_decay = Gate::log_decay_of_value(at);
       else
         log_decay = Gate::log_decay(at);
-      const Unrounded factor = unrounded_exp2(log2_decay(log_decay));
+      const Unrounded factor = decay_factor<T::compensated>(log_decay);
       shared_store<float>(place + layout.value_decay, factor.high);
-      shared_store<float>(place + layout.value_decay_low, factor.low);
+      if constexpr (T::compensated) shared_store<float>(place + layout.value_decay_low, factor.low);
     }
     if constexpr (T::decays_by_element) store_inputs(place + layout.value_inputs, T::value_tile * 4, raw, key_axis);
   }
