@@ -33,6 +33,7 @@ KnobContext context_of(const Target& target) {
           .dtype = target.options.dtype,
           .decays_by_key = target.variant.decays_by_key(),
           .tile_columns_of_all = is_normalised(target.variant) ? 4 : 0,
+          .is_non_causal = target.variant.non_causal_,
           .has_one_tile = target.variant.has(Formula::value_erase)};
 }
 

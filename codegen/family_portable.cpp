@@ -40,7 +40,7 @@ const KernelFamily portable_family{
     .operand_bytes = portable::operand_bytes,
     .kernels = portable::kernels,
     .regions = portable::regions,
-    .segment_tokens = [](const KernelSource&) { return Extent(); },
+    .segment_tokens = key_tokens_of,
     .uses_tma = [](const KernelSource&) { return false; },
     .warps = [](const KernelSource& source) { return source.schedule.warps; },
     .write_policy = portable::write_policy};

@@ -97,16 +97,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
     bit *= 2;
   }
   lines.integers({{"token_steps", source.variant.steps_}, {"step_inputs", step_inputs}});
-  if (!source.variant.non_causal_) return;
-  std::string sides;
-  for (const Port& port : ports_of(ports(source.variant, source.options), PortRole::gate))
-    sides += std::string(sides.empty() ? "" : ", ") + (port.axes.has(Axis::tokens) ? "true" : "false");
-  lines.line("static constexpr bool input_is_of_queries[] = {" + (sides.empty() ? "true" : sides) + "};");
-}
-
-// Tk goes where others have the tokens of a segment (templates/recurrent/rows.cuh).
-Extent segment_tokens(const KernelSource& source) {
-  return source.variant.non_causal_ ? Extent(Size::key_tokens).named("segment_tokens") : Extent();
+  if (source.variant.non_causal_) lines.line(sides_of_inputs(source));
 }
 
 }  // namespace
@@ -136,7 +127,7 @@ const KernelFamily recurrent_family{
     .operand_bytes = [](dtype) { return 4; },  // no products of matrices: float32 throughout
     .kernels = recurrent::kernels,
     .regions = recurrent::regions,
-    .segment_tokens = segment_tokens,
+    .segment_tokens = key_tokens_of,
     .uses_tma = [](const KernelSource&) { return false; },
     .warps = [](const KernelSource& source) { return source.schedule.warps; },
     .write_policy = write_policy};

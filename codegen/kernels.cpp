@@ -11,6 +11,17 @@ Extent slots_of(const Extent& tokens) {
   return select(Size::packed, pieces + Size::sequences, pieces * Size::batch);
 }
 
+std::string sides_of_inputs(const KernelSource& source) {
+  std::string sides;
+  for (const Port& port : ports_of(ports(source.variant, source.options), PortRole::gate))
+    sides += std::string(sides.empty() ? "" : ", ") + (port.axes.has(Axis::tokens) ? "true" : "false");
+  return "static constexpr bool input_is_of_queries[] = {" + (sides.empty() ? "true" : sides) + "};";
+}
+
+Extent key_tokens_of(const KernelSource& source) {
+  return source.variant.non_causal_ ? Extent(Size::key_tokens).named("segment_tokens") : Extent();
+}
+
 std::vector<Kernel> kernels_of(const KernelSource& source) {
   if (source.pass == Pass::combine) return {portable::combine(source)};
   return family_of(source.schedule.family).kernels(source);

@@ -36,6 +36,9 @@ Kernel scan(const KernelSource& source);     // the whole recurrence in one pass
 Kernel states(const KernelSource& source);   // the state before each chunk, or only the last one
 Kernel output(const KernelSource& source);   // chunks in parallel, from those states
 Kernel combine(const KernelSource& source);  // joins the states of two spans
+// Of a non-causal variant: the state that all keys of a sequence leave, and chunks of queries in parallel that read it.
+Kernel keys(const KernelSource& source);
+Kernel queries(const KernelSource& source);
 Region chunk_states(const KernelSource& source);
 Region chunk_sums(const KernelSource& source);  // of a normaliser
 }  // namespace portable
@@ -81,6 +84,10 @@ Kernel parameter_gradients(const KernelSource& source);  // and over sequences
 inline int value_tiles(const KernelSource& source) {
   return (source.options.value_dim + source.schedule.value_tile - 1) / source.schedule.value_tile;
 }
+// Of a non-causal variant, for the policy: which token inputs are of queries; the others are of keys.
+std::string sides_of_inputs(const KernelSource& source);
+// Tk goes where others have the tokens of a segment (templates/kernels/sequence.cuh).
+Extent key_tokens_of(const KernelSource& source);
 // Slots of so many tokens: at least as many as all sequences together have.
 Extent slots_of(const Extent& tokens);
 

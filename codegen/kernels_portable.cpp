@@ -13,7 +13,12 @@
 namespace rankone::portable {
 namespace {
 
-Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
+// Of a non-causal variant the inputs of queries, or else those of keys.
+bool stages_input(const KernelSource& source, const Port& input, bool reads_query) {
+  return !source.variant.non_causal_ || input.axes.has(Axis::tokens) == reads_query;
+}
+
+LayoutSizes sizes_of(const KernelSource& source, bool reads_query, int stages) {
   const auto& [variant, options, schedule, pass] = source;
   LayoutSizes sizes{.chunk = schedule.chunk,
                     .stages = stages,
@@ -32,24 +37,28 @@ Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
   int index = 0;
   for (const Port& input : ports_of(ports(variant, options), PortRole::gate)) {
     int& columns = sizes.input_columns[index];
-    columns = input.axes.has(Axis::key) ? sizes.key_padded : input.axes.has(Axis::value) ? sizes.value_tile : 0;
+    columns = !stages_input(source, input, reads_query) ? 0
+              : input.axes.has(Axis::key)               ? sizes.key_padded
+              : input.axes.has(Axis::value)             ? sizes.value_tile
+                                                        : 0;
     sizes.input_bytes[index++] = columns > 0 ? static_cast<int>(size_of(input.type)) : 0;
   }
-  return make_layout(sizes);
+  return sizes;
+}
+Layout layout_of(const KernelSource& source, bool reads_query, int stages) {
+  return make_layout(sizes_of(source, reads_query, stages));
 }
 
-// The skeleton in one of its roles.
-Kernel in_role(const KernelSource& source, const char* role, const Layout& layout) {
-  const std::string of = std::string("rankone::Role::") + role;
+// `traits`: the type that has the layout.
+Kernel with_layout(const KernelSource& source, const char* name, const std::string& traits, const Layout& layout) {
   const bool has_sum = is_normalised(source.variant);
   const int bytes =
       has_sum ? make_sum_layout(layout.bytes, source.schedule.chunk, padded_keys(source.options.key_dim)).bytes
               : layout.bytes;
-  const std::string traits = "rankone::Traits<rankone::Policy, " + of + ">";
-  return {.name = role,
-          .entry = role,
+  return {.name = name,
+          .entry = name,
           .header = "kernels/scan.cuh",
-          .call = "rankone::scan<rankone::Policy, rankone::Gate, " + of + ">(arguments);",
+          .call = {},
           .check = (has_sum ? "rankone::sum_layout<" + traits + ">.bytes == " : traits + "::layout.bytes == ") +
                    std::to_string(bytes),
           .schedule = source.schedule,
@@ -57,9 +66,21 @@ Kernel in_role(const KernelSource& source, const char* role, const Layout& layou
           .shared_bytes = bytes};
 }
 
+// The skeleton in one of its roles.
+Kernel in_role(const KernelSource& source, const char* role, const Layout& layout,
+               const std::string& policy = "rankone::Policy") {
+  const std::string of = std::string("rankone::Role::") + role;
+  Kernel kernel = with_layout(source, role, "rankone::Traits<" + policy + ", " + of + ">", layout);
+  kernel.call = "rankone::scan<" + policy + ", rankone::Gate, " + of + ">(arguments);";
+  return kernel;
+}
+
 void set_blocks(Kernel& kernel, const Extent& items) { kernel.items = kernel.blocks = items; }
 
 Extent chunk_slots(const KernelSource& source) { return slots_of(source.schedule.chunk).named("chunk_slots"); }
+Extent state_slots(const KernelSource& source) {
+  return source.variant.non_causal_ ? Extent(Size::sequences) : chunk_slots(source);
+}
 
 }  // namespace
 
@@ -78,16 +99,21 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
                {"keeps_values", keeps_values(variant)},
                {"decays_on_both_sides", static_cast<bool>(decay_sides(variant))}});
   if (is_normalised(variant)) lines.flags({{"has_normaliser", true}});
+  if (!variant.non_causal_) return;
+  lines.flags({{"non_causal", true}});
+  lines.line(sides_of_inputs(source));
 }
 
 std::vector<Kernel> kernels(const KernelSource& source) {
+  if (source.variant.non_causal_) return {keys(source), queries(source)};
   if (source.pass == Pass::states) return {states(source)};
   if (source.schedule.level == Level::chunk) return {states(source), output(source)};
   return {scan(source)};
 }
 
 std::vector<Region> regions(const KernelSource& source) {
-  if (source.pass != Pass::forward || source.schedule.level != Level::chunk) return {};
+  const bool in_chunks = source.schedule.level == Level::chunk || source.variant.non_causal_;
+  if (source.pass != Pass::forward || !in_chunks) return {};
   if (is_normalised(source.variant)) return {chunk_states(source), chunk_sums(source)};
   return {chunk_states(source)};
 }
@@ -112,6 +138,25 @@ Kernel output(const KernelSource& source) {
   return kernel;
 }
 
+Kernel keys(const KernelSource& source) {
+  Kernel kernel = in_role(source, "states", layout_of(source, false, source.schedule.stages),
+                          "rankone::Side<rankone::Policy, false>");
+  kernel.name = kernel.entry = "keys";
+  kernel.header = "kernels/non_causal.cuh";
+  set_blocks(kernel, Extent(Size::sequences) * Size::value_heads * value_tiles(source));
+  return kernel;
+}
+
+Kernel queries(const KernelSource& source) {
+  Kernel kernel = with_layout(source, "queries", "rankone::QueryTraits<rankone::Policy, rankone::Role::output>",
+                              make_query_layout(sizes_of(source, true, 1)));
+  kernel.header = "kernels/non_causal.cuh";
+  kernel.call = "rankone::read_queries<rankone::Policy, rankone::Gate, rankone::Role::output>(arguments);";
+  set_blocks(kernel, slots_of(std::int64_t{source.schedule.chunk} * query_chunks).named("query_slots") *
+                         Size::value_heads * value_tiles(source));
+  return kernel;
+}
+
 Kernel combine(const KernelSource& source) {
   Kernel kernel{.name = "combine",
                 .entry = "combine",
@@ -127,13 +172,17 @@ Kernel combine(const KernelSource& source) {
 Region chunk_states(const KernelSource& source) {
   const std::int64_t bytes = std::int64_t{value_tiles(source)} * source.schedule.value_tile *
                              padded_keys(source.options.key_dim) * operand_bytes(source.options.dtype);
-  return {"chunk_states", "the state before each chunk, in the order of the registers that hold it",
-          &Arguments::chunk_states, chunk_slots(source) * Size::value_heads * bytes};
+  const Extent all = state_slots(source) * Size::value_heads * bytes;
+  const std::string order = ", in the order of the registers that hold it";
+  if (source.variant.non_causal_)
+    return {"key_states", "the state that all keys leave" + order, &Arguments::prepared_chunks, all};
+  return {"chunk_states", "the state before each chunk" + order, &Arguments::chunk_states, all};
 }
 
 Region chunk_sums(const KernelSource& source) {
-  return {"chunk_sums", "the normaliser's sum there, float32", &Arguments::segment_states,
-          chunk_slots(source) * Size::value_heads * (std::int64_t{4} * padded_keys(source.options.key_dim))};
+  return {source.variant.non_causal_ ? "key_sums" : "chunk_sums", "the normaliser's sum there, float32",
+          &Arguments::segment_states,
+          state_slots(source) * Size::value_heads * (std::int64_t{4} * padded_keys(source.options.key_dim))};
 }
 
 }  // namespace rankone::portable

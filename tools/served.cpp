@@ -14,6 +14,11 @@ namespace rankone {
 namespace {
 
 ChunkForm form_of_decays(const Variant& variant) {
+  if (variant.non_causal_)
+    return {
+        "summed",
+        "all queries read one state: a kernel sums up the keys of a sequence, and chunks of queries read the sum side by "
+        "side"};
   if (variant.decays_by_key())
     return {
         "two levels",

@@ -41,6 +41,9 @@ template <class Traits> struct ChunkPlace {
       constexpr int offset = Traits::layout.inputs[index];
       return Tile<T, columns>{stage + offset}.load(row, column);
     } else {
+      if constexpr (Traits::non_causal) {
+        if constexpr (Traits::input_is_of_queries[index] != Traits::reads_query) return 0.0f;  // for no formula
+      }
       const TensorArgument& tensor = port<Traits>(arguments, Traits::Ports::first_input + index);
       const int head_of_input = has_axis(Traits::input_axes[index], query_head_axis) ? work.query_head : work.head,
                 last_row = rows - 1;

@@ -55,23 +55,36 @@ template <class Traits> RK_DEVICE void add_keys(const ChunkPlace<Traits>& place)
   }
 }
 
-// What each query reads of the sum before its sub-chunk, decayed, and of its sub-chunk's keys: its scores. Four lanes a query.
+// Of a query's product with a sum of keys a lane's part: four lanes share it.
+template <class Traits>
+RK_DEVICE float product_with_sum(const OperandTile<Traits>& queries, int row,
+                                 const Tile<float, Traits::key_padded>& sums, int span) {
+  float part = 0.0f;
+#pragma unroll(rows_at_once <Traits>)
+  for (int key = 2 * lane_place().pair; key < Traits::key_padded; key += 8) {
+    float query[2], sum[2];
+    load_pair(queries, row, key, query[0], query[1]);
+    load_pair(sums, span, key, sum[0], sum[1]);
+    part = multiply_add(query[0], sum[0], multiply_add(query[1], sum[1], part));
+  }
+  return part;
+}
+// Adds up the lanes' parts. Warp-wide.
+template <class Traits> RK_DEVICE void store_read(int row, float part, float scale) {
+  part += shuffle_xor(part, 1);
+  part += shuffle_xor(part, 2);
+  if (lane_place().pair == 0) shared_store<float>(sum_layout<Traits>.reads + row * 4, part * scale);
+}
+
+// What each query reads of the sum before its sub-chunk, decayed, and of its sub-chunk's keys: its scores.
 template <class Traits> RK_DEVICE void read_sums(const ChunkPlace<Traits>& place) {
-  constexpr SumLayout layout = sum_layout<Traits>;
-  const Tile<float, Traits::key_padded> sums{layout.span_sums};
+  const Tile<float, Traits::key_padded> sums{sum_layout<Traits>.span_sums};
   const OperandTile<Traits> queries = operand_queries<Traits>(place);
   const LanePlace lane = lane_place();
   for (int unit = warp_index(); unit < 2 * Traits::spans; unit += Traits::warps) {
     const int span = unit / 2, row = unit * 8 + lane.group;
     if (span * sub_chunk >= place.rows) break;
-    float read = 0.0f;
-#pragma unroll(rows_at_once <Traits>)
-    for (int key = 2 * lane.pair; key < Traits::key_padded; key += 8) {
-      float query[2], sum[2];
-      load_pair(queries, row, key, query[0], query[1]);
-      load_pair(sums, span, key, sum[0], sum[1]);
-      read = multiply_add(query[0], sum[0], multiply_add(query[1], sum[1], read));
-    }
+    float read = product_with_sum<Traits>(queries, row, sums, span);
     if constexpr (!Traits::decays_by_key && Traits::weighted)
       read *= shared_load<float>(Traits::layout.row_decay + row * 4);
 #pragma unroll
@@ -83,9 +96,7 @@ template <class Traits> RK_DEVICE void read_sums(const ChunkPlace<Traits>& place
         read += first + second;
       }
     }
-    read += shuffle_xor(read, 1);
-    read += shuffle_xor(read, 2);
-    if (lane.pair == 0) shared_store<float>(layout.reads + row * 4, read * place.arguments.scale);
+    store_read<Traits>(row, read, place.arguments.scale);
   }
 }
 

@@ -15,6 +15,7 @@ inline constexpr int sub_chunk = 16;  // tokens that one step of the recurrence 
 inline constexpr int row_padding = 16;
 inline constexpr int max_layout_inputs = 6;
 inline constexpr int combine_threads = 256;
+inline constexpr int query_chunks = 4;  // that a block of a non-causal variant reads its state with
 
 RK_CONSTEXPR int padded_keys(int key_dim) { return (key_dim + 15) / 16 * 16; }
 
@@ -123,6 +124,19 @@ RK_CONSTEXPR Layout make_layout(const LayoutSizes& sizes) {
   layout.score_parts = count_score_parts(sizes);
   if (sizes.reads_query) offset += layout.score_parts * tile_bytes(rows, sub_chunk, sizes.operand_bytes);
   layout.bytes = offset;
+  return layout;
+}
+
+// Of a block that only reads a state with queries.
+RK_CONSTEXPR Layout make_query_layout(const LayoutSizes& sizes) {
+  Layout layout{};
+  int offset = tile_bytes(sizes.chunk, sizes.key_padded, sizes.storage_bytes);
+  for (int i = 0; i < max_layout_inputs; ++i) {
+    layout.inputs[i] = offset;
+    if (sizes.input_bytes[i] != 0) offset += tile_bytes(sizes.chunk, sizes.input_columns[i], sizes.input_bytes[i]);
+  }
+  layout.stage_bytes = layout.bytes = offset;
+  layout.in_place = true;
   return layout;
 }
 

@@ -38,7 +38,8 @@ RK_CONSTEXPR bool has_axis(unsigned axes, AxisBit axis) { return (axes & axis) !
 
 // What a policy says where it is true, and else leaves out: emitted text holds no condition that asks for it then.
 struct Tacit {
-  static constexpr bool has_normaliser = false;  // outputs read one; of the portable family
+  static constexpr bool has_normaliser = false;  // outputs read one
+  static constexpr bool non_causal = false;      // queries read all keys
 };
 
 // What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; or only what a scan

@@ -15,7 +15,8 @@ template <class Traits, class Gate>
 RK_DEVICE float output_of(const ChunkPlace<Traits>& place, int row, int column, float read) {
   if constexpr (Traits::has_output) {
     ChunkAt<Traits> at = place.at(row, column);
-    at.value_value = ValueTile<Traits>{place.stage + Traits::layout.value}.load(row, column);
+    if constexpr (!Traits::non_causal)
+      at.value_value = ValueTile<Traits>{place.stage + Traits::layout.value}.load(row, column);
     at.read_value = read;
     if constexpr (Traits::has_normaliser) return Gate::output(NormalisedAt<Traits>(at));
     return Gate::output(at);

@@ -55,10 +55,12 @@ template <class Traits> struct DecayTotal {
 template <class T> RK_DEVICE void sum_keys(const ChunkPlace<T>& place, long long chunk) {
   if constexpr (T::keeps_states) {
     if (place.work.value_tile != 0) return;
-    save_sum<T>(place.arguments, place.work, place.work.first_slot + chunk);
+    if constexpr (!T::non_causal) save_sum<T>(place.arguments, place.work, place.work.first_slot + chunk);
   }
   add_keys<T>(place);
 }
+// Whether that is behind the barrier for weights and values, rather than before it.
+template <class T> inline constexpr bool sums_late = T::weighted || (T::non_causal && T::has_value);
 
 // Everything between a chunk's arrival and the next one's.
 template <class T, class Gate>
@@ -79,21 +81,25 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
   } else {
     if constexpr (T::rewrites) {
       rewrite_tiles<T, Gate>(place);
-      sync_block();  // q and k through their expressions
+      if constexpr (T::non_causal) {
+        if constexpr (!T::weighted && !T::has_value) sync_block();  // keys alone, which else wait for what follows
+      } else {
+        sync_block();  // q and k through their expressions
+      }
     }
     if constexpr (T::reads_query)
       write_scalar_scores<T, Gate>(place);
     else if constexpr (T::weighted)
       write_span_decays<T>();
     if constexpr (T::has_normaliser) {
-      if constexpr (!T::weighted) sum_keys<T>(place, chunk);  // as they are
+      if constexpr (!sums_late<T>) sum_keys<T>(place, chunk);  // as they are
     }
     if constexpr (T::reads_query || T::weighted || T::has_value || T::decays_by_value)
       sync_block();  // scores, decays and values
   }
   if constexpr (T::sums_log_decays) total.add_chunk();
   if constexpr (T::has_normaliser) {
-    if constexpr (T::weighted) {
+    if constexpr (sums_late<T>) {
       sum_keys<T>(place, chunk);
       if constexpr (T::reads_query) sync_block();  // the sums before sub-chunks
     }
@@ -165,6 +171,11 @@ template <class Policy, class Gate, Role role> RK_DEVICE void scan(const Argumen
   if constexpr (!T::works_on_one_chunk) {
     if (holds_state) state.store_final(arguments, work);
     if constexpr (T::has_normaliser) store_final_sum<T>(arguments, work);
+    if constexpr (T::non_causal) {
+      if (holds_state) state.save(arguments, work, work.sequence);
+      if constexpr (T::has_normaliser)
+        if (work.value_tile == 0) save_sum<T>(arguments, work, work.sequence);
+    }
   }
   if constexpr (T::sums_log_decays) total.store(arguments, work);
 }

@@ -60,6 +60,31 @@ template <class T> RK_DEVICE long long start_position(const Arguments& arguments
   return 0;
 }
 
+// Tk of a non-causal variant: its launches have no segments, whose tokens would stand there.
+RK_DEVICE long long key_tokens(const Arguments& arguments) { return arguments.segment_tokens; }
+
+// Offsets of keys, as sequence_offset() has those of queries.
+template <class T> RK_DEVICE long long key_offset(const Arguments& arguments, long long index) {
+  constexpr int place = T::Ports::cu_seqlens_k;
+  const void* const offsets = port<T>(arguments, place).data;
+  const long long offset = (arguments.wide >> place & 1u) != 0
+                               ? global_load<long long>(global<const long long>(offsets) + index)
+                               : global_load<int>(global<const int>(offsets) + index);
+  return clamp(offset, 0, key_tokens(arguments));
+}
+
+// The keys of the sequence whose queries `work` has.
+template <class T> RK_DEVICE Work keys_of(const Arguments& arguments, Work work) {
+  work.start = 0;
+  work.length = key_tokens(arguments);
+  if (is_packed<T>(arguments)) {
+    work.start = key_offset<T>(arguments, work.sequence);
+    const long long end = key_offset<T>(arguments, work.sequence + 1);
+    work.length = end > work.start ? end - work.start : 0;
+  }
+  return work;
+}
+
 // The sequence as a whole, for the roles that walk it; slots are those of its chunks.
 template <class T>
 RK_DEVICE void place_sequence(const Arguments& arguments, long long index, long long chunk, Work& work) {
@@ -131,6 +156,7 @@ template <class Traits> RK_DEVICE Work find_work(const Arguments& arguments, lon
     place_chunk<Traits>(arguments, place, Traits::chunk, work);
   } else {
     place_sequence<Traits>(arguments, place, Traits::chunk, work);
+    if constexpr (Traits::non_causal) work = keys_of<Traits>(arguments, work);
   }
   return work;
 }

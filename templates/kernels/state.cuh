@@ -106,6 +106,8 @@ template <class Traits> struct State {
   static constexpr int group_vectors = vectors / groups;
   static RK_DEVICE Global<Vector16> slot(const Arguments& arguments, const Work& work, long long index) {
     const long long block = (index * arguments.value_heads + work.head) * Traits::value_tiles + work.value_tile;
+    if constexpr (Traits::non_causal)  // of sequences, and none before a chunk
+      return global<Vector16>(arguments.prepared_chunks) + block * vectors * threads + thread_index();
     return global<Vector16>(arguments.chunk_states) + block * vectors * threads + thread_index();
   }
   RK_DEVICE void save(const Arguments& arguments, const Work& work, long long index) {

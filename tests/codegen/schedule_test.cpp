@@ -360,6 +360,18 @@ TEST(Lower, ListsTheKernelsOfEachLevel) {
     EXPECT_EQ(names(level, Pass::states), level == Level::segment ? (Names{"states", "join"}) : (Names{"states"}));
     EXPECT_EQ(names(level, Pass::combine), (Names{"combine"}));
   }
+  EXPECT_EQ(kernels_named(program_of(variants::lite_la, square_128)), (Names{"keys", "queries"}));
+}
+
+// The states of all keys lie in the workspace, with a normaliser's sums; a block has four chunks of queries.
+TEST(Lower, SizesOfKeysAndQueries) {
+  const CompileOptions options{.key_dim = 40, .value_dim = 100, .pins = {.chunk = 32, .value_tile = 64}};
+  const Program program = program_of(variants::lite_la, options);
+  const std::int64_t image = std::int64_t{128} * 48 * 2 + std::int64_t{48} * 4;
+  const Shape shape{.batch = 3, .tokens = 129, .heads = 1, .value_heads = 2, .key_tokens = 1000};
+  EXPECT_EQ(items_of(program, 0, shape), 3 * 2 * 2);
+  EXPECT_EQ(items_of(program, 1, shape), 3 * 2 * 2 * 2);
+  EXPECT_EQ(workspace_of(program, shape), 3 * 2 * image);
 }
 
 TEST(Lower, NamesWhatIsFixed) {

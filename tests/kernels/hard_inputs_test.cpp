@@ -196,7 +196,8 @@ std::vector<Case> cases() {
       all.push_back({.variant = variant, .level = level, .numbers = numbers, .family = family, .is_short = is_short});
     };
     if (by_hopper) add(true, Family::hopper, Level::serial, bf16_numbers);
-    if (in_chunks) add(!by_hopper, Family::portable, Level::chunk, all_numbers[3]);
+    if (in_chunks)
+      add(!by_hopper, Family::portable, variant->non_causal_ ? Level::serial : Level::chunk, all_numbers[3]);
     add(!in_chunks, Family::recurrent, Level::automatic, bf16_numbers);
     add(false, Family::recurrent, Level::automatic, all_numbers[2]);
   }

@@ -104,6 +104,7 @@ struct KnobContext {
   rankone::dtype dtype;         // of q, k, v and o
   bool decays_by_key;           // each key column has a decay of its own
   int tile_columns_of_all = 0;  // that a value tile of the recurrent family has beside its own: a normaliser's
+  bool is_non_causal = false;   // queries read all keys
   bool has_one_tile = false;    // of the recurrent family: what values erase is read of all columns
 };
 
@@ -138,7 +139,12 @@ struct KnobRow {
 };
 
 inline constexpr KnobRow portable_knobs[] = {
-    {.knob = &level_knob, .domain = {Level::serial, Level::chunk}},
+    {.knob = &level_knob,
+     .domain = {Level::serial, Level::chunk},
+     .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
+       if (c.is_non_causal && s.level != Level::serial) return "queries that read all keys read no states of chunks";
+       return {};
+     }},
     {.knob = &chunk_knob,
      .domain = KnobDomain::range(16, 128, 16),
      .worth_trying = [](const KnobContext&, const Schedule& s) { return (s.chunk & (s.chunk - 1)) == 0; }},

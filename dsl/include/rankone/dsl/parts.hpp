@@ -65,8 +65,9 @@ constexpr std::string_view part_beyond(const Variant& variant, Parts known) {
 }
 
 // For these there are forms in chunks: all of the portable family, which of another family its table says.
-inline constexpr Parts parts_in_chunks = set_of({Part::value_decay, Part::earlier_read, Part::reversed_walk,
-                                                 Part::query, Part::value, Part::normaliser, Part::output});
+inline constexpr Parts parts_in_chunks =
+    set_of({Part::value_decay, Part::earlier_read, Part::reversed_walk, Part::non_causal, Part::query, Part::value,
+            Part::normaliser, Part::output});
 constexpr std::string_view part_without_chunks(const Variant& variant) { return part_beyond(variant, parts_in_chunks); }
 
 // Under these a state is decayed by decays of heads or keys alone, and then written to.
