@@ -5,13 +5,29 @@
 find_package(GTest 1.12 REQUIRED)
 include(GoogleTest)
 
+# What all of them are compiled with.
+add_library(rankone_test_settings INTERFACE)
+target_link_libraries(rankone_test_settings INTERFACE rankone::rankone rankone_settings rankone_private GTest::gtest_main)
+target_compile_definitions(rankone_test_settings INTERFACE RANKONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
+                                                           RANKONE_BINARY_DIR="${PROJECT_BINARY_DIR}")
+# Tests wait for the library and for kernels, not for their own code: unoptimized, it compiles in a fraction of the time.
+target_compile_options(rankone_test_settings INTERFACE $<$<CXX_COMPILER_ID:GNU,Clang>:-O0>)
+
+# Nothing may depend on it: a build without a preset, and those that CI makes, go without.
+if(RANKONE_TEST_PRECOMPILED)
+  file(CONFIGURE OUTPUT test_headers.cpp CONTENT "" @ONLY)
+  add_library(rankone_test_headers OBJECT "${CMAKE_CURRENT_BINARY_DIR}/test_headers.cpp")
+  target_link_libraries(rankone_test_headers PRIVATE rankone_test_settings)
+  target_precompile_headers(rankone_test_headers PRIVATE <gtest/gtest.h> <filesystem> <fmt/format.h> <nlohmann/json.hpp>
+                            <rankone/rankone.hpp>)
+endif()
+
 function(rankone_test name)
   add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE rankone::rankone rankone_settings rankone_private GTest::gtest_main)
-  target_compile_definitions(${name} PRIVATE RANKONE_SOURCE_DIR="${PROJECT_SOURCE_DIR}"
-                                             RANKONE_BINARY_DIR="${PROJECT_BINARY_DIR}")
-  # Tests wait for the library and for kernels, not for their own code: unoptimized, it compiles in a fraction of the time.
-  target_compile_options(${name} PRIVATE $<$<CXX_COMPILER_ID:GNU,Clang>:-O0>)
+  target_link_libraries(${name} PRIVATE rankone_test_settings)
+  if(RANKONE_TEST_PRECOMPILED)
+    target_precompile_headers(${name} REUSE_FROM rankone_test_headers)
+  endif()
   # Kernels that tests build and schedules that they tune stay out of the user's folders.
   gtest_discover_tests(
     ${name}
