@@ -63,8 +63,8 @@ void write_pieces(const KernelSource& source, PolicyLines& lines) {
 
 // Whether one row of keys is erased by and written to, with the same weight: the state takes up the difference.
 bool erases_as_it_writes(const Variant& variant) {
-  return variant.has(Formula::erase) && !variant.has(Formula::erase_write) && !variant.has(Formula::value_erase) &&
-         !has_running_max(variant) && variant.formula(Formula::erase) == variant.formula(Formula::write_scale);
+  return variant.has(Formula::erase) && !variant.has(Formula::erase_write) &&
+         variant.formula(Formula::erase) == variant.formula(Formula::write_scale);
 }
 
 void write_policy(const KernelSource& source, PolicyLines& lines) {

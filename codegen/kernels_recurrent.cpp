@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Kernels of the recurrent family.
 #include <algorithm>
+#include <array>
 
 #include <rankone/dsl/carried.hpp>
 #include <rankone/dsl/decay_sides.hpp>
@@ -273,10 +274,21 @@ Kernel forward(const KernelSource& source) {
   kernel.residents = residents(source, 16, 32);
   return source.variant.non_causal_ ? by_sides(kernel, "non_causal", "non_causal_forward") : kernel;
 }
+// Whether the state is all that a thread holds for long: no parameters of elements, no rows beside keys, decays and the key that
+// erases, nothing that is carried along.
+bool holds_little_else(const Variant& variant) {
+  const auto has = [&](Formula formula) { return variant.has(formula); };
+  return !recurrent::has_full_decay(variant) && !variant.is_complex() && !is_normalised(variant) &&
+         std::ranges::none_of(
+             std::array{Formula::erase_read, Formula::erase_write, Formula::value_erase, Formula::bonus, Formula::scan,
+                        Formula::write_log_scale, Formula::write_lagged},
+             has);
+}
+
 Kernel decode(const KernelSource& source) {
   Kernel kernel = walking(source, "decode");
-  // 16-bit states wait in registers of their own until they are widened, and a full decay's parameters stay there.
-  if (source.options.state_dtype == dtype::f32 && !recurrent::has_full_decay(source.variant))
+  // 16-bit states wait in registers of their own until they are widened.
+  if (source.options.state_dtype == dtype::f32 && holds_little_else(source.variant))
     kernel.residents = residents(source, 12, 128);
   return kernel;
 }

@@ -118,7 +118,8 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   // What the token before the run's `i`-th has written.
   RK_DEVICE void recall_token_before(long long first, int i, int count) {
     if (first + i == 0) return load_initial_last(tokens);
-    if (i == 0) return tokens.fetch_last(first - 1);
+    // One of the stage before is not worth that stage once more.
+    if (i % token_layout.stage_slots == 0) return tokens.fetch_last(first + i - 1);
     take_token(first, i - 1, count);
     tokens.recall(first + i - 1);
   }

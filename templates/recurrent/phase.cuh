@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Of a complex state: the turn that a token's phase gives it, right to more digits than float32 has, since many tokens' turns
-// follow each other.
+// Of a complex state: the turn that a token's phase gives it, right to more digits than float32 has. Since many tokens' turns follow
+// each other, they count where the state keeps what rounding takes away.
 #pragma once
 
 #include "device/math.cuh"

@@ -4,6 +4,7 @@
 // The whole matrix takes minutes: by default a slice of it runs, with RANKONE_TEST_ALL=1 all.
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include <set>
 
 #include "codegen/bounds.hpp"
+#include "codegen/choose.hpp"
 #include "codegen/family.hpp"
 #include "codegen/manifest.hpp"
 #include "codegen/names.hpp"
@@ -212,6 +214,31 @@ INSTANTIATE_TEST_SUITE_P(Catalogue, ByNvrtc,
                            return std::string(catalogue()[std::get<0>(info.param)].name.view()) + "_" +
                                   std::string(name_in(level_names, std::get<1>(info.param)));
                          });
+
+// In the short run those that a suite times, and one that reads what it erases by a row of its own.
+TEST(Compile, DecodingSpillsFewRegisters) {
+  const cuda::Nvrtc* compiler = nullptr;
+  try {
+    compiler = &cuda::nvrtc();
+  } catch (const Error& error) {
+    GTEST_SKIP() << error.what();
+  }
+  if (!compiler->supports("sm_90a")) GTEST_SKIP() << "this NVRTC does not know sm_90a";
+  constexpr std::string_view usual[] = {"linear", "simple_gla", "gla", "gated_delta", "kda", "rwkv7"};
+  for (const Variant& variant : catalogue()) {
+    if (!why_not_admitted(variant, Pass::decode).empty()) continue;
+    if (!test::whole_matrix() && std::ranges::find(usual, variant.name.view()) == std::end(usual)) continue;
+    const CompileOptions options = usual_options(variant, {.key_dim = 128, .value_dim = 128});
+    const Program program =
+        lower(variant, options, decode_schedule(variant, options, "sm_90a"), "sm_90a", Pass::decode);
+    // Where each element decays by itself, parameters of all of them stay in registers: measured 600 (mamba1).
+    const bool has_full_decay = variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
+    const auto result = compiler->compile(emit(program), program.arch, "kernel", option_for(program, 0));
+    ASSERT_EQ(result.kernels.size(), 1u);
+    EXPECT_LE(result.kernels.front().spill_bytes, has_full_decay ? 5 * spill_budget : spill_budget)
+        << variant.name.view();
+  }
+}
 
 // Formulas that no variant of the catalogue has in chunks.
 TEST(Compile, FormulasOfQueriesValuesAndOutputsStayWithinBudgets) {

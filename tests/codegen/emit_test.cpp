@@ -211,6 +211,18 @@ TEST(Policy, SaysWhatTheTemplatesRead) {
     EXPECT_TRUE(holds(text, line)) << line << "\n" << text;
 }
 
+TEST(Policy, SaysWhetherARowIsErasedAsItIsWritten) {
+  const auto says = [](const Variant& variant) {
+    return holds(policy_text(program_of(variant, {.key_dim = 64, .value_dim = 64})), "erases_as_it_writes = true");
+  };
+  for (const Variant* variant :
+       {&variants::delta, &variants::gated_delta, &variants::kda, &variants::comba, &variants::gdn2})
+    EXPECT_TRUE(says(*variant)) << variant->name.view();
+  for (const Variant* variant : {&variants::rwkv7, &variants::dplr, &variants::iplr, &variants::gated_oja})
+    EXPECT_FALSE(says(*variant)) << variant->name.view();
+  EXPECT_FALSE(says(variant("other").erase(input("b")).write_scale(input("c")).checked()));
+}
+
 TEST(Policy, ChoosesOperandsByType) {
   const auto text = [](dtype type, std::optional<Family> family = {}) {
     return policy_text(
