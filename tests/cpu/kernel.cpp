@@ -14,7 +14,7 @@ namespace rankone {
 std::string kernel_text(const std::string& body) {
   return amalgamate({"device/arguments.cuh", "device/math.cuh", "device/copy.cuh", "device/matrix.cuh",
                      "device/barrier.cuh", "device/bulk.cuh", "device/tensor_copy.cuh", "device/cluster.cuh",
-                     "device/warpgroup.cuh", "hopper/swizzled_tile.cuh"}) +
+                     "device/warpgroup.cuh", "hopper/swizzled_tile.cuh", "recurrent/factor.cuh"}) +
          "using namespace rankone;\n"
          "struct TestArguments : Arguments { TensorArgument query, key, value, output; TensorMap maps[2]; };\n"
          "extern \"C\" __global__ void kernel(TestArguments const __grid_constant__ a) {\n"

@@ -117,6 +117,22 @@ TEST(Numbers, NansBecomeTheCanonicalOne) {
   EXPECT_EQ(evaluate("to_tf32(x)", x), std::vector<std::uint32_t>(2, 0x7fffffffu));
 }
 
+// What a state is multiplied with over and over: errors of one sign would add up.
+TEST(Numbers, PowersNearOneKeepTheirDigits) {
+  std::vector<float> x;
+  for (int i = 0; i <= 4096; ++i) x.push_back(-0.25f * static_cast<float>(i) / 4096);
+  for (int i = 0; i < 40; ++i) x.push_back(-std::ldexp(1.1f, -i - 3));
+  const auto rounded = evaluate("as_bits(rounded_exp2(x))", x), high = evaluate("as_bits(unrounded_exp2(x).high)", x),
+             low = evaluate("as_bits(unrounded_exp2(x).low)", x);
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const double exact = std::exp2(static_cast<double>(x[i]));
+    EXPECT_NEAR(std::bit_cast<float>(rounded[i]), exact, 7e-8) << x[i];
+    if (x[i] == -0.25f) continue;  // rounded from there on
+    const double sum = static_cast<double>(std::bit_cast<float>(high[i])) + std::bit_cast<float>(low[i]);
+    EXPECT_NEAR(sum, exact, 1e-7 * std::abs(x[i]) + 3e-15) << x[i];
+  }
+}
+
 TEST(Numbers, ScalarFunctions) {
   const std::vector<float> x = {-infinity, -200.0f, -126.5f, -126.0f, -1.5f, 0.0f, 3.0f, 127.5f, 129.0f, infinity};
   const auto exp2 = evaluate("as_bits(rankone::exp2(x))", x);
