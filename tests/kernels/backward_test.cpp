@@ -135,7 +135,7 @@ TEST_P(BackwardTilings, AgreeWithEqualBitsOnEveryRun) {
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
       const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
       if (!why_unfit(target, schedule, Pass::backward).empty()) continue;
-      ++tried;
+      if (tried++ % 2 != 0 && !whole_matrix()) continue;
       const Program program = lower(variant, options, schedule, "sm_80", Pass::backward);
       const auto run = [&](std::uint64_t seed) {
         const Device device = cpu_device(seed);

@@ -9,6 +9,7 @@
 #include "runtime/cpu/device.hpp"
 #include "tests/kernels/backward_calls.hpp"
 #include "tests/kernels/cases.hpp"
+#include "tests/whole_matrix.hpp"
 
 namespace rankone::test {
 
@@ -39,6 +40,19 @@ inline void expect_right_in_every_pass(const Variant& variant, const CompileOpti
                  .sequences = 3};
   Problem decoding = random_problem(variant, options, few, {.seed = seed + 2, .pass = Pass::decode});
   expect_right(op, decoding, label + ", decoding");
+}
+
+// Calls check(variant, type, seed) for each variant in bf16 and f32; a short run takes one of them in turn.
+template <class Variants, class Check> void for_each_in_two_types(const Variants& variants, const Check& check) {
+  std::uint64_t seed = 1;
+  bool takes_f32 = false;
+  for (const Variant& variant : variants) {
+    for (const dtype type : {dtype::bf16, dtype::f32}) {
+      if (whole_matrix() || (type == dtype::f32) == takes_f32) check(variant, type, seed);
+      seed += 3;
+    }
+    takes_f32 = !takes_f32;
+  }
 }
 
 }  // namespace rankone::test

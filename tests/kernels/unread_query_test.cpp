@@ -18,19 +18,16 @@ constexpr Variant unread[] = {
     variant("turning").phase(per_key(input("p"))).query(input("c")).checked()};
 
 TEST(UnreadQueries, StandBesideAllElse) {
-  std::uint64_t seed = 1;
-  for (const Variant& variant : unread)
-    for (const dtype type : {dtype::bf16, dtype::f32}) {
-      const bool is_wide = variant.name.view() == "features";
-      expect_right_in_every_pass(variant,
-                                 {.key_dim = is_wide ? 5 : 24,
-                                  .value_dim = 36,
-                                  .dtype = type,
-                                  .value_major_state = seed % 2 == 0,
-                                  .pins = {.value_tile = 16}},
-                                 seed);
-      seed += 3;
-    }
+  for_each_in_two_types(unread, [](const Variant& variant, dtype type, std::uint64_t seed) {
+    const bool is_wide = variant.name.view() == "features";
+    expect_right_in_every_pass(variant,
+                               {.key_dim = is_wide ? 5 : 24,
+                                .value_dim = 36,
+                                .dtype = type,
+                                .value_major_state = seed % 2 == 0,
+                                .pins = {.value_tile = 16}},
+                               seed);
+  });
 }
 
 }  // namespace
