@@ -16,5 +16,6 @@ if(RANKONE_SANITIZE)
   target_link_options(rankone_settings INTERFACE -fsanitize=address,undefined)
 endif()
 if(RANKONE_STATIC_RUNTIME)
-  target_link_options(rankone_settings INTERFACE -static-libstdc++ -static-libgcc)
+  # Not libgcc: an exception that leaves std::call_once passes through the C library, and both must unwind by the same one.
+  target_link_options(rankone_settings INTERFACE -static-libstdc++)
 endif()
