@@ -58,7 +58,7 @@ std::vector<HostTensor> reference_outputs(Problem& problem) {
 
 namespace {
 
-// Of an output; a parameter's gradient is a sum over tokens already.
+// Of an output; a parameter's gradient, and what a sequence has one of for each head, come of many tokens already.
 constexpr std::int64_t enough_elements = 1024, enough_sums = 8;
 constexpr int most_draws = 64;
 
@@ -98,7 +98,9 @@ int draws_for(std::vector<HostTensor>& results, const Problem& problem) {
   for (HostTensor& each : results) {
     if (each.view().elements() == 0) continue;
     const Port* const port = find_port(written, each.name);
-    const bool is_sum = port != nullptr && port->role == PortRole::gradient && port->of == PortRole::parameter;
+    const bool is_sum = port != nullptr &&
+                        ((port->role == PortRole::gradient && port->of == PortRole::parameter) ||
+                         (!port->axes.has(Axis::tokens) && !port->axes.has(Axis::key) && !port->axes.has(Axis::value)));
     const std::int64_t enough = is_sum ? enough_sums : enough_elements, elements = each.view().elements();
     draws = std::max(draws, (enough + elements - 1) / elements);
   }

@@ -110,6 +110,13 @@ TEST(Verify, ComparesEveryGradient) {
       EXPECT_EQ(each.ok, each.name != wrong.name) << each.name << " where " << wrong.name << " is wrong";
 }
 
+TEST(Verify, DrawsOnceWhereOnlyARunningMaximumHasFewElements) {
+  const Operator op = compile(variants::mlstm, {.key_dim = 64, .value_dim = 8}, Device::cpu());
+  const CheckReport report = check(op, {.shape = {.batch = 2, .tokens = 8, .heads = 16}});
+  EXPECT_TRUE(report.ok);
+  EXPECT_EQ(report.draws, 1);
+}
+
 TEST(Verify, PassesTinyShapesWithAnySeed) {
   const Device device = Device::cpu();
   for (const char* name : {"gla_sigmoid", "hgrn2", "mamba2", "linear"})
