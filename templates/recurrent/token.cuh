@@ -292,10 +292,16 @@ template <class T, class Gate> struct Tokens {
  private:
   RawToken<T> next_keys[keys], next_columns[columns];  // under way
 
+  // Whether each thread has an i-th key. Under a condition, threads without one would keep the last token's numbers, in a
+  // register for each: those of forward's blocks are few. Of a full decay parameters of elements have most of them, and without the
+  // condition ptxas spills what it makes of these.
+  static RK_CONSTEXPR bool all_have_key(int i) {
+    return !T::splits_columns && !T::decays_by_element && (i + 1) * T::threads <= T::key_dim;
+  }
   template <class Visit> static RK_DEVICE void for_each_key(const Visit& visit) {
 #pragma unroll
     for (int i = 0; i < keys; ++i)
-      if (const int key = thread_index() + i * T::threads; key < T::key_dim) visit(key, i);
+      if (const int key = thread_index() + i * T::threads; all_have_key(i) || key < T::key_dim) visit(key, i);
   }
   template <class Visit> RK_DEVICE void for_each_column(const Visit& visit) const {
 #pragma unroll
