@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include <rankone/dsl/features.hpp>
+
 #include "codegen/program.hpp"
 #include "runtime/cpu/device.hpp"
 #include "tests/kernels/backward_calls.hpp"
@@ -13,13 +15,21 @@
 
 namespace rankone::test {
 
-// More than a run of the backward pass, and packed sequences of which some are empty.
-inline void expect_right_in_every_pass(const Variant& variant, const CompileOptions& options, std::uint64_t seed) {
-  const std::string label = std::string(variant.name.view()) + " " + name_of(options.dtype);
+// The calls that a variant is tried with.
+struct Trial {
+  std::int64_t tokens = 70;  // more than a run of the backward pass has
+  bool packs = true;         // once more in packed sequences, of which some are empty
+};
+
+inline void expect_right_in_every_pass(const Variant& variant, const CompileOptions& options, std::uint64_t seed,
+                                       const Trial& trial = {}) {
+  const std::string label =
+      std::string(variant.name.view()) + " " + name_of(options.dtype) + ", states in " + name_of(options.state_dtype);
   const Operator op = compile(variant, options, cpu_device(seed));
   for (const bool packed : {false, true}) {
+    if (packed && !trial.packs) continue;
     const Dims dims{.batch = packed ? 1 : 2,
-                    .tokens = packed ? 40 : 70,
+                    .tokens = packed ? 40 : trial.tokens,
                     .heads = 1,
                     .value_heads = 2,
                     .key_dim = options.key_dim,
@@ -42,13 +52,19 @@ inline void expect_right_in_every_pass(const Variant& variant, const CompileOpti
   expect_right(op, decoding, label + ", decoding");
 }
 
-// Calls check(variant, type, seed) for each variant in bf16 and f32; a short run takes one of them in turn.
-template <class Variants, class Check> void for_each_in_two_types(const Variants& variants, const Check& check) {
+// Each in bf16 and f32, over several value tiles, each of which adds to the slopes of keys. A short run takes one of the types
+// in turn.
+template <class Variants> void expect_each_right_in_every_pass(const Variants& variants) {
   std::uint64_t seed = 1;
   bool takes_f32 = false;
   for (const Variant& variant : variants) {
     for (const dtype type : {dtype::bf16, dtype::f32}) {
-      if (whole_matrix() || (type == dtype::f32) == takes_f32) check(variant, type, seed);
+      const CompileOptions options{.key_dim = has_features(variant) ? 5 : 24,  // features are many
+                                   .value_dim = 36,
+                                   .dtype = type,
+                                   .value_major_state = seed % 2 == 0,
+                                   .pins = {.value_tile = 16}};
+      if (whole_matrix() || (type == dtype::f32) == takes_f32) expect_right_in_every_pass(variant, options, seed);
       seed += 3;
     }
     takes_f32 = !takes_f32;

@@ -1,9 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Complex states on the CPU device, in every pass: beside all that may stand beside a phase, in every type, and over many turns.
-#include "codegen/program.hpp"
-#include "runtime/cpu/device.hpp"
-#include "tests/kernels/backward_calls.hpp"
-#include "tests/kernels/cases.hpp"
+#include "tests/kernels/every_pass.hpp"
 
 namespace rankone::test {
 namespace {
@@ -34,38 +31,7 @@ constexpr Variant variants_with_phases[] = {
         .output(tanh(read() / unit()))
         .checked()};
 
-void expect_right_in_every_pass(const Variant& variant, const CompileOptions& options, std::uint64_t seed) {
-  const std::string label =
-      std::string(variant.name.view()) + " " + name_of(options.dtype) + ", states in " + name_of(options.state_dtype);
-  Dims dims{.batch = 2,
-            .tokens = 21,
-            .heads = 1,
-            .value_heads = 2,
-            .key_dim = options.key_dim,
-            .value_dim = options.value_dim,
-            .sequences = 2};
-  const Operator op = compile(variant, options, cpu_device(seed));
-  Problem problem = random_problem(variant, options, dims, {.seed = seed});
-  expect_right(op, problem, label);
-  BackwardProblem call(random_problem(variant, options, dims, {.seed = seed + 1}), seed + 1);
-  expect_right_gradients(op, call, label);
-  if (!why_not_admitted(variant, Pass::decode).empty()) return;
-  dims.tokens = 3;
-  Problem decoding = random_problem(variant, options, dims, {.seed = seed + 2, .pass = Pass::decode});
-  expect_right(op, decoding, label + ", decoding");
-}
-
-TEST(Phases, StandBesideAllElse) {
-  std::uint64_t seed = 1;
-  for (const Variant& variant : variants_with_phases)
-    for (const dtype type : {dtype::bf16, dtype::f32}) {
-      const bool is_wide = variant.name.view() == "features";
-      expect_right_in_every_pass(
-          variant, {.key_dim = is_wide ? 5 : 24, .value_dim = 20, .dtype = type, .value_major_state = seed % 2 == 0},
-          seed);
-      seed += 3;
-    }
-}
+TEST(Phases, StandBesideAllElse) { expect_each_right_in_every_pass(variants_with_phases); }
 
 // Both parts have the state's type and order.
 TEST(Phases, KeepBothPartsInEveryTypeOfStates) {
@@ -77,7 +43,7 @@ TEST(Phases, KeepBothPartsInEveryTypeOfStates) {
                                    .state_dtype = state,
                                    .value_major_state = value_major,
                                    .pins = {.value_tile = 16}};
-      expect_right_in_every_pass(variants::gateloop, options, seed += 3);
+      expect_right_in_every_pass(variants::gateloop, options, seed += 3, {.tokens = 21, .packs = false});
       const Port* const imaginary = find_port(ports(variants::gateloop, options), "initial_state_imaginary");
       ASSERT_NE(imaginary, nullptr);
       EXPECT_EQ(imaginary->type, state);

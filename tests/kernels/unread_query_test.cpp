@@ -17,18 +17,7 @@ constexpr Variant unread[] = {
     variant("both_ways").query(input("c")).output(read() * sigmoid(value())).bidirectional().checked(),
     variant("turning").phase(per_key(input("p"))).query(input("c")).checked()};
 
-TEST(UnreadQueries, StandBesideAllElse) {
-  for_each_in_two_types(unread, [](const Variant& variant, dtype type, std::uint64_t seed) {
-    const bool is_wide = variant.name.view() == "features";
-    expect_right_in_every_pass(variant,
-                               {.key_dim = is_wide ? 5 : 24,
-                                .value_dim = 36,
-                                .dtype = type,
-                                .value_major_state = seed % 2 == 0,
-                                .pins = {.value_tile = 16}},
-                               seed);
-  });
-}
+TEST(UnreadQueries, StandBesideAllElse) { expect_each_right_in_every_pass(unread); }
 
 }  // namespace
 }  // namespace rankone::test
