@@ -28,6 +28,11 @@ template <class T> RK_DEVICE long long step_of(long long token_stride) {
   return T::walk == Walk::ascending ? token_stride : -token_stride;
 }
 
+// Where a value head's numbers start, `width` of them, in what has so many for each head of each sequence, slot or token.
+RK_DEVICE long long row_of_head(const Arguments& arguments, const Work& work, long long index, int width) {
+  return (index * arguments.value_heads + work.head) * width;
+}
+
 RK_DEVICE long long clamp(long long value, long long low, long long high) {
   return value < low ? low : value > high ? high : value;
 }

@@ -27,32 +27,28 @@ template <class Traits, class Visit> RK_DEVICE void for_own_keys(const Visit& vi
 }
 
 // Of the caller's tensors, [N, HV, K].
-template <class Traits> RK_DEVICE long long place_of_sum(const Arguments& arguments, const Work& work) {
-  return (work.sequence * arguments.value_heads + work.head) * Traits::key_dim;
-}
 template <class Traits> RK_DEVICE void load_initial_sum(const Arguments& arguments, const Work& work) {
   const void* const given = port<Traits>(arguments, Traits::Ports::initial_state_sum).data;
+  const long long row = row_of_head(arguments, work, work.sequence, Traits::key_dim);
   for_own_keys<Traits>([&](int key, int place) {
     float sum = 0.0f;
-    if (given != nullptr && key < Traits::key_dim)
-      sum = global_load<float>(global<const float>(given) + (place_of_sum<Traits>(arguments, work) + key));
+    if (given != nullptr && key < Traits::key_dim) sum = global_load<float>(global<const float>(given) + (row + key));
     shared_store<float>(place, sum);
   });
 }
 template <class Traits> RK_DEVICE void store_final_sum(const Arguments& arguments, const Work& work) {
   void* const wanted = port<Traits>(arguments, Traits::Ports::final_state_sum).data;
   if (wanted == nullptr || work.value_tile != 0) return;
+  const long long row = row_of_head(arguments, work, work.sequence, Traits::key_dim);
   for_own_keys<Traits>([&](int key, int place) {
-    if (key < Traits::key_dim)
-      global_store<float>(global<float>(wanted) + (place_of_sum<Traits>(arguments, work) + key),
-                          shared_load<float>(place));
+    if (key < Traits::key_dim) global_store<float>(global<float>(wanted) + (row + key), shared_load<float>(place));
   });
 }
 
 // Of the workspace, beside the state of a slot.
 template <class Traits>
 RK_DEVICE Global<float> sum_of_slot(const Arguments& arguments, const Work& work, long long slot) {
-  return global<float>(arguments.segment_states) + (slot * arguments.value_heads + work.head) * Traits::key_padded;
+  return global<float>(arguments.segment_states) + row_of_head(arguments, work, slot, Traits::key_padded);
 }
 template <class Traits> RK_DEVICE void save_sum(const Arguments& arguments, const Work& work, long long slot) {
   const Global<float> target = sum_of_slot<Traits>(arguments, work, slot);

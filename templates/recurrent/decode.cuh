@@ -48,12 +48,8 @@ RK_DEVICE Global<Number> value_in_slot(const Arguments& arguments, const Work& w
 template <class T, class Gate> RK_DEVICE void load_carried(Tokens<T, Gate>& tokens, RegisterMatrix<T, Gate>& state) {
   constexpr int from = T::Ports::state_read;
   if constexpr (T::has_normaliser) state.load_sum(sum_in_slot<T, const float>(state.arguments, state.work, from));
-  if constexpr (T::has_running_max)
-    tokens.running_max = {global_load<float>(max_in_slot<T, const float>(state.arguments, state.work, from)), 0.0f};
-  if constexpr (T::has_scan) {
-    const Global<const float> scan = scan_in_slot<T, const float>(state.arguments, state.work, from);
-    tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = {global_load<float>(scan + key), 0.0f}; });
-  }
+  if constexpr (T::has_running_max) load_max(tokens, max_in_slot<T, const float>(state.arguments, state.work, from));
+  if constexpr (T::has_scan) load_scan(tokens, scan_in_slot<T, const float>(state.arguments, state.work, from));
   if constexpr (T::has_lagged_scale) {
     load_last_key(tokens, key_in_slot<T, const float>(state.arguments, state.work, from));
     load_last_value(tokens, value_in_slot<T, const float>(state.arguments, state.work, from));
@@ -62,14 +58,9 @@ template <class T, class Gate> RK_DEVICE void load_carried(Tokens<T, Gate>& toke
 template <class T, class Gate>
 RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix<T, Gate>& state) {
   constexpr int to = T::Ports::state_write;
-  if constexpr (T::has_normaliser) state.store_sum(sum_in_slot<T, float>(state.arguments, state.work, to));
-  if constexpr (T::has_running_max)
-    if (thread_index() == 0)
-      global_store<float>(max_in_slot<T, float>(state.arguments, state.work, to), tokens.running_max.value);
-  if constexpr (T::has_scan) {
-    const Global<float> scan = scan_in_slot<T, float>(state.arguments, state.work, to);
-    tokens.for_each_scan([&](int key, const Scanned& scanned) { global_store<float>(scan + key, scanned.value); });
-  }
+  if constexpr (T::has_normaliser) store_sum(state, sum_in_slot<T, float>(state.arguments, state.work, to));
+  if constexpr (T::has_running_max) store_max(tokens, max_in_slot<T, float>(state.arguments, state.work, to));
+  if constexpr (T::has_scan) store_scan(tokens, scan_in_slot<T, float>(state.arguments, state.work, to));
   if constexpr (T::has_lagged_scale) store_last_key(tokens, key_in_slot<T, float>(state.arguments, state.work, to));
 }
 
@@ -77,17 +68,16 @@ RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix
 template <class T, class Gate> RK_DEVICE void store_token_sum(const RegisterMatrix<T, Gate>& state, long long index) {
   const Work& work = state.work;
   const TensorArgument& kept = port<T>(state.arguments, T::Ports::token_states_sum);
-  if (kept.data == nullptr || work.value_tile != 0) return;
-  state.store_sum(global<float>(kept.data) +
-                  (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
+  if (kept.data == nullptr) return;
+  store_sum(state, global<float>(kept.data) +
+                       (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
 }
 template <class T, class Gate> RK_DEVICE void store_token_max(const Tokens<T, Gate>& tokens, long long index) {
   const Work& work = tokens.work;
   const TensorArgument& kept = port<T>(tokens.arguments, T::Ports::token_states_max);
-  if (kept.data == nullptr || work.value_tile != 0 || thread_index() != 0) return;
-  global_store<float>(global<float>(kept.data) +
-                          (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride),
-                      tokens.running_max.value);
+  if (kept.data == nullptr) return;
+  store_max(tokens, global<float>(kept.data) +
+                        (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
 }
 
 template <class T, class Gate> RK_DEVICE void store_token_last(const Tokens<T, Gate>& tokens, long long index) {
@@ -137,10 +127,9 @@ template <class T, class Gate> RK_DEVICE void store_token_imaginary(RegisterMatr
 template <class T, class Gate> RK_DEVICE void store_token_scan(const Tokens<T, Gate>& tokens, long long index) {
   const Work& work = tokens.work;
   const TensorArgument& kept = port<T>(tokens.arguments, T::Ports::token_states_scan);
-  if (kept.data == nullptr || work.value_tile != 0) return;
-  const Global<float> to = global<float>(kept.data) +
-                           (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride);
-  tokens.for_each_scan([&](int key, const Scanned& scanned) { global_store<float>(to + key, scanned.value); });
+  if (kept.data == nullptr) return;
+  store_scan(tokens, global<float>(kept.data) +
+                         (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
 }
 
 template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Arguments& arguments) {

@@ -68,7 +68,7 @@ template <class T, class Gate> struct GradientParts {
   // Of the first of two walks.
   RK_DEVICE Global<float> value_slope(long long index) const {
     const long long row = work.batch * arguments.tokens + place_of(index);
-    return global<float>(arguments.segment_decays) + (row * arguments.value_heads + work.head) * T::value_dim;
+    return global<float>(arguments.segment_decays) + row_of_head(arguments, work, row, T::value_dim);
   }
   template <int input = 0>
   RK_DEVICE void store_column_inputs(long long index, int i, int column, const LeafSlopes<T>& into) {
@@ -200,20 +200,14 @@ template <class T, class Gate> struct GradientParts {
   RK_DEVICE void load_scan_slopes() {
     const void* const from = port<T>(arguments, T::Ports::dfinal_state_scan).data;
     if (from == nullptr || work.value_tile != 0) return;
-    const Global<const float> row =
-        global<const float>(from) + (work.sequence * arguments.value_heads + work.head) * T::key_dim;
-#pragma unroll
-    for (int i = 0; i < keys; ++i)
-      if (const int key = thread_index() + i * T::threads; key < T::key_dim)
-        scan_slopes[i] = global_load<float>(row + key);
+    const Global<const float> row = global<const float>(from) + row_of_head(arguments, work, work.sequence, T::key_dim);
+    tokens.visit_keys([&](int key, int i) { scan_slopes[i] = global_load<float>(row + key); });
   }
   RK_DEVICE void store_scan_slopes() const {
     constexpr SlopePart part = T::slopes.scan;
     if (!is_wanted<T>(arguments, T::Ports::dinitial_state_scan)) return;
-#pragma unroll
-    for (int i = 0; i < keys; ++i)
-      if (const int key = thread_index() + i * T::threads; key < T::key_dim)
-        global_store<float>(places.of_sequence(part) + key, scan_slopes[i]);
+    const Global<float> to = places.of_sequence(part);
+    tokens.visit_keys([&](int key, int i) { global_store<float>(to + key, scan_slopes[i]); });
   }
 
   // Where the walk back begins and ends, the slopes of the last token's key, of which one tile takes what the loss gives, and of
@@ -223,12 +217,13 @@ template <class T, class Gate> struct GradientParts {
     const void *const dkey = port<T>(arguments, T::Ports::dfinal_state_key).data,
                       *const dvalue = port<T>(arguments, T::Ports::dfinal_state_value).data;
     if (dkey != nullptr && work.value_tile == 0) {
-      const Global<const float> from = global<const float>(dkey) + row_of_state(tokens, work.sequence, T::key_dim);
+      const Global<const float> from =
+          global<const float>(dkey) + row_of_head(arguments, work, work.sequence, T::key_dim);
       tokens.visit_keys([&](int key, int i) { of_keys[i] = global_load<float>(from + key); });
     }
     if (dvalue == nullptr) return;
     const Global<const float> from =
-        global<const float>(dvalue) + (row_of_state(tokens, work.sequence, T::value_dim) + work.value_column);
+        global<const float>(dvalue) + (row_of_head(arguments, work, work.sequence, T::value_dim) + work.value_column);
     tokens.visit_columns([&](int column, int i) { of_values[i] = global_load<float>(from + column); });
   }
   RK_DEVICE void store_last_slopes(const float (&of_keys)[Tokens<T, Gate>::lagged_keys],
@@ -241,7 +236,7 @@ template <class T, class Gate> struct GradientParts {
     void* const dvalue = port<T>(arguments, T::Ports::dinitial_state_value).data;
     if (dvalue == nullptr) return;
     const Global<float> to =
-        global<float>(dvalue) + (row_of_state(tokens, work.sequence, T::value_dim) + work.value_column);
+        global<float>(dvalue) + (row_of_head(arguments, work, work.sequence, T::value_dim) + work.value_column);
     tokens.visit_columns([&](int column, int i) { global_store<float>(to + column, of_values[i]); });
   }
 

@@ -7,12 +7,6 @@
 
 namespace rankone {
 
-// A state's row among those of all sequences and value heads.
-template <class T, class Gate>
-RK_DEVICE long long row_of_state(const Tokens<T, Gate>& tokens, long long sequence, int width) {
-  return (sequence * tokens.arguments.value_heads + tokens.work.head) * width;
-}
-
 template <class T, class Gate> RK_DEVICE void load_last_key(Tokens<T, Gate>& tokens, Global<const float> from) {
   tokens.visit_keys([&](int key, int i) { tokens.last_key[i] = global_load<float>(from + key); });
 }
@@ -34,23 +28,25 @@ template <class T, class Gate> RK_DEVICE void store_last_value(const Tokens<T, G
 // Before a call's first token; absent ones are zeros.
 template <class T, class Gate> RK_DEVICE void load_initial_last(Tokens<T, Gate>& tokens) {
   const Arguments& arguments = tokens.arguments;
+  const Work& work = tokens.work;
   const void *const keys = port<T>(arguments, T::Ports::initial_state_key).data,
                     *const values = port<T>(arguments, T::Ports::initial_state_value).data;
   tokens.forget_last();
   if (keys != nullptr)
-    load_last_key(tokens, global<const float>(keys) + row_of_state(tokens, tokens.work.sequence, T::key_dim));
+    load_last_key(tokens, global<const float>(keys) + row_of_head(arguments, work, work.sequence, T::key_dim));
   if (values != nullptr)
-    load_last_value(tokens, global<const float>(values) + row_of_state(tokens, tokens.work.sequence, T::value_dim));
+    load_last_value(tokens, global<const float>(values) + row_of_head(arguments, work, work.sequence, T::value_dim));
 }
 // Behind its last one.
 template <class T, class Gate> RK_DEVICE void store_final_last(const Tokens<T, Gate>& tokens) {
   const Arguments& arguments = tokens.arguments;
+  const Work& work = tokens.work;
   void *const keys = port<T>(arguments, T::Ports::final_state_key).data,
               *const values = port<T>(arguments, T::Ports::final_state_value).data;
   if (keys != nullptr)
-    store_last_key(tokens, global<float>(keys) + row_of_state(tokens, tokens.work.sequence, T::key_dim));
+    store_last_key(tokens, global<float>(keys) + row_of_head(arguments, work, work.sequence, T::key_dim));
   if (values != nullptr)
-    store_last_value(tokens, global<float>(values) + row_of_state(tokens, tokens.work.sequence, T::value_dim));
+    store_last_value(tokens, global<float>(values) + row_of_head(arguments, work, work.sequence, T::value_dim));
 }
 
 }  // namespace rankone

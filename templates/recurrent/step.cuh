@@ -53,56 +53,64 @@ template <class T, class Gate> RK_DEVICE void store_imaginary(RegisterMatrix<T, 
   store_state<Plane::imaginary>(matrix, states, matrix.work.sequence, is_vectorized(matrix.arguments, index) != 0);
 }
 
-template <class T, class Gate>
-RK_DEVICE long long first_of_sum(const RegisterMatrix<T, Gate>& matrix, long long index) {
-  return (index * matrix.arguments.value_heads + matrix.work.head) * T::key_dim;
+// What is carried beside the state, float32. Every tile has all of it; the first one stores it.
+//
+// The normaliser's column, K numbers a state.
+template <class T, class Gate> RK_DEVICE void store_sum(const RegisterMatrix<T, Gate>& matrix, Global<float> to) {
+  if (matrix.work.value_tile == 0) matrix.store_sum(to);
 }
-// The same of the normaliser's column, for which tensors have K numbers a state.
 template <class T, class Gate>
 RK_DEVICE void load_state_sum(RegisterMatrix<T, Gate>& matrix, const void* sums, long long index) {
-  if (sums != nullptr) matrix.load_sum(global<const float>(sums) + first_of_sum<T>(matrix, index));
+  if (sums != nullptr)
+    matrix.load_sum(global<const float>(sums) + row_of_head(matrix.arguments, matrix.work, index, T::key_dim));
 }
-// Every tile has all of it; the first one stores it.
 template <class T, class Gate>
 RK_DEVICE void store_state_sum(const RegisterMatrix<T, Gate>& matrix, void* sums, long long index) {
-  if (sums != nullptr && matrix.work.value_tile == 0)
-    matrix.store_sum(global<float>(sums) + first_of_sum<T>(matrix, index));
+  if (sums != nullptr)
+    store_sum(matrix, global<float>(sums) + row_of_head(matrix.arguments, matrix.work, index, T::key_dim));
 }
 
-// And of the running maximum, one number a state.
+// The running maximum, one number a state.
+template <class T, class Gate> RK_DEVICE void load_max(Tokens<T, Gate>& tokens, Global<const float> from) {
+  tokens.running_max = {global_load<float>(from), 0.0f};
+}
+template <class T, class Gate> RK_DEVICE void store_max(const Tokens<T, Gate>& tokens, Global<float> to) {
+  if (tokens.work.value_tile == 0 && thread_index() == 0) global_store<float>(to, tokens.running_max.value);
+}
 template <class T, class Gate>
 RK_DEVICE void load_state_max(Tokens<T, Gate>& tokens, const void* maxima, long long index) {
-  const long long place = index * tokens.arguments.value_heads + tokens.work.head;
-  if (maxima != nullptr) tokens.running_max = {global_load<float>(global<const float>(maxima) + place), 0.0f};
+  if (maxima != nullptr)
+    load_max(tokens, global<const float>(maxima) + row_of_head(tokens.arguments, tokens.work, index, 1));
 }
 template <class T, class Gate>
 RK_DEVICE void store_state_max(const Tokens<T, Gate>& tokens, void* maxima, long long index) {
-  const long long place = index * tokens.arguments.value_heads + tokens.work.head;
-  if (maxima != nullptr && tokens.work.value_tile == 0 && thread_index() == 0)
-    global_store<float>(global<float>(maxima) + place, tokens.running_max.value);
+  if (maxima != nullptr)
+    store_max(tokens, global<float>(maxima) + row_of_head(tokens.arguments, tokens.work, index, 1));
 }
 
-// And of a scan, K numbers a state.
+// A scan, K numbers a state.
+template <class T, class Gate> RK_DEVICE void load_scan(Tokens<T, Gate>& tokens, Global<const float> from) {
+  tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = {global_load<float>(from + key), 0.0f}; });
+}
+template <class T, class Gate> RK_DEVICE void store_scan(const Tokens<T, Gate>& tokens, Global<float> to) {
+  if (tokens.work.value_tile != 0) return;
+  tokens.for_each_scan([&](int key, const Scanned& scanned) { global_store<float>(to + key, scanned.value); });
+}
 template <class T, class Gate>
 RK_DEVICE void load_state_scan(Tokens<T, Gate>& tokens, const void* scans, long long index) {
-  if (scans == nullptr) return;
-  const Global<const float> from =
-      global<const float>(scans) + (index * tokens.arguments.value_heads + tokens.work.head) * T::key_dim;
-  tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = {global_load<float>(from + key), 0.0f}; });
+  if (scans != nullptr)
+    load_scan(tokens, global<const float>(scans) + row_of_head(tokens.arguments, tokens.work, index, T::key_dim));
 }
 template <class T, class Gate>
 RK_DEVICE void store_state_scan(const Tokens<T, Gate>& tokens, void* scans, long long index) {
-  if (scans == nullptr || tokens.work.value_tile != 0) return;
-  const Global<float> to =
-      global<float>(scans) + (index * tokens.arguments.value_heads + tokens.work.head) * T::key_dim;
-  tokens.for_each_scan([&](int key, const Scanned& scanned) { global_store<float>(to + key, scanned.value); });
+  if (scans != nullptr)
+    store_scan(tokens, global<float>(scans) + row_of_head(tokens.arguments, tokens.work, index, T::key_dim));
 }
 
 // Before a run of the backward pass the workspace holds all of it.
 template <class T>
 RK_DEVICE Global<float> checkpoint_scan(const Arguments& arguments, const Work& work, long long run) {
-  return global<float>(arguments.prepared_chunks) +
-         ((work.first_slot + run) * arguments.value_heads + work.head) * T::key_dim * 2;
+  return global<float>(arguments.prepared_chunks) + row_of_head(arguments, work, work.first_slot + run, 2 * T::key_dim);
 }
 template <class T, class Gate> RK_DEVICE void load_checkpoint_scan(Tokens<T, Gate>& tokens, long long run) {
   const Global<float> from = checkpoint_scan<T>(tokens.arguments, tokens.work, run);
@@ -121,7 +129,7 @@ template <class T, class Gate> RK_DEVICE void store_checkpoint_scan(const Tokens
 
 // Likewise of the maximum.
 RK_DEVICE Global<float> checkpoint_max(const Arguments& arguments, const Work& work, long long run) {
-  return global<float>(arguments.segment_decays) + ((work.first_slot + run) * arguments.value_heads + work.head) * 2;
+  return global<float>(arguments.segment_decays) + row_of_head(arguments, work, work.first_slot + run, 2);
 }
 template <class T>
 RK_DEVICE RunningMax load_checkpoint_max(const Arguments& arguments, const Work& work, long long run) {

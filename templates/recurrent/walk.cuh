@@ -14,7 +14,7 @@ namespace rankone {
 // column of a head.
 template <class T> RK_DEVICE Global<float> read_of_both(const Arguments& arguments, const Work& work, long long index) {
   const long long row = work.batch * arguments.tokens + token_of<T>(work.start, work.length, index);
-  return global<float>(arguments.prepared_chunks) + (row * arguments.value_heads + work.head) * T::value_dim;
+  return global<float>(arguments.prepared_chunks) + row_of_head(arguments, work, row, T::value_dim);
 }
 // What this walk reads, and what an earlier one has read.
 template <class T, class Gate>
