@@ -119,9 +119,9 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   RK_DEVICE void recall_token_before(long long first, int i, int count) {
     if (first + i == 0) return load_initial_last(tokens);
     // One of the stage before is not worth that stage once more.
-    if (i % token_layout.stage_slots == 0) return tokens.fetch_last(first + i - 1);
+    if (i % token_layout.stage_slots == 0) return fetch_last(tokens, first + i - 1);
     take_token(first, i - 1, count);
-    tokens.recall(first + i - 1);
+    recall(tokens, first + i - 1);
   }
 
   // A state, and the running maximum in whose units it is, which others find there once all have met.

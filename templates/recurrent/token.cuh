@@ -186,38 +186,44 @@ template <class T, class Gate> struct Tokens {
     for_each_key([&](int key, int i) { visit(key, scanned[i]); });
   }
 
+  // What formulas of keys read at the thread's i-th key of the token at hand. Where they reduce rows, threads without a key come
+  // along, and add nothing.
+  RK_DEVICE RecurrentAt<T> at_key(long long index, int i) {
+    const RawToken<T>& raw = now_keys[i];
+    const int key = thread_index() + i * T::threads;
+    reduction.has_key = !T::reduces_keys || key < T::key_dim;
+    RecurrentAt<T> at = this->at(index, raw, reduction.has_key ? key : 0, 0);
+    at.reduction = &reduction;
+    if constexpr (T::reads_key && T::walks_keys) at.key_value = feature(at, raw.key, raw.other_key);
+    return at;
+  }
+  static RK_DEVICE Unrounded decay_of_key(const RecurrentAt<T>& at) {
+    float log_decay;
+    if constexpr (T::decays_on_both_sides)
+      log_decay = Gate::log_decay_of_key(at);
+    else
+      log_decay = Gate::log_decay(at);
+    return decay_factor<T::compensated>(log_decay);
+  }
+  // What formulas of value columns read, and the value that is written.
+  RK_DEVICE RecurrentAt<T> at_value(long long index, const RawToken<T>& raw, int column) const {
+    RecurrentAt<T> at = this->at(index, raw, 0, work.value_column + column);
+    at.value_value = raw.value;
+    return at;
+  }
+  static RK_DEVICE float value_of(const RecurrentAt<T>& at) {
+    if constexpr (T::has_value)
+      return Gate::value(at);
+    else
+      return at.value_value;
+  }
+
   // Once all threads have met behind an evaluation: the token counts.
   RK_DEVICE void pass_max(int half) { running_max = load_max(half + layout.running_max); }
 
   // Calls visit(key, i) and visit(column, i) for the keys and value columns of the thread.
   template <class Visit> static RK_DEVICE void visit_keys(const Visit& visit) { for_each_key(visit); }
   template <class Visit> RK_DEVICE void visit_columns(const Visit& visit) const { for_each_column(visit); }
-  RK_DEVICE void forget_last() {
-#pragma unroll
-    for (int i = 0; i < lagged_keys; ++i) last_key[i] = 0.0f;
-#pragma unroll
-    for (int i = 0; i < lagged_columns; ++i) last_value[i] = 0.0f;
-  }
-  // The token at hand, the walk's `index`-th, becomes the last one that was evaluated.
-  RK_DEVICE void recall(long long index) {
-#pragma unroll
-    for (int i = 0; i < keys; ++i) {
-      const int key = thread_index() + i * T::threads;
-      if (!T::reduces_keys && key >= T::key_dim) break;
-      reduction.has_key = key < T::key_dim;
-      RecurrentAt<T> at = this->at(index, now_keys[i], reduction.has_key ? key : 0, 0);
-      at.reduction = &reduction;
-      if constexpr (T::rows_decay) at.decay_value = decay_of_key(at).high;
-      if constexpr (T::reads_key) at.key_value = feature(at, now_keys[i].key, now_keys[i].other_key);
-      last_key[i] = Gate::key(at);
-    }
-    for_each_column([&](int column, int i) { last_value[i] = written_value(index, column, now[i]); });
-  }
-  // The same of one that is not at hand.
-  RK_DEVICE void fetch_last(long long index) {
-    load(index, now_keys, now);
-    recall(index);
-  }
 
   // Before a walk that begins with the `index`-th step.
   RK_DEVICE void begin(long long index) {
@@ -274,6 +280,41 @@ template <class T, class Gate> struct Tokens {
     });
   }
 
+  // The walk's `index`-th step from global memory. Threads that have no key or no column load another one's: loads under
+  // conditions would wait for each other.
+  RK_DEVICE void load(long long index, RawToken<T> (&of_keys)[keys], RawToken<T> (&of_columns)[columns]) const {
+    const TokenRows rows = rows_of_step<T>(arguments, work, index);
+#pragma unroll
+    for (int i = 0; i < keys; ++i) {
+      RawToken<T>& raw = of_keys[i];
+      const int own = thread_index() + i * T::threads, key = own < T::key_dim ? own : T::key_dim - 1;
+      const FeaturePlace from = feature_place<T>(key);
+      const auto load = [&](int tensor, long long row, int element) {
+        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.query_head, row, element);
+      };
+      if constexpr (T::reads_query && T::walks_queries) raw.query = load(T::Ports::q, rows.token, from.element);
+      if constexpr (T::reads_key && T::walks_keys) raw.key = load(T::Ports::k, rows.step, from.element);
+      if constexpr (has_pairs<T>()) {
+        if constexpr (T::reads_query && T::walks_queries) raw.other_query = load(T::Ports::q, rows.token, from.other);
+        if constexpr (T::reads_key && T::walks_keys) raw.other_key = load(T::Ports::k, rows.step, from.other);
+      }
+      raw.template load_inputs<value_axis>(arguments, work, rows, key);
+    }
+#pragma unroll
+    for (int i = 0; i < columns; ++i) {
+      RawToken<T>& raw = of_columns[i];
+      const int own = thread_index() + i * T::threads,
+                value_column = work.value_column + (own < T::value_tile && exists(own) ? own : 0);
+      const auto load = [&](int tensor, long long row) {
+        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.head, row, value_column);
+      };
+      if constexpr (T::walks_keys) raw.value = load(T::Ports::v, rows.step);
+      if constexpr (T::fetches_slopes && T::walks_queries)
+        if (is_read<T>(index)) raw.slope = load(T::Ports::output_slope, rows.token);
+      raw.template load_inputs<key_axis>(arguments, work, rows, value_column);
+    }
+  }
+
   // What was fetched becomes rows and columns of the half that starts at `half`.
   RK_DEVICE void evaluate(long long index, int half) {
 #pragma unroll
@@ -320,40 +361,6 @@ template <class T, class Gate> struct Tokens {
   }
   // Starts to load the `index`-th step.
   RK_DEVICE void fetch(long long index) { load(index, next_keys, next_columns); }
-  // Threads that have no key or no column load another one's: loads under conditions would wait for each other.
-  RK_DEVICE void load(long long index, RawToken<T> (&of_keys)[keys], RawToken<T> (&of_columns)[columns]) const {
-    const TokenRows rows = rows_of_step<T>(arguments, work, index);
-#pragma unroll
-    for (int i = 0; i < keys; ++i) {
-      RawToken<T>& raw = of_keys[i];
-      const int own = thread_index() + i * T::threads, key = own < T::key_dim ? own : T::key_dim - 1;
-      const FeaturePlace from = feature_place<T>(key);
-      const auto load = [&](int tensor, long long row, int element) {
-        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.query_head, row, element);
-      };
-      if constexpr (T::reads_query && T::walks_queries) raw.query = load(T::Ports::q, rows.token, from.element);
-      if constexpr (T::reads_key && T::walks_keys) raw.key = load(T::Ports::k, rows.step, from.element);
-      if constexpr (has_pairs<T>()) {
-        if constexpr (T::reads_query && T::walks_queries) raw.other_query = load(T::Ports::q, rows.token, from.other);
-        if constexpr (T::reads_key && T::walks_keys) raw.other_key = load(T::Ports::k, rows.step, from.other);
-      }
-      raw.template load_inputs<value_axis>(arguments, work, rows, key);
-    }
-#pragma unroll
-    for (int i = 0; i < columns; ++i) {
-      RawToken<T>& raw = of_columns[i];
-      const int own = thread_index() + i * T::threads,
-                value_column = work.value_column + (own < T::value_tile && exists(own) ? own : 0);
-      const auto load = [&](int tensor, long long row) {
-        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.head, row, value_column);
-      };
-      if constexpr (T::walks_keys) raw.value = load(T::Ports::v, rows.step);
-      if constexpr (T::fetches_slopes && T::walks_queries)
-        if (is_read<T>(index)) raw.slope = load(T::Ports::output_slope, rows.token);
-      raw.template load_inputs<key_axis>(arguments, work, rows, value_column);
-    }
-  }
-
   static RK_DEVICE int key_place(int slot, int row, int key) {
     return layout.stage + slot * layout.slot_bytes + (row * layout.rows + key) * 4;
   }
@@ -398,13 +405,11 @@ template <class T, class Gate> struct Tokens {
     }
   }
 
-  // Where formulas reduce rows, threads without a key come along, and store nothing.
+  // Threads without a key store nothing.
   RK_DEVICE void write_key(long long index, int half, int key, int i) {
     const RawToken<T>& raw = now_keys[i];
-    const bool has_key = !T::reduces_keys || key < T::key_dim;
-    reduction.has_key = has_key;
-    RecurrentAt<T> at = this->at(index, raw, has_key ? key : 0, 0);
-    at.reduction = &reduction;
+    RecurrentAt<T> at = at_key(index, i);
+    const bool has_key = reduction.has_key;
     const int place = half + key * 4;
     const auto store = [&](int row, float number) {
       if (has_key) shared_store<float>(place + row, number);
@@ -413,7 +418,6 @@ template <class T, class Gate> struct Tokens {
       store(row, factor.high);
       if constexpr (T::compensated) store(low_row, factor.low);
     };
-    if constexpr (T::reads_key && T::walks_keys) at.key_value = feature(at, raw.key, raw.other_key);
     if constexpr (T::has_scan) {
       scanned[i] = scan_next<T>(scanned_before[i], Gate::scan_term(at));
       set_scan(at, i);
@@ -461,23 +465,6 @@ template <class T, class Gate> struct Tokens {
     }
     if constexpr (T::has_bonus) store(layout.bonus, query * Gate::bonus(at) * scaled);
   }
-  static RK_DEVICE Unrounded decay_of_key(const RecurrentAt<T>& at) {
-    float log_decay;
-    if constexpr (T::decays_on_both_sides)
-      log_decay = Gate::log_decay_of_key(at);
-    else
-      log_decay = Gate::log_decay(at);
-    return decay_factor<T::compensated>(log_decay);
-  }
-  RK_DEVICE float written_value(long long index, int column, const RawToken<T>& raw) const {
-    if constexpr (!T::has_value) {
-      return raw.value;
-    } else {
-      RecurrentAt<T> at = this->at(index, raw, 0, work.value_column + column);
-      at.value_value = raw.value;
-      return Gate::value(at);
-    }
-  }
   RK_DEVICE void write_column(long long index, int half, int column, int i) {
     if constexpr (!T::walks_keys) return;
     const RawToken<T>& raw = now[i];
@@ -496,10 +483,8 @@ template <class T, class Gate> struct Tokens {
       }
       return;
     }
-    RecurrentAt<T> at = this->at(index, raw, 0, work.value_column + column);
-    at.value_value = raw.value;
-    float value = raw.value;
-    if constexpr (T::has_value) value = Gate::value(at);
+    const RecurrentAt<T> at = at_value(index, raw, column);
+    const float value = value_of(at);
     shared_store<float>(place + layout.value, value);
     if constexpr (T::has_lagged_scale) {
       shared_store<float>(place + layout.lagged_value, last_value[i]);
