@@ -25,71 +25,62 @@ RK_DEVICE Global<Number> in_slot(const Arguments& arguments, const Work& work, i
   const long long slot = global_load<int>(global<const int>(port<T>(arguments, indices).data) + work.sequence);
   return global<Number>(pool.data) + (slot * pool.batch_stride + work.head * width);
 }
-template <class T, class Number>
-RK_DEVICE Global<Number> sum_in_slot(const Arguments& arguments, const Work& work, int indices) {
-  return in_slot<T, Number>(arguments, work, T::Ports::state_sum, indices, T::key_dim);
-}
-template <class T, class Number>
-RK_DEVICE Global<Number> max_in_slot(const Arguments& arguments, const Work& work, int indices) {
-  return in_slot<T, Number>(arguments, work, T::Ports::state_max, indices, 1);
-}
-template <class T, class Number>
-RK_DEVICE Global<Number> scan_in_slot(const Arguments& arguments, const Work& work, int indices) {
-  return in_slot<T, Number>(arguments, work, T::Ports::state_scan, indices, T::key_dim);
-}
-template <class T, class Number>
-RK_DEVICE Global<Number> key_in_slot(const Arguments& arguments, const Work& work, int indices) {
-  return in_slot<T, Number>(arguments, work, T::Ports::state_key, indices, T::key_dim);
-}
-template <class T, class Number>
-RK_DEVICE Global<Number> value_in_slot(const Arguments& arguments, const Work& work, int indices) {
-  return in_slot<T, Number>(arguments, work, T::Ports::state_value, indices, T::value_dim);
-}
+// What all tiles of a head read.
 template <class T, class Gate> RK_DEVICE void load_carried(Tokens<T, Gate>& tokens, RegisterMatrix<T, Gate>& state) {
-  constexpr int from = T::Ports::state_read;
-  if constexpr (T::has_normaliser) state.load_sum(sum_in_slot<T, const float>(state.arguments, state.work, from));
-  if constexpr (T::has_running_max) load_max(tokens, max_in_slot<T, const float>(state.arguments, state.work, from));
-  if constexpr (T::has_scan) load_scan(tokens, scan_in_slot<T, const float>(state.arguments, state.work, from));
-  if constexpr (T::has_lagged_scale) {
-    load_last_key(tokens, key_in_slot<T, const float>(state.arguments, state.work, from));
-    load_last_value(tokens, value_in_slot<T, const float>(state.arguments, state.work, from));
-  }
+  const auto row = [&](int pool, int width) {
+    return in_slot<T, const float>(state.arguments, state.work, pool, T::Ports::state_read, width);
+  };
+  if constexpr (T::has_normaliser) state.load_sum(row(T::Ports::state_sum, T::key_dim));
+  if constexpr (T::has_running_max) load_max(tokens, row(T::Ports::state_max, 1));
+  if constexpr (T::has_scan) load_scan(tokens, row(T::Ports::state_scan, T::key_dim));
+  if constexpr (T::has_lagged_scale) load_last_key(tokens, row(T::Ports::state_key, T::key_dim));
 }
 template <class T, class Gate>
 RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix<T, Gate>& state) {
-  constexpr int to = T::Ports::state_write;
-  if constexpr (T::has_normaliser) store_sum(state, sum_in_slot<T, float>(state.arguments, state.work, to));
-  if constexpr (T::has_running_max) store_max(tokens, max_in_slot<T, float>(state.arguments, state.work, to));
-  if constexpr (T::has_scan) store_scan(tokens, scan_in_slot<T, float>(state.arguments, state.work, to));
-  if constexpr (T::has_lagged_scale) store_last_key(tokens, key_in_slot<T, float>(state.arguments, state.work, to));
-}
-
-// Behind a token, for whoever wants it.
-template <class T, class Gate> RK_DEVICE void store_token_sum(const RegisterMatrix<T, Gate>& state, long long index) {
-  const Work& work = state.work;
-  const TensorArgument& kept = port<T>(state.arguments, T::Ports::token_states_sum);
-  if (kept.data == nullptr) return;
-  store_sum(state, global<float>(kept.data) +
-                       (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
-}
-template <class T, class Gate> RK_DEVICE void store_token_max(const Tokens<T, Gate>& tokens, long long index) {
-  const Work& work = tokens.work;
-  const TensorArgument& kept = port<T>(tokens.arguments, T::Ports::token_states_max);
-  if (kept.data == nullptr) return;
-  store_max(tokens, global<float>(kept.data) +
-                        (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
-}
-
-template <class T, class Gate> RK_DEVICE void store_token_last(const Tokens<T, Gate>& tokens, long long index) {
-  const Work& work = tokens.work;
-  const TensorArgument &keys = port<T>(tokens.arguments, T::Ports::token_states_key),
-                       &values = port<T>(tokens.arguments, T::Ports::token_states_value);
-  const auto row = [&](const TensorArgument& kept) {
-    return global<float>(kept.data) +
-           (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride);
+  const auto row = [&](int pool, int width) {
+    return in_slot<T, float>(state.arguments, state.work, pool, T::Ports::state_write, width);
   };
-  if (keys.data != nullptr) store_last_key(tokens, row(keys));
-  if (values.data != nullptr) store_last_value(tokens, row(values));
+  if constexpr (T::has_normaliser) store_sum(state, row(T::Ports::state_sum, T::key_dim));
+  if constexpr (T::has_running_max) store_max(tokens, row(T::Ports::state_max, 1));
+  if constexpr (T::has_scan) store_scan(tokens, row(T::Ports::state_scan, T::key_dim));
+  if constexpr (T::has_lagged_scale) store_last_key(tokens, row(T::Ports::state_key, T::key_dim));
+}
+
+// Behind a token, for whoever wants it: the state, and what is carried beside it.
+template <class T, class Gate>
+RK_DEVICE void store_token(const Tokens<T, Gate>& tokens, RegisterMatrix<T, Gate>& state, long long index) {
+  const Arguments& arguments = state.arguments;
+  const Work& work = state.work;
+  // Calls store(data, the place of the token's numbers there) if the tensor is wanted.
+  const auto if_wanted = [&](int kept_index, const auto& store) {
+    const TensorArgument& kept = port<T>(arguments, kept_index);
+    if (kept.data != nullptr)
+      store(kept.data, work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride);
+  };
+  if constexpr (T::has_normaliser)
+    if_wanted(T::Ports::token_states_sum,
+              [&](void* data, long long place) { store_sum(state, global<float>(data) + place); });
+  if constexpr (T::has_running_max)
+    if_wanted(T::Ports::token_states_max,
+              [&](void* data, long long place) { store_max(tokens, global<float>(data) + place); });
+  if constexpr (T::has_phase)
+    if_wanted(T::Ports::token_states_imaginary, [&](void* data, long long place) {
+      state.template store<Plane::imaginary>(States<T, void>{data, arguments.value_heads}, place,
+                                             is_vectorized(arguments, T::Ports::token_states_imaginary) != 0);
+    });
+  if constexpr (T::has_scan)
+    if_wanted(T::Ports::token_states_scan,
+              [&](void* data, long long place) { store_scan(tokens, global<float>(data) + place); });
+  if constexpr (T::has_lagged_scale) {
+    if_wanted(T::Ports::token_states_key,
+              [&](void* data, long long place) { store_last_key(tokens, global<float>(data) + place); });
+    if_wanted(T::Ports::token_states_value,
+              [&](void* data, long long place) { store_last_value(tokens, global<float>(data) + place); });
+  }
+  if_wanted(T::Ports::token_states, [&](void* data, long long place) {
+    state.store(States<T, void>{data, arguments.value_heads}, place,
+                is_vectorized(arguments, T::Ports::token_states) != 0);
+  });
 }
 
 // The slots of a pool of states that rows name in one of their lists.
@@ -97,7 +88,7 @@ template <class T> RK_DEVICE StateSlots slots_of(const Arguments& arguments, int
   return StateSlots{port<T>(arguments, indices).data, port<T>(arguments, pool).batch_stride, T::key_dim * T::value_dim,
                     arguments.state_slots};
 }
-// The imaginary part of a state, of the row's slot and behind a token.
+// The imaginary part of a state, of the row's slot.
 template <class T, class Gate> RK_DEVICE void load_slot_imaginary(RegisterMatrix<T, Gate>& state) {
   constexpr int pool = T::Ports::state_imaginary;
   const Arguments& arguments = state.arguments;
@@ -113,23 +104,6 @@ template <class T, class Gate> RK_DEVICE void store_slot_imaginary(RegisterMatri
                                 States<T, void>{port<T>(arguments, pool).data, arguments.value_heads,
                                                 slots_of<T>(arguments, pool, T::Ports::state_write)},
                                 state.work.sequence, is_vectorized(arguments, pool) != 0);
-}
-template <class T, class Gate> RK_DEVICE void store_token_imaginary(RegisterMatrix<T, Gate>& state, long long index) {
-  const Arguments& arguments = state.arguments;
-  const Work& work = state.work;
-  const TensorArgument& kept = port<T>(arguments, T::Ports::token_states_imaginary);
-  if (kept.data == nullptr) return;
-  const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
-  state.template store<Plane::imaginary>(States<T, void>{kept.data, arguments.value_heads}, first,
-                                         is_vectorized(arguments, T::Ports::token_states_imaginary) != 0);
-}
-
-template <class T, class Gate> RK_DEVICE void store_token_scan(const Tokens<T, Gate>& tokens, long long index) {
-  const Work& work = tokens.work;
-  const TensorArgument& kept = port<T>(tokens.arguments, T::Ports::token_states_scan);
-  if (kept.data == nullptr) return;
-  store_scan(tokens, global<float>(kept.data) +
-                         (work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride));
 }
 
 template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Arguments& arguments) {
@@ -151,25 +125,20 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
   state.load(before, from, aligned);
   if constexpr (T::has_phase) load_slot_imaginary(state);
   if constexpr (T::carries_more) load_carried(tokens, state);
-  const TensorArgument& kept = port<T>(arguments, T::Ports::token_states);
+  // Each tile has value columns of its own: nobody else reads them.
+  if constexpr (T::has_lagged_scale)
+    load_last_value(
+        tokens, in_slot<T, const float>(arguments, work, T::Ports::state_value, T::Ports::state_read, T::value_dim));
   walk_tokens(arguments, work, tokens, state, [&](long long index) {
-    if constexpr (T::has_normaliser) store_token_sum(state, index);
-    if constexpr (T::has_running_max) store_token_max(tokens, index);
-    if constexpr (T::has_phase) store_token_imaginary(state, index);
-    if constexpr (T::has_scan) store_token_scan(tokens, index);
-    if constexpr (T::has_lagged_scale) store_token_last(tokens, index);
-    if (kept.data != nullptr) {
-      const long long first = work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride;
-      state.store(States<T, void>{kept.data, arguments.value_heads}, first,
-                  is_vectorized(arguments, T::Ports::token_states) != 0);
-    }
+    store_token(tokens, state, index);
     // The last token's goes on its way before the output is read of it.
     if (index + 1 != work.length) return;
     state.store(after, to, aligned);
     if constexpr (T::has_phase) store_slot_imaginary(state);
   });
   if constexpr (T::has_lagged_scale)
-    store_last_value(tokens, value_in_slot<T, float>(arguments, work, T::Ports::state_write));
+    store_last_value(tokens,
+                     in_slot<T, float>(arguments, work, T::Ports::state_value, T::Ports::state_write, T::value_dim));
   // Of one tile there is nobody else who has yet to read it.
   if constexpr (T::carries_more && T::value_tiles == 1) store_carried(tokens, state);
 }
