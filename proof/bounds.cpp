@@ -27,13 +27,6 @@ constexpr Limits all_limits[] = {
     {dtype::f32, Precision::f32, 22, 4.6e-7, 3e-7},     // 3.7e-7, 2.4e-7
 };
 
-// Of gradients: sums in float32 whatever q, k and v are, off by at most 1.2e-6 over the catalogue and random declarations, and
-// half a unit of the last digit of each one's own type.
-double gradient_limit(dtype type) {
-  constexpr double sums = 2e-5;
-  return sums + (type == dtype::bf16 ? 0x1p-8 : type == dtype::f16 ? 0x1p-11 : 0);
-}
-
 // The gradient of this name; null: the tensor is none.
 const Port* find_gradient(const std::vector<Port>& ports, std::string_view tensor) {
   const Port* const port = find_port(ports, tensor);
@@ -107,10 +100,15 @@ double state_rounding(const Problem& problem) {
 
 }  // namespace
 
+double gradient_bound(dtype type, double elements) {
+  constexpr double sums = 2e-5;
+  return sums * allowance_for(elements) + (type == dtype::bf16 ? 0x1p-8 : type == dtype::f16 ? 0x1p-11 : 0);
+}
+
 double error_bound(const Problem& problem, std::string_view tensor, bool on_tensor_cores) {
   const std::vector<Port> written = written_ports(problem);
   if (const Port* const gradient = find_gradient(written, tensor))
-    return gradient_limit(gradient->type) + turns(problem);
+    return gradient_bound(gradient->type) + turns(problem);
   const Limits& limits = limits_of(problem.options);
   const Roundings roundings = roundings_of(problem.variant);
   const bool output = tensor == "o";

@@ -14,6 +14,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/formula.hpp"
+#include "proof/log_sum_exp.hpp"
 
 namespace rankone {
 namespace {
@@ -157,8 +158,7 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
     for (const auto& [slot, formula] : formulas)
       if (slot.formula == Formula::scan) {
         const double term = evaluate(formula, leaf);
-        scanned =
-            formulas.scans_exponentials ? std::log(std::exp(scanned_before) + std::exp(term)) : scanned_before + term;
+        scanned = formulas.scans_exponentials ? log_sum_exp(scanned_before, term) : scanned_before + term;
       }
     Erasure erasure(of_values, mapped, value);
     for (const auto& [slot, formula] : formulas) {

@@ -9,18 +9,11 @@
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/dsl/scale.hpp>
 
+#include "proof/log_sum_exp.hpp"
 #include "runtime/convert.hpp"
 
 namespace rankone::recurrence {
 namespace {
-
-// c_t of a scan of exponentials; of nothing it is minus infinity.
-double log_sum_exp(double a, double b) {
-  if (std::isnan(a) || std::isnan(b)) return a + b;
-  const double most = std::max(a, b);
-  if (!std::isfinite(most)) return most;
-  return most + std::log1p(std::exp(std::min(a, b) - most));
-}
 
 void load_token(const Tensor& tensor, std::int64_t batch, std::int64_t token, std::int64_t head, Row& row) {
   const std::int64_t offset = batch * tensor.strides[0] + token * tensor.strides[1] + head * tensor.strides[2];

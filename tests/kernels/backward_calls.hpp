@@ -119,15 +119,10 @@ inline std::vector<NamedOracleTensor> reference_gradients(BackwardProblem& call)
   return oracle_gradients(call.problem.variant, arguments, call.problem.options);
 }
 
-// `bound`: arithmetic is in float32 throughout, and sums of few elements have no typical error; what is left is the rounding
-// to the gradient's own type, half a unit of it where there are few elements.
 struct GradientError {
   std::string name;
   double relative = 0, bound = 0;
 };
-inline double gradient_bound(dtype type, double elements) {
-  return 2e-5 * allowance_for(elements) + (type == dtype::bf16 ? 0x1p-8 : type == dtype::f16 ? 0x1p-11 : 0);
-}
 inline std::vector<GradientError> errors_of(const std::vector<HostTensor>& results,
                                             const std::vector<NamedOracleTensor>& reference) {
   std::vector<GradientError> errors;
