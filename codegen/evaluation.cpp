@@ -12,6 +12,9 @@ namespace {
 
 using Value = Constants::Value;
 
+// The type of templates/kernels/policy.cuh whose constants hold where no other type says them.
+constexpr std::string_view type_of_the_tacit = "Tacit";
+
 // Binary operators, the weakest first.
 using Level = std::array<std::string_view, 4>;
 constexpr Level levels[] = {{"||"}, {"&&"},     {"|"},          {"^"}, {"&"}, {"==", "!="}, {"<", ">", "<=", ">="},
@@ -242,7 +245,7 @@ Value Evaluation::member(std::string_view name) {
 // Of a type that is a parameter: it may be any that has such a member. What is tacit holds where no other says it.
 Value Evaluation::of_all(std::string_view name) {
   const auto [begin, end] = constants_.constants_.equal_range(name);
-  const auto is_tacit = [](const auto& each) { return each.second.type == "Tacit"; };
+  const auto is_tacit = [](const auto& each) { return each.second.type == type_of_the_tacit; };
   const bool is_said = !std::all_of(begin, end, is_tacit);
   Value common;
   for (auto each = begin; each != end; ++each) {

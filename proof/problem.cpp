@@ -290,9 +290,9 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
     HostTensor& tensor = problem.tensors.emplace_back(
         make_tensor(port.name, type, sizes_of(port.axes, dims),
                     port.in_slots && !inputs.in_place ? slot_stride_of(port, dims, inputs.seed) : 0));
-    const bool is_of_sum =
-                   port.name.ends_with("state_sum") || (port.name.ends_with("state_key") && is_normalised(variant)),
-               is_sum = port.role == PortRole::state && is_of_sum && port.of != PortRole::output;
+    const bool is_sum =
+        port.role == PortRole::state && port.of != PortRole::output &&
+        (port.name.ends_with("state_sum") || (port.name.ends_with("state_key") && is_normalised(variant)));
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
     const double scale = (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * vector_scale(variant, port, dims);
     if (port.names_tokens)

@@ -56,14 +56,6 @@ constexpr std::int64_t feature_dim(const Variant& variant, std::int64_t key_dim)
   for (int i = 0; i < count_pieces(map); ++i) sum += features_of(piece_of(map, i).width, key_dim);
   return sum;
 }
-// Whether a tensor says how many keys there are: q, k, or one that formulas read at each key.
-constexpr bool has_tensor_of_keys(const Variant& variant) {
-  if (reads_query(variant) || reads_key(variant)) return true;
-  for (const Leaves& leaves : {inputs_of(variant), parameters_of(variant)})
-    for (const Leaf& leaf : leaves)
-      if (leaf.axes.has(Axes::key)) return true;
-  return false;
-}
 // The K of examples where nobody has asked for one: 16 where this one has too many features, 1 where all keys would be one.
 constexpr std::int64_t usual_key_dim(const Variant& variant, std::int64_t key_dim) {
   if (!has_tensor_of_keys(variant)) return 1;

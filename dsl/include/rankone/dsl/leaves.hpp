@@ -81,6 +81,15 @@ constexpr bool reads_query(const Variant& variant) {
   return !variant.has(Formula::query) || any_reads(variant, Operation::query);
 }
 
+// Whether a tensor says how many keys there are: q, k, or one that formulas read at each key.
+constexpr bool has_tensor_of_keys(const Variant& variant) {
+  if (reads_query(variant) || reads_key(variant)) return true;
+  for (const Leaves& leaves : {inputs_of(variant), parameters_of(variant)})
+    for (const Leaf& leaf : leaves)
+      if (leaf.axes.has(Axes::key)) return true;
+  return false;
+}
+
 // Whether formulas of this side of a non-causal variant, that of queries or that of keys, read the token input.
 constexpr bool side_reads(const Variant& variant, bool of_queries, std::string_view input) {
   bool found = false;
