@@ -223,18 +223,19 @@ void CallChecker::refuse_writing_nothing(const Sizes& sizes) const {
                joined(outputs) + (two ? ", or both" : ": at least one of them"));
 }
 
-// A state may be written where it was read, since each tile of value columns has its own. What is carried beside it, all
-// tiles read and one writes.
+// What has value columns may be written where it was read, since each tile has its own: a state, its imaginary part, the last
+// token's value. All else that is carried, all tiles read and one writes.
 void CallChecker::refuse_carried_in_place(const Call& call, const Sizes& sizes) const {
   constexpr std::string_view before = "initial_state", after = "final_state";
   for (const auto& [port, place] : ports_) {
-    if (!port.writable || !port.name.starts_with(after) || port.name.size() == after.size()) continue;
+    if (!port.writable || !port.name.starts_with(after) || port.axes.has(Axis::value)) continue;
     const std::string read = std::string(before) + port.name.substr(after.size());
     const Port* const of_read = find_port(program_.ports, read);
     const void* const written = call.arguments.port(port.slot).data;
     if (of_read == nullptr || written == nullptr || written != call.arguments.port(of_read->slot).data) continue;
-    sizes.refuse(port.name, "the tensor is written while others still read it", "the memory of " + read,
-                 "memory of its own; final_state alone may be where initial_state is");
+    sizes.refuse(
+        port.name, "the tensor is written while others still read it", "the memory of " + read,
+        "memory of its own; only what has value columns, as final_state has, may be written where it was read");
   }
 }
 

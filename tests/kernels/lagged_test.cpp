@@ -1,7 +1,12 @@
 // SPDX-License-Identifier: MIT
 // Lagged writes on the CPU device, in every pass, beside all that may stand beside them.
+#include <algorithm>
+
+#include "proof/launch.hpp"
 #include "runtime/cpu/device.hpp"
+#include "runtime/given_arguments.hpp"
 #include "tests/kernels/every_pass.hpp"
+#include "tests/refusal.hpp"
 
 namespace rankone::test {
 namespace {
@@ -66,6 +71,44 @@ TEST(LaggedWrites, AnInitialKeyMayStandAlone) {
   expect_right(op, problem, "forward");
   BackwardProblem call(without_value(random_problem(variant, options, dims, inputs)), 5);
   expect_right_gradients(op, call, "backward");
+}
+
+HostTensor output_of(const Launch& launch, std::string_view name) {
+  const std::vector<HostTensor> all = launch.outputs();
+  return *std::ranges::find(all, name, &HostTensor::name);
+}
+
+// Each tile has value columns of its own. The key is all tiles': one would overwrite what another has still to read.
+TEST(LaggedWrites, WhatHasValueColumnsMayBeWrittenWhereItWasRead) {
+  const Variant& variant = *std::ranges::find(lagging, "turning", [](const Variant& each) { return each.name.view(); });
+  const CompileOptions options{.key_dim = 24, .value_dim = 36, .dtype = dtype::f32, .pins = {.value_tile = 16}};
+  const Dims dims{
+      .batch = 2, .tokens = 9, .heads = 1, .value_heads = 2, .key_dim = 24, .value_dim = 36, .sequences = 2};
+  const Operator op = compile(variant, options, cpu_device(5));
+  Problem problem = random_problem(variant, options, dims, {.seed = 5});
+  Launch launch(op, problem, true);
+  launch.poison();
+  launch.run();
+  HostTensor o = make_tensor("o", dtype::f32, {2, 9, 2, 36});
+  ForwardArguments given{.scale = problem.scale};
+  bind_tensor(given, "o", o.view());
+  std::vector<HostTensor*> updated;
+  for (HostTensor& tensor : problem.tensors) {
+    bind_tensor(given, tensor.name, tensor.view());
+    if (!tensor.name.starts_with("initial_state") || tensor.name == "initial_state_key") continue;
+    bind_tensor(given, "final" + tensor.name.substr(std::string_view("initial").size()), tensor.view());
+    updated.push_back(&tensor);
+  }
+  ASSERT_EQ(updated.size(), 3u);
+  op.forward(given);
+  EXPECT_EQ(o.bytes, output_of(launch, "o").bytes);
+  for (const HostTensor* each : updated) {
+    const std::string written = "final" + each->name.substr(std::string_view("initial").size());
+    EXPECT_EQ(each->bytes, output_of(launch, written).bytes) << written;
+  }
+  HostTensor& key = *std::ranges::find(problem.tensors, "initial_state_key", &HostTensor::name);
+  bind_tensor(given, "final_state_key", key.view());
+  EXPECT_NE(refusal([&] { op.forward(given); }).find("only what has value columns"), std::string::npos);
 }
 
 }  // namespace

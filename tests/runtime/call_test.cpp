@@ -342,8 +342,9 @@ TEST(Call, StartsLieWhereATokenCan) {
   for (const std::int64_t start : {std::int64_t{0}, most}) EXPECT_EQ(said(true, start), "accepted");
 }
 
-// Tiles of value columns share it: one would overwrite what another has still to read.
-TEST(Call, WhatIsCarriedBesideAStateIsNotWrittenInPlace) {
+// Tiles of value columns share it: one would overwrite what another has still to read. What has value columns: the tests of
+// lagged writes.
+TEST(Call, WhatAllTilesReadIsNotWrittenInPlace) {
   alignas(16) static char elsewhere[16];
   const CompileOptions options{.key_dim = K, .value_dim = V, .dtype = dtype::bf16};
   for (const char* name : {"performer", "mlstm", "lightnet"}) {
