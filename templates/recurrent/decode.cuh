@@ -46,38 +46,39 @@ RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix
   if constexpr (T::has_lagged_scale) store_last_key(tokens, row(T::Ports::state_key, T::key_dim));
 }
 
+// Calls store(data, place) with where the token's numbers stand in a tensor, if that is wanted.
+template <class Store>
+RK_DEVICE void store_if_wanted(const TensorArgument& kept, const Work& work, long long token, const Store& store) {
+  if (kept.data != nullptr)
+    store(kept.data, work.batch * kept.batch_stride + token * kept.token_stride + work.head * kept.head_stride);
+}
 // Behind a token, for whoever wants it: the state, and what is carried beside it.
 template <class T, class Gate>
 RK_DEVICE void store_token(const Tokens<T, Gate>& tokens, RegisterMatrix<T, Gate>& state, long long index) {
   const Arguments& arguments = state.arguments;
   const Work& work = state.work;
-  // Calls store(data, the place of the token's numbers there) if the tensor is wanted.
-  const auto if_wanted = [&](int kept_index, const auto& store) {
-    const TensorArgument& kept = port<T>(arguments, kept_index);
-    if (kept.data != nullptr)
-      store(kept.data, work.batch * kept.batch_stride + index * kept.token_stride + work.head * kept.head_stride);
-  };
   if constexpr (T::has_normaliser)
-    if_wanted(T::Ports::token_states_sum,
-              [&](void* data, long long place) { store_sum(state, global<float>(data) + place); });
+    store_if_wanted(port<T>(arguments, T::Ports::token_states_sum), work, index,
+                    [&](void* data, long long place) { store_sum(state, global<float>(data) + place); });
   if constexpr (T::has_running_max)
-    if_wanted(T::Ports::token_states_max,
-              [&](void* data, long long place) { store_max(tokens, global<float>(data) + place); });
+    store_if_wanted(port<T>(arguments, T::Ports::token_states_max), work, index,
+                    [&](void* data, long long place) { store_max(tokens, global<float>(data) + place); });
   if constexpr (T::has_phase)
-    if_wanted(T::Ports::token_states_imaginary, [&](void* data, long long place) {
-      state.template store<Plane::imaginary>(States<T, void>{data, arguments.value_heads}, place,
-                                             is_vectorized(arguments, T::Ports::token_states_imaginary) != 0);
-    });
+    store_if_wanted(
+        port<T>(arguments, T::Ports::token_states_imaginary), work, index, [&](void* data, long long place) {
+          state.template store<Plane::imaginary>(States<T, void>{data, arguments.value_heads}, place,
+                                                 is_vectorized(arguments, T::Ports::token_states_imaginary) != 0);
+        });
   if constexpr (T::has_scan)
-    if_wanted(T::Ports::token_states_scan,
-              [&](void* data, long long place) { store_scan(tokens, global<float>(data) + place); });
+    store_if_wanted(port<T>(arguments, T::Ports::token_states_scan), work, index,
+                    [&](void* data, long long place) { store_scan(tokens, global<float>(data) + place); });
   if constexpr (T::has_lagged_scale) {
-    if_wanted(T::Ports::token_states_key,
-              [&](void* data, long long place) { store_last_key(tokens, global<float>(data) + place); });
-    if_wanted(T::Ports::token_states_value,
-              [&](void* data, long long place) { store_last_value(tokens, global<float>(data) + place); });
+    store_if_wanted(port<T>(arguments, T::Ports::token_states_key), work, index,
+                    [&](void* data, long long place) { store_last_key(tokens, global<float>(data) + place); });
+    store_if_wanted(port<T>(arguments, T::Ports::token_states_value), work, index,
+                    [&](void* data, long long place) { store_last_value(tokens, global<float>(data) + place); });
   }
-  if_wanted(T::Ports::token_states, [&](void* data, long long place) {
+  store_if_wanted(port<T>(arguments, T::Ports::token_states), work, index, [&](void* data, long long place) {
     state.store(States<T, void>{data, arguments.value_heads}, place,
                 is_vectorized(arguments, T::Ports::token_states) != 0);
   });
