@@ -148,10 +148,10 @@ Kernel keys(const KernelSource& source) {
 }
 
 Kernel queries(const KernelSource& source) {
-  Kernel kernel = with_layout(source, "queries", "rankone::QueryTraits<rankone::Policy, rankone::Role::output>",
+  Kernel kernel = with_layout(source, "queries", "rankone::QueryTraits<rankone::Policy, rankone::Role::queries>",
                               make_query_layout(sizes_of(source, true, 1)));
   kernel.header = "kernels/non_causal.cuh";
-  kernel.call = "rankone::read_queries<rankone::Policy, rankone::Gate, rankone::Role::output>(arguments);";
+  kernel.call = "rankone::read_queries<rankone::Policy, rankone::Gate, rankone::Role::queries>(arguments);";
   set_blocks(kernel, slots_of(std::int64_t{source.schedule.chunk} * query_chunks).named("query_slots") *
                          Size::value_heads * value_tiles(source));
   return kernel;

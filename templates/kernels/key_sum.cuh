@@ -34,7 +34,7 @@ template <class Traits> RK_DEVICE void add_keys(const ChunkPlace<Traits>& place)
     float even = shared_load<float>(own), odd = shared_load<float>(own + 4);
 #pragma unroll 1
     for (int span = 0; span < Traits::spans && span * sub_chunk < place.rows; ++span) {
-      if constexpr (Traits::reads_query) store_pair(sums, span, key, even, odd);
+      if constexpr (Traits::computes_scores) store_pair(sums, span, key, even, odd);
       float added_even = 0.0f, added_odd = 0.0f;
 #pragma unroll(rows_at_once <Traits>)
       for (int row = span * sub_chunk; row < (span + 1) * sub_chunk; ++row) {

@@ -42,15 +42,16 @@ struct Tacit {
   static constexpr bool non_causal = false;      // queries read all keys
 };
 
-// What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; or only what a scan
-// needs of keys and queries.
-enum class Role : unsigned char { scan, states, output, prepare };
+// What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; only what a scan
+// needs of keys and queries; or only queries, of the state that all keys have left.
+enum class Role : unsigned char { scan, states, output, prepare, queries };
 
 // The same by meaning: what kernels ask.
 template <Role role> struct Duties {
-  static constexpr bool reads_query = role != Role::states;  // and computes scores
-  static constexpr bool updates_state = role != Role::prepare;
-  static constexpr bool writes_output = reads_query && updates_state;
+  static constexpr bool reads_query = role != Role::states;
+  static constexpr bool computes_scores = reads_query && role != Role::queries;
+  static constexpr bool updates_state = role != Role::prepare && role != Role::queries;
+  static constexpr bool writes_output = computes_scores && updates_state;  // of the tokens whose keys it takes up
   static constexpr bool keeps_states = role == Role::states;        // in the workspace, for others to start from
   static constexpr bool sums_log_decays = role == Role::states;     // over all that it walks
   static constexpr bool works_on_one_chunk = role == Role::output;  // from a state of the workspace

@@ -72,7 +72,7 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
   if constexpr (T::decays_by_key) {
     write_key_gates<T, Gate>(place);
     sync_block();  // decays, and q and k through their expressions
-    if constexpr (T::reads_query) {
+    if constexpr (T::computes_scores) {
       write_key_scores<T, Gate>(place);
       if constexpr (T::layout.in_place) sync_block();  // the scores have read what is now overwritten
     }
@@ -87,23 +87,23 @@ RK_DEVICE void work_on_chunk(const ChunkPlace<T>& place, long long chunk, DecayT
         sync_block();  // q and k through their expressions
       }
     }
-    if constexpr (T::reads_query)
+    if constexpr (T::computes_scores)
       write_scalar_scores<T, Gate>(place);
     else if constexpr (T::weighted)
       write_span_decays<T>();
     if constexpr (T::has_normaliser) {
       if constexpr (!sums_late<T>) sum_keys<T>(place, chunk);  // as they are
     }
-    if constexpr (T::reads_query || T::weighted || T::has_value || T::decays_by_value)
+    if constexpr (T::computes_scores || T::weighted || T::has_value || T::decays_by_value)
       sync_block();  // scores, decays and values
   }
   if constexpr (T::sums_log_decays) total.add_chunk();
   if constexpr (T::has_normaliser) {
     if constexpr (sums_late<T>) {
       sum_keys<T>(place, chunk);
-      if constexpr (T::reads_query) sync_block();  // the sums before sub-chunks
+      if constexpr (T::computes_scores) sync_block();  // the sums before sub-chunks
     }
-    if constexpr (T::reads_query) {
+    if constexpr (T::computes_scores) {
       read_sums<T>(place);
       sync_block();  // what queries read of them
     }

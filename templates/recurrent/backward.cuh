@@ -60,7 +60,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   RK_DEVICE void walk_run(long long run) {
     const long long first = run * run_length;
     const int count = static_cast<int>(clamp(length() - first, 0, run_length));
-    const States<InWorkspace<T>, const void> checkpoints{run_states<T>(arguments), arguments.value_heads};
+    const States<InWorkspace<T>, const void> checkpoints{T::run_states(arguments), arguments.value_heads};
     load_state(state, checkpoints, slot_of_run<T>(arguments, work, run), true);
     if constexpr (T::has_normaliser) load_state_sum(state, arguments.segment_states, work.first_slot + run);
     if constexpr (T::has_phase) {

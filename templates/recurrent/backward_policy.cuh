@@ -28,11 +28,6 @@ template <class Policy> RK_CONSTEXPR SlopeSizes slope_sizes() {
   return sizes;
 }
 
-// The state before each run of tokens.
-template <class T> RK_DEVICE void* run_states(const Arguments& arguments) {
-  return T::is_downward ? arguments.segment_states : arguments.chunk_states;
-}
-
 // Tensors that formulas read and that have no columns: what their slopes are summed over is the whole block's.
 RK_CONSTEXPR bool is_of_heads(unsigned axes) { return !has_axis(axes, key_axis) && !has_axis(axes, value_axis); }
 
@@ -57,8 +52,9 @@ template <class Policy> struct BackwardTraits : RecurrentTraits<Policy> {
   static constexpr BackwardLayout backward = make_backward_layout(
       recurrent_sizes<Policy>(), Policy::input_count, Policy::non_causal ? 0 : kept_states(Policy::token_steps));
   static constexpr bool keeps_in_memory = backward.memory_bytes > 0;
-  static RK_DEVICE void* kept_memory(const Arguments& arguments) {
-    return run_states<RecurrentTraits<Policy>>(arguments);
+  // What blocks keep in memory, then the state before each run of tokens.
+  static RK_DEVICE void* run_states(const Arguments& arguments) {
+    return RecurrentTraits<Policy>::is_downward ? arguments.segment_states : arguments.chunk_states;
   }
   static constexpr bool fetches_slopes = true;
   static constexpr SlopeLayout slopes = make_slope_layout(slope_sizes<Policy>());

@@ -18,7 +18,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
   if constexpr (T::has_normaliser)
     load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
   if constexpr (T::has_phase) load_imaginary(state, T::Ports::initial_state_imaginary);
-  const States<InWorkspace<T>, void> checkpoints{run_states<T>(arguments), arguments.value_heads};
+  const States<InWorkspace<T>, void> checkpoints{Back::run_states(arguments), arguments.value_heads};
   Tokens<T, Gate> tokens(arguments, work);
   if constexpr (T::has_running_max)
     load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);

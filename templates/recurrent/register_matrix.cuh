@@ -470,7 +470,7 @@ template <class T, class Gate> struct RegisterMatrix {
   }
   RK_DEVICE Global<Vector16> in_memory(int place) const {
     const long long head = work.sequence * arguments.value_heads + work.head;
-    return global<Vector16>(T::kept_memory(arguments)) + (head * T::backward.memory_bytes + place) / 16;
+    return global<Vector16>(T::run_states(arguments)) + (head * T::backward.memory_bytes + place) / 16;
   }
 };
 
