@@ -226,9 +226,12 @@ Dims random_dims(Chance& chance, const Variant& variant, const CompileOptions& o
   dims.batch = chance.between(1, 3);
   dims.heads = chance.between(1, 2);
   dims.value_heads = dims.heads * chance.between(1, 3);
-  constexpr std::int64_t most = 3'000'000;  // of products of a token, a key and a value
-  const std::int64_t each = dims.batch * dims.value_heads * feature_dim(variant, dims.key_dim) * dims.value_dim;
-  dims.tokens = std::min<std::int64_t>(chance.between(1, 300), std::max<std::int64_t>(most / each, 20));
+  // Products of a token, a key and a value take their time: large states have few tokens, and the largest one head.
+  constexpr std::int64_t most = 500'000, least_tokens = 20;
+  const std::int64_t state = feature_dim(variant, dims.key_dim) * dims.value_dim;
+  if (dims.batch * dims.value_heads * state * least_tokens > most) dims.batch = dims.heads = dims.value_heads = 1;
+  const std::int64_t fit = most / (dims.batch * dims.value_heads * state);
+  dims.tokens = std::min<std::int64_t>(chance.between(1, 300), std::max(fit, least_tokens));
   dims.sequences = dims.batch;
   return dims;
 }
