@@ -19,3 +19,6 @@ if(RANKONE_STATIC_RUNTIME)
   # Not libgcc: an exception that leaves std::call_once passes through the C library, and both must unwind by the same one.
   target_link_options(rankone_settings INTERFACE -static-libstdc++)
 endif()
+
+# Code that only reads and writes text waits for nothing: with fewer optimizations it compiles in two thirds of the time.
+set(rankone_text_options $<$<AND:$<CXX_COMPILER_ID:GNU,Clang>,$<CONFIG:Release>>:-O1>)
