@@ -105,11 +105,12 @@ const Skeleton skeletons[] = {
     {"key_derived", &variants::hgrn2, {.level = Level::serial, .chunk = 32, .value_tile = 32, .warps = 4, .stages = 2}},
 };
 
-class Sync : public testing::TestWithParam<Skeleton> {
+class Sync : public testing::TestWithParam<std::size_t> {
  protected:
+  static const Skeleton& skeleton() { return skeletons[GetParam()]; }
   // What happens without the site on `line`; empty: nothing was seen. `visited` collects the lines that were reached.
   std::string run_without(int line, dtype type, std::uint64_t seed, std::set<int>& visited) {
-    const Skeleton& s = GetParam();
+    const Skeleton& s = skeleton();
     CompileOptions options{.key_dim = 32, .value_dim = s.value_dim, .dtype = type};
     const bool decodes = s.pass == Pass::decode;
     Problem problem = random_problem(*s.variant, options,
@@ -128,7 +129,7 @@ class Sync : public testing::TestWithParam<Skeleton> {
     return first_fault(op, problem);
   }
   std::string text(dtype type) {
-    const Skeleton& s = GetParam();
+    const Skeleton& s = skeleton();
     const Operator op = compile_schedule(*s.variant, {.key_dim = 32, .value_dim = s.value_dim, .dtype = type},
                                          {s.schedule, "pinned"}, cpu_device(1));
     return s.pass == Pass::decode ? impl_of(op).decode().text() : op.source();
@@ -136,7 +137,9 @@ class Sync : public testing::TestWithParam<Skeleton> {
 };
 
 TEST_P(Sync, EveryRemovalIsSeen) {
+  // The short run has one type of each, in turn.
   for (const dtype type : {dtype::bf16, dtype::f16}) {
+    if (!runs_in_turn(GetParam() + (type == dtype::f16), 2)) continue;
     std::set<int> visited;
     for (std::uint64_t seed = 1; seed <= 8; ++seed) EXPECT_EQ(run_without(0, type, seed, visited), "") << "untouched";
     int removed = 0;
@@ -147,13 +150,13 @@ TEST_P(Sync, EveryRemovalIsSeen) {
       EXPECT_NE(run_without(site.line, type, 1, ignored), "")
           << site.word << " on line " << site.line << " goes unmissed";
     }
-    const bool is_recurrent = GetParam().schedule.family == Family::recurrent;
+    const bool is_recurrent = skeleton().schedule.family == Family::recurrent;
     EXPECT_GE(removed, is_recurrent ? 2 : 3);  // two barriers; or a wait, a commit and a barrier at the least
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Skeletons, Sync, testing::ValuesIn(skeletons),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Skeletons, Sync, testing::Range(std::size_t{0}, std::size(skeletons)),
+                         [](const auto& info) { return std::string(skeletons[info.param].name); });
 
 }  // namespace
 }  // namespace rankone::test
