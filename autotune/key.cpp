@@ -6,6 +6,7 @@
 #include <rankone/dsl/carried.hpp>
 
 #include "autotune/database.hpp"
+#include "codegen/chain.hpp"
 #include "codegen/names.hpp"
 #include "codegen/ports.hpp"
 
@@ -42,6 +43,17 @@ std::string kind_of(const Variant& variant, const Slot& slot) {
   return variant.has(slot.formula) ? "yes" : "no";
 }
 
+// What a chain's second pass has, which the first one's rows leave out.
+std::string second_pass_text(const Variant& chain) {
+  const Variant pass = second_pass_of(chain);
+  std::string text;
+  for (const Slot& slot : formula_slots)
+    if (pass.has(slot.formula)) text += "then_" + std::string(slot.member) + "=" + kind_of(pass, slot) + " ";
+  for (const Switch& each : switches)
+    if (pass.*each.flag) text += "then_" + std::string(each.member) + "=" + std::string(each.on) + " ";
+  return text;
+}
+
 int bucket(std::int64_t size) { return std::bit_width(static_cast<std::uint64_t>(size) - 1); }
 
 }  // namespace
@@ -60,6 +72,7 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
     if (variant.*each.flag) key.structure += std::string(each.member) + "=" + std::string(each.on) + " ";
   for (const CarriedState& each : carried_states)
     if (each.is_in(variant)) key.structure += std::string(each.name) + "=yes ";
+  if (variant.chains_) key.structure += second_pass_text(variant) + "slots=" + std::to_string(slots_of(options)) + " ";
   if (variant.steps_ > 1) key.structure += "steps=" + std::to_string(variant.steps_) + " ";
   if (!reads_query(variant)) key.structure += "q=no ";
   key.structure += std::string("k=") + (reads_key(variant) ? "yes" : "no") +

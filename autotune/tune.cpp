@@ -38,7 +38,8 @@ std::vector<Trial> make_trials(const TuneRequest& request) {
             .heads = 1,
             .value_heads = 2,
             .key_dim = request.dims.key_dim,
-            .value_dim = request.dims.value_dim};
+            .value_dim = request.dims.value_dim,
+            .slot_dim = request.dims.slot_dim};
   const bool decodes = request.pass == Pass::decode;
   if (decodes) dims.batch = 5, dims.tokens = most_decoded_tokens;
   for (const bool packed : {false, true}) {

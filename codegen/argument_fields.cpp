@@ -44,6 +44,15 @@ std::string form_of(const Port& port) {
                             : "");
 }
 
+// Of what a chain's passes leave each other.
+std::string region_note(const Program& program, const Port& port) {
+  for (const Region& region : program.regions)
+    if (region.port == port.slot)
+      return form_of(port) + "; the workspace's region " + region.name + ": " + region.holds +
+             "; null where the region has no bytes";
+  return form_of(port) + "; not read";
+}
+
 // What a tensor holds, and what stands for it where it is not given.
 std::string note_on(const Port& port) {
   std::string text = port.updated ? "read and written" : port.writable ? "written" : "";
@@ -70,6 +79,8 @@ std::vector<ArgumentPort> argument_ports(const Program& program) {
                     .about = form_of(port) + (note.empty() ? "" : "; " + note),
                     .may_be_null = port.optional});
   }
+  for (const Port& port : program.passed_ports)
+    list.push_back({.name = port.name, .index = port.slot, .about = region_note(program, port), .may_be_null = true});
   return list;
 }
 

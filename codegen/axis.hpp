@@ -23,12 +23,13 @@ enum class Axis : unsigned char {
   offsets,
   slots,
   feature,
-  key_tokens
+  key_tokens,
+  memory_slot  // of a chain, between its passes
 };
 
-inline constexpr std::size_t axis_count = 12;
+inline constexpr std::size_t axis_count = 13;
 constexpr const char* name_of(Axis axis) {
-  constexpr const char* names[axis_count] = {"B", "T", "T*R", "H", "HV", "K", "V", "N", "N+1", "P", "F", "Tk"};
+  constexpr const char* names[axis_count] = {"B", "T", "T*R", "H", "HV", "K", "V", "N", "N+1", "P", "F", "Tk", "M"};
   return names[static_cast<std::size_t>(axis)];
 }
 
@@ -63,6 +64,11 @@ class AxisList {
 
 // Of a state's rows: those of keys, or of features where a variant has more or fewer of them.
 constexpr bool runs_over_keys(const AxisList& axes) { return axes.has(Axis::key) || axes.has(Axis::feature); }
+
+// Whether a tensor has columns of any kind.
+constexpr bool has_columns(const AxisList& axes) {
+  return runs_over_keys(axes) || axes.has(Axis::value) || axes.has(Axis::memory_slot);
+}
 
 inline std::vector<std::string> names_of(const AxisList& axes) {
   std::vector<std::string> names;

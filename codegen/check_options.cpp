@@ -5,6 +5,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/names.hpp"
 #include "codegen/space.hpp"
 
@@ -29,6 +30,11 @@ void check_options(const Variant& variant, const CompileOptions& options) {
   const std::string where(variant.name.view());
   check_range("K", options.key_dim, max_key_dim, where);
   check_range("V", options.value_dim, max_value_dim, where);
+  if (variant.chains_)
+    check_range("M", slots_of(options), max_key_dim, where);
+  else if (options.slot_dim != 0)
+    throw Error(ErrorCode::invalid_argument, "slots stand between the passes of a chain, and this variant has one pass",
+                "M = " + std::to_string(options.slot_dim), "no M", where);
   if (const std::int64_t features = feature_dim(variant, options.key_dim); features > max_features)
     throw Error(ErrorCode::invalid_argument, "the feature map makes too many features of a key",
                 "F = " + std::to_string(features) + " at K = " + std::to_string(options.key_dim),

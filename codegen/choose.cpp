@@ -15,6 +15,7 @@
 #include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/kernels.hpp"
 #include "codegen/knob_text.hpp"
 
@@ -51,7 +52,7 @@ int doublings(int a, int b) {
 
 // Of the state, a thread's.
 int elements_of(const Target& target, const Schedule& schedule) {
-  const int keys = static_cast<int>(feature_dim(target.variant, target.options.key_dim));
+  const int keys = context_of(target).key_dim;
   const int parts = target.variant.is_complex() ? 2 : 1;
   return std::max(parts * keys * schedule.value_tile / (32 * schedule.warps), 1);
 }
@@ -239,7 +240,7 @@ std::vector<Schedule> backward_schedules(const Target& target) {
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
       const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
       const int of_all = context_of(target).tile_columns_of_all;
-      if (tile - of_all >= 2 * target.options.value_dim && tile > of_all + 4) continue;
+      if (tile - of_all >= 2 * context_of(target).value_dim && tile > of_all + 4) continue;
       if (std::string unfit = why_unfit(target, schedule, Pass::backward); unfit.empty())
         all.push_back(schedule);
       else
@@ -286,7 +287,10 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
 Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
-  const int preferred = recurrent::has_full_decay(variant) ? preferred_full_elements : preferred_backward_elements;
+  const std::vector<Recurrence> all_of_it = recurrences_of(variant, options);
+  const bool is_full =
+      std::ranges::any_of(all_of_it, [](const Recurrence& each) { return recurrent::has_full_decay(each.variant); });
+  const int preferred = is_full ? preferred_full_elements : preferred_backward_elements;
   const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
     const bool has_few_registers = context_of(target).has_one_tile && schedule.warps > most_whole_warps;

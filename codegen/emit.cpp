@@ -8,6 +8,7 @@
 #include <rankone/version.hpp>
 
 #include "codegen/amalgamate.hpp"
+#include "codegen/chain.hpp"
 #include "codegen/gate_text.hpp"
 #include "codegen/knob_text.hpp"
 #include "codegen/manifest.hpp"
@@ -34,6 +35,7 @@ std::string sizes_text(const Program& program) {
           ? ", F = " + std::to_string(feature_dim(program.variant, options.key_dim)) + " features"
           : "";
   std::string text = "K = " + std::to_string(options.key_dim) + features +
+                     (program.variant.chains_ ? ", M = " + std::to_string(slots_of(options)) + " slots" : "") +
                      ", V = " + std::to_string(options.value_dim) + "; q, k, v, o " + name_of(options.dtype);
   if (options.state_dtype != dtype::f32) text += std::string("; states ") + name_of(options.state_dtype);
   for (const Port& port : program.ports)
@@ -68,7 +70,8 @@ std::string entry_text(const Kernel& kernel) {
       kernel.cluster > 1 ? " __cluster_dims__(" + std::to_string(kernel.cluster) + ", 1, 1)" : "";
   return "static_assert(" + kernel.check + ");\nextern \"C\" __global__ void __launch_bounds__(" +
          std::to_string(kernel.threads) + residents + ")" + cluster + "\n" + kernel.entry +
-         "(rankone::ArgumentsOf<rankone::Policy> const __grid_constant__ arguments) {\n  " + kernel.call + "\n}\n\n";
+         "(rankone::ArgumentsOf<rankone::" + kernel.policy + "> const __grid_constant__ arguments) {\n  " +
+         kernel.call + "\n}\n\n";
 }
 
 constexpr std::string_view only = "RANKONE_ONLY";
@@ -82,6 +85,13 @@ std::string guarded(const Program& program, std::size_t kernel) {
          text.substr(0, text.size() - 1) + "#endif\n\n";
 }
 
+std::string comment_of_pass(const Program& pass) {
+  const bool is_first = pass.variant.stage_ == Stage::first;
+  return std::string(is_first ? "// The first pass, whose value columns are the slots: "
+                              : "// The second pass, whose keys are the slots: ") +
+         describe(pass.variant) + "\n";
+}
+
 std::string quoted(const std::string& text) {
   std::string result = "\"";
   for (const char c : text) {
@@ -89,6 +99,19 @@ std::string quoted(const std::string& text) {
     result += c;
   }
   return result + "\"";
+}
+
+// What differs from variant to variant; a chain has both for either pass.
+std::string policies_text(const Program& program, bool has_gates) {
+  if (!program.variant.chains_) return policy_text(program) + (has_gates ? "\n" + gate_text(program) : "");
+  std::string text;
+  for (const Stage stage : {Stage::first, Stage::second}) {
+    const Program own = program_of(program, stage);
+    const bool is_first = stage == Stage::first;
+    text += (is_first ? "" : "\n") + comment_of_pass(own) + policy_text(own, is_first ? "First" : "Second") + "\n" +
+            gate_text(own, is_first ? "FirstGate" : "SecondGate");
+  }
+  return text;
 }
 
 }  // namespace
@@ -103,8 +126,8 @@ std::string emit(const Program& program) {
   const bool has_gates = program.pass != Pass::combine;
   // Texts are linked together, and templates are instantiated with these two: their names are this text's alone.
   std::string own = "// ---- this variant ----\n\nnamespace rankone {\ninline namespace " + program.name + " {\n\n" +
-                    policy_text(program) + (has_gates ? "\n" + gate_text(program) : "") + "\n}  // namespace " +
-                    program.name + "\n}  // namespace rankone\n\n";
+                    policies_text(program, has_gates) + "\n}  // namespace " + program.name +
+                    "\n}  // namespace rankone\n\n";
   if (program.kernels.size() > 1)
     own += "// -D" + std::string(only) +
            "=N leaves kernel N, from 0: compiled side by side they are ready sooner than in one go.\n\n";

@@ -11,6 +11,7 @@
 #include <rankone/dsl/parts.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/knob_text.hpp"
 #include "codegen/names.hpp"
 
@@ -27,7 +28,9 @@ std::vector<const Knob*> collect_knobs() {
 
 }  // namespace
 
-KnobContext context_of(const Target& target) {
+// Of one recurrence.
+namespace {
+KnobContext context_of_one(const Target& target) {
   return {.key_dim = static_cast<int>(feature_dim(target.variant, target.options.key_dim)),
           .value_dim = target.options.value_dim,
           .dtype = target.options.dtype,
@@ -35,6 +38,20 @@ KnobContext context_of(const Target& target) {
           .tile_columns_of_all = is_normalised(target.variant) ? 4 : 0,
           .is_non_causal = target.variant.non_causal_,
           .has_one_tile = target.variant.has(Formula::value_erase)};
+}
+}  // namespace
+
+// Of a chain, whose passes share a schedule, what is asked of either.
+KnobContext context_of(const Target& target) {
+  const std::vector<Recurrence> all = recurrences_of(target.variant, target.options);
+  KnobContext context = context_of_one({all.front().variant, all.front().options, target.limits});
+  for (const Recurrence& each : all) {
+    const KnobContext own = context_of_one({each.variant, each.options, target.limits});
+    context.key_dim = std::max(context.key_dim, own.key_dim);
+    context.value_dim = std::max(context.value_dim, own.value_dim);
+    context.has_one_tile |= own.has_one_tile;
+  }
+  return context;
 }
 
 std::span<const KernelFamily* const> kernel_families() {

@@ -6,6 +6,7 @@
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/parts.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
 #include "codegen/policy_lines.hpp"
@@ -17,7 +18,7 @@ namespace {
 constexpr int most_state_registers = 128;  // of a thread; the rest is for what it works with
 constexpr int spilling_warps = 8;          // that may hold more, where a block has all value columns of a large state
 
-std::string why_too_large(const Target& target, const Schedule& schedule) {
+std::string why_one_too_large(const Target& target, const Schedule& schedule) {
   const RecurrentLayout layout = recurrent_layout({target.variant, target.options, schedule});
   const int numbers = recurrent::state_numbers(target.variant, target.options);
   const bool may_spill = context_of(target).has_one_tile && schedule.warps >= spilling_warps;
@@ -26,6 +27,16 @@ std::string why_too_large(const Target& target, const Schedule& schedule) {
   if (reduces_keys(target.variant) && layout.rows > layout.threads)
     return "a sum over keys takes a thread for each of them, and there are " + std::to_string(layout.threads);
   return why_beyond_shared_memory(layout.bytes, target.limits);
+}
+
+// Of a chain both passes have the schedule.
+template <class Why> std::string why_any(const Target& target, const Why& why) {
+  for (const Recurrence& own : recurrences_of(target.variant, target.options))
+    if (std::string reason = why(Target{own.variant, own.options, target.limits}); !reason.empty()) return reason;
+  return {};
+}
+std::string why_too_large(const Target& target, const Schedule& schedule) {
+  return why_any(target, [&](const Target& own) { return why_one_too_large(own, schedule); });
 }
 
 // Of a full decay each element has a sum for each parameter that runs over keys and values, too.
@@ -72,6 +83,10 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
   for (const Slot& slot : formula_slots)
     if (slot.absent.empty()) given.emplace_back("has_" + std::string(slot.name), source.variant.has(slot.formula));
   given.emplace_back("reads_query", reads_query(source.variant));
+  given.emplace_back("reads_value", reads_value(source.variant));
+  given.emplace_back("is_first_pass", source.variant.stage_ == Stage::first);
+  given.emplace_back("is_second_pass", source.variant.stage_ == Stage::second);
+  given.emplace_back("scans_values", has_scan(source.variant) && source.variant.stage_ == Stage::first);
   given.emplace_back("reduces_keys", reduces_keys(source.variant));
   given.emplace_back("feature_map_reads_place", map_reads_place(source.variant));
   given.emplace_back("erases_undecayed", source.variant.erases_undecayed_);
@@ -96,13 +111,20 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
     if (is_of_steps(source.variant, input.view())) step_inputs |= bit;
     bit *= 2;
   }
+  if (source.variant.stage_ != Stage::only && source.pass == Pass::backward)
+    lines.integers({{"token_floats_before", source.beside_slopes.token_floats_before},
+                    {"token_floats_behind", source.beside_slopes.token_floats_behind},
+                    {"sequence_floats_before", source.beside_slopes.sequence_floats_before},
+                    {"sequence_floats_behind", source.beside_slopes.sequence_floats_behind}});
   lines.integers({{"token_steps", source.variant.steps_}, {"step_inputs", step_inputs}});
   if (source.variant.non_causal_) lines.line(sides_of_inputs(source));
 }
 
 }  // namespace
 
-std::string why_backward_too_large(const Target& target, const Schedule& schedule) {
+namespace {
+
+std::string why_one_too_large_back(const Target& target, const Schedule& schedule) {
   const BackwardLayout layout = backward_layout({target.variant, target.options, schedule, Pass::backward});
   // The state and its slopes.
   const int numbers = 2 * recurrent::state_numbers(target.variant, target.options) + sums_of(target);
@@ -113,6 +135,12 @@ std::string why_backward_too_large(const Target& target, const Schedule& schedul
          std::to_string(feature_dim(target.variant, target.options.key_dim)) + " keys" + " and " +
          std::to_string(schedule.value_tile) +
          " value columns: " + why_beyond_shared_memory(layout.bytes, target.limits);
+}
+
+}  // namespace
+
+std::string why_backward_too_large(const Target& target, const Schedule& schedule) {
+  return why_any(target, [&](const Target& own) { return why_one_too_large_back(own, schedule); });
 }
 
 const KernelFamily recurrent_family{

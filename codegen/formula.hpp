@@ -7,7 +7,7 @@
 //   factor  := '-' factor | number | '(' sum ')' | call | name of a binding
 //   call    := function '(' sum [',' sum] ')'       exp log sigmoid log_sigmoid softplus tanh sin cos silu relu sqrt
 //                                                   square min max; concatenate takes more than two
-//            | ('input' | 'param') '(' name [',' axis { '|' axis }] ')'      axes: H, HV, K, V
+//            | ('input' | 'param') '(' name [',' axis { '|' axis }] ')'      axes: H, HV, K, M, V
 //            | 'scalar' '(' name ')'
 //            | ('element' | 'other' | 'keys' | 'key' | 'decay' | 'head' | 'heads' | 'position') '(' ')'
 #pragma once

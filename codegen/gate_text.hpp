@@ -8,7 +8,8 @@
 
 namespace rankone {
 
-std::string policy_text(const Program& program);
-std::string gate_text(const Program& program);
+// Under other names where a text has several.
+std::string policy_text(const Program& program, const std::string& name = "Policy");
+std::string gate_text(const Program& program, const std::string& name = "Gate");
 
 }  // namespace rankone

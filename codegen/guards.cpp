@@ -36,6 +36,7 @@ void add_missing(const Variant& variant, const Slot& slot, const Expression& for
     std::string guard = std::string(name_of(node.operation)) + "(max(" + inner + ", 0))";
     if (divides) guard = bound.high <= 0 ? "/ min(" + inner + ", -1e-6)" : "/ max(" + inner + ", 1e-6)";
     found.push_back({.formula = slot.formula,
+                     .stage = slot.stage,
                      .operation = text_of(formula, i),
                      .reason = inner + (divides ? " may be 0" : " may be below 0"),
                      .guard = guard});

@@ -11,6 +11,7 @@ namespace rankone {
 
 struct MissingGuard {
   Formula formula;
+  Stage stage;            // the pass of a chain that it is of
   std::string operation;  // as it stands: "log(x - 1)"
   std::string reason;     // "x - 1 may be below 0"
   std::string guard;      // what to write instead: "log(max(x - 1, 0))"

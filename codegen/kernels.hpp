@@ -8,6 +8,7 @@
 
 #include "codegen/program.hpp"
 #include "templates/recurrent/backward_layout.cuh"
+#include "templates/recurrent/slope_layout.cuh"
 
 namespace rankone {
 
@@ -19,6 +20,7 @@ struct KernelSource {
   const CompileOptions& options;
   const Schedule& schedule;
   Pass pass = Pass::forward;
+  SlopesBeside beside_slopes{};  // of a chain's pass
 };
 
 // In launch order. Their entries are short still: lower() writes the program's names.
@@ -61,6 +63,8 @@ int block_threads(const KernelSource& source);  // of its main kernel
 // Of the recurrent family's blocks.
 RecurrentLayout recurrent_layout(const KernelSource& source);
 BackwardLayout backward_layout(const KernelSource& source);
+SlopeLayout slope_layout(const KernelSource& source);
+Extent in_sixteens(const Extent& floats);  // bytes
 namespace recurrent {
 bool has_full_decay(const Variant& variant);  // that is no product by key and by value column
 // Of an element: both of its parts, and in f32 what was rounded away of each.
@@ -71,6 +75,10 @@ inline bool stages_tokens(Pass pass) { return pass != Pass::decode; }
 
 std::vector<Kernel> kernels(const KernelSource& source);
 std::vector<Region> regions(const KernelSource& source);
+// Of a chain: those of its passes, one after the other.
+std::vector<Kernel> chain_kernels(const KernelSource& source);
+std::vector<Region> chain_regions(const KernelSource& source);
+bool carries_rows(const Variant& variant);           // beside the state, whose gradients value tiles have parts of
 Kernel forward(const KernelSource& source);          // the whole recurrence, token by token
 Kernel decode(const KernelSource& source);           // a few tokens, from and to slots of a pool of states
 Kernel decode_sums(const KernelSource& source);      // of a normaliser, once all value tiles have read it

@@ -19,7 +19,7 @@ HopperLayout layout_of(const KernelSource& source, HopperParts parts) {
 // Of kernels with scores, where decays are per key: float32 holds what bf16 operands are multiplied with on their way to
 // each other. Float16's have scales of their own, and what a formula makes of an operand is not known here.
 OperandRange range_of_scores(const KernelSource& source) {
-  const auto& [variant, options, schedule, pass] = source;
+  const auto& [variant, options, schedule, pass, beside] = source;
   OperandRange range;
   if (!variant.decays_by_key() || options.dtype != dtype::bf16 || variant.has(Formula::feature_map)) return range;
   range.queries_below = std::ldexp(1.0, 126 - anchor_log2_limit);
@@ -159,7 +159,7 @@ Kernel prepare(const KernelSource& source) {
 }
 
 std::vector<Region> segment_regions(const KernelSource& source) {
-  const auto& [variant, options, schedule, pass] = source;
+  const auto& [variant, options, schedule, pass, beside] = source;
   const Extent slots = where_split(source, segments(source) * Size::value_heads);
   const int width = variant.decays_by_key() ? options.key_dim : 1;
   return {

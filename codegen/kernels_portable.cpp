@@ -19,7 +19,7 @@ bool stages_input(const KernelSource& source, const Port& input, bool reads_quer
 }
 
 LayoutSizes sizes_of(const KernelSource& source, bool reads_query, int stages) {
-  const auto& [variant, options, schedule, pass] = source;
+  const auto& [variant, options, schedule, pass, beside] = source;
   LayoutSizes sizes{.chunk = schedule.chunk,
                     .stages = stages,
                     .warps = schedule.warps,

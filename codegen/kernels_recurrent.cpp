@@ -27,6 +27,9 @@ int element_slopes(const Variant& variant) {
   return reads(variant.formula(Formula::feature_map), Operation::other) ? 4 : 2;
 }
 
+// A scan of slots, in the pass of a chain that has them in its columns.
+bool scans_values(const Variant& variant) { return has_scan(variant) && variant.stage_ == Stage::first; }
+
 RecurrentSizes sizes_of(const KernelSource& source) {
   const Variant& variant = source.variant;
   const bool is_full = recurrent::has_full_decay(variant);
@@ -51,41 +54,14 @@ RecurrentSizes sizes_of(const KernelSource& source) {
           .writes_again = variant.writes_again(),
           .has_running_max = has_running_max(variant),
           .erases_values = variant.has(Formula::value_erase),
-          .has_scan = has_scan(variant)};
+          .has_scan = has_scan(variant),
+          .scans_values = scans_values(variant)};
 }
 // Of a head's value columns.
 int tiles_of(const KernelSource& source) { return value_tiles(sizes_of(source), source.options.value_dim); }
 
 std::vector<Port> formula_ports(const KernelSource& source, PortRole role) {
   return ports_of(ports(source.variant, source.options), role);
-}
-
-SlopeLayout slope_layout(const KernelSource& source) {
-  const auto columnwise = [](const Port& port) {
-    return Columnwise{runs_over_keys(port.axes), port.axes.has(Axis::value)};
-  };
-  SlopeSizes sizes{.element_dim = source.options.key_dim,
-                   .key_dim = features_of(source),
-                   .value_dim = source.options.value_dim,
-                   .value_tiles = tiles_of(source),
-                   .reads_query = reads_query(source.variant),
-                   .reads_key = reads_key(source.variant),
-                   .is_normalised = is_normalised(source.variant),
-                   .has_scan = has_scan(source.variant),
-                   .writes_again = source.variant.writes_again(),
-                   .inputs = 0,
-                   .parameters = 0,
-                   .of_inputs = {},
-                   .of_parameters = {}};
-  for (const Port& port : formula_ports(source, PortRole::gate)) sizes.of_inputs[sizes.inputs++] = columnwise(port);
-  for (const Port& port : formula_ports(source, PortRole::parameter))
-    sizes.of_parameters[sizes.parameters++] = columnwise(port);
-  return make_slope_layout(sizes);
-}
-
-// Whether rows of keys are carried beside the state.
-bool carries_rows(const Variant& variant) {
-  return is_normalised(variant) || has_scan(variant) || variant.writes_again();
 }
 
 // Of one sequence, value head and tile of value columns each.
@@ -179,8 +155,6 @@ Extent token_rows(const KernelSource& source) {
   return source.variant.non_causal_ ? Extent(Size::tokens) + Size::key_tokens : Extent(Size::tokens);
 }
 
-Extent in_sixteens(const Extent& floats) { return ceil_div(floats, 4) * 16; }
-
 // Of a bidirectional variant.
 Region reads_of_both(const KernelSource& source) {
   return {"reads", "what the queries have read of the states, float32", &Arguments::prepared_chunks,
@@ -195,7 +169,41 @@ BackwardLayout backward_layout(const KernelSource& source) {
                               source.variant.non_causal_ ? 0 : kept_states(source.variant.steps_));
 }
 
+SlopeLayout slope_layout(const KernelSource& source) {
+  const auto columnwise = [](const Port& port) {
+    return Columnwise{runs_over_keys(port.axes), port.axes.has(Axis::value)};
+  };
+  SlopeSizes sizes{.element_dim = source.options.key_dim,
+                   .key_dim = features_of(source),
+                   .value_dim = source.options.value_dim,
+                   .value_tiles = tiles_of(source),
+                   .reads_query = reads_query(source.variant),
+                   .reads_key = reads_key(source.variant),
+                   .is_normalised = is_normalised(source.variant),
+                   .has_scan = has_scan(source.variant),
+                   .scans_values = scans_values(source.variant),
+                   .writes_again = source.variant.writes_again(),
+                   .inputs = 0,
+                   .parameters = 0,
+                   .of_inputs = {},
+                   .of_parameters = {},
+                   .token_floats_before = source.beside_slopes.token_floats_before,
+                   .token_floats_behind = source.beside_slopes.token_floats_behind,
+                   .sequence_floats_before = source.beside_slopes.sequence_floats_before,
+                   .sequence_floats_behind = source.beside_slopes.sequence_floats_behind};
+  for (const Port& port : formula_ports(source, PortRole::gate)) sizes.of_inputs[sizes.inputs++] = columnwise(port);
+  for (const Port& port : formula_ports(source, PortRole::parameter))
+    sizes.of_parameters[sizes.parameters++] = columnwise(port);
+  return make_slope_layout(sizes);
+}
+
+Extent in_sixteens(const Extent& floats) { return ceil_div(floats, 4) * 16; }
+
 namespace recurrent {
+
+bool carries_rows(const Variant& variant) {
+  return is_normalised(variant) || has_scan(variant) || variant.writes_again();
+}
 
 bool has_full_decay(const Variant& variant) {
   return variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
@@ -205,6 +213,7 @@ int state_numbers(const Variant& variant, const CompileOptions& options) {
 }
 
 std::vector<Kernel> kernels(const KernelSource& source) {
+  if (source.variant.chains_) return chain_kernels(source);
   const bool has_rows = carries_rows(source.variant), carries_more = has_rows || has_running_max(source.variant),
              both = source.variant.bidirectional_;
   if (source.pass == Pass::decode)
@@ -228,6 +237,7 @@ Extent checkpoint_slots(const KernelSource& source) {
 }
 
 std::vector<Region> regions(const KernelSource& source) {
+  if (source.variant.chains_) return chain_regions(source);
   if (source.variant.bidirectional_ && source.pass == Pass::forward) return {reads_of_both(source)};
   if (source.pass != Pass::backward) return {};
   const SlopeLayout slopes = slope_layout(source);
@@ -254,7 +264,9 @@ std::vector<Region> regions(const KernelSource& source) {
   if (has_scan(source.variant))
     all.push_back({"checkpoint_scans", "what a scan has summed up there, and what its rounding took away, float32",
                    &Arguments::prepared_chunks,
-                   in_sixteens(slots_of(run_tokens) * heads * (std::int64_t{2} * features_of(source)))});
+                   in_sixteens(slots_of(run_tokens) * heads *
+                               (std::int64_t{2} *
+                                (scans_values(source.variant) ? source.options.value_dim : features_of(source))))});
   if (has_running_max(source.variant))
     all.push_back({"checkpoint_maxima", "the running maximum there, and what its rounding took away, float32",
                    &Arguments::segment_decays, in_sixteens(slots_of(run_tokens) * heads * std::int64_t{2})});
@@ -325,7 +337,10 @@ Kernel parameter_gradients(const KernelSource& source) {
     most = max(most, elements);
   }
   if (carries_rows(source.variant))
-    most = max(most, ceil_div(Extent(Size::sequences) * Size::value_heads * std::int64_t{features_of(source)}, 32));
+    most = max(most, ceil_div(Extent(Size::sequences) * Size::value_heads *
+                                  std::int64_t{std::max(features_of(source),
+                                                        scans_values(source.variant) ? source.options.value_dim : 0)},
+                              32));
   kernel.items = kernel.blocks = ceil_div(most, reduce_threads / 32);
   return kernel;
 }

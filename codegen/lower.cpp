@@ -5,6 +5,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
 #include "codegen/knob_text.hpp"
@@ -105,6 +106,7 @@ Program lower(const Variant& variant, const CompileOptions& options, const Sched
                   .pass = pass,
                   .name = {},
                   .ports = ports(variant, options, pass),
+                  .passed_ports = passed_ports(variant, options, pass),
                   .port_slots = static_cast<int>(slots(variant, options, pass).size()),
                   .map_slots = 0,
                   .scalars = {},

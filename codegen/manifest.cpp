@@ -10,6 +10,7 @@
 #include <rankone/version.hpp>
 
 #include "codegen/argument_fields.hpp"
+#include "codegen/chain.hpp"
 #include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
 
@@ -126,6 +127,7 @@ std::string launch_manifest(const Program& program) {
               {"dtype", name_of(program.options.dtype)},
               {"schedule", json::parse(schedule_to_json(program.schedule))},
               {"kernels", kernels_json(program)}};
+  if (program.variant.chains_) result["M"] = slots_of(program.options);
   if (program.options.state_dtype != dtype::f32) result["state_dtype"] = name_of(program.options.state_dtype);
   return result.dump();
 }
@@ -157,6 +159,7 @@ std::string manifest_json(const Program& program, const ManifestFiles& files) {
               {"workspace", workspace_json(program)},
               {"arguments", arguments_json(program)},
               {"tensors", std::move(tensors)}};
+  if (program.variant.chains_) result["M"] = slots_of(program.options);
   for (std::size_t i = 0; i < files.warnings.size(); ++i) result["kernels"].at(i)["warnings"] = files.warnings[i];
   if (!files.cubin.empty())
     result["cubin"] = {

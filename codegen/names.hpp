@@ -23,7 +23,7 @@ template <class Value> struct NamedValue {
 
 // As formulas and shapes write them, in the order of a tensor's dimensions.
 inline constexpr NamedValue<Axes> axis_names[] = {
-    {"H", Axes::head}, {"HV", Axes::value_head}, {"K", Axes::key}, {"V", Axes::value}};
+    {"H", Axes::head}, {"HV", Axes::value_head}, {"K", Axes::key}, {"M", Axes::slot}, {"V", Axes::value}};
 inline constexpr auto decay_names = [] {
   std::array<NamedValue<Axes>, decay_domains.size() + 1> names{{{"none", Axes::none}}};
   for (std::size_t i = 0; i < decay_domains.size(); ++i) names[i + 1] = {decay_domains[i].name, decay_domains[i].axes};

@@ -7,6 +7,7 @@
 
 #include <rankone/variant_json.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/names.hpp"
 #include "codegen/schedule_json.hpp"
 
@@ -30,6 +31,7 @@ std::string configuration_of(const Program& program) {
                      ' ' + std::to_string(options.value_dim) + ' ' + name_of(options.dtype) + ' ' +
                      std::to_string(static_cast<int>(options.precision)) + ' ' +
                      std::to_string(options.value_major_state);
+  if (program.variant.chains_) text += " slots " + std::to_string(slots_of(options));
   // Named where it is another, so that names of earlier versions stay.
   if (options.state_dtype != dtype::f32) text += std::string(" states ") + name_of(options.state_dtype);
   for (const Port& port : program.ports)
@@ -42,8 +44,8 @@ std::string configuration_of(const Program& program) {
 std::string name_of(const Program& program, std::string_view what) {
   const CompileOptions& options = program.options;
   return std::string(program.variant.name.view()) + '_' + std::string(what) + "_k" + std::to_string(options.key_dim) +
-         'v' + std::to_string(options.value_dim) + '_' + name_of(options.dtype) + '_' +
-         digest_of(configuration_of(program));
+         (program.variant.chains_ ? 'm' + std::to_string(slots_of(options)) : "") + 'v' +
+         std::to_string(options.value_dim) + '_' + name_of(options.dtype) + '_' + digest_of(configuration_of(program));
 }
 
 std::string name_of(const Program& program) { return name_of(program, name_in(pass_names, program.pass)); }

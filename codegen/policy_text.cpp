@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Writes struct Policy: what is fixed of a kernel, as constants that the templates read.
+#include <algorithm>
+
 #include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
 
@@ -50,12 +52,12 @@ class PolicyWriter : PolicyLines {
  public:
   explicit PolicyWriter(const Program& program) : program_(program) {}
 
-  std::string run() {
+  std::string run(const std::string& name) {
     const Variant& variant = program_.variant;
     const CompileOptions& options = program_.options;
     const Schedule& schedule = program_.schedule;
     const KernelFamily& family = family_of(schedule.family);
-    const KernelSource source{variant, options, schedule, program_.pass};
+    const KernelSource source{variant, options, schedule, program_.pass, program_.beside_slopes};
     line(std::string("using Storage = ") + element_name(options.dtype) + ";");
     line(std::string("using Operand = ") +
          (family.operand_bytes(options.dtype) == 2 ? name_of(options.dtype) : "float") + ";");
@@ -94,22 +96,63 @@ class PolicyWriter : PolicyLines {
     array("ElementType parameter_types", parameters, element_type, "ElementType::f32");
     array("unsigned char parameter_axes", parameters, axes_text, "0");
     ports();
-    return "struct Policy {\n" + text() + "};\n";
+    return "struct " + name + " {\n" + text() + "};\n";
   }
 
  private:
   static std::string axes_text(const Port& port) { return text_of(axes_of(port)); }
   static std::string element_type(const Port& port) { return std::string("ElementType::") + name_of(port.type); }
 
+  // The constants of Ports, in lines.
+  class PortList {
+   public:
+    void add(const std::string& name, int value) {
+      if (!list_.empty())
+        list_ +=
+            list_.size() - line_start_ > 80 ? (line_start_ = list_.size() + 2, ",\n                         ") : ", ";
+      list_ += name + " = " + std::to_string(value);
+    }
+    void add(const Port& port) { add(port.name == "do" ? "output_slope" : port.name, port.slot); }  // `do` is a keyword
+    const std::string& text() const { return list_; }
+
+   private:
+    std::string list_;
+    std::size_t line_start_ = 0;
+  };
+  void write(PortList& list) {
+    list.add("count", program_.port_slots);
+    list.add("maps", program_.map_slots);
+    line("struct Ports {");
+    line("  static constexpr int " + list.text() + ";");
+    line("};");
+  }
+
+  // Of a chain's pass: its own, whose tensors of formulas stand in a row among those of both passes. Of a kind of which it has
+  // none, the first would stand before all.
+  void ports_of_pass() {
+    PortList list;
+    const auto first_of = [&](PortRole role, PortRole of) {
+      const auto found =
+          std::ranges::find_if(program_.ports, [&](const Port& port) { return port.role == role && port.of == of; });
+      return found != program_.ports.end() ? found->slot : 0;
+    };
+    const PortRole any = PortRole::input;
+    list.add("first_input", first_of(PortRole::gate, any));
+    list.add("first_parameter", first_of(PortRole::parameter, any));
+    for (const Port& port : program_.ports)
+      if (!is_of_formulas(port)) list.add(port);
+    if (program_.pass == Pass::backward) {
+      list.add("first_input_gradient", first_of(PortRole::gradient, PortRole::gate));
+      list.add("first_parameter_gradient", first_of(PortRole::gradient, PortRole::parameter));
+    }
+    write(list);
+  }
+
   // Where tensors stand in PortArguments, by their names; those of formulas, and their gradients, from the first one on.
   void ports() {
-    std::string list;
-    std::size_t line_start = 0;
-    const auto add = [&](const std::string& name, int value) {
-      if (!list.empty())
-        list += list.size() - line_start > 80 ? (line_start = list.size() + 2, ",\n                         ") : ", ";
-      list += name + " = " + std::to_string(value);
-    };
+    if (program_.variant.stage_ != Stage::only) return ports_of_pass();
+    PortList list;
+    const auto add = [&](const std::string& name, int value) { list.add(name, value); };
     int slot = 0;
     bool inputs = false, parameters = false;
     for (const Port& port : slots(program_.variant, program_.options, program_.pass)) {
@@ -117,7 +160,7 @@ class PolicyWriter : PolicyLines {
       if (!inputs && port.role != PortRole::input) add("first_input", slot), inputs = true;
       if (!parameters && port.role != PortRole::input && port.role != PortRole::gate)
         add("first_parameter", slot), parameters = true;
-      if (!is_of_formulas(port)) add(port.name == "do" ? "output_slope" : port.name, slot);  // `do` is a keyword
+      if (!is_of_formulas(port)) list.add(port);
     }
     if (program_.pass == Pass::backward) {
       const int parameters_end = program_.port_slots,
@@ -125,11 +168,7 @@ class PolicyWriter : PolicyLines {
       add("first_input_gradient", inputs_end - static_cast<int>(ports_of(program_.ports, PortRole::gate).size()));
       add("first_parameter_gradient", inputs_end);
     }
-    add("count", program_.port_slots);
-    add("maps", program_.map_slots);
-    line("struct Ports {");
-    line("  static constexpr int " + list + ";");
-    line("};");
+    write(list);
   }
   // Never empty: C++ has no arrays of length zero.
   template <class Text>
@@ -144,6 +183,6 @@ class PolicyWriter : PolicyLines {
 
 }  // namespace
 
-std::string policy_text(const Program& program) { return PolicyWriter(program).run(); }
+std::string policy_text(const Program& program, const std::string& name) { return PolicyWriter(program).run(name); }
 
 }  // namespace rankone

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <rankone/dsl/carried.hpp>
+#include <rankone/dsl/chain.hpp>
 #include <rankone/dsl/features.hpp>
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/error.hpp>
@@ -40,15 +41,26 @@ struct Row {
   bool keeps_slot = true;  // where it does not exist
 };
 
+// The rows and the columns of a state.
+struct StateAxes {
+  Axis rows, columns;
+};
+
 // What formulas of keys run over: q and k stand before the feature map, and have K elements whatever it makes of them.
 Axis rows_axis(const Variant& variant) { return has_features(variant) ? Axis::feature : Axis::key; }
 
+// A state's keys: of a chain, whose state is that of its second pass, the slots.
+Axis key_axis_of(const Variant& variant) { return variant.chains_ ? Axis::memory_slot : rows_axis(variant); }
+
 // `outer`: what counts states, outermost first.
-AxisList state_axes(const Variant& variant, const CompileOptions& options, AxisList outer = {Axis::sequences}) {
+AxisList state_axes(const CompileOptions& options, const StateAxes& state, AxisList outer) {
   outer.add(Axis::value_heads);
-  outer.add(options.value_major_state ? Axis::value : rows_axis(variant));
-  outer.add(options.value_major_state ? rows_axis(variant) : Axis::value);
+  outer.add(options.value_major_state ? state.columns : state.rows);
+  outer.add(options.value_major_state ? state.rows : state.columns);
   return outer;
+}
+AxisList state_axes(const Variant& variant, const CompileOptions& options, AxisList outer = {Axis::sequences}) {
+  return state_axes(options, {key_axis_of(variant), Axis::value}, outer);
 }
 // What counts the rows of a token's tensors: decoding has a sequence in each.
 Axis row_axis(Pass pass) { return pass == Pass::decode ? Axis::sequences : Axis::batch; }
@@ -130,12 +142,14 @@ Port carried_port(const CarriedState& state, const Variant& variant, const Compi
             .holds = state.holds,
             .absent = written ? "not wanted" : state.start};
   if (state.is_matrix()) {
-    port.axes = state_axes(variant, options, outer);
+    port.axes = variant.chains_ ? state_axes(options, {rows_axis(variant), Axis::memory_slot}, outer)
+                                : state_axes(variant, options, outer);
     port.type = options.state_dtype, port.rule = TypeRule::state, port.alignment = vector_bytes;
     return port;
   }
   outer.add(Axis::value_heads);
-  if (state.axes.has(Axes::key)) outer.add(rows_axis(variant));
+  const bool is_of_columns = variant.stage_ == Stage::first;  // whose slots they are
+  if (state.axes.has(Axes::key)) outer.add(is_of_columns ? Axis::value : key_axis_of(variant));
   if (state.axes.has(Axes::value)) outer.add(Axis::value);
   port.axes = outer;
   return port;
@@ -267,7 +281,7 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
   return {
       {q, of_queries, reads_query(variant)},
       {k, with_formulas, reads_key(variant)},
-      {v, with_formulas},
+      {v, with_formulas, reads_value(variant)},
       {slope, of_slopes},
       // Before what counts sequences.
       {list_port("cu_seqlens", packing, Axis::offsets, TypeRule::integer,
@@ -294,7 +308,7 @@ std::vector<Row> fixed_rows(const Variant& variant, const CompileOptions& option
        of_slopes, both, false},
       {gradient_of(q), of_slopes, reads_query(variant)},
       {gradient_of(k), of_slopes, reads_key(variant)},
-      {gradient_of(v), of_slopes},
+      {gradient_of(v), of_slopes, reads_value(variant)},
       {gradient_of(start), of_slopes},
       {gradient_of(other_start), of_slopes, both, false}};
 }
@@ -332,17 +346,42 @@ Port port_of(const Variant& variant, const Leaf& leaf, PortRole role, AxisList a
   if (leaf.axes.has(Axes::head)) axes.add(Axis::heads);
   if (leaf.axes.has(Axes::value_head)) axes.add(Axis::value_heads);
   if (leaf.axes.has(Axes::key)) axes.add(rows_axis(variant));
+  if (leaf.axes.has(Axes::slot)) axes.add(Axis::memory_slot);
   if (leaf.axes.has(Axes::value)) axes.add(Axis::value);
   Port port{.name = std::string(leaf.name.view()),
             .role = role,
             .axes = axes,
             .type = otherwise,
             .rule = TypeRule::own,
-            .alignment = role == PortRole::gate && (runs_over_keys(axes) || axes.has(Axis::value)) ? vector_bytes : 1,
+            .alignment = role == PortRole::gate && has_columns(axes) ? vector_bytes : 1,
             .contiguous = role == PortRole::parameter};
   for (const auto& [name, type] : options.input_types)
     if (name == port.name) port.type = type;
   return port;
+}
+
+// What the first pass of a chain leaves for the second, in the workspace: a slot of launches, and no tensor of a call.
+Port passed_port(Axis rows) {
+  return {.name = std::string(passed_input.view()),
+          .role = PortRole::gate,
+          .axes = {rows, Axis::tokens, Axis::value_heads, Axis::memory_slot},
+          .contiguous = true,
+          .holds = "what the first pass has read of each token"};
+}
+
+// The leaves of one kind; of a chain those of the first pass alone, of both, and of the second alone: either has its own in a
+// row.
+std::vector<Leaf> by_passes(const Variant& variant, Operation kind) {
+  const Leaves all = leaves_of(variant, kind);
+  std::vector<Leaf> list(all.begin(), all.end());
+  if (!variant.chains_) return list;
+  const Leaves of_first = leaves_of(stage(variant, Stage::first), kind),
+               of_second = leaves_of(stage(variant, Stage::second), kind);
+  std::ranges::stable_sort(list, {}, [&](const Leaf& leaf) {
+    const bool in_first = of_first.index_of(leaf.view()) >= 0, in_second = of_second.index_of(leaf.view()) >= 0;
+    return in_first ? (in_second ? 1 : 0) : 2;
+  });
+  return list;
 }
 
 // Of all passes of its group: a pass that lacks a port leaves its slot empty.
@@ -351,14 +390,15 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
   add_carried(variant, options, rows);
   std::erase_if(rows,
                 [&](const Row& row) { return (row.passes & group_of(pass)) == 0 || !(row.exists || row.keeps_slot); });
-  for (const Leaf& leaf : inputs_of(variant)) {
+  for (const Leaf& leaf : by_passes(variant, Operation::input)) {
     const Axis tokens = is_of_steps(variant, leaf.view())         ? Axis::steps
                         : side_reads(variant, false, leaf.view()) ? key_tokens(variant)
                                                                   : Axis::tokens;
     leaves.push_back(
         {port_of(variant, leaf, PortRole::gate, {row_axis(pass), tokens}, options.dtype, options), with_formulas});
   }
-  for (const Leaf& leaf : parameters_of(variant))
+  if (variant.chains_) leaves.push_back({passed_port(row_axis(pass)), with_formulas, false});
+  for (const Leaf& leaf : by_passes(variant, Operation::parameter))
     leaves.push_back({port_of(variant, leaf, PortRole::parameter, {}, dtype::f32, options), with_formulas});
   const auto rest = std::ranges::find_if(rows, [](const Row& row) { return row.port.role != PortRole::input; });
   if (rows.size() > most_own_ports || static_cast<std::size_t>(rest - rows.begin()) > most_own_inputs)
@@ -366,7 +406,7 @@ std::vector<Row> rows_of(const Variant& variant, const CompileOptions& options, 
                 std::to_string(rows.size()) + " rows", "what most_own_ports and most_own_inputs say", "ports");
   rows.insert(rest, leaves.begin(), leaves.end());
   if (pass == Pass::backward)
-    for (const Row& leaf : leaves) rows.push_back({gradient_of(leaf.port), of_slopes});
+    for (const Row& leaf : leaves) rows.push_back({gradient_of(leaf.port), of_slopes, leaf.exists});
   for (int slot = 0; Row & row : rows) row.port.slot = slot++;
   return rows;
 }

@@ -26,9 +26,15 @@ struct Region {
   std::string holds;  // for people
   void* Arguments::*argument = nullptr;
   Extent bytes{};  // a multiple of 16
+  int port = -1;   // instead of `argument`: the slot of a launch's tensor that stands there, contiguous (passed_ports)
 };
 
 inline constexpr int most_decoded_tokens = 8;
+
+// Backward, what the other pass of a chain has among the slopes of each token, and of each sequence.
+struct SlopesBeside {
+  int token_floats_before = 0, token_floats_behind = 0, sequence_floats_before = 0, sequence_floats_behind = 0;
+};
 
 // Finite magnitudes that a kernel is right for, of what callers give.
 struct OperandRange {
@@ -41,6 +47,7 @@ struct Kernel {
   std::string entry;   // its extern "C" name
   std::string header;  // of its skeleton, below templates/
   std::string call;    // the skeleton's function, as the entry calls it
+  std::string policy = "Policy";  // that it is an instance of
   std::string check;   // holds where what the host counted is what the kernel uses
   Schedule schedule{};
   int threads = 0;
@@ -70,6 +77,7 @@ struct Program {
   Pass pass = Pass::forward;
   std::string name;  // readable, and no other configuration's: of its entry and its files
   std::vector<Port> ports;
+  std::vector<Port> passed_ports;     // of a chain's launches: what its passes leave each other, in the workspace
   int port_slots = 0, map_slots = 0;  // of what a kernel is launched with
   std::vector<std::string> scalars;
   bool reads_key = true;        // false where the key expression does not use k
@@ -77,7 +85,10 @@ struct Program {
   std::vector<Region> regions;  // of the workspace, in this order
   std::vector<Kernel> kernels;  // in launch order
   Extent segment_tokens{};      // a multiple of the chunk; 0: sequences are walked whole
+  SlopesBeside beside_slopes{};  // of a chain's pass
 };
+// A pass of a chain's program as one that would compute it alone, for its part of the text.
+Program program_of(const Program& chain, Stage stage);
 
 struct ArchLimits {
   std::string arch;            // "sm_90a"

@@ -42,6 +42,7 @@ ManifestFiles files_of(const nlohmann::json& given) {
 Program program_of(const nlohmann::json& given, std::string_view where) {
   CompileOptions options{.key_dim = given.at("K"),
                          .value_dim = given.at("V"),
+                         .slot_dim = given.value("M", 0),
                          .dtype = named(given.at("dtype"), storage_type_names),
                          .precision = named(given.at("precision"), precision_names),
                          .state_dtype = named(given.at("state_dtype"), storage_type_names),

@@ -35,12 +35,30 @@ Expression formula(const JsonObject& object, const char* key, const Slot& slot) 
 // The kind of what a formula runs over, where there is a choice.
 constexpr const char* kind_key = "kind";
 
+constexpr const char* then_key = "then";
+
 std::vector<std::string_view> members() {
   std::vector<std::string_view> names{"name"};
   for (const Slot& slot : formula_slots) names.push_back(slot.member);
   for (const Switch& each : switches)
     if (names.back() != each.member) names.push_back(each.member);
-  names.insert(names.end(), {"steps", "scale", "chunk", "level"});
+  names.insert(names.end(), {"steps", "scale", "chunk", "level", then_key});
+  return names;
+}
+
+// What a chain's second pass has of its own.
+bool is_of_second_pass(const Slot& slot) {
+  return slot.formula != Formula::scan && slot.formula != Formula::feature_map;
+}
+bool is_of_second_pass(const Switch& each) {
+  return each.flag == &Variant::exclusive_ || each.flag == &Variant::erases_undecayed_;
+}
+std::vector<std::string_view> members_of_second_pass() {
+  std::vector<std::string_view> names;
+  for (const Slot& slot : formula_slots)
+    if (is_of_second_pass(slot)) names.push_back(slot.member);
+  for (const Switch& each : switches)
+    if (is_of_second_pass(each)) names.push_back(each.member);
   return names;
 }
 
@@ -72,11 +90,23 @@ class Reader {
     check("chunk");
     if (object_.has("level")) variant_.level_ = object_.named("level", level_names);
     check("level");
+    if (object_.has(then_key)) read_second_pass();
     require_valid();
     return variant_;
   }
 
  private:
+  // Read as a variant is, but judged with the first pass alone.
+  Reader(JsonObject object, std::nullptr_t) : object_(std::move(object)), is_second_pass_(true) {}
+  void read_second_pass() {
+    Reader second({object_.at(then_key), object_.where(then_key), members_of_second_pass()}, nullptr);
+    for (const Slot& slot : formula_slots)
+      if (is_of_second_pass(slot)) second.read(slot);
+    for (const Switch& each : switches)
+      if (is_of_second_pass(each)) second.read(each);
+    guarded(then_key, {}, [&] { variant_ = variant_.then(second.variant_); });
+    check(then_key);
+  }
   void read(const Slot& slot) {
     const std::string member(slot.member), name(slot.name);
     if (!object_.has(member.c_str())) return;
@@ -102,6 +132,7 @@ class Reader {
     check(member.c_str(), text);
   }
   void check(const char* member, std::string_view formula = {}) {
+    if (is_second_pass_) return;
     try {
       guarded(member, formula, [&] { validate(variant_); });
     } catch (const Error& error) {
@@ -131,14 +162,15 @@ class Reader {
 
   const JsonObject object_;
   Variant variant_{};
+  bool is_second_pass_ = false;
   std::vector<Error> doubts_{};
 };
 
 }  // namespace
 
-std::string variant_to_json(const Variant& variant, int indent) {
-  validate(variant);
-  json result{{"name", variant.name.view()}};
+namespace {
+
+void write_formulas(const Variant& variant, json& result) {
   for (const Slot& slot : formula_slots) {
     const Expression formula = variant.formula(slot.formula);
     const std::string member(slot.member), name(slot.name);
@@ -150,12 +182,30 @@ std::string variant_to_json(const Variant& variant, int indent) {
       result[member] = formula_text(formula);
     }
   }
+}
+
+json second_pass_json(const Variant& chain) {
+  const Variant pass = second_pass_of(chain);
+  json result = json::object();
+  write_formulas(pass, result);
+  for (const Switch& each : switches)
+    if (pass.*each.flag) result[std::string(each.member)] = each.on;
+  return result;
+}
+
+}  // namespace
+
+std::string variant_to_json(const Variant& variant, int indent) {
+  validate(variant);
+  json result{{"name", variant.name.view()}};
+  write_formulas(variant, result);
   for (const Switch& each : switches)
     if (variant.*each.flag) result[std::string(each.member)] = each.on;
   if (variant.steps_ != 1) result["steps"] = variant.steps_;
   if (variant.scale_ != 0) result["scale"] = variant.scale_;
   if (variant.chunk_ != 0) result["chunk"] = variant.chunk_;
   if (variant.level_ != Level::automatic) result["level"] = name_in(level_names, variant.level_);
+  if (variant.chains_) result[then_key] = second_pass_json(variant);
   return result.dump(indent);
 }
 

@@ -21,6 +21,7 @@ Dims drawn_dims(const CompileOptions& options, const Shape& shape, const std::st
                   .value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads,
                   .key_dim = options.key_dim,
                   .value_dim = options.value_dim,
+                  .slot_dim = options.slot_dim,
                   .sequences = shape.batch,
                   .key_tokens = shape.key_tokens};
   if (std::min({dims.batch, dims.tokens, dims.heads, dims.value_heads}) < 1 || shape.sequences != 0 ||
@@ -37,6 +38,7 @@ AxisSizes sizes_of(const Dims& dims) {
   sizes.set(Axis::heads, dims.heads), sizes.set(Axis::value_heads, dims.value_heads);
   sizes.set(Axis::key, dims.key_dim), sizes.set(Axis::value, dims.value_dim);
   sizes.set(Axis::feature, dims.features != 0 ? dims.features : dims.key_dim);
+  sizes.set(Axis::memory_slot, dims.memory());
   sizes.set(Axis::sequences, dims.sequences);
   sizes.set(Axis::slots, dims.slots);
   sizes.set(Axis::key_tokens, dims.keys());
@@ -61,7 +63,7 @@ std::int64_t product(const std::vector<std::int64_t>& sizes) {
 std::string to_string(const Dims& dims) {
   return "B=" + std::to_string(dims.batch) + ",T=" + std::to_string(dims.tokens) + ",H=" + std::to_string(dims.heads) +
          ",HV=" + std::to_string(dims.value_heads) + ",K=" + std::to_string(dims.key_dim) +
-         ",V=" + std::to_string(dims.value_dim) +
+         ",V=" + std::to_string(dims.value_dim) + (dims.slot_dim != 0 ? ",M=" + std::to_string(dims.slot_dim) : "") +
          (dims.key_tokens >= 0 ? ",Tk=" + std::to_string(dims.key_tokens) : "");
 }
 

@@ -18,11 +18,13 @@ struct Dims {
   std::int64_t key_dim = 1;                 // K
   std::int64_t features = 0;                // F; 0: as many as K
   std::int64_t value_dim = 1;               // V
+  std::int64_t slot_dim = 0;                // M, of a chain; 0: as many as K
   std::int64_t sequences = 1;               // N
   std::int64_t slots = 0;                   // P, of decoding
   std::int64_t key_tokens = -1;             // Tk, of a non-causal variant; below 0: T
   std::int64_t steps = 1;                   // of a token
 
+  std::int64_t memory() const { return slot_dim != 0 ? slot_dim : key_dim; }
   std::int64_t keys() const { return key_tokens >= 0 ? key_tokens : tokens; }
   Shape shape() const { return {batch, tokens, heads, value_heads, sequences, key_tokens}; }
 };

@@ -118,10 +118,18 @@ struct Erasure {
   double part() const { return scale * read * write; }
 };
 
-// `log_decays` becomes their mean over all samples, 0 where there is no decay.
-Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws,
-              double& log_decays) {
-  log_decays = 0;
+// Those of a pass of a chain, or all there are of another variant. The scan is either pass's.
+Formulas of_stage(const Formulas& all, Stage stage) {
+  Formulas own{.scans_exponentials = all.scans_exponentials};
+  std::ranges::copy_if(all, std::back_inserter(own.list), [&](const auto& each) {
+    return each.first.stage == stage || (each.first.formula == Formula::scan && stage == Stage::second);
+  });
+  return own;
+}
+
+// `log_decays` gains their mean over all samples, 0 where there is no decay.
+Misfit misfit_of_one(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars,
+                     const Draws& draws, double& log_decays) {
   double erased = 0;  // of what a key or a value holds, on average
   const bool of_values =
       std::ranges::any_of(formulas, [](const auto& each) { return each.first.formula == Formula::value_erase; });
@@ -176,6 +184,18 @@ Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<Name
   if (!(erased >= -chance && erased <= 2 + chance))
     return {std::string("what is erased of drawn ") + (of_values ? "values" : "keys") + " makes the state grow",
             formulas.list.front().second};
+  return {};
+}
+
+// `log_decays` becomes their sum over the recurrences that there are.
+Misfit misfit(const Formulas& formulas, const Dims& dims, const std::vector<NamedScalar>& scalars, const Draws& draws,
+              double& log_decays) {
+  log_decays = 0;
+  for (const Stage stage : {Stage::only, Stage::first, Stage::second}) {
+    const Formulas own = of_stage(formulas, stage);
+    if (own.list.empty()) continue;
+    if (Misfit found = misfit_of_one(own, dims, scalars, draws, log_decays); !found.why.empty()) return found;
+  }
   return {};
 }
 
@@ -301,9 +321,19 @@ std::optional<Draws> fixed_draws(const Formulas& formulas, const Dims& dims, con
   constexpr std::array weak{-1e-4, middle, 9.0, -9.0}, moderate{-0.5, middle, 2.0, -2.0},
       strong{-20.0, middle, 20.0, -320.0};
   const bool equal = inputs == Inputs::equal;
-  // A key such as 1 - decay() has few digits where the decay is near 1, however it is rounded.
-  const bool key_reads_decay = std::ranges::any_of(formulas, [](const auto& each) {
-    return each.first.formula == Formula::key && reads(each.second, Operation::decay);
+  // A key such as 1 - decay() has few digits where the decay is near 1, however it is rounded; and so has what a chain's first
+  // pass writes to slots, 1 - exp(g).
+  std::vector<std::string> of_decays;
+  for (const auto& [slot, formula] : formulas)
+    if (slot.formula == Formula::decay)
+      for (std::string& name : tensors_of({.list = {{slot, formula}}})) of_decays.push_back(std::move(name));
+  const bool key_reads_decay = std::ranges::any_of(formulas, [&](const auto& each) {
+    const auto& [slot, formula] = each;
+    if (slot.formula != Formula::key && !(slot.formula == Formula::value && slot.stage == Stage::first)) return false;
+    return reads(formula, Operation::decay) ||
+           std::ranges::any_of(tensors_of({.list = {each}}), [&](const std::string& name) {
+             return std::ranges::find(of_decays, name) != of_decays.end();
+           });
   });
   const std::array<double, 4>& values = !equal ? strong : key_reads_decay ? moderate : weak;
   const double wanted = !equal ? -20 : key_reads_decay ? -0.5 : -1e-4;

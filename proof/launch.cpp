@@ -91,7 +91,7 @@ void Launch::use(const Operator& op) {
   workspace_.reset();
   if (bytes == 0) return;
   workspace_.emplace(op.device(), bytes);
-  arguments_.workspace = backward_.workspace = {static_cast<std::byte*>(workspace_->data()), bytes};
+  arguments_.workspace = backward_.workspace = decode_.workspace = {static_cast<std::byte*>(workspace_->data()), bytes};
 }
 
 void Launch::poison(std::byte with) {

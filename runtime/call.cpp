@@ -12,6 +12,7 @@
 #include <rankone/dsl/scale.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/chain.hpp"
 #include "runtime/operator_impl.hpp"
 
 namespace rankone {
@@ -48,7 +49,16 @@ Sizes CallChecker::known_sizes() const {
   sizes.set(Axis::key, program_.options.key_dim);
   sizes.set(Axis::feature, feature_dim(program_.variant, program_.options.key_dim));
   sizes.set(Axis::value, program_.options.value_dim);
+  if (program_.variant.chains_) sizes.set(Axis::memory_slot, slots_of(program_.options));
   return sizes;
+}
+
+// What a chain's passes leave each other.
+Tensor CallChecker::passed_tensor(int slot, void* data, const Sizes& sizes) const {
+  const Port& port = *std::ranges::find(program_.passed_ports, slot, &Port::slot);
+  std::vector<std::int64_t> shape;
+  for (const Axis axis : port.axes) shape.push_back(sizes[axis]);
+  return Tensor(data, port.type, shape);
 }
 
 // `argument`: the pointer's place in the call's arguments.
@@ -190,8 +200,9 @@ void CallChecker::bind_workspace(const GivenArguments& given, const Sizes& sizes
                  "an address " + std::to_string(past) + " bytes past a multiple", accepted);
   for (std::size_t i = 0; i < program_.regions.size(); ++i) {
     const Region& region = program_.regions[i];
-    void*& place = (*call.arguments).*region.argument;
+    void*& place = region.port < 0 ? (*call.arguments).*region.argument : call.arguments.port(region.port).data;
     place = space.data() + offset_of(program_, i).evaluate(of_call);
+    if (region.port >= 0) call.arguments.port(region.port) = argument_of(passed_tensor(region.port, place, sizes));
     // Words of four bytes, as no kernel works on smaller ones there.
     const Port port{.name = "workspace." + region.name, .role = PortRole::workspace, .writable = true};
     name_tensor(call, port, Tensor(place, dtype::f32, {region.bytes.evaluate(of_call) / 4}), &place);

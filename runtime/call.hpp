@@ -50,6 +50,7 @@ class CallChecker {
   Call check(const GivenArguments& given) const;
   void bind(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const;
   void bind_packing(const Port& port, const Tensor& tensor, Sizes& sizes, Call& call) const;
+  Tensor passed_tensor(int slot, void* data, const Sizes& sizes) const;
   void bind_scalars(const GivenArguments& given, Arguments& arguments) const;
   void bind_workspace(const GivenArguments& given, const Sizes& sizes, Call& call) const;
   void set_shape(const Sizes& sizes, Call& call) const;

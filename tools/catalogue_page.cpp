@@ -51,8 +51,9 @@ std::string recurrence_text(const Variant& variant) {
 std::string formulas_text(const Variant& variant) {
   std::string text;
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
-    const std::string kind = slot.has_domains() ? std::string(name_in(decay_names, slot.domain)) : "";
-    text += row({code(slot.name), kind, code(to_string(formula, formula_notation().style))});
+    const std::string kind =
+        slot.has_domains() ? std::string(name_in(decay_names, axes_in(slot.stage, slot.domain))) : "";
+    text += row({code(gate_name(slot)), kind, code(to_string(formula, formula_notation().style))});
   });
   return text.empty() ? text : "\n" + heading({"formula", "kind", ""}) + text;
 }

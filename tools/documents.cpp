@@ -13,6 +13,7 @@ Json shape_document(const Dims& dims) {
                                 {"HV", dims.value_heads},
                                 {"K", dims.key_dim},
                                 {"V", dims.value_dim}});
+  if (dims.slot_dim != 0) document.set("M", dims.slot_dim);
   if (dims.key_tokens >= 0) document.set("Tk", dims.key_tokens);
   return document;
 }

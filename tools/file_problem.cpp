@@ -185,6 +185,7 @@ class Reader {
     CompileOptions& options = problem_.options;
     options.key_dim = dimension(file_, sizes_, Axis::key, max_key_dim);
     options.value_dim = dimension(file_, sizes_, Axis::value, max_value_dim);
+    if (problem_.variant.chains_) options.slot_dim = dimension(file_, sizes_, Axis::memory_slot, max_key_dim);
     problem_.dims = {.batch = sizes_[Axis::batch],
                      .tokens = sizes_[Axis::tokens],
                      .heads = heads,
@@ -192,6 +193,7 @@ class Reader {
                      .key_dim = options.key_dim,
                      .features = sizes_[Axis::feature],
                      .value_dim = options.value_dim,
+                     .slot_dim = options.slot_dim,
                      .sequences = sizes_[Axis::sequences],
                      .steps = problem_.variant.steps_};
     if (problem_.variant.non_causal_) problem_.dims.key_tokens = sizes_[Axis::key_tokens];
@@ -251,7 +253,7 @@ class Reader {
 }  // namespace
 
 FileProblem problem_from_file(const Variant& variant, CompileOptions options, Pass pass, const SafetensorsFile& file) {
-  options.key_dim = options.value_dim = 0;
+  options.key_dim = options.value_dim = options.slot_dim = 0;
   return Reader(variant, options, pass, file).run();
 }
 

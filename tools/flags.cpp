@@ -29,7 +29,7 @@ std::string with_default(const std::string& list) {
 const Flag checked_pass{"--pass", "PASS", "forward (default), backward or decode", "forward, backward, decode",
                         &Options::pass};
 const Flag any_pass{"--pass", "PASS", with_default(list_of(pass_names)), list_of(pass_names), &Options::pass};
-const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V, Tk; those left out have defaults",
+const Flag shape{"--shape",      "B=,T=,...", "sizes B, T, H, HV, K, V, Tk, M; those left out have defaults",
                  accepted_sizes, nullptr,     &Options::shapes};
 const Flag dtype_{"--dtype", "TYPE", "of q, k, v and o: " + with_default(list_of(storage_type_names)),
                   list_of(storage_type_names), &Options::dtype};

@@ -123,7 +123,7 @@ Dims parse_dims(const std::string& text, Dims dims) {
   Axis axes[] = {{"B", &Dims::batch, most},          {"T", &Dims::tokens, most},
                  {"H", &Dims::heads, 1 << 20},       {"HV", &Dims::value_heads, 1 << 20},
                  {"K", &Dims::key_dim, max_key_dim}, {"V", &Dims::value_dim, max_value_dim},
-                 {"Tk", &Dims::key_tokens, most, 0}};
+                 {"Tk", &Dims::key_tokens, most, 0}, {"M", &Dims::slot_dim, max_key_dim}};
   for (std::size_t begin = 0; begin <= text.size() && !text.empty();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
     const std::string part = text.substr(begin, end - begin);
@@ -133,9 +133,9 @@ Dims parse_dims(const std::string& text, Dims dims) {
     for (Axis& each : axes)
       if (sign != std::string::npos && part.substr(0, sign) == each.name) axis = &each;
     if (axis == nullptr)
-      refuse("an unknown size" + did_you_mean(part.substr(0, sign), {"B", "T", "H", "HV", "K", "V", "Tk"}), part,
+      refuse("an unknown size" + did_you_mean(part.substr(0, sign), {"B", "T", "H", "HV", "K", "V", "Tk", "M"}), part,
              accepted_sizes, "--shape");
-    if (axis->given) refuse("a size is given twice", part, "each of B, T, H, HV, K, V, Tk once", "--shape");
+    if (axis->given) refuse("a size is given twice", part, "each of B, T, H, HV, K, V, Tk, M once", "--shape");
     axis->given = true;
     dims.*axis->size =
         parse_integer(part.substr(sign + 1), axis->least, axis->most, "--shape " + std::string(axis->name) + "=");
@@ -219,7 +219,9 @@ Pins pins_from(const Options& options) {
 }
 
 CompileOptions compile_options(const Options& options, const Dims& dims) {
-  CompileOptions compile{.key_dim = static_cast<int>(dims.key_dim), .value_dim = static_cast<int>(dims.value_dim)};
+  CompileOptions compile{.key_dim = static_cast<int>(dims.key_dim),
+                         .value_dim = static_cast<int>(dims.value_dim),
+                         .slot_dim = static_cast<int>(dims.slot_dim)};
   const auto read = [](auto& value, const std::string& word, const auto& names, const char* message,
                        const char* where) {
     if (word.empty()) return;

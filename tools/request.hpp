@@ -21,7 +21,7 @@ namespace rankone {
 // A catalogue name, a JSON file, or "-" for JSON on standard input; the document of `show --json` serves too.
 Variant resolve_variant(const std::string& given);
 
-inline constexpr const char* accepted_sizes = "B=, T=, H=, HV=, K=, V= and Tk=, separated by commas";
+inline constexpr const char* accepted_sizes = "B=, T=, H=, HV=, K=, V=, Tk= and M=, separated by commas";
 
 // Reads every word that means the same to all commands, whether or not this one makes use of it.
 void require_words(const Options& options);

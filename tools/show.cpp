@@ -112,15 +112,15 @@ std::string guards_text(const Variant& variant) {
   std::string text;
   for (const MissingGuard& each : missing_guards(variant)) {
     text += text.empty() ? "\n" + paint(Color::bold, "guards that may be missing") + "\n" : "";
-    text += "  " + std::string(slot_of(each.formula).name) + ": " + each.operation + ", since " + each.reason + ": " +
-            each.guard + "\n";
+    text += "  " + gate_name(slot_in(each.stage, slot_of(each.formula), Axes::none)) + ": " + each.operation +
+            ", since " + each.reason + ": " + each.guard + "\n";
   }
   return text;
 }
 Json guards_document(const Variant& variant) {
   Json list = Json::array();
   for (const MissingGuard& each : missing_guards(variant))
-    list.append(Json::object({{"gate", slot_of(each.formula).name},
+    list.append(Json::object({{"gate", gate_name(slot_in(each.stage, slot_of(each.formula), Axes::none))},
                               {"operation", each.operation},
                               {"reason", each.reason},
                               {"guard", each.guard}}));

@@ -8,6 +8,7 @@
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/ports.hpp"
 #include "proof/memory.hpp"
 #include "runtime/given_arguments.hpp"
@@ -32,6 +33,7 @@ class Binder {
         refuse(where_, std::string(name) + " is out of range", std::to_string(size), "0 or the tensors' own");
     if (options.key_dim != 0) set(Axis::key, options.key_dim);
     if (options.value_dim != 0) sizes_.set(Axis::value, options.value_dim);
+    if (variant.chains_ && slots_of(options) != 0) sizes_.set(Axis::memory_slot, slots_of(options));
   }
 
   void run() {
@@ -165,6 +167,7 @@ Sizes bind(const Variant& variant, const CompileOptions& options, const GivenArg
           .key_dim = binder[Axis::key],
           .features = binder[Axis::feature],
           .value_dim = binder[Axis::value],
+          .slot_dim = binder[Axis::memory_slot],
           .steps = variant.steps_,
           .key_tokens = binder[variant.non_causal_ ? Axis::key_tokens : Axis::tokens],
           .sequences = binder.spans("cu_seqlens", Axis::tokens),
@@ -181,6 +184,7 @@ std::vector<std::int64_t> shape_of(const Port& port, const Sizes& sizes) {
   known.set(Axis::heads, sizes.heads), known.set(Axis::value_heads, sizes.value_heads);
   known.set(Axis::key, sizes.key_dim), known.set(Axis::feature, sizes.features),
       known.set(Axis::value, sizes.value_dim);
+  known.set(Axis::memory_slot, sizes.slot_dim);
   known.set(Axis::sequences, static_cast<std::int64_t>(sizes.sequences.size()));
   std::vector<std::int64_t> shape;
   for (const Axis axis : port.axes) shape.push_back(known[axis]);

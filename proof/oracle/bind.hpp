@@ -24,6 +24,7 @@ struct Span {
 struct Sizes {
   std::int64_t batch = 0, tokens = 0, heads = 0, value_heads = 0;
   std::int64_t key_dim = 0, features = 0, value_dim = 0;  // K, F, V
+  std::int64_t slot_dim = -1;                             // M of a chain
   std::int64_t steps = 1;                                 // of a token
   std::int64_t key_tokens = 0;                            // of a non-causal variant; of others T
   std::vector<Span> sequences, keys{};  // tokens of each; of a non-causal variant its queries, and its keys

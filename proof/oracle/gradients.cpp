@@ -12,9 +12,11 @@
 #include <rankone/dsl/validate.hpp>
 #include <rankone/oracle.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/ports.hpp"
 #include "proof/memory.hpp"
 #include "proof/oracle/bind.hpp"
+#include "proof/oracle/chain.hpp"
 #include "proof/oracle/pieces.hpp"
 #include "proof/oracle/step_slopes.hpp"
 #include "runtime/convert.hpp"
@@ -39,6 +41,12 @@ class Sums {
     views_.push_back({name, tensor.view()});
   }
   void add(const NamedTensor& shared) { views_.push_back(shared); }
+  // To the sum of this name.
+  void add_to(std::string_view name, const Tensor& part) {
+    const Tensor& sum = *recurrence::find(views_, name);
+    for (std::int64_t at = 0; at < sum.elements(); ++at)
+      static_cast<double*>(sum.data)[at] += static_cast<const double*>(part.data)[at];
+  }
   const std::vector<NamedTensor>& views() const { return views_; }
 
  private:
@@ -195,10 +203,8 @@ void store_all(const Tensor& from, const Tensor& to) {
   }
 }
 
-}  // namespace
-
-void oracle_backward(const Variant& variant, const CompileOptions& options, const BackwardArguments& arguments) {
-  validate(variant);
+// Of one recurrence; the call's own gradients are not written.
+Sums sums_of(const Variant& variant, const CompileOptions& options, const BackwardArguments& arguments) {
   const Sizes sizes = recurrence::bind(variant, options, arguments);
   Sums whole;
   std::vector<Sums> of_heads(static_cast<std::size_t>(sizes.heads));
@@ -219,15 +225,46 @@ void oracle_backward(const Variant& variant, const CompileOptions& options, cons
     for (std::int64_t head; (head = next()) < sizes.heads;)
       HeadWalk(variant, options, arguments, sizes, of_heads[static_cast<std::size_t>(head)].views()).run(head);
   });
-  const GivenArguments given(arguments);
-  for (std::size_t i = 0; i < gradients.size(); ++i) {
-    const Tensor& sum = whole.views()[i].tensor;
+  for (std::size_t i = 0; i < gradients.size(); ++i)
     if (gradients[i].of == PortRole::parameter)
-      for (const Sums& head : of_heads)
-        for (std::int64_t at = 0; at < sum.elements(); ++at)
-          static_cast<double*>(sum.data)[at] += static_cast<const double*>(head.views()[i].tensor.data)[at];
-    const Tensor* const wanted = given.find(place_of(gradients[i].name), given.gradients, gradients[i].name);
-    if (wanted != nullptr && *wanted) store_all(sum, *wanted);
+      for (const Sums& head : of_heads) whole.add_to(whole.views()[i].name, head.views()[i].tensor);
+  return whole;
+}
+
+// The second pass first: it gives what the first one has read its slopes. What both read gains by both.
+Sums sums_of_chain(const Variant& chain, const CompileOptions& options, const BackwardArguments& arguments) {
+  const recurrence::Passed passed(chain, options, arguments);
+  Sums whole;
+  for (const Port& port : ports_of(ports(chain, options, Pass::backward), PortRole::gradient))
+    whole.add(port.name.substr(1), shape_of(port, passed.sizes));
+  const std::string by_name(passed_input.view());
+  Tensor slope;
+  std::vector<Sums> of_passes;
+  const std::vector<Recurrence> passes = recurrences_of(chain, options);
+  for (const Stage stage : {Stage::second, Stage::first}) {
+    const Recurrence& own = passes[stage == Stage::first ? 0 : 1];
+    BackwardArguments its = passed.arguments_of(stage, arguments);
+    if (stage == Stage::first) its.do_ = slope;
+    const Sums& sums = of_passes.emplace_back(sums_of(own.variant, own.options, its));
+    for (const NamedTensor& each : whole.views())
+      if (const auto name = name_in(stage, each.name))
+        if (const Tensor* const part = recurrence::find(sums.views(), *name)) whole.add_to(each.name, *part);
+    if (stage == Stage::second) slope = *recurrence::find(sums.views(), by_name);
+  }
+  return whole;
+}
+
+}  // namespace
+
+void oracle_backward(const Variant& variant, const CompileOptions& options, const BackwardArguments& arguments) {
+  validate(variant);
+  const Sums whole =
+      variant.chains_ ? sums_of_chain(variant, options, arguments) : sums_of(variant, options, arguments);
+  const GivenArguments given(arguments);
+  for (const NamedTensor& sum : whole.views()) {
+    const std::string name = "d" + sum.name;
+    const Tensor* const wanted = given.find(place_of(name), given.gradients, name);
+    if (wanted != nullptr && *wanted) store_all(sum.tensor, *wanted);
   }
 }
 

@@ -8,6 +8,7 @@
 #include <rankone/dsl/validate.hpp>
 
 #include "proof/oracle/bind.hpp"
+#include "proof/oracle/chain.hpp"
 #include "proof/oracle/pieces.hpp"
 #include "proof/oracle/step.hpp"
 #include "runtime/convert.hpp"
@@ -101,14 +102,25 @@ class Recurrence {
 
 }  // namespace
 
-void oracle_forward(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
-  validate(variant);
-  const Sizes sizes = recurrence::bind(variant, options, arguments);
+namespace recurrence {
+
+void run_forward(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
+  const Sizes sizes = bind(variant, options, arguments);
   const auto pieces = static_cast<std::int64_t>(sizes.sequences.size()) * sizes.value_heads;
-  recurrence::in_parallel(pieces, operations(sizes), [&](const auto& next) {
+  in_parallel(pieces, operations(sizes), [&](const auto& next) {
     Recurrence own(variant, options, arguments, sizes);
     for (std::int64_t piece; (piece = next()) < pieces;) own.run(piece);
   });
+}
+
+}  // namespace recurrence
+
+void oracle_forward(const Variant& variant, const CompileOptions& options, const ForwardArguments& arguments) {
+  validate(variant);
+  if (variant.chains_)
+    recurrence::run_chain(variant, options, arguments);
+  else
+    recurrence::run_forward(variant, options, arguments);
 }
 
 }  // namespace rankone

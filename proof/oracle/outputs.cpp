@@ -46,7 +46,7 @@ OracleOutputs oracle(const Variant& variant, const ForwardArguments& inputs, con
                      ", V=" + std::to_string(sizes.value_dim),
                  std::string(variant.name.view()));
 
-  std::int64_t rows = sizes.features, columns = sizes.value_dim;
+  std::int64_t rows = variant.chains_ ? sizes.slot_dim : sizes.features, columns = sizes.value_dim;
   if (options.value_major_state) std::swap(rows, columns);
   OracleOutputs outputs{
       .o = zeros({sizes.batch, sizes.tokens, sizes.value_heads, sizes.value_dim}),

@@ -56,7 +56,7 @@ Step::Step(const Variant& of, const Sizes& with, const GivenArguments& given)
   v = Row(static_cast<std::size_t>(sizes.value_dim));
   erased = Row(static_cast<std::size_t>(columns));
   erased_keys = Row(static_cast<std::size_t>(sizes.features));
-  scanned_before_ = Row(q.size());
+  scanned_before_ = Row(scan_width());
   value_and_one_ = Row(erased.size(), 1);
   key_step_ = variant.decays_by_key() ? (variant.decays_by_value() ? sizes.value_dim : 1) : 0;
   value_step_ = variant.decays_by_value() ? 1 : 0;
@@ -79,7 +79,7 @@ void Step::evaluate_key(const Place& at) {
   if (has_scan(variant)) set_scan();
   set_decay();
   set_phase();
-  load_token(v_, place.batch, place.step, place.head, v);
+  if (reads_value(variant)) load_token(v_, place.batch, place.step, place.head, v);
   place.value = v.data();
   place.decay = factors.data();
   key = row_or(Formula::key, place.key);
@@ -221,11 +221,11 @@ void Step::project_values(const double* values, const Row& state, Row& sums) con
 
 void Step::set_scan() {
   const double* const terms = rows_of(Formula::scan)(place);
-  scan_terms.assign(terms, terms + sizes.features);
-  scanned.assign(scan_before_, scan_before_ + sizes.features);
+  scan_terms.assign(terms, terms + scan_width());
+  scanned.assign(scan_before_, scan_before_ + scan_width());
   for (std::size_t i = 0; i < scanned.size(); ++i)
     scanned[i] = variant.scans_exponentials_ ? log_sum_exp(scanned[i], terms[i]) : scanned[i] + terms[i];
-  scanned_before_.assign(scan_before_, scan_before_ + sizes.features);
+  scanned_before_.assign(scan_before_, scan_before_ + scan_width());
   place.scanned = scanned.data(), place.scanned_before = scanned_before_.data();
 }
 
@@ -282,7 +282,7 @@ void load_state(const StateTensors& tensors, bool value_major, const Step& step,
   std::fill(state.begin(), state.end(), 0.0);
   if (has_running_max(step.variant)) state.back() = -math::infinity;
   if (step.variant.scans_exponentials_)
-    std::fill_n(state.begin() + static_cast<std::ptrdiff_t>(step.scan_place()), step.sizes.features, -math::infinity);
+    std::fill_n(state.begin() + static_cast<std::ptrdiff_t>(step.scan_place()), step.scan_width(), -math::infinity);
   load_given(tensors, value_major, step, n, head, state);
 }
 void store_state(const StateTensors& tensors, bool value_major, const Step& step, std::int64_t n, std::int64_t head,

@@ -69,7 +69,11 @@ class Step {
   // maximum it is 0.
   std::size_t elements() const { return static_cast<std::size_t>(sizes.features * columns); }
   std::size_t scan_place() const { return (variant.is_complex() ? 2 : 1) * elements(); }
-  std::size_t last_key_place() const { return scan_place() + static_cast<std::size_t>(sizes.features); }
+  // Of a chain's first pass it is of its columns.
+  std::size_t scan_width() const {
+    return static_cast<std::size_t>(variant.stage_ == Stage::first ? sizes.value_dim : sizes.features);
+  }
+  std::size_t last_key_place() const { return scan_place() + scan_width(); }
   std::size_t last_value_place() const { return last_key_place() + static_cast<std::size_t>(sizes.features); }
   // Of a column of the state; of that of ones, too.
   double last_value(const Row& state, std::size_t column) const {

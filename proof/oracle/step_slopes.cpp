@@ -29,14 +29,14 @@ StepSlopes::StepSlopes(const Step& step, const GivenArguments& given, std::span<
     if (slot.formula == Formula::feature_map) return;
     slopes_of(slot.formula) = FormulaSlopes(slot, formula, step.sizes.features, step.sizes.value_dim, given, gradients);
   });
-  dv_ = *find(gradients, "v");
+  if (reads_value(step.variant)) dv_ = *find(gradients, "v");
   if (reads_query_) dq_ = *find(gradients, "q");
   if (reads_key_) dk_ = *find(gradients, "k");
   query_ = key_ = bonus_ = erase_read_ = erase_write_ = erased_keys_ = q_ = k_ = Row(step.q.size());
   v_ = normaliser_ = value_erase_read_ = value_erase_write_ = Row(step.v.size());
   value_ = erased_ = read_ = result_ = Row(static_cast<std::size_t>(step.columns));
   decayed_ = behind_ = step.state();
-  scanned_ = scanned_before_ = Row(step.q.size());
+  scanned_ = scanned_before_ = Row(step.scan_width());
 }
 
 void StepSlopes::clear_sums(const Step& step) {
@@ -240,7 +240,7 @@ void StepSlopes::phase(const Step& step, const Row& decayed, const Row& slopes) 
 // From formulas to what they read. What stands where there is no formula takes its slopes itself.
 void StepSlopes::pass_formulas(const Step& step, Sides sides) {
   const LeafRows of_scan{.scanned = scanned_.data(), .scanned_before = scanned_before_.data()},
-      of_values{.value = v_.data()};
+      of_values{.value = v_.data(), .scanned = scanned_.data(), .scanned_before = scanned_before_.data()};
   LeafRows of_keys = of_scan;
   of_keys.query = q_.data(), of_keys.key = k_.data(), of_keys.decay = factors_.data();
   const auto pass = [&](Formula formula, const Row& slopes, Row& otherwise, const LeafRows& leaves) {
@@ -297,7 +297,7 @@ void StepSlopes::add_to_tensors(const Step& step, Sides sides) {
   };
   if (sides.query && reads_query_) add_features(dq_, place.token, step.raw_q, q_);
   if (sides.key && reads_key_) add_features(dk_, place.step, step.raw_k, k_);
-  if (sides.key) add_row(dv_, place.batch, place.step, place.head, v_);
+  if (sides.key && dv_) add_row(dv_, place.batch, place.step, place.head, v_);
 }
 
 void StepSlopes::add(const Step& step, Formula formula, const double* slopes, const LeafRows& rows) {

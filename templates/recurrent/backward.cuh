@@ -27,7 +27,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   RK_DEVICE void run() {
     const States<T, const void> behind{port<T>(arguments, final_slope_port<T>()).data, arguments.value_heads};
     load_state(slopes, behind, work.sequence, is_vectorized(arguments, final_slope_port<T>()) != 0);
-    if constexpr (T::has_scan) this->load_scan_slopes();
+    if constexpr (T::has_scan && !T::is_first_pass) this->load_scan_slopes();
     if constexpr (T::has_normaliser) {  // which one tile takes
       if (work.value_tile == 0)
         load_state_sum(slopes, port<T>(arguments, T::Ports::dfinal_state_sum).data, work.sequence);
@@ -141,8 +141,10 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   RK_DEVICE void take_scan(int place) {
     tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = load_scanned(place_of_scan(place, key)); });
   }
-  static RK_DEVICE int place_of_scan(int place, int key) {
-    return layout.scans + ((place - layout.states) / state_bytes * token_layout.rows + key) * 8;
+  RK_DEVICE int place_of_scan(int place, int key) const {
+    constexpr int width = T::scans_values ? T::value_tile : token_layout.rows;
+    if constexpr (T::scans_values) key -= work.value_column;
+    return layout.scans + ((place - layout.states) / state_bytes * width + key) * 8;
   }
   static RK_DEVICE int place_of_max(int place) { return layout.maxima + (place - layout.states) / state_bytes * 8; }
 

@@ -35,7 +35,7 @@ struct BackwardLayout {
   // keys had of the read.
   int erased, read;
   int erased_keys;  // and where values erase, a float for each key of what was
-  int scans;        // a row of keys of each kept state: what has been summed up, and what its rounding took away
+  int scans;        // a row of keys, or of slots that are columns, of each kept state: what has been summed up, and what its rounding took away
   int maxima;       // the running maximum of each kept state, and what its rounding took away
   int states;       // kept by the threads that hold them
   int bytes;
@@ -93,7 +93,7 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
   layout.maxima = offset;
   offset += sizes.has_running_max ? (states * 8 + 15) / 16 * 16 : 0;
   layout.scans = offset;
-  offset += sizes.has_scan ? states * row * 2 : 0;
+  offset += sizes.has_scan ? states * (sizes.scans_values ? columns : row) * 2 : 0;
   const int state_bytes =
       (sizes.has_phase ? 2 : 1) * states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
   layout.states = sizes.erases_values ? 0 : offset;

@@ -20,9 +20,16 @@ template <class Policy> RK_CONSTEXPR SlopeSizes slope_sizes() {
   sizes.reads_key = Policy::reads_key;
   sizes.is_normalised = Policy::has_normaliser;
   sizes.has_scan = Policy::has_scan_term;
+  sizes.scans_values = Policy::scans_values;
   sizes.writes_again = Policy::has_lagged_scale;
   sizes.inputs = Policy::input_count;
   sizes.parameters = Policy::parameter_count;
+  if constexpr (Policy::is_first_pass || Policy::is_second_pass) {
+    sizes.token_floats_before = Policy::token_floats_before;
+    sizes.token_floats_behind = Policy::token_floats_behind;
+    sizes.sequence_floats_before = Policy::sequence_floats_before;
+    sizes.sequence_floats_behind = Policy::sequence_floats_behind;
+  }
   for (int i = 0; i < Policy::input_count; ++i) sizes.of_inputs[i] = columnwise(Policy::input_axes[i]);
   for (int i = 0; i < Policy::parameter_count; ++i) sizes.of_parameters[i] = columnwise(Policy::parameter_axes[i]);
   return sizes;

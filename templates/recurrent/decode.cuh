@@ -32,7 +32,7 @@ template <class T, class Gate> RK_DEVICE void load_carried(Tokens<T, Gate>& toke
   };
   if constexpr (T::has_normaliser) state.load_sum(row(T::Ports::state_sum, T::key_dim));
   if constexpr (T::has_running_max) load_max(tokens, row(T::Ports::state_max, 1));
-  if constexpr (T::has_scan) load_scan(tokens, row(T::Ports::state_scan, T::key_dim));
+  if constexpr (T::has_scan) load_scan(tokens, row(T::Ports::state_scan, T::scan_width));
   if constexpr (T::has_lagged_scale) load_last_key(tokens, row(T::Ports::state_key, T::key_dim));
 }
 template <class T, class Gate>
@@ -42,7 +42,8 @@ RK_DEVICE void store_carried(const Tokens<T, Gate>& tokens, const RegisterMatrix
   };
   if constexpr (T::has_normaliser) store_sum(state, row(T::Ports::state_sum, T::key_dim));
   if constexpr (T::has_running_max) store_max(tokens, row(T::Ports::state_max, 1));
-  if constexpr (T::has_scan) store_scan(tokens, row(T::Ports::state_scan, T::key_dim));
+  if constexpr (T::has_scan && !T::is_first_pass)  // whose second pass reads it, too
+    store_scan(tokens, row(T::Ports::state_scan, T::scan_width));
   if constexpr (T::has_lagged_scale) store_last_key(tokens, row(T::Ports::state_key, T::key_dim));
 }
 
@@ -69,7 +70,7 @@ RK_DEVICE void store_token(const Tokens<T, Gate>& tokens, RegisterMatrix<T, Gate
           state.template store<Plane::imaginary>(States<T, void>{data, arguments.value_heads}, place,
                                                  is_vectorized(arguments, T::Ports::token_states_imaginary) != 0);
         });
-  if constexpr (T::has_scan)
+  if constexpr (T::has_scan && !T::is_first_pass)
     store_if_wanted(port<T>(arguments, T::Ports::token_states_scan), work, index,
                     [&](void* data, long long place) { store_scan(tokens, global<float>(data) + place); });
   if constexpr (T::has_lagged_scale) {
@@ -119,8 +120,9 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_decode(const Argume
   const bool is_read = before.exists(work.sequence), is_written = after.exists(work.sequence);
   const long long from = before.first(work.sequence, work.head), to = after.first(work.sequence, work.head);
   Tokens<T, Gate> tokens(arguments, work);
-  tokens.begin(0);
+  if constexpr (!T::is_second_pass) tokens.begin(0);
   if (!is_read || !is_written) return;
+  if constexpr (T::is_second_pass) tokens.begin(0);  // to a row that does nothing, nothing has been passed on
   const bool aligned = is_vectorized(arguments, T::Ports::state) != 0;
   RegisterMatrix<T, Gate> state(arguments, work);
   state.load(before, from, aligned);

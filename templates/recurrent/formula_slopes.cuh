@@ -34,7 +34,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
           if constexpr (T::bidirectional)
             at.read_value = global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
           else
-            at.read_value = load_column_sum<T>(layout.read + place * sum_bytes, column) * arguments.scale;
+            at.read_value = load_column_sum<T>(layout.read + place * sum_bytes, column) * T::read_scale(arguments);
           if constexpr (T::has_normaliser)
             at.normaliser_value =
                 load_column_sum<T>(layout.read + place * sum_bytes, T::value_columns) * arguments.scale;
@@ -45,7 +45,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
         }
       }
       of_columns[i] = T::is_downward ? LeafSlopes<T>() : into;  // the other walk has what the output's formula adds
-      shared_store<float>(layout.read_slope + column * 4, into.read * arguments.scale);
+      shared_store<float>(layout.read_slope + column * 4, into.read * T::read_scale(arguments));
       if constexpr (T::has_normaliser)
         shared_store<float>(layout.normaliser_slope + column * 4, into.normaliser * arguments.scale);
     }
@@ -53,6 +53,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
   RK_DEVICE RecurrentAt<T> at_column(long long index, int i) const {
     RecurrentAt<T> at = tokens.at(index, tokens.now[i], 0, work.value_column + thread_index() + i * T::threads);
     at.value_value = tokens.now[i].value;
+    if constexpr (T::scans_values) tokens.set_scan(at, i);
     return at;
   }
 
@@ -86,6 +87,7 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       }
       if constexpr (T::columns_decay && T::differentiates_decay)
         if (decays_before<T>(index)) pass_column_decay(at, column, into);
+      if constexpr (T::scans_values) pass_scan(at, i, into);
       this->store_column(index, i, column, into);
     }
   }
@@ -132,12 +134,12 @@ template <class T, class Gate> struct FormulaSlopes : GradientParts<T, Gate> {
       if constexpr (T::reads_query && T::walks_queries) at.query_value = tokens.feature(at, raw.query, raw.other_query);
       if constexpr (T::reads_key && T::walks_keys) at.key_value = tokens.feature(at, raw.key, raw.other_key);
       if constexpr (T::rows_decay) at.decay_value = row_number(half + token_layout.decay, key);
-      if constexpr (T::has_scan) tokens.set_scan(at, i);
+      if constexpr (T::has_scan && !T::scans_values) tokens.set_scan(at, i);
       LeafSlopes<T> into;
       float of_lagged = 0.0f;
       if constexpr (T::has_lagged_scale) of_lagged = pass_lagged_scale(at, key, i, into);
       pass_formulas(at, index, key, own, of_lagged, into);
-      if constexpr (T::has_scan) pass_scan(at, i, into);
+      if constexpr (T::has_scan && !T::scans_values) pass_scan(at, i, into);
       if constexpr (T::piece_count > 0) {
         ElementSlope of_query, of_key;
         if constexpr (T::reads_query && T::walks_queries)

@@ -34,7 +34,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   if constexpr (T::has_lagged_scale) store_final_last(tokens);
   if constexpr (T::has_running_max)
     store_state_max(tokens, port<T>(arguments, T::Ports::final_state_max).data, work.sequence);
-  if constexpr (T::has_scan)
+  if constexpr (T::has_scan && !T::is_first_pass)
     store_state_scan(tokens, port<T>(arguments, T::Ports::final_state_scan).data, work.sequence);
 }
 

@@ -27,7 +27,7 @@ template <class T, class Gate> struct GradientParts {
   LongSum key_parameters[keys][T::parameters], column_parameters[columns][T::parameters],
       head_parameters[T::parameters];
   LongSum element_parameters[T::parameters][rows][thread_columns];
-  float scan_slopes[keys] = {};  // of what a scan has summed up behind the token at hand
+  float scan_slopes[Tokens<T, Gate>::scans] = {};  // of what a scan has summed up behind the token at hand
   int half = 0;
 
   RK_DEVICE GradientParts(const Arguments& from, const Work& of)
@@ -46,7 +46,7 @@ template <class T, class Gate> struct GradientParts {
   static RK_DEVICE int erased_keys_of(int step) { return layout.erased_keys + step * token_layout.rows * 4; }
 
   RK_DEVICE void store_column(long long index, int i, int column, const LeafSlopes<T>& into) {
-    if constexpr (T::walks_keys) store_value(index, column, into.value);
+    if constexpr (T::reads_value && T::walks_keys) store_value(index, column, into.value);
     store_column_inputs(index, i, column, into);
     add_column_parameters(i, into);
   }
@@ -200,14 +200,15 @@ template <class T, class Gate> struct GradientParts {
   RK_DEVICE void load_scan_slopes() {
     const void* const from = port<T>(arguments, T::Ports::dfinal_state_scan).data;
     if (from == nullptr || work.value_tile != 0) return;
-    const Global<const float> row = global<const float>(from) + row_of_head(arguments, work, work.sequence, T::key_dim);
-    tokens.visit_keys([&](int key, int i) { scan_slopes[i] = global_load<float>(row + key); });
+    const Global<const float> row =
+        global<const float>(from) + row_of_head(arguments, work, work.sequence, T::scan_width);
+    tokens.visit_scans([&](int key, int i) { scan_slopes[i] = global_load<float>(row + key); });
   }
   RK_DEVICE void store_scan_slopes() const {
     constexpr SlopePart part = T::slopes.scan;
     if (!is_wanted<T>(arguments, T::Ports::dinitial_state_scan)) return;
     const Global<float> to = places.of_sequence(part);
-    tokens.visit_keys([&](int key, int i) { global_store<float>(to + key, scan_slopes[i]); });
+    tokens.visit_scans([&](int key, int i) { global_store<float>(to + key, scan_slopes[i]); });
   }
 
   // Where the walk back begins and ends, the slopes of the last token's key, of which one tile takes what the loss gives, and of

@@ -28,6 +28,7 @@ struct RecurrentSizes {
   bool has_running_max;  // the state is in units of exp(m), m the running maximum of write scales' logarithms
   bool erases_values;    // sums over value columns take all of them: there is one tile, as wide as it must be
   bool has_scan;         // what adds up from token to token at each key
+  bool scans_values;     // or at each value column: in the first pass of a chain
 };
 
 // Of v, that a tile has.

@@ -43,6 +43,7 @@ template <class Policy> RK_CONSTEXPR RecurrentSizes recurrent_sizes() {
   sizes.has_running_max = Policy::has_write_log_scale;
   sizes.erases_values = Policy::has_value_erase_scale;
   sizes.has_scan = Policy::has_scan_term;
+  sizes.scans_values = Policy::scans_values;
   return sizes;
 }
 
@@ -66,6 +67,13 @@ template <class Policy> struct RecurrentTraits : Policy {
   static constexpr bool carries_more =
       Policy::has_normaliser || Policy::has_write_log_scale || Policy::has_scan_term || Policy::has_lagged_scale;
   static constexpr bool has_scan = Policy::has_scan_term;
+  // Each number of a scan is summed up by the thread that has its key, or of slots, its column.
+  static constexpr int scan_width = Policy::scans_values ? Policy::value_dim : Policy::key_dim;
+  // What the first pass of a chain reads is not rounded on its way to the second, which reads without a scale.
+  using Output = typename Choose<Policy::is_first_pass, float, typename Policy::Storage>::Type;
+  static RK_DEVICE float read_scale(const Arguments& arguments) {
+    return Policy::is_second_pass ? 1.0f : arguments.scale;
+  }
   // Each element of the state at its own pace; or else what rows of keys decay by, and columns of values.
   static constexpr bool decays_by_element = has_axis(Policy::decay_axes, key_axis) &&
                                             has_axis(Policy::decay_axes, value_axis) && !Policy::decays_on_both_sides;

@@ -24,37 +24,47 @@ struct TokenRow {
   long long slopes, batch, token;
 };
 
+// Adds what the value tiles have of one element. `first`: where the slopes of a token or a sequence begin.
+template <class T>
+RK_DEVICE float add_tiles(float sum, Global<const float> slopes, long long first, SlopePart part, int column) {
+  const int tiles = part.tile_stride != 0 ? T::value_tiles : 1;
+  for (int tile = 0; tile < tiles; ++tile)
+    sum += global_load<float>(slopes + (first + part.place + tile * part.tile_stride + column));
+  return sum;
+}
+
 // One row of a tensor, of a token or of one of its `steps`: over value tiles, and over the value heads that share its head.
-template <class T, class Type>
+// `Other`: the pass of a chain that reads it, too, and has `others` of it; or the same one.
+template <class T, class Type, class Other>
 RK_DEVICE void reduce_row(const Arguments& arguments, const TokenRow& at, int step, int steps, SlopePart part,
-                          unsigned axes, int gradient) {
+                          unsigned axes, int gradient, SlopePart others) {
   const TensorArgument& to = port<T>(arguments, gradient);
   const HeadGroup group = head_group<T>(arguments, axes);
-  const int tiles = part.tile_stride != 0 ? T::value_tiles : 1;
   const long long row = at.slopes * T::token_steps + step;
   const Global<Type> first =
       global<Type>(to.data) + (at.batch * to.batch_stride + (at.token * steps + step) * to.token_stride);
-  const Global<const float> slopes = global<const float>(arguments.token_slopes) + part.place;
+  const Global<const float> slopes = global<const float>(arguments.token_slopes);
   const long long elements = static_cast<long long>(group.heads) * part.width;
   for (long long element = thread_index(); element < elements; element += reduce_threads) {
     const int head = static_cast<int>(element / part.width), column = static_cast<int>(element % part.width);
     float sum = 0.0f;
     for (int member = 0; member < group.members; ++member) {
       const long long place = row * arguments.value_heads + head * group.members + member;
-      for (int tile = 0; tile < tiles; ++tile)
-        sum += global_load<float>(slopes + (place * T::slopes.token_floats + tile * part.tile_stride + column));
+      sum = add_tiles<T>(sum, slopes, place * T::slopes.token_floats, part, column);
+      if (others.width > 0) sum = add_tiles<Other>(sum, slopes, place * T::slopes.token_floats, others, column);
     }
     global_store<Type>(first + (head * to.head_stride + column), Element<Type>::from(sum));
   }
 }
 
 // All rows of a tensor that a token has: one, or one for each step.
-template <class T, class Type, bool of_steps = false>
+template <class T, class Type, bool of_steps = false, class Other = T>
 RK_DEVICE void reduce_token(const Arguments& arguments, const TokenRow& row, SlopePart part, unsigned axes,
-                            int gradient) {
+                            int gradient, SlopePart others = {}) {
   if (port<T>(arguments, gradient).data == nullptr) return;
   constexpr int steps = of_steps ? T::token_steps : 1;
-  for (int step = 0; step < steps; ++step) reduce_row<T, Type>(arguments, row, step, steps, part, axes, gradient);
+  for (int step = 0; step < steps; ++step)
+    reduce_row<T, Type, Other>(arguments, row, step, steps, part, axes, gradient, others);
 }
 
 template <class T, int input = 0> RK_DEVICE void reduce_inputs(const Arguments& arguments, const TokenRow& row) {
@@ -90,22 +100,25 @@ template <class Policy> RK_DEVICE void reduce_token_gradients(const Arguments& a
 }
 
 // One parameter: over sequences, value tiles, and heads that it lacks; a warp for each element.
-template <class T>
-RK_DEVICE void reduce_parameter(const Arguments& arguments, SlopePart part, unsigned axes, int gradient) {
+template <class T, class Other = T>
+RK_DEVICE void reduce_parameter(const Arguments& arguments, SlopePart part, unsigned axes, int gradient,
+                                SlopePart others = {}) {
   void* const to = port<T>(arguments, gradient).data;
   if (to == nullptr) return;
   const HeadGroup group = head_group<T>(arguments, axes);
-  const int tiles = part.tile_stride != 0 ? T::value_tiles : 1;
+  const int own = part.tile_stride != 0 ? T::value_tiles : 1, more = others.tile_stride != 0 ? Other::value_tiles : 1,
+            tiles = own + (others.width > 0 ? more : 0);
   const long long elements = static_cast<long long>(group.heads) * part.width, warps = reduce_threads / warp_size;
   const long long terms = arguments.sequences * group.members * tiles;
-  const Global<const float> slopes = global<const float>(arguments.parameter_slopes) + part.place;
+  const Global<const float> slopes = global<const float>(arguments.parameter_slopes);
   for (long long element = block_index() * warps + warp_index(); element < elements; element += block_total() * warps) {
     const int head = static_cast<int>(element / part.width), column = static_cast<int>(element % part.width);
     LongSum sum;
     for (long long term = lane_index(); term < terms; term += warp_size) {
       const int tile = static_cast<int>(term % tiles), member = static_cast<int>(term / tiles % group.members);
       const long long place = term / tiles / group.members * arguments.value_heads + head * group.members + member;
-      sum.add(global_load<float>(slopes + (place * T::slopes.sequence_floats + tile * part.tile_stride + column)));
+      const int at = tile < own ? part.place + tile * part.tile_stride : others.place + (tile - own) * others.tile_stride;
+      sum.add(global_load<float>(slopes + (place * T::slopes.sequence_floats + at + column)));
     }
     const float total = sum_over_warp(sum.total());
     if (lane_index() == 0) global_store<float>(global<float>(to) + element, total);
@@ -121,17 +134,18 @@ template <class T, int index = 0> RK_DEVICE void reduce_parameters(const Argumen
   }
 }
 // Of a row of keys that is carried beside the initial state: over value tiles.
-template <class T> RK_DEVICE void reduce_carried(const Arguments& arguments, SlopePart part, int gradient) {
+template <class T, class Other = T>
+RK_DEVICE void reduce_carried(const Arguments& arguments, SlopePart part, int gradient, SlopePart others = {}) {
   void* const to = port<T>(arguments, gradient).data;
   if (to == nullptr) return;
-  const Global<const float> slopes = global<const float>(arguments.parameter_slopes) + part.place;
+  const Global<const float> slopes = global<const float>(arguments.parameter_slopes);
   const long long elements = arguments.sequences * arguments.value_heads * part.width;
   for (long long element = block_index() * reduce_threads + thread_index(); element < elements;
        element += block_total() * reduce_threads) {
-    const long long state = element / part.width, first = state * T::slopes.sequence_floats + element % part.width;
-    float sum = 0.0f;
-    for (int tile = 0; tile < T::value_tiles; ++tile)
-      sum += global_load<float>(slopes + (first + tile * part.tile_stride));
+    const long long first = element / part.width * T::slopes.sequence_floats;
+    const int column = static_cast<int>(element % part.width);
+    float sum = add_tiles<T>(0.0f, slopes, first, part, column);
+    if (others.width > 0) sum = add_tiles<Other>(sum, slopes, first, others, column);
     global_store<float>(global<float>(to) + element, sum);
   }
 }

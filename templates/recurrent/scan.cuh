@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// What adds up from token to token at one key: terms, or their exponentials, whose sum is known by its logarithm.
+// What adds up from token to token at one key or slot: terms, or their exponentials, whose sum is known by its logarithm.
 #pragma once
 
 #include "device/math.cuh"

@@ -20,9 +20,12 @@ struct SlopeSizes {
   bool reads_query, reads_key;                       // else q, or k, has no gradient
   bool is_normalised;  // the initial state has a normaliser's sum of keys, to which each tile adds
   bool has_scan;       // likewise a row of keys that a scan begins with
+  bool scans_values;   // or of the tiles' own columns
   bool writes_again;   // the initial state has a key, to which each tile adds
   int inputs, parameters;
   Columnwise of_inputs[max_slope_inputs], of_parameters[max_slope_parameters];
+  // What the other pass of a chain has of a token, and of a sequence, stands before this one's floats or behind them.
+  int token_floats_before, token_floats_behind, sequence_floats_before, sequence_floats_behind;
 };
 
 // A tensor's part: floats from the start of what a token and value head have, or a sequence and value head.
@@ -48,6 +51,8 @@ RK_CONSTEXPR SlopePart slope_part(const SlopeSizes& sizes, Columnwise axes, int&
 
 RK_CONSTEXPR SlopeLayout make_slope_layout(const SlopeSizes& sizes) {
   SlopeLayout layout{};
+  layout.token_floats = sizes.token_floats_before;
+  layout.sequence_floats = sizes.sequence_floats_before;
   if (sizes.reads_query) layout.query = slope_part(sizes, {true, false}, layout.token_floats, sizes.element_dim);
   if (sizes.reads_key) layout.key = slope_part(sizes, {true, false}, layout.token_floats, sizes.element_dim);
   for (int i = 0; i < sizes.inputs; ++i)
@@ -55,10 +60,11 @@ RK_CONSTEXPR SlopeLayout make_slope_layout(const SlopeSizes& sizes) {
   for (int i = 0; i < sizes.parameters; ++i)
     layout.parameters[i] = slope_part(sizes, sizes.of_parameters[i], layout.sequence_floats, sizes.key_dim);
   if (sizes.is_normalised) layout.sum = slope_part(sizes, {true, false}, layout.sequence_floats, sizes.key_dim);
-  if (sizes.has_scan) layout.scan = slope_part(sizes, {true, false}, layout.sequence_floats, sizes.key_dim);
+  if (sizes.has_scan)
+    layout.scan = slope_part(sizes, {!sizes.scans_values, sizes.scans_values}, layout.sequence_floats, sizes.key_dim);
   if (sizes.writes_again) layout.last_key = slope_part(sizes, {true, false}, layout.sequence_floats, sizes.key_dim);
-  layout.token_floats = (layout.token_floats + 3) / 4 * 4;
-  layout.sequence_floats = (layout.sequence_floats + 3) / 4 * 4;
+  layout.token_floats = (layout.token_floats + 3) / 4 * 4 + sizes.token_floats_behind;
+  layout.sequence_floats = (layout.sequence_floats + 3) / 4 * 4 + sizes.sequence_floats_behind;
   return layout;
 }
 

@@ -88,7 +88,7 @@ RK_DEVICE void store_state_max(const Tokens<T, Gate>& tokens, void* maxima, long
     store_max(tokens, global<float>(maxima) + row_of_head(tokens.arguments, tokens.work, index, 1));
 }
 
-// A scan, K numbers a state.
+// A scan, K numbers a state, or of a chain as many as there are slots.
 template <class T, class Gate> RK_DEVICE void load_scan(Tokens<T, Gate>& tokens, Global<const float> from) {
   tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = {global_load<float>(from + key), 0.0f}; });
 }
@@ -99,18 +99,18 @@ template <class T, class Gate> RK_DEVICE void store_scan(const Tokens<T, Gate>& 
 template <class T, class Gate>
 RK_DEVICE void load_state_scan(Tokens<T, Gate>& tokens, const void* scans, long long index) {
   if (scans != nullptr)
-    load_scan(tokens, global<const float>(scans) + row_of_head(tokens.arguments, tokens.work, index, T::key_dim));
+    load_scan(tokens, global<const float>(scans) + row_of_head(tokens.arguments, tokens.work, index, T::scan_width));
 }
 template <class T, class Gate>
 RK_DEVICE void store_state_scan(const Tokens<T, Gate>& tokens, void* scans, long long index) {
   if (scans != nullptr)
-    store_scan(tokens, global<float>(scans) + row_of_head(tokens.arguments, tokens.work, index, T::key_dim));
+    store_scan(tokens, global<float>(scans) + row_of_head(tokens.arguments, tokens.work, index, T::scan_width));
 }
 
 // Before a run of the backward pass the workspace holds all of it.
 template <class T>
 RK_DEVICE Global<float> checkpoint_scan(const Arguments& arguments, const Work& work, long long run) {
-  return global<float>(arguments.prepared_chunks) + row_of_head(arguments, work, work.first_slot + run, 2 * T::key_dim);
+  return global<float>(arguments.prepared_chunks) + row_of_head(arguments, work, work.first_slot + run, 2 * T::scan_width);
 }
 template <class T, class Gate> RK_DEVICE void load_checkpoint_scan(Tokens<T, Gate>& tokens, long long run) {
   const Global<float> from = checkpoint_scan<T>(tokens.arguments, tokens.work, run);
@@ -119,7 +119,7 @@ template <class T, class Gate> RK_DEVICE void load_checkpoint_scan(Tokens<T, Gat
   });
 }
 template <class T, class Gate> RK_DEVICE void store_checkpoint_scan(const Tokens<T, Gate>& tokens, long long run) {
-  if (tokens.work.value_tile != 0) return;
+  if (!T::scans_values && tokens.work.value_tile != 0) return;
   const Global<float> to = checkpoint_scan<T>(tokens.arguments, tokens.work, run);
   tokens.for_each_scan([&](int key, const Scanned& scanned) {
     global_store<float>(to + key * 2, scanned.value);

@@ -124,14 +124,15 @@ template <class T, class Gate> struct Tokens {
   RawToken<T> now_keys[keys], now[columns];  // of the token at hand
   KeyReduction<T> reduction;
   RunningMax running_max = running_max_of_nothing();  // before the token that is evaluated, where there is one
-  Scanned scanned[keys], scanned_before[keys];        // of a scan, behind that token and before it
+  static constexpr int scans = T::scans_values ? columns : keys;
+  Scanned scanned[scans], scanned_before[scans];  // of a scan, behind that token and before it
   // What the last token that was evaluated has written, and of its key what the one before it has: where that is written again.
   static constexpr int lagged_keys = T::has_lagged_scale ? keys : 1, lagged_columns = T::has_lagged_scale ? columns : 1;
   float last_key[lagged_keys] = {}, last_value[lagged_columns] = {}, key_before[lagged_keys] = {};
 
   RK_DEVICE Tokens(const Arguments& from, const Work& of) : arguments(from), work(of) {
 #pragma unroll
-    for (int i = 0; i < keys; ++i) scanned[i] = scanned_before[i] = scan_of_nothing<T>();
+    for (int i = 0; i < scans; ++i) scanned[i] = scanned_before[i] = scan_of_nothing<T>();
   }
 
   // Of v, that is.
@@ -178,12 +179,19 @@ template <class T, class Gate> struct Tokens {
     at.scanned_value = scanned[i].value;
     at.scanned_before_value = scanned_before[i].value;
   }
-  // Calls visit(key, what has been summed up at it) for the thread's keys.
+  // Calls visit(key, i) for the thread's keys, or visit(slot, i) for its columns: whose numbers of a scan it has.
+  template <class Visit> RK_DEVICE void visit_scans(const Visit& visit) const {
+    if constexpr (T::scans_values)
+      for_each_column([&](int column, int i) { visit(work.value_column + column, i); });
+    else
+      for_each_key(visit);
+  }
+  // Calls visit(key or slot, what has been summed up at it).
   template <class Visit> RK_DEVICE void for_each_scan(const Visit& visit) {
-    for_each_key([&](int key, int i) { visit(key, scanned[i]); });
+    visit_scans([&](int key, int i) { visit(key, scanned[i]); });
   }
   template <class Visit> RK_DEVICE void for_each_scan(const Visit& visit) const {
-    for_each_key([&](int key, int i) { visit(key, scanned[i]); });
+    visit_scans([&](int key, int i) { visit(key, scanned[i]); });
   }
 
   // What formulas of keys read at the thread's i-th key of the token at hand. Where they reduce rows, threads without a key come
@@ -274,7 +282,7 @@ template <class T, class Gate> struct Tokens {
     for_each_column([&](int column, int i) {
       RawToken<T>& raw = now[i];
       const auto get = [&](int row) { return shared_load<float>(column_place(slot, row, column)); };
-      if constexpr (T::walks_keys) raw.value = get(0);
+      if constexpr (T::reads_value && T::walks_keys) raw.value = get(0);
       if constexpr (T::fetches_slopes && T::walks_queries) raw.slope = get(1);
       for_each_input<key_axis>([&](int index, int row) { raw.inputs[index] = get(first_column_input + row); });
     });
@@ -305,12 +313,12 @@ template <class T, class Gate> struct Tokens {
       RawToken<T>& raw = of_columns[i];
       const int own = thread_index() + i * T::threads,
                 value_column = work.value_column + (own < T::value_tile && exists(own) ? own : 0);
-      const auto load = [&](int tensor, long long row) {
-        return RawToken<T>::template element<Storage>(arguments, work, tensor, work.head, row, value_column);
-      };
-      if constexpr (T::walks_keys) raw.value = load(T::Ports::v, rows.step);
+      if constexpr (T::reads_value && T::walks_keys)
+        raw.value = RawToken<T>::template element<Storage>(arguments, work, T::Ports::v, work.head, rows.step, value_column);
       if constexpr (T::fetches_slopes && T::walks_queries)
-        if (is_read<T>(index)) raw.slope = load(T::Ports::output_slope, rows.token);
+        if (is_read<T>(index))
+          raw.slope = RawToken<T>::template element<typename T::Output>(arguments, work, T::Ports::output_slope, work.head,
+                                                                        rows.token, value_column);
       raw.template load_inputs<key_axis>(arguments, work, rows, value_column);
     }
   }
@@ -320,12 +328,13 @@ template <class T, class Gate> struct Tokens {
 #pragma unroll
     for (int i = 0; i < keys; ++i) {
       const int key = thread_index() + i * T::threads;
-      if constexpr (T::has_scan) scanned_before[i] = scanned[i];
+      if constexpr (T::has_scan && !T::scans_values) scanned_before[i] = scanned[i];
       if (T::reduces_keys || key < T::key_dim) write_key(index, half, key, i);
     }
 #pragma unroll
     for (int i = 0; i < columns; ++i) {
       const int column = thread_index() + i * T::threads;
+      if constexpr (T::scans_values) scanned_before[i] = scanned[i];
       if (column < T::value_tile) write_column(index, half, column, i);
     }
   }
@@ -383,7 +392,7 @@ template <class T, class Gate> struct Tokens {
     for_each_column([&](int column, int i) {
       const RawToken<T>& raw = of_columns[i];
       const auto put = [&](int row, float number) { shared_store<float>(column_place(slot, row, column), number); };
-      if constexpr (T::walks_keys) put(0, raw.value);
+      if constexpr (T::reads_value && T::walks_keys) put(0, raw.value);
       if constexpr (T::fetches_slopes && T::walks_queries) put(1, raw.slope);
       for_each_input<key_axis>([&](int index, int row) { put(first_column_input + row, raw.inputs[index]); });
     });
@@ -418,7 +427,7 @@ template <class T, class Gate> struct Tokens {
       store(row, factor.high);
       if constexpr (T::compensated) store(low_row, factor.low);
     };
-    if constexpr (T::has_scan) {
+    if constexpr (T::has_scan && !T::scans_values) {
       scanned[i] = scan_next<T>(scanned_before[i], Gate::scan_term(at));
       set_scan(at, i);
     }
@@ -483,7 +492,11 @@ template <class T, class Gate> struct Tokens {
       }
       return;
     }
-    const RecurrentAt<T> at = at_value(index, raw, column);
+    RecurrentAt<T> at = at_value(index, raw, column);
+    if constexpr (T::scans_values) {
+      scanned[i] = scan_next<T>(scanned_before[i], Gate::scan_term(at));
+      set_scan(at, i);
+    }
     const float value = value_of(at);
     shared_store<float>(place + layout.value, value);
     if constexpr (T::has_lagged_scale) {

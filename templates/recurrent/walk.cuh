@@ -25,7 +25,7 @@ RK_DEVICE void keep_read(const Tokens<T, Gate>& tokens, const Arguments& argumen
   for (int i = 0; i < Tokens<T, Gate>::columns; ++i) {
     const int column = thread_index() + i * T::threads;
     if (column >= T::value_tile || !tokens.exists(column)) break;
-    float read = load_column_sum<T>(half + T::layout.read, column) * arguments.scale;
+    float read = load_column_sum<T>(half + T::layout.read, column) * T::read_scale(arguments);
     if constexpr (T::is_downward) read += global_load<float>(row + (work.value_column + column));
     global_store<float>(row + (work.value_column + column), read);
   }
@@ -35,18 +35,18 @@ RK_DEVICE void keep_read(const Tokens<T, Gate>& tokens, const Arguments& argumen
 template <class T, class Gate>
 RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& arguments, const Work& work,
                             long long index, int half) {
-  using Storage = typename T::Storage;
+  using Output = typename T::Output;
   const TensorArgument& o = port<T>(arguments, T::Ports::o);
   const long long token = rows_of_step<T>(arguments, work, index).token;
-  const Global<Storage> row =
-      global<Storage>(o.data) + (work.batch * o.batch_stride + token * o.token_stride + work.head * o.head_stride);
+  const Global<Output> row =
+      global<Output>(o.data) + (work.batch * o.batch_stride + token * o.token_stride + work.head * o.head_stride);
 #pragma unroll
   for (int i = 0; i < Tokens<T, Gate>::columns; ++i) {
     const int column = thread_index() + i * T::threads;
     if (column >= T::value_tile || !tokens.exists(column)) break;
     RecurrentAt<T> at = tokens.at(index, tokens.now[i], 0, work.value_column + column);
     at.value_value = tokens.now[i].value;
-    at.read_value = load_column_sum<T>(half + T::layout.read, column) * arguments.scale;
+    at.read_value = load_column_sum<T>(half + T::layout.read, column) * T::read_scale(arguments);
     if constexpr (T::has_normaliser)
       at.normaliser_value = load_column_sum<T>(half + T::layout.read, T::value_columns) * arguments.scale;
     if constexpr (T::has_running_max) at.unit_value = unit_of(tokens.running_max);
@@ -54,7 +54,7 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
       at.read_value += global_load<float>(read_of_both<T>(arguments, work, index) + (work.value_column + column));
     float output = at.read_value;
     if constexpr (T::has_output) output = Gate::output(at);
-    global_store<Storage>(row + (work.value_column + column), Element<Storage>::from(output));
+    global_store<Output>(row + (work.value_column + column), Element<Output>::from(output));
   }
 }
 

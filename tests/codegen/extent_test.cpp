@@ -73,6 +73,7 @@ std::vector<Program> programs() {
           program(Level::segment),
           program_of(variants::gla, {.key_dim = 256, .value_dim = 512, .pins = {.prepared = true}}),
           program_of(variants::lite_la, {.key_dim = 64, .value_dim = 128}),
+          program_of(variants::abc, {.key_dim = 64, .value_dim = 128, .slot_dim = 48}, "sm_90a", Pass::backward),
           program_of(variants::gla, {.key_dim = 64, .value_dim = 128}, "sm_90a", Pass::states),
           program_of(variants::gla, {.key_dim = 64, .value_dim = 128}, "sm_90a", Pass::combine)};
 }

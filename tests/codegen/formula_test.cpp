@@ -92,7 +92,7 @@ TEST(Formula, SaysWhereAndWhatIsAccepted) {
                               {"tan(1)", {"unknown function", "'tan' at position 1", "log_sigmoid", "softplus"}},
                               {"1 + x", {"unknown name", "'x' at position 5", "input(NAME)"}},
                               {"input()", {"a name is missing", "position 7"}},
-                              {"input(x, T)", {"unknown axis", "'T'", "H, HV, K, V"}},
+                              {"input(x, T)", {"unknown axis", "'T'", "H, HV, K, M, V"}},
                               {"input(a123456789012345678901234567890123456789)", {"a name is too long", "31"}},
                               {"min(1)", {"min takes two operands", "','"}},
                               {"1e999", {"a number is out of range"}},

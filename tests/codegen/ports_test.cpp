@@ -9,6 +9,7 @@
 #include <rankone/dsl.hpp>
 
 #include "codegen/c_header.hpp"
+#include "codegen/chain.hpp"
 #include "codegen/manifest.hpp"
 #include "codegen/names.hpp"
 #include "tests/codegen/helpers.hpp"
@@ -115,6 +116,33 @@ TEST(Ports, OfWhatIsCarriedBesideTheState) {
   EXPECT_EQ(find_port(ports(placed, {}), "initial_state_sum")->needs, "start_positions");
   EXPECT_EQ(names(slots(variants::linear, options, Pass::backward)).size() + 3,
             slots(variants::performer, options, Pass::backward).size());
+}
+
+// Of a chain the first pass's state is carried beside the second's, and what is passed on has slots of launches alone. Inputs stand
+// in the order of the passes that read them.
+TEST(Ports, OfAChain) {
+  const auto of = [&](Pass pass) { return ports(variants::abc, {}, pass); };
+  EXPECT_EQ(names(of(Pass::forward)),
+            (std::vector<std::string>{"q", "k", "v", "s", "cu_seqlens", "initial_state_scan", "initial_state_first",
+                                      "initial_state", "o", "final_state", "final_state_scan", "final_state_first"}));
+  EXPECT_EQ(find_port(of(Pass::forward), "s")->axes,
+            (AxisList{Axis::batch, Axis::tokens, Axis::value_heads, Axis::memory_slot}));
+  EXPECT_EQ(find_port(of(Pass::forward), "initial_state")->axes,
+            (AxisList{Axis::sequences, Axis::value_heads, Axis::memory_slot, Axis::value}));
+  EXPECT_EQ(find_port(of(Pass::decode), "state_first")->axes,
+            (AxisList{Axis::slots, Axis::value_heads, Axis::key, Axis::memory_slot}));
+  EXPECT_EQ(find_port(of(Pass::backward), "dfinal_state_scan")->axes,
+            (AxisList{Axis::sequences, Axis::value_heads, Axis::memory_slot}));
+  EXPECT_EQ(find_port(of(Pass::backward), "passed"), nullptr);
+  const Variant chain = variant("chain")
+                            .decay(per_value(-softplus(input("b"))))
+                            .value(input("a"))
+                            .then(second_pass().key(input("b")).value(value() * input("c")).query(passed()));
+  const std::vector<Port> all = slots(chain, {}, Pass::backward);
+  EXPECT_EQ(names(ports_of(all, PortRole::gate)), (std::vector<std::string>{"a", "b", "c", "passed"}));
+  EXPECT_EQ(names(ports_of_stage(chain, {}, Pass::backward, Stage::first)),
+            (std::vector<std::string>{"q", "k", "a", "b", "o", "cu_seqlens", "start_positions", "initial_state", "dq",
+                                      "dk", "dfinal_state", "dinitial_state", "da", "db", "do"}));
 }
 
 // A running maximum is a constant to gradients.

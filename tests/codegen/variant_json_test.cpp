@@ -46,6 +46,32 @@ TEST(VariantJson, HoldsEverythingThatADeclarationCan) {
   expect_same(declared, variant_from_json(variant_to_json(declared)));
 }
 
+// A chain's second pass is an object in the first, of formulas, a read and an order of erasures.
+TEST(VariantJson, HoldsASecondPass) {
+  const Variant chain =
+      variant("chain")
+          .decay(per_value(-softplus(input("g"))))
+          .value(input("s", value_head_axis | Axes::slot) * param("c", {Axes::slot}))
+          .reversed()
+          .scale(2)
+          .then(second_pass().key(input("s")).erase(0.5).erase_undecayed().exclusive().query(softmax(passed())));
+  validate(chain);
+  const std::string text = variant_to_json(chain);
+  const Variant read = variant_from_json(text);
+  EXPECT_TRUE(read == chain) << text;
+  EXPECT_EQ(variant_to_json(read), text);
+  EXPECT_FALSE(read == chain.with(Formula::bonus, 1.0));
+  EXPECT_FALSE(holds(variant_to_json(variants::gla), "then"));
+  const auto refusal = [](const std::string& then) {
+    return refusal_of(
+        [&] { variant_from_json(R"-({"name": "chain", "value": "input(s)", "then": )-" + then + "}", "file"); });
+  };
+  EXPECT_TRUE(holds(refusal(R"-({"key": "input(s)", "query": "input(x)"})-"), "passed() in its formula"));
+  EXPECT_TRUE(holds(refusal(R"-({"key": "input(s)", "query": "input(x)"})-"), "file.then"));
+  EXPECT_TRUE(holds(refusal(R"-({"key": "input(s)", "query": "passed()", "scale": 1})-"), "given \"scale\""));
+  EXPECT_TRUE(holds(refusal(R"-({"key": "input(s", "query": "passed()"})-"), "file.then.key"));
+}
+
 // A phase has its kind as a decay has, and none is written where there is none.
 TEST(VariantJson, HoldsAPhaseAndItsKind) {
   for (const Rate& angle : {constant(head() * 0.1), per_head(input("p")), per_key(input("p") * param("w"))}) {

@@ -13,7 +13,7 @@ using namespace rankone;
 
 namespace {
 
-static_assert(catalogue().size() == 40);
+static_assert(catalogue().size() == 42);
 static_assert(find_variant("gla") == &catalogue()[6] && find_variant("nothing") == nullptr);
 static_assert(*find_variant("mamba2") == variants::mamba2);
 
@@ -35,6 +35,10 @@ static_assert(parameters_of(variants::mamba2)[0].view() == "A_log" &&
 static_assert(parameters_of(variants::hgrn2)[0].axes == (value_head_axis | key_axis));
 static_assert(scalars_of(variants::lightning).index_of("layer") == 0 &&
               scalars_of(variants::lightning).index_of("layers") == 1);
+static_assert(reads_one_input(variants::gsa, "g", value_head_axis | Axes::slot) &&
+              reads_one_input(variants::abc, "s", value_head_axis | Axes::slot));
+static_assert(reads_key(variants::gsa) && reads_query(variants::abc) &&
+              !reads_value(stage(variants::gsa, Stage::first)));
 static_assert(!reads_key(variants::hgrn2) && reads_key(variants::gla));
 static_assert(!reads_query(variants::hgrn) && !reads_key(variants::hgrn) && reads_query(variants::hgrn2));
 static_assert(reads_query(variant("own").query(query() * input("x"))) &&

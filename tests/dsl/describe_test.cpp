@@ -83,6 +83,19 @@ TEST(Describe, Recurrences) {
                          .steps(2)),
             "S_{t,0} = S_{t-1}; S_{t,r} = S_{t,r-1} - (S_{t,r-1} tanh(v_{t,r})^T) (d + 1) + k_{t,r}^T (v_{t,r} * w), "
             "r = 1 .. 2; S_t = S_{t,2}; o_t = K^-0.5 q_t S_t");
+  // Of a chain both passes, and the scan once.
+  EXPECT_EQ(
+      of("gsa"),
+      "A_t = A_{t-1} Diag(exp(g)) + k_t^T (1 - exp(g)); p_t = K^-0.5 q_t A_t; "
+      "B_t = Diag(exp(g)) B_{t-1} + (1 - exp(g))^T v_t; t1 = exp(p_t - key_max(p_t)); o_t = (t1 / key_sum(t1)) B_t");
+  EXPECT_EQ(describe(variant("scanning")
+                         .cumulative_sum(input("s"))
+                         .value(tanh(scanned()))
+                         .output(tanh(read()))
+                         .scale(2)
+                         .then(second_pass().key(exp(scanned())).query(passed()).exclusive())),
+            "c_t = c_{t-1} + s; A_t = A_{t-1} + k_t^T tanh(c_t); r_t = 2 q_t A_t; p_t = tanh(r_t); "
+            "B_t = B_{t-1} + exp(c_t)^T v_t; o_t = p_t B_{t-1}");
   EXPECT_EQ(describe(mapped), "S_t = S_{t-1} + (w + 1) ((relu(k_t) + 1) * b)^T v_t; o_t = 0.5 (relu(q_t) + 1) S_t");
 }
 

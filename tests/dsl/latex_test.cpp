@@ -189,7 +189,9 @@ class Reader {
       } else if (match[6].matched) {
         used_.insert(match[6]);
       } else if (kind == "mathrm") {
-        const bool of_slot = std::ranges::any_of(formula_slots, [&](const Slot& slot) { return slot.name == inner; });
+        const bool of_slot = std::ranges::any_of(formula_slots, [&](const Slot& slot) {
+          return slot.name == inner || "second_" + std::string(slot.name) == inner;
+        });
         if (!names_.contains(inner) && !of_slot && !words.contains(inner)) return inner + " is no name";
       } else if (kind == "operatorname") {
         if (!functions.contains(inner)) return inner + " is no function";

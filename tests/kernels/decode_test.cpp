@@ -142,11 +142,15 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
   };
   std::int64_t position = 0;
   std::int32_t slot = 0;
+  const Shape most{.batch = 1, .tokens = tokens, .heads = problem.dims.heads, .value_heads = problem.dims.value_heads};
+  std::vector<float> workspace(op.workspace_bytes(most) / 4 + 4);
+  const std::span<std::byte> space = std::as_writable_bytes(std::span(workspace));
   const bool reads_position = find_port(all, "start_positions") != nullptr;
   if (prefill > 0) {
     ForwardArguments arguments;
     bind(arguments, 0, prefill);
     for (HostTensor& state : states) bind_tensor(arguments, "final_" + state.name, state.at(state.bytes.data()));
+    arguments.workspace = space;
     op.forward(arguments);
   }
   for (std::int64_t first = prefill; first < tokens; first += step) {
@@ -156,6 +160,7 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
     if (reads_position) arguments.start_positions = Tensor(&position, dtype::i64, {1});
     for (HostTensor& state : states) bind_tensor(arguments, state.name, state.at(state.bytes.data()));
     arguments.state_read = arguments.state_write = Tensor(&slot, dtype::i32, {1});
+    arguments.workspace = space;  // a chain's: of fewer tokens than forward()'s
     op.decode(arguments);
   }
 }
@@ -165,7 +170,7 @@ void run_in_steps(const Operator& op, Problem& problem, std::int64_t prefill, st
 TEST(Decode, BehindAPrefillIsOneSequence) {
   constexpr int D = 32, tokens = 21;
   for (const Variant* variant : {&variants::gla, &variants::kda, &variants::rwkv6, &variants::mamba1,
-                                 &variants::gateloop, &variants::mamba3, &aging}) {
+                                 &variants::gateloop, &variants::mamba3, &variants::gsa, &aging}) {
     const CompileOptions options{
         .key_dim = D, .value_dim = D, .pins = {.family = Family::recurrent, .value_tile = 32, .warps = 4}};
     const Operator op = compile(*variant, options, cpu_device(1));

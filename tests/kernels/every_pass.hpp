@@ -34,6 +34,7 @@ inline void expect_right_in_every_pass(const Variant& variant, const CompileOpti
                     .value_heads = 2,
                     .key_dim = options.key_dim,
                     .value_dim = options.value_dim,
+                    .slot_dim = options.slot_dim,
                     .sequences = 2};
     Problem problem = random_problem(variant, options, dims, {.seed = seed, .packed = packed});
     expect_right(op, problem, label);
@@ -47,6 +48,7 @@ inline void expect_right_in_every_pass(const Variant& variant, const CompileOpti
                  .value_heads = 2,
                  .key_dim = options.key_dim,
                  .value_dim = options.value_dim,
+                 .slot_dim = options.slot_dim,
                  .sequences = 3};
   Problem decoding = random_problem(variant, options, few, {.seed = seed + 2, .pass = Pass::decode});
   expect_right(op, decoding, label + ", decoding");

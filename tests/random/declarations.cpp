@@ -123,6 +123,22 @@ Variant with_scan(Chance& chance, Formulas& formulas, const Variant& other) {
   return judge(result) ? other : result;
 }
 
+// Likewise as the first pass of a chain, which has no v.
+Variant with_second_pass(Chance& chance, Formulas& formulas, const Variant& other) {
+  const Chance before = chance;
+  const auto depth = [&] { return chance.between(2, 4); };
+  Variant second = second_pass().key(formulas.write_scale({.per_key = true}, depth()));
+  const int kind = chance.below(3);
+  if (kind == 1) second = second.decay(per_head(formulas.log_decay({}, depth())));
+  if (kind == 2) second = second.decay(per_key(formulas.log_decay({.per_key = true}, depth())));
+  second = second.query(chance.once_in(3) ? tanh(passed() / 4) : softmax(passed()));
+  if (chance.once_in(3)) second = second.write_scale(formulas.write_scale({}, depth()));
+  if (chance.once_in(3)) second = second.exclusive();
+  const Variant result = other.value(formulas.write_scale({.per_value = true}, depth())).then(second);
+  chance = before;
+  return judge(result) ? other : result;
+}
+
 Variant random_variant(Chance& chance, int index) {
   Formulas formulas(chance);
   Variant result = variant(Name("random_" + std::to_string(index)));
@@ -145,6 +161,8 @@ Variant random_variant(Chance& chance, int index) {
   // Of these one in five has more or fewer features than keys have elements, drawn apart from all else.
   if (Chance own = chance; !erases && index % 5 == 1)
     result = result.feature_map(Formulas(own).pieces(own.between(2, 4)));
+  if (index % 5 == 3)  // beside what is carried there is none
+    if (const Variant chain = with_second_pass(chance, formulas, result); chain.chains_) return chain;
   if (index % 4 == 3) result = with_value_erasure(chance, formulas, result);
   if (index % 8 == 2) result = with_unread_query(chance, formulas, result);
   if (index % 6 == 0 || index % 12 == 9) result = with_lagged_write(chance, formulas, result);
@@ -185,6 +203,7 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
     options.value_dim = std::min(options.value_dim, has_features(variant) ? 32 : most);
     options.key_dim = std::min(options.key_dim, most);
   }
+  if (variant.chains_) options.slot_dim = Chance(chance).between(1, 48);
   options.dtype = chance.among({dtype::bf16, dtype::bf16, dtype::f16, dtype::f32});
   if (chance.once_in(2)) options.precision = Precision::f32;
   options.value_major_state = chance.once_in(4);
@@ -222,7 +241,7 @@ bool has_schedule(const Variant& variant, CompileOptions& options) {
 }
 
 Dims random_dims(Chance& chance, const Variant& variant, const CompileOptions& options) {
-  Dims dims{.key_dim = options.key_dim, .value_dim = options.value_dim};
+  Dims dims{.key_dim = options.key_dim, .value_dim = options.value_dim, .slot_dim = options.slot_dim};
   dims.batch = chance.between(1, 3);
   dims.heads = chance.between(1, 2);
   dims.value_heads = dims.heads * chance.between(1, 3);

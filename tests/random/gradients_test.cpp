@@ -21,7 +21,9 @@ TEST_P(RandomGradients, AgreeWithDifferences) {
     const int group = 1 + i % 3;
     declared.options = {.key_dim = 3, .value_dim = 4, .dtype = dtype::f32, .input_types = {}};
     declared.options.value_major_state = i % 4 == 0;
+    if (declared.variant.chains_) declared.options.slot_dim = 2;
     declared.dims = {.batch = 1, .tokens = 6, .heads = 2, .value_heads = 2 * group, .key_dim = 3, .value_dim = 4};
+    declared.dims.slot_dim = declared.options.slot_dim;
     if (declared.variant.non_causal_) declared.dims.key_tokens = 4;
     Problem problem = random_problem(declared.variant, declared.options, declared.dims,
                                      {.seed = static_cast<std::uint64_t>(i),

@@ -105,6 +105,10 @@ TEST_F(Exported, ManifestsSayAllThatAProgramIsMadeOf) {
         }
   const Program segments = program_of(variants::gla, pinned, "sm_90a");
   EXPECT_EQ(read_manifest(manifest_json(segments), "test").program.schedule, segments.schedule);
+  for (const Pass pass : {Pass::forward, Pass::backward, Pass::decode}) {
+    const Program chain = program_of(variants::abc, {.key_dim = 64, .value_dim = 64, .slot_dim = 32}, "sm_90a", pass);
+    EXPECT_EQ(emit(read_manifest(manifest_json(chain), "test").program), emit(chain)) << chain.name;
+  }
   wide.input_types = {{"g", dtype::f32}};
   const Program own_type = program_of(variants::gla, wide, "sm_90a");
   EXPECT_EQ(emit(read_manifest(manifest_json(own_type), "test").program), emit(own_type));

@@ -30,6 +30,7 @@ enum class Pass : unsigned char {
 struct CompileOptions {
   int key_dim = 0;                              // K, 1 to 256
   int value_dim = 0;                            // V, 1 to 512
+  int slot_dim = 0;                             // M, 1 to 256, of a chain alone; 0: K
   rankone::dtype dtype = rankone::dtype::bf16;  // of q, k, v and o: bf16, f16 or f32
   // Of gates (default: dtype) and parameters (default: f32).
   std::vector<std::pair<std::string, rankone::dtype>> input_types{};

@@ -5,6 +5,7 @@
 #include <rankone/dsl/declare.hpp>  // first: what a compiler prints of a wrong declaration begins with the way to it
 
 #include <rankone/dsl/catalogue.hpp>
+#include <rankone/dsl/chain.hpp>
 #include <rankone/dsl/decay_sides.hpp>
 #include <rankone/dsl/describe.hpp>
 #include <rankone/dsl/evaluate.hpp>

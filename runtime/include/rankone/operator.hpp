@@ -88,7 +88,7 @@ class Operator {
   void combine(const Tensor& state, const Tensor& log_decay_total, const Tensor& earlier, void* stream = nullptr) const;
 
   // A few tokens of each of N rows, which go on from states in the slots of a pool, and leave there the states behind them.
-  // It takes no workspace. Throws as forward() and prepare_decode() do, and Error(unsupported) where the variant walks its
+  // A chain takes a workspace, workspace_bytes(shape, Pass::decode). Throws as forward() and prepare_decode() do, and Error(unsupported) where the variant walks its
   // tokens in reverse.
   void decode(const DecodeArguments& arguments, void* stream = nullptr) const;
   // Builds and loads what decode() uses, as prepare_states() does for states().

@@ -150,7 +150,7 @@ struct DecodeArguments {
       start_positions{};  // int64 [N], on the device: position() of each row's first token, where the variant reads it
   Tensor o{};             // [N, T, HV, V], written
   Tensor token_states{};  // [N, T, HV, K, V] of state_dtype: the state after each token, written where it is given
-  std::span<std::byte> workspace{};  // none is needed: workspace_bytes(shape, Pass::decode) is 0
+  std::span<std::byte> workspace{};  // of a chain, at least workspace_bytes(..., Pass::decode); of others that is 0
 };
 
 }  // namespace rankone

@@ -37,10 +37,9 @@ class Differences {
     }
     const Dims& dims = problem.dims;
     do_ = Array::random({dims.batch, dims.tokens, dims.value_heads, dims.value_dim}, source);
-    std::vector<std::int64_t> state = {dims.sequences, dims.value_heads, dims.features, dims.value_dim};
-    if (problem.options.value_major_state) std::swap(state[2], state[3]);
-    dfinal_ = Array::random(state, source);
-    for (const Port& port : ports(problem.variant, problem.options, Pass::backward))
+    const std::vector<Port> all = ports(problem.variant, problem.options, Pass::backward);
+    dfinal_ = Array::random(sizes_of(find_port(all, "dfinal_state")->axes, dims), source);
+    for (const Port& port : all)
       if (port.name.starts_with("dfinal_state_") && port.role == PortRole::state)
         carried_.push_back({port.name, Array::random(sizes_of(port.axes, dims), source)});
   }

@@ -16,6 +16,7 @@ const Dims small{.batch = 2, .tokens = 5, .heads = 2, .value_heads = 4, .key_dim
 
 Problem problem_of(const Variant& variant, Dims dims = small, RandomInputs inputs = {}, CompileOptions options = {}) {
   options.key_dim = static_cast<int>(dims.key_dim), options.value_dim = static_cast<int>(dims.value_dim);
+  options.slot_dim = static_cast<int>(dims.slot_dim);
   options.dtype = dtype::f32;
   return random_problem(variant, options, dims, inputs);
 }
@@ -192,6 +193,53 @@ TEST(Gradients, OfScansAgreeWithDifferences) {
     SCOPED_TRACE(describe(variant));
     expect_agreement_in_every_shape(variant);
   }
+}
+
+// Slots other than keys in number, what both passes read, erasures and earlier reads in either, and all axes of parameters.
+TEST(Gradients, OfChainsAgreeWithDifferences) {
+  const Axes slots{Axes::value_head, Axes::slot};
+  const Variant rich = variant("rich")
+                           .feature_map(silu)
+                           .decay(full(log_sigmoid(input("x", value_head_axis | key_axis)) / 2 +
+                                       log_sigmoid(input("g", slots) + param("c", slots))))
+                           .value(tanh(input("s") * param("c")))
+                           .bonus(param("u"))
+                           .output(read() * sigmoid(input("s")))
+                           .then(second_pass()
+                                     .decay(per_key(log_sigmoid(input("g") + param("c"))))
+                                     .key(sigmoid(input("s", slots)) / 2)
+                                     .value(value() * input("w"))
+                                     .erase(sigmoid(input("b")))
+                                     .query(softmax(passed() * param("t", {Axes::slot})))
+                                     .output(read() + value() * param("d"))
+                                     .exclusive()),
+                erasing = variant("erasing")
+                              .decay(per_head(log_sigmoid(input("f"))))
+                              .value(sigmoid(input("s")))
+                              .erase(sigmoid(input("b")))
+                              .then(second_pass()
+                                        .decay(per_value(log_sigmoid(input("z"))))
+                                        .key(sigmoid(input("s")))
+                                        .value_erase(sigmoid(input("b")) / 4)
+                                        .erase_undecayed()
+                                        .query(l2_normalize(passed(), 1)));
+  const Variant sums = variant("sums")
+                           .cumulative_sum(-softplus(input("s") + param("c")))
+                           .decay(per_value((scanned() - scanned_before()) / 4))
+                           .value(exp(scanned() / 8))
+                           .then(second_pass()
+                                     .decay(per_key((scanned() - scanned_before()) / 4))
+                                     .key(tanh(scanned_before()))
+                                     .query(passed() + scanned()));
+  Dims dims = small;
+  dims.slot_dim = 4;
+  for (const Variant& variant : {variants::gsa, variants::abc, rich, erasing.reversed(), sums, sums.permuted()})
+    for (const bool packed : {false, true}) {
+      SCOPED_TRACE(describe(variant));
+      dims.batch = packed ? 1 : 2, dims.tokens = packed ? 11 : 5;
+      const Problem problem = problem_of(variant, dims, {.packed = packed}, {.value_major_state = packed});
+      Differences(problem).expect_agreement();
+    }
 }
 
 // As far as the running maximum goes either way, and where it takes turns with decays.

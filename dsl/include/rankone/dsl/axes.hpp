@@ -6,9 +6,9 @@
 
 namespace rankone {
 
-// `head` stands for the key heads H, `value_head` for HV. Written {Axes::head, Axes::key} or Axes::head | Axes::key.
+// `head` stands for the key heads H, `value_head` for HV, `slot` for the M slots between the passes of a chain. Written {Axes::head, Axes::key} or Axes::head | Axes::key.
 struct Axes {
-  static const Axes none, head, value_head, key, value;
+  static const Axes none, head, value_head, key, value, slot;
   static const Axes token;      // a token input always has [B, T]: only the domain of a formula says it
   static const Axes automatic;  // of a tensor: those of the formula it stands in
 
@@ -32,7 +32,7 @@ struct Axes {
 };
 inline constexpr Axes Axes::none = Axes::of_bits(0), Axes::head = Axes::of_bits(1), Axes::value_head = Axes::of_bits(2),
                       Axes::key = Axes::of_bits(4), Axes::value = Axes::of_bits(8), Axes::token = Axes::of_bits(16),
-                      Axes::automatic{};
+                      Axes::slot = Axes::of_bits(32), Axes::automatic{};
 inline constexpr Axes head_axis = Axes::head, value_head_axis = Axes::value_head, key_axis = Axes::key,
                       value_axis = Axes::value;
 

@@ -38,12 +38,14 @@ inline constexpr std::array carried_states{
                  false, has_running_max},
     CarriedState{"imaginary", Axes::key | Axes::value, "the state's imaginary part", "zeros", true,
                  [](const Variant& variant) { return variant.is_complex(); }},
-    CarriedState{"scan", Axes::key, "what the scan has summed up, a number for each key",
+    CarriedState{"scan", Axes::key, "what the scan has summed up, a number for each key, or of a chain for each slot",
                  "the scan of nothing: zeros, or minus infinity of exponentials", true, has_scan},
     CarriedState{"key", Axes::key, "the last token's written key, which the next one writes again", "zeros", true,
                  [](const Variant& variant) { return variant.writes_again(); }},
     CarriedState{"value", Axes::value, "the last token's written value", "zeros", true,
                  [](const Variant& variant) { return variant.writes_again(); }},
+    CarriedState{"first", Axes::key | Axes::value, "the state of the chain's first pass", "zeros", true,
+                 [](const Variant& variant) { return variant.chains_; }},
 };
 
 }  // namespace rankone

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <rankone/dsl/source.hpp>
+#include <rankone/dsl/variants/abc.hpp>
 #include <rankone/dsl/variants/based.hpp>
 #include <rankone/dsl/variants/comba.hpp>
 #include <rankone/dsl/variants/cosformer.hpp>
@@ -24,6 +25,7 @@
 #include <rankone/dsl/variants/gdn2.hpp>
 #include <rankone/dsl/variants/gla.hpp>
 #include <rankone/dsl/variants/gla_sigmoid.hpp>
+#include <rankone/dsl/variants/gsa.hpp>
 #include <rankone/dsl/variants/hedgehog.hpp>
 #include <rankone/dsl/variants/hgrn.hpp>
 #include <rankone/dsl/variants/hgrn2.hpp>
@@ -95,11 +97,13 @@ inline constexpr std::array all{Entry{linear, linear_source},
                                 Entry{gate_control, gate_control_source},
                                 Entry{regla, regla_source},
                                 Entry{mlstm, mlstm_source},
-                                Entry{mamba3, mamba3_source}};
+                                Entry{mamba3, mamba3_source},
+                                Entry{gsa, gsa_source},
+                                Entry{abc, abc_source}};
 }
 
 // In the order of what they add: no decay, constant, per head, per key, other reads, phases and axes, erasures, normalisers,
-// lagged writes.
+// lagged writes, chains.
 constexpr const auto& catalogue() { return variants::all; }
 
 // Null where there is no such variant.

@@ -14,6 +14,9 @@ constexpr Variant variant(Name name) {
   return result;
 }
 
+// Of a chain, what then() takes: it has the name, the order and the scale of the first pass.
+constexpr Variant second_pass() { return {}; }
+
 // What a decay or a phase runs over, by a name of decay_domains.
 consteval Axes decay_domain(std::string_view name) {
   for (const Domain& each : decay_domains)
@@ -73,6 +76,22 @@ constexpr Variant Variant::permuted() const {
 constexpr Variant Variant::steps(int of_a_token) const {
   Variant result = *this;
   result.steps_ = of_a_token;
+  return result;
+}
+constexpr Variant Variant::then(const Variant& pass) const {
+  if (chains_ || pass.chains_) refuse<"a chain has two passes", "one then()">(Described{"a third one"});
+  if (!pass.is_second_pass())
+    refuse<"a chain's second pass has formulas, exclusive() and erase_undecayed(): all else is the first one's",
+           "second_pass() and these">(Described{"more"});
+  Variant result = *this;
+  result.chains_ = true;
+  result.next_exclusive_ = pass.exclusive_;
+  result.next_erases_undecayed_ = pass.erases_undecayed_;
+  for (std::size_t i = 0; i < formula_slots.size(); ++i) {
+    if (pass.results[i] > 0)
+      result.next_results[i] = static_cast<unsigned short>(result.nodes.add(pass.nodes, pass.results[i] - 1) + 1);
+    result.next_domains[i] = pass.domains[i];
+  }
   return result;
 }
 constexpr Variant Variant::scale(double factor) const {

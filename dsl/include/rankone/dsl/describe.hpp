@@ -2,12 +2,14 @@
 // Expressions and variants as text to be read by people.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include <rankone/dsl/carried.hpp>
+#include <rankone/dsl/chain.hpp>
 #include <rankone/dsl/leaves.hpp>
 #include <rankone/dsl/notation.hpp>
 #include <rankone/dsl/variant.hpp>
@@ -16,6 +18,7 @@ namespace rankone {
 
 struct Equation {
   std::string left, right;
+  friend bool operator==(const Equation&, const Equation&) = default;
 };
 
 namespace description {
@@ -29,7 +32,9 @@ template <class... Parts> std::string join(const Parts&... parts) {
 // The equations of a variant, in a notation.
 class Recurrence {
  public:
-  Recurrence(const Variant& variant, const Notation& notation) : variant_(variant), words_(notation) {
+  // What is shared is numbered behind `shared`.
+  Recurrence(const Variant& variant, const Notation& notation, int shared = 0) : variant_(variant), words_(notation) {
+    bindings_.last = shared;
     if (has_steps()) words_.key = words_.step_key, words_.value = words_.step_value;
     bindings_.number = words_.shared_number;
     for_each_formula(variant, [&](const Slot&, const Expression& formula) {
@@ -38,6 +43,7 @@ class Recurrence {
     });
   }
 
+  int last_shared() const { return bindings_.last; }
   std::vector<Equation> equations() {
     set_decay();
     set_phase();
@@ -106,6 +112,7 @@ class Recurrence {
         case Operation::normaliser: return plain(words_.normaliser);
         case Operation::scanned: return plain(words_.scan.behind_token);
         case Operation::scanned_before: return plain(before(words_.scan));
+        case Operation::passed: return plain(words_.passed);
         case Operation::unit: return plain(words_.unit);  // the recurrence is written without a running maximum
         default: return indexed(leaf);
       }
@@ -272,7 +279,17 @@ inline std::string to_string(const Expression& expression, const InfixStyle& sty
 }
 
 inline std::vector<Equation> equations_of(const Variant& variant, const Notation& notation = {}) {
-  return description::Recurrence(variant, notation).equations();
+  if (!variant.chains_) return description::Recurrence(variant, notation).equations();
+  std::vector<Equation> all;
+  int shared = 0;
+  for (const Stage each : {Stage::first, Stage::second}) {
+    const Variant pass = stage(variant, each);
+    description::Recurrence recurrence(pass, notation.of(each), shared);
+    for (Equation& own : recurrence.equations())
+      if (std::find(all.begin(), all.end(), own) == all.end()) all.push_back(std::move(own));  // both have the scan
+    shared = recurrence.last_shared();
+  }
+  return all;
 }
 
 // "S_t = Diag(exp(log_sigmoid(x) / 16)) S_{t-1} + k_t^T v_t; o_t = K^-0.5 q_t S_t"

@@ -59,6 +59,8 @@ constexpr Expression unit() { return Leaf{Operation::unit}; }
 // Of a scan: what has been summed up behind the token, and before it.
 constexpr Expression scanned() { return Leaf{Operation::scanned}; }
 constexpr Expression scanned_before() { return Leaf{Operation::scanned_before}; }
+// Of a chain's second pass: what the first one has read of the token, a number for each slot.
+constexpr Expression passed() { return Leaf{Operation::passed}; }
 constexpr Expression head() { return Leaf{Operation::head}; }
 constexpr Expression heads() { return Leaf{Operation::heads}; }
 constexpr Expression position() { return Leaf{Operation::position}; }

@@ -18,7 +18,7 @@ struct GateGradients {
     Leaf leaf{};
     std::string gradient{}, whole{};
   };
-  std::string_view gate{};
+  std::string gate{};
   bool reduces_keys = false;  // then the gradients are those of the sum over all keys
   std::string formula{};
   std::vector<std::pair<std::string, std::string>> shared{};
@@ -37,12 +37,18 @@ inline Notation formula_notation() {
       case Operation::read: return Infix{std::string(words.read)};
       case Operation::normaliser: return Infix{std::string(words.normaliser)};
       case Operation::unit: return Infix{std::string(words.unit)};
+      case Operation::passed: return Infix{std::string(words.passed)};
       case Operation::scanned: return Infix{std::string(words.scan.behind_token)};
       case Operation::scanned_before: return Infix{std::string(words.scan.before)};
       default: return description::bare_leaf(leaf);
     }
   };
   return words;
+}
+
+// Of a formula, where those of a variant are listed: either pass of a chain may have one of the name.
+inline std::string gate_name(const Slot& slot) {
+  return (slot.stage == Stage::second ? "second_" : "") + std::string(slot.name);
 }
 
 // Of each formula that reads a tensor.
@@ -57,7 +63,7 @@ inline std::vector<GateGradients> gate_gradients(const Variant& variant,
     };
   for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
     const Gradients gradients = rankone::gradients(formula);
-    GateGradients gate{.gate = slot.name};
+    GateGradients gate{.gate = gate_name(slot)};
     for (const Node& node : formula) gate.reduces_keys |= rankone::reduces_keys(node.operation);
     std::vector<int> roots;
     for (const auto& [leaf, node] : gradients) {

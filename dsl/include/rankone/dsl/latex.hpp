@@ -58,6 +58,7 @@ inline Infix leaf(const Leaf& leaf) {
     case Operation::decay: return {"\\boldsymbol{\\alpha}_{t}"};
     case Operation::read: return {"\\mathbf{r}_{t}"};
     case Operation::normaliser: return {"\\mathbf{n}_{t}"};
+    case Operation::passed: return {"\\mathbf{p}_{t}"};
     case Operation::unit: return {"1"};
     case Operation::scanned: return {"\\mathbf{c}_{t}"};
     case Operation::scanned_before: return {"\\mathbf{c}_{t-1}"};
@@ -119,6 +120,10 @@ inline Notation notation() {
       .other = {"\\mathbf{R}_{t}", "\\mathbf{R}'_{t}", "\\mathbf{R}_{t+1}", "\\mathbf{R}_{t+1}", ""},
       .sum = {"\\mathbf{z}_{t}", "\\mathbf{z}'_{t}", "\\mathbf{z}_{t-1}", "\\mathbf{z}_{t+1}", "\\mathbf{z}_{T_{k}}"},
       .scan = {"\\mathbf{c}_{t}", "", "\\mathbf{c}_{t-1}", "\\mathbf{c}_{t+1}", ""},
+      .first = {"\\mathbf{A}_{t}", "\\mathbf{A}'_{t}", "\\mathbf{A}_{t-1}", "\\mathbf{A}_{t+1}", ""},
+      .second = {"\\mathbf{B}_{t}", "\\mathbf{B}'_{t}", "\\mathbf{B}_{t-1}", "\\mathbf{B}_{t+1}", ""},
+      .passed = "\\mathbf{p}_{t}",
+      .second_decay = "\\boldsymbol{\\beta}_{t}",
       .state_of_steps = {"\\mathbf{S}_{t,r}", "\\mathbf{S}_{t,r-1}", {"\\mathbf{S}_{t,", "}"}},
       .sum_of_steps = {"\\mathbf{z}_{t,r}", "\\mathbf{z}_{t,r-1}", {"\\mathbf{z}_{t,", "}"}},
       .step_key = "\\mathbf{k}_{t,r}",

@@ -89,6 +89,8 @@ constexpr bool has_tensor_of_keys(const Variant& variant) {
       if (leaf.axes.has(Axes::key)) return true;
   return false;
 }
+// False of a chain's first pass, which writes slots.
+constexpr bool reads_value(const Variant& variant) { return variant.stage_ != Stage::first; }
 
 // Whether formulas of this side of a non-causal variant, that of queries or that of keys, read the token input.
 constexpr bool side_reads(const Variant& variant, bool of_queries, std::string_view input) {

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include <rankone/dsl/infix.hpp>
+#include <rankone/dsl/slots.hpp>
 
 namespace rankone {
 
@@ -50,7 +51,9 @@ struct Notation {
   StateWords state{"S_t", "S'", "S_{t-1}", "S_{t+1}", "S_{Tk}"},
       other{"R_t", "R'", "R_{t+1}", "R_{t+1}", ""},      // of a second walk, from the end
       sum{"z_t", "z'", "z_{t-1}", "z_{t+1}", "z_{Tk}"},  // of a normaliser
-      scan{"c_t", "", "c_{t-1}", "c_{t+1}", ""};
+      scan{"c_t", "", "c_{t-1}", "c_{t+1}", ""}, first{"A_t", "A'", "A_{t-1}", "A_{t+1}", ""},  // of a chain's passes
+      second{"B_t", "B'", "B_{t-1}", "B_{t+1}", ""};
+  std::string_view passed = "p_t", second_decay = "b_t";
   StepWords state_of_steps{"S_{t,r}", "S_{t,r-1}", {"S_{t,", "}"}},
       sum_of_steps{"z_{t,r}", "z_{t,r-1}", {"z_{t,", "}"}};
   std::string_view step_key = "k_{t,r}", step_value = "v_{t,r}";
@@ -61,6 +64,16 @@ struct Notation {
   Fence letter{"", ""}, name{"", ""};  // of a vector, and of a formula, before an index
   Fence exponential{"exp(", ")"}, diagonal{"Diag(", ")"}, real_part{"Re(", ")"}, formula_name{"", "_t"},
       shared_number{"t", ""};
+
+  // In which a pass of a chain is written: what the first reads is what it passes on.
+  Notation of(Stage pass) const {
+    Notation words = *this;
+    const bool is_first = pass == Stage::first;
+    words.state = is_first ? first : second;
+    if (is_first) words.output = passed;
+    if (!is_first) words.decay = second_decay;
+    return words;
+  }
 };
 
 }  // namespace rankone

@@ -26,6 +26,7 @@ enum class Operation : unsigned char {
   unit,            // exp(-m), m the running maximum of write scales' logarithms: what is read is 1/unit times as much
   scanned,         // the scan behind the token, at one key
   scanned_before,  // and before it
+  passed,          // of a chain, in its second pass: what the first one has read
   head,            // index of the value head
   heads,           // number of value heads
   position,        // index of the token in its sequence
@@ -89,6 +90,7 @@ inline constexpr std::array operation_traits{
                     .operands = 0,
                     .of_gates = false,
                     .varies = true},
+    OperationTraits{.operation = Operation::passed, .name = "passed", .operands = 0, .of_gates = false, .varies = true},
     OperationTraits{Operation::head, "head", 0, 0},
     OperationTraits{Operation::heads, "heads", 0, 1},
     OperationTraits{Operation::position, "position", 0, 0, math::infinity, true, true},

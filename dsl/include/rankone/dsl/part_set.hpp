@@ -27,7 +27,8 @@ enum class Part : unsigned char {
   phase,
   scan,
   lagged_write,
-  unread_query
+  unread_query,
+  chain
 };
 
 struct Parts {

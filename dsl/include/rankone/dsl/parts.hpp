@@ -32,6 +32,7 @@ constexpr bool map_reads_place(const Variant& variant) {
   return maps_by_place(variant) || reduces_keys(variant.formula(Formula::feature_map));
 }
 inline constexpr std::array variant_parts{
+    PartRow{Part::chain, "a second pass", [](const Variant& v) { return v.chains_; }},
     PartRow{Part::features, "a feature dimension of its own", [](const Variant& v) { return has_features(v); }},
     PartRow{Part::feature_leaves, "a feature map that reads more than its element", maps_by_place},
     PartRow{Part::key_reduction, "a sum or maximum over keys", [](const Variant& v) { return reduces_keys(v); }},

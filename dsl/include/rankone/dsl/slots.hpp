@@ -31,6 +31,9 @@ enum class Formula : unsigned char {
   scan
 };
 
+// Which recurrence a variant is: the only one there is, or a pass of a chain.
+enum class Stage : unsigned char { only, first, second };
+
 // A set of leaf operations.
 struct LeafSet {
   unsigned bits = 0;
@@ -76,6 +79,7 @@ struct Slot {
   bool multiplies_write = false;      // what is written is a multiple of it
   bool of_queries = false;            // in a non-causal variant it runs over queries, else over keys
   bool of_steps = false;              // a token has one for each of its steps
+  Stage stage = Stage::only;          // in a traversal, the pass that it is a formula of
   std::span<const Domain> domains{};  // of which a variant chooses what it runs over; empty: there is no choice
   constexpr bool has_domains() const { return !domains.empty(); }
 };
@@ -242,5 +246,28 @@ constexpr bool stand_in_order() {
 static_assert(stand_in_order(), "one row for each formula, in the order of the enumeration");
 
 constexpr const Slot& slot_of(Formula formula) { return formula_slots[static_cast<std::size_t>(formula)]; }
+
+// What the pass of a chain itself has where the chain has slots.
+constexpr Axes axes_in(Stage stage, Axes axes) {
+  if (axes.has(Axes::automatic) || !axes.has(Axes::slot)) return axes;
+  return axes.without(Axes::slot) | (stage == Stage::first ? Axes::value : Axes::key);
+}
+
+// A slot of a chain's pass. The first has no v and the second neither q nor k, and a scan is of the slots between them, which
+// are the value columns of the first and the keys of the second.
+constexpr Slot slot_in(Stage stage, Slot slot, Axes domain) {
+  slot.stage = stage, slot.domain = domain;
+  const auto take = [&](std::initializer_list<Operation> leaves) { slot.leaves.bits &= ~leaf_set(leaves).bits; };
+  if (stage == Stage::first) {
+    const bool is_of_slots = domain.has(Axes::value) && !domain.has(Axes::key);
+    take({Operation::value, Operation::scanned, Operation::scanned_before});
+    if (is_of_slots && slot.formula != Formula::output && slot.formula != Formula::scan)
+      slot.leaves.bits |= leaf_sets::scanned.bits;
+  }
+  if (stage == Stage::first && slot.formula == Formula::scan) take({Operation::key});
+  if (stage == Stage::second) take({Operation::query, Operation::key});
+  if (stage == Stage::second && slot.formula == Formula::query) slot.leaves.bits |= leaf_set({Operation::passed}).bits;
+  return slot;
+}
 
 }  // namespace rankone

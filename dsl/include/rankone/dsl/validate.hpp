@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include <rankone/dsl/carried.hpp>
+#include <rankone/dsl/chain.hpp>
 #include <rankone/dsl/degrees.hpp>
 #include <rankone/dsl/evaluate.hpp>
 #include <rankone/dsl/features.hpp>
@@ -46,9 +47,10 @@ constexpr Verdict check_nodes(const Variant& variant) {
       return RANKONE_REFUSED("inputs, parameters and scalars have a name, and nothing else has",
                              "a name of the declaration", name_of(node.operation));
   }
-  for (const unsigned short end : variant.results)
-    if (end > nodes.size)
-      return RANKONE_REFUSED("the result of a formula is one of the nodes", "a node of the declaration", end);
+  for (const unsigned short* results : {variant.results, variant.next_results})
+    for (std::size_t i = 0; i < formula_slots.size(); ++i)
+      if (results[i] > nodes.size)
+        return RANKONE_REFUSED("the result of a formula is one of the nodes", "a node of the declaration", results[i]);
   return {};
 }
 
@@ -73,7 +75,8 @@ constexpr Verdict check_name(std::string_view name) {
                                         "state_read",
                                         "state_write",
                                         "log_decay_total",
-                                        "order"};
+                                        "order",
+                                        passed_input.text};
   constexpr std::string_view prefixes[] = {"initial_state", "final_state", "dinitial_state", "dfinal_state",
                                            "token_states"};
   bool clashes = std::find(std::begin(taken), std::end(taken), name) != std::end(taken);
@@ -90,7 +93,14 @@ constexpr Verdict check_columns(const Leaf& leaf, const Slot& slot) {
   const Axes axes = resolve(leaf.axes, slot.domain);
   const bool wants_key = axes.has(Axes::key) && !slot.domain.has(Axes::key),
              wants_value = axes.has(Axes::value) && !slot.domain.has(Axes::value);
+  if (axes.has(Axes::slot) && !slot.domain.has(Axes::slot))
+    return RANKONE_REFUSED("slots stand between the passes of a chain: a formula that runs over none reads no axis M",
+                           "H, HV, and K or V where it runs over them", leaf.view());
   if (!wants_key && !wants_value) return {};
+  if (slot.domain.has(Axes::slot))
+    return RANKONE_REFUSED(
+        "slots are the columns that a chain's first pass writes and the keys of its second: their axis is M",
+        "H, HV, and M; K in the first pass, V in the second", leaf.view());
   if (slot.formula == Formula::phase && wants_value)
     return RANKONE_REFUSED("a phase turns whole rows of the state: it reads no axis V",
                            "H, HV, and K in per-key formulas", leaf.view());
@@ -177,6 +187,9 @@ constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
   if (operation == Operation::scanned || operation == Operation::scanned_before)
     return RANKONE_REFUSED("scanned() and scanned_before() stand in per-key decays and expressions of keys and queries",
                            "inputs, parameters, scalars, head(), position()", name);
+  if (operation == Operation::passed)
+    return RANKONE_REFUSED("passed() stands in the query of a chain's second pass alone",
+                           "inputs, parameters, scalars, head(), position()", "passed()");
   if (operation == Operation::unit)
     return RANKONE_REFUSED("unit() stands in output expressions alone",
                            "inputs, parameters, scalars, head(), position()", "unit()");
@@ -334,6 +347,13 @@ constexpr Verdict check_steps(const Variant& variant) {
   return first;
 }
 
+constexpr Verdict check_pins(const Variant& variant) {
+  if ((variant.chunk_ != 0 || variant.level_ != Level::automatic) && !part_without_chunks(variant).empty())
+    return RANKONE_REFUSED("a chunk or a level is pinned where a variant has no form in chunks",
+                           "no chunk and no level", part_without_chunks(variant));
+  return {};
+}
+
 // Parts that mean nothing without another.
 constexpr Verdict check_parts(const Variant& variant) {
   if ((!variant.has(Formula::erase) && (variant.has(Formula::erase_read) || variant.has(Formula::erase_write))) ||
@@ -359,10 +379,7 @@ constexpr Verdict check_parts(const Variant& variant) {
   if (is_normalised(variant) && variant.has(Formula::value_erase))
     return RANKONE_REFUSED("a normaliser has no value columns that a value could be erased of",
                            "erase, which erases by keys, or no normaliser", "normaliser()");
-  if ((variant.chunk_ != 0 || variant.level_ != Level::automatic) && !part_without_chunks(variant).empty())
-    return RANKONE_REFUSED("a chunk or a level is pinned where a variant has no form in chunks",
-                           "no chunk and no level", part_without_chunks(variant));
-  return {};
+  return check_pins(variant);
 }
 
 // Queries and keys of a non-causal variant are as many as each call gives, and in no order.
@@ -505,7 +522,8 @@ constexpr Verdict check_scan(const Variant& variant) {
   if (!is_read)
     return RANKONE_REFUSED("a scan is read by a formula", "scanned() or scanned_before() in one, or no scan",
                            Described{"none that reads it"});
-  if (variant.decay_axes() != slot_domains::key && reads_scan(variant.formula(Formula::decay)))
+  const Axes scanned = variant.stage_ == Stage::first ? slot_domains::value : slot_domains::key;
+  if (variant.decay_axes() != scanned && reads_scan(variant.formula(Formula::decay)))
     return RANKONE_REFUSED("a scan has a number for each key: a decay that reads it is per_key",
                            "a decay of kind per_key", Described{"another kind"});
   if (variant.non_causal_ || variant.bidirectional_)
@@ -566,6 +584,69 @@ constexpr Verdict check_numbers(const Variant& variant) {
   return {};
 }
 
+// What the passes of a chain may not have, and must.
+constexpr Verdict check_passes(const Variant& variant) {
+  if (variant.steps_ != 1)
+    return RANKONE_REFUSED("the passes of a chain go from token to token", "one step a token", variant.steps_);
+  if (variant.non_causal_ || variant.bidirectional_)
+    return RANKONE_REFUSED("the passes of a chain walk the same way, from token to token",
+                           "the pattern causal or reversed",
+                           Described{variant.non_causal_ ? "a non-causal variant" : "a bidirectional variant"});
+  const Variant first = stage(variant, Stage::first), second = stage(variant, Stage::second);
+  for (const Variant* pass : {&first, &second}) {
+    if (is_normalised(*pass) || has_running_max(*pass) || pass->is_complex() || pass->writes_again())
+      return RANKONE_REFUSED("beside the state of a chain's pass nothing is carried but a scan of slots",
+                             "decays, erasures, bonuses, and formulas of what is read and written",
+                             Described{is_normalised(*pass)     ? "a normaliser"
+                                       : has_running_max(*pass) ? "a running maximum"
+                                       : pass->is_complex()     ? "a phase"
+                                                                : "a lagged write"});
+    if (has_features(*pass) || (pass == &second && pass->has(Formula::feature_map)))
+      return RANKONE_REFUSED("of a chain the first pass alone maps features, element by element",
+                             "relu, or another function of each element", Described{"another feature map"});
+  }
+  if (!first.has(Formula::value) || any_reads(first, Operation::value))
+    return RANKONE_REFUSED("a chain's first pass writes slots, which have no v: its value is a formula of its own",
+                           "a value that does not read value()", Described{"v"});
+  if (!second.has(Formula::key) || any_reads(second, Operation::key) || any_reads(second, Operation::query))
+    return RANKONE_REFUSED(
+        "a chain's second pass has slots for keys, and neither k nor q: its key is a formula of its own",
+        "a key that does not read key()", Described{"q or k"});
+  if (!reads(second.formula(Formula::query), Operation::passed))
+    return RANKONE_REFUSED("the query of a chain's second pass is made of what the first one reads",
+                           "passed() in its formula, such as softmax(passed())", Described{"a query without it"});
+  if (inputs_of(second).size == max_variant_inputs)
+    return RANKONE_REFUSED("the second pass of a chain reads at most 5 token inputs beside passed()", "0 to 5",
+                           max_variant_inputs);
+  return {};
+}
+
+}  // namespace validation
+
+namespace validation {
+
+// Of one recurrence: of a chain either pass has all that a variant has.
+constexpr Verdict check_recurrence(const Variant& variant) {
+  constexpr std::array checks{check_formulas,     check_steps,         check_parts,
+                              check_non_causal,   check_bidirectional, check_phase,
+                              check_lagged_write, check_running_max,   check_scan};
+  for (const auto check : checks)
+    if (const Verdict verdict = check(variant)) return verdict;
+  return {};
+}
+
+constexpr Verdict check_chain(const Variant& variant) {
+  if (const Verdict verdict = check_passes(variant)) return verdict;
+  for (const Stage each : {Stage::first, Stage::second})
+    if (const Verdict verdict = check_recurrence(stage(variant, each))) return verdict;
+  Verdict first;  // tensors of slots have their axis, whatever that is to either pass
+  for_each_formula(variant, [&](const Slot& slot, const Expression& formula) {
+    for (const Node& node : formula)
+      if (!first && is_tensor(node.operation)) first = check_axes(formula.leaf(node), slot);
+  });
+  return first ? first : check_pins(variant);
+}
+
 }  // namespace validation
 
 // What is wrong with a declaration first, if anything is.
@@ -573,11 +654,12 @@ constexpr Verdict judge(const Variant& variant) {
   if (!is_identifier(variant.name.view()))
     return RANKONE_REFUSED("a variant's name starts with a letter; letters, digits and underscores follow",
                            "such as my_gla", variant.name.view());
-  constexpr std::array checks{validation::check_nodes, validation::check_formulas,     validation::check_steps,
-                              validation::check_parts, validation::check_non_causal,   validation::check_bidirectional,
-                              validation::check_phase, validation::check_lagged_write, validation::check_running_max,
-                              validation::check_scan,  validation::check_names,        validation::check_numbers};
-  for (const auto check : checks)
+  using namespace validation;
+  const auto of_recurrences = variant.chains_ ? check_chain : check_recurrence;
+  constexpr auto last = std::array{check_names, check_numbers};
+  if (const Verdict verdict = check_nodes(variant)) return verdict;
+  if (const Verdict verdict = of_recurrences(variant)) return verdict;
+  for (const auto check : last)
     if (const Verdict verdict = check(variant)) return verdict;
   return {};
 }

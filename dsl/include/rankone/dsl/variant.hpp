@@ -24,6 +24,10 @@ struct Rate {
 // real part. With a lagged write S_{t-1} + key_{t-1}^T (lagged_t value_{t-1}) decays in the place of S_{t-1}. Without a
 // formula, query, key and value are phi(q), phi(k) and v, both keys or values of an
 // erasure are the written one, and the output is what was read.
+//
+// A chain is two such passes over the same tokens: the first has M slots in the place of value columns, which have no v, and
+// what its queries read becomes, by a formula of the row, the query of the second, whose keys are the slots. Its formulas stand
+// beside the first one's here; stage() makes a variant of either (chain.hpp).
 struct Variant {
   Name name{};
   Graph<max_nodes> nodes{};  // of all formulas; what they share stands once
@@ -31,6 +35,8 @@ struct Variant {
   // Plain numbers: where arrays of classes are changed in constant expressions, GCC 12 changes other objects, too.
   unsigned short results[formula_slots.size()]{};
   unsigned char domains[formula_slots.size()]{};
+  unsigned short next_results[formula_slots.size()]{};  // the same of a chain's second pass
+  unsigned char next_domains[formula_slots.size()]{};
   double scale_ = 0;  // of the read; 0: K^-0.5
   int chunk_ = 0;     // pinned chunk size, 16 to 128; 0: left to the schedule
   Level level_ = Level::automatic;
@@ -41,6 +47,9 @@ struct Variant {
   bool bidirectional_ = false;       // queries read what one walk and another one from the end have, their token once
   bool permuted_ = false;            // the tokens of a row are walked in an order that each call gives
   bool scans_exponentials_ = false;  // a scan is the logarithm of a sum of exponentials, not a sum
+  bool chains_ = false;              // there is a second pass, which has these two of its own:
+  bool next_exclusive_ = false, next_erases_undecayed_ = false;
+  Stage stage_ = Stage::only;  // of a chain, what stage() makes of it
   int steps_ = 1;  // a token's keys, values and what goes with them: erased and written one after the other
 
   constexpr bool has(Formula which) const { return results[index(which)] > 0; }
@@ -112,6 +121,13 @@ struct Variant {
   constexpr Variant bidirectional() const;
   // k, v and the inputs of keys, values and scales have T * steps tokens, a token's steps side by side.
   constexpr Variant steps(int of_a_token) const;
+  // A chain: behind this pass, `pass`, a second_pass() with a key and a query made of passed().
+  constexpr Variant then(const Variant& pass) const;
+  // Whether it says nothing that is the first one's.
+  constexpr bool is_second_pass() const {
+    return name.empty() && !has(Formula::scan) && !reversed_ && !permuted_ && !non_causal_ && !bidirectional_ &&
+           !scans_exponentials_ && steps_ == 1 && scale_ == 0 && chunk_ == 0 && level_ == Level::automatic;
+  }
   constexpr Variant feature_map(const Expression& expression) const { return with(Formula::feature_map, expression); }
   constexpr Variant feature_map(Expression (*function)(const Expression&)) const {
     return feature_map(function(Leaf{Operation::element}));
@@ -132,6 +148,8 @@ struct Variant {
       for (std::size_t i = 0; i < formula_slots.size(); ++i)
         if (results[i] > 0 && i != index(which))
           result.results[i] = static_cast<unsigned short>(result.nodes.add(nodes, results[i] - 1) + 1);
+      for (unsigned short& next : result.next_results)
+        if (next > 0) next = static_cast<unsigned short>(result.nodes.add(nodes, next - 1) + 1);
     }
     const int root = expression.empty() ? -1 : result.nodes.add(expression, expression.size - 1);
     result.results[index(which)] = static_cast<unsigned short>(root + 1);
@@ -149,8 +167,9 @@ struct Variant {
 
 // Whether a formula has a sum or a maximum over keys.
 constexpr bool reduces_keys(const Variant& variant) {
-  for (const Slot& slot : formula_slots)
-    if (variant.has(slot.formula) && reduces_keys(variant.formula(slot.formula))) return true;
+  for (const unsigned short* results : {variant.results, variant.next_results})
+    for (std::size_t i = 0; i < formula_slots.size(); ++i)
+      if (results[i] > 0 && reduces_keys(Expression(variant.nodes, results[i] - 1))) return true;
   return false;
 }
 
@@ -167,21 +186,39 @@ inline constexpr std::array switches{Switch{"read", "inclusive", "exclusive", &V
                                      Switch{"order", "natural", "permuted", &Variant::permuted_},
                                      Switch{"scan_kind", "sum", "log_sum_exp", &Variant::scans_exponentials_}};
 
-// Calls f(slot, formula) for each formula of a variant, in the order of the table.
+// Calls f(slot, formula) for each formula of a variant, in the order of the table; of a chain for those of its first pass and
+// then of its second, which run over slots.
 template <class Function> constexpr void for_each_formula(const Variant& variant, const Function& f) {
-  for (Slot slot : formula_slots) {
-    if (!variant.has(slot.formula)) continue;
-    slot.domain = variant.domain(slot.formula);
-    f(static_cast<const Slot&>(slot), variant.formula(slot.formula));
+  const auto over_slots = [&](Axes domain, Axes axis) {
+    return variant.chains_ && domain.has(axis) ? domain.without(axis) | Axes::slot : domain;
+  };
+  for (const Slot& each : formula_slots) {
+    if (!variant.has(each.formula)) continue;
+    Slot slot = slot_in(variant.chains_ ? Stage::first : variant.stage_, each, variant.domain(each.formula));
+    slot.domain = over_slots(slot.domain, each.formula == Formula::scan ? Axes::key : Axes::value);
+    f(static_cast<const Slot&>(slot), variant.formula(each.formula));
+  }
+  for (std::size_t i = 0; variant.chains_ && i < formula_slots.size(); ++i) {
+    if (variant.next_results[i] == 0) continue;
+    Slot slot = slot_in(Stage::second, formula_slots[i], Axes::of_bits(variant.next_domains[i]));
+    slot.domain = over_slots(slot.domain, Axes::key);
+    f(static_cast<const Slot&>(slot), Expression(variant.nodes, variant.next_results[i] - 1));
   }
 }
 
 // The same formulas, in whatever order they were declared.
 constexpr bool operator==(const Variant& a, const Variant& b) {
+  const auto next = [](const Variant& variant, std::size_t i) {
+    return variant.next_results[i] == 0 ? Expression() : Expression(variant.nodes, variant.next_results[i] - 1);
+  };
   for (std::size_t i = 0; i < formula_slots.size(); ++i) {
     const auto which = static_cast<Formula>(i);
     if (a.domain(which) != b.domain(which) || !(a.formula(which) == b.formula(which))) return false;
+    if (a.next_domains[i] != b.next_domains[i] || !(next(a, i) == next(b, i))) return false;
   }
+  if (a.chains_ != b.chains_ || a.next_exclusive_ != b.next_exclusive_ ||
+      a.next_erases_undecayed_ != b.next_erases_undecayed_ || a.stage_ != b.stage_)
+    return false;
   for (const Switch& each : switches)
     if (a.*each.flag != b.*each.flag) return false;
   return a.name == b.name && a.scale_ == b.scale_ && a.steps_ == b.steps_ && a.chunk_ == b.chunk_ &&

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+// Kernels of chains: those of the recurrent family for either pass, and what stands between them.
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include <rankone/dsl/carried.hpp>
+#include <rankone/dsl/leaves.hpp>
+
+#include "codegen/chain.hpp"
+#include "codegen/kernels.hpp"
+
+namespace rankone {
+namespace {
+
+// What the builders of either pass know.
+class ChainSources {
+ public:
+  explicit ChainSources(const KernelSource& chain)
+      : chain_(chain), passes_(recurrences_of(chain.variant, chain.options)) {
+    const SlopeLayout of_first = slope_layout(first()), of_second = slope_layout(second());
+    beside_first_ = {.token_floats_behind = of_second.token_floats,
+                     .sequence_floats_behind = of_second.sequence_floats};
+    beside_second_ = {.token_floats_before = of_first.token_floats, .sequence_floats_before = of_first.sequence_floats};
+  }
+  KernelSource first() const { return source(passes_.front(), beside_first_); }
+  KernelSource second() const { return source(passes_.back(), beside_second_); }
+  KernelSource of(Stage stage) const { return stage == Stage::first ? first() : second(); }
+
+ private:
+  KernelSource source(const Recurrence& own, const SlopesBeside& beside) const {
+    return {own.variant, own.options, chain_.schedule, chain_.pass, beside};
+  }
+  const KernelSource& chain_;
+  std::vector<Recurrence> passes_;
+  SlopesBeside beside_first_{}, beside_second_{};
+};
+
+std::string replaced_all(std::string text, const std::string& word, const std::string& by) {
+  for (std::size_t at = 0; (at = text.find(word, at)) != text.npos; at += by.size()) text.replace(at, word.size(), by);
+  return text;
+}
+
+// A builder's kernel, of the policy that the chain's text has for the pass.
+Kernel in_chain(Stage stage, Kernel kernel) {
+  const bool is_first = stage == Stage::first;
+  kernel.policy = is_first ? "First" : "Second";
+  for (std::string* const text : {&kernel.call, &kernel.check})
+    *text = replaced_all(replaced_all(*text, "rankone::Policy", "rankone::" + kernel.policy), "rankone::Gate",
+                         "rankone::" + kernel.policy + "Gate");
+  for (std::string* const name : {&kernel.name, &kernel.entry}) *name += is_first ? "_first" : "_second";
+  return kernel;
+}
+
+Kernel named(Kernel kernel, const char* name, const std::string& call) {
+  kernel.name = kernel.entry = name;
+  kernel.header = "recurrent/chain.cuh";
+  kernel.call = call;
+  return kernel;
+}
+
+std::vector<Kernel> backward_kernels(const KernelSource& chain, const ChainSources& sources) {
+  const KernelSource first = sources.first(), second = sources.second();
+  const auto of_first = [](Kernel kernel) { return in_chain(Stage::first, std::move(kernel)); };
+  const auto of_second = [](Kernel kernel) { return in_chain(Stage::second, std::move(kernel)); };
+  const std::string both = "<rankone::First, rankone::Second>(arguments);";
+  std::vector<Kernel> all{of_first(named(recurrent::forward(first), "pass_on",
+                                         "rankone::recurrent_pass_on<rankone::Policy, rankone::Gate>(arguments);")),
+                          of_second(recurrent::checkpoints(second)),
+                          of_second(recurrent::backward(second)),
+                          of_second(named(recurrent::token_gradients(second), "passed_gradients",
+                                          "rankone::reduce_passed_gradients<rankone::Policy>(arguments);")),
+                          of_first(recurrent::checkpoints(first)),
+                          of_first(recurrent::backward(first))};
+  Kernel tokens = of_first(recurrent::token_gradients(first));
+  all.push_back(named(tokens, "token_gradients", "rankone::reduce_chain_token_gradients" + both));
+  if (!has_scan(chain.variant) && parameters_of(chain.variant).empty()) return all;
+  Kernel parameters = of_first(recurrent::parameter_gradients(first));
+  parameters.items = parameters.blocks = max(parameters.items, recurrent::parameter_gradients(second).items);
+  all.push_back(named(parameters, "parameter_gradients", "rankone::reduce_chain_parameter_gradients" + both));
+  return all;
+}
+
+}  // namespace
+
+Program program_of(const Program& chain, Stage stage) {
+  const KernelSource whole{chain.variant, chain.options, chain.schedule, chain.pass};
+  const ChainSources sources(whole);
+  const KernelSource source = sources.of(stage);
+  Program own = chain;
+  own.variant = source.variant;
+  own.options = source.options;
+  own.ports = ports_of_stage(chain.variant, chain.options, chain.pass, stage);
+  own.reads_key = stage == Stage::first && chain.reads_key;
+  own.beside_slopes = source.beside_slopes;
+  return own;
+}
+
+namespace recurrent {
+
+std::vector<Kernel> chain_kernels(const KernelSource& source) {
+  const ChainSources sources(source);
+  if (source.pass == Pass::backward) return backward_kernels(source, sources);
+  const bool decodes = source.pass == Pass::decode;
+  std::vector<Kernel> all;
+  for (const Stage stage : {Stage::first, Stage::second}) {
+    const KernelSource own = sources.of(stage);
+    all.push_back(in_chain(stage, decodes ? decode(own) : forward(own)));
+  }
+  const KernelSource second = sources.second();
+  const RecurrentLayout layout = recurrent_layout(second);  // of several tiles one kernel more says where the scan ends
+  if (decodes && has_scan(source.variant) && layout.threads > 0 && value_tiles(second) > 1)
+    all.push_back(in_chain(Stage::second, decode_sums(second)));
+  return all;
+}
+
+// What either pass keeps for itself has one place: they run one after the other. Slopes are of both.
+std::vector<Region> chain_regions(const KernelSource& source) {
+  const ChainSources sources(source);
+  std::vector<Region> all;
+  for (const Port& port : passed_ports(source.variant, source.options, source.pass)) {
+    const bool is_slope = port.role == PortRole::gradient;
+    all.push_back(
+        {port.name,
+         is_slope ? "the loss's slope with respect to that, float32"
+                  : "what the first pass has read of each token, float32",
+         nullptr,
+         in_sixteens(Extent(Size::batch) * Size::tokens * Size::value_heads * std::int64_t{slots_of(source.options)}),
+         port.slot});
+  }
+  for (const Stage stage : {Stage::first, Stage::second})
+    for (Region& own : regions(sources.of(stage))) {
+      const auto same =
+          std::ranges::find_if(all, [&](const Region& each) { return each.port < 0 && each.argument == own.argument; });
+      const bool is_of_both = own.argument == &Arguments::token_slopes || own.argument == &Arguments::parameter_slopes;
+      if (same == all.end())
+        all.push_back(std::move(own));
+      else if (!is_of_both)
+        same->bytes = max(same->bytes, own.bytes);
+    }
+  return all;
+}
+
+}  // namespace recurrent
+
+}  // namespace rankone
