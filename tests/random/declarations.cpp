@@ -134,7 +134,10 @@ Variant with_second_pass(Chance& chance, Formulas& formulas, const Variant& othe
   second = second.query(chance.once_in(3) ? tanh(passed() / 4) : softmax(passed()));
   if (chance.once_in(3)) second = second.write_scale(formulas.write_scale({}, depth()));
   if (chance.once_in(3)) second = second.exclusive();
-  const Variant result = other.value(formulas.write_scale({.per_value = true}, depth())).then(second);
+  // Slots that all have the same would leave a softmax nothing to tell apart, and its query's slope to what rounding leaves.
+  const Expression written =
+      formulas.write_scale({.per_value = true}, depth()) + tanh(input("slots", {Axes::value_head, Axes::slot}));
+  const Variant result = other.value(written).then(second);
   chance = before;
   return judge(result) ? other : result;
 }
@@ -203,7 +206,7 @@ CompileOptions random_options(Chance& chance, const Variant& variant) {
     options.value_dim = std::min(options.value_dim, has_features(variant) ? 32 : most);
     options.key_dim = std::min(options.key_dim, most);
   }
-  if (variant.chains_) options.slot_dim = Chance(chance).between(1, 48);
+  if (variant.chains_) options.slot_dim = Chance(chance).between(2, 48);
   options.dtype = chance.among({dtype::bf16, dtype::bf16, dtype::f16, dtype::f32});
   if (chance.once_in(2)) options.precision = Precision::f32;
   options.value_major_state = chance.once_in(4);
