@@ -31,13 +31,14 @@ AxisList axes_in(Stage stage, const AxisList& axes) {
 
 }  // namespace
 
-std::optional<std::string> name_in(Stage stage, std::string_view name) {
-  if (stage == Stage::second)
-    return is_of_keys(name) || name.ends_with(of_first) ? std::nullopt : std::optional(std::string(name));
-  if (name == passed_input.view()) return "o";
-  if (name == "d" + std::string(passed_input.view())) return "do";
+std::optional<std::string> name_in(Stage stage, const Port& port) {
+  const std::string& name = port.name;
+  const bool is_passed = name == passed_input.view() || name == "d" + std::string(passed_input.view());
+  if (is_of_formulas(port) && !is_passed) return name;  // a name of the declaration's own, whatever it ends with
+  if (stage == Stage::second) return is_of_keys(name) || name.ends_with(of_first) ? std::nullopt : std::optional(name);
+  if (is_passed) return name == passed_input.view() ? "o" : "do";
   if (is_of_values(name) || is_end_of_scan(name) || is_state(name)) return std::nullopt;
-  return std::string(name.ends_with(of_first) ? name.substr(0, name.size() - of_first.size()) : name);
+  return name.ends_with(of_first) ? name.substr(0, name.size() - of_first.size()) : name;
 }
 
 std::vector<Recurrence> recurrences_of(const Variant& variant, const CompileOptions& options) {
@@ -66,7 +67,7 @@ std::vector<Port> ports_of_stage(const Variant& chain, const CompileOptions& opt
   const Leaves inputs = inputs_of(own), parameters = parameters_of(own);
   std::vector<Port> list;
   for (Port& port : slots(chain, options, pass)) {
-    const std::optional<std::string> name = name_in(stage, port.name);
+    const std::optional<std::string> name = name_in(stage, port);
     const std::string_view read = port.role == PortRole::gradient ? std::string_view(port.name).substr(1) : port.name;
     if (!name ||
         (is_of_formulas(port) && *name == port.name && inputs.index_of(read) < 0 && parameters.index_of(read) < 0))

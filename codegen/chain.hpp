@@ -4,7 +4,6 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include <rankone/dsl/chain.hpp>
@@ -28,7 +27,7 @@ struct Recurrence {
 std::vector<Recurrence> recurrences_of(const Variant& variant, const CompileOptions& options);
 
 // What a pass of a chain calls a tensor of it; none where it has nothing to do with it.
-std::optional<std::string> name_in(Stage stage, std::string_view name);
+std::optional<std::string> name_in(Stage stage, const Port& port);
 // The tensors of a pass of a chain, as its own kernels call them, with the slots of the whole chain's launches: its state is
 // `state`, what the first writes for the second is its `o`, and `passed` is an input of the second. Both of these, and the
 // slope that goes back, stand in the workspace.

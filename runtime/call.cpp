@@ -239,7 +239,8 @@ void CallChecker::refuse_writing_nothing(const Sizes& sizes) const {
 void CallChecker::refuse_carried_in_place(const Call& call, const Sizes& sizes) const {
   constexpr std::string_view before = "initial_state", after = "final_state";
   for (const auto& [port, place] : ports_) {
-    if (!port.writable || !port.name.starts_with(after) || port.axes.has(Axis::value)) continue;
+    const bool is_matrix = port.axes.has(Axis::value) || (port.axes.has(Axis::key) && port.axes.has(Axis::memory_slot));
+    if (!port.writable || !port.name.starts_with(after) || is_matrix) continue;  // tiles have columns of their own
     const std::string read = std::string(before) + port.name.substr(after.size());
     const Port* const of_read = find_port(program_.ports, read);
     const void* const written = call.arguments.port(port.slot).data;

@@ -185,7 +185,8 @@ class Reader {
     CompileOptions& options = problem_.options;
     options.key_dim = dimension(file_, sizes_, Axis::key, max_key_dim);
     options.value_dim = dimension(file_, sizes_, Axis::value, max_value_dim);
-    if (problem_.variant.chains_) options.slot_dim = dimension(file_, sizes_, Axis::memory_slot, max_key_dim);
+    if (problem_.variant.chains_ && sizes_.knows(Axis::memory_slot))  // else there are K
+      options.slot_dim = dimension(file_, sizes_, Axis::memory_slot, max_key_dim);
     problem_.dims = {.batch = sizes_[Axis::batch],
                      .tokens = sizes_[Axis::tokens],
                      .heads = heads,

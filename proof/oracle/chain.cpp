@@ -22,7 +22,7 @@ Arguments renamed(const Variant& chain, const CompileOptions& options, const Arg
   if (stage == Stage::first) own.scale = of_chain.scale;
   const GivenArguments given(of_chain);
   for (const Port& port : ports(chain, options, pass)) {
-    const auto name = port.role == PortRole::gradient ? std::nullopt : name_in(stage, port.name);
+    const auto name = port.role == PortRole::gradient ? std::nullopt : name_in(stage, port);
     const Tensor* const tensor = given.find(place_of(port.name), given.inputs, port.name);
     if (name && tensor != nullptr && is_given(*tensor)) bind_tensor(own, *name, *tensor);
   }

@@ -235,8 +235,8 @@ Sums sums_of(const Variant& variant, const CompileOptions& options, const Backwa
 Sums sums_of_chain(const Variant& chain, const CompileOptions& options, const BackwardArguments& arguments) {
   const recurrence::Passed passed(chain, options, arguments);
   Sums whole;
-  for (const Port& port : ports_of(ports(chain, options, Pass::backward), PortRole::gradient))
-    whole.add(port.name.substr(1), shape_of(port, passed.sizes));
+  const std::vector<Port> gradients = ports_of(ports(chain, options, Pass::backward), PortRole::gradient);
+  for (const Port& port : gradients) whole.add(port.name.substr(1), shape_of(port, passed.sizes));
   const std::string by_name(passed_input.view());
   Tensor slope;
   std::vector<Sums> of_passes;
@@ -246,9 +246,10 @@ Sums sums_of_chain(const Variant& chain, const CompileOptions& options, const Ba
     BackwardArguments its = passed.arguments_of(stage, arguments);
     if (stage == Stage::first) its.do_ = slope;
     const Sums& sums = of_passes.emplace_back(sums_of(own.variant, own.options, its));
-    for (const NamedTensor& each : whole.views())
-      if (const auto name = name_in(stage, each.name))
-        if (const Tensor* const part = recurrence::find(sums.views(), *name)) whole.add_to(each.name, *part);
+    for (const Port& port : gradients)
+      if (const auto name = name_in(stage, port))
+        if (const Tensor* const part = recurrence::find(sums.views(), name->substr(1)))
+          whole.add_to(port.name.substr(1), *part);
     if (stage == Stage::second) slope = *recurrence::find(sums.views(), by_name);
   }
   return whole;

@@ -52,7 +52,16 @@ constexpr Variant chains[] = {
                   .query(passed() + scanned() / 16))
         .permuted()
         .checked(),
-    variant("bare").value(1).then(second_pass().key(0.5).query(passed() * input("x"))).checked()};
+    variant("bare").value(1).then(second_pass().key(0.5).query(passed() * input("x"))).checked(),
+    // Names that end as those of the library's tensors do.
+    variant("names")
+        .decay(per_value(log_sigmoid(input("x_first"))))
+        .value(sigmoid(input("my_state") + param("w_states")))
+        .then(second_pass()
+                  .decay(per_key(log_sigmoid(input("y_state_scan"))))
+                  .key(sigmoid(input("x_first")))
+                  .query(softmax(passed() + input("z_first"))))
+        .checked()};
 
 CompileOptions options_for(dtype type, bool value_major = false) {
   return {.key_dim = 24,
@@ -100,6 +109,37 @@ TEST(Chains, AreRightForAnyNumberOfSlots) {
         .batch = 1, .tokens = 9, .heads = 1, .value_heads = 2, .key_dim = 16, .value_dim = 12, .slot_dim = slots};
     Problem problem = random_problem(variants::gsa, options, dims, {.seed = 3});
     expect_right(compile(variants::gsa, options, cpu_device(3)), problem, "M = " + std::to_string(slots));
+  }
+}
+
+// The first pass's state may be written where it was read, as the second's may; a scan may not.
+TEST(Chains, WriteBothStatesInPlace) {
+  const CompileOptions options = options_for(dtype::f32);
+  const Dims dims{.batch = 2,
+                  .tokens = 20,
+                  .heads = 1,
+                  .value_heads = 2,
+                  .key_dim = 24,
+                  .value_dim = 36,
+                  .slot_dim = 20,
+                  .sequences = 2};
+  Problem problem = random_problem(variants::gsa, options, dims, {.seed = 4});
+  const Operator op = compile(variants::gsa, options, cpu_device(1));
+  const std::vector<HostTensor> expected = reference_outputs(problem);
+  HostTensor o = make_tensor("o", dtype::f32, {2, 20, 2, 36});
+  ForwardArguments arguments;
+  for (HostTensor& tensor : problem.tensors) bind_tensor(arguments, tensor.name, tensor.view());
+  arguments.o = o.view();
+  for (const char* which : {"state", "state_first"})
+    bind_tensor(arguments, std::string("final_") + which, problem.find(std::string("initial_") + which)->view());
+  std::vector<std::byte> workspace(op.workspace_bytes({.batch = 2, .tokens = 20, .heads = 1, .value_heads = 2}));
+  arguments.workspace = workspace;
+  op.forward(arguments);
+  for (const HostTensor& truth : expected) {
+    const bool is_output = truth.name == "o";
+    const HostTensor& got = is_output ? o : *problem.find("initial_" + truth.name.substr(std::string("final_").size()));
+    for (std::int64_t i = 0; i < truth.view().elements(); ++i)
+      ASSERT_NEAR(load(got.bytes.data(), got.type, i), load(truth.bytes.data(), truth.type, i), 1e-4) << truth.name;
   }
 }
 
