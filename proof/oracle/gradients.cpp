@@ -94,8 +94,9 @@ class HeadWalk {
     store_state(before_, value_major_, step_, n, head, slopes_);
   }
 
-  // From `state_`, through the steps that `enter(i, the state before)` evaluates, and back with `leave(i, the state before)`. Of about the root
-  // of their number many steps the states are kept, and of each of them the one before.
+  // From `state_`, through the steps that `enter(i, the state before)` evaluates, and back with
+  // `leave(i, the state before)`. Of about the root of their number many steps the states are kept, and of each of them
+  // the one before.
   template <class Enter, class Leave> void walk_back(std::int64_t steps, const Enter& enter, const Leave& leave) {
     const std::int64_t run = std::max<std::int64_t>(std::llround(std::sqrt(static_cast<double>(steps))), 1);
     std::vector<Row> starts;

@@ -6,7 +6,8 @@
 
 namespace rankone {
 
-// `head` stands for the key heads H, `value_head` for HV, `slot` for the M slots between the passes of a chain. Written {Axes::head, Axes::key} or Axes::head | Axes::key.
+// `head` stands for the key heads H, `value_head` for HV, `slot` for the M slots between the passes of a chain. Written
+// {Axes::head, Axes::key} or Axes::head | Axes::key.
 struct Axes {
   static const Axes none, head, value_head, key, value, slot;
   static const Axes token;      // a token input always has [B, T]: only the domain of a formula says it
