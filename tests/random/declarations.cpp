@@ -127,14 +127,15 @@ Variant with_scan(Chance& chance, Formulas& formulas, const Variant& other) {
 Variant with_second_pass(Chance& chance, Formulas& formulas, const Variant& other) {
   const Chance before = chance;
   const auto depth = [&] { return chance.between(2, 4); };
-  Variant second = second_pass().key(formulas.write_scale({.per_key = true}, depth()));
+  Variant second = second_pass().key(formulas.write_scale({.per_key = true}, depth()) + tanh(input("slots")));
   const int kind = chance.below(3);
   if (kind == 1) second = second.decay(per_head(formulas.log_decay({}, depth())));
   if (kind == 2) second = second.decay(per_key(formulas.log_decay({.per_key = true}, depth())));
   second = second.query(chance.once_in(3) ? tanh(passed() / 4) : softmax(passed()));
   if (chance.once_in(3)) second = second.write_scale(formulas.write_scale({}, depth()));
   if (chance.once_in(3)) second = second.exclusive();
-  // Slots that all have the same would leave a softmax nothing to tell apart, and its query's slope to what rounding leaves.
+  // Where all slots hold the same, or are written the same, a softmax has nothing to tell apart, and the query's slope is what
+  // rounding leaves.
   const Expression written =
       formulas.write_scale({.per_value = true}, depth()) + tanh(input("slots", {Axes::value_head, Axes::slot}));
   const Variant result = other.value(written).then(second);
