@@ -108,8 +108,8 @@ std::vector<Kernel> chain_kernels(const KernelSource& source) {
     all.push_back(in_chain(stage, decodes ? decode(own) : forward(own)));
   }
   const KernelSource second = sources.second();
-  const RecurrentLayout layout = recurrent_layout(second);  // of several tiles one kernel more says where the scan ends
-  if (decodes && has_scan(source.variant) && layout.threads > 0 && value_tiles(second) > 1)
+  // Of several tiles one kernel more says where the scan ends.
+  if (decodes && has_scan(source.variant) && value_tiles(second) > 1)
     all.push_back(in_chain(Stage::second, decode_sums(second)));
   return all;
 }
