@@ -131,7 +131,7 @@ std::string why_one_too_large_back(const Target& target, const Schedule& schedul
   if (layout.token.thread_rows * thread_columns * numbers > most_state_registers)
     return "the state and its slopes take more than " + std::to_string(most_state_registers) + " registers of a thread";
   if (layout.bytes <= target.limits.shared_bytes_per_block) return {};
-  return "a block keeps " + std::to_string(kept_states(target.variant.steps_)) + " states of " +
+  return "a block keeps " + std::to_string(kept_steps(target.variant.steps_)) + " states of " +
          std::to_string(feature_dim(target.variant, target.options.key_dim)) + " keys" + " and " +
          std::to_string(schedule.value_tile) +
          " value columns: " + why_beyond_shared_memory(layout.bytes, target.limits);

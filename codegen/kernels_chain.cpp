@@ -114,7 +114,7 @@ std::vector<Kernel> chain_kernels(const KernelSource& source) {
   return all;
 }
 
-// What either pass keeps for itself has one place: they run one after the other. Slopes are of both.
+// What either pass keeps for itself has one place: they run one after the other.
 std::vector<Region> chain_regions(const KernelSource& source) {
   const ChainSources sources(source);
   std::vector<Region> all;
@@ -132,10 +132,9 @@ std::vector<Region> chain_regions(const KernelSource& source) {
     for (Region& own : regions(sources.of(stage))) {
       const auto same =
           std::ranges::find_if(all, [&](const Region& each) { return each.port < 0 && each.argument == own.argument; });
-      const bool is_of_both = own.argument == &Arguments::token_slopes || own.argument == &Arguments::parameter_slopes;
       if (same == all.end())
         all.push_back(std::move(own));
-      else if (!is_of_both)
+      else
         same->bytes = max(same->bytes, own.bytes);
     }
   return all;

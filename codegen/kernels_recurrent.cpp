@@ -8,6 +8,7 @@
 #include <rankone/dsl/features.hpp>
 
 #include "codegen/kernels.hpp"
+#include "codegen/space.hpp"
 #include "templates/recurrent/backward_layout.cuh"
 #include "templates/recurrent/slope_layout.cuh"
 
@@ -98,6 +99,18 @@ int residents(const KernelSource& source, int warps, int most_elements) {
   return is_small && source.schedule.warps <= warps ? warps / source.schedule.warps : 0;
 }
 
+// A multiprocessor of Hopper's has so much shared memory, of which each block costs a little more, and so many registers,
+// of which a thread of the backward pass takes all that it can have.
+constexpr int shared_bytes = 228 << 10, bytes_beside = 1 << 10, threads_of_registers = 256;
+int backward_residents(const BackwardLayout& layout) {
+  return std::max(1, std::min(shared_bytes / (layout.bytes + bytes_beside), threads_of_registers / layout.token.threads));
+}
+// No more than find place there: each has memory of its own.
+Extent backward_blocks(const KernelSource& source) {
+  const Extent items = Extent(Size::sequences) * Size::value_heads * tiles_of(source);
+  return min(items, hopper_multiprocessors * backward_residents(backward_layout(source)));
+}
+
 // Of a non-causal variant, whose kernels walk keys and queries apart.
 Kernel by_sides(Kernel kernel, const std::string& file, const std::string& function) {
   kernel.header = "recurrent/" + file + ".cuh";
@@ -166,7 +179,7 @@ Region reads_of_both(const KernelSource& source) {
 RecurrentLayout recurrent_layout(const KernelSource& source) { return make_recurrent_layout(sizes_of(source)); }
 BackwardLayout backward_layout(const KernelSource& source) {
   return make_backward_layout(sizes_of(source), static_cast<int>(formula_ports(source, PortRole::gate).size()),
-                              source.variant.non_causal_ ? 0 : kept_states(source.variant.steps_));
+                              !source.variant.non_causal_);
 }
 
 SlopeLayout slope_layout(const KernelSource& source) {
@@ -228,14 +241,6 @@ std::vector<Kernel> kernels(const KernelSource& source) {
   return all;
 }
 
-// Where kept states find no place in a block, they stand before the first slot.
-Extent checkpoint_slots(const KernelSource& source) {
-  const std::int64_t state = std::int64_t{features_of(source)} * source.options.value_dim * 4;
-  if (!source.variant.has(Formula::value_erase)) return slots_of(run_tokens);
-  return slots_of(run_tokens) +
-         ceil_div(Extent(Size::sequences) * std::int64_t{backward_layout(source).memory_bytes}, state);
-}
-
 std::vector<Region> regions(const KernelSource& source) {
   if (source.variant.chains_) return chain_regions(source);
   if (source.variant.bidirectional_ && source.pass == Pass::forward) return {reads_of_both(source)};
@@ -245,14 +250,17 @@ std::vector<Region> regions(const KernelSource& source) {
   const Extent heads = Size::value_heads;
   std::vector<Region> all{
       {"checkpoints", "the state before each run of " + std::to_string(run_tokens) + " tokens, float32",
-       &Arguments::chunk_states, in_sixteens(checkpoint_slots(source) * heads * state)},
+       &Arguments::chunk_states, in_sixteens(slots_of(run_tokens) * heads * state)},
       {"token_slopes", "what each value tile has of the gradients of each token's steps and value head, float32",
        &Arguments::token_slopes,
        in_sixteens(Extent(Size::batch) * token_rows(source) * std::int64_t{source.variant.steps_} * heads *
                    std::int64_t{slopes.token_floats})},
-      {"parameter_slopes", "what each value tile, sequence and value head have of the parameters' gradients, float32",
+      {"parameter_slopes",
+       "what each value tile, sequence and value head have of the parameters' gradients, float32; behind that what blocks "
+       "keep of states",
        &Arguments::parameter_slopes,
-       in_sixteens(Extent(Size::sequences) * heads * std::int64_t{slopes.sequence_floats})}};
+       in_sixteens(Extent(Size::sequences) * heads * std::int64_t{slopes.sequence_floats}) +
+           backward_blocks(source) * std::int64_t{backward_layout(source).memory_bytes}}};
   if (source.variant.non_causal_)
     all.erase(all.begin());
   else if (is_normalised(source.variant))
@@ -316,7 +324,10 @@ Kernel backward(const KernelSource& source) {
   const BackwardLayout layout = backward_layout(source);
   Kernel kernel = by_tiles(source, "backward", layout.token.threads, layout.bytes);
   kernel.check = counted("BackwardTraits", "backward", layout.bytes);
-  return source.variant.non_causal_ ? by_sides(kernel, "non_causal_backward", "non_causal_backward") : kernel;
+  if (source.variant.non_causal_) return by_sides(kernel, "non_causal_backward", "non_causal_backward");
+  kernel.blocks = backward_blocks(source);
+  kernel.residents = backward_residents(layout);
+  return kernel;
 }
 
 Kernel token_gradients(const KernelSource& source) {

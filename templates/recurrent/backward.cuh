@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 // The backward pass of the recurrent family, token by token: for everything that can be declared.
 //
-// A block walks one sequence, value head and tile of value columns back, with the slopes of its part of the state in
-// registers. Of each run of tokens it has the state before it from the workspace. It walks the run forward and keeps the
-// state before each group of tokens; of each group, from the last one on, it walks forward again and keeps the state before
-// each span; and of each span the state behind each token, over which it walks back. Sums over value columns and over tokens
-// are those of the tile and of the sequence: recurrent/reduce.cuh adds them up.
+// A block walks one sequence, value head and tile of value columns back after the other, with the slopes of its part of the
+// state in registers. Of each run of tokens it has the state before it from the workspace. It walks the run forward and keeps
+// the state before each span of tokens; of each span, from the last one on, it walks forward again and keeps the state behind
+// each token, over which it walks back. Sums over value columns and over tokens are those of the tile and of the sequence:
+// recurrent/reduce.cuh adds them up.
 #pragma once
 
 #include "recurrent/state_slopes.cuh"
@@ -15,11 +15,10 @@ namespace rankone {
 template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   using Slopes = StateSlopes<T, Gate>;
   using Slopes::arguments, Slopes::work, Slopes::state, Slopes::slopes, Slopes::tokens, Slopes::layout,
-      Slopes::token_layout, Slopes::rows, Slopes::half, Slopes::max_behind, Slopes::tile_bytes, Slopes::sum_bytes;
-  static constexpr int state_bytes = (T::has_phase ? 2 : 1) * rows * T::threads * thread_columns * 4;
+      Slopes::token_layout, Slopes::half, Slopes::max_behind, Slopes::tile_bytes, Slopes::sum_bytes;
   // In steps of tokens.
-  static constexpr int run_length = run_tokens * T::token_steps, group_length = group_tokens * T::token_steps,
-                       span_length = span_tokens * T::token_steps;
+  static constexpr int run_length = run_tokens * T::token_steps,
+                       span_length = span_tokens(T::token_steps) * T::token_steps;
   int staged = -1;  // the first one of the run's steps that wait in shared memory
 
   RK_DEVICE BackwardBlock(const Arguments& from, const Work& of) : Slopes(from, of) {}
@@ -48,20 +47,19 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
  private:
   RK_DEVICE long long length() const { return work.length * T::token_steps; }
   static RK_DEVICE int smaller(int a, int b) { return a < b ? a : b; }
-  static RK_DEVICE int parts_of(int count, int length) { return (count + length - 1) / length; }
 
   // What a walk forward keeps.
-  enum class Kept : unsigned char { groups, spans, tokens };
+  enum class Kept : unsigned char { spans, steps };
   struct Part {
     Kept kept;
-    int from, begin, end;  // the state before `begin` has its place at `from`
+    int from, begin, end;  // the number of the state before `begin`
   };
-  // A run, or what there is of it. Before a part's last one comes the walk that keeps the states before each.
+  // A run, or what there is of it. Before its last span comes the walk that keeps the states before each.
   RK_DEVICE void walk_run(long long run) {
     const long long first = run * run_length;
     const int count = static_cast<int>(clamp(length() - first, 0, run_length));
     const States<InWorkspace<T>, const void> checkpoints{T::run_states(arguments), arguments.value_heads};
-    load_state(state, checkpoints, slot_of_run<T>(arguments, work, run), true);
+    load_state(state, checkpoints, work.first_slot + run, true);
     if constexpr (T::has_normaliser) load_state_sum(state, arguments.segment_states, work.first_slot + run);
     if constexpr (T::has_phase) {
       const States<InWorkspace<T>, const void> imaginary{arguments.segment_states, arguments.value_heads};
@@ -69,42 +67,29 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
     }
     if constexpr (T::has_running_max) tokens.running_max = load_checkpoint_max<T>(arguments, work, run);
     if constexpr (T::has_scan) load_checkpoint_scan(tokens, run);
-    keep(place_before_group(0));
+    keep(before_span(0));
     if constexpr (T::has_running_max) sync_block();  // the maximum in whose units it is
     staged = -1;
-    const int groups = parts_of(count, group_length);
+    const int spans = (count + span_length - 1) / span_length;
 #pragma unroll 1
-    for (int group = groups; group >= 0; --group) {
-      const int begin = group * group_length, spans = parts_of(smaller(count - begin, group_length), span_length);
-#pragma unroll 1
-      for (int span = group == groups ? 0 : spans; span >= 0; --span) {
-        const Part part = part_of(group, groups, span, spans, count);
-        walk(first, part, count);
-        if (part.kept != Kept::tokens) {
-          if constexpr (T::has_running_max) sync_block();  // the maxima in whose units kept states are
-          continue;
-        }
-        if constexpr (T::reads_again) sync_block();  // what all keys had of the reads
-        walk_back(first, part, count);
+    for (int span = spans; span >= 0; --span) {
+      const int begin = span * span_length;
+      const Part part = span == spans ? Part{Kept::spans, before_span(0), 0, begin - span_length}
+                                      : Part{Kept::steps, before_span(span), begin, smaller(begin + span_length, count)};
+      walk(first, part, count);
+      if constexpr (T::has_running_max) {
+        if (part.kept == Kept::spans) sync_block();  // the maxima in whose units kept states are
       }
+      if (part.kept == Kept::spans) continue;
+      if constexpr (T::reads_again) sync_block();  // what all keys had of the reads
+      walk_back(first, part, count);
     }
   }
-  static RK_DEVICE Part part_of(int group, int groups, int span, int spans, int count) {
-    if (group == groups) return {Kept::groups, place_before_group(0), 0, (groups - 1) * group_length};
-    const int begin = group * group_length;
-    if (span == spans) return {Kept::spans, place_before_group(group), begin, begin + (spans - 1) * span_length};
-    const int first = begin + span * span_length;
-    return {Kept::tokens, place_before_span(group, span), first, smaller(first + span_length, count)};
-  }
 
-  static RK_DEVICE int place_of_state(int number) { return layout.states + number * state_bytes; }
-  static RK_DEVICE int place_before_group(int group) { return place_of_state(group); }
-  // Of a group's first span the group's own.
-  static RK_DEVICE int place_before_span(int group, int span) {
-    return place_of_state(span == 0 ? group : run_groups + span - 1);
-  }
-  // Of all steps of a span but the last one, whose state stays in registers.
-  static RK_DEVICE int place_behind(int step) { return place_of_state(run_groups + group_spans - 1 + step); }
+  // Numbers of kept states: those before spans, then those behind a span's steps, but for the last one's, which stays in
+  // registers.
+  static RK_DEVICE int before_span(int span) { return span; }
+  static RK_DEVICE int behind_step(int step) { return run_spans(T::token_steps) + step; }
 
   // The run's `i`-th step. So many steps are staged together as there is place for, and stay until others are wanted.
   RK_DEVICE void take_token(long long first, int i, int count) {
@@ -125,28 +110,28 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
   }
 
   // A state, and the running maximum in whose units it is, which others find there once all have met.
-  RK_DEVICE void keep(int place) const {
-    state.keep(place);
+  RK_DEVICE void keep(int number) const {
+    state.keep(number);
     if constexpr (T::has_scan)
-      tokens.for_each_scan([&](int key, const Scanned& scanned) { store_scanned(place_of_scan(place, key), scanned); });
+      tokens.for_each_scan([&](int key, const Scanned& scanned) { store_scanned(place_of_scan(number, key), scanned); });
     if constexpr (T::has_running_max)
-      if (thread_index() == 0) store_max(place_of_max(place), tokens.running_max);
+      if (thread_index() == 0) store_max(place_of_max(number), tokens.running_max);
   }
-  RK_DEVICE void take(int place) {
-    state.take(place);
-    if constexpr (T::has_scan) take_scan(place);
-    if constexpr (T::has_running_max) tokens.running_max = load_max(place_of_max(place));
+  RK_DEVICE void take(int number) {
+    state.take(number);
+    if constexpr (T::has_scan) take_scan(number);
+    if constexpr (T::has_running_max) tokens.running_max = load_max(place_of_max(number));
   }
   // Each thread has its own keys: nobody else reads what it keeps.
-  RK_DEVICE void take_scan(int place) {
-    tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = load_scanned(place_of_scan(place, key)); });
+  RK_DEVICE void take_scan(int number) {
+    tokens.for_each_scan([&](int key, Scanned& scanned) { scanned = load_scanned(place_of_scan(number, key)); });
   }
-  RK_DEVICE int place_of_scan(int place, int key) const {
+  RK_DEVICE int place_of_scan(int number, int key) const {
     constexpr int width = T::scans_values ? T::value_tile : token_layout.rows;
     if constexpr (T::scans_values) key -= work.value_column;
-    return layout.scans + ((place - layout.states) / state_bytes * width + key) * 8;
+    return layout.scans + (number * width + key) * 8;
   }
-  static RK_DEVICE int place_of_max(int place) { return layout.maxima + (place - layout.states) / state_bytes * 8; }
+  static RK_DEVICE int place_of_max(int number) { return layout.maxima + number * 8; }
 
   RK_DEVICE void walk(long long first, const Part& part, int count) {
     take(part.from);
@@ -163,12 +148,12 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
       Columns read;
       if constexpr (T::reads_again && T::reads_before) read = state.project(half + token_layout.query);
       const Erased<T, Gate> erased = advance<T, Gate>(state, work, index, half);
-      if (part.kept != Kept::tokens) {
-        keep_before_next(part.kept, i + 1);
+      if (part.kept == Kept::spans) {
+        if ((i + 1) % span_length == 0) keep(before_span((i + 1) / span_length));
         continue;
       }
       const int place = i - part.begin;
-      if (i + 1 < part.end) keep(place_behind(place));
+      if (i + 1 < part.end) keep(behind_step(place));
       if constexpr (T::has_erase_scale) {
         if (state.row_thread == 0)
           store_columns(layout.erased + place * tile_bytes + state.first_column * 4, erased.columns);
@@ -181,18 +166,11 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
       }
     }
   }
-  // The state before the run's `next`-th step, if a part begins there.
-  RK_DEVICE void keep_before_next(Kept kept, int next) const {
-    if (kept == Kept::groups && next % group_length == 0) keep(place_before_group(next / group_length));
-    if (kept == Kept::spans && next % span_length == 0)
-      keep(place_before_span(next / group_length, next % group_length / span_length));
-  }
-
   RK_DEVICE void walk_back(long long first, const Part& part, int count) {
 #pragma unroll 1
     for (int i = part.end - 1; i >= part.begin; --i) {
       const long long index = first + i;
-      const int place = i - part.begin, before = place > 0 ? place_behind(place - 1) : part.from;
+      const int place = i - part.begin, before = place > 0 ? behind_step(place - 1) : part.from;
       this->turn();
       if constexpr (T::has_running_max) {
         max_behind = tokens.running_max;
@@ -205,7 +183,7 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
       this->start_columns(index, place);
       sync_block();  // the token's rows and columns
       const float own =
-          this->pass_token(index, place, before, i + 1 == part.end ? Slopes::in_registers : place_behind(place));
+          this->pass_token(index, place, before, i + 1 == part.end ? Slopes::in_registers : behind_step(place));
       sync_block();  // what all columns have of rows, and all rows of columns
       this->finish_columns(index);
       this->finish_keys(index, own);
@@ -216,9 +194,14 @@ template <class T, class Gate> struct BackwardBlock : StateSlopes<T, Gate> {
 
 template <class Policy, class Gate> RK_DEVICE void recurrent_backward(const Arguments& arguments) {
   using T = BackwardTraits<Policy>;
-  Work work;
-  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), run_tokens, work);
-  BackwardBlock<T, Gate>(arguments, work).run();
+  const long long items = arguments.sequences * arguments.value_heads * T::value_tiles;
+#pragma unroll 1
+  for (long long item = block_index(); item < items; item += block_total()) {
+    Work work;
+    place_sequence<T>(arguments, place_tile<T>(arguments, item, work), run_tokens, work);
+    BackwardBlock<T, Gate>(arguments, work).run();
+    if (item + block_total() < items) sync_block();  // what others have still to read of this one
+  }
 }
 
 }  // namespace rankone

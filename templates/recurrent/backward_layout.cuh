@@ -7,13 +7,19 @@
 
 namespace rankone {
 
-// The state before each run of tokens is in the workspace; walking back, a block computes the states before the groups of
-// a run, of each group those before its spans, and of each span those behind its tokens. So few have to be kept at a time
-// that there is place for wide tiles and many warps, for which it pays to walk once more.
-constexpr int run_tokens = 64, group_tokens = 16, span_tokens = 4;
-constexpr int run_groups = run_tokens / group_tokens, group_spans = group_tokens / span_tokens;
-// That before a group is that before its first span, and the last one is in registers.
-RK_CONSTEXPR int kept_states(int token_steps) { return run_groups + group_spans - 1 + span_tokens * token_steps - 1; }
+// The state before each run of tokens is in the workspace; walking back, a block computes the states before the spans of a
+// run, and of each span those behind its steps. The former are many and wait in memory, where a block has a place for those
+// of the run at hand alone: what is near is in L2. The latter are so few that shared memory has place for wide tiles.
+constexpr int run_tokens = 64, most_span_steps = 4;
+RK_CONSTEXPR int span_tokens(int token_steps) {
+  int tokens = most_span_steps;
+  while (tokens > 1 && tokens * token_steps > most_span_steps) tokens /= 2;
+  return tokens;
+}
+RK_CONSTEXPR int run_spans(int token_steps) { return run_tokens / span_tokens(token_steps); }
+// Of a span's steps the last one's is in registers.
+RK_CONSTEXPR int kept_steps(int token_steps) { return span_tokens(token_steps) * token_steps - 1; }
+RK_CONSTEXPR int kept_states(int token_steps) { return run_spans(token_steps) + kept_steps(token_steps); }
 
 struct BackwardLayout {
   RecurrentLayout token;  // at the start
@@ -35,15 +41,20 @@ struct BackwardLayout {
   // keys had of the read.
   int erased, read;
   int erased_keys;  // and where values erase, a float for each key of what was
-  int scans;        // a row of keys, or of slots that are columns, of each kept state: what has been summed up, and what its rounding took away
-  int maxima;       // the running maximum of each kept state, and what its rounding took away
-  int states;       // kept by the threads that hold them
+  // A row of keys, or of slots that are columns, of each kept state: what has been summed up, and what its rounding took away.
+  int scans;
+  int maxima;            // the running maximum of each kept state, and what its rounding took away
+  int states;            // kept by the threads that hold them
+  int state_bytes;       // of one
+  int states_in_memory;  // the first ones kept have their places in the workspace, the others here
+  int memory_bytes;      // of those
   int bytes;
-  int memory_bytes;  // of kept states where they find no place here, but in the workspace: those of whole heads
 };
 
-// `states`: that are kept.
-RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, int inputs, int states) {
+// Whether a walk back keeps states: that over keys of a non-causal variant has the one that all keys have left.
+RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, int inputs, bool keeps_states) {
+  const int steps = sizes.token_steps, span_steps = span_tokens(steps) * steps,
+            states = keeps_states ? kept_states(steps) : 0;
   BackwardLayout layout{};
   layout.token = make_recurrent_layout(sizes);
   const int row = layout.token.rows * 4, rows = layout.token.column_warps * row;
@@ -82,23 +93,24 @@ RK_CONSTEXPR BackwardLayout make_backward_layout(const RecurrentSizes& sizes, in
     layout.value_erase_write_slope = offset + sums;
     layout.erased_key_slope = offset + 2 * sums;
     layout.erased_keys = layout.erased_key_slope + rows;
-    offset = (layout.erased_keys + span_tokens * sizes.token_steps * row + 15) / 16 * 16;
+    offset = (layout.erased_keys + span_steps * row + 15) / 16 * 16;
   }
   layout.head_slopes = offset;
   offset += (inputs * sizes.warps * 4 + 15) / 16 * 16;
   layout.erased = offset;
-  offset += span_tokens * sizes.token_steps * columns;
+  offset += span_steps * columns;
   layout.read = offset;
-  offset += span_tokens * sizes.token_steps * sums;
+  offset += span_steps * sums;
   layout.maxima = offset;
   offset += sizes.has_running_max ? (states * 8 + 15) / 16 * 16 : 0;
   layout.scans = offset;
   offset += sizes.has_scan ? states * (sizes.scans_values ? columns : row) * 2 : 0;
-  const int state_bytes =
-      (sizes.has_phase ? 2 : 1) * states * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
-  layout.states = sizes.erases_values ? 0 : offset;
-  layout.bytes = sizes.erases_values ? offset : offset + state_bytes;
-  layout.memory_bytes = sizes.erases_values ? state_bytes : 0;
+  layout.states = offset;
+  layout.state_bytes = (sizes.has_phase ? 2 : 1) * layout.token.thread_rows * layout.token.threads * thread_columns * 4;
+  // Of whole heads, those behind steps find no place here either.
+  if (keeps_states) layout.states_in_memory = sizes.erases_values ? states : run_spans(steps);
+  layout.memory_bytes = layout.states_in_memory * layout.state_bytes;
+  layout.bytes = offset + (states - layout.states_in_memory) * layout.state_bytes;
   return layout;
 }
 

@@ -49,19 +49,17 @@ template <class Policy> RK_CONSTEXPR int count_head_parameters() {
   return count;
 }
 
-// The slot of the state before a run, among those of all sequences: kept states that are in memory stand before them.
-template <class T> RK_DEVICE long long slot_of_run(const Arguments& arguments, const Work& work, long long run) {
-  constexpr long long slot = static_cast<long long>(T::key_dim) * T::value_dim * 4, kept = T::backward.memory_bytes;
-  return work.first_slot + run + (arguments.sequences * kept + slot - 1) / slot;
-}
-
 template <class Policy> struct BackwardTraits : RecurrentTraits<Policy> {
-  static constexpr BackwardLayout backward = make_backward_layout(
-      recurrent_sizes<Policy>(), Policy::input_count, Policy::non_causal ? 0 : kept_states(Policy::token_steps));
-  static constexpr bool keeps_in_memory = backward.memory_bytes > 0;
-  // What blocks keep in memory, then the state before each run of tokens.
+  static constexpr BackwardLayout backward =
+      make_backward_layout(recurrent_sizes<Policy>(), Policy::input_count, !Policy::non_causal);
+  // The state before each run of tokens.
   static RK_DEVICE void* run_states(const Arguments& arguments) {
     return RecurrentTraits<Policy>::is_downward ? arguments.segment_states : arguments.chunk_states;
+  }
+  // What blocks keep of the run at hand: behind the sequences' slopes.
+  static RK_DEVICE void* kept_in_memory(const Arguments& arguments) {
+    const long long floats = arguments.sequences * arguments.value_heads * slopes.sequence_floats;
+    return static_cast<float*>(arguments.parameter_slopes) + floats;
   }
   static constexpr bool fetches_slopes = true;
   static constexpr SlopeLayout slopes = make_slope_layout(slope_sizes<Policy>());

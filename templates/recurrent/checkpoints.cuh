@@ -30,7 +30,7 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_checkpoints(const A
 #pragma unroll 1
   for (long long index = 0; index < length; ++index) {
     if (index % run_length == 0) {
-      store_state(state, checkpoints, slot_of_run<Back>(arguments, work, index / run_length), true);
+      store_state(state, checkpoints, work.first_slot + index / run_length, true);
       if constexpr (T::has_normaliser)
         store_state_sum(state, arguments.segment_states, work.first_slot + index / run_length);
       if constexpr (T::has_phase) {

@@ -233,30 +233,39 @@ template <class T, class Gate> struct RegisterMatrix {
     });
   }
 
-  // Keeps the values in shared memory, where no other thread looks, or takes them back. Of a large state in the workspace.
-  RK_DEVICE void keep(int place) const {
-    for_each_row([&](int, int i) {
-      if constexpr (T::keeps_in_memory)
-        global_store<Vector16>(in_memory(own_place(place, i)), pack(Columns::of(values[i])));
-      else
-        store_columns(own_place(place, i), Columns::of(values[i]));
-      if constexpr (T::has_phase) store_columns(own_place(place, rows + i), Columns::of(imaginary[i]));
-    });
+  // Keeps the values as the `number`-th of a walk back, where no other thread looks, or takes them back.
+  RK_DEVICE void keep(int number) const {
+    if (number < T::backward.states_in_memory) {
+      const Global<Vector16> to = kept_in_memory(number);
+      for_each_row([&](int, int i) {
+        global_store<Vector16>(to + i * T::threads, pack(Columns::of(values[i])));
+        if constexpr (T::has_phase) global_store<Vector16>(to + (rows + i) * T::threads, pack(Columns::of(imaginary[i])));
+      });
+    } else {
+      const int to = kept_in_block(number);
+      for_each_row([&](int, int i) {
+        store_columns(to + i * row_bytes, Columns::of(values[i]));
+        if constexpr (T::has_phase) store_columns(to + (rows + i) * row_bytes, Columns::of(imaginary[i]));
+      });
+    }
   }
-  RK_DEVICE void take(int place) {
-    for_each_row([&](int, int i) {
-      Columns kept;
-      if constexpr (T::keeps_in_memory)
-        kept = unpack(global_load<Vector16>(in_memory(own_place(place, i))));
-      else
-        kept = load_columns(own_place(place, i));
-#pragma unroll
-      for (int j = 0; j < thread_columns; ++j) {
-        values[i][j] = kept.value[j];
-        if constexpr (T::compensated) lost[i][j] = 0.0f;
-      }
-      if constexpr (T::has_phase) take_imaginary(place, i);
-    });
+  RK_DEVICE void take(int number) {
+    if (number < T::backward.states_in_memory) {
+      const Global<Vector16> from = kept_in_memory(number);
+      for_each_row([&](int, int i) {
+        set(values[i], lost[T::compensated ? i : 0], unpack(global_load<Vector16>(from + i * T::threads)));
+        if constexpr (T::has_phase)
+          set(imaginary[i], imaginary_lost[T::compensated ? i : 0],
+              unpack(global_load<Vector16>(from + (rows + i) * T::threads)));
+      });
+    } else {
+      const int from = kept_in_block(number);
+      for_each_row([&](int, int i) {
+        set(values[i], lost[T::compensated ? i : 0], load_columns(from + i * row_bytes));
+        if constexpr (T::has_phase)
+          set(imaginary[i], imaginary_lost[T::compensated ? i : 0], load_columns(from + (rows + i) * row_bytes));
+      });
+    }
   }
 
   // values *= the token's decays.
@@ -445,12 +454,11 @@ template <class T, class Gate> struct RegisterMatrix {
     rest -= sum - value;
     value = sum;
   }
-  RK_DEVICE void take_imaginary(int place, int i) {
-    const Columns kept = load_columns(own_place(place, rows + i));
+  static RK_DEVICE void set(float (&to)[thread_columns], float (&rests)[thread_columns], const Columns& kept) {
 #pragma unroll
     for (int j = 0; j < thread_columns; ++j) {
-      imaginary[i][j] = kept.value[j];
-      if constexpr (T::compensated) imaginary_lost[i][j] = 0.0f;
+      to[j] = kept.value[j];
+      if constexpr (T::compensated) rests[j] = 0.0f;
     }
   }
   RK_DEVICE void multiply(int i, int j, Unrounded factor) {
@@ -464,13 +472,15 @@ template <class T, class Gate> struct RegisterMatrix {
           multiply_add(value, factor.low, multiply_add(rest, factor.high, multiply_add(value, factor.high, -product)));
     value = product;
   }
-  // Of one element of the state.
-  static RK_DEVICE int own_place(int place, int i) {
-    return place + (i * layout.threads + thread_index()) * (thread_columns * 4);
+  static constexpr int row_bytes = layout.threads * thread_columns * 4;  // of the rows that threads have for their i-th
+  static RK_DEVICE int kept_in_block(int number) {
+    return T::backward.states + (number - T::backward.states_in_memory) * T::backward.state_bytes +
+           thread_index() * (thread_columns * 4);
   }
-  RK_DEVICE Global<Vector16> in_memory(int place) const {
-    const long long head = work.sequence * arguments.value_heads + work.head;
-    return global<Vector16>(T::run_states(arguments)) + (head * T::backward.memory_bytes + place) / 16;
+  // Each block has a place of its own.
+  RK_DEVICE Global<Vector16> kept_in_memory(int number) const {
+    const long long bytes = block_index() * T::backward.memory_bytes + number * T::backward.state_bytes;
+    return global<Vector16>(T::kept_in_memory(arguments)) + (bytes / 16 + thread_index());
   }
 };
 
