@@ -28,6 +28,7 @@ constexpr int preferred_chunk = 64;
 constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
 constexpr int preferred_cluster = 2;
 constexpr int preferred_recurrent_tile = 32, preferred_recurrent_warps = 4;  // 8 keys by 4 columns a thread at K = 128
+constexpr int preferred_feature_tile = 128, preferred_feature_warps = 16;    // each tile makes a token's features anew
 // Decoding waits for states alone: its blocks are many and small, but take whole lines of memory. Of few rows smaller ones
 // occupy more multiprocessors.
 constexpr int preferred_decode_tile = 64, preferred_decode_warps = 2, preferred_column_tile = 16;
@@ -101,8 +102,9 @@ constexpr Preferences all_preferences[] = {
      .demerits = [](const Target& target, const Schedule& schedule) -> Preferences::Demerits {
        if (context_of(target).has_one_tile)
          return {schedule.value_tile, doublings(elements_of(target, schedule), preferred_whole_elements)};
-       return {doublings(schedule.value_tile, preferred_recurrent_tile),
-               doublings(schedule.warps, preferred_recurrent_warps)};
+       const bool is_wide = has_features(target.variant);
+       return {doublings(schedule.value_tile, is_wide ? preferred_feature_tile : preferred_recurrent_tile),
+               doublings(schedule.warps, is_wide ? preferred_feature_warps : preferred_recurrent_warps)};
      },
      .saves_work = [](const Target&, const Schedule&, bool) { return true; },
      .follows_shapes = false}};
@@ -282,8 +284,8 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
   });
 }
 
-// The widest tile, and as many warps as give each thread some elements of it: every tile has parts of all gradients over
-// keys, which are to be summed.
+// As many warps as give each thread some elements of a tile, two blocks of which find place on a multiprocessor: one of wider
+// tiles has as many warps, but all of them wait for each other.
 Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
@@ -294,7 +296,7 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
   const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
     const bool has_few_registers = context_of(target).has_one_tile && schedule.warps > most_whole_warps;
-    return std::tuple(-schedule.value_tile, has_few_registers, doublings(elements_of(target, schedule), preferred));
+    return std::tuple(doublings(schedule.value_tile, preferred_recurrent_tile), has_few_registers, doublings(elements_of(target, schedule), preferred));
   });
 }
 

@@ -31,8 +31,15 @@ template <class T> struct KeyReduction {
     turn = 1 - turn;
     if (lane_index() == 0) shared_store<float>(place + warp_index() * 4, own);
     sync_block();
-    float all = shared_load<float>(place);
-    for (int warp = 1; warp < T::warps; ++warp) all = join(all, shared_load<float>(place + warp * 4));
+    if constexpr (T::warps == 2) return join(shared_load<float>(place), shared_load<float>(place + 4));
+    float all = 0.0f;
+#pragma unroll
+    for (int warp = 0; warp < T::warps; warp += 4) {
+      const Vector16 four = shared_load<Vector16>(place + warp * 4);
+      const float of_four = join(join(as_float(four.word[0]), as_float(four.word[1])),
+                                 join(as_float(four.word[2]), as_float(four.word[3])));
+      all = warp == 0 ? of_four : join(all, of_four);
+    }
     return all;
   }
 };

@@ -228,7 +228,7 @@ inline constexpr KnobRow recurrent_knobs[] = {
     {.knob = &warps_knob,
      .domain = {1, 2, 4, 8, 16},  // 16: a thread for each of up to 512 features whose rows are reduced
      .worth_trying = [](const KnobContext& c,
-                        const Schedule& s) { return s.warps < 16 || c.key_dim > 256 || c.has_one_tile; }},
+                        const Schedule& s) { return s.warps < 16 || s.value_tile >= 128 || c.key_dim > 256; }},
 };
 
 }  // namespace rankone
