@@ -127,7 +127,8 @@ struct BlockLaunch {
 // An asynchronous copy from its issue to its wait.
 struct PendingCopy {
   const void* source;  // as the kernel gave it
-  int offset, bytes, line;
+  int offset, size;    // of which `bytes` are read
+  int bytes, line;
   int group;
   bool delivered;
 };
@@ -209,7 +210,7 @@ class Block {
   void* store(HostThread&, int offset, int bytes, int line);
   const void* global_load(HostThread&, const void* place, int bytes, int line);
   void* global_store(HostThread&, void* place, int bytes, int line);
-  void copy_async(HostThread&, int offset, const void* source, int bytes, int line);
+  void copy_async(HostThread&, int offset, int size, const void* source, int bytes, int line);
   void copy_commit(HostThread&, int line);
   void copy_wait(HostThread&, int pending, int line);
   void mbarrier_init(HostThread&, int offset, int arrivals, int line);
@@ -305,9 +306,9 @@ class Block {
   }
   void end_copy(const PendingCopy& copy, Access now) {
     if (launch_.parts) {
-      causal_.end_copy(copy.offset, 16, now);
+      causal_.end_copy(copy.offset, copy.size, now);
     } else {
-      shadow_.end_copy(copy.offset, 16, now);
+      shadow_.end_copy(copy.offset, copy.size, now);
     }
   }
   // The next two: at that offset of block `rank`.
@@ -337,7 +338,8 @@ class Block {
   }
   // The address, if nothing is wrong with the access.
   void* check_global(Word word, int thread, const GlobalUse& use, int line);
-  const void* begin_global_read(Word word, int thread, const void* place, std::int64_t bytes, bool bulk, int line);
+  const void* begin_global_read(Word word, int thread, const void* place, std::int64_t bytes, int alignment, bool bulk,
+                                int line);
   void finish_global_read(const void* place, std::int64_t bytes, int thread, int line, Access done);
   static int first_of_warpgroup(int thread) { return thread / warpgroup_threads * warpgroup_threads; }
   void issue(Warpgroup& group, const Fiber* threads, int line);

@@ -63,7 +63,7 @@ void Block::load_bulk_into(Word word, int thread, int rank, int offset, const vo
 
 void Block::load_bulk(HostThread& thread, int offset, const void* source, int bytes, int barrier, int line) {
   check_bulk_range(Word::load_bulk, thread.index, offset, bytes, line);
-  begin_global_read(Word::load_bulk, thread.index, source, bytes, true, line);
+  begin_global_read(Word::load_bulk, thread.index, source, bytes, 16, true, line);
   load_bulk_into(Word::load_bulk, thread.index, thread.rank, offset, source, bytes, barrier, line);
 }
 

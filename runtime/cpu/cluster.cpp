@@ -97,7 +97,7 @@ bool Block::complete_some() {
   for (PendingCopy& copy : arrival.copies) {
     deliver(copy);
     const Access now{arrival.time, column, clamped(copy.line)};
-    if (launch_.check_races) causal_.end_copy(copy.offset, 16, now);
+    if (launch_.check_races) causal_.end_copy(copy.offset, copy.size, now);
     finish_global_read(copy.source, copy.bytes, arrival.thread, copy.line, now);
   }
   const Access done{arrival.time, column, clamped(arrival.line)};

@@ -38,11 +38,10 @@ void* Block::global_store(HostThread& thread, void* place, int bytes, int line) 
 }
 
 // What an asynchronous copy reads, from its issue until finish_global_read().
-const void* Block::begin_global_read(Word word, int thread, const void* place, std::int64_t bytes, bool bulk,
-                                     int line) {
-  constexpr int unit = 16;
-  return check_global(word, thread, {.place = place, .bytes = bytes, .alignment = unit, .lasts = true, .bulk = bulk},
-                      line);
+const void* Block::begin_global_read(Word word, int thread, const void* place, std::int64_t bytes, int alignment,
+                                     bool bulk, int line) {
+  return check_global(word, thread,
+                      {.place = place, .bytes = bytes, .alignment = alignment, .lasts = true, .bulk = bulk}, line);
 }
 
 void Block::finish_global_read(const void* place, std::int64_t bytes, int thread, int line, Access done) {

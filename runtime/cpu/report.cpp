@@ -72,7 +72,7 @@ const char* name_of(Word word) {
     case Word::store: return "shared_store";
     case Word::global_load: return "global_load";
     case Word::global_store: return "global_store";
-    case Word::copy_async: return "copy_async_16";
+    case Word::copy_async: return "copy_async";
     case Word::store_matrix: return "store_matrix_x4";
     case Word::store_matrix_transposed: return "store_matrix_x4_transposed";
     case Word::mbarrier_init: return "mbarrier_init";

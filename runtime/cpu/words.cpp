@@ -30,14 +30,13 @@ void* Block::store(HostThread& thread, int offset, int bytes, int line) {
   return checked_store(Word::store, thread.index, offset, bytes, line);
 }
 
-void Block::copy_async(HostThread& thread, int offset, const void* source, int bytes, int line) {
-  constexpr int size = 16;
+void Block::copy_async(HostThread& thread, int offset, int size, const void* source, int bytes, int line) {
   const int index = thread.index;
   check_place(Word::copy_async, index, offset, size, line);
   offset += base_of(index);
   if (bytes < 0 || bytes > size)
     fail({.kind = FailureKind::bad_copy_size, .word = Word::copy_async, .thread = index, .line = line, .bytes = bytes});
-  begin_global_read(Word::copy_async, index, source, bytes, false, line);
+  begin_global_read(Word::copy_async, index, source, bytes, size, false, line);
   if (launch_.check_races) {
     Access other;
     const Access now = stamp(index, line);
@@ -46,7 +45,7 @@ void Block::copy_async(HostThread& thread, int offset, const void* source, int b
     if (conflict != Conflict::none) fail_order(conflict, Word::copy_async, index, offset, size, line, other);
   }
   Fiber& me = fibers_[static_cast<std::size_t>(index)];
-  me.copies.push_back({source, offset, bytes, line, me.group, false});
+  me.copies.push_back({source, offset, size, bytes, line, me.group, false});
   deliver_some(me, draw() >> 32);
 }
 
@@ -79,12 +78,8 @@ void Block::deliver(PendingCopy& copy) {
   copy.delivered = true;
   unsigned char* const target = shared_.data() + copy.offset;
   const void* const source = GlobalMemory::plain(copy.source);
-  if (copy.bytes == 16) {
-    std::memcpy(target, source, 16);
-  } else {
-    if (copy.bytes > 0) std::memcpy(target, source, static_cast<std::size_t>(copy.bytes));
-    std::memset(target + copy.bytes, 0, static_cast<std::size_t>(16 - copy.bytes));
-  }
+  if (copy.bytes > 0) std::memcpy(target, source, static_cast<std::size_t>(copy.bytes));
+  if (copy.bytes < copy.size) std::memset(target + copy.bytes, 0, static_cast<std::size_t>(copy.size - copy.bytes));
 }
 
 // Sometimes one of the copies under way arrives.
@@ -109,8 +104,8 @@ const HostInterface host_words = {
                       int line) { return block_of(t).global_load(t, place, bytes, line); },
     .global_store = [](HostThread& t, void* place, int bytes,
                        int line) { return block_of(t).global_store(t, place, bytes, line); },
-    .copy_async = [](HostThread& t, int offset, const void* source, int bytes,
-                     int line) { block_of(t).copy_async(t, offset, source, bytes, line); },
+    .copy_async = [](HostThread& t, int offset, int size, const void* source, int bytes,
+                     int line) { block_of(t).copy_async(t, offset, size, source, bytes, line); },
     .copy_commit = [](HostThread& t, int line) { block_of(t).copy_commit(t, line); },
     .copy_wait = [](HostThread& t, int pending, int line) { block_of(t).copy_wait(t, pending, line); },
     .load_matrix = [](HostThread& t, unsigned* r, int offset, bool transposed,

@@ -7,11 +7,16 @@
 namespace rankone {
 
 #ifndef RANKONE_HOST
-// 16 bytes, of which the first `bytes` (0 to 16) are read and the rest become zero; both sides 16-byte aligned.
+// `size` bytes (4, 8 or 16), of which the first `bytes` are read and the rest become zero; both sides aligned to them.
 // The data is there for this thread after its copy_wait, for others after a barrier that follows.
-RK_DEVICE void copy_async_16(int offset, const void* source, int bytes) {
-  asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(offset)), "l"(source), "r"(bytes)
-               : "memory");
+template <int size> RK_DEVICE void copy_async(int offset, const void* source, int bytes) {
+  if constexpr (size == 16)  // past L1
+    asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(shared_address(offset)), "l"(source), "r"(bytes)
+                 : "memory");
+  else
+    asm volatile("cp.async.ca.shared.global [%0], [%1], %2, %3;" ::"r"(shared_address(offset)), "l"(source), "n"(size),
+                 "r"(bytes)
+                 : "memory");
 }
 // Closes this thread's current group of copies; an empty group counts.
 RK_DEVICE void copy_commit() { asm volatile("cp.async.commit_group;" ::: "memory"); }

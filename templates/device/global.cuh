@@ -21,4 +21,9 @@ template <class T> RK_DEVICE T global_load(const void* place) { return *static_c
 template <class T> RK_DEVICE void global_store(void* place, T value) { *static_cast<T*>(place) = value; }
 #endif
 
+// Of a place's address.
+RK_DEVICE unsigned low_bits(const void* place) {
+  return static_cast<unsigned>(reinterpret_cast<unsigned long long>(place));
+}
+
 }  // namespace rankone

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Copies of a chunk's rows into a swizzled tile, 16 bytes at a time or, where a tensor has other strides, by elements.
+// Copies of a chunk's rows into a swizzled tile, 16 bytes at a time or, where a tensor has other strides, in smaller pieces.
 #pragma once
 
 #include "device/barrier.cuh"
@@ -12,11 +12,11 @@ namespace rankone {
 template <class T> struct TileSource : Source<T> {
   int tile;
 
-  enum Field { base_at = 0, stride_at = 8, width_at = 16, tile_at = 20, vectorized_at = 24 };
+  enum Field { base_at = 0, stride_at = 8, width_at = 16, tile_at = 20, alignment_at = 24 };
 
   static RK_DEVICE TileSource read(int offset) {
     return {{shared_load<Global<const T>>(offset + base_at), shared_load<long long>(offset + stride_at),
-             shared_load<int>(offset + width_at), shared_load<unsigned>(offset + vectorized_at)},
+             shared_load<int>(offset + width_at), shared_load<int>(offset + alignment_at)},
             shared_load<int>(offset + tile_at)};
   }
   static RK_DEVICE int tile_of(int offset) { return shared_load<int>(offset + tile_at); }
@@ -25,7 +25,7 @@ template <class T> struct TileSource : Source<T> {
     shared_store<long long>(offset + stride_at, this->stride);
     shared_store<int>(offset + width_at, this->width);
     shared_store<int>(offset + tile_at, tile);
-    shared_store<unsigned>(offset + vectorized_at, this->vectorized);
+    shared_store<int>(offset + alignment_at, this->alignment);
   }
 };
 
@@ -37,14 +37,11 @@ RK_DEVICE void load_tile(const SwizzledTile<T, rows>& tile, const TileSource<T>&
   const int thread = opaque(thread_index());
   const long long stride = source.stride;
   const Global<const T> base = source.at(first_token);
-  if (source.vectorized == 0) {
-#pragma unroll 1
-    for (int item = thread; item < rows * columns; item += threads) {
-      const int row = item / columns, column = item % columns;
-      shared_store<T>(tile.at(row, column),
-                      element_or_zero<T>(base + row * stride, column, row < count && column < source.width));
-    }
-    fence_async();  // these are the thread's own stores, and wgmma may read them
+  if (source.alignment != 16) {
+    source.template copy_small_units<threads, rows>(thread, first_token, columns, count, [&](int row, int column) {
+      return tile.unit(row, column / unit_elements);
+    });
+    if (moves_itself<T>(source.alignment)) fence_async();  // its own stores, which wgmma may read
   } else if constexpr (threads % units == 0 && threads / units % 8 == 0) {
     // A thread stays in its column and its row of the pattern.
     constexpr int step = threads / units;
@@ -54,15 +51,15 @@ RK_DEVICE void load_tile(const SwizzledTile<T, rows>& tile, const TileSource<T>&
     if (count == rows) {
 #pragma unroll
       for (int turn = 0; turn < rows / step; ++turn) {
-        copy_async_16(target + turn * step * swizzle_row_bytes, from, bytes);
+        copy_async<16>(target + turn * step * swizzle_row_bytes, from, bytes);
         from += step * stride;
       }
     } else {
 #pragma unroll 1
       for (int turn = 0; turn < rows / step; ++turn) {
         const bool exists = thread / units + turn * step < count;
-        copy_async_16(target + turn * step * swizzle_row_bytes, from,
-                      exists ? bytes : 0);  // of no bytes the source is not looked at
+        copy_async<16>(target + turn * step * swizzle_row_bytes, from,
+                       exists ? bytes : 0);  // of no bytes the source is not looked at
         from += step * stride;
       }
     }

@@ -49,12 +49,11 @@ template <class T> struct WarpTile {
       }
       return;
     }
+    const int count = T::value_dim - first_column < 8 ? T::value_dim - first_column : 8,
+              alignment = alignment_of(target, output.token_stride);
 #pragma unroll 1
     for (int row = first_row; row < rows; row += 16) {
-#pragma unroll 1
-      for (int i = 0; i < 8 && first_column + i < T::value_dim; ++i) {
-        global_store<Storage>(target + i, shared_load<Storage>(tile.at(row, column + 8 * half + i)));
-      }
+      store_unit<Storage>(target, tile.at(row, column + 8 * half), count, alignment);
       target += 16 * step_of<T>(output.token_stride);
     }
   }

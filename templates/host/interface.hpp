@@ -49,7 +49,7 @@ struct HostInterface {
   void* (*store)(HostThread&, int offset, int bytes, int line);                     // checked; the bytes to write
   const void* (*global_load)(HostThread&, const void* place, int bytes, int line);  // likewise
   void* (*global_store)(HostThread&, void* place, int bytes, int line);
-  void (*copy_async)(HostThread&, int offset, const void* source, int bytes, int line);
+  void (*copy_async)(HostThread&, int offset, int size, const void* source, int bytes, int line);
   void (*copy_commit)(HostThread&, int line);
   void (*copy_wait)(HostThread&, int pending, int line);
   void (*load_matrix)(HostThread&, unsigned* r, int offset, bool transposed, int line);

@@ -82,8 +82,9 @@ __device__ __forceinline__ void shared_store_if(bool wanted, int offset, float f
   if (wanted) shared_store(offset, pair, line);
 }
 
-__device__ __forceinline__ void copy_async_16(int offset, const void* source, int bytes, int line = __builtin_LINE()) {
-  host_interface->copy_async(host_thread(), offset, source, bytes, line);
+template <int size>
+__device__ __forceinline__ void copy_async(int offset, const void* source, int bytes, int line = __builtin_LINE()) {
+  host_interface->copy_async(host_thread(), offset, size, source, bytes, line);
 }
 __device__ __forceinline__ void copy_commit(int line = __builtin_LINE()) {
   host_interface->copy_commit(host_thread(), line);

@@ -34,11 +34,10 @@ template <class Traits> struct QuerySources {
         inputs(arguments, work) {}
   RK_DEVICE void load(long long first_token, int rows) const {
     constexpr int tile = Traits::layout.query;
-    if (query.vectorized != 0)
+    if (query.alignment == 16)
       copy_tile<Traits::threads, Traits::chunk>(QueryTile<Traits>{tile}, query, first_token, rows);
     else
-      copy_elements<Traits::threads, Traits::chunk>(tile, Traits::key_padded, query.at(first_token), query.stride,
-                                                    query.width, rows);
+      copy_unaligned<Traits::threads, Traits::chunk>(tile, Traits::key_padded, query, first_token, rows);
     inputs.load(first_token, rows, 0);
     copy_commit();
   }

@@ -36,12 +36,12 @@ RK_DEVICE void store_output(const ChunkPlace<Traits>& place, int first, const fl
   const int tile_column = warp_index() * Traits::columns + 2 * lane.pair,
             first_column = work.value_column + tile_column;
   const TensorArgument& output = port<Traits>(arguments, Traits::Ports::o);
-  const bool whole =
-      is_vectorized(arguments, Traits::Ports::o) != 0 && work.value_column + Traits::value_tile <= Traits::value_dim;
   Global<Storage> target =
       global<Storage>(output.data) + work.batch * output.batch_stride +
       token_of<Traits>(work.start, work.length, place.first_token + first + lane.group) * output.token_stride +
       work.head * output.head_stride + first_column;
+  const bool has_pairs = is_vectorized(arguments, Traits::Ports::o) != 0 ||
+                         alignment_of(target, output.token_stride) >= static_cast<int>(sizeof(Pair));
 #pragma unroll
   for (int side = 0; side < 2; ++side) {
     if (const int row = first + lane.group + 8 * side; row < place.rows) {
@@ -55,7 +55,7 @@ RK_DEVICE void store_output(const ChunkPlace<Traits>& place, int first, const fl
             return Element<Storage>::from(output_of<Traits, Gate>(place, row, tile_column + column + i, read));
           };
           const Pair pair{output(0), output(1)};
-          if (whole) {
+          if (has_pairs && first_column + column + 1 < Traits::value_dim) {
             global_store<Pair>(target + column, pair);
           } else {
             if (first_column + column < Traits::value_dim) global_store<Storage>(target + column, pair.low);

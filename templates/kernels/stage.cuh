@@ -28,7 +28,7 @@ RK_DEVICE void copy_tile(const Tile<T, columns>& tile, const Source<T>& source, 
       const int row = thread_index() / units + turn * step;
       if (tile_rows % step != 0 && row >= tile_rows) break;
       const bool inside = row < rows;
-      copy_async_16(tile.at(row, first), inside ? from : source.base, inside ? bytes : 0);
+      copy_async<16>(tile.at(row, first), inside ? from : source.base, inside ? bytes : 0);
       from += step * source.stride;
     }
   } else {
@@ -37,20 +37,14 @@ RK_DEVICE void copy_tile(const Tile<T, columns>& tile, const Source<T>& source, 
   }
 }
 
-// The same by single elements, for bases and strides of any alignment. The tile's place and width are run-time values,
-// so that one loop can serve several tiles.
+// The same for rows of any alignment. The tile's place and width are run-time values, so that one loop can serve several
+// tiles.
 template <int threads, int tile_rows, class T>
-RK_DEVICE void copy_elements(int tile, int columns, Global<const T> base, long long stride, int width, int rows) {
-#pragma unroll 1
-  for (int row = warp_index(); row < tile_rows; row += threads / warp_size) {
-    const int to = tile + row * (columns * static_cast<int>(sizeof(T)) + row_padding);
-    const Global<const T> from = base + row * stride;
-#pragma unroll 1
-    for (int column = lane_index(); column < columns; column += warp_size) {
-      shared_store<T>(to + column * static_cast<int>(sizeof(T)),
-                      element_or_zero<T>(from, column, row < rows && column < width));
-    }
-  }
+RK_DEVICE void copy_unaligned(int tile, int columns, const Source<T>& source, long long first_token, int rows) {
+  const int row_bytes = columns * static_cast<int>(sizeof(T)) + row_padding;
+  source.template copy_small_units<threads, tile_rows>(
+      thread_index(), first_token, columns, rows,
+      [&](int row, int column) { return tile + row * row_bytes + column * static_cast<int>(sizeof(T)); });
 }
 
 // The gate inputs of keys and value columns, each with its own element type.
@@ -77,13 +71,10 @@ template <class Traits, int index> struct InputSources<Traits, index, true> {
   RK_DEVICE void load(long long first_token, int rows, int stage) const {
     if constexpr (columns > 0) {
       constexpr int offset = Traits::layout.inputs[index];
-      if (source.vectorized != 0) {
+      if (source.alignment == 16)
         copy_tile<Traits::threads, Traits::chunk>(Tile<T, columns>{stage + offset}, source, first_token, rows);
-      } else {
-        const long long stride = source.stride;
-        const Global<const T> base = source.base + first_token * stride;
-        copy_elements<Traits::threads, Traits::chunk>(stage + offset, columns, base, stride, source.width, rows);
-      }
+      else
+        copy_unaligned<Traits::threads, Traits::chunk>(stage + offset, columns, source, first_token, rows);
     }
     others.load(first_token, rows, stage);
   }
@@ -111,8 +102,8 @@ template <class Traits> struct ChunkSources {
     if constexpr (Traits::reads_query) copy(QueryTile<Traits>{stage + Traits::layout.query}, query, first_token, rows);
     if constexpr (Traits::reads_key) copy(QueryTile<Traits>{stage + Traits::layout.key}, key, first_token, rows);
     copy(ValueTile<Traits>{stage + Traits::layout.value}, value, first_token, rows);
-    const bool aligned = (!Traits::reads_query || query.vectorized != 0) &&
-                         (!Traits::reads_key || key.vectorized != 0) && value.vectorized != 0;
+    const bool aligned = (!Traits::reads_query || query.alignment == 16) &&
+                         (!Traits::reads_key || key.alignment == 16) && value.alignment == 16;
     if (!aligned) load_unaligned(first_token, stage, rows);
     inputs.load(first_token, rows, stage);
     copy_commit();
@@ -121,7 +112,7 @@ template <class Traits> struct ChunkSources {
  private:
   template <class Tile>
   static RK_DEVICE void copy(const Tile& tile, const Source<Storage>& source, long long first_token, int rows) {
-    if (source.vectorized != 0) copy_tile<Traits::threads, Traits::chunk>(tile, source, first_token, rows);
+    if (source.alignment == 16) copy_tile<Traits::threads, Traits::chunk>(tile, source, first_token, rows);
   }
   template <class T> static RK_DEVICE T pick(int which, T of_query, T of_key, T of_value) {
     return which == 0 ? of_query : which == 1 ? of_key : of_value;
@@ -132,13 +123,11 @@ template <class Traits> struct ChunkSources {
 #pragma unroll 1
     for (int which = Traits::reads_query ? 0 : 1; which < 3; ++which) {
       if (!Traits::reads_key && which == 1) continue;
-      if (pick(which, query.vectorized, key.vectorized, value.vectorized) != 0) continue;
-      const long long stride = pick(which, query.stride, key.stride, value.stride);
-      const Global<const Storage> base = pick(which, query.base, key.base, value.base) + first_token * stride;
+      const Source<Storage> source = pick(which, query, key, value);
+      if (source.alignment == 16) continue;
       const int tile = stage + pick(which, layout.query, layout.key, layout.value);
       const int columns = pick(which, Traits::key_padded, Traits::key_padded, Traits::value_tile);
-      copy_elements<Traits::threads, Traits::chunk>(tile, columns, base, stride,
-                                                    pick(which, query.width, key.width, value.width), rows);
+      copy_unaligned<Traits::threads, Traits::chunk>(tile, columns, source, first_token, rows);
     }
   }
 };

@@ -100,7 +100,7 @@ std::string ring(const std::string& fill, const std::string& empty_wait, const s
          "for (int turn = 0; turn < turns; ++turn) {\n"
          "  const int stage = turn % stages, parity = turn / stages % 2;\n"
          "  if (t < 32) {\n" +
-         empty_wait + "\n    copy_async_16(512 * stage + 16 * t, in + 128 * turn + 4 * t, 16);\n    copy_commit();\n" +
+         empty_wait + "\n    copy_async<16>(512 * stage + 16 * t, in + 128 * turn + 4 * t, 16);\n    copy_commit();\n" +
          fill + "\n  } else {\n" + full_wait +
          "\n    for (int i = 0; i < 128; ++i) sum += shared_load<float>(512 * stage + 4 * i);\n" + give_back +
          "\n  }\n}\nif (t >= 32) static_cast<float*>(a.output.data)[t - 32] = sum;";

@@ -142,7 +142,7 @@ TEST(Copies, AnnounceThemselves) {
     return "if (t == 0) mbarrier_init(1024, 32);\nsync_block();\n"
            "if (t < 32) {\n" +
            before +
-           " copy_async_16(16 * t, static_cast<const char*>(a.query.data) + 16 * t, 16);\n"
+           " copy_async<16>(16 * t, static_cast<const char*>(a.query.data) + 16 * t, 16);\n"
            " mbarrier_arrive_after_copies(1024);\n} else {\n mbarrier_wait(1024, 0);\n" +
            after + "}";
   };
@@ -158,7 +158,7 @@ TEST(Copies, AnnounceThemselves) {
         failure(text("shared_store<float>(1040 + 4 * t, 1.0f);\n", "shared_load<float>(1040 + 4 * (t - 32));\n"), seed),
         "");
     EXPECT_NE(failure("if (t == 0) mbarrier_init(1024, 32);\nsync_block();\nif (t < 32) {\n"
-                      " copy_async_16(16 * t, static_cast<const char*>(a.query.data) + 16 * t, 16);\n"
+                      " copy_async<16>(16 * t, static_cast<const char*>(a.query.data) + 16 * t, 16);\n"
                       " mbarrier_arrive_after_copies(1024);\n shared_load<float>(16 * t);\n}",
                       seed),
               "");

@@ -105,7 +105,7 @@ TEST(GlobalMemory, GivesRightNumbers) {
   const std::vector<CallTensor> regions = memory.regions();
   GlobalMemory global(regions);
   TestKernel kernel(names +
-                        "copy_async_16(16 * t, q + 16 * (t % 12), 16);\ncopy_commit();\ncopy_wait<0>();\n"
+                        "copy_async<16>(16 * t, q + 16 * (t % 12), 16);\ncopy_commit();\ncopy_wait<0>();\n"
                         "global_store<float>(o + t, shared_load<float>(16 * t + 4));",
                     threads, 4096);
   kernel.memory = &global;
@@ -125,8 +125,8 @@ TEST(GlobalMemory, FindsWhatIsOutOfBounds) {
   expect_found("if (t == 0) global_load<float>(q + 48 + 11);", {"out of bounds", "q[1, 0, 7] and a gap"}, 1);
   expect_found("if (t == 0) global_store<float>(o + 256, 1.0f);",
                {"out of bounds", "global_store", "o, 0 bytes behind"}, 1);
-  expect_found("copy_async_16(16 * t, q + 8, 16);", {"out of bounds", "copy_async_16", "q[0, 0, 7] and a gap"}, 1);
-  expect_found("copy_async_16(16 * t, q + 8, 0);\ncopy_commit();\ncopy_wait<0>();\nif (t == 0) global_load<float>(w);",
+  expect_found("copy_async<16>(16 * t, q + 8, 16);", {"out of bounds", "copy_async", "q[0, 0, 7] and a gap"}, 1);
+  expect_found("copy_async<16>(16 * t, q + 8, 0);\ncopy_commit();\ncopy_wait<0>();\nif (t == 0) global_load<float>(w);",
                {"unwritten"}, 1);
   expect_found(init + "if (t == 0) load_bulk(0, q, 64, 2048);",
                {"out of bounds", "load_bulk", "64 bytes at q[0, 0, 0], beyond"}, 1);
@@ -143,8 +143,9 @@ TEST(GlobalMemory, FindsWhatIsMisaligned) {
   expect_found("if (t == 1) global_load<Vector16>(q + 17);",
                {"misaligned: thread 1 of block 0", "q[0, 1, 1]", "no multiple of 16"}, 1);
   expect_found("if (t == 1) global_store<Vector16>(o + 2, Vector16{});", {"misaligned", "global_store", "o[0, 2]"}, 1);
-  expect_found("copy_async_16(16 * t, q + 1, 4);", {"misaligned", "copy_async_16", "q[0, 0, 1]", "no multiple of 16"},
+  expect_found("copy_async<16>(16 * t, q + 1, 4);", {"misaligned", "copy_async", "q[0, 0, 1]", "no multiple of 16"},
                1);
+  expect_found("copy_async<8>(16 * t, q + 1, 8);", {"misaligned", "copy_async", "q[0, 0, 1]", "no multiple of 8"}, 1);
   expect_found(init + "if (t == 0) load_bulk(0, q + 1, 16, 2048);", {"misaligned", "load_bulk", "q[0, 0, 1]"}, 1);
 }
 
@@ -153,7 +154,7 @@ TEST(GlobalMemory, FindsReadsOfWhatNobodyWrote) {
                {"unwritten memory: thread 0 of block 0 (global_load", "workspace[64]", "no kernel of this call wrote"},
                1);
   expect_found("if (t == 0) global_load<Vector16>(o + 4);", {"unwritten memory", "16 bytes at o[0, 4]"}, 1);
-  expect_found("copy_async_16(16 * t, w, 16);", {"unwritten memory", "copy_async_16", "workspace[0]"}, 1);
+  expect_found("copy_async<16>(16 * t, w, 16);", {"unwritten memory", "copy_async", "workspace[0]"}, 1);
   expect_found(init + "if (t == 0) load_bulk(0, w, 64, 2048);", {"unwritten memory", "load_bulk", "workspace[0]"}, 1);
 }
 
@@ -182,10 +183,10 @@ TEST(GlobalMemory, FindsRacesOfThreads) {
                {"race", "workspace[0]", "no barrier between them"}, 1);
   // A copy reads until it has been waited for, and the thread's own store may come first.
   expect_found(
-      "global_store<Vector16>(w + 4 * t, Vector16{});\ncopy_async_16(16 * t, w + 4 * t, 16);\n"
+      "global_store<Vector16>(w + 4 * t, Vector16{});\ncopy_async<16>(16 * t, w + 4 * t, 16);\n"
       "global_store<float>(w + 4 * t, 2.0f);",
       {"read-write race", "workspace[", "the copy under way"}, 1);
-  EXPECT_EQ(failure_of({"global_store<Vector16>(w + 4 * t, Vector16{});\ncopy_async_16(16 * t, w + 4 * t, 16);\n"
+  EXPECT_EQ(failure_of({"global_store<Vector16>(w + 4 * t, Vector16{});\ncopy_async<16>(16 * t, w + 4 * t, 16);\n"
                         "copy_commit();\ncopy_wait<0>();\nglobal_store<float>(w + 4 * t, 2.0f);"}),
             "");
   // Bulk copies have a proxy of their own, which a barrier alone does not order after stores.
@@ -215,7 +216,7 @@ TEST(GlobalMemory, FindsRacesOfBlocks) {
       {"write-write race", "store_bulk", "o[0, 8]", "of block"}, 2);
   expect_found(failure_of({"if (block_index() == 0) global_store<float>(w + t, 1.0f);",
                            "if (block_index() == 0) global_store<float>(w + t, 1.0f);\nelse\n"
-                           "copy_async_16(16 * t, w + 4 * (t % 16), 16);"},
+                           "copy_async<16>(16 * t, w + 4 * (t % 16), 16);"},
                           2),
                {"race", "workspace[", "no order between blocks"});
 }

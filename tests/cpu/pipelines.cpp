@@ -36,7 +36,7 @@ if (t < 128) {
   for (int turn = 0; turn < turns; ++turn) {
     const int stage = turn % stages, parity = turn / stages % 2;
     mbarrier_wait(raw_empty + 8 * stage, parity ^ 1);  // raw
-    copy_async_16(raw + 2048 * stage + 16 * t, steps + turn * 1024 + 8 * t, 16);
+    copy_async<16>(raw + 2048 * stage + 16 * t, steps + turn * 1024 + 8 * t, 16);
     copy_commit();
     copy_wait<0>();
     mbarrier_arrive(raw_full + 8 * stage);  // raw

@@ -36,7 +36,7 @@ TEST(SyncSites, EachOneRemovedIsNoticed) {
   std::vector<unsigned> source(4 * 64);
   TestKernel kernel(
       "for (int turn = 0; turn < 2; ++turn) {\n"
-      "copy_async_16(16 * t, static_cast<const unsigned*>(a.query.data) + 4 * t, 16);\n"
+      "copy_async<16>(16 * t, static_cast<const unsigned*>(a.query.data) + 4 * t, 16);\n"
       "copy_commit();\n"
       "copy_wait<0>();\n"
       "sync_block();  // copies\n"

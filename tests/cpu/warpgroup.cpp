@@ -203,7 +203,7 @@ TEST(Warpgroup, CopiesNeedAFence) {
   const auto kernel = [](const std::string& after) {
     return ProductKernel(
         "fill(Adjacent{0}, ma, 64); fence_async();\n"
-        "if (t < 64) copy_async_16(16384 + 16 * t, mb, 16);\ncopy_commit();\n" +
+        "if (t < 64) copy_async<16>(16384 + 16 * t, mb, 16);\ncopy_commit();\n" +
             after +
             "wgmma_fence(); wgmma<T, true>(c, Adjacent{0}, MatrixView<true, false, 128, 256>{16384});\n"
             "wgmma_commit(); wgmma_wait<0>();",
@@ -221,7 +221,7 @@ TEST(Warpgroup, WhatIsReadMayNotBeWrittenBeforeTheWait) {
   expect_found(ProductKernel(begin + store + "wgmma_wait<0>();", 32), "product under way: thread 5 (shared_store");
   expect_found(ProductKernel(begin + "sync_block();\n" + store + "wgmma_wait<0>();", 32), "product under way: ");
   expect_found(ProductKernel(begin + "wgmma_wait<1>();\n" + store + "wgmma_wait<0>();", 32), "product under way: ");
-  expect_found(ProductKernel(begin + "if (t == 5) copy_async_16(16384, ma, 16);\nwgmma_wait<0>();", 32),
+  expect_found(ProductKernel(begin + "if (t == 5) copy_async<16>(16384, ma, 16);\nwgmma_wait<0>();", 32),
                "product under way: ");
   EXPECT_EQ(ProductKernel(begin + "wgmma_wait<0>();\n" + store, 32).failure(), "");
   // An older group is done where a younger one may not be.

@@ -30,7 +30,7 @@ constexpr Variant scaled = variant("scaled")
                                .checked();
 
 constexpr Layout aligned{0, 0, false};
-constexpr Layout odd_layouts[] = {{1, 0, false}, {0, 3, false}, {5, 1, true}, {8, 4, true}};
+constexpr Layout odd_layouts[] = {{1, 0, false}, {0, 3, false}, {5, 1, true}, {8, 4, true}, {2, 2, false}};
 
 struct Kernel {
   const Variant* variant;
