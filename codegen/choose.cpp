@@ -145,7 +145,7 @@ class Chooser {
   }
 
   // Where sequences and heads leave multiprocessors idle, narrower value tiles occupy them (and share the work on keys,
-  // where there is any), or else segments of long sequences do.
+  // where there is any); of long sequences, where these would be too few, segments do.
   Schedule for_shape(const Schedule& usual, const Shape& shape) const {
     const std::int64_t sequences = std::max({shape.batch, shape.sequences, std::int64_t{1}});
     const std::int64_t value_heads = shape.value_heads != 0 ? shape.value_heads : shape.heads;
@@ -155,13 +155,14 @@ class Chooser {
     if (!preferences_of(usual.family).follows_shapes || blocks(usual) > half) return usual;
     Pins pins = pins_;
     pins.family = usual.family;
+    const bool pays_to_split = shape.batch * shape.tokens / sequences >= many_tokens;
     if (!pins_.value_tile) {
       pins.value_tile = narrow_tile;
       const auto narrow = best(pins);
-      if (narrow && blocks(*narrow) >= most && blocks(*narrow) <= multiprocessors) return *narrow;
+      if (narrow && blocks(*narrow) <= multiprocessors && (blocks(*narrow) >= most || !pays_to_split)) return *narrow;
       pins.value_tile.reset();
     }
-    if (!pins_.level && shape.batch * shape.tokens / sequences >= many_tokens) {
+    if (!pins_.level && pays_to_split) {
       pins.level = Level::segment;
       const auto split = best(pins);
       if (split && (split->cluster > 1 || !repeats_much(target_))) return *split;
@@ -296,7 +297,8 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
   const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
     const bool has_few_registers = context_of(target).has_one_tile && schedule.warps > most_whole_warps;
-    return std::tuple(doublings(schedule.value_tile, preferred_recurrent_tile), has_few_registers, doublings(elements_of(target, schedule), preferred));
+    return std::tuple(doublings(schedule.value_tile, preferred_recurrent_tile), has_few_registers,
+                      doublings(elements_of(target, schedule), preferred));
   });
 }
 

@@ -10,33 +10,10 @@
 
 namespace rankone {
 
-// Of a state that has no multiple of four elements, the last thread's part is smaller.
-template <class Policy> struct JoinPart {
-  static constexpr int elements = Policy::key_dim * Policy::value_dim;
-  static constexpr bool whole = elements % 4 == 0;
-  int first;
-  RK_DEVICE bool exists(int i) const { return whole || first + i < elements; }
-
-  RK_DEVICE Vector16 load(Global<float> place) const {
-    if constexpr (whole) return global_load<Vector16>(place);
-    Vector16 part{};
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (exists(i)) part.word[i] = global_load<unsigned>(place + i);
-    return part;
-  }
-  RK_DEVICE void store(Global<float> place, const Vector16& part) const {
-    if constexpr (whole) return global_store<Vector16>(place, part);
-#pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (exists(i)) global_store<unsigned>(place + i, part.word[i]);
-  }
-};
-
 // The state behind the last segment, and its sum of log-decays by those who have the first value column.
 template <class Policy>
-RK_DEVICE void store_joined(const Arguments& arguments, long long sequence, int head, const JoinPart<Policy>& part,
-                            const Vector16& state, const float (&sums)[4]) {
+RK_DEVICE void store_joined(const Arguments& arguments, long long sequence, int head, int first, const Vector16& state,
+                            const float (&sums)[4]) {
   constexpr int keys = Policy::key_dim, values = Policy::value_dim;
   const States<Policy, void> final_state{port<Policy>(arguments, Policy::Ports::final_state).data,
                                          arguments.value_heads};
@@ -44,8 +21,7 @@ RK_DEVICE void store_joined(const Arguments& arguments, long long sequence, int 
   const DecaySums<Policy, void> totals{port<Policy>(arguments, Policy::Ports::log_decay_total).data};
 #pragma unroll
   for (int i = 0; i < 4; ++i) {
-    if (!part.exists(i)) break;
-    const int element = part.first + i, key = Policy::value_major_state ? element % keys : element / values,
+    const int element = first + i, key = Policy::value_major_state ? element % keys : element / values,
               value = Policy::value_major_state ? element / keys : element % values;
     if (final_state.exists(sequence))
       final_state.store(final_state.first(sequence, head) + element, as_float(state.word[i]));
@@ -57,13 +33,12 @@ RK_DEVICE void store_joined(const Arguments& arguments, long long sequence, int 
 // Four elements of the state of one (sequence, head) a thread: it walks the segments. A slot holds what its segment
 // adds, and then the state before it.
 template <class Policy> RK_DEVICE void join(const Arguments& arguments) {
-  constexpr int elements = JoinPart<Policy>::elements, per_block = 4 * join_threads;
+  constexpr int elements = Policy::key_dim * Policy::value_dim, per_block = 4 * join_threads;
   constexpr int parts = (elements + per_block - 1) / per_block;
   const int first = static_cast<int>(block_index() % parts) * per_block + 4 * thread_index();
   const long long matrix = block_index() / parts, sequence = matrix / arguments.value_heads;
   const int head = static_cast<int>(matrix % arguments.value_heads);
-  if (first >= elements) return;
-  const JoinPart<Policy> part{first};
+  if (first >= elements) return;  // a multiple of 4: K and V are even
   Work work;
   place_sequence<Policy>(arguments, sequence, arguments.segment_tokens, work);
   const long long segments = segments_of(work.length, arguments.segment_tokens);
@@ -73,8 +48,7 @@ template <class Policy> RK_DEVICE void join(const Arguments& arguments) {
   if (initial.exists(sequence)) {
     const long long element = initial.first(sequence, head) + first;
 #pragma unroll
-    for (int i = 0; i < 4; ++i)
-      if (part.exists(i)) state.word[i] = as_bits(initial.load(element + i));
+    for (int i = 0; i < 4; ++i) state.word[i] = as_bits(initial.load(element + i));
   }
   const auto slot = [&](long long segment) { return (work.first_slot + segment) * arguments.value_heads + head; };
   const auto place = [&](long long segment) {
@@ -83,16 +57,15 @@ template <class Policy> RK_DEVICE void join(const Arguments& arguments) {
   constexpr int unread = Policy::state_only ? 0 : 1;  // of the last segment nobody asks what it adds
   float sums[4] = {};
   Vector16 added{};
-  if (segments > unread) added = part.load(place(0));
+  if (segments > unread) added = global_load<Vector16>(place(0));
 #pragma unroll 1
   for (long long segment = 0; segment < segments; ++segment) {
     Vector16 next{};
-    if (segment + 1 + unread < segments) next = part.load(place(segment + 1));
-    if constexpr (!Policy::state_only) part.store(place(segment), state);
+    if (segment + 1 + unread < segments) next = global_load<Vector16>(place(segment + 1));
+    if constexpr (!Policy::state_only) global_store<Vector16>(place(segment), state);
     if (segment + unread < segments) {
 #pragma unroll
       for (int i = 0; i < 4; ++i) {
-        if (!part.exists(i)) break;
         const float log_decay = Transfer<Policy>::log_decay_of(arguments.segment_decays, slot(segment), first + i);
         if constexpr (Policy::state_only) sums[i] += log_decay;
         state.word[i] = as_bits(Transfer<Policy>::apply(as_float(state.word[i]), log_decay, as_float(added.word[i])));
@@ -100,7 +73,7 @@ template <class Policy> RK_DEVICE void join(const Arguments& arguments) {
     }
     added = next;
   }
-  if constexpr (Policy::state_only) store_joined<Policy>(arguments, sequence, head, part, state, sums);
+  if constexpr (Policy::state_only) store_joined<Policy>(arguments, sequence, head, first, state, sums);
 }
 
 }  // namespace rankone

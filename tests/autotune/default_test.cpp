@@ -43,7 +43,15 @@ TEST(Default, SplitsLongSequencesWhereThatDoesNotDo) {
     EXPECT_EQ(schedule.level, Level::segment);
     EXPECT_EQ(schedule.value_tile, 128);
   }
-  EXPECT_EQ(default_of(variants::gla, sizes(1, 1024), square).level, Level::serial) << "it is too short to split";
+}
+
+TEST(Default, TakesNarrowTilesOfWhatIsTooShortToSplit) {
+  for (const std::int64_t tokens : {256, 2047}) {
+    const Schedule schedule = default_of(variants::linear, sizes(1, tokens), square);
+    EXPECT_EQ(schedule.level, Level::serial);
+    EXPECT_EQ(schedule.value_tile, 64);
+  }
+  EXPECT_EQ(default_of(variants::linear, sizes(1, 2048), square).level, Level::segment);
 }
 
 TEST(Default, PreparesManyKeysUnlessSequencesAreSplit) {
