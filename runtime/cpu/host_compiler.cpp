@@ -30,10 +30,13 @@ namespace {
 namespace fs = std::filesystem;
 
 // Most of a run is spent in the emulator, so that little optimization serves, and compiles sooner: by g++, -Og takes two
-// thirds of the time of -O1, and kernels run as fast. Hidden symbols keep apart what inline and templated code defines in
-// several modules. Without contraction results do not depend on the compiler.
+// thirds of the time of -O1. Functions that are called once go into their callers, which leaves less to compile, and what
+// -Og leaves in memory goes to registers (host/optimizations.hpp). Nothing is thrown through kernels. Hidden symbols keep apart
+// what inline and templated code defines in several modules. Without contraction results do not depend on the compiler.
 constexpr const char* flags[] = {"-std=c++20",
                                  "-Og",
+                                 "-finline-functions-called-once",
+                                 "-fno-asynchronous-unwind-tables",
                                  "-fPIC",
                                  "-shared",
                                  "-fvisibility=hidden",
@@ -43,6 +46,20 @@ constexpr const char* flags[] = {"-std=c++20",
                                  "-ffp-contract=off",
                                  "-fno-strict-aliasing",
                                  "-w"};
+
+// Instructions of this machine in place of calls into the C library, which give the same bits.
+std::vector<const char*> flags_of_this_machine() {
+#if defined(__x86_64__)
+  if (__builtin_cpu_supports("fma")) return {"-mfma"};
+#endif
+  return {};
+}
+
+std::vector<const char*> all_flags() {
+  std::vector<const char*> all(std::begin(flags), std::end(flags));
+  for (const char* flag : flags_of_this_machine()) all.push_back(flag);
+  return all;
+}
 
 // What the project builds with builds its kernels, too.
 constexpr const char* accepted_compilers = "g++ 12, clang++ 16 or later, in PATH as c++ or named by RANKONE_CXX or CXX";
@@ -204,7 +221,7 @@ const std::string& host_prelude() {
 
 std::string host_flags() {
   std::string joined;
-  for (const char* flag : flags) joined += std::string(flag) + " ";
+  for (const char* flag : all_flags()) joined += std::string(flag) + " ";
   return joined;
 }
 
@@ -214,8 +231,10 @@ std::string compile_on_host(const HostCompiler& compiler, const std::string& emi
   // Lines count from the emitted text's own first one.
   publish_file(source, {host_prelude(), "#line 1 \"kernel.cu\"\n", emitted_text});
   std::vector<std::string> command = compiler.command;
-  for (const char* flag : flags) command.emplace_back(flag);
-  for (const std::string& word : {std::string("-o"), object.string(), source.string(), std::string("-lm")})
+  for (const char* flag : all_flags()) command.emplace_back(flag);
+  // The C++ library, of which kernels use nothing, would be half of the time that linking takes.
+  for (const std::string& word : {std::string("-nodefaultlibs"), std::string("-o"), object.string(), source.string(),
+                                  std::string("-lm"), std::string("-lc")})
     command.push_back(word);
   const int status = run(command, folder.path(), "log");
   const std::string words = shortened(read_file(folder.path() / "log").value_or(""));
