@@ -3,6 +3,8 @@
 #include "codegen/amalgamate.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <mutex>
 #include <set>
 
 #include <rankone/error.hpp>
@@ -83,7 +85,9 @@ std::string amalgamate(const std::vector<std::string_view>& roots, const ReadTem
 
 std::string amalgamate(const std::vector<std::string_view>& roots) { return amalgamate(roots, template_text); }
 
-std::string amalgamate_for(std::string_view user, const std::vector<std::string_view>& roots) {
+namespace {
+
+std::string written_for(std::string_view user, const std::vector<std::string_view>& roots) {
   const ReadTemplate read = template_text;
   Amalgamation amalgamation(read);
   for (const std::string_view root : roots) amalgamation.add(root);
@@ -94,6 +98,38 @@ std::string amalgamate_for(std::string_view user, const std::vector<std::string_
   const Constants constants(texts);
   for (TemplateText& file : files) file.text = settled(file.text, constants);
   return joined(reached(files, user));
+}
+
+// The last few texts: an operator for another device, or another seed of the CPU device, asks for the same ones again.
+struct Kept {
+  std::string user;
+  std::vector<std::string> roots;
+  std::string text;
+};
+struct KeptTexts {
+  static constexpr std::size_t most = 16;
+  std::mutex mutex;
+  std::deque<Kept> texts;
+};
+KeptTexts& kept_texts() {
+  static auto* all = new KeptTexts;  // never destroyed: threads may outlive main()
+  return *all;
+}
+
+}  // namespace
+
+std::string amalgamate_for(std::string_view user, const std::vector<std::string_view>& roots) {
+  KeptTexts& kept = kept_texts();
+  {
+    const std::lock_guard guard(kept.mutex);
+    for (const Kept& each : kept.texts)
+      if (each.user == user && std::ranges::equal(each.roots, roots)) return each.text;
+  }
+  std::string text = written_for(user, roots);
+  const std::lock_guard guard(kept.mutex);
+  if (kept.texts.size() == KeptTexts::most) kept.texts.pop_front();
+  kept.texts.push_back({std::string(user), {roots.begin(), roots.end()}, text});
+  return text;
 }
 
 }  // namespace rankone

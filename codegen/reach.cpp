@@ -9,7 +9,9 @@
 namespace rankone {
 namespace {
 
-bool in_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+constexpr bool in_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 // Without comments and the content of strings and characters.
 std::string code_of(std::string_view text) {

@@ -8,7 +8,9 @@
 namespace rankone {
 namespace {
 
-bool in_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) || c == '_'; }
+constexpr bool in_name(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
 
 std::size_t end_of_directive(std::string_view text, std::size_t at) {
   std::size_t end = std::min(text.find('\n', at), text.size());
