@@ -8,8 +8,6 @@
 namespace rankone {
 namespace {
 
-namespace context = boost::context::detail;
-
 constexpr unsigned char poison = 0xff;            // a NaN in every element type
 constexpr std::uint32_t last_tick = 0x7fffffffu;  // then the clock starts anew over a cleared shadow
 
@@ -46,7 +44,7 @@ void Block::prepare(const BlockLaunch& launch) {
 std::string Block::run(std::int64_t cluster) {
   begin(cluster);
   Fiber* const first = pick();
-  context::jump_fcontext(first->context, &main_);
+  rankone_switch_stack(&main_, first->context);
   std::string result;
   if (failure_.kind != FailureKind::none) {
     result = report();
@@ -98,7 +96,7 @@ void Block::begin(std::int64_t cluster) {
     arena_.record(i) = {cluster * launch_.cluster + rank,   launch_.blocks, narrow(i),
                         narrow(i - rank * launch_.threads), narrow(rank),   this};
     Fiber& fiber = fibers_[static_cast<std::size_t>(i)];
-    fiber.context = context::make_fcontext(arena_.stack_top(i), arena_.stack_bytes(i), &Block::start);
+    fiber.context = new_stack(arena_.stack_top(i), arena_.stack_bytes(i), &Block::start);
     fiber.index = i;
     fiber.word = Word::none;
     fiber.exited = fiber.woken = false;
@@ -144,14 +142,7 @@ void Block::make_ready(int warp, std::uint32_t lanes) {
   if (lanes) ready_warps_ |= std::uint64_t{1} << warp;
 }
 
-// A fiber that is resumed stores the other's context where that one asked for it.
-void Block::switch_to(Fiber& to, context::fcontext_t* saved) {
-  const auto from = context::jump_fcontext(to.context, saved);
-  *static_cast<context::fcontext_t*>(from.data) = from.fctx;
-}
-
-void Block::start(context::transfer_t from) {
-  *static_cast<context::fcontext_t*>(from.data) = from.fctx;
+void Block::start() {
   HostThread& thread = host_thread();
   Block& block = *static_cast<Block*>(thread.emulator);
   block.launch_.entry(*block.launch_.arguments);
@@ -163,7 +154,7 @@ void Block::leave(Fiber& me) {
   Fiber* next = pick();
   while (next == nullptr && complete_some()) next = pick();
   if (next == nullptr) fail({.kind = FailureKind::deadlock});
-  if (next != &me) switch_to(*next, &me.context);
+  if (next != &me) rankone_switch_stack(&me.context, next->context);
   if (!me.copies.empty()) deliver_some(me, random_ >> 40);
   if (!me.stores.empty() && (random_ >> 30) % 4 == 0) deliver(me.stores[(random_ >> 32) % me.stores.size()]);
   if (arrivals_under_way_ != 0 && (random_ >> 50) % 16 == 0) complete_some();
@@ -200,16 +191,16 @@ void Block::finish(Fiber& me) {
   Fiber* next = pick();
   while (next == nullptr && running_ != 0 && complete_some()) next = pick();
   if (next != nullptr) {
-    switch_to(*next, &discarded_);  // never comes back
+    rankone_switch_stack(&discarded_, next->context);  // never comes back
   } else if (running_ != 0) {
     fail({.kind = FailureKind::deadlock});
   }
-  context::jump_fcontext(main_, nullptr);
+  rankone_switch_stack(&discarded_, main_);
 }
 
 void Block::fail(const Failure& failure) {
   failure_ = failure;
-  context::jump_fcontext(main_, nullptr);
+  rankone_switch_stack(&discarded_, main_);
 }
 
 // Whether `me` completes its warp at this word.

@@ -11,13 +11,12 @@
 #include <utility>
 #include <vector>
 
-#include <boost/context/detail/fcontext.hpp>
-
 #include "runtime/cpu/arena.hpp"
 #include "runtime/cpu/causal_shadow.hpp"
 #include "runtime/cpu/clocks.hpp"
 #include "runtime/cpu/global_memory.hpp"
 #include "runtime/cpu/shadow.hpp"
+#include "runtime/cpu/stack_switch.hpp"
 #include "runtime/cpu/warpgroup.hpp"
 #include "runtime/mapped_tensor.hpp"
 #include "templates/device/arguments.cuh"
@@ -160,7 +159,7 @@ struct AsyncArrival {
 };
 
 struct Fiber {
-  boost::context::detail::fcontext_t context = nullptr;
+  StackContext context = nullptr;
   int index = 0, line = 0;  // `line` and `word`: where it waits
   Word word = Word::none;
   int place = 0, detail = 0;  // which barrier it waits at; its parity or number of threads
@@ -264,7 +263,7 @@ class Block {
   }
 
  private:
-  static void start(boost::context::detail::transfer_t from);
+  static void start();
   static std::uint16_t clamped(int line) { return static_cast<std::uint16_t>(line < max_lines ? line : max_lines - 1); }
 
   int rank_of(int thread) const { return launch_.cluster == 1 ? 0 : thread / launch_.threads; }
@@ -274,7 +273,6 @@ class Block {
   void abandon_copies();
   std::uint64_t draw();
   Fiber* pick();
-  void switch_to(Fiber& to, boost::context::detail::fcontext_t* saved);
   void leave(Fiber& me);
   void finish(Fiber& me);
   bool arrive(Fiber& me, Word word, int line);
@@ -337,7 +335,7 @@ class Block {
     }
   }
   // The address, if nothing is wrong with the access.
-  void* check_global(Word word, int thread, const GlobalUse& use, int line);
+  void* check_global(Word word, int thread, GlobalUse&& use, int line);  // which it stamps
   const void* begin_global_read(Word word, int thread, const void* place, std::int64_t bytes, int alignment, bool bulk,
                                 int line);
   void finish_global_read(const void* place, std::int64_t bytes, int thread, int line, Access done);
@@ -381,7 +379,7 @@ class Block {
   std::vector<unsigned char> shared_;
   std::vector<Fiber> fibers_;
   std::array<Warp, max_threads / host_warp_size> warps_{};
-  boost::context::detail::fcontext_t main_ = nullptr, discarded_ = nullptr;
+  StackContext main_ = nullptr, discarded_ = nullptr;
   Failure failure_{};
   std::array<std::uint64_t, max_lines / 64> visited_{};
   std::uint64_t random_ = 1, stay_mask_ = 0;

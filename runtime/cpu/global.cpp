@@ -5,9 +5,8 @@
 namespace rankone {
 
 // Where no tensors are named, only the address itself can be looked at.
-void* Block::check_global(Word word, int thread, const GlobalUse& use, int line) {
+void* Block::check_global(Word word, int thread, GlobalUse&& use, int line) {
   GlobalMemory* const memory = launch_.memory;
-  GlobalFinding finding;
   if (memory == nullptr) {
     if (reinterpret_cast<std::uintptr_t>(use.place) % static_cast<std::uintptr_t>(use.alignment) != 0)
       fail({.kind = FailureKind::misaligned_place,
@@ -17,11 +16,10 @@ void* Block::check_global(Word word, int thread, const GlobalUse& use, int line)
             .bytes = use.alignment});
     return const_cast<void*>(use.place);
   }
-  GlobalUse stamped = use;
-  stamped.cluster = cluster_;
-  stamped.stamp = stamp(thread, line);
-  finding = memory->touch(stamped, launch_.check_races, [&](Access earlier) {
-    return launch_.parts ? clocks_.follows(earlier, thread) : shadow_.ordered(earlier, stamped.stamp);
+  use.cluster = cluster_;
+  use.stamp = stamp(thread, line);
+  const GlobalFinding finding = memory->touch(use, launch_.check_races, [&](Access earlier) {
+    return launch_.parts ? clocks_.follows(earlier, thread) : shadow_.ordered(earlier, use.stamp);
   });
   if (finding.fault != GlobalFault::none)
     fail({.kind = FailureKind::global, .word = word, .thread = thread, .line = line, .global = finding});
