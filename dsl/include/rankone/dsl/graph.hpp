@@ -57,8 +57,8 @@ template <int capacity> struct Graph {
 
   // What `root` of another list needs: operands first, the left one before the right one. Returns where it stands now.
   template <int most> constexpr short add(const Graph<most>& source, int root) {
-    short moved[most]{}, waiting[most]{};
-    for (short& each : moved) each = -1;
+    short moved[most], waiting[most];  // of which the first root + 1 are used: operands stand before what needs them
+    for (int i = 0; i <= root; ++i) moved[i] = -1;
     const int known = size;  // those of one list differ among themselves
     int depth = 0;
     waiting[0] = static_cast<short>(root);
