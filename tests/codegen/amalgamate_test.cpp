@@ -55,6 +55,19 @@ TEST(Amalgamate, RefusesWhatItCannotInline) {
   EXPECT_TRUE(holds(refusal_of([] { amalgamate({"absent"}); }), "no such template"));
 }
 
+// Whether it is still kept or written anew, and whatever else was asked for in between.
+TEST(Amalgamate, GivesEachUserItsOwnTextAgain) {
+  const std::vector<std::string_view> types = {"device/types.cuh"}, more = {"device/math.cuh"};
+  const std::string first = amalgamate_for("bf16 x;", types), other = amalgamate_for("f16 x;", types);
+  EXPECT_TRUE(holds(first, "struct bf16"));
+  EXPECT_NE(first, other);
+  EXPECT_NE(amalgamate_for("bf16 x;", more), first);
+  EXPECT_EQ(amalgamate_for("bf16 x;", types), first);
+  for (int i = 0; i < 40; ++i) amalgamate_for("int x" + std::to_string(i) + ";", types);
+  EXPECT_EQ(amalgamate_for("bf16 x;", types), first);
+  EXPECT_EQ(amalgamate_for("f16 x;", types), other);
+}
+
 TEST(Templates, TravelByteForByte) {
   ASSERT_GE(template_files().size(), 10u);
   for (const TemplateFile& file : template_files()) {
