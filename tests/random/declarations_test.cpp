@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Declarations drawn at random, from emission to the CPU device, forward, back and in decoding, against the oracle in
-// float64: one of each batch, or 380 with RANKONE_TEST_ALL. A failure names the command that repeats it.
+// float64: one of each batch, or 500 with RANKONE_TEST_ALL. A failure names the command that repeats it.
 #include <algorithm>
 #include <cstdlib>
 #include <iostream>
@@ -25,7 +25,7 @@ namespace rankone::test {
 namespace {
 
 constexpr std::uint64_t default_seed = 11;
-constexpr int batches = 19, many = 20;  // of a batch
+constexpr int batches = 25, many = 20;  // of a batch
 
 // Fills what a kernel has to write, so that what it leaves out is seen.
 HostTensor poisoned(const Port& port, const Dims& dims) {
