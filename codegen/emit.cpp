@@ -107,9 +107,7 @@ std::string policies_text(const Program& program, bool has_gates) {
   std::string text;
   for (const Stage stage : {Stage::first, Stage::second}) {
     const Program own = program_of(program, stage);
-    const bool is_first = stage == Stage::first;
-    text += (is_first ? "" : "\n") + comment_of_pass(own) + policy_text(own, is_first ? "First" : "Second") + "\n" +
-            gate_text(own, is_first ? "FirstGate" : "SecondGate");
+    text += (text.empty() ? "" : "\n") + comment_of_pass(own) + policy_text(own) + "\n" + gate_text(own);
   }
   return text;
 }

@@ -81,8 +81,8 @@ class GateWriter {
  public:
   explicit GateWriter(const Program& program) : program_(program) {}
 
-  std::string run(const std::string& name) {
-    text_ = "struct " + name + " {\n";
+  std::string run() {
+    text_ = "struct " + gate_name(program_.variant) + " {\n";
     // Of a decay that is a product, each factor is worth an exponential a key or a column instead of one an element.
     const DecaySides sides = decay_sides(program_.variant);
     for (const Slot& slot : formula_slots)
@@ -300,6 +300,6 @@ class GateWriter {
 
 }  // namespace
 
-std::string gate_text(const Program& program, const std::string& name) { return GateWriter(program).run(name); }
+std::string gate_text(const Program& program) { return GateWriter(program).run(); }
 
 }  // namespace rankone

@@ -8,8 +8,15 @@
 
 namespace rankone {
 
-// Under other names where a text has several.
-std::string policy_text(const Program& program, const std::string& name = "Policy");
-std::string gate_text(const Program& program, const std::string& name = "Gate");
+// As a text calls them, of which a chain's has one for either pass.
+inline std::string policy_name(const Variant& variant) {
+  return variant.stage_ == Stage::first ? "First" : variant.stage_ == Stage::second ? "Second" : "Policy";
+}
+inline std::string gate_name(const Variant& variant) {
+  return variant.stage_ == Stage::only ? "Gate" : policy_name(variant) + "Gate";
+}
+
+std::string policy_text(const Program& program);
+std::string gate_text(const Program& program);
 
 }  // namespace rankone

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "codegen/gate_text.hpp"
 #include "codegen/program.hpp"
 #include "templates/recurrent/backward_layout.cuh"
 #include "templates/recurrent/slope_layout.cuh"
@@ -60,6 +61,12 @@ bool uses_tma(const KernelSource& source);
 int block_threads(const KernelSource& source);  // of its main kernel
 }  // namespace hopper
 
+// What a kernel's skeleton is instantiated with.
+inline std::string policy_of(const KernelSource& source) { return "rankone::" + policy_name(source.variant); }
+inline std::string policy_and_gate_of(const KernelSource& source) {
+  return "<" + policy_of(source) + ", rankone::" + gate_name(source.variant) + ">";
+}
+
 // Of the recurrent family's blocks.
 RecurrentLayout recurrent_layout(const KernelSource& source);
 BackwardLayout backward_layout(const KernelSource& source);
@@ -78,7 +85,6 @@ std::vector<Region> regions(const KernelSource& source);
 // Of a chain: those of its passes, one after the other.
 std::vector<Kernel> chain_kernels(const KernelSource& source);
 std::vector<Region> chain_regions(const KernelSource& source);
-bool carries_rows(const Variant& variant);           // beside the state, whose gradients value tiles have parts of
 Kernel forward(const KernelSource& source);          // the whole recurrence, token by token
 Kernel decode(const KernelSource& source);           // a few tokens, from and to slots of a pool of states
 Kernel decode_sums(const KernelSource& source);      // of a normaliser, once all value tiles have read it

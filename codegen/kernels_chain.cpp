@@ -23,61 +23,50 @@ class ChainSources {
                      .sequence_floats_behind = of_second.sequence_floats};
     beside_second_ = {.token_floats_before = of_first.token_floats, .sequence_floats_before = of_first.sequence_floats};
   }
-  KernelSource first() const { return source(passes_.front(), beside_first_); }
-  KernelSource second() const { return source(passes_.back(), beside_second_); }
+  KernelSource first() const { return source(0, beside_first_); }
+  KernelSource second() const { return source(1, beside_second_); }
   KernelSource of(Stage stage) const { return stage == Stage::first ? first() : second(); }
 
  private:
-  KernelSource source(const Recurrence& own, const SlopesBeside& beside) const {
-    return {own.variant, own.options, chain_.schedule, chain_.pass, beside};
+  KernelSource source(std::size_t pass, const SlopesBeside& beside) const {
+    return {passes_[pass].variant, passes_[pass].options, chain_.schedule, chain_.pass, beside};
   }
   const KernelSource& chain_;
   std::vector<Recurrence> passes_;
   SlopesBeside beside_first_{}, beside_second_{};
 };
 
-std::string replaced_all(std::string text, const std::string& word, const std::string& by) {
-  for (std::size_t at = 0; (at = text.find(word, at)) != text.npos; at += by.size()) text.replace(at, word.size(), by);
-  return text;
-}
-
-// A builder's kernel, of the policy that the chain's text has for the pass.
-Kernel in_chain(Stage stage, Kernel kernel) {
-  const bool is_first = stage == Stage::first;
-  kernel.policy = is_first ? "First" : "Second";
-  for (std::string* const text : {&kernel.call, &kernel.check})
-    *text = replaced_all(replaced_all(*text, "rankone::Policy", "rankone::" + kernel.policy), "rankone::Gate",
-                         "rankone::" + kernel.policy + "Gate");
-  for (std::string* const name : {&kernel.name, &kernel.entry}) *name += is_first ? "_first" : "_second";
+// A pass's kernel, under a name that the other one's does not have.
+Kernel in_chain(const KernelSource& pass, Kernel kernel) {
+  for (std::string* const name : {&kernel.name, &kernel.entry})
+    *name += pass.variant.stage_ == Stage::first ? "_first" : "_second";
   return kernel;
 }
 
+// One like a builder's, but with another skeleton.
 Kernel named(Kernel kernel, const char* name, const std::string& call) {
   kernel.name = kernel.entry = name;
   kernel.header = "recurrent/chain.cuh";
-  kernel.call = call;
+  kernel.call = "rankone::" + call + "(arguments);";
   return kernel;
 }
 
 std::vector<Kernel> backward_kernels(const KernelSource& chain, const ChainSources& sources) {
   const KernelSource first = sources.first(), second = sources.second();
-  const auto of_first = [](Kernel kernel) { return in_chain(Stage::first, std::move(kernel)); };
-  const auto of_second = [](Kernel kernel) { return in_chain(Stage::second, std::move(kernel)); };
-  const std::string both = "<rankone::First, rankone::Second>(arguments);";
-  std::vector<Kernel> all{of_first(named(recurrent::forward(first), "pass_on",
-                                         "rankone::recurrent_pass_on<rankone::Policy, rankone::Gate>(arguments);")),
-                          of_second(recurrent::checkpoints(second)),
-                          of_second(recurrent::backward(second)),
-                          of_second(named(recurrent::token_gradients(second), "passed_gradients",
-                                          "rankone::reduce_passed_gradients<rankone::Policy>(arguments);")),
-                          of_first(recurrent::checkpoints(first)),
-                          of_first(recurrent::backward(first))};
-  Kernel tokens = of_first(recurrent::token_gradients(first));
-  all.push_back(named(tokens, "token_gradients", "rankone::reduce_chain_token_gradients" + both));
+  const std::string both = "<" + policy_of(first) + ", " + policy_of(second) + ">";
+  std::vector<Kernel> all{
+      in_chain(first, named(recurrent::forward(first), "pass_on", "recurrent_pass_on" + policy_and_gate_of(first))),
+      in_chain(second, recurrent::checkpoints(second)),
+      in_chain(second, recurrent::backward(second)),
+      in_chain(second, named(recurrent::token_gradients(second), "passed_gradients",
+                             "reduce_passed_gradients<" + policy_of(second) + ">")),
+      in_chain(first, recurrent::checkpoints(first)),
+      in_chain(first, recurrent::backward(first)),
+      named(recurrent::token_gradients(first), "token_gradients", "reduce_chain_token_gradients" + both)};
   if (!has_scan(chain.variant) && parameters_of(chain.variant).empty()) return all;
-  Kernel parameters = of_first(recurrent::parameter_gradients(first));
+  Kernel parameters = recurrent::parameter_gradients(first);
   parameters.items = parameters.blocks = max(parameters.items, recurrent::parameter_gradients(second).items);
-  all.push_back(named(parameters, "parameter_gradients", "rankone::reduce_chain_parameter_gradients" + both));
+  all.push_back(named(parameters, "parameter_gradients", "reduce_chain_parameter_gradients" + both));
   return all;
 }
 
@@ -105,12 +94,12 @@ std::vector<Kernel> chain_kernels(const KernelSource& source) {
   std::vector<Kernel> all;
   for (const Stage stage : {Stage::first, Stage::second}) {
     const KernelSource own = sources.of(stage);
-    all.push_back(in_chain(stage, decodes ? decode(own) : forward(own)));
+    all.push_back(in_chain(own, decodes ? decode(own) : forward(own)));
   }
   const KernelSource second = sources.second();
   // Of several tiles one kernel more says where the scan ends.
   if (decodes && has_scan(source.variant) && value_tiles(second) > 1)
-    all.push_back(in_chain(Stage::second, decode_sums(second)));
+    all.push_back(in_chain(second, decode_sums(second)));
   return all;
 }
 

@@ -70,7 +70,8 @@ Kernel by_tiles(const KernelSource& source, const char* name, int threads, int s
   Kernel kernel{.name = name,
                 .entry = name,
                 .header = std::string("recurrent/") + name + ".cuh",
-                .call = std::string("rankone::recurrent_") + name + "<rankone::Policy, rankone::Gate>(arguments);",
+                .call = std::string("rankone::recurrent_") + name + policy_and_gate_of(source) + "(arguments);",
+                .policy = policy_name(source.variant),
                 .check = {},
                 .schedule = source.schedule,
                 .threads = threads,
@@ -79,15 +80,16 @@ Kernel by_tiles(const KernelSource& source, const char* name, int threads, int s
   return kernel;
 }
 
-std::string counted(const char* traits, const char* layout, int bytes) {
-  return std::string("rankone::") + traits + "<rankone::Policy>::" + layout + ".bytes == " + std::to_string(bytes);
+std::string counted(const KernelSource& source, const char* traits, const char* layout, int bytes) {
+  return std::string("rankone::") + traits + "<" + policy_of(source) + ">::" + layout +
+         ".bytes == " + std::to_string(bytes);
 }
 
 // From the first token on.
 Kernel walking(const KernelSource& source, const char* name) {
   const RecurrentLayout layout = recurrent_layout(source);
   Kernel kernel = by_tiles(source, name, layout.threads, layout.bytes);
-  kernel.check = counted("RecurrentTraits", "layout", layout.bytes);
+  kernel.check = counted(source, "RecurrentTraits", "layout", layout.bytes);
   return kernel;
 }
 
@@ -151,11 +153,12 @@ std::vector<Kernel> bidirectional_kernels(const KernelSource& source) {
 
 Kernel sum_of(const KernelSource& source, const char* name) {
   const SlopeLayout slopes = slope_layout(source);
-  const std::string traits = "rankone::BackwardTraits<rankone::Policy>::slopes.";
+  const std::string traits = "rankone::BackwardTraits<" + policy_of(source) + ">::slopes.";
   return {.name = name,
           .entry = name,
           .header = "recurrent/reduce.cuh",
-          .call = std::string("rankone::reduce_") + name + "<rankone::Policy>(arguments);",
+          .call = std::string("rankone::reduce_") + name + "<" + policy_of(source) + ">(arguments);",
+          .policy = policy_name(source.variant),
           .check = "rankone::reduce_threads == " + std::to_string(reduce_threads) + " && " + traits +
                    "token_floats == " + std::to_string(slopes.token_floats) + " && " + traits +
                    "sequence_floats == " + std::to_string(slopes.sequence_floats),
@@ -166,6 +169,11 @@ Kernel sum_of(const KernelSource& source, const char* name) {
 // Tokens with slopes of their own, of a row.
 Extent token_rows(const KernelSource& source) {
   return source.variant.non_causal_ ? Extent(Size::tokens) + Size::key_tokens : Extent(Size::tokens);
+}
+
+// Beside the state, whose gradients value tiles have parts of.
+bool carries_rows(const Variant& variant) {
+  return is_normalised(variant) || has_scan(variant) || variant.writes_again();
 }
 
 // Of a bidirectional variant.
@@ -213,10 +221,6 @@ SlopeLayout slope_layout(const KernelSource& source) {
 Extent in_sixteens(const Extent& floats) { return ceil_div(floats, 4) * 16; }
 
 namespace recurrent {
-
-bool carries_rows(const Variant& variant) {
-  return is_normalised(variant) || has_scan(variant) || variant.writes_again();
-}
 
 bool has_full_decay(const Variant& variant) {
   return variant.decays_by_key() && variant.decays_by_value() && !decay_sides(variant);
@@ -323,7 +327,7 @@ Kernel checkpoints(const KernelSource& source) { return walking(source, "checkpo
 Kernel backward(const KernelSource& source) {
   const BackwardLayout layout = backward_layout(source);
   Kernel kernel = by_tiles(source, "backward", layout.token.threads, layout.bytes);
-  kernel.check = counted("BackwardTraits", "backward", layout.bytes);
+  kernel.check = counted(source, "BackwardTraits", "backward", layout.bytes);
   if (source.variant.non_causal_) return by_sides(kernel, "non_causal_backward", "non_causal_backward");
   kernel.blocks = backward_blocks(source);
   kernel.residents = backward_residents(layout);

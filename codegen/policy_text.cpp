@@ -52,7 +52,7 @@ class PolicyWriter : PolicyLines {
  public:
   explicit PolicyWriter(const Program& program) : program_(program) {}
 
-  std::string run(const std::string& name) {
+  std::string run() {
     const Variant& variant = program_.variant;
     const CompileOptions& options = program_.options;
     const Schedule& schedule = program_.schedule;
@@ -96,7 +96,7 @@ class PolicyWriter : PolicyLines {
     array("ElementType parameter_types", parameters, element_type, "ElementType::f32");
     array("unsigned char parameter_axes", parameters, axes_text, "0");
     ports();
-    return "struct " + name + " {\n" + text() + "};\n";
+    return "struct " + policy_name(variant) + " {\n" + text() + "};\n";
   }
 
  private:
@@ -127,8 +127,8 @@ class PolicyWriter : PolicyLines {
     line("};");
   }
 
-  // Of a chain's pass: its own, whose tensors of formulas stand in a row among those of both passes. Of a kind of which it has
-  // none, the first would stand before all.
+  // Of a chain's pass: its own, whose tensors of formulas stand in a row among those of both passes. Of a kind of which it
+  // has none, the first would stand before all.
   void ports_of_pass() {
     PortList list;
     const auto first_of = [&](PortRole role, PortRole of) {
@@ -183,6 +183,6 @@ class PolicyWriter : PolicyLines {
 
 }  // namespace
 
-std::string policy_text(const Program& program, const std::string& name) { return PolicyWriter(program).run(name); }
+std::string policy_text(const Program& program) { return PolicyWriter(program).run(); }
 
 }  // namespace rankone

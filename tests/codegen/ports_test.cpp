@@ -118,8 +118,8 @@ TEST(Ports, OfWhatIsCarriedBesideTheState) {
             slots(variants::performer, options, Pass::backward).size());
 }
 
-// Of a chain the first pass's state is carried beside the second's, and what is passed on has slots of launches alone. Inputs stand
-// in the order of the passes that read them.
+// Of a chain the first pass's state is carried beside the second's, and what is passed on has slots of launches alone.
+// Inputs stand in the order of the passes that read them.
 TEST(Ports, OfAChain) {
   const auto of = [&](Pass pass) { return ports(variants::abc, {}, pass); };
   EXPECT_EQ(names(of(Pass::forward)),
