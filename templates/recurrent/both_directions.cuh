@@ -23,10 +23,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_reads(const Argumen
   Work work;
   place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
   Tokens<T, Gate> tokens(arguments, work);
-  if (work.length > 0) tokens.begin(0);
   RegisterMatrix<T, Gate> state(arguments, work);
-  const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
-  load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
+  begin_walk(arguments, work, tokens, state);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
 }
 

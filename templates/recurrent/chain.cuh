@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// The two passes of a chain in one text, each with a policy and formulas of its own. What the first one reads of each token
-// waits in the workspace, in float32, as an input of the second; its slope comes back the same way.
+// The two passes of a chain in one text, each with a policy and formulas of its own. What the first one reads of each
+// token waits in the workspace, in float32, as an input of the second; its slope comes back the same way.
 #pragma once
 
 #include "recurrent/backward.cuh"
@@ -17,12 +17,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_pass_on(const Argum
   Work work;
   place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
   Tokens<T, Gate> tokens(arguments, work);
-  if (work.length > 0) tokens.begin(0);
   RegisterMatrix<T, Gate> state(arguments, work);
-  const States<T, const void> before{port<T>(arguments, T::Ports::initial_state).data, arguments.value_heads};
-  load_state(state, before, work.sequence, is_vectorized(arguments, T::Ports::initial_state) != 0);
-  if constexpr (T::has_scan)
-    load_state_scan(tokens, port<T>(arguments, T::Ports::initial_state_scan).data, work.sequence);
+  begin_walk(arguments, work, tokens, state);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
 }
 
@@ -64,6 +60,7 @@ RK_DEVICE void reduce_first_inputs(const Arguments& arguments, const TokenRow& r
     constexpr SlopePart part = First::slopes.inputs[input];
     constexpr unsigned axes = First::input_axes[input];
     using Type = typename TypeOf<First::input_types[input]>::Type;
+    static_assert(other < Second::input_count - 1, "what has been passed on is the second pass's alone");
     if constexpr (other >= 0) {
       constexpr SlopePart others = Second::slopes.inputs[other];
       reduce_token<First, Type, false, Second>(arguments, row, part, axes, gradient, others);

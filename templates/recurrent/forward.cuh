@@ -13,18 +13,8 @@ template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Argum
   Work work;
   place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
   Tokens<T, Gate> tokens(arguments, work);
-  if (work.length > 0) tokens.begin(0);
   RegisterMatrix<T, Gate> state(arguments, work);
-  const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
-  load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
-  if constexpr (T::has_normaliser)
-    load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
-  if constexpr (T::has_phase) load_imaginary(state, T::Ports::initial_state_imaginary);
-  if constexpr (T::has_lagged_scale) load_initial_last(tokens);
-  if constexpr (T::has_running_max)
-    load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
-  if constexpr (T::has_scan)
-    load_state_scan(tokens, port<T>(arguments, T::Ports::initial_state_scan).data, work.sequence);
+  begin_walk(arguments, work, tokens, state);
   walk_tokens(arguments, work, tokens, state, [](long long) {});
   const States<T, void> after{port<T>(arguments, final_state_port<T>()).data, arguments.value_heads};
   store_state(state, after, work.sequence, is_vectorized(arguments, final_state_port<T>()) != 0);

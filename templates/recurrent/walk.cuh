@@ -58,6 +58,23 @@ RK_DEVICE void write_output(const Tokens<T, Gate>& tokens, const Arguments& argu
   }
 }
 
+// Before walk_tokens: the first tokens are under way, and what the call goes on from is there.
+template <class T, class Gate>
+RK_DEVICE void begin_walk(const Arguments& arguments, const Work& work, Tokens<T, Gate>& tokens,
+                          RegisterMatrix<T, Gate>& state) {
+  if (work.length > 0) tokens.begin(0);
+  const States<T, const void> before{port<T>(arguments, initial_state_port<T>()).data, arguments.value_heads};
+  load_state(state, before, work.sequence, is_vectorized(arguments, initial_state_port<T>()) != 0);
+  if constexpr (T::has_normaliser)
+    load_state_sum(state, port<T>(arguments, T::Ports::initial_state_sum).data, work.sequence);
+  if constexpr (T::has_phase) load_imaginary(state, T::Ports::initial_state_imaginary);
+  if constexpr (T::has_lagged_scale) load_initial_last(tokens);
+  if constexpr (T::has_running_max)
+    load_state_max(tokens, port<T>(arguments, T::Ports::initial_state_max).data, work.sequence);
+  if constexpr (T::has_scan)
+    load_state_scan(tokens, port<T>(arguments, T::Ports::initial_state_scan).data, work.sequence);
+}
+
 // All tokens, before which tokens.begin(0) was called. Calls updated(token) when the state holds one.
 template <class T, class Gate, class Updated>
 RK_DEVICE void walk_tokens(const Arguments& arguments, const Work& work, Tokens<T, Gate>& tokens,
