@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Must not compile: scanned() and scanned_before() stand in per-key decays and expressions of keys and queries
+// Must not compile: a chain's scan is of slots: in the first pass it is read by per-value decays and expressions of values
 // Given: 'scanned'
 #include "refused.hpp"
 

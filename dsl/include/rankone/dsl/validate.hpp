@@ -184,7 +184,12 @@ constexpr Verdict check_place(const Leaf& leaf, const Slot& slot) {
   if (operation == Operation::read)
     return RANKONE_REFUSED("read() stands in output expressions alone",
                            "inputs, parameters, scalars, head(), position()", "read()");
-  if (operation == Operation::scanned || operation == Operation::scanned_before)
+  const bool is_scanned = operation == Operation::scanned || operation == Operation::scanned_before;
+  if (is_scanned && slot.stage == Stage::first)
+    return RANKONE_REFUSED(
+        "a chain's scan is of slots: in the first pass it is read by per-value decays and expressions of values",
+        "inputs, parameters, scalars, head(), position()", name);
+  if (is_scanned)
     return RANKONE_REFUSED("scanned() and scanned_before() stand in per-key decays and expressions of keys and queries",
                            "inputs, parameters, scalars, head(), position()", name);
   if (operation == Operation::passed)
@@ -519,6 +524,11 @@ constexpr Verdict check_scan(const Variant& variant) {
                              Described{"no term"});
     return {};
   }
+  if (!is_read && variant.stage_ != Stage::only)
+    return RANKONE_REFUSED("a chain's scan is of the slots between its passes, and both of them read it",
+                           "scanned() or scanned_before() in a formula of either pass, or no scan",
+                           Described{variant.stage_ == Stage::first ? "a first pass that does not read it"
+                                                                    : "a second pass that does not read it"});
   if (!is_read)
     return RANKONE_REFUSED("a scan is read by a formula", "scanned() or scanned_before() in one, or no scan",
                            Described{"none that reads it"});
