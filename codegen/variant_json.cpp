@@ -2,6 +2,9 @@
 // JSON of variants.
 #include <rankone/variant_json.hpp>
 
+#include <algorithm>
+#include <array>
+
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
@@ -46,20 +49,21 @@ std::vector<std::string_view> members() {
   return names;
 }
 
-// What a chain's second pass has of its own.
-bool is_of_second_pass(const Slot& slot) {
-  return slot.formula != Formula::scan && slot.formula != Formula::feature_map;
-}
-bool is_of_second_pass(const Switch& each) {
-  return each.flag == &Variant::exclusive_ || each.flag == &Variant::erases_undecayed_;
-}
+// Of a chain's second pass.
 std::vector<std::string_view> members_of_second_pass() {
   std::vector<std::string_view> names;
   for (const Slot& slot : formula_slots)
-    if (is_of_second_pass(slot)) names.push_back(slot.member);
+    if (slot.of_second_pass) names.push_back(slot.member);
   for (const Switch& each : switches)
-    if (is_of_second_pass(each)) names.push_back(each.member);
+    if (each.next != nullptr) names.push_back(each.member);
   return names;
+}
+
+// The second pass with what it may have in any case in the place of a formula: one that is wanted, or none.
+Variant without(const Variant& second, Formula which) {
+  if (which == Formula::key) return second.key(1);
+  if (which == Formula::query) return second.query(passed());
+  return second.with(which, {}, Axes::none);
 }
 
 class Reader {
@@ -101,11 +105,36 @@ class Reader {
   void read_second_pass() {
     Reader second({object_.at(then_key), object_.where(then_key), members_of_second_pass()}, nullptr);
     for (const Slot& slot : formula_slots)
-      if (is_of_second_pass(slot)) second.read(slot);
+      if (slot.of_second_pass) second.read(slot);
     for (const Switch& each : switches)
-      if (is_of_second_pass(each)) second.read(each);
-    guarded(then_key, {}, [&] { variant_ = variant_.then(second.variant_); });
+      if (each.next != nullptr) second.read(each);
+    const Variant first = variant_;
+    guarded(then_key, {}, [&] { variant_ = first.then(second.variant_); });
     check(then_key);
+    if (const std::string message = refusal_of(variant_); !message.empty()) second.blame(first, message, doubts_);
+  }
+  // Empty: there is none.
+  static std::string refusal_of(const Variant& variant) {
+    try {
+      validate(variant);
+      return {};
+    } catch (const Error& error) {
+      return error.message();
+    }
+  }
+  // A chain is judged once both of its passes are there: of what is said of it, that is the place without which it is not said.
+  void blame(const Variant& first, const std::string& message, std::vector<Error>& doubts) const {
+    const auto doubt = std::ranges::find_if(doubts, [&](const Error& each) { return each.message() == message; });
+    for (const Slot& slot : formula_slots) {
+      const bool is_wanted = slot.formula == Formula::key || slot.formula == Formula::query;
+      if (doubt == doubts.end() || !(variant_.has(slot.formula) || is_wanted)) continue;
+      if (refusal_of(first.then(without(variant_, slot.formula))) == message) continue;
+      const std::string &text = texts_[static_cast<std::size_t>(slot.formula)],
+                        in = text.empty() ? "" : " in '" + text + "'";
+      *doubt = Error(doubt->code(), message, doubt->given() + in, doubt->accepted(),
+                     object_.where(std::string(slot.member).c_str()));
+      return;
+    }
   }
   void read(const Slot& slot) {
     const std::string member(slot.member), name(slot.name);
@@ -128,6 +157,7 @@ class Reader {
     const Expression expression = formula(of, key.c_str(), slot);
     const std::string member(slot.member);
     const std::string text = of.has(key.c_str()) ? of.string(key.c_str()) : "";
+    texts_[static_cast<std::size_t>(slot.formula)] = text;
     guarded(member.c_str(), text, [&] { variant_ = variant_.with(slot.formula, expression, domain); });
     check(member.c_str(), text);
   }
@@ -163,6 +193,7 @@ class Reader {
   const JsonObject object_;
   Variant variant_{};
   bool is_second_pass_ = false;
+  std::array<std::string, formula_slots.size()> texts_{};  // of formulas
   std::vector<Error> doubts_{};
 };
 

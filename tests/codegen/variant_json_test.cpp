@@ -67,7 +67,17 @@ TEST(VariantJson, HoldsASecondPass) {
         [&] { variant_from_json(R"-({"name": "chain", "value": "input(s)", "then": )-" + then + "}", "file"); });
   };
   EXPECT_TRUE(holds(refusal(R"-({"key": "input(s)", "query": "input(x)"})-"), "passed() in its formula"));
-  EXPECT_TRUE(holds(refusal(R"-({"key": "input(s)", "query": "input(x)"})-"), "file.then"));
+  // Of the formula that it is said of.
+  for (const auto& [then, where] :
+       {std::pair(R"-({"key": "input(s)", "query": "input(x)"})-", "file.then.query: the query"),
+        std::pair(R"-({"key": "input(s)"})-", "file.then.query: the query"),
+        std::pair(R"-({"query": "passed()"})-", "file.then.key: a chain's second pass"),
+        std::pair(R"-({"key": "key()", "query": "passed()"})-", "file.then.key: a chain's second pass"),
+        std::pair(R"-({"key": "input(s)", "query": "passed()", "write_scale": "read()"})-", "file.then.write_scale: "),
+        std::pair(R"-({"key": "input(s)", "query": "passed()", "bonus": "value()"})-", "file.then.bonus: value() stands"),
+        std::pair(R"-({"decay": {"kind": "per_key", "log_decay": "2"}, "key": "input(s)", "query": "passed()"})-",
+                  "file.then.decay: ")})
+    EXPECT_TRUE(holds(refusal(then), where)) << refusal(then);
   EXPECT_TRUE(holds(refusal(R"-({"key": "input(s)", "query": "passed()", "scale": 1})-"), "given \"scale\""));
   EXPECT_TRUE(holds(refusal(R"-({"key": "input(s", "query": "passed()"})-"), "file.then.key"));
 }

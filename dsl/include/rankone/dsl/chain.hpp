@@ -18,17 +18,15 @@ constexpr void add_formula(Variant& to, const Variant& chain, std::size_t i, uns
 }
 }  // namespace detail
 
-// As it is declared: slots are the value columns of the first pass and the keys of the second, and the scan is both ones'.
+// As it is declared: slots are the value columns of the first pass and the keys of the second, and the scan is of both.
 constexpr Variant stage(const Variant& chain, Stage which) {
   const bool is_first = which == Stage::first;
   const Axes slots = is_first ? Axes::value : Axes::key;
   Variant pass;
   pass.name = chain.name;
   pass.stage_ = which;
-  pass.reversed_ = chain.reversed_, pass.permuted_ = chain.permuted_;
-  pass.scans_exponentials_ = chain.scans_exponentials_;
-  pass.exclusive_ = is_first ? chain.exclusive_ : chain.next_exclusive_;
-  pass.erases_undecayed_ = is_first ? chain.erases_undecayed_ : chain.next_erases_undecayed_;
+  for (const Switch& each : switches)
+    pass.*each.flag = chain.*(is_first || each.next == nullptr ? each.flag : each.next);
   pass.scale_ = is_first ? chain.scale_ : 1;  // the second reads what there is: a query's formula may scale it
   constexpr auto scan = static_cast<std::size_t>(Formula::scan);
   for (std::size_t i = 0; i < formula_slots.size(); ++i)
@@ -45,7 +43,8 @@ constexpr Variant stage(const Variant& chain, Stage which) {
 // What then() was given.
 constexpr Variant second_pass_of(const Variant& chain) {
   Variant pass;
-  pass.exclusive_ = chain.next_exclusive_, pass.erases_undecayed_ = chain.next_erases_undecayed_;
+  for (const Switch& each : switches)
+    if (each.next != nullptr) pass.*each.flag = chain.*each.next;
   for (std::size_t i = 0; i < formula_slots.size(); ++i)
     detail::add_formula(pass, chain, i, chain.next_results[i], Axes::of_bits(chain.next_domains[i]));
   return pass;

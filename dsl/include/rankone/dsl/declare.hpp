@@ -85,8 +85,8 @@ constexpr Variant Variant::then(const Variant& pass) const {
            "second_pass() and these">(Described{"more"});
   Variant result = *this;
   result.chains_ = true;
-  result.next_exclusive_ = pass.exclusive_;
-  result.next_erases_undecayed_ = pass.erases_undecayed_;
+  for (const Switch& each : switches)
+    if (each.next != nullptr) result.*each.next = pass.*each.flag;
   for (std::size_t i = 0; i < formula_slots.size(); ++i) {
     if (pass.results[i] > 0)
       result.next_results[i] = static_cast<unsigned short>(result.nodes.add(pass.nodes, pass.results[i] - 1) + 1);

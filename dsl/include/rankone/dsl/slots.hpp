@@ -79,6 +79,7 @@ struct Slot {
   bool multiplies_write = false;      // what is written is a multiple of it
   bool of_queries = false;            // in a non-causal variant it runs over queries, else over keys
   bool of_steps = false;              // a token has one for each of its steps
+  bool of_second_pass = true;         // a chain's second pass may have one of its own
   Stage stage = Stage::only;          // in a traversal, the pass that it is a formula of
   std::span<const Domain> domains{};  // of which a variant chooses what it runs over; empty: there is no choice
   constexpr bool has_domains() const { return !domains.empty(); }
@@ -229,13 +230,15 @@ inline constexpr std::array formula_slots{
          .caption = "feature map of q and k",
          .domain = {Axes::token, Axes::head, Axes::key},
          .leaves = leaf_sets::elementwise,
-         .absent = "element"},
+         .absent = "element",
+         .of_second_pass = false},
     Slot{.formula = Formula::scan,
          .member = "scan",
          .name = "scan_term",
          .caption = "term of the scan",
          .domain = slot_domains::key,
-         .leaves = leaf_sets::gate_and({Operation::key})},
+         .leaves = leaf_sets::gate_and({Operation::key}),
+         .of_second_pass = false},
 };
 
 constexpr bool stand_in_order() {
@@ -253,8 +256,8 @@ constexpr Axes axes_in(Stage stage, Axes axes) {
   return axes.without(Axes::slot) | (stage == Stage::first ? Axes::value : Axes::key);
 }
 
-// A slot of a chain's pass. The first has no v and the second neither q nor k, and a scan is of the slots between them, which
-// are the value columns of the first and the keys of the second.
+// A slot of a chain's pass. The first has no v and the second neither q nor k, and a scan is of the slots between them,
+// which are the value columns of the first and the keys of the second.
 constexpr Slot slot_in(Stage stage, Slot slot, Axes domain) {
   slot.stage = stage, slot.domain = domain;
   const auto take = [&](std::initializer_list<Operation> leaves) { slot.leaves.bits &= ~leaf_set(leaves).bits; };

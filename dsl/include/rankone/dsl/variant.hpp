@@ -25,9 +25,9 @@ struct Rate {
 // formula, query, key and value are phi(q), phi(k) and v, both keys or values of an
 // erasure are the written one, and the output is what was read.
 //
-// A chain is two such passes over the same tokens: the first has M slots in the place of value columns, which have no v, and
-// what its queries read becomes, by a formula of the row, the query of the second, whose keys are the slots. Its formulas stand
-// beside the first one's here; stage() makes a variant of either (chain.hpp).
+// A chain is two such passes over the same tokens: the first has M slots in the place of value columns, which have no v,
+// and what its queries read becomes, by a formula of the row, the query of the second, whose keys are the slots. What the
+// second has of its own stands beside the first one's here; stage() makes a variant of either (chain.hpp).
 struct Variant {
   Name name{};
   Graph<max_nodes> nodes{};  // of all formulas; what they share stands once
@@ -124,10 +124,7 @@ struct Variant {
   // A chain: behind this pass, `pass`, a second_pass() with a key and a query made of passed().
   constexpr Variant then(const Variant& pass) const;
   // Whether it says nothing that is the first one's.
-  constexpr bool is_second_pass() const {
-    return name.empty() && !has(Formula::scan) && !reversed_ && !permuted_ && !non_causal_ && !bidirectional_ &&
-           !scans_exponentials_ && steps_ == 1 && scale_ == 0 && chunk_ == 0 && level_ == Level::automatic;
-  }
+  constexpr bool is_second_pass() const;
   constexpr Variant feature_map(const Expression& expression) const { return with(Formula::feature_map, expression); }
   constexpr Variant feature_map(Expression (*function)(const Expression&)) const {
     return feature_map(function(Leaf{Operation::element}));
@@ -174,20 +171,29 @@ constexpr bool reduces_keys(const Variant& variant) {
 }
 
 // What a variant is or is not, beside its formulas; as JSON writes it. Rows of one member are choices of which it has one.
+// `next`: a chain's second pass has it of its own, and there it stands; else both passes are what the chain is.
 struct Switch {
   std::string_view member, off, on;
   bool Variant::*flag;
+  bool Variant::*next = nullptr;
 };
-inline constexpr std::array switches{Switch{"read", "inclusive", "exclusive", &Variant::exclusive_},
-                                     Switch{"erase_order", "decayed", "undecayed", &Variant::erases_undecayed_},
-                                     Switch{"pattern", "causal", "reversed", &Variant::reversed_},
-                                     Switch{"pattern", "causal", "non_causal", &Variant::non_causal_},
-                                     Switch{"pattern", "causal", "bidirectional", &Variant::bidirectional_},
-                                     Switch{"order", "natural", "permuted", &Variant::permuted_},
-                                     Switch{"scan_kind", "sum", "log_sum_exp", &Variant::scans_exponentials_}};
+inline constexpr std::array switches{
+    Switch{"read", "inclusive", "exclusive", &Variant::exclusive_, &Variant::next_exclusive_},
+    Switch{"erase_order", "decayed", "undecayed", &Variant::erases_undecayed_, &Variant::next_erases_undecayed_},
+    Switch{"pattern", "causal", "reversed", &Variant::reversed_},
+    Switch{"pattern", "causal", "non_causal", &Variant::non_causal_},
+    Switch{"pattern", "causal", "bidirectional", &Variant::bidirectional_},
+    Switch{"order", "natural", "permuted", &Variant::permuted_},
+    Switch{"scan_kind", "sum", "log_sum_exp", &Variant::scans_exponentials_}};
 
-// Calls f(slot, formula) for each formula of a variant, in the order of the table; of a chain for those of its first pass and
-// then of its second, which run over slots.
+constexpr bool Variant::is_second_pass() const {
+  for (const Switch& each : switches)
+    if (each.next == nullptr && this->*each.flag) return false;
+  return name.empty() && !has(Formula::scan) && steps_ == 1 && scale_ == 0 && chunk_ == 0 && level_ == Level::automatic;
+}
+
+// Calls f(slot, formula) for each formula of a variant, in the order of the table; of a chain for those of its first pass
+// and then of its second, which run over slots.
 template <class Function> constexpr void for_each_formula(const Variant& variant, const Function& f) {
   const auto over_slots = [&](Axes domain, Axes axis) {
     return variant.chains_ && domain.has(axis) ? domain.without(axis) | Axes::slot : domain;
@@ -216,13 +222,10 @@ constexpr bool operator==(const Variant& a, const Variant& b) {
     if (a.domain(which) != b.domain(which) || !(a.formula(which) == b.formula(which))) return false;
     if (a.next_domains[i] != b.next_domains[i] || !(next(a, i) == next(b, i))) return false;
   }
-  if (a.chains_ != b.chains_ || a.next_exclusive_ != b.next_exclusive_ ||
-      a.next_erases_undecayed_ != b.next_erases_undecayed_ || a.stage_ != b.stage_)
-    return false;
   for (const Switch& each : switches)
-    if (a.*each.flag != b.*each.flag) return false;
-  return a.name == b.name && a.scale_ == b.scale_ && a.steps_ == b.steps_ && a.chunk_ == b.chunk_ &&
-         a.level_ == b.level_;
+    if (a.*each.flag != b.*each.flag || (each.next != nullptr && a.*each.next != b.*each.next)) return false;
+  return a.chains_ == b.chains_ && a.stage_ == b.stage_ && a.name == b.name && a.scale_ == b.scale_ &&
+         a.steps_ == b.steps_ && a.chunk_ == b.chunk_ && a.level_ == b.level_;
 }
 
 }  // namespace rankone
