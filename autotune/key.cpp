@@ -13,7 +13,16 @@
 namespace rankone {
 namespace {
 
-std::string axes_text(const Leaves& leaves) {
+// Of a chain, the passes that read a tensor: each has kernels of its own, and one that both read is summed up over both.
+std::string readers_text(const Variant& variant, const Leaf& leaf) {
+  if (!variant.chains_) return {};
+  const auto reads = [&](Stage pass) {
+    return leaves_of(stage(variant, pass), leaf.operation).index_of(leaf.view()) >= 0;
+  };
+  return !reads(Stage::second) ? "@first" : !reads(Stage::first) ? "@second" : "@both";
+}
+
+std::string axes_text(const Variant& variant, const Leaves& leaves) {
   std::string text;
   for (const Leaf& leaf : leaves) {
     text += text.empty() ? "" : ",";
@@ -23,6 +32,7 @@ std::string axes_text(const Leaves& leaves) {
       text += separator + std::string(each.name);
       separator = ".";
     }
+    text += readers_text(variant, leaf);
   }
   return text;
 }
@@ -76,7 +86,8 @@ TunedKey tuned_key(const Variant& variant, const CompileOptions& options, const 
   if (variant.steps_ > 1) key.structure += "steps=" + std::to_string(variant.steps_) + " ";
   if (!reads_query(variant)) key.structure += "q=no ";
   key.structure += std::string("k=") + (reads_key(variant) ? "yes" : "no") +
-                   " inputs=" + axes_text(inputs_of(variant)) + " parameters=" + axes_text(parameters_of(variant));
+                   " inputs=" + axes_text(variant, inputs_of(variant)) +
+                   " parameters=" + axes_text(variant, parameters_of(variant));
   key.types = name_of(options.dtype);
   for (const Port& gate : ports_of(ports(variant, options), PortRole::gate))
     key.types += std::string(" ") + name_of(gate.type);

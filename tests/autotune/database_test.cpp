@@ -120,6 +120,40 @@ TEST_F(Database, KeysTellKernelsApartButNotFormulas) {
   EXPECT_NE(key("gla"), key("gla", {.key_dim = 128, .value_dim = 128, .input_types = {{"g", dtype::f32}}}));
 }
 
+// A tensor that both passes read has its gradient summed up over both, and of two passes each may have the more of them.
+TEST_F(Database, KeysOfChainsSayWhichPassReadsATensor) {
+  const auto key = [&](const Variant& variant) { return tuned_key(variant, options, expected_shape(large)); };
+  const auto chain = [&](const char* value, const char* own, const char* next, const char* query) {
+    return variant("chain")
+        .value(input(Name(value)))
+        .write_scale(input(Name(own)))
+        .then(
+            second_pass().key(input(Name(value))).write_scale(input(Name(next))).query(passed() + input(Name(query))));
+  };
+  const TunedKey apart = key(chain("s", "x", "y", "t")), shared = key(chain("s", "x", "x", "t"));
+  EXPECT_NE(apart, shared);
+  EXPECT_EQ(apart, key(chain("a", "b", "c", "d"))) << "whatever they are called";
+  EXPECT_NE(apart.structure.find("inputs=HV.M@both,HV@first,HV.M@second,HV@second"), std::string::npos)
+      << apart.structure;
+  // As many of each kind, but read by the other pass.
+  const auto of = [](const Variant& first, const Variant& second) {
+    return first.value(1).then(second.key(1).query(passed()));
+  };
+  EXPECT_NE(key(of(variant("a").write_scale(input("x")).decay(per_head(input("g"))),
+                   second_pass().write_scale(input("g")).decay(per_head(input("y"))))),
+            key(of(variant("a").write_scale(input("g")).decay(per_head(input("g"))),
+                   second_pass().write_scale(input("y")).decay(per_head(input("x"))))));
+}
+
+// A query that is not made of q takes no q in.
+TEST_F(Database, KeysSayWhereThereIsNoQ) {
+  const auto key = [&](const Variant& variant) { return tuned_key(variant, options, expected_shape(large)); };
+  const TunedKey with = key(variant("with").query(query() * input("x"))), none = key(variant("none").query(input("x")));
+  EXPECT_NE(with, none);
+  EXPECT_NE(none.structure.find("q=no "), std::string::npos) << none.structure;
+  EXPECT_EQ(with.structure.find("q=no"), std::string::npos) << with.structure;
+}
+
 TEST_F(Database, LookupGoesFromNearToFar) {
   const TunedKey wanted = tuned_key(*find_variant("gla"), options, expected_shape(large));
   EXPECT_FALSE(look(wanted));
