@@ -2,6 +2,7 @@
 // The argument struct, field by field.
 #include "codegen/argument_fields.hpp"
 
+#include <algorithm>
 #include <cstddef>
 
 #include "codegen/launch_arguments.hpp"
@@ -23,6 +24,12 @@ std::string maps_text(const Program& program) {
          "128 bytes of columns, " +
          std::to_string(program.schedule.chunk) +
          " tokens, 1 head and 1 row of the batch; no interleave, SWIZZLE_128B, out of bounds zero";
+}
+
+// Empty: the program has none such.
+template <class Is> std::string name_of_region(const Program& program, const Is& is) {
+  const auto found = std::ranges::find_if(program.regions, is);
+  return found != program.regions.end() ? found->name : "";
 }
 
 // Where the region's address goes, if the program has it.
@@ -80,12 +87,20 @@ std::vector<ArgumentPort> argument_ports(const Program& program) {
                     .may_be_null = port.optional});
   }
   for (const Port& port : program.passed_ports)
-    list.push_back({.name = port.name, .index = port.slot, .about = region_note(program, port), .may_be_null = true});
+    list.push_back({.name = port.name,
+                    .index = port.slot,
+                    .about = region_note(program, port),
+                    .may_be_null = true,
+                    .region = name_of_region(program, [&](const Region& each) { return each.port == port.slot; }),
+                    .axes = port.axes,
+                    .type = port.type});
   return list;
 }
 
 #define RANKONE_FIELD(member, type, count, ...) \
   ArgumentField { #member, type, count, offsetof(Arguments, member), sizeof(Arguments::member), __VA_ARGS__ }
+
+#define RANKONE_POINTER(member) pointer(#member, offsetof(Arguments, member), &Arguments::member)
 
 std::vector<ArgumentField> argument_fields(const Program& program) {
   const bool combines = program.pass == Pass::combine;
@@ -94,13 +109,23 @@ std::vector<ArgumentField> argument_fields(const Program& program) {
                                    ? "Tk, of a row of k and v; where sequences are packed, of all of them"
                                    : "the size `segment_tokens`; the same for all kernels of a call";
   const auto ports = static_cast<std::size_t>(program.port_slots), maps = static_cast<std::size_t>(program.map_slots);
+  const auto pointer = [&](const char* name, std::size_t offset, void* Arguments::*argument) {
+    return ArgumentField{name,
+                         "pointer",
+                         0,
+                         offset,
+                         sizeof(void*),
+                         region_text(program, argument),
+                         true,
+                         name_of_region(program, [&](const Region& each) { return each.argument == argument; })};
+  };
   std::vector<ArgumentField> fields = {
-      RANKONE_FIELD(chunk_states, "pointer", 0, region_text(program, &Arguments::chunk_states), true),
-      RANKONE_FIELD(segment_states, "pointer", 0, region_text(program, &Arguments::segment_states), true),
-      RANKONE_FIELD(segment_decays, "pointer", 0, region_text(program, &Arguments::segment_decays), true),
-      RANKONE_FIELD(prepared_chunks, "pointer", 0, region_text(program, &Arguments::prepared_chunks), true),
-      RANKONE_FIELD(token_slopes, "pointer", 0, region_text(program, &Arguments::token_slopes), true),
-      RANKONE_FIELD(parameter_slopes, "pointer", 0, region_text(program, &Arguments::parameter_slopes), true),
+      RANKONE_POINTER(chunk_states),
+      RANKONE_POINTER(segment_states),
+      RANKONE_POINTER(segment_decays),
+      RANKONE_POINTER(prepared_chunks),
+      RANKONE_POINTER(token_slopes),
+      RANKONE_POINTER(parameter_slopes),
       RANKONE_FIELD(tokens, "int64", 0,
                     combines ? not_read : "T, of a row of the batch; where sequences are packed, of all of them"),
       RANKONE_FIELD(sequences, "int64", 0, "N"),
@@ -129,6 +154,7 @@ std::vector<ArgumentField> argument_fields(const Program& program) {
 }
 
 #undef RANKONE_FIELD
+#undef RANKONE_POINTER
 
 static_assert(sizeof(TensorArgument) == 32);
 static_assert(alignof(TensorMap) == 128 && sizeof(TensorMap) == 128, "as CUDA 13 declares CUtensorMap");

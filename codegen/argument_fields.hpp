@@ -22,6 +22,7 @@ struct ArgumentField {
   std::size_t offset = 0, bytes = 0;
   std::string about;         // what it holds in this program; "not read" where it does not matter
   bool may_be_null = false;  // of pointers
+  std::string region{};      // of the workspace, that the pointer is the address of; empty: none
 };
 std::vector<ArgumentField> argument_fields(const Program& program);
 
@@ -31,6 +32,10 @@ struct ArgumentPort {
   int index;
   std::string about;
   bool may_be_null;  // its data
+  // Of what a chain's passes leave each other, which is no tensor of the caller's: where it lies, and its form.
+  std::string region{};
+  AxisList axes{};
+  dtype type = dtype::f32;
 };
 std::vector<ArgumentPort> argument_ports(const Program& program);
 

@@ -59,11 +59,15 @@ json arguments_json(const Program& program) {
     if (field.count != 0) row["count"] = field.count;
     row["about"] = field.about;
     if (field.type == "pointer") row["may_be_null"] = field.may_be_null;
+    if (!field.region.empty()) row["region"] = field.region;
     fields.push_back(std::move(row));
   }
-  for (const ArgumentPort& port : argument_ports(program))
-    ports.push_back(
-        {{"name", port.name}, {"index", port.index}, {"about", port.about}, {"may_be_null", port.may_be_null}});
+  for (const ArgumentPort& port : argument_ports(program)) {
+    json row{{"name", port.name}, {"index", port.index}, {"about", port.about}, {"may_be_null", port.may_be_null}};
+    if (!port.region.empty())
+      row.update({{"region", port.region}, {"axes", names_of(port.axes)}, {"dtype", name_of(port.type)}});
+    ports.push_back(std::move(row));
+  }
   return {{"passing", "one struct by value; what is not read is 0"},
           {"bytes", argument_bytes(program)},
           {"alignment", argument_alignment(program)},

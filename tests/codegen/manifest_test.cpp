@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <string>
 
 #include <rankone/variant_json.hpp>
 
@@ -99,6 +101,31 @@ TEST(Manifest, SaysWhatEachFieldMeans) {
   const json combine = json::parse(manifest_json(program_of(variants::mamba2, options, "sm_90a", Pass::combine)));
   EXPECT_EQ(port_of(combine, "initial_state").at("may_be_null"), false);
   EXPECT_TRUE(port_of(combine, "k").is_null());
+}
+
+// Each region is told by one pointer, or by one of the ports, and no other.
+TEST(Manifest, SaysWhichRegionEachAddressIsOf) {
+  const CompileOptions options{.key_dim = 64, .value_dim = 64, .slot_dim = 32};
+  for (const Pass pass : {Pass::forward, Pass::backward, Pass::decode}) {
+    const json manifest = json::parse(manifest_json(program_of(variants::abc, options, "sm_90a", pass)));
+    std::multiset<std::string> told, regions;
+    for (const char* list : {"fields", "ports"})
+      for (const json& row : manifest.at("arguments").at(list))
+        if (row.contains("region")) told.insert(row.at("region").get<std::string>());
+    for (const json& region : manifest.at("workspace").at("regions"))
+      regions.insert(region.at("name").get<std::string>());
+    EXPECT_EQ(told, regions);
+    for (const std::string name : {"passed", "dpassed"}) {
+      const json port = port_of(manifest, name.c_str());
+      ASSERT_EQ(port.is_null(), name == "dpassed" && pass != Pass::backward);
+      if (port.is_null()) continue;
+      EXPECT_EQ(port.at("region"), name);
+      EXPECT_EQ(port.at("axes").size(), 4u);
+      EXPECT_EQ(port.at("axes").back(), "M");
+      EXPECT_EQ(port.at("dtype"), "f32");
+    }
+    EXPECT_EQ(field_of(manifest, "token_slopes").value("region", ""), pass == Pass::backward ? "token_slopes" : "");
+  }
 }
 
 TEST(Manifest, NamesTheFilesBesideIt) {

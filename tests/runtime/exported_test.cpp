@@ -14,6 +14,7 @@
 
 #include "codegen/choose.hpp"
 #include "codegen/manifest.hpp"
+#include "proof/verify.hpp"
 #include "runtime/cache/hash.hpp"
 #include "tests/runtime/recorder.hpp"
 #include "tests/runtime/scratch.hpp"
@@ -84,6 +85,22 @@ TEST_F(Exported, ComesBackAsTheSameOperator) {
     op.forward({.q = in, .k = in, .v = in, .o = Tensor::of(expected.data(), {1, T, 1, K})});
     again.forward({.q = in, .k = in, .v = in, .o = Tensor::of(o.data(), {1, T, 1, K})});
     EXPECT_EQ(o, expected);
+  }
+}
+
+// What its passes leave each other lies in the workspace, whoever launches them.
+TEST_F(Exported, AChainComesBackInEveryPass) {
+  const CompileOptions options{.key_dim = 12, .value_dim = 20, .slot_dim = 8, .dtype = dtype::f32};
+  for (const Pass pass : {Pass::forward, Pass::backward, Pass::decode})
+    put(program_of(variants::abc, options, "sm_80", pass), false);
+  const Operator op = load_exported(folder, Device::cpu());
+  for (const Pass pass : {Pass::forward, Pass::backward, Pass::decode}) {
+    const Dims dims{
+        .batch = 2, .tokens = 7, .heads = 1, .value_heads = 2, .key_dim = 12, .value_dim = 20, .slot_dim = 8};
+    Problem problem = random_problem(variants::abc, options, dims, {.pass = pass});
+    std::vector<HostTensor> reference = reference_outputs(problem);
+    for (const TensorError& each : verify(op, problem, reference))
+      EXPECT_TRUE(each.ok) << each.name << " is off by " << each.relative_error << ", bound " << each.bound;
   }
 }
 
