@@ -8,6 +8,7 @@
 #include <rankone/dsl.hpp>
 
 #include "codegen/bounds.hpp"
+#include "codegen/chain.hpp"
 
 namespace rankone {
 namespace {
@@ -98,6 +99,36 @@ double state_rounding(const Problem& problem) {
   return problem.inputs == Inputs::equal ? half_unit : half_unit / std::sqrt(3.0);
 }
 
+// Of `o` or a state of one recurrence.
+double recurrence_bound(const Problem& problem, bool is_output, bool on_tensor_cores) {
+  const Limits& limits = limits_of(problem.options);
+  const Roundings roundings = roundings_of(problem.variant);
+  const double limit = is_output ? limits.output : limits.state, half_unit = std::ldexp(1.0, -limits.digits);
+  const double more = (is_output ? roundings.query : 0) + roundings.key + roundings.value;
+  const double stored = is_output ? 0 : state_rounding(problem);
+  const double bound = std::sqrt(limit * limit + more * half_unit * half_unit + stored * stored);
+  const double of_all = bound + turns(problem);
+  if (limits.precision != Precision::f32) return of_all;
+  return of_all + float32_sums(problem, on_tensor_cores) + float32_logarithms(problem);
+}
+
+// A pass of a chain, or all there is, as a problem of its own, without tensors.
+Problem problem_in(const Problem& chain, const Recurrence& pass) {
+  return {.variant = pass.variant,
+          .options = pass.options,
+          .dims = dims_in(pass.variant.stage_, chain.dims),
+          .inputs = chain.inputs,
+          .pass = chain.pass};
+}
+// That has the tensor; `o` is of the second, and so is what is of both.
+Problem problem_of(const Problem& problem, std::string_view tensor) {
+  const std::vector<Recurrence> all = recurrences_of(problem.variant, problem.options);
+  const std::vector<Port> known = ports(problem.variant, problem.options, problem.pass);
+  const Port* const port = find_port(known, tensor);
+  const bool is_of_second = port == nullptr || name_in(Stage::second, *port);
+  return problem_in(problem, is_of_second ? all.back() : all.front());
+}
+
 }  // namespace
 
 double gradient_bound(dtype type, double elements) {
@@ -109,16 +140,13 @@ double error_bound(const Problem& problem, std::string_view tensor, bool on_tens
   const std::vector<Port> written = written_ports(problem);
   if (const Port* const gradient = find_gradient(written, tensor))
     return gradient_bound(gradient->type) + turns(problem);
-  const Limits& limits = limits_of(problem.options);
-  const Roundings roundings = roundings_of(problem.variant);
-  const bool output = tensor == "o";
-  const double limit = output ? limits.output : limits.state, half_unit = std::ldexp(1.0, -limits.digits);
-  const double more = (output ? roundings.query : 0) + roundings.key + roundings.value;
-  const double stored = output ? 0 : state_rounding(problem);
-  const double bound = std::sqrt(limit * limit + more * half_unit * half_unit + stored * stored);
-  const double of_all = bound + turns(problem);
-  if (limits.precision != Precision::f32) return of_all;
-  return of_all + float32_sums(problem, on_tensor_cores) + float32_logarithms(problem);
+  const bool is_output = tensor == "o";
+  const double own = recurrence_bound(problem_of(problem, tensor), is_output, on_tensor_cores);
+  if (!problem.variant.chains_ || !is_output) return own;
+  // What the first pass reads goes to the second in float32.
+  Problem first = problem_in(problem, recurrences_of(problem.variant, problem.options).front());
+  first.options.dtype = dtype::f32, first.options.precision = Precision::f32;
+  return own + recurrence_bound(first, true, on_tensor_cores);
 }
 
 double allowance_for(double elements) {
@@ -130,7 +158,7 @@ double allowance_for(double elements) {
 // of them err by themselves. Of equal tokens all rows of a chunk err alike, and so do all of a state.
 double independent_elements(const Problem& problem, std::string_view tensor, double effective_rows) {
   constexpr double tokens_of_chunk = 64;
-  const Dims& dims = problem.dims;
+  const Dims dims = problem_of(problem, tensor).dims;
   const std::int64_t tokens =
       std::max<std::int64_t>(dims.batch * dims.tokens / std::max<std::int64_t>(dims.sequences, 1), 1);
   const std::vector<Port> written = written_ports(problem);

@@ -32,6 +32,12 @@ Dims drawn_dims(const CompileOptions& options, const Shape& shape, const std::st
   return dims;
 }
 
+Dims dims_in(Stage stage, Dims of_chain) {
+  if (stage == Stage::first) of_chain.value_dim = of_chain.memory();
+  if (stage == Stage::second) of_chain.key_dim = of_chain.memory();
+  return of_chain;
+}
+
 AxisSizes sizes_of(const Dims& dims) {
   AxisSizes sizes(dims.steps);
   sizes.set(Axis::batch, dims.batch), sizes.set(Axis::tokens, dims.tokens);

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include <rankone/dsl/variant.hpp>
 #include <rankone/options.hpp>
 
 #include "codegen/axis.hpp"
@@ -34,6 +35,9 @@ Shape expected_shape(const Dims& dims);
 
 // Those of calls that are drawn at random: N is left out, and so may HV be. Throws Error(invalid_argument).
 Dims drawn_dims(const CompileOptions& options, const Shape& shape, const std::string& where);
+
+// K and V as a pass of a chain has them.
+Dims dims_in(Stage stage, Dims of_chain);
 
 AxisSizes sizes_of(const Dims& dims);
 std::vector<std::int64_t> sizes_of(const AxisList& axes, const Dims& dims);

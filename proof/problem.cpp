@@ -10,6 +10,7 @@
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/chain.hpp"
 #include "codegen/nearest.hpp"
 #include "codegen/ports.hpp"
 #include "codegen/program.hpp"
@@ -158,22 +159,36 @@ std::vector<std::int64_t> key_boundaries_of(const RandomInputs& inputs, const Di
   return boundaries;
 }
 
-// An erasure takes of the state what its keys or values hold, times their squares: those that are drawn have squares near 1,
-// as the normalized keys of models do, else the state grows without bound.
-double vector_scale(const Variant& variant, const Port& port, const Dims& dims) {
+// Of one recurrence: `name` is what it calls the tensor.
+double vector_scale_in(const Variant& variant, const Port& port, std::string_view name, std::int64_t key_dim,
+                       std::int64_t value_dim) {
   if (!variant.erases()) return 1;
   const bool by_value = variant.has(Formula::value_erase);
-  bool is_vector = by_value ? port.name == "v" : port.role == PortRole::input && port.axes.has(Axis::key);
+  bool is_vector = by_value ? name == "v" : port.role == PortRole::input && port.axes.has(Axis::key);
   const auto stands_in = [&](std::initializer_list<Formula> formulas) {
     for (const Formula formula : formulas)
       for (const Node& node : variant.formula(formula))
-        if (is_named(node.operation)) is_vector |= variant.formula(formula).leaf(node).view() == port.name;
+        if (is_named(node.operation)) is_vector |= variant.formula(formula).leaf(node).view() == name;
   };
   if (by_value)
     stands_in({Formula::value, Formula::value_erase_read, Formula::value_erase_write});
   else
     stands_in({Formula::key, Formula::erase_read, Formula::erase_write});
-  return is_vector ? 1 / std::sqrt(static_cast<double>(by_value ? dims.value_dim : dims.key_dim)) : 1;
+  return is_vector ? 1 / std::sqrt(static_cast<double>(by_value ? value_dim : key_dim)) : 1;
+}
+
+// An erasure takes of the state what its keys or values hold, times their squares: those that are drawn have squares near 1,
+// as the normalized keys of models do, else the state grows without bound. Of a chain either pass may erase.
+double vector_scale(const Problem& problem, const Port& port) {
+  double least = 1;
+  for (const Recurrence& own : recurrences_of(problem.variant, problem.options)) {
+    const Stage stage = own.variant.stage_;
+    const std::optional<std::string> name = stage == Stage::only ? port.name : name_in(stage, port);
+    if (!name) continue;
+    const Dims dims = dims_in(stage, problem.dims);
+    least = std::min(least, vector_scale_in(own.variant, port, *name, dims.key_dim, dims.value_dim));
+  }
+  return least;
 }
 
 // Sequences' boundaries, and positions of up to T.
@@ -294,7 +309,7 @@ Problem random_problem(const Variant& variant, const CompileOptions& options, Di
         port.role == PortRole::state && port.of != PortRole::output &&
         (port.name.ends_with("state_sum") || (port.name.ends_with("state_key") && is_normalised(variant)));
     const bool mapped = port.role == PortRole::input && port.axes.has(Axis::key);  // by the feature map
-    const double scale = (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * vector_scale(variant, port, dims);
+    const double scale = (port.role == PortRole::gate ? inputs.gate_scale : 1.0) * vector_scale(problem, port);
     if (port.names_tokens)
       fill_order(tensor, inputs.seed, stream);
     else if (integers)

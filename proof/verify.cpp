@@ -99,7 +99,9 @@ constexpr double most_sensitivities = 4;
 // bound, since it takes the definition some times more: `draw(i)` is the problem of an outcome.
 void allow_for_float32(std::vector<TensorError>& errors, const std::vector<Outcome>& outcomes, const Problem& problem,
                        const std::function<Problem(int)>& draw) {
-  if (problem.pass != Pass::backward || std::ranges::all_of(errors, &TensorError::ok)) return;
+  const bool is_in_float32 =
+      problem.pass == Pass::backward || (problem.pass == Pass::forward && problem.variant.chains_);
+  if (!is_in_float32 || std::ranges::all_of(errors, &TensorError::ok)) return;
   std::vector<Referred> draws;
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     draws.push_back({draw(static_cast<int>(i)), &outcomes[i].reference});

@@ -46,6 +46,26 @@ TEST(Bounds, OfGradientsFollowTheirOwnTypes) {
   EXPECT_EQ(bound_of("dinitial_state"), 2e-5);
 }
 
+// Of a chain each pass rounds what its own formulas are, and has its own K and V.
+TEST(Bounds, OfChainsAreThoseOfTheirPasses) {
+  const Variant chain = variant("chain").value(input("s")).then(second_pass().key(input("s")).query(passed())),
+                second = variant("second").key(input("s")).query(input("p", value_head_axis | Axes::key)),
+                first = variant("first").value(input("s"));
+  for (const dtype type : {dtype::bf16, dtype::f32}) {
+    EXPECT_EQ(bound(chain, type, "final_state"), bound(second, type, "final_state"));
+    EXPECT_EQ(bound(chain, type, "final_state_first"), bound(first, type, "final_state"));
+    EXPECT_NEAR(bound(chain, type, "o"), bound(second, type, "o") + bound(first, dtype::f32, "o", Precision::f32),
+                1e-9);
+  }
+  const double both = bound(chain, dtype::f32, "o", Precision::f32);
+  EXPECT_NEAR(both, 2 * 4.6e-7, 1e-7);
+  const Problem wide{.variant = chain,
+                     .options = {.key_dim = 8, .value_dim = 64, .slot_dim = 4},
+                     .dims = {.tokens = 100, .key_dim = 8, .value_dim = 64, .slot_dim = 4}};
+  EXPECT_EQ(independent_elements(wide, "final_state_first", 1), 4) << "M value columns";
+  EXPECT_EQ(independent_elements(wide, "final_state", 1), 64);
+}
+
 // By the sum of their angles.
 TEST(Bounds, GrowWithTheTurnsOfAComplexState) {
   const double turning = bound(variants::gateloop, dtype::bf16, "o"),

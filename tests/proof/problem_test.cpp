@@ -233,6 +233,29 @@ TEST(Problem, ErasuresThatMakeTheStateGrowAreRefused) {
             "");
 }
 
+// The rows of slots that a chain's second pass erases by have squares near 1, as keys have that the first erases by.
+TEST(Problem, ScalesWhatEitherPassOfAChainErases) {
+  CompileOptions wide = options;
+  Dims sizes = dims;
+  wide.slot_dim = 100, sizes.slot_dim = 100;
+  const auto mean_square = [&](const Variant& chain, std::string_view name) {
+    const Problem problem = random_problem(chain, wide, sizes, {});
+    const auto found = std::ranges::find(problem.tensors, name, &HostTensor::name);
+    const std::int64_t elements = product(found->shape);
+    double sum = 0;
+    for (std::int64_t i = 0; i < elements; ++i) sum += std::pow(value(problem, name, i), 2);
+    return sum / static_cast<double>(elements);
+  };
+  const Variant written = variant("chain").value(input("s")), read = second_pass().key(input("t")).query(passed());
+  EXPECT_NEAR(mean_square(written.then(read), "t"), 1, 0.2);
+  EXPECT_NEAR(mean_square(written.then(read.erase(0.5)), "t"), 1.0 / 100, 0.002);
+  EXPECT_NEAR(mean_square(written.then(read.erase(0.5)), "k"), 1, 0.2);
+  EXPECT_NEAR(mean_square(written.erase(0.5).then(read), "k"), 1.0 / static_cast<double>(sizes.key_dim),
+              0.3 / static_cast<double>(sizes.key_dim));
+  EXPECT_NEAR(mean_square(written.erase(0.5).then(read), "t"), 1, 0.2);
+  EXPECT_NEAR(mean_square(written.value_erase(0.5).then(read), "s"), 1.0 / 100, 0.002);
+}
+
 TEST(Problem, EqualTokensHaveWeakDecaysAndStrongOnesForget) {
   for (const Variant& variant : catalogue()) {
     const bool adds = variant.has(Formula::erase_write);  // of equal keys more with every token

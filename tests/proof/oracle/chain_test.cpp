@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The oracle of chains: against what their passes do one after the other, and against their definitions without a state.
+// The oracle of chains: against what their passes do one after the other, and against definitions without a state.
 #include <gtest/gtest.h>
 
 #include <cmath>
