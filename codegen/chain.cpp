@@ -7,6 +7,8 @@
 
 #include <rankone/dsl/leaves.hpp>
 
+#include "codegen/family.hpp"
+
 namespace rankone {
 namespace {
 
@@ -51,6 +53,13 @@ std::vector<Recurrence> recurrences_of(const Variant& variant, const CompileOpti
     if (each == Stage::second) own.options.input_types.emplace_back(passed_input.view(), dtype::f32);
   }
   return both;
+}
+
+Schedule schedule_in(const Recurrence& pass, Schedule of_chain) {
+  if (pass.variant.stage_ == Stage::only || !pass.variant.has(Formula::value_erase)) return of_chain;
+  const KnobDomain& tiles = row_of(recurrent_family, value_tile_knob)->domain;
+  of_chain.value_tile = *std::ranges::find_if(tiles, [&](int tile) { return tile >= pass.options.value_dim; });
+  return of_chain;
 }
 
 std::vector<Port> passed_ports(const Variant& variant, const CompileOptions& options, Pass pass) {

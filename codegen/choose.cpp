@@ -250,10 +250,12 @@ std::vector<Schedule> backward_schedules(const Target& target) {
         reason = std::move(unfit);
     }
   if (all.empty())
-    throw Error(
-        ErrorCode::unsupported, "the backward pass finds no place for its states: " + reason, target.limits.arch,
-        context_of(target).has_one_tile ? "smaller K or V" : "smaller K, or an architecture with more shared memory",
-        std::string(target.variant.name.view()));
+    throw Error(ErrorCode::unsupported, "the backward pass finds no place for its states: " + reason,
+                target.limits.arch,
+                !context_of(target).has_whole_pass ? "smaller K, or an architecture with more shared memory"
+                : target.variant.chains_           ? "smaller K, M or V"
+                                                   : "smaller K or V",
+                std::string(target.variant.name.view()));
   const auto fewest = broken(*std::ranges::min_element(all, {}, broken));
   std::erase_if(all, [&](const Schedule& schedule) { return broken(schedule) > fewest; });
   return all;
@@ -296,7 +298,7 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
   const int preferred = is_full ? preferred_full_elements : preferred_backward_elements;
   const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
-    const bool has_few_registers = context_of(target).has_one_tile && schedule.warps > most_whole_warps;
+    const bool has_few_registers = context_of(target).has_whole_pass && schedule.warps > most_whole_warps;
     return std::tuple(doublings(schedule.value_tile, preferred_recurrent_tile), has_few_registers,
                       doublings(elements_of(target, schedule), preferred));
   });

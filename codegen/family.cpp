@@ -37,19 +37,23 @@ KnobContext context_of_one(const Target& target) {
           .decays_by_key = target.variant.decays_by_key(),
           .tile_columns_of_all = is_normalised(target.variant) ? 4 : 0,
           .is_non_causal = target.variant.non_causal_,
-          .has_one_tile = target.variant.has(Formula::value_erase)};
+          .has_one_tile = target.variant.has(Formula::value_erase),
+          .has_whole_pass = target.variant.has(Formula::value_erase)};
 }
 }  // namespace
 
-// Of a chain, whose passes share a schedule, what is asked of either.
+// Of a chain, whose passes share a schedule, what is asked of either; of tiles, of the passes that have several.
 KnobContext context_of(const Target& target) {
-  const std::vector<Recurrence> all = recurrences_of(target.variant, target.options);
-  KnobContext context = context_of_one({all.front().variant, all.front().options, target.limits});
-  for (const Recurrence& each : all) {
-    const KnobContext own = context_of_one({each.variant, each.options, target.limits});
+  std::vector<KnobContext> all;
+  for (const Recurrence& each : recurrences_of(target.variant, target.options))
+    all.push_back(context_of_one({each.variant, each.options, target.limits}));
+  KnobContext context = all.front();
+  context.value_dim = 0;
+  context.has_one_tile = std::ranges::all_of(all, &KnobContext::has_one_tile);
+  for (const KnobContext& own : all) {
     context.key_dim = std::max(context.key_dim, own.key_dim);
-    context.value_dim = std::max(context.value_dim, own.value_dim);
-    context.has_one_tile |= own.has_one_tile;
+    if (own.has_one_tile == context.has_one_tile) context.value_dim = std::max(context.value_dim, own.value_dim);
+    context.has_whole_pass |= own.has_one_tile;
   }
   return context;
 }

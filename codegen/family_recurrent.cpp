@@ -29,14 +29,21 @@ std::string why_one_too_large(const Target& target, const Schedule& schedule) {
   return why_beyond_shared_memory(layout.bytes, target.limits);
 }
 
-// Of a chain both passes have the schedule.
-template <class Why> std::string why_any(const Target& target, const Why& why) {
-  for (const Recurrence& own : recurrences_of(target.variant, target.options))
-    if (std::string reason = why(Target{own.variant, own.options, target.limits}); !reason.empty()) return reason;
+// Of a chain both passes have the schedule, but for the tile of one whose values erase.
+template <class Why> std::string why_any(const Target& target, const Schedule& schedule, const Why& why) {
+  for (const Recurrence& pass : recurrences_of(target.variant, target.options)) {
+    const Target own{pass.variant, pass.options, target.limits};
+    const Schedule its = schedule_in(pass, schedule);
+    if (its != schedule)
+      for (const KnobRow& row : recurrent_knobs)
+        if (std::string reason = row.why_not == nullptr ? "" : row.why_not(context_of(own), its); !reason.empty())
+          return reason;
+    if (std::string reason = why(own, its); !reason.empty()) return reason;
+  }
   return {};
 }
 std::string why_too_large(const Target& target, const Schedule& schedule) {
-  return why_any(target, [&](const Target& own) { return why_one_too_large(own, schedule); });
+  return why_any(target, schedule, why_one_too_large);
 }
 
 // Of a full decay each element has a sum for each parameter that runs over keys and values, too.
@@ -140,7 +147,7 @@ std::string why_one_too_large_back(const Target& target, const Schedule& schedul
 }  // namespace
 
 std::string why_backward_too_large(const Target& target, const Schedule& schedule) {
-  return why_any(target, [&](const Target& own) { return why_one_too_large_back(own, schedule); });
+  return why_any(target, schedule, why_one_too_large_back);
 }
 
 const KernelFamily recurrent_family{

@@ -18,6 +18,7 @@ class ChainSources {
  public:
   explicit ChainSources(const KernelSource& chain)
       : chain_(chain), passes_(recurrences_of(chain.variant, chain.options)) {
+    for (const Recurrence& pass : passes_) schedules_.push_back(schedule_in(pass, chain.schedule));
     const SlopeLayout of_first = slope_layout(first()), of_second = slope_layout(second());
     beside_first_ = {.token_floats_behind = of_second.token_floats,
                      .sequence_floats_behind = of_second.sequence_floats};
@@ -29,10 +30,11 @@ class ChainSources {
 
  private:
   KernelSource source(std::size_t pass, const SlopesBeside& beside) const {
-    return {passes_[pass].variant, passes_[pass].options, chain_.schedule, chain_.pass, beside};
+    return {passes_[pass].variant, passes_[pass].options, schedules_[pass], chain_.pass, beside};
   }
   const KernelSource& chain_;
   std::vector<Recurrence> passes_;
+  std::vector<Schedule> schedules_;
   SlopesBeside beside_first_{}, beside_second_{};
 };
 
@@ -79,6 +81,7 @@ Program program_of(const Program& chain, Stage stage) {
   Program own = chain;
   own.variant = source.variant;
   own.options = source.options;
+  own.schedule = source.schedule;
   own.ports = ports_of_stage(chain.variant, chain.options, chain.pass, stage);
   own.reads_key = stage == Stage::first && chain.reads_key;
   own.beside_slopes = source.beside_slopes;

@@ -106,6 +106,7 @@ struct KnobContext {
   int tile_columns_of_all = 0;  // that a value tile of the recurrent family has beside its own: a normaliser's
   bool is_non_causal = false;   // queries read all keys
   bool has_one_tile = false;    // of the recurrent family: what values erase is read of all columns
+  bool has_whole_pass = false;  // that is so of a pass of a chain, or of all there is
 };
 
 // The values that a family knows for a knob, in the order in which a search tries them.
@@ -227,8 +228,11 @@ inline constexpr KnobRow recurrent_knobs[] = {
          }},
     {.knob = &warps_knob,
      .domain = {1, 2, 4, 8, 16},  // 16: a thread for each of up to 512 features whose rows are reduced
-     .worth_trying = [](const KnobContext& c,
-                        const Schedule& s) { return s.warps < 16 || s.value_tile >= 128 || c.key_dim > 256; }},
+     .worth_trying =
+         [](const KnobContext& c, const Schedule& s) {
+           const bool one_of_two = c.has_whole_pass && !c.has_one_tile;  // whose tile the schedule does not tell
+           return s.warps < 16 || s.value_tile >= 128 || c.key_dim > 256 || one_of_two;
+         }},
 };
 
 }  // namespace rankone
