@@ -136,6 +136,18 @@ TEST(Chains, HaveSchedulesWhereOnePassIsWhole) {
     }
 }
 
+// What the first pass is off by, a steep query enlarges: that is no error of the kernels.
+TEST(Chains, AreJudgedByWhatTheirQueriesEnlarge) {
+  constexpr Variant steep = variant("steep")
+                                .value(input("s"))
+                                .then(second_pass().key(input("s")).query(softmax(64 * passed())))
+                                .checked();
+  CompileOptions options = options_for(dtype::f32);
+  options.precision = Precision::f32;
+  Problem problem = random_problem(steep, options, dims_of(options, {.tokens = 40}), {.seed = 5});
+  expect_right(compile(steep, options, cpu_device(1)), problem, "steep");
+}
+
 // Slots as few as one and as many as there may be, of which each has a thread for the softmax.
 TEST(Chains, AreRightForAnyNumberOfSlots) {
   for (const int slots : {1, 7, 64, 200, 256}) {
