@@ -13,7 +13,7 @@
 namespace rankone {
 namespace {
 
-// Of a chain, the passes that read a tensor: each has kernels of its own, and one that both read is summed up over both.
+// Of a chain, the passes that read a tensor: each has kernels of its own, and its gradient is the sum over both.
 std::string readers_text(const Variant& variant, const Leaf& leaf) {
   if (!variant.chains_) return {};
   const auto reads = [&](Stage pass) {

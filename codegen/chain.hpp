@@ -30,9 +30,9 @@ Schedule schedule_in(const Recurrence& pass, Schedule of_chain);
 
 // What a pass of a chain calls a tensor of it; none where it has nothing to do with it.
 std::optional<std::string> name_in(Stage stage, const Port& port);
-// The tensors of a pass of a chain, as its own kernels call them, with the slots of the whole chain's launches: its state
-// is `state`, what the first writes for the second is its `o`, and `passed` is an input of the second. Both of these, and
-// the slope that goes back, stand in the workspace.
+// The tensors of a pass of a chain, as its own kernels call them, with the slots of the whole chain's launches: its
+// state is `state`, what the first writes for the second is its `o`, and `passed` is an input of the second. Both of
+// these, and the slope that goes back, stand in the workspace.
 std::vector<Port> ports_of_stage(const Variant& chain, const CompileOptions& options, Pass pass, Stage stage);
 
 // What a chain's passes leave each other: `passed`, and backward its slope.

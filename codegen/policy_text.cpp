@@ -127,8 +127,8 @@ class PolicyWriter : PolicyLines {
     line("};");
   }
 
-  // Of a chain's pass: its own, whose tensors of formulas stand in a row among those of both passes. Of a kind of which it
-  // has none, the first would stand before all.
+  // Of a chain's pass: its own, whose tensors of formulas stand in a row among those of both passes. Of a kind of which
+  // it has none, the first would stand before all.
   void ports_of_pass() {
     PortList list;
     const auto first_of = [&](PortRole role, PortRole of) {

@@ -369,8 +369,8 @@ Port passed_port(Axis rows) {
           .holds = "what the first pass has read of each token"};
 }
 
-// The leaves of one kind; of a chain those of the first pass alone, of both, and of the second alone: either has its own
-// in a row.
+// The leaves of one kind; of a chain those of the first pass alone, of both, and of the second alone: either has its
+// own in a row.
 std::vector<Leaf> by_passes(const Variant& variant, Operation kind) {
   const Leaves all = leaves_of(variant, kind);
   std::vector<Leaf> list(all.begin(), all.end());

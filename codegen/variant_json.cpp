@@ -122,7 +122,8 @@ class Reader {
       return error.message();
     }
   }
-  // A chain is judged once both of its passes are there: of what is said of it, that is the place without which it is not said.
+  // A chain is judged once both of its passes are there: the place of what is said of it is the one without which it is
+  // not said.
   void blame(const Variant& first, const std::string& message, std::vector<Error>& doubts) const {
     const auto doubt = std::ranges::find_if(doubts, [&](const Error& each) { return each.message() == message; });
     for (const Slot& slot : formula_slots) {

@@ -177,8 +177,8 @@ double vector_scale_in(const Variant& variant, const Port& port, std::string_vie
   return is_vector ? 1 / std::sqrt(static_cast<double>(by_value ? value_dim : key_dim)) : 1;
 }
 
-// An erasure takes of the state what its keys or values hold, times their squares: those that are drawn have squares near 1,
-// as the normalized keys of models do, else the state grows without bound. Of a chain either pass may erase.
+// An erasure takes of the state what its keys or values hold, times their squares: those that are drawn have squares
+// near 1, as the normalized keys of models do, else the state grows without bound. Of a chain either pass may erase.
 double vector_scale(const Problem& problem, const Port& port) {
   double least = 1;
   for (const Recurrence& own : recurrences_of(problem.variant, problem.options)) {

@@ -13,10 +13,10 @@ namespace rankone {
 // The same problem in float64, each number of its inputs moved to one of its two neighbours.
 Problem nudged(const Problem& problem, std::uint64_t seed);
 
-// What the definition's own roundings, in float64, do to its outputs where each input moves by its last digit, times how much
-// coarser float32 is: the relative error of whoever rounds the same sums to float32. Where terms do not cancel it is some
-// 1e-7. Of a number that is 0 whatever the inputs, as the slope of a softmax over a row of equal numbers, it is what
-// rounding leaves of the terms, over the norm that compare() takes for it.
+// What the definition's own roundings, in float64, do to its outputs where each input moves by its last digit, times how
+// much coarser float32 is: the relative error of whoever rounds the same sums to float32. Where terms do not cancel it
+// is some 1e-7. Of a number that is 0 whatever the inputs, as the slope of a softmax over a row of equal numbers, it is
+// what rounding leaves of the terms, over the norm that compare() takes for it.
 struct Sensitivity {
   std::string name;
   double relative = 0;

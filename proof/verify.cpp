@@ -95,20 +95,21 @@ std::vector<TensorError> errors_of(std::vector<Outcome>& outcomes, const Problem
 // Of an error in sensitivities, for sums in another order.
 constexpr double most_sensitivities = 4;
 
-// Who computes in float32 throughout is off by what that costs this problem, too. It is asked for where something is beyond its
-// bound, since it takes the definition some times more: `draw(i)` is the problem of an outcome.
+// Who computes in float32 throughout, as going back and in chains, is off by what that costs this problem, too. It is
+// asked for where something is beyond its bound, since it takes the definition some times more: `draw(i)` is the problem
+// of an outcome.
 void allow_for_float32(std::vector<TensorError>& errors, const std::vector<Outcome>& outcomes, const Problem& problem,
                        const std::function<Problem(int)>& draw) {
-  const bool is_in_float32 =
-      problem.pass == Pass::backward || (problem.pass == Pass::forward && problem.variant.chains_);
+  const bool is_in_float32 = problem.pass == Pass::backward || problem.variant.chains_;
   if (!is_in_float32 || std::ranges::all_of(errors, &TensorError::ok)) return;
   std::vector<Referred> draws;
   for (std::size_t i = 0; i < outcomes.size(); ++i)
     draws.push_back({draw(static_cast<int>(i)), &outcomes[i].reference});
   const std::vector<Sensitivity> all = float32_sensitivities(draws);
   for (TensorError& each : errors) {
-    if (each.ok) continue;
-    each.bound += most_sensitivities * std::ranges::find(all, each.name, &Sensitivity::name)->relative;
+    const double own = std::ranges::find(all, each.name, &Sensitivity::name)->relative;
+    if (each.ok || !std::isfinite(own)) continue;
+    each.bound += most_sensitivities * own;
     each.ok = Comparison{.relative_error = each.relative_error, .worst_row = each.worst_row}.within(each.bound);
   }
 }

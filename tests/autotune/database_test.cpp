@@ -120,7 +120,7 @@ TEST_F(Database, KeysTellKernelsApartButNotFormulas) {
   EXPECT_NE(key("gla"), key("gla", {.key_dim = 128, .value_dim = 128, .input_types = {{"g", dtype::f32}}}));
 }
 
-// A tensor that both passes read has its gradient summed up over both, and of two passes each may have the more of them.
+// A tensor that both passes read has its gradient summed up over both, and either pass may have the more of them.
 TEST_F(Database, KeysOfChainsSayWhichPassReadsATensor) {
   const auto key = [&](const Variant& variant) { return tuned_key(variant, options, expected_shape(large)); };
   const auto chain = [&](const char* value, const char* own, const char* next, const char* query) {

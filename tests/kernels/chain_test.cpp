@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Chains on the CPU device, in every pass: slots in another number than keys, several value tiles of either pass, and all
-// that may stand in one.
+// Chains on the CPU device, in every pass: slots in another number than keys, several value tiles of either pass, and
+// all that may stand in one.
 #include "codegen/choose.hpp"
 #include "codegen/program.hpp"
 #include "runtime/cpu/device.hpp"

@@ -134,8 +134,8 @@ Variant with_second_pass(Chance& chance, Formulas& formulas, const Variant& othe
   second = second.query(chance.once_in(3) ? tanh(passed() / 4) : softmax(passed()));
   if (chance.once_in(3)) second = second.write_scale(formulas.write_scale({}, depth()));
   if (chance.once_in(3)) second = second.exclusive();
-  // Where all slots hold the same, or are written the same, a softmax has nothing to tell apart, and the query's slope is
-  // what rounding leaves.
+  // Where all slots hold the same, or are written the same, a softmax has nothing to tell apart, and the query's slope
+  // is what rounding leaves.
   const Expression written =
       formulas.write_scale({.per_value = true}, depth()) + tanh(input("slots", {Axes::value_head, Axes::slot}));
   const Variant result = other.value(written).then(second);

@@ -25,9 +25,9 @@ struct Rate {
 // formula, query, key and value are phi(q), phi(k) and v, both keys or values of an
 // erasure are the written one, and the output is what was read.
 //
-// A chain is two such passes over the same tokens: the first has M slots in the place of value columns, which have no v,
-// and what its queries read becomes, by a formula of the row, the query of the second, whose keys are the slots. What the
-// second has of its own stands beside the first one's here; stage() makes a variant of either (chain.hpp).
+// A chain is two such passes over the same tokens: the first has M slots in the place of value columns, which have no
+// v, and what its queries read becomes, by a formula of the row, the query of the second, whose keys are the slots. What
+// the second has of its own stands beside the first one's here; stage() makes a variant of either (chain.hpp).
 struct Variant {
   Name name{};
   Graph<max_nodes> nodes{};  // of all formulas; what they share stands once
@@ -192,8 +192,8 @@ constexpr bool Variant::is_second_pass() const {
   return name.empty() && !has(Formula::scan) && steps_ == 1 && scale_ == 0 && chunk_ == 0 && level_ == Level::automatic;
 }
 
-// Calls f(slot, formula) for each formula of a variant, in the order of the table; of a chain for those of its first pass
-// and then of its second, which run over slots.
+// Calls f(slot, formula) for each formula of a variant, in the order of the table; of a chain for those of its first
+// pass and then of its second, which run over slots.
 template <class Function> constexpr void for_each_formula(const Variant& variant, const Function& f) {
   const auto over_slots = [&](Axes domain, Axes axis) {
     return variant.chains_ && domain.has(axis) ? domain.without(axis) | Axes::slot : domain;
