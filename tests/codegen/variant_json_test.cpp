@@ -74,7 +74,8 @@ TEST(VariantJson, HoldsASecondPass) {
         std::pair(R"-({"query": "passed()"})-", "file.then.key: a chain's second pass"),
         std::pair(R"-({"key": "key()", "query": "passed()"})-", "file.then.key: a chain's second pass"),
         std::pair(R"-({"key": "input(s)", "query": "passed()", "write_scale": "read()"})-", "file.then.write_scale: "),
-        std::pair(R"-({"key": "input(s)", "query": "passed()", "bonus": "value()"})-", "file.then.bonus: value() stands"),
+        std::pair(R"-({"key": "input(s)", "query": "passed()", "bonus": "value()"})-",
+                  "file.then.bonus: value() stands"),
         std::pair(R"-({"decay": {"kind": "per_key", "log_decay": "2"}, "key": "input(s)", "query": "passed()"})-",
                   "file.then.decay: ")})
     EXPECT_TRUE(holds(refusal(then), where)) << refusal(then);

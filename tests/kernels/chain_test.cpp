@@ -138,10 +138,8 @@ TEST(Chains, HaveSchedulesWhereOnePassIsWhole) {
 
 // What the first pass is off by, a steep query enlarges: that is no error of the kernels.
 TEST(Chains, AreJudgedByWhatTheirQueriesEnlarge) {
-  constexpr Variant steep = variant("steep")
-                                .value(input("s"))
-                                .then(second_pass().key(input("s")).query(softmax(64 * passed())))
-                                .checked();
+  constexpr Variant steep =
+      variant("steep").value(input("s")).then(second_pass().key(input("s")).query(softmax(64 * passed()))).checked();
   CompileOptions options = options_for(dtype::f32);
   options.precision = Precision::f32;
   Problem problem = random_problem(steep, options, dims_of(options, {.tokens = 40}), {.seed = 5});

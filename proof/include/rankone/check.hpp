@@ -16,7 +16,7 @@ struct TensorError {
   std::string name;
   // norm(x - r) / norm(r); the bound with its allowances, for few elements and for terms that cancel.
   double relative_error = 0, bound = 0;
-  double worst_row = 0;                  // the error of one row, which may be 5 bounds
+  double worst_row = 0;  // the error of one row, which may be 5 bounds
   bool ok = false;
   std::string inputs{};  // "random", "equal" or "strong": those under which it was off by most of its bound
 };
