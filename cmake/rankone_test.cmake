@@ -16,7 +16,7 @@ target_compile_definitions(rankone_test_settings INTERFACE RANKONE_SOURCE_DIR="$
 # code for every inline function, and of those that the library has, too, the linker takes the ones that come first.
 target_compile_options(rankone_test_settings INTERFACE $<$<CXX_COMPILER_ID:GNU,Clang>:-Og>)
 
-# Nothing may depend on it: a build without a preset, and those that CI makes, go without.
+# Nothing may depend on it: a build without a preset, and that of the sanitizers, go without.
 if(RANKONE_TEST_PRECOMPILED)
   file(CONFIGURE OUTPUT test_headers.cpp CONTENT "" @ONLY)
   add_library(rankone_test_headers OBJECT "${CMAKE_CURRENT_BINARY_DIR}/test_headers.cpp")
