@@ -171,6 +171,9 @@ std::string why_beyond_f16(const Variant& variant) {
   if (variant.has(Formula::feature_map)) return "a feature map may leave float16's range";
   if (variant.has(Formula::key) && (!variant.decays_by_key() || reads_key(variant)))
     return "a written key that is computed from k, or without per-key decays, may leave float16's range";
+  if (variant.decays_by_key() && variant.has(Formula::bonus) &&
+      !(largest_magnitude(bounds_of(variant.formula(Formula::bonus))) <= 1))
+    return "a bonus beyond 1 may leave float16's range";
   if (variant.decays_by_key() && !(largest_factor(variant) <= std::exp2(most_growth_log2)))
     return "nothing bounds what is written in k's place, and it may leave float16's range";
   return {};

@@ -37,6 +37,8 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
                {"keys_are_prepared", schedule.prepared},
                {"uses_tma", hopper::uses_tma(source)},
                {"state_only", source.pass == Pass::states}});
+  if (source.variant.reads_before()) lines.flags({{"reads_earlier", true}});
+  if (source.variant.has(Formula::bonus)) lines.flags({{"has_own_weights", true}});
   if (source.options.dtype == dtype::f16) lines.integers({{"key_growth_log2", key_growth_log2(source.variant)}});
 }
 
@@ -46,7 +48,7 @@ const KernelFamily hopper_family{.family = Family::hopper,
                                  .name = "hopper",
                                  .title = "the Hopper family",
                                  .knobs = hopper_knobs,
-                                 .parts = {},
+                                 .parts = set_of({Part::earlier_read}),
                                  .is_last_resort = false,
                                  .why_not_served = why_not_served,
                                  .why_too_large = why_too_large,

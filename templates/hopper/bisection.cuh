@@ -34,6 +34,16 @@ struct Bisection {
       }
     }
   }
+  // For queries to which their own decays do not apply: a lane has two elements whose row is their token.
+  RK_DEVICE Bisection without_own() const {
+    constexpr unsigned of_every_level = 0x01010101u, first_of_both_halves = 1u | 1u << 6;
+    const LanePlace lane = lane_place();
+    const unsigned own = lane.pair == lane.group / 2 ? first_of_both_halves << lane.group % 2 : 0u;
+    Bisection result = *this;
+    result.between &= ~(own * of_every_level);
+    result.whole &= ~own;
+    return result;
+  }
 };
 
 }  // namespace rankone

@@ -6,6 +6,7 @@
 
 #include "hopper/swizzled_tile.cuh"
 #include "kernels/fragment.cuh"
+#include "kernels/read.cuh"
 
 namespace rankone {
 
@@ -49,9 +50,15 @@ template <class T, int blocks> struct CausalValues {
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
       const int from = first_spoilt(half) - opaque(lane_index()) % 4 * 2;
+      if constexpr (T::has_own_weights || !T::reads_earlier) {
 #pragma unroll
-      for (int i = 0; i < 4 * blocks; ++i)
-        if (i / 2 * 8 + i % 2 >= from) o[i / 2 * 4 + 2 * half + i % 2] = not_a_number();
+        for (int i = 0; i < 4 * blocks; ++i)
+          if (i / 2 * 8 + i % 2 >= from) o[i / 2 * 4 + 2 * half + i % 2] = not_a_number();
+      } else {
+#pragma unroll
+        for (int i = 0; i < 4 * blocks; ++i)
+          if (i / 2 * 8 + i % 2 > from) o[i / 2 * 4 + 2 * half + i % 2] = not_a_number();
+      }
     }
     sync_warp();  // before o comes into its place
   }

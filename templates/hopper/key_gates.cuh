@@ -12,6 +12,7 @@
 #include "hopper/key_range.cuh"
 #include "hopper/key_share.cuh"
 #include "hopper/key_steps.cuh"
+#include "hopper/own_products.cuh"
 #include "kernels/read.cuh"
 
 namespace rankone {
@@ -176,12 +177,14 @@ template <class T, class Gate> struct KeySpan {
     for (int half = 0; half < 2; ++half) load(raw[half], halves[half].steps, half, column);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
+      if constexpr (!T::reads_earlier) {
 #pragma unroll
-      for (int i = 0; i < 8; ++i) diagonal[half][i / 2 % 2] += raw[half].queries[i] * raw[half].keys[i];
+        for (int i = 0; i < 8; ++i) diagonal[half][i / 2 % 2] += raw[half].queries[i] * raw[half].keys[i];
+      }
       raw[half].decay_towards(values, halves[half].steps, first, false, true);
       add_lower_products(scores[half][0], values);
     }
-    has_diagonal = true;
+    if constexpr (!T::reads_earlier) has_diagonal = true;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
 #pragma unroll
@@ -214,6 +217,29 @@ template <class T, class Gate> struct KeySpan {
       for (int i = 0; i < 8; ++i) operands.queries[i] *= exp2(-halves[half].rest[i / 4][i % 4]);
       add_products(scores[half], operands.queries, operands.keys);
       decay_columns(operands.queries, halves[half].whole);
+    }
+  }
+
+  // The same where a query's own decay does not apply to what it reads. `unread`: ones from a query's own token on.
+  RK_DEVICE void add_anchored_earlier_scores(Half (&halves)[2], const Quad<bf16>& unread) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      Operands& operands = halves[half].operands;
+      float sums[2][4];
+      halves[half].steps.sum(sums, unread);
+#pragma unroll
+      for (int i = 0; i < 8; ++i) operands.queries[i] *= exp2(-sums[i / 4][i % 4]);
+      add_products(scores[half], operands.queries, operands.keys);
+      decay_columns(operands.queries, halves[half].whole);
+    }
+  }
+  // A bonus: queries with their own keys, as they are.
+  RK_DEVICE void add_own_products(const Half (&halves)[2], int column) {
+#pragma unroll
+    for (int half = 0; half < 2; ++half) {
+      Operands raw;
+      load(raw, halves[half].steps, half, column);
+      OwnProducts<T, Gate>::add(place, first_row + half * sub_chunk, column, raw.queries, raw.keys, diagonal[half]);
     }
   }
 
@@ -258,10 +284,18 @@ template <class T, class Gate> struct KeySpan {
   // the span's start, keys to its end.
   RK_DEVICE void add_scores(Half (&halves)[2], int column, bool beyond_anchor, const Bisection& bisection) {
     if constexpr (wants_scores) {
-      if (any_lane(beyond_anchor))
-        add_bisected_scores(halves, column, bisection);
-      else
-        add_anchored_scores(halves);
+      if constexpr (!T::reads_earlier) {
+        if (any_lane(beyond_anchor))
+          add_bisected_scores(halves, column, bisection);
+        else
+          add_anchored_scores(halves);
+      } else {
+        const Bisection before = bisection.without_own();
+        if (any_lane(beyond_anchor))
+          add_bisected_scores(halves, column, before);
+        else
+          add_anchored_earlier_scores(halves, ones_of(~before.whole));
+      }
       add_products(off_diagonal, halves[1].operands.queries, halves[0].operands.keys);
       decay_columns(halves[1].operands.queries, halves[0].whole);
     }
@@ -277,6 +311,7 @@ template <class T, class Gate> struct KeySpan {
     for (int half = 0; half < 2; ++half)
       beyond_anchor = decay_keys_to_end(halves[half], half, column, after) || beyond_anchor;
     store_decays(halves, totals, column);
+    if constexpr (wants_scores && T::has_own_weights) add_own_products(halves, column);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       float& whole = halves[i / 4].whole[i % 4];
@@ -292,7 +327,9 @@ template <class T, class Gate> struct KeySpan {
 
   // The four lanes of a row add up their columns; one of them has the score of the row with itself.
   RK_DEVICE void add_diagonal() {
-    if (!has_diagonal) return;
+    if constexpr (!T::has_own_weights) {
+      if (!has_diagonal) return;
+    }
     const LanePlace lane = lane_place();
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
@@ -302,7 +339,11 @@ template <class T, class Gate> struct KeySpan {
       sum += shuffle_xor(sum, 2);
 #pragma unroll
       for (int j = 0; j < 2; ++j) {
-        if (2 * lane.pair + j == lane.group) scores[half][side][2 * side + j] += sum;
+        if constexpr (T::has_own_weights) {
+          if (2 * lane.pair + j == lane.group) scores[half][side][2 * side + j] = sum;
+        } else {
+          if (2 * lane.pair + j == lane.group) scores[half][side][2 * side + j] += sum;
+        }
       }
     }
   }
@@ -358,6 +399,10 @@ template <class T, class Gate> struct KeySpan {
         } else {  // A future key's product is dropped, not multiplied by zero: it may be infinite.
           const bool past = reads<T>(lane.group + 8 * (side % 2), 8 * half + 2 * lane.pair + i);
           pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factors[side] : 0.0f;
+          if constexpr (T::has_own_weights) {
+            if (half == side % 2 && 2 * lane.pair + i == lane.group)
+              pair[i] = scores[key_half][half][2 * half + i] * factors[side];
+          }
         }
       }
       shared_store<unsigned>(offset + block * core_bytes + lane.group * core_row_bytes + lane.pair * 4,

@@ -10,7 +10,6 @@ namespace rankone {
 
 template <class Gate> struct PerKey {
   template <class T> struct Gates {
-    static_assert(T::read == Read::inclusive, "this family's sums of decays are those of an inclusive read");
     int thread, warp;
     [[maybe_unused]] Bisection bisection{};
     RK_DEVICE explicit Gates(int thread_of_group) : thread(thread_of_group), warp(thread_of_group / warp_size) {}

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "hopper/forward.cuh"
+#include "hopper/own_products.cuh"
 #include "hopper/token_gates.cuh"
 #include "hopper/token_step.cuh"
 
@@ -10,7 +11,6 @@ namespace rankone {
 
 template <class Gate> struct PerToken {
   template <class T> struct Gates {
-    static_assert(T::read == Read::inclusive, "this family's sums of decays are those of an inclusive read");
     int thread, warp;
     float total = 0.0f;  // of an item's log-decays
     RK_DEVICE explicit Gates(int thread_of_group) : thread(thread_of_group), warp(thread_of_group / warp_size) {}

@@ -59,6 +59,11 @@ template <class T> struct TokenWeights {
     const Pair pair = shared_load<Pair>(sums + token * exponent_bytes);
     return {pair.first, pair.second};
   }
+  // Up to what a query reads.
+  RK_DEVICE Exponent sum_read_by(int query) const {
+    const int last = last_read<T>(query);
+    return last < 0 ? Exponent{0.0f, 0.0f} : sum_at(last);
+  }
   // Each warp leaves all tokens' for itself, and for the state's warpgroups what its own 16 tokens keep.
   template <class Gate> RK_DEVICE void write(const StagePlace<T>& place, int warp, float& total) const {
     TokenDecays<T, Gate> decays;
@@ -73,7 +78,7 @@ template <class T> struct TokenWeights {
       if constexpr (T::reads_query)
         shared_store<Pair>(sums + token * exponent_bytes, Pair{decays.sum[i].whole, decays.sum[i].fraction});
       if (token / warp_rows == warp) {
-        if constexpr (!T::range_scaled)
+        if constexpr (!T::range_scaled && !T::reads_earlier)
           shared_store<float>(row_decay + token * 4, exp2_of_difference(decays.sum[i], start));
         shared_store<float>(row_decay + (T::chunk + token) * 4,
                             token < place.rows ? exp2_of_difference(end, decays.sum[i]) * decays.write[i] : 0.0f);
@@ -81,6 +86,10 @@ template <class T> struct TokenWeights {
     }
     if (warp == 0 && lane == 0) shared_store<float>(row_decay + 2 * T::chunk * 4, exp2_of_difference(end, start));
     sync_warp();  // the warp's own sums
+    if constexpr (!T::range_scaled && T::reads_query && T::reads_earlier) {
+      if (const int token = warp_rows * warp + lane; lane < warp_rows && token < T::chunk)
+        shared_store<float>(row_decay + token * 4, exp2_of_difference(sum_read_by(token), start));
+    }
   }
   // Of two queries, whose sums are `row`, with the keys `column` and `column + 1`.
   RK_DEVICE void load(float (&factor)[4], const Exponent (&row)[2], int column) const {
@@ -111,8 +120,13 @@ template <class T> struct TokenScores {
   RK_DEVICE void weigh(float (&c)[T::chunk / 2]) const {
     Exponent row[2];
     if constexpr (T::weighted) {
-      row[0] = weights.sum_at(low);
-      row[1] = weights.sum_at(low + 8);
+      if constexpr (!T::reads_earlier) {
+        row[0] = weights.sum_at(low);
+        row[1] = weights.sum_at(low + 8);
+      } else {
+        row[0] = weights.sum_read_by(low);
+        row[1] = weights.sum_read_by(low + 8);
+      }
     }
 #pragma unroll
     for (int j = 0; j < T::chunk / 8; ++j) {
@@ -134,6 +148,27 @@ template <class T> struct TokenScores {
       }
     }
   }
+  // A bonus: what the lane's two queries have of their own tokens, in places that are its own.
+  template <class Gate> RK_DEVICE void weigh_own(float (&c)[T::chunk / 2]) const {
+    const LanePlace lane = lane_place_again();
+    float own[2] = {0.0f, 0.0f};
+    OwnProducts<T, Gate>::add_all(place, warp_rows * warp, own);
+#pragma unroll
+    for (int side = 0; side < 2; ++side) {
+      const int token = low + 8 * side;
+      own[side] = OwnProducts<T, Gate>::over_quad(own[side]);
+      if constexpr (T::has_write_scale) own[side] *= shared_load<float>(weights.writes + token * 4);
+      if (lane.pair != lane.group / 2 || token >= place.rows) continue;
+      if constexpr (T::range_scaled) {
+#pragma unroll
+        for (int i = 0; i < T::chunk / 2; ++i) {
+          if (i / 2 % 2 == side && 8 * (i / 4) + 2 * lane.pair + i % 2 == token) c[i] = own[side];
+        }
+      } else {
+        tile.store(token, token, own[side]);
+      }
+    }
+  }
   // float16: each query's in units of its largest, which the rows' decays lead to and the output from.
   RK_DEVICE void scale(const float (&c)[T::chunk / 2]) const {
     const LanePlace lane = lane_place();
@@ -149,7 +184,12 @@ template <class T> struct TokenScores {
       if (lane.pair != 0) continue;
       const int token = low + 8 * side;
       float decay = 1.0f;
-      if constexpr (T::weighted) decay = exp2_of_difference(weights.sum_at(token), Exponent{0.0f, 0.0f});
+      if constexpr (T::weighted) {
+        if constexpr (!T::reads_earlier)
+          decay = exp2_of_difference(weights.sum_at(token), Exponent{0.0f, 0.0f});
+        else
+          decay = exp2_of_difference(weights.sum_read_by(token), Exponent{0.0f, 0.0f});
+      }
       shared_store<float>(place.base + T::layout.decay + token * 4, decay * factor[side]);
       shared_store<float>(place.base + T::layout.range + token * 4, power_of_two(exponent));
     }
@@ -187,6 +227,7 @@ template <class T, class Gate> RK_DEVICE void write_token_chunk(const StagePlace
     if (warp_rows * warp >= T::chunk) return;
     const TokenScores<T> scores(place, weights, warp);
     scores.weigh(c);
+    if constexpr (T::has_own_weights) scores.template weigh_own<Gate>(c);
     if constexpr (T::range_scaled) scores.scale(c);
   }
 }

@@ -33,6 +33,11 @@ struct LanePlace {
 inline constexpr int last_group = 7;
 RK_DEVICE int lane_at(int group, int pair) { return 4 * group + pair; }
 RK_DEVICE LanePlace lane_place() { return {lane_index() / 4, lane_index() % 4}; }
+// Worked out anew where it is used: there registers are dearer.
+RK_DEVICE LanePlace lane_place_again() {
+  const int lane = opaque(lane_index());
+  return {lane / 4, lane % 4};
+}
 
 // 16 rows from `row`, summed along columns from `column`.
 template <class Operand, class T, int columns>

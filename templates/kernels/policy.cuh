@@ -40,6 +40,8 @@ RK_CONSTEXPR bool has_axis(unsigned axes, AxisBit axis) { return (axes & axis) !
 struct Tacit {
   static constexpr bool has_normaliser = false;  // outputs read one
   static constexpr bool non_causal = false;      // queries read all keys
+  // In the Hopper family: what `read` says, if it is not inclusive, and if it is a bonus.
+  static constexpr bool reads_earlier = false, has_own_weights = false;
 };
 
 // What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; only what a scan

@@ -65,10 +65,13 @@ class Causality : public testing::TestWithParam<Case> {
   // together.
   bool stands_before(const Spoilt& spoilt, std::int64_t token, std::int64_t group) const {
     const std::string_view what = spoilt.tensor;
-    if (GetParam().family != Family::hopper || !GetParam().variant->decays_by_key()) return false;
+    const Variant& variant = *GetParam().variant;
+    if (GetParam().family != Family::hopper || !variant.decays_by_key()) return false;
     if (what != "g" && what != "x") return false;
-    const std::int64_t begin = boundaries()[1];
-    return token >= begin + (bad_token() - begin) / group * group && token < bad_token();
+    const std::int64_t begin = boundaries()[1], end = boundaries()[2];
+    const auto walked = [&](std::int64_t each) { return variant.reversed_ ? end - 1 - each : each - begin; };
+    const std::int64_t bad = walked(bad_token()), last = variant.reads_before() ? bad : bad - 1;
+    return walked(token) >= bad / group * group && walked(token) <= last;
   }
   // Whether it belongs to a single value column.
   static bool is_of_column(const Spoilt& spoilt) {
@@ -182,6 +185,11 @@ std::vector<Case> all_cases() {
     }
   cases.push_back({&variants::gla, Level::serial, bf16_numbers, Family::hopper, 2});
   for (const Variant* variant : parts::all)
+    if (part_beyond(*variant, hopper_family.parts).empty())
+      for (const Numbers& numbers : all_numbers)
+        if (numbers.type == dtype::bf16 || (numbers.type == dtype::f16 && why_beyond_f16(*variant).empty()))
+          cases.push_back({variant, Level::serial, numbers, Family::hopper});
+  for (const Variant* variant : parts::all)
     for (const Numbers& numbers : all_numbers)
       for (const Level level : {Level::serial, Level::chunk}) cases.push_back({variant, level, numbers});
   return cases;
@@ -211,7 +219,12 @@ std::vector<Case> short_cases() {
           {&variants::gla, Level::serial, bf16, Family::hopper},
           {&variants::gla, Level::serial, f16, Family::hopper, 1, true},
           {&variants::hgrn2, Level::serial, bf16, Family::hopper},
-          {&variants::gla, Level::serial, bf16, Family::hopper, 2}};
+          {&variants::gla, Level::serial, bf16, Family::hopper, 2},
+          {&parts::before, Level::serial, f16, Family::hopper},
+          {&parts::bonus, Level::serial, bf16, Family::hopper},
+          {&parts::backwards_bonus, Level::serial, bf16, Family::hopper},
+          {&parts::columns, Level::serial, bf16, Family::hopper},
+          {&parts::sides, Level::serial, bf16, Family::hopper}};
 }
 
 std::string name_of(const Case& each) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// Forms in chunks that the portable family alone has: earlier reads, bonuses, reversed walks, and formulas of queries,
-// values and outputs, on the CPU device, against the recurrence and against the family that walks token by token.
+// Forms in chunks beside those of the catalogue: earlier reads, bonuses, reversed walks, decays of value columns, and formulas
+// of queries, values and outputs, on the CPU device, against the recurrence and against the family that walks token by token.
 #include "proof/bounds.hpp"
 #include "proof/launch.hpp"
 #include "proof/oracle/compare.hpp"
@@ -25,10 +25,21 @@ class ChunkForms : public CaseTest {
   }
 };
 
-TEST_P(ChunkForms, AgreeWithTheRecurrence) { run(20, 40, 32, 10); }
+bool is_of_hopper(const Case& c) { return c.family == Family::hopper; }
+
+TEST_P(ChunkForms, AgreeWithTheRecurrence) {
+  if (!is_of_hopper(GetParam())) return run(20, 40, 32, 10);
+  GetParam().cluster > 1 ? run(128, 128, 32, 10) : run(64, 48, 32, 10);
+}
 
 TEST_P(ChunkForms, AgreeAtOtherSizes) {
   RANKONE_SKIP_UNLESS_WHOLE();
+  if (is_of_hopper(GetParam())) {
+    run(128, 128, 64, 30);
+    if (GetParam().cluster > 1) return run(128, 240, 64, 40);
+    run(80, 96, 64, 50);
+    return run(256, 64, 32, 60);
+  }
   run(75, 21, 16, 20);
   run(128, 128, 64, 30);
   run(256, 32, 32, 40);
@@ -36,9 +47,16 @@ TEST_P(ChunkForms, AgreeAtOtherSizes) {
 
 TEST_P(ChunkForms, AgreeWithTheRecurrentFamily) {
   const Variant& variant = *GetParam().variant;
-  CompileOptions options = options_of(GetParam(), 20, 40, 32);
+  const int key_dim = GetParam().cluster > 1     ? 128
+                      : is_of_hopper(GetParam()) ? 64
+                                                 : 20,
+            value_dim = GetParam().cluster > 1     ? 128
+                        : is_of_hopper(GetParam()) ? 48
+                                                   : 40;
+  CompileOptions options = options_of(GetParam(), key_dim, value_dim, 32);
   const Problem problem = random_problem(
-      variant, options, {.batch = 1, .tokens = 75, .heads = 1, .value_heads = 2, .key_dim = 20, .value_dim = 40},
+      variant, options,
+      {.batch = 1, .tokens = 75, .heads = 1, .value_heads = 2, .key_dim = key_dim, .value_dim = value_dim},
       {.seed = 3});
   const std::vector<HostTensor> in_chunks = outputs_of(compile(variant, options, cpu_device(1)), problem),
                                 again = outputs_of(compile(variant, options, cpu_device(6)), problem);
@@ -60,6 +78,32 @@ std::vector<Case> cases() {
 }
 
 INSTANTIATE_TEST_SUITE_P(Portable, ChunkForms, testing::ValuesIn(cases()),
+                         [](const auto& info) { return info.param.name(); });
+
+// A family serves them in the types and at the levels that it has for the catalogue.
+std::vector<Case> cases_of_hopper() {
+  std::vector<Case> cases;
+  for (const Variant* variant : parts::all) {
+    if (!part_beyond(*variant, hopper_family.parts).empty()) continue;
+    const auto add = [&](Level level, int cluster, bool prepared) {
+      for (const Numbers& numbers : all_numbers) {
+        const bool is_served =
+            numbers.type == dtype::bf16 || (numbers.type == dtype::f16 && why_beyond_f16(*variant).empty());
+        if (is_served && (cluster == 1 || numbers.type == dtype::bf16))
+          cases.push_back({variant, level, numbers, Family::hopper, cluster, prepared});
+      }
+    };
+    add(Level::serial, 1, false);
+    if (variant->decays_by_value()) continue;
+    add(Level::segment, 1, false);
+    if (!variant->decays_by_key()) continue;
+    add(Level::serial, 1, true);
+    add(Level::serial, 2, false);
+  }
+  return cases;
+}
+
+INSTANTIATE_TEST_SUITE_P(Hopper, ChunkForms, testing::ValuesIn(cases_of_hopper()),
                          [](const auto& info) { return info.param.name(); });
 
 }  // namespace
