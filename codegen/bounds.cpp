@@ -168,6 +168,7 @@ double largest_factor(const Variant& variant) {
 }  // namespace
 
 std::string why_beyond_f16(const Variant& variant) {
+  if (variant.decays_by_value()) return "what values meet decays of their columns at may leave float16's range";
   if (variant.has(Formula::feature_map)) return "a feature map may leave float16's range";
   if (variant.has(Formula::key) && (!variant.decays_by_key() || reads_key(variant)))
     return "a written key that is computed from k, or without per-key decays, may leave float16's range";

@@ -38,7 +38,9 @@ KnobContext context_of_one(const Target& target) {
           .tile_columns_of_all = is_normalised(target.variant) ? 4 : 0,
           .is_non_causal = target.variant.non_causal_,
           .has_one_tile = target.variant.has(Formula::value_erase),
-          .has_whole_pass = target.variant.has(Formula::value_erase)};
+          .has_whole_pass = target.variant.has(Formula::value_erase),
+          .decays_by_value = target.variant.decays_by_value(),
+          .weighs_own_beside_columns = target.variant.decays_by_value() && target.variant.has(Formula::bonus)};
 }
 }  // namespace
 

@@ -30,8 +30,11 @@ OperandRange range_of_scores(const KernelSource& source) {
 // The skeleton in one of its roles, with so many blocks on a multiprocessor.
 Kernel in_role(const KernelSource& source, const char* role, const HopperLayout& layout, int residents) {
   const std::string of = std::string("rankone::Role::") + role;
-  const auto [header, form] = source.variant.decays_by_key() ? std::pair("hopper/per_key.cuh", "PerKey")
-                                                             : std::pair("hopper/per_token.cuh", "PerToken");
+  const bool by_key = source.variant.decays_by_key();
+  const auto [header, form] = source.variant.decays_by_value()
+                                  ? std::pair("hopper/per_value.cuh", by_key ? "PerKeyAndValue" : "PerValue")
+                              : by_key ? std::pair("hopper/per_key.cuh", "PerKey")
+                                       : std::pair("hopper/per_token.cuh", "PerToken");
   return {
       .name = role,
       .entry = role,
@@ -89,11 +92,11 @@ std::vector<Region> regions(const KernelSource& source) {
 }
 
 // Boxes leave the most time to those who compute gates. Where only memory binds, copies of whole rows are 2 to 4 % faster.
-// A box has its tokens in ascending order.
+// A box has its tokens in ascending order, and who copies gates of value columns loads no boxes.
 bool uses_tma(const KernelSource& source) {
   const Variant& variant = source.variant;
   return source.pass == Pass::forward && variant.decays_by_key() && variant.formula(Formula::decay).size > 1 &&
-         !variant.reversed_;
+         !variant.reversed_ && !variant.decays_by_value();
 }
 
 int block_threads(const KernelSource& source) {

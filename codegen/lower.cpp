@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 // Lowering: a variant and a schedule become a program.
 #include <algorithm>
+#include <cmath>
+#include <limits>
 
 #include <rankone/dsl.hpp>
 #include <rankone/error.hpp>
@@ -14,6 +16,7 @@
 #include "codegen/naming.hpp"
 #include "codegen/program.hpp"
 #include "codegen/space.hpp"
+#include "templates/hopper/column_layout.cuh"
 #include "templates/recurrent/slope_layout.cuh"
 
 namespace rankone {
@@ -40,8 +43,11 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
   int index = 0;
   for (const Port& input : ports_of(ports(variant, options), PortRole::gate)) {
     sizes.input_bytes[index] = static_cast<int>(size_of(input.type));
-    sizes.input_columns[index++] = input.axes.has(Axis::key) ? padded_to_blocks(options.key_dim) : 1;
+    sizes.input_columns[index++] = input.axes.has(Axis::key)     ? padded_to_blocks(options.key_dim)
+                                   : input.axes.has(Axis::value) ? tile_of_values(sizes)
+                                                                 : 1;
   }
+  if (variant.decays_by_value() && variant.has(Formula::bonus)) reserve_own_products(sizes, index);
   return make_hopper_layout(sizes);
 }
 
@@ -133,6 +139,11 @@ OperandRange operand_range(const Program& program) {
     range.keys_from = std::max(range.keys_from, kernel.range.keys_from);
   }
   return range;
+}
+
+double values_below(const Program& program) {
+  const bool has_anchor = program.schedule.family == Family::hopper && program.variant.decays_by_value();
+  return has_anchor ? std::ldexp(1.0, 126 - column_anchor_log2_limit) : std::numeric_limits<double>::infinity();
 }
 
 Extent offset_of(const Program& program, std::size_t region) {

@@ -111,6 +111,8 @@ std::string option_for(const Program&, std::size_t kernel);
 
 // What all kernels of a program are right for.
 OperandRange operand_range(const Program&);
+// Of values, where decays of their columns multiply them.
+double values_below(const Program&);
 // Bytes of all regions, and of those before one.
 Extent workspace_of(const Program&);
 Extent offset_of(const Program&, std::size_t region);

@@ -44,11 +44,10 @@ class OperandCheck {
  public:
   OperandCheck(const Program& program, const CallTensor& tensor) : program_(program), tensor_(tensor) {}
 
-  void queries_stay_below(double bound) const {
+  // `message` says what is beyond the bound.
+  void stay_below(double bound, const char* message) const {
     for_each_head([&](const Largest& largest) {
-      if (largest.magnitude >= bound)
-        refuse("a query is beyond what these kernels keep within float32, times decays per key", largest,
-               "magnitudes below " + text_of(bound));
+      if (largest.magnitude >= bound) refuse(message, largest, "magnitudes below " + text_of(bound));
     });
   }
   void keys_reach(double bound) const {
@@ -85,7 +84,12 @@ void check_operands(const Program& program, const std::vector<CallTensor>& tenso
   const OperandRange range = operand_range(program);
   for (const CallTensor& tensor : tensors) {
     const OperandCheck check(program, tensor);
-    if (tensor.name == "q" && std::isfinite(range.queries_below)) check.queries_stay_below(range.queries_below);
+    if (tensor.name == "q" && std::isfinite(range.queries_below))
+      check.stay_below(range.queries_below,
+                       "a query is beyond what these kernels keep within float32, times decays per key");
+    if (tensor.name == "v" && std::isfinite(values_below(program)))
+      check.stay_below(values_below(program),
+                       "a value is beyond what these kernels keep within float32, times decays of its column");
     if (tensor.name == "k" && range.keys_from > 0) check.keys_reach(range.keys_from);
   }
 }

@@ -60,7 +60,9 @@ ChunkForm chunk_form(const Variant& variant, const CompileOptions& options) {
   }
   if (serving.empty()) return {"none", reason + "; the recurrent family walks token by token"};
   ChunkForm form = form_of_decays(variant);
-  if (variant.decays_by_value()) form.why += "; within sub-chunks values decay from token to token";
+  if (variant.decays_by_value())
+    form.why += variant.decays_by_key() ? "; values decay likewise, or from token to token"
+                                        : ", relative to sub-chunks or from token to token";
   if (variant.has(Formula::bonus))
     form.why += "; on their diagonal is the bonus";
   else if (variant.exclusive_)

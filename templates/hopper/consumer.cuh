@@ -32,7 +32,10 @@ template <class T, class Form> struct Consumer {
       const int rows = StageDescriptor::read(opaque(pipeline.descriptor())).rows;
       const int base = pipeline.base();
       const WarpTile<T> warp_tile{{base + T::layout.value}, column};
-      Form::advance(state, warp_tile, base, rows, arguments.scale);
+      if constexpr (T::decays_by_value)
+        Form::advance(state, warp_tile, base, arguments, StageDescriptor::read(opaque(pipeline.descriptor())));
+      else
+        Form::advance(state, warp_tile, base, rows, arguments.scale);
       // Once more: registers are dearer.
       const StageDescriptor descriptor = StageDescriptor::read(opaque(pipeline.descriptor()));
       if constexpr (T::writes_output) {

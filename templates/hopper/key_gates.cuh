@@ -325,6 +325,16 @@ template <class T, class Gate> struct KeySpan {
     }
   }
 
+  // A bonus beside decays of value columns.
+  RK_DEVICE void store_own(int part) {
+    const LanePlace lane = lane_place();
+#pragma unroll
+    for (int i = 0; i < 4; ++i) {
+      const int token = first_row + lane.group + 8 * i;
+      const float sum = OwnProducts<T, Gate>::over_quad(diagonal[i / 2][i % 2]);
+      if (lane.pair == 0) shared_store<float>(own_products<T>(place.base) + (part * T::chunk + token) * 4, sum);
+    }
+  }
   // The four lanes of a row add up their columns; one of them has the score of the row with itself.
   RK_DEVICE void add_diagonal() {
     if constexpr (!T::has_own_weights) {
@@ -399,7 +409,7 @@ template <class T, class Gate> struct KeySpan {
         } else {  // A future key's product is dropped, not multiplied by zero: it may be infinite.
           const bool past = reads<T>(lane.group + 8 * (side % 2), 8 * half + 2 * lane.pair + i);
           pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factors[side] : 0.0f;
-          if constexpr (T::has_own_weights) {
+          if constexpr (T::has_own_weights && !T::decays_by_value) {
             if (half == side % 2 && 2 * lane.pair + i == lane.group)
               pair[i] = scores[key_half][half][2 * half + i] * factors[side];
           }
@@ -429,7 +439,11 @@ RK_DEVICE void write_key_chunk(const StagePlace<T>& place, int warp, const Bisec
   const int totals = layout.totals - place.first_column * T::spans * 4;  // they are the block's own
   if (exists) share.for_each([&](int column) { span.run(column, totals, after, bisection); });
   if constexpr (T::reads_query) {
-    span.add_diagonal();
+    if constexpr (T::has_own_weights && T::decays_by_value) {
+      if (exists) span.store_own(share.part);
+    } else {
+      span.add_diagonal();
+    }
     if constexpr (layout.score_parts < layout.key_parts) span.sum_parts(share.span, share.part);
     if (!exists || share.part >= layout.score_parts) return;
     const int part =

@@ -7,6 +7,10 @@
 
 namespace rankone {
 
+// Where they stand beside decays of value columns, which do not come between a query and its own token: in a stage, behind
+// the inputs, float [part of the keys][chunk].
+template <class T> RK_DEVICE int own_products(int base) { return base + T::layout.inputs[T::input_count]; }
+
 template <class T, class Gate> struct OwnProducts {
   using Operand = typename T::Storage;
   using Tile = SwizzledTile<Operand, T::chunk>;

@@ -2,6 +2,7 @@
 // Everything that the Hopper skeleton derives from its Policy, in one place.
 #pragma once
 
+#include "hopper/column_layout.cuh"
 #include "hopper/layout.cuh"
 #include "kernels/policy.cuh"
 
@@ -27,6 +28,11 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   for (int i = 0; i < (sizes.has_gate_group ? Policy::input_count : 0); ++i) {
     sizes.input_bytes[i] = bytes_of(Policy::input_types[i]);
     sizes.input_columns[i] = has_axis(Policy::input_axes[i], key_axis) ? padded_to_blocks(Policy::key_dim) : 1;
+  }
+  if constexpr (DecayTraits<Policy>::decays_by_value) {
+    for (int i = 0; i < Policy::input_count; ++i)
+      if (has_axis(Policy::input_axes[i], value_axis)) sizes.input_columns[i] = tile_of_values(sizes);
+    if (Policy::read == Read::bonus) reserve_own_products(sizes, Policy::input_count);
   }
   return sizes;
 }
@@ -93,7 +99,8 @@ template <class Policy, Role role_> struct HopperTraits : Policy, Duties<role_>,
                 "blocks share whole blocks of keys, where decays are per key");
   static constexpr int span = layout.span, spans = Policy::chunk / span;
   static constexpr bool range_scaled = is_f16<Storage>;  // operands whose range wants scales: range.cuh
-  static_assert(!DecayTraits<Policy>::decays_by_value, "here no column of V decays at a pace of its own");
+  static_assert(!DecayTraits<Policy>::decays_by_value || !range_scaled,
+                "value columns meet at factors that float16 does not hold");
   static constexpr bool has_query = false;  // what formulas of queries need is the portable family's alone
   static constexpr bool rewrites_query = Duties<role_>::reads_query && Policy::has_feature_map;
   static constexpr bool rewrites = Policy::has_feature_map || Policy::has_key;

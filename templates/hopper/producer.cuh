@@ -57,6 +57,20 @@ template <class T> struct Producer {
       set_input_sources<index + 1>(found, arguments);
     }
   }
+  // Inputs of value columns: of the block's.
+  template <int index = 0>
+  RK_DEVICE void set_value_input_sources(const WorkItem& found, const Arguments& arguments) const {
+    if constexpr (index < T::input_count) {
+      if constexpr (has_axis(T::input_axes[index], value_axis)) {
+        constexpr bool has_key_heads = has_axis(T::input_axes[index], query_head_axis);
+        constexpr int tile = layout.inputs[index];
+        set_source<typename TypeOf<T::input_types[index]>::Type>(found, first_input_tensor + index, arguments,
+                                                                 has_key_heads ? found.query_head : found.head,
+                                                                 found.value_column, T::value_dim, tile);
+      }
+      set_value_input_sources<index + 1>(found, arguments);
+    }
+  }
   RK_DEVICE void find_next(const Arguments& arguments, int thread) {
     WorkItem found;
     item = next;
@@ -74,6 +88,7 @@ template <class T> struct Producer {
         set_source<Storage>(found, value_tensor, arguments, found.head, found.value_column, T::value_dim, layout.value);
       }
       set_input_sources(found, arguments);
+      if constexpr (T::decays_by_value) set_value_input_sources(found, arguments);
     }
     place = place + 1 == layout.work_item_slots ? 0 : place + 1;
     first_token = 0;
@@ -93,10 +108,17 @@ template <class T> struct Producer {
       all |= has_axis(T::input_axes[i], key_axis) ? bit_of(first_input_tensor + i) : 0u;
     return all;
   }
+  static RK_CONSTEXPR unsigned value_inputs() {
+    unsigned all = 0;
+    for (int i = 0; i < T::input_count; ++i)
+      all |= has_axis(T::input_axes[i], value_axis) ? bit_of(first_input_tensor + i) : 0u;
+    return all;
+  }
   static RK_CONSTEXPR unsigned copied_like_query() {
     unsigned alike = tile_tensors() & (T::value_tile == layout.rank_columns ? ~0u : ~bit_of(value_tensor));
     for (int i = 0; i < T::input_count; ++i)
       alike &= bytes_of(T::input_types[i]) == 2 ? ~0u : ~bit_of(first_input_tensor + i);
+    if constexpr (T::decays_by_value) alike &= ~value_inputs();
     return alike;
   }
   // Those of a chunk that come by TMA. A box has the tokens of a whole chunk: what lies beyond the end of a tensor
@@ -154,6 +176,35 @@ template <class T> struct Producer {
       load_inputs<index + 1>(count, done, thread);
     }
   }
+  // Where value columns decay, and no tensor has a map.
+  template <int index = 0> RK_DEVICE void load_inputs_of_both_sides(int count, int thread) {
+    if constexpr (index < T::input_count) {
+      using Type = typename TypeOf<T::input_types[index]>::Type;
+      constexpr int tensor = first_input_tensor + index;
+      if constexpr (has_axis(T::input_axes[index], value_axis)) {
+        load<T::value_tile, Type>(tensor, count);
+      } else if constexpr (has_axis(T::input_axes[index], key_axis)) {
+        if constexpr (sizeof(Type) != 2) load<layout.rank_columns, Type>(tensor, count);
+      } else {
+        const TileSource<Type> source = TileSource<Type>::read(item.source(tensor));
+        held[index] =
+            thread < count ? bits_of(global_load<Type>(source.base + (first_token + thread) * source.stride)) : 0u;
+        held_base = to.base();
+      }
+      load_inputs_of_both_sides<index + 1>(count, thread);
+    }
+  }
+  template <int index = 0> RK_DEVICE void store_held_inputs_of_both_sides(int thread) const {
+    if constexpr (index < T::input_count) {
+      if constexpr (!has_axis(T::input_axes[index], key_axis) && !has_axis(T::input_axes[index], value_axis)) {
+        using Type = typename TypeOf<T::input_types[index]>::Type;
+        constexpr int offset = layout.inputs[index];
+        if (held_base >= 0 && thread < T::chunk)
+          shared_store<float>(held_base + offset + thread * 4, from_bits<Type>(held[index]));
+      }
+      store_held_inputs_of_both_sides<index + 1>(thread);
+    }
+  }
   template <int index = 0> RK_DEVICE void store_held_inputs(int thread) {
     if constexpr (index < T::input_count) {
       if constexpr (!has_axis(T::input_axes[index], key_axis)) {
@@ -185,7 +236,10 @@ template <class T> struct Producer {
                     coming);
       }
     }
-    load_inputs(count, done, thread);
+    if constexpr (T::decays_by_value)
+      load_inputs_of_both_sides(count, thread);
+    else
+      load_inputs(count, done, thread);
     if constexpr (!T::has_gate_group) {
       if (count > 0) load_prepared<T>(arguments, item, first_token, count, to, thread);
     }
@@ -203,7 +257,13 @@ template <class T> struct Producer {
   // says so.
   RK_DEVICE void issue(const Arguments& arguments) {
     const int thread = thread_index();
-    store_held_inputs(thread);
+    if constexpr (T::decays_by_value) {
+      store_held_inputs_of_both_sides(thread);
+      if (held_base >= 0) arrive(thread);
+      held_base = -1;
+    } else {
+      store_held_inputs(thread);
+    }
 #pragma unroll 1
     for (; behind > 0; --behind) find_next(arguments, thread);
     if (behind == 0) {

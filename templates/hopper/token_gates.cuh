@@ -86,7 +86,7 @@ template <class T> struct TokenWeights {
     }
     if (warp == 0 && lane == 0) shared_store<float>(row_decay + 2 * T::chunk * 4, exp2_of_difference(end, start));
     sync_warp();  // the warp's own sums
-    if constexpr (!T::range_scaled && T::reads_query && T::reads_earlier) {
+    if constexpr (!T::range_scaled && !T::decays_by_value && T::reads_query && T::reads_earlier) {
       if (const int token = warp_rows * warp + lane; lane < warp_rows && token < T::chunk)
         shared_store<float>(row_decay + token * 4, exp2_of_difference(sum_read_by(token), start));
     }
@@ -158,6 +158,10 @@ template <class T> struct TokenScores {
       const int token = low + 8 * side;
       own[side] = OwnProducts<T, Gate>::over_quad(own[side]);
       if constexpr (T::has_write_scale) own[side] *= shared_load<float>(weights.writes + token * 4);
+      if constexpr (T::decays_by_value) {
+        if (lane.pair == 0) shared_store<float>(own_products<T>(place.base) + token * 4, own[side]);
+        continue;
+      }
       if (lane.pair != lane.group / 2 || token >= place.rows) continue;
       if constexpr (T::range_scaled) {
 #pragma unroll

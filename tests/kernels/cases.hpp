@@ -104,10 +104,12 @@ constexpr Numbers bf16_numbers{"bf16", dtype::bf16, Precision::tf32};
 // What the Hopper family serves.
 inline std::vector<Case> hopper_cases(Level level) {
   std::vector<Case> cases;
-  for (const Variant* variant : variants_in_chunks(hopper_family))
+  for (const Variant* variant : variants_in_chunks(hopper_family)) {
+    if (level == Level::segment && variant->decays_by_value()) continue;  // of columns a segment hands on no sums
     for (const Numbers& numbers : all_numbers)
       if (numbers.type != dtype::f32 && (numbers.type != dtype::f16 || why_beyond_f16(*variant).empty()))
         cases.push_back({variant, level, numbers, Family::hopper});
+  }
   return numbers_in_turn(cases);
 }
 
@@ -131,7 +133,8 @@ inline std::vector<Case> recurrent_cases() {
 // Blocks that share the work on keys: of decays per key alone.
 inline std::vector<Case> cluster_cases() {
   std::vector<Case> cases;
-  for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
+  for (const Variant* variant :
+       {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2, &variants::rwkv6, &variants::dfw})
     cases.push_back({variant, Level::serial, bf16_numbers, Family::hopper, 2});
   return cases;
 }
@@ -139,9 +142,10 @@ inline std::vector<Case> cluster_cases() {
 // Keys and queries in a kernel of their own: likewise.
 inline std::vector<Case> prepared_cases() {
   std::vector<Case> cases;
-  for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2})
+  for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2, &variants::rwkv6})
     for (const Numbers& numbers : all_numbers)
-      if (numbers.type != dtype::f32) cases.push_back({variant, Level::serial, numbers, Family::hopper, 1, true});
+      if (numbers.type == dtype::bf16 || (numbers.type == dtype::f16 && why_beyond_f16(*variant).empty()))
+        cases.push_back({variant, Level::serial, numbers, Family::hopper, 1, true});
   return numbers_in_turn(cases);
 }
 

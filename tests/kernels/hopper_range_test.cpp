@@ -44,6 +44,27 @@ TEST(HopperRange, OperandsBeyondItAreRefusedOnTheCpuDevice) {
   }
 }
 
+// So it does with values, where their columns decay.
+TEST(HopperRange, ValuesBeyondItAreRefusedOnTheCpuDevice) {
+  constexpr Variant columns = variant("columns").decay(per_value(input("g"))).checked();
+  const auto forward = [&](Family family) {
+    const CompileOptions options{
+        .key_dim = 32, .value_dim = 32, .dtype = dtype::bf16, .pins = {.family = family}, .arch = "sm_90a"};
+    Problem problem = random_problem(
+        columns, options, {.batch = 1, .tokens = 40, .heads = 1, .value_heads = 1, .key_dim = 32, .value_dim = 32},
+        {.seed = 3, .initial_state = false});
+    change(problem, "v", times(1e22));
+    expect_right(compile(columns, options, cpu_device(3)), problem, "beyond");
+  };
+  forward(Family::portable);
+  try {
+    forward(Family::hopper);
+    FAIL() << "nothing was refused";
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("a value is beyond"), std::string::npos) << error.what();
+  }
+}
+
 // q and k of a thousandth, but for one token.
 struct Small {
   bool query, key;  // which of them has the outlier

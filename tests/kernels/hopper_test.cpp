@@ -13,6 +13,7 @@
 #include "runtime/operator_impl.hpp"
 #include "tests/kernels/cases.hpp"
 #include "tests/kernels/first_fault.hpp"
+#include "tests/kernels/parts.hpp"
 
 namespace rankone::test {
 namespace {
@@ -112,6 +113,9 @@ INSTANTIATE_TEST_SUITE_P(Clusters, HopperSplit,
                          variant_name);
 
 constexpr Variant mapped = variant("mapped").feature_map(square).decay(per_head(input("g"))).checked();
+constexpr Variant token_bonus =
+    variant("token_bonus").decay(per_head(input("g"))).bonus(input("u")).write_scale(sigmoid(input("b"))).checked();
+constexpr Variant sides = variant("both_sides").decay(outer(input("g"), input("gk"))).bonus(input("u")).checked();
 
 struct Skeleton {
   const char* name;
@@ -139,6 +143,16 @@ const Skeleton skeletons[] = {{"none", &variants::linear, Level::serial},
                               {"none_f16", &variants::linear, Level::serial, 64, false, 1, dtype::f16},
                               {"token_f16", &variants::mamba2, Level::serial, 64, false, 1, dtype::f16},
                               {"key_f16", &variants::gla, Level::serial, 64, false, 1, dtype::f16},
+                              {"token_bonus", &parts::bonus, Level::serial},
+                              {"token_bonus_f16", &token_bonus, Level::serial, 64, false, 1, dtype::f16},
+                              {"token_backwards", &parts::backwards_before, Level::serial, 64, true},
+                              {"key_bonus", &variants::rwkv6, Level::serial},
+                              {"key_before", &parts::before_keys, Level::segment},
+                              {"key_backwards", &parts::backwards, Level::serial, 64, true},
+                              {"columns", &parts::columns, Level::serial},
+                              {"columns_bonus", &parts::columns_bonus, Level::serial},
+                              {"sides", &variants::dfw, Level::serial},
+                              {"sides_bonus", &sides, Level::serial, 64, true},
                               {"prepared", &variants::gla, Level::serial, 64, false, 1, dtype::bf16, true},
                               {"prepared_packed", &variants::gla, Level::serial, 128, true, 1, dtype::bf16, true},
                               {"prepared_derived", &variants::hgrn2, Level::serial, 256, false, 1, dtype::bf16, true},
@@ -149,7 +163,7 @@ struct Reason {
   const char* name;
   bool (*holds)(const Skeleton&);
 };
-bool rewrites_tokens(const Skeleton& s) { return s.variant == &mapped; }
+bool rewrites_tokens(const Skeleton& s) { return s.variant == &mapped || s.variant == &parts::bonus; }
 const Reason reasons[] = {
     {"where_rewriting_fences", rewrites_tokens},
     {"where_rewriting_meets", rewrites_tokens},

@@ -50,6 +50,8 @@ std::vector<Kernel> kernels() {
     all.push_back({variant, Family::hopper, false, false});
   }
   all.push_back({&scaled, Family::hopper, true});
+  for (const Variant* variant : {&parts::bonus, &parts::backwards_bonus, &parts::columns, &parts::sides})
+    all.push_back({variant, Family::hopper});
   for (const Variant* variant : {&parts::formulas, &parts::backwards_bonus, &parts::sides, &parts::normalised_keys})
     all.push_back({variant, Family::portable});
   return all;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// Variants with parts that the portable family alone has a form in chunks for, beside those of the catalogue.
+// Variants with parts that not every family has a form in chunks for, beside those of the catalogue.
 #pragma once
 
 #include <rankone/dsl.hpp>
@@ -46,6 +46,15 @@ inline constexpr Variant columns_before = variant("columns_before")
                                               .output(read() + value())
                                               .exclusive()
                                               .checked();
+inline constexpr Variant columns_earlier =
+    variant("columns_earlier").decay(per_value(input("g"))).exclusive().checked();
+inline constexpr Variant columns_bonus =
+    variant("columns_bonus").decay(per_value(input("g"))).write_scale(sigmoid(input("b"))).bonus(input("u")).checked();
+inline constexpr Variant sides_before = variant("sides_before")
+                                            .decay(outer(input("g"), log_sigmoid(input("x") + param("c"))))
+                                            .write_scale(sigmoid(input("b")))
+                                            .exclusive()
+                                            .checked();
 inline constexpr Variant sides = variant("sides")
                                      .decay(outer(log_sigmoid(input("x")), log_sigmoid(input("h"))))
                                      .bonus(param("u"))
@@ -77,7 +86,8 @@ inline constexpr Variant normalised_alike = variant("normalised_alike")
                                                 .checked();
 
 inline constexpr const Variant* all[] = {
-    &columns,          &columns_before,  &sides,    &before,  &before_keys, &bonus,           &backwards,
-    &backwards_before, &backwards_bonus, &formulas, &shifted, &normalised,  &normalised_keys, &normalised_alike};
+    &columns,  &columns_before, &columns_earlier, &columns_bonus,   &sides_before,     &sides,
+    &before,   &before_keys,    &bonus,           &backwards,       &backwards_before, &backwards_bonus,
+    &formulas, &shifted,        &normalised,      &normalised_keys, &normalised_alike};
 
 }  // namespace rankone::test::parts

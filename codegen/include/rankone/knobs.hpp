@@ -100,13 +100,15 @@ inline constexpr Knob prepared_knob = detail::knob<&Schedule::prepared, &Pins::p
 
 // What else decides which values serve.
 struct KnobContext {
-  int key_dim, value_dim;       // K, or F where a feature map has a dimension of its own; V
-  rankone::dtype dtype;         // of q, k, v and o
-  bool decays_by_key;           // each key column has a decay of its own
-  int tile_columns_of_all = 0;  // that a value tile of the recurrent family has beside its own: a normaliser's
-  bool is_non_causal = false;   // queries read all keys
-  bool has_one_tile = false;    // of the recurrent family: what values erase is read of all columns
-  bool has_whole_pass = false;  // that is so of a pass of a chain, or of all there is
+  int key_dim, value_dim;        // K, or F where a feature map has a dimension of its own; V
+  rankone::dtype dtype;          // of q, k, v and o
+  bool decays_by_key;            // each key column has a decay of its own
+  int tile_columns_of_all = 0;   // that a value tile of the recurrent family has beside its own: a normaliser's
+  bool is_non_causal = false;    // queries read all keys
+  bool has_one_tile = false;     // of the recurrent family: what values erase is read of all columns
+  bool has_whole_pass = false;   // that is so of a pass of a chain, or of all there is
+  bool decays_by_value = false;  // each value column has a decay of its own
+  bool weighs_own_beside_columns = false;  // and there is a bonus
 };
 
 // The values that a family knows for a knob, in the order in which a search tries them.
@@ -168,7 +170,12 @@ inline constexpr KnobRow portable_knobs[] = {
 };
 
 inline constexpr KnobRow hopper_knobs[] = {
-    {.knob = &level_knob, .domain = {Level::serial, Level::segment}},
+    {.knob = &level_knob,
+     .domain = {Level::serial, Level::segment},
+     .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
+       if (c.decays_by_value && s.level != Level::serial) return "segments hand on no sums of decays of value columns";
+       return {};
+     }},
     {.knob = &chunk_knob,
      .domain = {32, 64},
      .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
@@ -180,6 +187,8 @@ inline constexpr KnobRow hopper_knobs[] = {
      .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
        if (c.key_dim > 128 && s.value_tile > 64 && !s.prepared)
          return "beyond K = 128 the state leaves room for 64 value columns, unless keys are prepared";
+       if (c.decays_by_key && c.decays_by_value && s.value_tile > 64)
+         return "decays of keys and of value columns leave registers for 64 value columns";
        return {};
      },
      .worth_trying = [](const KnobContext& c, const Schedule& s) { return s.value_tile <= 64 || c.value_dim > 64; }},
@@ -193,6 +202,8 @@ inline constexpr KnobRow hopper_knobs[] = {
        if (s.cluster == 1) return {};
        const int tiles = (c.value_dim + s.value_tile - 1) / s.value_tile;
        if (!c.decays_by_key) return "only decays per key leave a cluster work to share";
+       if (c.weighs_own_beside_columns)
+         return "a bonus beside decays of value columns is of all keys, and shared by no blocks";
        if (s.prepared) return "what is prepared leaves a cluster no work to share";
        if (c.dtype == dtype::f16)
          return "in f16 a block scales keys and queries by all of their columns, and shares none";
@@ -206,6 +217,7 @@ inline constexpr KnobRow hopper_knobs[] = {
      .tacit = true,
      .why_not = [](const KnobContext& c, const Schedule& s) -> std::string {
        if (s.prepared && !c.decays_by_key) return "only decays per key leave a kernel of its own anything to prepare";
+       if (s.prepared && c.decays_by_value) return "what is prepared serves decays of keys alone";
        if (s.prepared && s.level != Level::serial) return "what is prepared serves the level serial";
        return {};
      }},
