@@ -15,13 +15,13 @@ namespace {
 
 // Whether a pin is the reason for what a pass beside the forward pass has.
 bool is_pinned(const CompileOptions& options, const Schedule& schedule) {
-  return std::ranges::any_of(recurrent_knobs, [&](const KnobRow& row) {
-    return pinned_beside(*row.knob, options.pins) == row.knob->get(schedule);
+  return std::ranges::any_of(knobs_of(family_of(schedule.family), Pass::backward), [&](const KnobRow& row) {
+    return pinned_beside(*row.knob, options.pins, schedule.family) == row.knob->get(schedule);
   });
 }
 bool keeps_pins(const CompileOptions& options, const Schedule& schedule) {
-  return std::ranges::all_of(recurrent_knobs, [&](const KnobRow& row) {
-    const auto pinned = pinned_beside(*row.knob, options.pins);
+  return std::ranges::all_of(knobs_of(family_of(schedule.family), Pass::backward), [&](const KnobRow& row) {
+    const auto pinned = pinned_beside(*row.knob, options.pins, schedule.family);
     return !pinned || *pinned == row.knob->get(schedule);
   });
 }
@@ -53,7 +53,9 @@ std::optional<TunedChoice> tuned_choice(const Variant& variant, const CompileOpt
   const ArchLimits limits = arch_limits(arch);
   const auto legal = [&](const Schedule& schedule) {
     if (pass == Pass::forward) return why_illegal({variant, options, limits}, schedule).empty();
-    return schedule.family == Family::recurrent && why_unfit({variant, options, limits}, schedule, pass).empty() &&
+    const bool may_serve = pass == Pass::backward || schedule.family == Family::recurrent;
+    const bool may_be = options.pins.family != Family::recurrent || schedule.family == Family::recurrent;
+    return may_serve && may_be && why_unfit({variant, options, limits}, schedule, pass).empty() &&
            keeps_pins(options, schedule);
   };
   return lookup_tuned(tuned_folders(), device, arch, tuned_key(variant, options, shape, pass), legal, shipped_files());

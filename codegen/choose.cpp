@@ -15,6 +15,7 @@
 #include <rankone/dsl/features.hpp>
 #include <rankone/error.hpp>
 
+#include "codegen/backward_knobs.hpp"
 #include "codegen/chain.hpp"
 #include "codegen/kernels.hpp"
 #include "codegen/knob_text.hpp"
@@ -35,6 +36,8 @@ constexpr int preferred_decode_tile = 64, preferred_decode_warps = 2, preferred_
 constexpr int preferred_backward_elements = 32, preferred_full_elements = 16;  // of the state a thread; of a full decay
 // Of a state that a block has all columns of; backward, more warps would leave a thread half of its registers.
 constexpr int preferred_whole_elements = 32, most_whole_warps = 8;
+// Of the backward pass in chunks: what leaves room for two blocks with the next tile under way.
+constexpr int preferred_backward_tile = 32, preferred_backward_warps = 8, most_backward_accumulators = 32;
 constexpr int preferred_columns = 16;  // of the state a warp, so that it stays in registers
 
 // Beyond so many keys a block of the Hopper family holds so few value columns that blocks repeat most of the work on
@@ -229,16 +232,48 @@ std::vector<Schedule> decode_schedules(const Target& target) {
   refuse_pins(target, any);
 }
 
-// Those whose states find place; of these where any does as it is pinned, those.
-std::vector<Schedule> backward_schedules(const Target& target) {
-  std::vector<Schedule> all;
-  std::string reason;  // of the last one that does not fit
+// Leaves those under which as many pins hold as can.
+void keep_least_broken(std::vector<Schedule>& all, const Pins& pins, Family family) {
   const auto broken = [&](const Schedule& schedule) {
-    return std::ranges::count_if(recurrent_knobs, [&](const KnobRow& row) {
-      const auto pinned = pinned_beside(*row.knob, target.options.pins);
+    return std::ranges::count_if(knobs_of(family_of(family), Pass::backward), [&](const KnobRow& row) {
+      const auto pinned = pinned_beside(*row.knob, pins, family);
       return pinned && *pinned != row.knob->get(schedule);
     });
   };
+  const auto fewest = broken(*std::ranges::min_element(all, {}, broken));
+  std::erase_if(all, [&](const Schedule& schedule) { return broken(schedule) > fewest; });
+}
+
+// In chunks; none where there is no such form, nothing fits, or the recurrent family is pinned.
+std::vector<Schedule> backward_schedules_in_chunks(const Target& target) {
+  const Pins pins = pins_of(target.variant, target.options);
+  const auto served = [&] {
+    return portable_family.why_not_served(target).reason.empty() && portable_family.why_no_backward(target).empty();
+  };
+  if (pins.family == Family::recurrent || !served()) return {};
+  std::vector<Schedule> all;
+  const KnobContext context = context_of(target);
+  const auto domain = [](const Knob& knob) { return row_of(portable_backward_knobs, knob)->domain; };
+  for (const int chunk : domain(chunk_knob))
+    for (const int tile : domain(value_tile_knob))
+      for (const int warps : domain(warps_knob))
+        for (const int stages : domain(stages_knob)) {
+          const Schedule schedule{
+              .level = Level::chunk, .chunk = chunk, .value_tile = tile, .warps = warps, .stages = stages};
+          const bool is_tried = std::ranges::all_of(portable_backward_knobs, [&](const KnobRow& row) {
+            return row.worth_trying == nullptr || row.worth_trying(context, schedule);
+          });
+          if (is_tried && why_unfit(target, schedule, Pass::backward).empty()) all.push_back(schedule);
+        }
+  if (!all.empty()) keep_least_broken(all, pins, Family::portable);
+  return all;
+}
+
+// Those whose states find place; of these where any does as it is pinned, those.
+std::vector<Schedule> backward_schedules(const Target& target) {
+  std::vector<Schedule> all = backward_schedules_in_chunks(target);
+  if (!all.empty()) return all;
+  std::string reason;  // of the last one that does not fit
   for (const int tile : row_of(recurrent_family, value_tile_knob)->domain)
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
       const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
@@ -256,16 +291,15 @@ std::vector<Schedule> backward_schedules(const Target& target) {
                 : target.variant.chains_           ? "smaller K, M or V"
                                                    : "smaller K or V",
                 std::string(target.variant.name.view()));
-  const auto fewest = broken(*std::ranges::min_element(all, {}, broken));
-  std::erase_if(all, [&](const Schedule& schedule) { return broken(schedule) > fewest; });
+  keep_least_broken(all, target.options.pins, Family::recurrent);
   return all;
 }
 
 }  // namespace
 
-std::optional<int> pinned_beside(const Knob& knob, const Pins& pins) {
-  if (pins.family.value_or(Family::recurrent) != Family::recurrent) return std::nullopt;
-  const KnobRow* const row = row_of(recurrent_family, knob);
+std::optional<int> pinned_beside(const Knob& knob, const Pins& pins, Family family) {
+  if (pins.family.value_or(family) != family) return std::nullopt;
+  const KnobRow* const row = row_of(knobs_of(family_of(family), Pass::backward), knob);
   const auto pinned = knob.pinned(pins);
   return row != nullptr && pinned && row->domain.has(*pinned) ? pinned : std::nullopt;
 }
@@ -287,6 +321,22 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
   });
 }
 
+namespace {
+
+// A multiprocessor has room for two blocks of eight warps where a thread has 64 accumulators of dq and dk.
+Schedule preferred_in_chunks(const Target& target, const std::vector<Schedule>& all) {
+  const int values = std::min(preferred_backward_tile,
+                              static_cast<int>(std::bit_ceil(static_cast<unsigned>(target.options.value_dim))));
+  return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
+    const int elements = schedule.chunk * padded_keys(target.options.key_dim) / (32 * schedule.warps);
+    return std::tuple(doublings(schedule.chunk, preferred_chunk), schedule.stages != preferred_stages,
+                      doublings(schedule.value_tile, std::max(values, 16)), elements > most_backward_accumulators,
+                      doublings(schedule.warps, preferred_backward_warps));
+  });
+}
+
+}  // namespace
+
 // As many warps as give each thread some elements of a tile, two blocks of which find place on a multiprocessor: one of wider
 // tiles has as many warps, but all of them wait for each other.
 Schedule backward_schedule(const Variant& variant, const CompileOptions& options, std::string_view arch) {
@@ -297,6 +347,7 @@ Schedule backward_schedule(const Variant& variant, const CompileOptions& options
       std::ranges::any_of(all_of_it, [](const Recurrence& each) { return recurrent::has_full_decay(each.variant); });
   const int preferred = is_full ? preferred_full_elements : preferred_backward_elements;
   const std::vector<Schedule> all = schedules_of(Pass::backward, variant, options, arch);
+  if (all.front().family == Family::portable) return preferred_in_chunks(target, all);
   return *std::ranges::min_element(all, {}, [&](const Schedule& schedule) {
     const bool has_few_registers = context_of(target).has_whole_pass && schedule.warps > most_whole_warps;
     return std::tuple(doublings(schedule.value_tile, preferred_recurrent_tile), has_few_registers,

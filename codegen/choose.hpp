@@ -39,9 +39,9 @@ Schedule decode_schedule(const Variant& variant, const CompileOptions& options, 
 Schedule schedule_for(Pass pass, const Variant& variant, const CompileOptions& options, std::string_view arch,
                       const ChosenSchedule& forward);
 
-// What pins say of a knob to backward and decoding, which the recurrent family has alone: nothing if they name another family, or
-// a value that it lacks.
-std::optional<int> pinned_beside(const Knob& knob, const Pins& pins);
+// What pins say of a knob to backward and decoding, in the family that has them: nothing if they name another family, or a value
+// that it lacks there.
+std::optional<int> pinned_beside(const Knob& knob, const Pins& pins, Family family = Family::recurrent);
 
 // All that a pass may have, under what is pinned.
 std::vector<Schedule> schedules_of(Pass pass, const Variant& variant, const CompileOptions& options,

@@ -83,10 +83,15 @@ const KernelFamily& family_of(Family family) {
               list_of(family_names), "pins.family");
 }
 
-const KnobRow* row_of(const KernelFamily& family, const Knob& knob) {
-  for (const KnobRow& row : family.knobs)
+const KnobRow* row_of(std::span<const KnobRow> knobs, const Knob& knob) {
+  for (const KnobRow& row : knobs)
     if (row.knob == &knob) return &row;
   return nullptr;
+}
+const KnobRow* row_of(const KernelFamily& family, const Knob& knob) { return row_of(family.knobs, knob); }
+
+std::span<const KnobRow> knobs_of(const KernelFamily& family, Pass pass) {
+  return pass == Pass::backward ? family.backward_knobs : family.knobs;
 }
 
 Unserved why_without_form(const KernelFamily& family, const Variant& variant) {
@@ -114,20 +119,23 @@ std::span<const Knob* const> all_knobs() {
 std::string why_unfit(const Target& target, const Schedule& schedule, Pass pass) {
   const KernelFamily& family = family_of(schedule.family);
   if (std::string reason = family.why_not_served(target).reason; !reason.empty()) return reason;
+  if (pass == Pass::backward)
+    if (std::string reason = family.why_no_backward(target); !reason.empty()) return reason;
+  const std::span<const KnobRow> knobs = knobs_of(family, pass);
   const KnobContext context = context_of(target);
   for (const Knob* knob : all_knobs()) {
-    const KnobRow* row = row_of(family, *knob);
+    const KnobRow* row = row_of(knobs, *knob);
     const int value = knob->get(schedule);
     if (row == nullptr && value != knob->get(Schedule{}))
       return std::string(family.title) + " has no knob '" + knob->name + "'";
     if (row != nullptr && !row->domain.has(value))
       return "'" + std::string(knob->name) + "' of " + std::string(family.title) + " is " + text_of(*row);
   }
-  for (const KnobRow& row : family.knobs)
+  for (const KnobRow& row : knobs)
     if (row.why_not != nullptr)
       if (std::string reason = row.why_not(context, schedule); !reason.empty()) return reason;
-  if (std::string reason = family.why_too_large(target, schedule); !reason.empty()) return reason;
-  return pass == Pass::backward ? why_backward_too_large(target, schedule) : "";
+  return pass == Pass::backward ? family.why_backward_too_large(target, schedule)
+                                : family.why_too_large(target, schedule);
 }
 
 std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits) {

@@ -50,6 +50,10 @@ struct KernelFamily {
   bool (*uses_tma)(const KernelSource&);                    // tensors that have maps come by boxes
   int (*warps)(const KernelSource&);                        // of a block of the pass's main kernel
   void (*write_policy)(const KernelSource&, PolicyLines&);  // the constants that its templates alone read
+  // Of the backward pass: its knobs, why there is none for a target, in words, and why it cannot run a schedule.
+  std::span<const KnobRow> backward_knobs;
+  std::string (*why_no_backward)(const Target&);
+  std::string (*why_backward_too_large)(const Target&, const Schedule&);
 };
 extern const KernelFamily portable_family, hopper_family, recurrent_family;
 
@@ -61,6 +65,8 @@ std::vector<const KernelFamily*> families_for(const Target& target, const Pins& 
 // Throws Error for a number that is no family.
 const KernelFamily& family_of(Family family);
 const KnobRow* row_of(const KernelFamily& family, const Knob& knob);  // null: the family lacks it
+const KnobRow* row_of(std::span<const KnobRow> knobs, const Knob& knob);
+std::span<const KnobRow> knobs_of(const KernelFamily& family, Pass pass);
 // Why a family that runs in chunks has no form for a variant; empty where it has.
 Unserved why_without_form(const KernelFamily& family, const Variant& variant);
 // Whether a schedule of the family may be pinned to the value: it is in the knob's domain, or the family lacks the knob and
@@ -72,9 +78,6 @@ std::span<const Knob* const> all_knobs();
 
 // Why the schedule cannot run, whatever is pinned; empty where it can.
 std::string why_unfit(const Target& target, const Schedule& schedule, Pass pass = Pass::forward);
-
-// Likewise what the recurrent family's backward pass needs beside what forward does; it alone has that pass.
-std::string why_backward_too_large(const Target& target, const Schedule& schedule);
 
 // For all families: a sentence where a block takes more shared memory than there is.
 std::string why_beyond_shared_memory(int bytes, const ArchLimits& limits);

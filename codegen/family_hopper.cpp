@@ -44,20 +44,24 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
 
 }  // namespace
 
-const KernelFamily hopper_family{.family = Family::hopper,
-                                 .name = "hopper",
-                                 .title = "the Hopper family",
-                                 .knobs = hopper_knobs,
-                                 .parts = set_of({Part::earlier_read, Part::reversed_walk, Part::value_decay}),
-                                 .is_last_resort = false,
-                                 .why_not_served = why_not_served,
-                                 .why_too_large = why_too_large,
-                                 .operand_bytes = [](dtype) { return 2; },  // f16 is kept in its range
-                                 .kernels = hopper::kernels,
-                                 .regions = hopper::regions,
-                                 .segment_tokens = hopper::segment_tokens,
-                                 .uses_tma = hopper::uses_tma,
-                                 .warps = [](const KernelSource& source) { return hopper::block_threads(source) / 32; },
-                                 .write_policy = write_policy};
+const KernelFamily hopper_family{
+    .family = Family::hopper,
+    .name = "hopper",
+    .title = "the Hopper family",
+    .knobs = hopper_knobs,
+    .parts = set_of({Part::earlier_read, Part::reversed_walk, Part::value_decay}),
+    .is_last_resort = false,
+    .why_not_served = why_not_served,
+    .why_too_large = why_too_large,
+    .operand_bytes = [](dtype) { return 2; },  // f16 is kept in its range
+    .kernels = hopper::kernels,
+    .regions = hopper::regions,
+    .segment_tokens = hopper::segment_tokens,
+    .uses_tma = hopper::uses_tma,
+    .warps = [](const KernelSource& source) { return hopper::block_threads(source) / 32; },
+    .write_policy = write_policy,
+    .backward_knobs = {},
+    .why_no_backward = [](const Target&) { return std::string("the Hopper family has no backward pass"); },
+    .why_backward_too_large = [](const Target&, const Schedule&) { return std::string(); }};
 
 }  // namespace rankone

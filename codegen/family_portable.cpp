@@ -4,6 +4,7 @@
 
 #include <rankone/dsl/parts.hpp>
 
+#include "codegen/backward_knobs.hpp"
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
 #include "templates/kernels/layout.cuh"
@@ -26,6 +27,21 @@ std::string why_too_large(const Target& target, const Schedule& schedule) {
   return {};
 }
 
+// Of the backward pass: what a product's operands and places take beside the accumulators.
+constexpr int backward_working_registers = 40;
+std::string why_backward_too_large(const Target& target, const Schedule& schedule) {
+  const KernelSource source{target.variant, target.options, schedule, Pass::backward};
+  const int accumulators = portable::backward_accumulators(source),
+            registers = std::min(thread_registers, multiprocessor_registers / (32 * schedule.warps));
+  if (accumulators + backward_working_registers > registers)
+    return "a thread has " + std::to_string(registers) + " registers, and " + std::to_string(accumulators) +
+           " accumulators leave it too few";
+  for (const Kernel& kernel : portable::backward_kernels(source))
+    if (std::string reason = why_beyond_shared_memory(kernel.shared_bytes, target.limits); !reason.empty())
+      return reason;
+  return {};
+}
+
 }  // namespace
 
 const KernelFamily portable_family{
@@ -43,6 +59,9 @@ const KernelFamily portable_family{
     .segment_tokens = key_tokens_of,
     .uses_tma = [](const KernelSource&) { return false; },
     .warps = [](const KernelSource& source) { return source.schedule.warps; },
-    .write_policy = portable::write_policy};
+    .write_policy = portable::write_policy,
+    .backward_knobs = portable_backward_knobs,
+    .why_no_backward = [](const Target& target) { return portable::why_no_backward(target.variant, target.options); },
+    .why_backward_too_large = why_backward_too_large};
 
 }  // namespace rankone

@@ -54,14 +54,6 @@ int sums_of(const Target& target) {
   return sums;
 }
 
-// Whether it reads a tensor, or what adds up from some.
-bool reads_tensors(const Expression& formula) {
-  return std::any_of(formula.begin(), formula.end(), [](const Node& node) {
-    return is_tensor(node.operation) || node.operation == Operation::scanned ||
-           node.operation == Operation::scanned_before;
-  });
-}
-
 // Of a feature map with a dimension of its own.
 void write_pieces(const KernelSource& source, PolicyLines& lines) {
   constexpr std::string_view widths[] = {"one", "elements", "pairs"};
@@ -144,11 +136,13 @@ std::string why_one_too_large_back(const Target& target, const Schedule& schedul
          " value columns: " + why_beyond_shared_memory(layout.bytes, target.limits);
 }
 
-}  // namespace
-
-std::string why_backward_too_large(const Target& target, const Schedule& schedule) {
+// Beside what forward needs.
+std::string why_too_large_back(const Target& target, const Schedule& schedule) {
+  if (std::string reason = why_too_large(target, schedule); !reason.empty()) return reason;
   return why_any(target, schedule, why_one_too_large_back);
 }
+
+}  // namespace
 
 const KernelFamily recurrent_family{
     .family = Family::recurrent,
@@ -165,6 +159,9 @@ const KernelFamily recurrent_family{
     .segment_tokens = key_tokens_of,
     .uses_tma = [](const KernelSource&) { return false; },
     .warps = [](const KernelSource& source) { return source.schedule.warps; },
-    .write_policy = write_policy};
+    .write_policy = write_policy,
+    .backward_knobs = recurrent_knobs,
+    .why_no_backward = [](const Target&) { return std::string(); },
+    .why_backward_too_large = why_too_large_back};
 
 }  // namespace rankone

@@ -2,6 +2,8 @@
 // Which kernels a pass consists of, and what it keeps in the workspace.
 #include "codegen/kernels.hpp"
 
+#include <algorithm>
+
 #include "codegen/family.hpp"
 
 namespace rankone {
@@ -9,6 +11,13 @@ namespace rankone {
 Extent slots_of(const Extent& tokens) {
   const Extent pieces = ceil_div(Size::tokens, tokens);
   return select(Size::packed, pieces + Size::sequences, pieces * Size::batch);
+}
+
+bool reads_tensors(const Expression& formula) {
+  return std::any_of(formula.begin(), formula.end(), [](const Node& node) {
+    return is_tensor(node.operation) || node.operation == Operation::scanned ||
+           node.operation == Operation::scanned_before;
+  });
 }
 
 std::string sides_of_inputs(const KernelSource& source) {

@@ -24,6 +24,9 @@ struct KernelSource {
   SlopesBeside beside_slopes{};  // of a chain's pass
 };
 
+// Whether a formula reads a tensor, or what adds up from some: its slope is wanted.
+bool reads_tensors(const Expression& formula);
+
 // In launch order. Their entries are short still: lower() writes the program's names.
 std::vector<Kernel> kernels_of(const KernelSource& source);
 std::vector<Region> regions_of(const KernelSource& source);
@@ -44,6 +47,16 @@ Kernel keys(const KernelSource& source);
 Kernel queries(const KernelSource& source);
 Region chunk_states(const KernelSource& source);
 Region chunk_sums(const KernelSource& source);  // of a normaliser
+
+// The backward pass (kernels_backward.cpp).
+std::string why_no_backward(const Variant& variant, const CompileOptions& options);  // in words; empty where it has one
+std::vector<Kernel> backward_kernels(const KernelSource& source);
+std::vector<Region> backward_regions(const KernelSource& source);
+int backward_accumulators(const KernelSource& source);  // of a thread, in the kernel that has most
+Kernel backward_states(const KernelSource& source);     // the state before each chunk, and the slopes of that behind it
+Kernel gradients(const KernelSource& source);           // chunks in parallel, from both
+Kernel token_gradients(const KernelSource& source);     // sums over the value heads that share a query head
+Kernel parameter_gradients(const KernelSource& source);  // and over chunks
 }  // namespace portable
 
 namespace hopper {

@@ -99,6 +99,8 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
                {"keeps_values", keeps_values(variant)},
                {"decays_on_both_sides", static_cast<bool>(decay_sides(variant))}});
   if (is_normalised(variant)) lines.flags({{"has_normaliser", true}});
+  if (source.pass == Pass::backward)
+    lines.flags({{"differentiates_decay", reads_tensors(variant.formula(Formula::decay))}});
   if (!variant.non_causal_) return;
   lines.flags({{"non_causal", true}});
   lines.line(sides_of_inputs(source));
@@ -106,12 +108,14 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
 
 std::vector<Kernel> kernels(const KernelSource& source) {
   if (source.variant.non_causal_) return {keys(source), queries(source)};
+  if (source.pass == Pass::backward) return backward_kernels(source);
   if (source.pass == Pass::states) return {states(source)};
   if (source.schedule.level == Level::chunk) return {states(source), output(source)};
   return {scan(source)};
 }
 
 std::vector<Region> regions(const KernelSource& source) {
+  if (source.pass == Pass::backward) return backward_regions(source);
   const bool in_chunks = source.schedule.level == Level::chunk || source.variant.non_causal_;
   if (source.pass != Pass::forward || !in_chunks) return {};
   if (is_normalised(source.variant)) return {chunk_states(source), chunk_sums(source)};

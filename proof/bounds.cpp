@@ -9,6 +9,7 @@
 
 #include "codegen/bounds.hpp"
 #include "codegen/chain.hpp"
+#include "codegen/kernels.hpp"
 
 namespace rankone {
 namespace {
@@ -136,10 +137,21 @@ double gradient_bound(dtype type, double elements) {
   return sums * allowance_for(elements) + (type == dtype::bf16 ? 0x1p-8 : type == dtype::f16 ? 0x1p-11 : 0);
 }
 
+double chunk_gradient_error(const Variant& variant, const CompileOptions& options) {
+  if (options.pins.family == Family::recurrent || !portable::why_no_backward(variant, options).empty()) return 0;
+  constexpr double in_bf16 = 4.5e-3, in_tf32 = 1e-3, in_f32 = 2e-5;
+  if (options.dtype == dtype::bf16) return in_bf16;
+  return options.dtype == dtype::f32 && options.precision == Precision::f32 ? in_f32 : in_tf32;
+}
+
+double gradient_bound(const Variant& variant, const CompileOptions& options, dtype type, double elements) {
+  return std::hypot(gradient_bound(type, elements), chunk_gradient_error(variant, options) * allowance_for(elements));
+}
+
 double error_bound(const Problem& problem, std::string_view tensor, bool on_tensor_cores) {
   const std::vector<Port> written = written_ports(problem);
   if (const Port* const gradient = find_gradient(written, tensor))
-    return gradient_bound(gradient->type) + turns(problem);
+    return gradient_bound(problem.variant, problem.options, gradient->type) + turns(problem);
   const bool is_output = tensor == "o";
   const double own = recurrence_bound(problem_of(problem, tensor), is_output, on_tensor_cores);
   if (!problem.variant.chains_ || !is_output) return own;

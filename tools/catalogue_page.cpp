@@ -76,7 +76,7 @@ std::string passes_text(const std::vector<ServedPass>& passes) {
   for (const ServedPass& pass : passes) {
     if (!pass.reason.empty()) continue;
     std::vector<std::string> families;
-    for (const auto& [arch, family, reason] : pass.choices)
+    for (const auto& [arch, family, reason, note] : pass.choices)
       families.push_back((reason.empty() ? family : "none") + " on " + arch);
     text += "- pass " + code(pass.name) + ": " + joined(families) + "\n";
   }

@@ -33,13 +33,24 @@ ChunkForm form_of_decays(const Variant& variant) {
           "tokens"};
 }
 
+// Why a backward pass that could be in chunks is not; empty where it is, or where forward is not.
+std::string why_by_token(const Variant& variant, const CompileOptions& options, const std::string& arch) {
+  const ArchLimits limits = arch_limits(arch);
+  const Target target{variant, options, limits};
+  if (options.pins.family == Family::recurrent || !portable_family.why_not_served(target).reason.empty()) return {};
+  const std::string reason = portable_family.why_no_backward(target);
+  return reason.empty() ? "no schedule of the backward pass in chunks fits" : reason;
+}
+
 // Of one architecture, under its forward pass's choice.
 ServedPass::Choice choice_for(Pass pass, const Variant& variant, const CompileOptions& options,
                               const std::string& arch) {
   try {
     const ChosenSchedule forward{.schedule = default_schedule(variant, options, arch)};
     const Schedule schedule = schedule_for(pass, variant, options, arch, forward);
-    return {arch, std::string(family_of(schedule.family).name), {}};
+    const bool by_token = pass == Pass::backward && schedule.family == Family::recurrent;
+    return {
+        arch, std::string(family_of(schedule.family).name), {}, by_token ? why_by_token(variant, options, arch) : ""};
   } catch (const Error& error) {
     return {arch, {}, error.message()};
   }

@@ -21,6 +21,7 @@ ChunkForm chunk_form(const Variant& variant, const CompileOptions& options);
 struct ServedPass {
   struct Choice {
     std::string arch, family, reason;  // one of the last two is empty
+    std::string note{};                // why the pass runs token by token where forward does not
   };
   Pass pass;
   std::string name;

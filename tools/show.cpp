@@ -50,10 +50,11 @@ Json gradients_document(const Variant& variant) {
 Json families_document(const std::vector<ServedPass>& passes) {
   Json families = Json::array();
   for (const ServedPass& pass : passes)
-    for (const auto& [arch, family, reason] : pass.choices) {
+    for (const auto& [arch, family, reason, note] : pass.choices) {
       Json row = Json::object({{"pass", pass.name}, {"arch", arch}});
       row.set("family", reason.empty() ? Json(family) : Json());
       if (!reason.empty()) row.set("reason", reason);
+      if (!note.empty()) row.set("why_by_token", note);
       families.append(row);
     }
   return families;
@@ -137,10 +138,13 @@ std::string pass_table(const std::vector<ServedPass>& passes, const std::vector<
     if (!pass.reason.empty()) notes += "no " + pass.name + ": " + pass.reason + "\n";
     if (!pass.reason.empty()) continue;
     std::vector<std::string> cells{pass.name};
-    for (const auto& [arch, family, reason] : pass.choices) {
-      cells.push_back(reason.empty() ? family : "-");
-      if (!reason.empty()) notes += "no " + pass.name + " on " + arch + ": " + reason + "\n";
+    std::string note;
+    for (const ServedPass::Choice& choice : pass.choices) {
+      cells.push_back(choice.reason.empty() ? choice.family : "-");
+      if (!choice.reason.empty()) notes += "no " + pass.name + " on " + choice.arch + ": " + choice.reason + "\n";
+      if (!choice.note.empty()) note = pass.name + " token by token: " + choice.note + "\n";
     }
+    notes += note;
     table.row(cells);
   }
   return "\n" + table.text(help_width()) + notes;

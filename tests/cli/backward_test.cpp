@@ -30,7 +30,7 @@ TEST(Backward, IsCheckedAgainstTheOracle) {
   ASSERT_EQ(done.code, 0) << done.err;
   const json document = json::parse(done.out), pass = document.at("passes")[0];
   EXPECT_EQ(pass.at("pass"), "backward");
-  EXPECT_EQ(document.at("schedule").at("family"), "recurrent");
+  EXPECT_EQ(document.at("schedule").at("family"), "portable");
   EXPECT_EQ(names_of(pass.at("tensors")), (Names{"dq", "dk", "dv", "dinitial_state", "ddt", "dA_log", "ddt_bias"}));
 }
 
@@ -45,6 +45,15 @@ TEST(Backward, IsShownAndEmitted) {
   const Finished emitted = rankone(split("emit gla --pass backward --json"));
   ASSERT_EQ(emitted.code, 0) << emitted.err;
   EXPECT_EQ(json::parse(emitted.out).at("pass"), "backward");
+}
+
+// Why a variant's backward pass is not in chunks where forward is.
+TEST(Backward, SaysWhyItGoesTokenByToken) {
+  const std::string why = "no form in chunks for decays of value columns";
+  EXPECT_NE(rankone({"show", "dfw"}).out.find(why), std::string::npos);
+  EXPECT_EQ(rankone({"show", "gla"}).out.find("token by token:"), std::string::npos);
+  const json families = json::parse(rankone({"show", "dfw", "--json"}).out).at("families");
+  for (const json& each : families) EXPECT_EQ(each.contains("why_by_token"), each.at("pass") == "backward") << each;
 }
 
 // Two tokens of linear, every size 1; `slope` is what the loss gains by o.

@@ -36,14 +36,25 @@ TEST(Bounds, AreTheSameOverTheCatalogue) {
 // Each gradient's own type counts: a gate may have another one than q, k and v, and parameters' are float32.
 TEST(Bounds, OfGradientsFollowTheirOwnTypes) {
   const Variant biased = variant("biased").decay(per_head(log_sigmoid(input("x") + param("bias"))));
-  const Problem problem{.variant = biased,
-                        .options = {.key_dim = 8, .value_dim = 8, .input_types = {{"x", dtype::f16}}},
-                        .pass = Pass::backward};
+  Problem problem{.variant = biased,
+                  .options = {.key_dim = 8,
+                              .value_dim = 8,
+                              .input_types = {{"x", dtype::f16}},
+                              .pins = {.family = Family::recurrent}},
+                  .pass = Pass::backward};
   const auto bound_of = [&](const char* tensor) { return error_bound(problem, tensor, false); };
   EXPECT_NEAR(bound_of("dq"), 3.9e-3, 1e-4);
   EXPECT_NEAR(bound_of("dx"), 5.1e-4, 1e-5);
   EXPECT_EQ(bound_of("dbias"), 2e-5);
   EXPECT_EQ(bound_of("dinitial_state"), 2e-5);
+  // In chunks operands of products are rounded, too.
+  problem.options.pins = {};
+  EXPECT_NEAR(bound_of("dq"), 6e-3, 1e-4);
+  EXPECT_NEAR(bound_of("dinitial_state"), 4.5e-3, 1e-5);
+  problem.options.dtype = dtype::f32;
+  EXPECT_NEAR(bound_of("dq"), 1e-3, 1e-5);
+  problem.options.precision = Precision::f32;
+  EXPECT_LT(bound_of("dq"), 3e-5);
 }
 
 // Of a chain each pass rounds what its own formulas are, and has its own K and V.
