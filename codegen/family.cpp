@@ -12,6 +12,7 @@
 #include <rankone/error.hpp>
 
 #include "codegen/chain.hpp"
+#include "codegen/kernels.hpp"
 #include "codegen/knob_text.hpp"
 #include "codegen/names.hpp"
 
@@ -40,7 +41,7 @@ KnobContext context_of_one(const Target& target) {
           .has_one_tile = target.variant.has(Formula::value_erase),
           .has_whole_pass = target.variant.has(Formula::value_erase),
           .decays_by_value = target.variant.decays_by_value(),
-          .weighs_own_beside_columns = target.variant.decays_by_value() && target.variant.has(Formula::bonus)};
+          .weighs_own_beside_columns = hopper::keeps_own_apart(target.variant)};
 }
 }  // namespace
 

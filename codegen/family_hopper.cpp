@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The Hopper kernel family: whom it serves, and what fits into a block.
+#include <rankone/dsl.hpp>
+
 #include "codegen/bounds.hpp"
 #include "codegen/family.hpp"
 #include "codegen/kernels.hpp"
@@ -17,6 +19,11 @@ Unserved why_not_served(const Target& target) {
       !fits(options.key_dim) || !fits(options.value_dim))
     return {"the Hopper family serves sm_90a, bf16 and f16, and even K and V from 32 on",
             "bf16 or f16 on sm_90a, even K and V from 32 on"};
+  if (hopper::keeps_own_apart(variant) && inputs_of(variant).size == max_variant_inputs)
+    return {
+        "the Hopper family keeps products of a bonus beside decays of value columns where an input would stand, and '" +
+            std::string(variant.name.view()) + "' has as many inputs as there may be",
+        "at most " + std::to_string(max_variant_inputs - 1) + " inputs"};
   if (options.dtype == dtype::f16)
     if (const std::string reason = why_beyond_f16(variant); !reason.empty())
       return {"the Hopper family does not serve '" + std::string(variant.name.view()) + "' in f16: " + reason, "bf16"};
@@ -39,6 +46,7 @@ void write_policy(const KernelSource& source, PolicyLines& lines) {
                {"state_only", source.pass == Pass::states}});
   if (source.variant.reads_before()) lines.flags({{"reads_earlier", true}});
   if (source.variant.has(Formula::bonus)) lines.flags({{"has_own_weights", true}});
+  if (hopper::keeps_own_apart(source.variant)) lines.flags({{"keeps_own_apart", true}});
   if (source.options.dtype == dtype::f16) lines.integers({{"key_growth_log2", key_growth_log2(source.variant)}});
 }
 

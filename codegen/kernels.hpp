@@ -71,6 +71,9 @@ std::vector<Region> segment_regions(const KernelSource& source);
 Region prepared_chunks(const KernelSource& source);
 Extent segment_tokens(const KernelSource& source);
 bool uses_tma(const KernelSource& source);
+// Whether products of queries with their own keys stay in float32: a bonus beside decays of value columns, and where keys decay,
+// too, whatever a query has of its own token.
+bool keeps_own_apart(const Variant& variant);
 int block_threads(const KernelSource& source);  // of its main kernel
 }  // namespace hopper
 

@@ -99,6 +99,10 @@ bool uses_tma(const KernelSource& source) {
          !variant.reversed_ && !variant.decays_by_value();
 }
 
+bool keeps_own_apart(const Variant& variant) {
+  return variant.decays_by_value() && (variant.has(Formula::bonus) || (variant.decays_by_key() && !variant.exclusive_));
+}
+
 int block_threads(const KernelSource& source) {
   return layout_of(source, {.has_gate_group = !source.schedule.prepared}).threads;
 }

@@ -47,7 +47,7 @@ HopperLayout hopper_layout(const Variant& variant, const CompileOptions& options
                                    : input.axes.has(Axis::value) ? tile_of_values(sizes)
                                                                  : 1;
   }
-  if (variant.decays_by_value() && variant.has(Formula::bonus)) reserve_own_products(sizes, index);
+  if (hopper::keeps_own_apart(variant)) reserve_own_products(sizes, index);
   return make_hopper_layout(sizes);
 }
 

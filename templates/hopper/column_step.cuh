@@ -9,6 +9,7 @@
 #include "hopper/bisection.cuh"
 #include "hopper/causal_values.cuh"
 #include "hopper/column_decays.cuh"
+#include "hopper/key_steps.cuh"
 #include "hopper/own_products.cuh"
 #include "hopper/register_state.cuh"
 #include "hopper/warp_tile.cuh"
@@ -82,13 +83,14 @@ template <class T, class Gate> struct ColumnStep {
     const bool beyond = decays.is_beyond_anchor();
     Output o;
     read_and_decay(o, decays);
-    Words v;
+    Words v, rest;
     values().load(v);
     const bool spoilt = Values::are_spoilt(v);
     if (spoilt) values().clear_spoilt(v, state.values);
-    anchor(v, decays, beyond);
+    anchor(v, rest, decays, beyond);
     wgmma_fence();
     scores.add(o, v);
+    scores.add(o, rest);
     wgmma_commit();
     wgmma_wait<0>();
     wgmma_settle(o);
@@ -98,7 +100,7 @@ template <class T, class Gate> struct ColumnStep {
 #pragma unroll
     for (int block = 0; block < blocks; ++block)
       load_finite(v[block], block, spoilt);  // once more: registers are dearer
-    if constexpr (T::has_own_weights) add_own(o, v);
+    if constexpr (T::keeps_own_apart) add_own(o, v);
     keep(v, decays);
     state.settle();
     wgmma_fence();
@@ -152,12 +154,15 @@ template <class T, class Gate> struct ColumnStep {
     Element<Operand>::unpack(word, low, high);
     word = Element<Operand>::pack(low * factor_of(element), high * factor_of(element + 1));
   }
-  // As they meet queries at the span's start.
-  RK_DEVICE void anchor(Words& v, const ColumnDecays<T, Gate>& decays, bool beyond) const {
+  // As they meet queries at the span's start, and what rounding takes away, which would else show beside that of scores.
+  RK_DEVICE void anchor(Words& v, Words& rest, const ColumnDecays<T, Gate>& decays, bool beyond) const {
 #pragma unroll
-    for (int word = 0; word < 4 * blocks; ++word) {
-      weigh(v[word / 4][word % 4], 2 * word, [&](int element) { return exp2(-decays.until[element]); });
-      if (beyond) v[word / 4][word % 4] = 0u;
+    for (int i = 0; i < 4 * blocks; ++i) {
+      unsigned& word = v[i / 4][i % 4];
+      float low, high;
+      Element<Operand>::unpack(word, low, high);
+      split<Operand>(low * exp2(-decays.until[2 * i]), high * exp2(-decays.until[2 * i + 1]), word, rest[i / 4][i % 4]);
+      if (beyond) word = rest[i / 4][i % 4] = 0u;
     }
   }
   // What is left of them at its end.
@@ -273,7 +278,7 @@ template <class T, class Gate> struct ColumnStep {
 #pragma unroll 1
     for (int block = 0; block < blocks; ++block) {
       load_finite(v, block, spoilt);
-      if constexpr (!T::reads_earlier) {
+      if constexpr (!T::reads_earlier && !T::keeps_own_apart) {
 #pragma unroll
         for (int half = 0; half < 2; ++half) {
           float c[4] = {};

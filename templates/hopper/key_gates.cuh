@@ -177,14 +177,14 @@ template <class T, class Gate> struct KeySpan {
     for (int half = 0; half < 2; ++half) load(raw[half], halves[half].steps, half, column);
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
-      if constexpr (!T::reads_earlier) {
+      if constexpr (!T::reads_earlier && !T::keeps_own_apart) {
 #pragma unroll
         for (int i = 0; i < 8; ++i) diagonal[half][i / 2 % 2] += raw[half].queries[i] * raw[half].keys[i];
       }
       raw[half].decay_towards(values, halves[half].steps, first, false, true);
       add_lower_products(scores[half][0], values);
     }
-    if constexpr (!T::reads_earlier) has_diagonal = true;
+    if constexpr (!T::reads_earlier && !T::keeps_own_apart) has_diagonal = true;
 #pragma unroll
     for (int half = 0; half < 2; ++half) {
 #pragma unroll
@@ -311,7 +311,7 @@ template <class T, class Gate> struct KeySpan {
     for (int half = 0; half < 2; ++half)
       beyond_anchor = decay_keys_to_end(halves[half], half, column, after) || beyond_anchor;
     store_decays(halves, totals, column);
-    if constexpr (wants_scores && T::has_own_weights) add_own_products(halves, column);
+    if constexpr (wants_scores && (T::has_own_weights || T::keeps_own_apart)) add_own_products(halves, column);
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       float& whole = halves[i / 4].whole[i % 4];
@@ -409,7 +409,9 @@ template <class T, class Gate> struct KeySpan {
         } else {  // A future key's product is dropped, not multiplied by zero: it may be infinite.
           const bool past = reads<T>(lane.group + 8 * (side % 2), 8 * half + 2 * lane.pair + i);
           pair[i] = past ? scores[key_half][half][2 * (side % 2) + i] * factors[side] : 0.0f;
-          if constexpr (T::has_own_weights && !T::decays_by_value) {
+          if constexpr (T::keeps_own_apart) {
+            if (half == side % 2 && 2 * lane.pair + i == lane.group) pair[i] = 0.0f;
+          } else if constexpr (T::has_own_weights) {
             if (half == side % 2 && 2 * lane.pair + i == lane.group)
               pair[i] = scores[key_half][half][2 * half + i] * factors[side];
           }
@@ -439,7 +441,7 @@ RK_DEVICE void write_key_chunk(const StagePlace<T>& place, int warp, const Bisec
   const int totals = layout.totals - place.first_column * T::spans * 4;  // they are the block's own
   if (exists) share.for_each([&](int column) { span.run(column, totals, after, bisection); });
   if constexpr (T::reads_query) {
-    if constexpr (T::has_own_weights && T::decays_by_value) {
+    if constexpr (T::keeps_own_apart) {
       if (exists) span.store_own(share.part);
     } else {
       span.add_diagonal();

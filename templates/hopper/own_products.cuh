@@ -22,7 +22,8 @@ template <class T, class Gate> struct OwnProducts {
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       const int side = i / 2 % 2, at_column = column + i / 4 * 8 + 2 * lane.pair + i % 2;
-      const float weight = Gate::bonus(place.at(row + lane.group + 8 * side, at_column));
+      float weight = 1.0f;
+      if constexpr (T::has_own_weights) weight = Gate::bonus(place.at(row + lane.group + 8 * side, at_column));
       const bool exists = T::key_dim % block_keys == 0 || at_column < T::key_dim;
       own[side] += exists ? queries[i] * keys[i] * weight : 0.0f;
     }

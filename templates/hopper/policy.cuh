@@ -32,7 +32,8 @@ template <class Policy, Role role> RK_CONSTEXPR HopperSizes hopper_sizes() {
   if constexpr (DecayTraits<Policy>::decays_by_value) {
     for (int i = 0; i < Policy::input_count; ++i)
       if (has_axis(Policy::input_axes[i], value_axis)) sizes.input_columns[i] = tile_of_values(sizes);
-    if (Policy::read == Read::bonus) reserve_own_products(sizes, Policy::input_count);
+    if (Policy::read == Read::bonus || (Policy::read == Read::inclusive && DecayTraits<Policy>::decays_by_key))
+      reserve_own_products(sizes, Policy::input_count);
   }
   return sizes;
 }

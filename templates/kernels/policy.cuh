@@ -42,6 +42,7 @@ struct Tacit {
   static constexpr bool non_causal = false;      // queries read all keys
   // In the Hopper family: what `read` says, if it is not inclusive, and if it is a bonus.
   static constexpr bool reads_earlier = false, has_own_weights = false;
+  static constexpr bool keeps_own_apart = false;  // products of queries with their own keys, in float32
 };
 
 // What a kernel does with the recurrence: all of it; only the states; one chunk from its saved state; only what a scan

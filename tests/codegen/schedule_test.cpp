@@ -145,14 +145,28 @@ TEST(Pins, OfAFamilyWithoutTheFormNameTheOneThatHasIt) {
     return refusal_of([&] { default_schedule(halved, options, "sm_90a"); });
   };
   EXPECT_EQ(default_schedule(halved, square_128, "sm_90a").family, Family::portable);
-  EXPECT_TRUE(holds(refused({.family = Family::hopper}),
-                    "the Hopper family has no form in chunks for a formula for the query"))
+  EXPECT_TRUE(
+      holds(refused({.family = Family::hopper}), "the Hopper family has no form in chunks for a formula for the query"))
       << refused({.family = Family::hopper});
   EXPECT_TRUE(refused({.family = Family::hopper}).ends_with("accepted: family=portable"))
       << refused({.family = Family::hopper});
   EXPECT_TRUE(refused({.level = Level::segment}).starts_with("pins.level: ")) << refused({.level = Level::segment});
   EXPECT_TRUE(refused({.level = Level::segment}).ends_with("accepted: family=portable with level of serial, chunk"))
       << refused({.level = Level::segment});
+}
+
+// Beside decays of value columns the Hopper family keeps a bonus where one more input would stand.
+TEST(Pins, OfAFamilyWithoutRoomForABonusSaySo) {
+  static constexpr Variant most = variant("most")
+                                      .decay(per_value(input("g")))
+                                      .write_scale(sigmoid(input("a") + input("b") + input("c") + input("d")))
+                                      .bonus(input("u"))
+                                      .checked();
+  CompileOptions options = square_128;
+  EXPECT_EQ(default_schedule(most, options, "sm_90a").family, Family::portable);
+  options.pins.family = Family::hopper;
+  const std::string refusal = refusal_of([&] { default_schedule(most, options, "sm_90a"); });
+  EXPECT_TRUE(holds(refusal, "'most' has as many inputs as there may be")) << refusal;
 }
 
 TEST(Options, AreCheckedFirst) {

@@ -133,8 +133,7 @@ inline std::vector<Case> recurrent_cases() {
 // Blocks that share the work on keys: of decays per key alone.
 inline std::vector<Case> cluster_cases() {
   std::vector<Case> cases;
-  for (const Variant* variant :
-       {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2, &variants::rwkv6, &variants::dfw})
+  for (const Variant* variant : {&variants::gla, &variants::gla_sigmoid, &variants::hgrn2, &variants::rwkv6})
     cases.push_back({variant, Level::serial, bf16_numbers, Family::hopper, 2});
   return cases;
 }

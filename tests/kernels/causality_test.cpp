@@ -60,7 +60,19 @@ class Causality : public testing::TestWithParam<Case> {
   bool may_be_reached(const Spoilt& spoilt, std::int64_t token) const { return stands_before(spoilt, token, 16); }
   // And those of the 16 before, the other half of a span, are computed by halves of halves, as under strong decays: they
   // are right, but rounded elsewhere.
-  bool may_be_rounded_anew(const Spoilt& spoilt, std::int64_t token) const { return stands_before(spoilt, token, 32); }
+  // So are those of a span of 32 tokens whose value columns decay, next to a column with such a log-decay.
+  bool may_be_rounded_anew(const Spoilt& spoilt, std::int64_t token) const {
+    const std::string_view what = spoilt.tensor;
+    const bool is_decay = what == "h" || (what == "g" && is_of_column(spoilt));
+    const std::int64_t begin = boundaries()[1], end = boundaries()[2];
+    const auto span = [&](std::int64_t each) {
+      return (GetParam().variant->reversed_ ? end - 1 - each : each - begin) / 32;
+    };
+    if (GetParam().family == Family::hopper && GetParam().variant->decays_by_value() && is_decay && token >= begin &&
+        token < end && span(token) == span(bad_token()))
+      return true;
+    return stands_before(spoilt, token, 32);
+  }
   // Whether the spoilt token is a log-decay that comes later in the same group of tokens, which the Hopper family sums
   // together.
   bool stands_before(const Spoilt& spoilt, std::int64_t token, std::int64_t group) const {

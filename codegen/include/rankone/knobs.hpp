@@ -203,7 +203,7 @@ inline constexpr KnobRow hopper_knobs[] = {
        const int tiles = (c.value_dim + s.value_tile - 1) / s.value_tile;
        if (!c.decays_by_key) return "only decays per key leave a cluster work to share";
        if (c.weighs_own_beside_columns)
-         return "a bonus beside decays of value columns is of all keys, and shared by no blocks";
+         return "a query's product with its own key, which stands beside decays of value columns, is of all keys";
        if (s.prepared) return "what is prepared leaves a cluster no work to share";
        if (c.dtype == dtype::f16)
          return "in f16 a block scales keys and queries by all of their columns, and shares none";
