@@ -85,7 +85,7 @@ template <class T, class Gate> struct FormulaGradients {
   RK_DEVICE void finish(const TokenPlace<T>& place) {
 #pragma unroll 1
     for (int row = warp_index(); row < place.rows; row += T::warps) finish_row(place, row);
-    if constexpr (T::sizes.sums_rows) sync_block();  // what formulas of keys add
+    if constexpr (sums_inputs || T::has_write_scale) sync_block();  // what formulas of keys add
     if (thread_index() < place.rows) finish_token(place, thread_index());
     if constexpr (T::parameter_count > 0) store_parameters(place);
   }

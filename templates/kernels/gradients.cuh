@@ -51,7 +51,8 @@ template <class T, class Gate> struct ChunkGradients {
     load_values(0, 0);
     write_gates();
     copy_wait<T::stages - 1>();
-    sync_block();  // q and k, and tokens' gates
+    if constexpr (!T::decays_by_key || T::rewrites_query || T::rewrites_key || T::has_write_scale)
+      sync_block();  // q and k, and tokens' gates
     if (T::decays_by_head && warp_index() == 0) write_decays();
     if constexpr (T::decays_by_key) {
       KeyGradients<T, Gate>::prepare(place);
@@ -405,7 +406,7 @@ template <class T, class Gate> struct ChunkGradients {
           add<T::split_products>(of_value, load_quad_transposed<Operand>(scores, step, first),
                                  load_quad_transposed<Operand>(slope, step, column));
       }
-      of_formulas.store_values(place, first, first_column + column, of_value);
+      of_formulas.store_values(place, opaque(first), first_column + column, of_value);
     }
   }
 
