@@ -26,18 +26,25 @@ template <int size, class T> RK_DEVICE void copy_pieces(int target, Global<const
                                    : size);  // of no bytes the source is not looked at
   }
 }
+// Starts the copy of 4 bytes, of which those beyond the first `bytes` become zero. Whoever moves_itself() has stored them when
+// this returns.
+template <class T> RK_DEVICE void copy_word(int target, Global<const T> from, int bytes, int alignment) {
+  if (!moves_itself<T>(alignment))
+    return copy_async<4>(target, from,
+                         bytes < 0   ? 0
+                         : bytes < 4 ? bytes
+                                     : 4);  // of no bytes the source is not looked at
+  const unsigned low = bytes > 0 ? global_load<unsigned short>(from) : 0u,
+                 high = bytes > 2 ? global_load<unsigned short>(from + 1) : 0u;
+  shared_store<unsigned>(target, low | high << 16);
+}
 // Starts the copy of the first `bytes` bytes from a place on, and makes the rest of the unit zero. Whoever moves_itself() has
 // stored it when this returns, by few registers: producers have no more.
 template <class T> RK_DEVICE void copy_unit(int target, Global<const T> from, int bytes, int alignment) {
   if (alignment == 8) return copy_pieces<8, T>(target, from, bytes);
   if (sizeof(T) == 4 || alignment == 4) return copy_pieces<4, T>(target, from, bytes);
 #pragma unroll 1
-  for (int i = 0; i < 16; i += 4) {
-    const unsigned low = i < bytes ? global_load<unsigned short>(from) : 0u,
-                   high = i + 2 < bytes ? global_load<unsigned short>(from + 1) : 0u;
-    shared_store<unsigned>(target + i, low | high << 16);
-    from += 2;
-  }
+  for (int i = 0; i < 16; i += 4) copy_word<T>(target + i, from + i / 2, bytes - i, alignment);
 }
 
 // The first `count` elements of a unit of a tile of 16-bit elements go to a place on. Where state waits in registers, few are left

@@ -38,13 +38,19 @@ RK_DEVICE void copy_tile(const Tile<T, columns>& tile, const Source<T>& source, 
 }
 
 // The same for rows of any alignment. The tile's place and width are run-time values, so that one loop can serve several
-// tiles.
+// tiles; a lane copies 4 bytes, for which few registers are enough.
 template <int threads, int tile_rows, class T>
 RK_DEVICE void copy_unaligned(int tile, int columns, const Source<T>& source, long long first_token, int rows) {
-  const int row_bytes = columns * static_cast<int>(sizeof(T)) + row_padding;
-  source.template copy_small_units<threads, tile_rows>(
-      thread_index(), first_token, columns, rows,
-      [&](int row, int column) { return tile + row * row_bytes + column * static_cast<int>(sizeof(T)); });
+  constexpr int elements = 4 / static_cast<int>(sizeof(T));
+#pragma unroll 1
+  for (int row = warp_index(); row < tile_rows; row += threads / warp_size) {
+    const int to = tile + row * (columns * static_cast<int>(sizeof(T)) + row_padding);
+    const Global<const T> from = source.at(first_token + row);
+#pragma unroll 1
+    for (int column = lane_index() * elements; column < columns; column += warp_size * elements)
+      copy_word<T>(to + column * static_cast<int>(sizeof(T)), from + column,
+                   row < rows ? (source.width - column) * static_cast<int>(sizeof(T)) : 0, source.alignment);
+  }
 }
 
 // The gate inputs of keys and value columns, each with its own element type.
