@@ -105,7 +105,8 @@ constexpr Preferences all_preferences[] = {
      .demerits = [](const Target& target, const Schedule& schedule) -> Preferences::Demerits {
        if (context_of(target).has_one_tile)
          return {schedule.value_tile, doublings(elements_of(target, schedule), preferred_whole_elements)};
-       const bool is_wide = has_features(target.variant);
+       const bool is_wide =
+           has_features(target.variant) && (reduces_keys(target.variant) || context_of(target).key_dim > 256);
        return {doublings(schedule.value_tile, is_wide ? preferred_feature_tile : preferred_recurrent_tile),
                doublings(schedule.warps, is_wide ? preferred_feature_warps : preferred_recurrent_warps)};
      },
@@ -244,13 +245,14 @@ void keep_least_broken(std::vector<Schedule>& all, const Pins& pins, Family fami
   std::erase_if(all, [&](const Schedule& schedule) { return broken(schedule) > fewest; });
 }
 
-// In chunks; none where there is no such form, nothing fits, or the recurrent family is pinned.
+// In chunks, where that is pinned: it is young, and its kernels by head spill more than others may. None where there is no such
+// form, or nothing fits.
 std::vector<Schedule> backward_schedules_in_chunks(const Target& target) {
   const Pins pins = pins_of(target.variant, target.options);
   const auto served = [&] {
     return portable_family.why_not_served(target).reason.empty() && portable_family.why_no_backward(target).empty();
   };
-  if (pins.family == Family::recurrent || !served()) return {};
+  if (pins.family != Family::portable || !served()) return {};
   std::vector<Schedule> all;
   const KnobContext context = context_of(target);
   const auto domain = [](const Knob& knob) { return row_of(portable_backward_knobs, knob)->domain; };

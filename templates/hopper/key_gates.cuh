@@ -311,7 +311,9 @@ template <class T, class Gate> struct KeySpan {
     for (int half = 0; half < 2; ++half)
       beyond_anchor = decay_keys_to_end(halves[half], half, column, after) || beyond_anchor;
     store_decays(halves, totals, column);
-    if constexpr (wants_scores && (T::has_own_weights || T::keeps_own_apart)) add_own_products(halves, column);
+    if constexpr (T::has_own_weights || T::keeps_own_apart) {  // of the policy alone: what is tacit stands nowhere else
+      if constexpr (wants_scores) add_own_products(halves, column);
+    }
 #pragma unroll
     for (int i = 0; i < 8; ++i) {
       float& whole = halves[i / 4].whole[i % 4];

@@ -59,7 +59,11 @@ std::vector<Case> cases() {
 }
 
 CompileOptions options_for(const Case& c, int key_dim, int value_dim) {
-  return {.key_dim = key_dim, .value_dim = value_dim, .dtype = c.numbers.type, .precision = c.numbers.precision};
+  return {.key_dim = key_dim,
+          .value_dim = value_dim,
+          .dtype = c.numbers.type,
+          .precision = c.numbers.precision,
+          .pins = {.family = Family::portable}};
 }
 
 // Gradients of gates and parameters may be small beside what they are sums of.
@@ -123,7 +127,8 @@ const Variant* const forms[] = {&variants::linear, &variants::simple_gla, &varia
 TEST_P(BackwardSchedules, AgreeWithEqualBitsOnEveryRun) {
   const Variant& variant = *forms[GetParam()];
   for (const dtype type : {dtype::bf16, dtype::f32}) {
-    const CompileOptions options{.key_dim = 40, .value_dim = 52, .dtype = type, .value_major_state = true};
+    const CompileOptions options{
+        .key_dim = 40, .value_dim = 52, .dtype = type, .value_major_state = true, .pins = {.family = Family::portable}};
     const Dims dims{.batch = 1, .tokens = 75, .heads = 2, .value_heads = 2, .key_dim = 40, .value_dim = 52};
     BackwardProblem call(random_problem(variant, options, dims, {.seed = 7}), 7);
     const std::vector<NamedOracleTensor> reference = reference_gradients(call);
@@ -149,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(Forms, BackwardSchedules, testing::Range(std::size_t{0}
 // Tensors lie anywhere, and of gradients any may be left out.
 TEST(ChunkGradients, WriteWhatIsWantedWhereverItLies) {
   for (const Variant* variant : {&variants::mamba2, &formulas}) {
-    const CompileOptions options{.key_dim = 9, .value_dim = 10, .dtype = dtype::bf16};
+    const CompileOptions options{
+        .key_dim = 9, .value_dim = 10, .dtype = dtype::bf16, .pins = {.family = Family::portable}};
     const Dims dims{.batch = 2, .tokens = 33, .heads = 2, .value_heads = 4, .key_dim = 9, .value_dim = 10};
     BackwardProblem call(random_problem(*variant, options, dims, {.seed = 3}), 3, false);
     const Operator op = compile(*variant, options, cpu_device(4));
@@ -166,7 +172,11 @@ TEST(ChunkGradients, ResetsAreRight) {
   for (const Variant* variant : {&variants::simple_gla, &variants::gla})
     for (const double decay : {-2000.0, -math::infinity})
       for (const int every : {1, 7}) {
-        const CompileOptions options{.key_dim = 24, .value_dim = 20, .dtype = dtype::f32, .precision = Precision::f32};
+        const CompileOptions options{.key_dim = 24,
+                                     .value_dim = 20,
+                                     .dtype = dtype::f32,
+                                     .precision = Precision::f32,
+                                     .pins = {.family = Family::portable}};
         const Dims dims{.batch = 1, .tokens = 140, .heads = 1, .value_heads = 2, .key_dim = 24, .value_dim = 20};
         BackwardProblem call(random_problem(*variant, options, dims, {.seed = 21}), 21);
         HostTensor& gates = *call.problem.find("g");
@@ -176,13 +186,14 @@ TEST(ChunkGradients, ResetsAreRight) {
       }
 }
 
-// A pinned family is kept; a variant without the form falls back.
+// Who pins the family has it; a variant without the form falls back.
 TEST(ChunkGradients, GiveWayToTheRecurrentFamily) {
   const auto family_of = [](const Variant& variant, const Pins& pins) {
     const CompileOptions options{.key_dim = 64, .value_dim = 64, .pins = pins};
     return impl_of(compile(variant, options, cpu_device(1))).program(Pass::backward).schedule.family;
   };
-  EXPECT_EQ(family_of(variants::simple_gla, {}), Family::portable);
+  EXPECT_EQ(family_of(variants::simple_gla, {}), Family::recurrent);
+  EXPECT_EQ(family_of(variants::simple_gla, {.family = Family::portable}), Family::portable);
   EXPECT_EQ(family_of(variants::simple_gla, {.family = Family::recurrent}), Family::recurrent);
   EXPECT_EQ(family_of(variants::simple_gla, {.family = Family::portable, .chunk = 32}), Family::portable);
   EXPECT_EQ(family_of(variants::gated_delta, {}), Family::recurrent);
