@@ -158,12 +158,13 @@ TEST(Documents, SchedulesAreObjectsThatPinsReach) {
 
 TEST(Documents, TellThePassAndItsOwnSchedule) {
   const auto schedule = [](const std::string& pass) {
-    const json emit = document(split("emit gla --arch sm_90a --shape K=256 --json --pass " + pass));
+    const json emit = document(split("emit gla --arch sm_90a --shape B=8,H=16,K=256 --json --pass " + pass));
     EXPECT_EQ(emit.at("pass"), pass);
     return emit.at("schedule");
   };
   EXPECT_NE(schedule("states").at("value_tile"), schedule("forward").at("value_tile"));
-  const std::string source = document(split("emit gla --arch sm_90a --shape K=256 --json --pass states")).at("source");
+  const std::string source =
+      document(split("emit gla --arch sm_90a --shape B=8,H=16,K=256 --json --pass states")).at("source");
   EXPECT_NE(source.find("// schedule  hopper/serial"), std::string::npos);
   EXPECT_NE(source.find("value_tile=" + schedule("states").at("value_tile").dump()), std::string::npos);
 }
