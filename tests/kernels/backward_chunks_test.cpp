@@ -217,7 +217,8 @@ class BackwardChunksSync : public testing::TestWithParam<std::size_t> {
  protected:
   static const Removal& form() { return removals[GetParam()]; }
   std::string run_without(int line, std::uint64_t seed, std::set<int>& visited, std::string* text = nullptr) {
-    const CompileOptions options{.key_dim = 40, .value_dim = 48, .dtype = dtype::bf16};
+    const CompileOptions options{
+        .key_dim = 40, .value_dim = 48, .dtype = dtype::bf16, .pins = {.family = Family::portable}};
     const Dims dims{.batch = 1, .tokens = 140, .heads = 1, .value_heads = 1, .key_dim = 40, .value_dim = 48};
     BackwardProblem call(random_problem(*form().variant, options, dims, {.seed = seed}), seed);
     EmulationOptions emulation{.seed = seed, .dropped_line = line};
