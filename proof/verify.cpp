@@ -61,7 +61,6 @@ namespace {
 
 // Of an output; a parameter's gradient, and what a sequence has one of for each head, come of many tokens already.
 constexpr std::int64_t enough_elements = 1024, enough_sums = 8;
-constexpr int most_draws = 64;
 
 // What `op` wrote, beside what it should have.
 struct Outcome {
@@ -115,7 +114,7 @@ void allow_for_float32(std::vector<TensorError>& errors, const std::vector<Outco
 }
 
 // How many draws give each output enough elements.
-int draws_for(std::vector<HostTensor>& results, const Problem& problem) {
+int draws_for(std::vector<HostTensor>& results, const Problem& problem, int most_draws) {
   const std::vector<Port> written = written_ports(problem);
   std::int64_t draws = 1;
   for (HostTensor& each : results) {
@@ -144,7 +143,8 @@ std::vector<TensorError> verify(const Operator& op, const Problem& problem, std:
 
 namespace {
 
-PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw, bool on_tensor_cores) {
+PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw, int most_draws,
+                    bool on_tensor_cores) {
   std::vector<Outcome> outcomes;
   Problem first;
   for (int i = 0, draws = 1; i < draws; ++i) {
@@ -153,7 +153,8 @@ PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& dr
     outcome.reference = reference_outputs(problem);
     outcome.results = run(problem);
     if (i > 0) continue;
-    if (problem.inputs != Inputs::equal) draws = draws_for(outcome.results, problem);  // equal ones are the same again
+    // Equal ones are the same again.
+    if (problem.inputs != Inputs::equal) draws = draws_for(outcome.results, problem, most_draws);
     first = std::move(problem);
   }
   std::vector<TensorError> errors = errors_of(outcomes, first, on_tensor_cores);
@@ -163,10 +164,13 @@ PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& dr
 
 }  // namespace
 
-PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw) {
-  return verify([&](const Problem& problem) { return results_of(op, problem); }, draw, !op.device().is_cpu());
+PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw, int most_draws) {
+  return verify([&](const Problem& problem) { return results_of(op, problem); }, draw, most_draws,
+                !op.device().is_cpu());
 }
 
-PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw) { return verify(run, draw, false); }
+PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw, int most_draws) {
+  return verify(run, draw, most_draws, false);
+}
 
 }  // namespace rankone

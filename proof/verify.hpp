@@ -23,16 +23,17 @@ std::vector<TensorError> verify(const Operator& op, const Problem& problem, std:
 
 std::uint64_t seed_of_draw(std::uint64_t seed, int draw);
 
-// The same for inputs drawn as often as it takes for each output to have some 1024 elements: `draw(i)` is the i-th
-// problem, all of them of one shape.
+// The same for inputs drawn as often as it takes for each output to have some 1024 elements, `most_draws` times at most:
+// `draw(i)` is the i-th problem, all of them of one shape. With fewer elements more is allowed (allowance_for).
 struct PooledErrors {
   std::vector<TensorError> tensors;
   int draws = 0;
 };
-PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw);
+inline constexpr int usual_most_draws = 64;
+PooledErrors verify(const Operator& op, const std::function<Problem(int)>& draw, int most_draws = usual_most_draws);
 
 // The same of outputs that `run` computes for a problem, on the host.
 using RunProblem = std::function<std::vector<HostTensor>(const Problem&)>;
-PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw);
+PooledErrors verify(const RunProblem& run, const std::function<Problem(int)>& draw, int most_draws = usual_most_draws);
 
 }  // namespace rankone

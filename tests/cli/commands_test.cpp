@@ -115,11 +115,11 @@ TEST(Commands, LongWorkShowsThatItGoesOnOnATerminalAlone) {
     return std::string("timeout ") + seconds + " " + RANKONE_COMMAND +
            " check gla --device cpu --shape T=40000,H=2,K=64,V=64 --seed 9";
   };
-  const Finished shown = run({"script", "-qec", work("8"), "/dev/null"});
+  const Finished shown = run({"script", "-qec", work("6"), "/dev/null"});
   if (shown.code == 127) GTEST_SKIP() << "no `script` here to make a terminal";
   EXPECT_NE(shown.out.find("checking gla"), std::string::npos) << shown.out;
-  EXPECT_EQ(run({"sh", "-c", work("4")}).err.find("checking"), std::string::npos);
-  EXPECT_EQ(run({"script", "-qec", work("4") + " --quiet", "/dev/null"}).out.find("checking"), std::string::npos);
+  EXPECT_EQ(run({"sh", "-c", work("3")}).err.find("checking"), std::string::npos);
+  EXPECT_EQ(run({"script", "-qec", work("3") + " --quiet", "/dev/null"}).out.find("checking"), std::string::npos);
 }
 
 TEST(Commands, OutputsGoThroughLinksAndReplaceNone) {

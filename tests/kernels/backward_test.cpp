@@ -135,7 +135,7 @@ TEST_P(BackwardTilings, AgreeWithEqualBitsOnEveryRun) {
     for (const int warps : row_of(recurrent_family, warps_knob)->domain) {
       const Schedule schedule{.family = Family::recurrent, .value_tile = tile, .warps = warps};
       if (!why_unfit(target, schedule, Pass::backward).empty()) continue;
-      if (!runs_in_turn(static_cast<std::size_t>(tried++), 4)) continue;
+      if (!runs_in_turn(static_cast<std::size_t>(tried++), 8)) continue;
       const Program program = lower(variant, options, schedule, "sm_80", Pass::backward);
       const auto run = [&](std::uint64_t seed) {
         const Device device = cpu_device(seed);

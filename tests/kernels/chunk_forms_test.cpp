@@ -74,7 +74,7 @@ std::vector<Case> cases() {
   for (const Variant* variant : parts::all)
     for (const Level level : {Level::serial, Level::chunk})
       for (const Numbers& numbers : all_numbers) cases.push_back({variant, level, numbers});
-  return numbers_in_turn(cases);
+  return numbers_in_turn(cases, 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Portable, ChunkForms, testing::ValuesIn(cases()),
@@ -100,7 +100,7 @@ std::vector<Case> cases_of_hopper() {
     add(Level::serial, 1, true);
     add(Level::serial, 2, false);
   }
-  return cases;
+  return numbers_in_turn(cases, 3);
 }
 
 INSTANTIATE_TEST_SUITE_P(Hopper, ChunkForms, testing::ValuesIn(cases_of_hopper()),

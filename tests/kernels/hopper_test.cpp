@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "codegen/choose.hpp"
 #include "codegen/program.hpp"
 #include "runtime/backend.hpp"
 #include "runtime/cpu/device.hpp"
@@ -246,8 +247,9 @@ TEST_P(HopperSync, EveryRemovalIsSeen) {
 TEST(HopperRedundancy, HoldsNowhereForAll) {
   std::map<std::string, int> tested;
   for (const Skeleton& skeleton : skeletons) {
-    const std::string text = compile(*skeleton.variant, options_of(skeleton), cpu_device(1)).source();
-    for (const SyncSite& site : list_sync_sites(text))
+    const CompileOptions options = options_of(skeleton);
+    const Schedule schedule = default_schedule(*skeleton.variant, options, "sm_90a");
+    for (const SyncSite& site : list_sync_sites(emit(lower(*skeleton.variant, options, schedule, "sm_90a"))))
       if (!site.redundant.empty()) tested[site.redundant] += !reason_named(site.redundant).holds(skeleton);
   }
   for (const Reason& reason : reasons) {

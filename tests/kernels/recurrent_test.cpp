@@ -81,7 +81,9 @@ TEST_P(RecurrentTilings, AgreeWithEqualBitsOnEveryRun) {
   // is one tile, only warps differ.
   const bool is_narrow = &variant == &with_row_sums || variant.is_complex();
   EXPECT_GE(schedules.size(), &variant == &value_erasures::apart ? 4u : is_narrow ? 9u : 10u);
+  std::size_t number = 0;
   for (const Schedule& schedule : schedules) {
+    if (!runs_in_turn(number++, 4)) continue;
     Problem problem = problem_of(variant, options, 9, 7);
     const Operator one = compile_schedule(variant, options, {schedule, "pinned"}, cpu_device(1)),
                    other = compile_schedule(variant, options, {schedule, "pinned"}, cpu_device(2));
@@ -116,8 +118,10 @@ TEST(Recurrent, SumsOverKeysAreRightAtEverySize) {
 TEST(Recurrent, Float32KeepsItsDigitsOverLongSequences) {
   const CompileOptions options{
       .key_dim = 4, .value_dim = 4, .dtype = dtype::f32, .pins = {.family = Family::recurrent}};
+  std::size_t number = 0;
   for (const Variant* variant : {&variants::linear, &variants::gla, &variants::gated_delta})
     for (const Inputs kind : {Inputs::random, Inputs::equal}) {
+      if (!runs_in_turn(number++, 3)) continue;
       Problem problem = random_problem(
           *variant, options, {.batch = 1, .tokens = 16384, .heads = 1, .value_heads = 1, .key_dim = 4, .value_dim = 4},
           {.seed = 3, .kind = kind});
