@@ -29,7 +29,10 @@ constexpr int preferred_chunk = 64;
 constexpr int preferred_value_tile = 128;  // fewer columns repeat the work on keys and gates for each tile
 constexpr int preferred_cluster = 2;
 constexpr int preferred_recurrent_tile = 32, preferred_recurrent_warps = 4;  // 8 keys by 4 columns a thread at K = 128
-constexpr int preferred_feature_tile = 128, preferred_feature_warps = 16;    // each tile makes a token's features anew
+// Each tile makes a token's features anew: it is wide, with a state that leaves a thread half of its registers. Rows in
+// float32 take more of them. On sm_90a a few elements beyond half were measured to be faster than narrower tiles.
+constexpr int preferred_feature_tile = 128, preferred_feature_warps = 16, most_feature_elements = 64;
+constexpr int preferred_float_feature_warps = 8;
 // Decoding waits for states alone: its blocks are many and small, but take whole lines of memory. Of few rows smaller ones
 // occupy more multiprocessors.
 constexpr int preferred_decode_tile = 64, preferred_decode_warps = 2, preferred_column_tile = 16;
@@ -59,6 +62,17 @@ int elements_of(const Target& target, const Schedule& schedule) {
   const int keys = context_of(target).key_dim;
   const int parts = target.variant.is_complex() ? 2 : 1;
   return std::max(parts * keys * schedule.value_tile / (32 * schedule.warps), 1);
+}
+
+// Value columns and warps of a block that goes token by token.
+std::pair<int, int> preferred_tile_by_token(const Target& target) {
+  const int keys = context_of(target).key_dim;
+  if (!has_features(target.variant) || (!reduces_keys(target.variant) && keys <= 256))
+    return {preferred_recurrent_tile, preferred_recurrent_warps};
+  if (target.options.dtype == dtype::f32) return {preferred_recurrent_tile, preferred_float_feature_warps};
+  const int elements = keys * preferred_feature_tile / (32 * preferred_feature_warps);
+  const bool fits = elements <= most_feature_elements || target.limits.arch == "sm_90a";
+  return {fits ? preferred_feature_tile : preferred_feature_tile / 2, preferred_feature_warps};
 }
 
 // Beyond that many keys the work on them is much.
@@ -94,10 +108,16 @@ constexpr Preferences all_preferences[] = {
          },
      .follows_shapes = true},
     {.family = Family::portable,
-     .demerits = [](const Target&, const Schedule& schedule) -> Preferences::Demerits {
-       return {schedule.level != preferred_level, schedule.stages != preferred_stages,
-               doublings(schedule.value_tile, preferred_value_tile), doublings(schedule.chunk, preferred_chunk),
-               schedule.value_tile / schedule.warps != preferred_columns};
+     // Where factors of value columns stand beside the three operands of an exact product, registers are few.
+     .demerits = [](const Target& target, const Schedule& schedule) -> Preferences::Demerits {
+       const int columns = schedule.value_tile / schedule.warps;
+       const bool has_few_registers = target.options.precision == Precision::f32 && target.variant.decays_by_value();
+       return {schedule.level != preferred_level,
+               schedule.stages != preferred_stages,
+               doublings(schedule.value_tile, preferred_value_tile),
+               has_few_registers && columns > preferred_columns,
+               doublings(schedule.chunk, preferred_chunk),
+               columns != preferred_columns};
      },
      .saves_work = [](const Target&, const Schedule&, bool) { return true; },
      .follows_shapes = false},
@@ -105,10 +125,8 @@ constexpr Preferences all_preferences[] = {
      .demerits = [](const Target& target, const Schedule& schedule) -> Preferences::Demerits {
        if (context_of(target).has_one_tile)
          return {schedule.value_tile, doublings(elements_of(target, schedule), preferred_whole_elements)};
-       const bool is_wide =
-           has_features(target.variant) && (reduces_keys(target.variant) || context_of(target).key_dim > 256);
-       return {doublings(schedule.value_tile, is_wide ? preferred_feature_tile : preferred_recurrent_tile),
-               doublings(schedule.warps, is_wide ? preferred_feature_warps : preferred_recurrent_warps)};
+       const auto [tile, warps] = preferred_tile_by_token(target);
+       return {doublings(schedule.value_tile, tile), doublings(schedule.warps, warps)};
      },
      .saves_work = [](const Target&, const Schedule&, bool) { return true; },
      .follows_shapes = false}};

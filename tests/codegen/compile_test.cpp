@@ -160,9 +160,7 @@ void expect_within_budgets(const cuda::Nvrtc& compiler, const Program& program) 
     ASSERT_EQ(result.kernels.size(), 1u) << kernel.entry;
     const cuda::KernelResources& found = result.kernels.front();
     EXPECT_EQ(found.entry, kernel.entry);
-    // In exact float32 the factors of value columns stand beside three operands: measured 240 (dfw).
-    const int allowed_spills = program.variant.decays_by_value() ? 2 * spill_budget : spill_budget;
-    EXPECT_LE(found.spill_bytes, allowed_spills) << kernel.entry;
+    EXPECT_LE(found.spill_bytes, spill_budget) << kernel.entry;
     EXPECT_LE(found.registers * kernel.threads, registers_of_a_block) << kernel.entry;
     EXPECT_EQ(found.shared_bytes, 0) << kernel.entry;
     EXPECT_TRUE(holds(result.cubin, launch_manifest(program))) << "metadata is missing from " << kernel.entry;
