@@ -4,13 +4,13 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
-#include <exception>
 #include <fstream>
 #include <iterator>
 #include <string>
 
 #include <rankone/rankone.hpp>
 
+#include "../support/main.hpp"
 #include "attention.hpp"
 #include "curve.hpp"
 #include "model.hpp"
@@ -122,14 +122,6 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int count, char** words) {
-  if (count == 2 && std::string(words[1]) == "--help") {
-    std::fputs(usage, stdout);
-    return 0;
-  }
-  try {
-    return run(parse(count, words));
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "new_variant: %s\n", error.what());
-    return 2;
-  }
+  return support::run_example("new_variant", usage, count, words,
+                              [](int n, char** given) { return run(parse(n, given)); });
 }

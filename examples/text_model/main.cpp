@@ -3,13 +3,13 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <exception>
 #include <fstream>
 #include <iterator>
 #include <string>
 
 #include <rankone/rankone.hpp>
 
+#include "../support/main.hpp"
 #include "model.hpp"
 #include "network.hpp"
 
@@ -111,14 +111,6 @@ int run(const Options& options) {
 }  // namespace
 
 int main(int count, char** words) {
-  if (count == 2 && std::string(words[1]) == "--help") {
-    std::fputs(usage, stdout);
-    return 0;
-  }
-  try {
-    return run(parse(count, words));
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "text_model: %s\n", error.what());
-    return 2;
-  }
+  return support::run_example("text_model", usage, count, words,
+                              [](int n, char** given) { return run(parse(n, given)); });
 }

@@ -19,13 +19,7 @@ template <class Policy> struct Downward : Policy {
 // Backward, what the output's formula reads: as the forward pass has it before that.
 template <class Policy> struct ReadTraits : RecurrentTraits<Policy> { static constexpr bool keeps_reads = true; };
 template <class Policy, class Gate> RK_DEVICE void recurrent_reads(const Arguments& arguments) {
-  using T = ReadTraits<Policy>;
-  Work work;
-  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
-  Tokens<T, Gate> tokens(arguments, work);
-  RegisterMatrix<T, Gate> state(arguments, work);
-  begin_walk(arguments, work, tokens, state);
-  walk_tokens(arguments, work, tokens, state, [](long long) {});
+  walk_for_reads<ReadTraits<Policy>, Gate>(arguments);
 }
 
 }  // namespace rankone

@@ -13,13 +13,7 @@ namespace rankone {
 
 // Backward, what the first pass has read: as the forward pass has it, without what a call goes on from.
 template <class Policy, class Gate> RK_DEVICE void recurrent_pass_on(const Arguments& arguments) {
-  using T = RecurrentTraits<Policy>;
-  Work work;
-  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
-  Tokens<T, Gate> tokens(arguments, work);
-  RegisterMatrix<T, Gate> state(arguments, work);
-  begin_walk(arguments, work, tokens, state);
-  walk_tokens(arguments, work, tokens, state, [](long long) {});
+  walk_for_reads<RecurrentTraits<Policy>, Gate>(arguments);
 }
 
 // Calls reduce(row) for the tokens of a block.

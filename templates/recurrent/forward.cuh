@@ -8,6 +8,16 @@
 
 namespace rankone {
 
+// What each token reads, and no state that a call goes on from.
+template <class T, class Gate> RK_DEVICE void walk_for_reads(const Arguments& arguments) {
+  Work work;
+  place_sequence<T>(arguments, place_tile<T>(arguments, block_index(), work), 1, work);
+  Tokens<T, Gate> tokens(arguments, work);
+  RegisterMatrix<T, Gate> state(arguments, work);
+  begin_walk(arguments, work, tokens, state);
+  walk_tokens(arguments, work, tokens, state, [](long long) {});
+}
+
 template <class Policy, class Gate> RK_DEVICE void recurrent_forward(const Arguments& arguments) {
   using T = RecurrentTraits<Policy>;
   Work work;
