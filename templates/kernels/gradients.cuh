@@ -124,12 +124,13 @@ template <class T, class Gate> struct ChunkGradients {
     const auto source = Source<Storage>::template of<T>(arguments, index, work, work.head, column, T::value_dim);
     copy_rows<T>(ValueTile{tile}, source, 0, place.rows);
   }
+  // Places are worked out anew for each tile: kept from one to the next, they would take more registers than there are.
   RK_DEVICE void load_state(const void* states, int column, int tile) const {
     constexpr int unit = 16 / static_cast<int>(sizeof(Operand)), units = T::key_padded / unit;
     const Global<const Operand> base =
-        global<const Operand>(states) + first_state_element<T>(arguments, work.first_slot, work.head);
+        global<const Operand>(states) + first_state_element<T>(arguments, work.first_slot, opaque(work.head));
 #pragma unroll 4
-    for (int item = thread_index(); item < T::value_tile * units; item += T::threads) {
+    for (int item = opaque(thread_index()); item < T::value_tile * units; item += T::threads) {
       const int row = item / units, key = item % units * unit;
       const bool exists = T::value_padded % T::value_tile == 0 || column + row < T::value_padded;
       copy_async<16>(StateTile{tile}.at(row, key), exists ? base + ((column + row) * T::key_padded + key) : base,
