@@ -16,6 +16,7 @@
 #include "kernels/fragment.cuh"
 #include "kernels/gradient_formulas.cuh"
 #include "kernels/key_gradients.cuh"
+#include "kernels/own_tokens.cuh"
 
 namespace rankone {
 
@@ -400,13 +401,14 @@ template <class T, class Gate> struct ChunkGradients {
         }
       }
 #pragma unroll(unrolled == 1 ? 1 : T::rows)
-      for (int row = 0; row < T::chunk; row += 16) {
-        if (row < first) continue;
+      for (int row = 16; row < T::chunk; row += 16) {
+        if (row <= first) continue;
 #pragma unroll
         for (int step = row; step < row + 16; step += depth)
           add<T::split_products>(of_value, load_quad_transposed<Operand>(scores, step, first),
                                  load_quad_transposed<Operand>(slope, step, column));
       }
+      OwnScores<T, true>(scores, first).add_to(of_value, slope, WarpColumns{16, T::columns * i * 16}, last_value<T>);
       of_formulas.store_values(place, opaque(first), first_column + column, of_value);
     }
   }
@@ -614,7 +616,7 @@ template <class T, class Gate> struct ChunkGradients {
     for (int row = 0; row < T::chunk; row += 16) {
 #pragma unroll
       for (int step = row; step < row + 16; step += depth) {
-        if (row <= first) {
+        if (row < first) {
           const auto d = load_quad<Operand>(score_slopes, first, step);
 #pragma unroll
           for (int i = 0; i < T::key_blocks; ++i) {
@@ -622,7 +624,7 @@ template <class T, class Gate> struct ChunkGradients {
             add<T::split_products>(of_query[i], d, load_quad_transposed<Operand>(key, step, key_of(i)));
           }
         }
-        if (row >= first) {
+        if (row > first) {
           const auto d = load_quad_transposed<Operand>(score_slopes, step, first);
 #pragma unroll
           for (int i = 0; i < T::key_blocks; ++i) {
@@ -632,6 +634,14 @@ template <class T, class Gate> struct ChunkGradients {
         }
       }
     }
+    add_own_slopes<false>(of_query, key);
+    add_own_slopes<true>(of_key, query);
+  }
+  template <bool of_keys> RK_DEVICE void add_own_slopes(Block (&blocks)[T::key_blocks], const KeyTile& rows) const {
+    const OwnScores<T, of_keys> slopes(score_slopes, first);
+#pragma unroll
+    for (int i = 0; i < T::key_blocks; ++i)
+      if (has_key_block(i)) slopes.add_to(blocks[i], rows, WarpColumns{T::key_blocks * 16, i * 16}, last_read<T>);
   }
   // Decays per key: sub-chunk by sub-chunk, a query's from the first one on, and a key's from the last one back.
   RK_DEVICE void add_score_slopes_by_key() {
