@@ -263,14 +263,13 @@ void keep_least_broken(std::vector<Schedule>& all, const Pins& pins, Family fami
   std::erase_if(all, [&](const Schedule& schedule) { return broken(schedule) > fewest; });
 }
 
-// In chunks, where that is pinned: it is young, and its kernels by head spill more than others may. None where there is no such
-// form, or nothing fits.
+// In chunks, unless the recurrent family is pinned. None where there is no such form, or nothing fits.
 std::vector<Schedule> backward_schedules_in_chunks(const Target& target) {
   const Pins pins = pins_of(target.variant, target.options);
   const auto served = [&] {
     return portable_family.why_not_served(target).reason.empty() && portable_family.why_no_backward(target).empty();
   };
-  if (pins.family != Family::portable || !served()) return {};
+  if (pins.family == Family::recurrent || !served()) return {};
   std::vector<Schedule> all;
   const KnobContext context = context_of(target);
   const auto domain = [](const Knob& knob) { return row_of(portable_backward_knobs, knob)->domain; };

@@ -38,10 +38,8 @@ std::string why_by_token(const Variant& variant, const CompileOptions& options, 
   const ArchLimits limits = arch_limits(arch);
   const Target target{variant, options, limits};
   if (options.pins.family == Family::recurrent || !portable_family.why_not_served(target).reason.empty()) return {};
-  const std::string reason = portable_family.why_no_backward(target);
-  if (!reason.empty()) return reason;
-  return options.pins.family == Family::portable ? "no schedule of the backward pass in chunks fits"
-                                                 : "family=portable has it in chunks";
+  if (std::string reason = portable_family.why_no_backward(target); !reason.empty()) return reason;
+  return "no schedule of the backward pass in chunks fits";
 }
 
 // Of one architecture, under its forward pass's choice.

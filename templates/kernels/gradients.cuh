@@ -135,7 +135,7 @@ template <class T, class Gate> struct ChunkGradients {
       const int row = item / units, key = item % units * unit;
       const bool exists = T::value_padded % T::value_tile == 0 || column + row < T::value_padded;
       copy_async<16>(StateTile{tile}.at(row, key), exists ? base + ((column + row) * T::key_padded + key) : base,
-                    exists ? 16 : 0);
+                     exists ? 16 : 0);
     }
   }
 

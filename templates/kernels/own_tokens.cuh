@@ -28,7 +28,8 @@ template <class T> struct OwnTokens {
 
   template <class Rows> RK_DEVICE void load(const Rows& tile, int first, int column) {
 #pragma unroll
-    for (int step = 0; step < steps; ++step) rows[step] = load_quad_transposed<Operand>(tile, first + step * depth, column);
+    for (int step = 0; step < steps; ++step)
+      rows[step] = load_quad_transposed<Operand>(tile, first + step * depth, column);
   }
   // Warp-wide.
   RK_DEVICE bool are_spoilt() const {

@@ -48,7 +48,7 @@ TEST(Bounds, OfGradientsFollowTheirOwnTypes) {
   EXPECT_EQ(bound_of("dbias"), 2e-5);
   EXPECT_EQ(bound_of("dinitial_state"), 2e-5);
   // In chunks operands of products are rounded, too.
-  problem.options.pins = {.family = Family::portable};
+  problem.options.pins = {};
   EXPECT_NEAR(bound_of("dq"), 6e-3, 1e-4);
   EXPECT_NEAR(bound_of("dinitial_state"), 4.5e-3, 1e-5);
   problem.options.dtype = dtype::f32;
