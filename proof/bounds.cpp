@@ -139,9 +139,10 @@ double gradient_bound(dtype type, double elements) {
 
 // Gradients of tokens, gates among them, and of states are within it. A parameter's is a sum over all tokens of slopes of both
 // signs: that of a key's bias in a decay was off by 2.9 times this, where the slopes that it sums up were by 0.6.
+// Of tf32's measured: 1.02e-3, the slopes of decays per key that go from -1e-4 to -100 side by side.
 double chunk_gradient_error(const Variant& variant, const CompileOptions& options) {
   if (options.pins.family == Family::recurrent || !portable::why_no_backward(variant, options).empty()) return 0;
-  constexpr double in_bf16 = 4.5e-3, in_tf32 = 1e-3, in_f32 = 2e-5;
+  constexpr double in_bf16 = 4.5e-3, in_tf32 = 1.3e-3, in_f32 = 2e-5;
   if (options.dtype == dtype::bf16) return in_bf16;
   return options.dtype == dtype::f32 && options.precision == Precision::f32 ? in_f32 : in_tf32;
 }

@@ -39,19 +39,6 @@ RK_DEVICE Vector16 row_of_matrix(const unsigned (&word)[4]) {
   return row;
 }
 
-// What a block walks; whether it is slopes.
-template <class T> RK_DEVICE bool place_walk(const Arguments& arguments, long long index, Work& work) {
-  const long long half = block_total() / 2;
-  const bool of_slopes = index >= half;
-  const long long block = of_slopes ? index - half : index, row = block / T::state_tiles;
-  work.value_tile = static_cast<int>(block % T::state_tiles);
-  work.value_column = work.value_tile * T::state_columns;
-  work.head = static_cast<int>(row % arguments.value_heads);
-  work.query_head = work.head / (arguments.value_heads / arguments.heads);
-  place_sequence<T>(arguments, row / arguments.value_heads, T::chunk, work);
-  return of_slopes;
-}
-
 template <class T, class Gate> struct StateWalk {
   using Storage = typename T::Storage;
   using Operand = typename T::Operand;
@@ -335,24 +322,23 @@ template <class T, class Gate> struct StateWalk {
   }
   RK_DEVICE void store_start() {
     const States<T, void> states{port<T>(arguments, T::Ports::dinitial_state).data, arguments.value_heads};
-    Work again;  // worked out anew: in the loop each register counts
-    place_walk<T>(arguments, opaque(static_cast<int>(block_index())), again);
-    if (!states.exists(again.sequence)) return;
-    const long long first = states.first(again.sequence, again.head);
+    if (!states.exists(work.sequence)) return;
+    const long long first = states.first(work.sequence, work.head);
     for_each([&](float& element, int key, int column) {
       if (key < T::key_dim && column < T::value_dim)
         states.store(first + key * States<T, void>::key_step + column * States<T, void>::column_step, element);
     });
   }
 
-  // As `gradients` multiplies it: rows of keys, one for each value column.
+  // As `gradients` multiplies it: rows of keys, one for each value column. Where is worked out anew for each chunk: registers are
+  // dearer.
   RK_DEVICE void save(long long slot) const {
     const LanePlace lane = lane_place();
     const int first_column = work.value_column + column_warp * 16;
     if (first_column >= T::value_padded) return;
-    const Global<Operand> target =
-        global<Operand>(of_slopes ? arguments.segment_states : arguments.chunk_states) +
-        (first_state_element<T>(arguments, slot, work.head) + static_cast<long long>(first_column) * T::key_padded);
+    const Global<Operand> target = global<Operand>(of_slopes ? arguments.segment_states : arguments.chunk_states) +
+                                   (first_state_element<T>(arguments, slot, opaque(work.head)) +
+                                    static_cast<long long>(first_column) * T::key_padded);
 #pragma unroll
     for (int i = 0; i < T::state_blocks; ++i) {
       const int block = first_key + i * 16;
@@ -377,8 +363,15 @@ template <class T, class Gate> struct StateWalk {
 
 template <class Policy, class Gate> RK_DEVICE void backward_states(const Arguments& arguments) {
   using T = BackwardChunks<Policy>;
+  const long long half = block_total() / 2;
+  const bool of_slopes = block_index() >= half;
+  const long long block = of_slopes ? block_index() - half : block_index(), row = block / T::state_tiles;
   Work work;
-  const bool of_slopes = place_walk<T>(arguments, block_index(), work);
+  work.value_tile = static_cast<int>(block % T::state_tiles);
+  work.value_column = work.value_tile * T::state_columns;
+  work.head = static_cast<int>(row % arguments.value_heads);
+  work.query_head = work.head / (arguments.value_heads / arguments.heads);
+  place_sequence<T>(arguments, row / arguments.value_heads, T::chunk, work);
   StateWalk<T, Gate>(arguments, work, of_slopes).run();
 }
 
