@@ -137,18 +137,16 @@ double gradient_bound(dtype type, double elements) {
   return sums * allowance_for(elements) + (type == dtype::bf16 ? 0x1p-8 : type == dtype::f16 ? 0x1p-11 : 0);
 }
 
-// Gradients of tokens, gates among them, and of states are within it. A parameter's is a sum over all tokens of slopes of both
-// signs: that of a key's bias in a decay was off by 2.9 times this, where the slopes that it sums up were by 0.6.
 // Of tf32's measured: 1.02e-3, the slopes of decays per key that go from -1e-4 to -100 side by side.
-double chunk_gradient_error(const Variant& variant, const CompileOptions& options) {
-  if (options.pins.family == Family::recurrent || !portable::why_no_backward(variant, options).empty()) return 0;
-  constexpr double in_bf16 = 4.5e-3, in_tf32 = 1.3e-3, in_f32 = 2e-5;
-  if (options.dtype == dtype::bf16) return in_bf16;
-  return options.dtype == dtype::f32 && options.precision == Precision::f32 ? in_f32 : in_tf32;
+ChunkRounding chunk_rounding(const Variant& variant, const CompileOptions& options) {
+  if (options.pins.family == Family::recurrent || !portable::why_no_backward(variant, options).empty()) return {};
+  if (options.dtype == dtype::bf16) return {4.5e-3, 0x1p15};
+  if (options.dtype == dtype::f32 && options.precision == Precision::f32) return {2e-5, 1};
+  return {1.3e-3, 0x1p12};
 }
 
 double gradient_bound(const Variant& variant, const CompileOptions& options, dtype type, double elements) {
-  return std::hypot(gradient_bound(type, elements), chunk_gradient_error(variant, options) * allowance_for(elements));
+  return std::hypot(gradient_bound(type, elements), chunk_rounding(variant, options).error * allowance_for(elements));
 }
 
 double error_bound(const Problem& problem, std::string_view tensor, bool on_tensor_cores) {

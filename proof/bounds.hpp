@@ -18,8 +18,12 @@ double error_bound(const Problem& problem, std::string_view tensor, bool on_tens
 // Of a gradient: sums in float32 whatever q, k and v are, off by at most 1.2e-6 over the catalogue and random declarations, and
 // half a unit of the last digit of its own type. Sums of few `elements` have no typical error.
 double gradient_bound(dtype type, double elements = 4096);
-// What operands that were rounded add to that, in quadrature, where the backward pass runs in chunks; else nothing.
-double chunk_gradient_error(const Variant& variant, const CompileOptions& options);
+// Where the backward pass runs in chunks, operands of products are rounded.
+struct ChunkRounding {
+  double error = 0;         // what that adds, in quadrature
+  double coarser_than = 1;  // half a digit of an operand, in those of float32
+};
+ChunkRounding chunk_rounding(const Variant& variant, const CompileOptions& options);
 // Both.
 double gradient_bound(const Variant& variant, const CompileOptions& options, dtype type, double elements = 4096);
 

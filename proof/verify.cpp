@@ -91,8 +91,11 @@ std::vector<TensorError> errors_of(std::vector<Outcome>& outcomes, const Problem
   return errors;
 }
 
-// Of an error in sensitivities, for sums in another order.
-constexpr double most_sensitivities = 4;
+bool is_of_parameter(const Problem& problem, std::string_view gradient) {
+  const std::vector<Port> written = written_ports(problem);
+  const Port* const port = find_port(written, gradient);
+  return port != nullptr && port->role == PortRole::gradient && port->of == PortRole::parameter;
+}
 
 // Who computes in float32 throughout, as going back and in chains, is off by what that costs this problem, too. It is
 // asked for where something is beyond its bound, since it takes the definition some times more: `draw(i)` is the problem
@@ -106,9 +109,8 @@ void allow_for_float32(std::vector<TensorError>& errors, const std::vector<Outco
     draws.push_back({draw(static_cast<int>(i)), &outcomes[i].reference});
   const std::vector<Sensitivity> all = float32_sensitivities(draws);
   for (TensorError& each : errors) {
-    const double own = std::ranges::find(all, each.name, &Sensitivity::name)->relative;
-    if (each.ok || !std::isfinite(own)) continue;
-    each.bound += most_sensitivities * own;
+    if (each.ok) continue;
+    each.bound += allowance_for_rounding(problem, *std::ranges::find(all, each.name, &Sensitivity::name));
     each.ok = Comparison{.relative_error = each.relative_error, .worst_row = each.worst_row}.within(each.bound);
   }
 }
@@ -121,7 +123,7 @@ int draws_for(std::vector<HostTensor>& results, const Problem& problem, int most
     if (each.view().elements() == 0) continue;
     const Port* const port = find_port(written, each.name);
     const bool is_sum = port != nullptr &&
-                        ((port->role == PortRole::gradient && port->of == PortRole::parameter) ||
+                        (is_of_parameter(problem, each.name) ||
                          (!port->axes.has(Axis::tokens) && !port->axes.has(Axis::key) && !port->axes.has(Axis::value)));
     const std::int64_t enough = is_sum ? enough_sums : enough_elements, elements = each.view().elements();
     draws = std::max(draws, (enough + elements - 1) / elements);
@@ -130,6 +132,14 @@ int draws_for(std::vector<HostTensor>& results, const Problem& problem, int most
 }
 
 }  // namespace
+
+double allowance_for_rounding(const Problem& problem, const Sensitivity& sensitivity) {
+  constexpr double most_sensitivities = 4;  // for sums in another order
+  if (!std::isfinite(sensitivity.relative)) return 0;
+  const bool is_rounded = problem.pass == Pass::backward && is_of_parameter(problem, sensitivity.name);
+  const double coarser = is_rounded ? chunk_rounding(problem.variant, problem.options).coarser_than : 1;
+  return most_sensitivities * coarser * sensitivity.relative;
+}
 
 std::vector<TensorError> verify(const Operator& op, const Problem& problem, std::vector<HostTensor>& reference) {
   std::vector<Outcome> outcomes(1);

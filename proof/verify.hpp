@@ -12,6 +12,7 @@
 
 #include "proof/bounds.hpp"
 #include "proof/problem.hpp"
+#include "proof/sensitivity.hpp"
 
 namespace rankone {
 
@@ -20,6 +21,10 @@ std::vector<HostTensor> reference_outputs(Problem& problem);
 
 // Runs `op` on poisoned outputs and compares.
 std::vector<TensorError> verify(const Operator& op, const Problem& problem, std::vector<HostTensor>& reference);
+
+// What a tensor of this sensitivity may be off by on top of its bound. A parameter's gradient is a sum over all tokens of slopes
+// of both signs: where operands are rounded, it is off by what that costs such a sum.
+double allowance_for_rounding(const Problem& problem, const Sensitivity& sensitivity);
 
 std::uint64_t seed_of_draw(std::uint64_t seed, int draw);
 

@@ -188,18 +188,16 @@ template <class T, int index = 0> RK_DEVICE void load_key_inputs(const TokenPlac
   }
 }
 
-// Decays of a key over the 16 tokens of a sub-chunk; of what does not exist, 1. Returns the sum of their logarithms.
+// Tokens whose formulas are unrolled: each of them is one more text to compile.
+constexpr int tokens_at_once = 4;
+
+// The decay of a key at a token, of what does not exist 1. Adds its logarithm to `sum`.
 template <class T, class Gate>
-RK_DEVICE float key_decays(const TokenPlace<T>& place, int first, int column, float (&decays)[sub_chunk]) {
-  float sum = 0.0f;
-#pragma unroll
-  for (int t = 0; t < sub_chunk; ++t) {
-    const bool exists = first + t < place.rows && column < T::key_dim;
-    const float evaluated = log2_decay(Gate::log_decay(place.at(first + t, column))), step = exists ? evaluated : 0.0f;
-    sum += step;
-    decays[t] = exp2(step);
-  }
-  return sum;
+RK_DEVICE float key_decay(const TokenPlace<T>& place, int row, int column, float& sum) {
+  const bool exists = row < place.rows && column < T::key_dim;
+  const float evaluated = log2_decay(Gate::log_decay(place.at(row, column))), step = exists ? evaluated : 0.0f;
+  sum += step;
+  return exp2(step);
 }
 
 }  // namespace rankone

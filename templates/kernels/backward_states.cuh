@@ -162,36 +162,34 @@ template <class T, class Gate> struct StateWalk {
 #pragma unroll 1
     for (int item = thread_index(); item < T::rows * T::key_padded; item += T::threads) {
       const int first = item / T::key_padded * sub_chunk, column = item % T::key_padded;
-      float decays[sub_chunk];
-      const float sum = key_decays<StagedInputs<T>, Gate>(place, first, column, decays);
-      shared_store<Unrounded>(layout.chunk_decay + item * 8, unrounded_exp2(sum));
-      float kept = 1.0f;
+      float sum = 0.0f, kept = 1.0f;
       if (of_slopes) {
-#pragma unroll
+#pragma unroll(tokens_at_once)
         for (int t = 0; t < sub_chunk; ++t) {
-          if constexpr (reads_own<T>) kept *= decays[t];
           TokenAt<StagedInputs<T>> at = place.at(first + t, column);
-          at.decay_value = decays[t];
+          at.decay_value = key_decay<StagedInputs<T>, Gate>(place, first + t, column, sum);
+          if constexpr (reads_own<T>) kept *= at.decay_value;
           float query = tile.load(first + t, column);
           if constexpr (T::rewrites_query) {
             if (first + t < place.rows && column < T::key_dim) query = read_query<StagedInputs<T>, Gate>(at, query);
           }
           scaled.store(first + t, column, query * kept);
-          if constexpr (!reads_own<T>) kept *= decays[t];
+          if constexpr (!reads_own<T>) kept *= at.decay_value;
         }
       } else {
-#pragma unroll
+#pragma unroll(tokens_at_once)
         for (int t = sub_chunk - 1; t >= 0; --t) {
           TokenAt<StagedInputs<T>> at = place.at(first + t, column);
-          at.decay_value = decays[t];
+          at.decay_value = key_decay<StagedInputs<T>, Gate>(place, first + t, column, sum);
           float key = 0.0f;
           if constexpr (T::reads_key) key = tile.load(first + t, column);
           if constexpr (T::rewrites_key)
             key = first + t < place.rows && column < T::key_dim ? written_key<StagedInputs<T>, Gate>(at, key) : 0.0f;
           scaled.store(first + t, column, key * kept);
-          kept *= decays[t];
+          kept *= at.decay_value;
         }
       }
+      shared_store<Unrounded>(layout.chunk_decay + item * 8, unrounded_exp2(sum));
     }
   }
   RK_DEVICE static ScaledTile scaled_keys(int stage) {

@@ -501,10 +501,10 @@ template <class T, class Gate> struct ChunkGradients {
     const float product = sum_over_warp(state_product);
     if (lane_index() == 0) shared_store<float>(layout.state_products + warp_index() * 4, product);
   }
-  // Decays per key: of keys' writes to the state behind, and of the state before with the slopes of that behind.
+  // Decays per key: of keys' writes to the state behind their sub-chunk, and of the state before the chunk, with the slopes of
+  // the state behind the chunk.
   RK_DEVICE void sum_key_gates() const {
     const LanePlace lane = lane_place();
-    const StateTile written{layout.written_key};
 #pragma unroll
     for (int i = 0; i < T::key_blocks; ++i) {
       if (!has_key_block(i)) break;
@@ -514,7 +514,7 @@ template <class T, class Gate> struct ChunkGradients {
 #pragma unroll
         for (int side = 0; side < 2; ++side) {
           float k[2];
-          load_pair(written, first + row_of(2 * side), key_of(i) + column_of(half, 0), k[0], k[1]);
+          load_pair(scaled_key, first + row_of(2 * side), key_of(i) + column_of(half, 0), k[0], k[1]);
 #pragma unroll
           for (int e = 0; e < 2; ++e) writes[e] = multiply_add(k[e], of_key[i][half][2 * side + e], writes[e]);
         }

@@ -87,17 +87,31 @@ template <class T, class Gate> struct KeyGradients {
         decay[t] = decays.load(first + t, column);
         operands(place, first + t, column, decay[t], q[t], k[t]);
       }
-      float kept = 1.0f;
+      // What a query passes of a key, and the key of it, cancels in the slopes of all decays before both: bit by bit, since
+      // each is multiplied by the operand that the other was. `reads` and `writes`: what that changes.
+      constexpr bool is_rounded = T::has_gates && sizeof(Operand) == 2;
+      float reads[is_rounded ? sub_chunk : 1], writes[is_rounded && !reads_own<T> ? sub_chunk : 1], kept = 1.0f;
 #pragma unroll
       for (int t = 0; t < sub_chunk; ++t) {
         if constexpr (reads_own<T>) kept *= decay[t];
-        dq[t] = of_query.load(first + t, column) * kept;
+        const float slope = of_query.load(first + t, column), scaled = q[t] * kept;
+        dq[t] = slope * kept;
+        if constexpr (is_rounded) reads[t] = (rounded<Operand>(scaled) - scaled) * slope;
         if constexpr (!reads_own<T>) kept *= decay[t];
       }
       kept = 1.0f;
 #pragma unroll
       for (int t = sub_chunk - 1; t >= 0; --t) {
-        dk[t] = of_key.load(first + t, column) * kept;
+        const float slope = of_key.load(first + t, column), scaled = k[t] * kept;
+        dk[t] = slope * kept;
+        if constexpr (is_rounded) {
+          const float more = (rounded<Operand>(scaled) - scaled) * slope;
+          if constexpr (reads_own<T>) {
+            reads[t] -= more;
+          } else {
+            writes[t] = more;
+          }
+        }
         kept *= decay[t];
       }
 #pragma unroll
@@ -118,11 +132,14 @@ template <class T, class Gate> struct KeyGradients {
         if constexpr (T::has_gates) {
           if constexpr (reads_own<T>) {
             behind += multiply_add(q[t], dq[t], -(k[t] * dk[t]));
+            if constexpr (is_rounded) behind += reads[t];
             decays.store(first + t, column, behind);
           } else {
             behind -= k[t] * dk[t];
+            if constexpr (is_rounded) behind -= writes[t];
             decays.store(first + t, column, behind);
             behind = multiply_add(q[t], dq[t], behind);
+            if constexpr (is_rounded) behind += reads[t];
           }
         }
         const float slope = reads_own<T> ? own.load(first + t, t) : 0.0f;  // a token passes nothing to itself
@@ -155,17 +172,17 @@ template <class T, class Gate> struct KeyGradients {
   }
   // To the state behind the chunk: by the state before it, and by all of its keys.
   static RK_DEVICE float passed_to_end(int column) {
-    float product = 0.0f, writes = 0.0f;
+    float product = 0.0f, writes = 0.0f, to_end = 1.0f;
 #pragma unroll
-    for (int i = 0; i < T::rows; ++i) {
+    for (int i = T::rows - 1; i >= 0; --i) {
       product += shared_load<float>(layout.state_sums + (i * T::key_padded + column) * 4);
-      writes += shared_load<float>(layout.write_sums + (i * T::key_padded + column) * 4);
+      writes = multiply_add(shared_load<float>(layout.write_sums + (i * T::key_padded + column) * 4), to_end, writes);
+      to_end *= span_decay(i, column);
     }
-#pragma unroll
-    for (int i = 0; i < T::rows; ++i) product *= span_decay(i, column);
-    return product + writes;
+    return multiply_add(product, to_end, writes);
   }
-  // The query and the scaled key that are multiplied; zero where there are none.
+  template <class Number> static RK_DEVICE float rounded(float value) { return to_float(Element<Number>::from(value)); }
+  // The query and the scaled key that are multiplied, rounded as they were for that; zero where there are none.
   static RK_DEVICE void operands(const TokenPlace<T>& place, int row, int column, float decay, float& query,
                                  float& key) {
     const bool exists = row < place.rows && column < T::key_dim;
@@ -176,8 +193,8 @@ template <class T, class Gate> struct KeyGradients {
     float raw_key = 0.0f;
     if constexpr (T::reads_key) raw_key = place.template element<Storage>(T::Ports::k, head, row, place.key_of(column));
     const float read = read_query<T, Gate>(at, raw_query), written = written_key<T, Gate>(at, raw_key);
-    query = exists ? read : 0.0f;
-    key = exists ? written * write_scale(row) : 0.0f;
+    query = exists ? rounded<Storage>(read) : 0.0f;
+    key = exists ? rounded<Storage>(written * write_scale(row)) : 0.0f;
   }
 
   static RK_DEVICE void write_decays(const TokenPlace<T>& place) {
@@ -186,15 +203,14 @@ template <class T, class Gate> struct KeyGradients {
 #pragma unroll 1
     for (int item = thread_index(); item < items; item += T::threads) {
       const int first = item / T::key_padded * sub_chunk, column = item % T::key_padded;
-      float decays[sub_chunk];
-      shared_store<float>(layout.span_decay + item * 4, exp2(key_decays<T, Gate>(place, first, column, decays)));
-#pragma unroll
+      float sum = 0.0f;
+#pragma unroll(tokens_at_once)
       for (int t = 0; t < sub_chunk; ++t) {
         const int row = first + t;
-        tile.store(row, column, decays[t]);
         const bool exists = row < place.rows && column < T::key_dim;
         TokenAt<T> at = place.at(row, column);
-        at.decay_value = decays[t];
+        at.decay_value = key_decay<T, Gate>(place, row, column, sum);
+        tile.store(row, column, at.decay_value);
         if constexpr (T::rewrites_query) {
           if (exists) query.store(row, column, read_query<T, Gate>(at, query.load(row, column)));
         }
@@ -204,6 +220,7 @@ template <class T, class Gate> struct KeyGradients {
           key.store(row, column, exists ? written_key<T, Gate>(at, raw) * write_scale(row) : 0.0f);
         }
       }
+      shared_store<float>(layout.span_decay + item * 4, exp2(sum));
     }
   }
   static RK_DEVICE void scale_operands() {

@@ -55,7 +55,7 @@ std::vector<Case> cases() {
   std::vector<Case> cases;
   for (const Variant* variant : variants)
     for (const Numbers& numbers : all_numbers) cases.push_back({variant, Level::chunk, numbers});
-  return numbers_in_turn(cases);
+  return numbers_in_turn(cases, 2);
 }
 
 CompileOptions options_for(const Case& c, int key_dim, int value_dim) {
@@ -66,19 +66,9 @@ CompileOptions options_for(const Case& c, int key_dim, int value_dim) {
           .pins = {.family = Family::portable}};
 }
 
-// A parameter's gradient sums up slopes of both signs, and may be small beside them.
-void expect_right_sums(const Operator& op, BackwardProblem& call, const std::string& what) {
-  constexpr double cancelled = 4;
-  const std::vector<Port> gradients = call.gradients();
-  for (const auto& [name, error, bound] : errors_of(gradients_of(op, call), reference_gradients(call), &call.problem)) {
-    const double allowed = bound * (find_port(gradients, name)->of == PortRole::parameter ? cancelled : 1);
-    EXPECT_TRUE(error <= allowed) << what << ": " << name << " is off by " << error << ", bound " << allowed;
-  }
-}
-
 class BackwardChunks : public CaseTest {
  protected:
-  // Lengths around a sub-chunk and a chunk, then one packing with empty sequences.
+  // Lengths around a sub-chunk and a chunk, of which the short run has every second, then one packing with empty sequences.
   void run(int key_dim, int value_dim, std::int64_t value_heads, std::uint64_t seed) {
     const Case& c = GetParam();
     const CompileOptions options = options_for(c, key_dim, value_dim);
@@ -97,11 +87,15 @@ class BackwardChunks : public CaseTest {
       if (spread) spread_gates(call.problem, seed);
       const Operator op = compile(*c.variant, options, cpu_device(seed));
       ASSERT_EQ(impl_of(op).program(Pass::backward).schedule.family, Family::portable);
-      expect_right_sums(op, call,
-                        c.name() + " " + to_string(dims) + (packed ? " packed" : "") + (spread ? " spread" : "") +
-                            " seed " + std::to_string(seed));
+      expect_right_gradients(op, call,
+                             c.name() + " " + to_string(dims) + (packed ? " packed" : "") + (spread ? " spread" : "") +
+                                 " seed " + std::to_string(seed));
     };
-    for (const int tokens : {1, 16, 17, 64, 65}) expect_one(2, tokens, false, false);
+    // Of one element a state errs by anything.
+    const std::int64_t batch = key_dim * value_dim == 1 ? 32 : 2;
+    std::size_t number = seed / 10;
+    for (const int tokens : {1, 16, 17, 64, 65})
+      if (runs_in_turn(number++, 2)) expect_one(batch, tokens, false, false);
     expect_one(1, 150, true, false);
     expect_one(1, 150, false, true);
   }

@@ -20,20 +20,24 @@ namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 constexpr std::int64_t tokens = 75;
 
-std::vector<std::string> inputs_of_slot(const Variant& variant, Formula which) {
+std::vector<std::string> inputs_of(const Expression& formula) {
   std::vector<std::string> names;
-  const Expression formula = variant.formula(which);
   for (const Node& node : formula)
     if (node.operation == Operation::input) names.emplace_back(formula.leaf(node).view());
   return names;
 }
-bool is_an_input(const Variant& variant, Formula which) {
-  return variant.formula(which).size == 1 && variant.formula(which).root().operation == Operation::input;
+bool is_an_input(const Expression& formula) {
+  return formula.size == 1 && formula.root().operation == Operation::input;
+}
+// Of keys and of value columns, where each has one of its own.
+std::vector<Expression> log_decays_of(const Variant& variant) {
+  if (const DecaySides sides = decay_sides(variant)) return {sides.of_keys, sides.of_values};
+  return {variant.formula(Formula::decay)};
 }
 
 // The log-decay where all its inputs are `x`.
-double log_decay_at(const Variant& variant, double x) {
-  return evaluate(variant.formula(Formula::decay), [&](const Leaf& leaf) {
+double log_decay_at(const Expression& decay, double x) {
+  return evaluate(decay, [&](const Leaf& leaf) {
     switch (leaf.operation) {
       case Operation::input: return x;
       case Operation::head: return 0.0;
@@ -45,12 +49,12 @@ double log_decay_at(const Variant& variant, double x) {
 }
 
 // What the inputs of a decay are for it to come near `log_decay`: itself, or what the formula takes there.
-double input_for(const Variant& variant, double log_decay) {
-  if (is_an_input(variant, Formula::decay)) return log_decay;
+double input_for(const Expression& decay, double log_decay) {
+  if (is_an_input(decay)) return log_decay;
   double best = 0, nearest = infinity;
   for (double magnitude = 0.0625; magnitude < 20000; magnitude *= 2)
     for (const double x : {magnitude, -magnitude}) {
-      const double reached = std::max(log_decay_at(variant, x), -1e30),
+      const double reached = std::max(log_decay_at(decay, x), -1e30),
                    off = std::abs(reached - std::max(log_decay, -1e30));
       if (off < nearest) nearest = off, best = x;
     }
@@ -64,12 +68,13 @@ struct Hard {
 };
 
 void set_log_decays(Problem& problem, const std::function<double(std::int64_t)>& of_token) {
-  for (const std::string& name : inputs_of_slot(problem.variant, Formula::decay))
-    change(problem, name.c_str(),
-           [&](std::int64_t token, double, std::int64_t) { return input_for(problem.variant, of_token(token)); });
+  for (const Expression& decay : log_decays_of(problem.variant))
+    for (const std::string& name : inputs_of(decay))
+      change(problem, name.c_str(),
+             [&](std::int64_t token, double, std::int64_t) { return input_for(decay, of_token(token)); });
 }
 Hard decays(const char* name, double (*of_token)(std::int64_t)) {
-  return {name, [](const Variant& variant) { return !inputs_of_slot(variant, Formula::decay).empty(); },
+  return {name, [](const Variant& variant) { return !inputs_of(variant.formula(Formula::decay)).empty(); },
           [of_token](Problem& problem) { set_log_decays(problem, of_token); }};
 }
 Hard keys(const char* name, const Change& to) {
@@ -81,9 +86,9 @@ Formula erase_scale_of(const Variant& variant) {
   return variant.has(Formula::value_erase) ? Formula::value_erase : Formula::erase;
 }
 Hard erasures(const char* name, double scale) {
-  return {name, [](const Variant& variant) { return is_an_input(variant, erase_scale_of(variant)); },
+  return {name, [](const Variant& variant) { return is_an_input(variant.formula(erase_scale_of(variant))); },
           [scale](Problem& problem) {
-            for (const std::string& input : inputs_of_slot(problem.variant, erase_scale_of(problem.variant)))
+            for (const std::string& input : inputs_of(problem.variant.formula(erase_scale_of(problem.variant))))
               change(problem, input.c_str(), all(scale));
           }};
 }
