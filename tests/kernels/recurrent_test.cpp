@@ -78,9 +78,10 @@ TEST_P(RecurrentTilings, AgreeWithEqualBitsOnEveryRun) {
   options.value_major_state = true;
   const std::vector<Schedule> schedules = legal_schedules(variant, options, "sm_80");
   // A warp has fewer threads than keys, and registers of few threads no room for both parts of a complex state; where there
-  // is one tile, only warps differ.
+  // is one tile, only warps differ, and one warp has no room for what float32 keeps of its roundings.
   const bool is_narrow = &variant == &with_row_sums || variant.is_complex();
-  EXPECT_GE(schedules.size(), &variant == &value_erasures::apart ? 4u : is_narrow ? 9u : 10u);
+  const std::size_t of_one_tile = options.dtype == dtype::f32 ? 3 : 4;
+  EXPECT_GE(schedules.size(), &variant == &value_erasures::apart ? of_one_tile : is_narrow ? 9u : 10u);
   std::size_t number = 0;
   for (const Schedule& schedule : schedules) {
     if (!runs_in_turn(number++, 4)) continue;
