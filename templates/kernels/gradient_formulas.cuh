@@ -9,6 +9,10 @@
 
 namespace rankone {
 
+// Nothing passes a decay of zero. A sum over what passes other tokens leaves its roundings there, which a logarithm of many
+// thousands would enlarge.
+RK_DEVICE float slope_beside(float decay, float slope) { return decay != 0.0f ? slope : 0.0f; }
+
 // Where a chunk's parts of parameters' gradients stand, a row for each warp.
 template <class T>
 RK_DEVICE Global<float> parameter_parts(const Arguments& arguments, long long slot, int head, int warp) {
@@ -174,7 +178,7 @@ template <class T, class Gate> struct FormulaGradients {
     query = Gate::feature_map_backward(raw_query, into.query);
     if constexpr (T::reads_key) written = Gate::feature_map_backward(raw_key, into.key);
     if constexpr (T::decays_by_key && T::has_gates) {
-      const float slope = KeyGradients<T, Gate>::log_slope(row, column);
+      const float slope = slope_beside(at.decay_value, KeyGradients<T, Gate>::log_slope(row, column));
       Gate::log_decay_backward(at, multiply_add(at.decay_value, into.decay, slope), into);
     }
     store_inputs<key_axis>(place, row, column, into);
@@ -260,8 +264,10 @@ template <class T, class Gate> struct FormulaGradients {
   RK_DEVICE void finish_token(const TokenPlace<T>& place, int row) {
     const TokenAt<T> at = place.at(row, 0);
     LeafSlopes<T> into;
-    if constexpr (T::has_gates && !T::decays_by_key)
-      Gate::log_decay_backward(at, shared_load<float>(layout.log_slope + row * 4), into);
+    if constexpr (T::has_gates && !T::decays_by_key) {
+      const float decay = exp2(log2_decay(Gate::log_decay(at)));
+      Gate::log_decay_backward(at, slope_beside(decay, shared_load<float>(layout.log_slope + row * 4)), into);
+    }
     if constexpr (T::has_write_scale)
       Gate::write_scale_backward(at, shared_load<float>(layout.row_write + row * 4), into);
     finish_inputs(place, row, into);

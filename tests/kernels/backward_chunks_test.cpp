@@ -87,9 +87,11 @@ class BackwardChunks : public CaseTest {
       if (spread) spread_gates(call.problem, seed);
       const Operator op = compile(*c.variant, options, cpu_device(seed));
       ASSERT_EQ(impl_of(op).program(Pass::backward).schedule.family, Family::portable);
+      // Logarithms of some -100 multiply what float32 leaves of slopes that are as good as nothing.
       expect_right_gradients(op, call,
                              c.name() + " " + to_string(dims) + (packed ? " packed" : "") + (spread ? " spread" : "") +
-                                 " seed " + std::to_string(seed));
+                                 " seed " + std::to_string(seed),
+                             {.more_of_parameters = spread ? 4.0 : 1.0});
     };
     // Of one element a state errs by anything.
     const std::int64_t batch = key_dim * value_dim == 1 ? 32 : 2;
