@@ -140,9 +140,9 @@ double gradient_bound(dtype type, double elements) {
 // Of tf32's measured: 1.02e-3, the slopes of decays per key that go from -1e-4 to -100 side by side.
 ChunkRounding chunk_rounding(const Variant& variant, const CompileOptions& options) {
   if (options.pins.family == Family::recurrent || !portable::why_no_backward(variant, options).empty()) return {};
-  if (options.dtype == dtype::bf16) return {4.5e-3, 0x1p16};
+  if (options.dtype == dtype::bf16) return {4.5e-3, 0x1p15};
   if (options.dtype == dtype::f32 && options.precision == Precision::f32) return {2e-5, 1};
-  return {1.3e-3, 0x1p13};
+  return {1.3e-3, 0x1p12};
 }
 
 double gradient_bound(const Variant& variant, const CompileOptions& options, dtype type, double elements) {

@@ -21,7 +21,7 @@ double gradient_bound(dtype type, double elements = 4096);
 // Where the backward pass runs in chunks, operands of products are rounded.
 struct ChunkRounding {
   double error = 0;         // what that adds, in quadrature
-  double coarser_than = 1;  // the last digit of an operand, in those of float32
+  double coarser_than = 1;  // half a digit of an operand, in those of float32
 };
 ChunkRounding chunk_rounding(const Variant& variant, const CompileOptions& options);
 // Both.
